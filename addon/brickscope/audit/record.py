@@ -1,0 +1,75 @@
+"""Audit records: their field names (defined once, here) and how untrusted text gets into them.
+
+A record is a flat dictionary of snake_case names. ``SCHEMA`` names the version of this list; fields are only ever
+added within a version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from brickscope.core.credential import TOKEN_SHAPE
+from brickscope.core.decision import Decision
+
+SCHEMA = 1
+MAX_TEXT = 2048
+"""Longest text, in characters, that a client's bytes may take in a record."""
+REDACTED = "[redacted]"
+MAX_DECODINGS = 5
+
+Record = dict[str, Any]
+
+_UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
+    """Untrusted text fit for a log or message: printable ASCII, clipped, without any of ``secrets``.
+
+    Control characters and all beyond ASCII become ``\\xhh`` or ``\\uhhhh``, so that no record can forge a line, hide
+    one behind terminal escapes or reorder it (bidirectional overrides). Whatever looks like a token goes too: a client
+    may write its token, or somebody else's, into a path or User-Agent.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    if _holds_secret(text, secrets):
+        return REDACTED
+    if "%" in text:
+        # A secret behind percent-encoding, once or many times, is no safer than the secret.
+        decoded = text
+        for _ in range(MAX_DECODINGS):
+            plain = unquote(decoded, encoding="latin-1")
+            if plain == decoded:
+                break
+            decoded = plain
+            if _holds_secret(decoded, secrets):
+                return REDACTED
+    text = text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_escape, text)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+
+
+def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
+    return any(secret.decode("latin-1") in text for secret in secrets) or TOKEN_SHAPE.search(text) is not None
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def decision_fields(decision: Decision) -> Record:
+    """The fields of a record that say what was decided."""
+    return {
+        "decision": "allow" if decision.allow else "deny",
+        "enforced": decision.enforced,
+        "mode": decision.mode,
+        "reason": decision.reason.value,
+        "detail": decision.detail,
+        "subject": decision.subject,
+        "fingerprint": decision.fingerprint,
+        "rule_set": decision.rule_set,
+        "rule": decision.rule,
+        "policy_revision": decision.policy_revision,
+    }

@@ -1,0 +1,142 @@
+"""The credential: who asks. Exactly one, in ``Authorization``, in one of two spellings.
+
+``Bearer TOKEN`` (RFC 6750) and ``Basic base64("token:TOKEN")`` (what JDBC, ``.netrc`` and ``curl -u token:...`` send)
+carry the same token and give the same fingerprint. Everything else is refused.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from .decision import Refused
+from .fingerprint import fingerprint
+from .reason import Reason
+
+MAX_TOKEN = 16 * 1024
+"""Longest token in bytes; a Databricks OAuth token has about 1,000, one with many groups a few thousand."""
+
+# RFC 6750 section 2.1, b64token
+_BEARER = re.compile(rb"Bearer ([A-Za-z0-9\-._~+/]+=*)\Z")
+_BASIC = re.compile(rb"Basic ([A-Za-z0-9+/]+=*)\Z")
+_SCHEME = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*\Z")
+
+
+class Credential(NamedTuple):
+    """A token by its fingerprint. ``secrets`` are the strings that must never reach a log or message."""
+
+    fingerprint: str
+    secrets: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        # A traceback or debugger must not print the token.
+        return f"Credential({self.fingerprint})"
+
+
+def read_credential(authorization: bytes | None) -> Credential:
+    """Read the value of the one Authorization header.
+
+    Raises Refused: MISSING_CREDENTIAL, UNSUPPORTED_CREDENTIAL (another scheme, or Basic for somebody other than
+    ``token``) or MALFORMED_CREDENTIAL. No detail holds any part of the value.
+    """
+    if authorization is None:
+        raise Refused(Reason.MISSING_CREDENTIAL, "the request has no Authorization header")
+    if len(authorization) > MAX_TOKEN:
+        raise Refused(Reason.TOO_LARGE, f"the Authorization header has more than {MAX_TOKEN} bytes")
+    found = _BEARER.match(authorization)
+    if found:
+        token = found[1]
+        return Credential(fingerprint(token), (token,))
+    if authorization[:6].lower() == b"bearer":
+        raise Refused(
+            Reason.MALFORMED_CREDENTIAL, "the Authorization header is not 'Bearer', one space and one token"
+        )
+    if authorization[:5].lower() == b"basic":
+        return _read_basic(authorization)
+    if not _SCHEME.match(authorization):
+        raise Refused(Reason.MALFORMED_CREDENTIAL, "the Authorization header names no scheme")
+    raise Refused(
+        Reason.UNSUPPORTED_CREDENTIAL, "the Authorization scheme is neither Bearer nor Basic with the user 'token'"
+    )
+
+
+def _read_basic(authorization: bytes) -> Credential:
+    found = _BASIC.match(authorization)
+    try:
+        blob = found[1] if found else b""
+        pair = b64decode(blob, validate=True)
+    except (binascii.Error, ValueError):
+        blob = pair = b""
+    # Re-encoding must give the same text, or two decoders could find two tokens in it (RFC 4648 section 3.5).
+    if not pair or b64encode(pair) != blob:
+        raise Refused(
+            Reason.MALFORMED_CREDENTIAL, "the Authorization header is not 'Basic', one space and canonical base64"
+        )
+    user, _, token = pair.partition(b":")
+    if user != b"token":
+        raise Refused(Reason.UNSUPPORTED_CREDENTIAL, "Basic authorization is for the user 'token' and a token only")
+    if not _TOKEN.match(token):
+        raise Refused(Reason.MALFORMED_CREDENTIAL, "the password in the Authorization header is no token")
+    return Credential(fingerprint(token), (token, blob))
+
+
+# Query parameters that carry a credential: RFC 6750 section 2.3, presigned URLs of the clouds, OAuth forms.
+_QUERY_CREDENTIALS = frozenset(
+    {
+        "access_token",
+        "accesstoken",
+        "api_key",
+        "api_token",
+        "apikey",
+        "assertion",
+        "auth_token",
+        "authorization",
+        "bearer",
+        "bearer_token",
+        "client_assertion",
+        "client_secret",
+        "code_verifier",
+        "id_token",
+        "jwt",
+        "oauth_token",
+        "password",
+        "refresh_token",
+        "sig",
+        "subject_token",
+        "actor_token",
+        "token",
+        "x-amz-credential",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-goog-credential",
+        "x-goog-signature",
+        "x-databricks-token",
+    }
+)
+# Databricks' own tokens (gitleaks rule for dapi; dkea, dose, doau: secret-scanner rules) and JSON Web Tokens.
+TOKEN_SHAPE = re.compile(
+    r"(?:dapi|dkea|dose|doau|dsapi)[0-9A-Fa-f]{30,}(?:-\d+)?|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"
+)
+
+
+def refuse_query_credentials(query: str) -> None:
+    """Refuse a query that carries a credential, by the parameter's name or by the value's shape.
+
+    Raises Refused(MULTIPLE_CREDENTIALS). The detail names the parameter, never its value.
+    """
+    for pair in re.split("[&;]", query):
+        name, _, value = pair.partition("=")
+        name = unquote_plus(name)
+        if name.lower().strip().replace("-", "_") in _QUERY_NAMES:
+            raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the query parameter {name[:32]!a} is a second credential")
+        if len(value) >= 24 and TOKEN_SHAPE.search(unquote_plus(value)):
+            raise Refused(
+                Reason.MULTIPLE_CREDENTIALS, f"the value of the query parameter {name[:32]!a} looks like a token"
+            )
+
+
+_QUERY_NAMES = frozenset(name.replace("-", "_") for name in _QUERY_CREDENTIALS)

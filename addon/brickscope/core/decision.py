@@ -1,0 +1,49 @@
+"""The decision: plain data that the proxy obeys and the audit log keeps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .reason import Reason
+
+
+class Decision(NamedTuple):
+    """The answer to one request.
+
+    ``allow`` is the verdict. ``enforced`` is False only for a denial that ``monitor`` mode lets go on.
+    ``detail`` is one sentence for people and holds no secret. Names that do not apply are None.
+    """
+
+    allow: bool
+    reason: Reason
+    detail: str
+    enforced: bool = True
+    mode: str = "enforce"
+    subject: str | None = None
+    fingerprint: str | None = None
+    rule_set: str | None = None
+    rule: str | None = None
+    policy_revision: str | None = None
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the request is to be sent."""
+        return self.allow or not self.enforced
+
+    @property
+    def word(self) -> str:
+        """``allow`` or ``deny``; there are no other words."""
+        return "allow" if self.allow else "deny"
+
+
+class Refused(Exception):
+    """A request that has no single reading, or a destination that is not to be reached: reason and detail."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+    def decision(self, policy_revision: str | None) -> Decision:
+        """The denial that says so. It is enforced in every mode."""
+        return Decision(False, self.reason, self.detail, policy_revision=policy_revision)

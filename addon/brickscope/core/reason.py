@@ -1,0 +1,188 @@
+"""Why a decision is what it is: the closed list of reason codes.
+
+Every code appears in the audit log, in the client's 403 and in ``docs/reasons.md``; it is part of the contract, so a
+code is never renamed and never given a second meaning.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+
+class Kind(Enum):
+    """What sort of answer a reason is; it decides whether ``monitor`` mode may let the call go on."""
+
+    ALLOW = "allow"
+    """A rule allows the call."""
+    POLICY = "policy"
+    """The policy does not allow the call. In ``monitor`` the call goes on, logged with ``enforced: false``."""
+    SUBJECT = "subject"
+    """Nobody in the policy holds this credential. Goes on only when the *whole proxy* is in ``monitor``."""
+    READING = "reading"
+    """The request has no single reading. Denied in every mode."""
+    DESTINATION = "destination"
+    """The connection must not be made or used. Denied in every mode."""
+    INTERNAL = "internal"
+    """Something failed inside the proxy. Denied in every mode."""
+
+
+class Reason(StrEnum):
+    """One reason code. ``.kind`` says how it is treated, ``.sentence`` explains it to people."""
+
+    kind: Kind
+    sentence: str
+
+    def __new__(cls, code: str, kind: Kind, sentence: str) -> Reason:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.kind = kind
+        member.sentence = sentence
+        return member
+
+    ALLOWED_BY_RULE = "allowed_by_rule", Kind.ALLOW, "A rule of the subject's rule set allows the call."
+
+    NO_RULE_MATCHES = "no_rule_matches", Kind.POLICY, "No rule of the subject's rule set allows the call."
+    DENIED_BY_RULE = (
+        "denied_by_rule",
+        Kind.POLICY,
+        "A deny rule of the subject's rule set matches; it wins over every allow.",
+    )
+    EXPIRED = "expired", Kind.POLICY, "The policy lets the subject act only until a time that has passed."
+    CLIENT_NOT_ALLOWED = (
+        "client_not_allowed",
+        Kind.POLICY,
+        "The policy binds the subject to client addresses, and the call came from another one.",
+    )
+    WORKSPACE_NOT_ALLOWED = (
+        "workspace_not_allowed",
+        Kind.POLICY,
+        "The policy binds the subject to workspaces, and the call goes to another one.",
+    )
+
+    MISSING_CREDENTIAL = "missing_credential", Kind.SUBJECT, "The request carries no Authorization header."
+    UNKNOWN_TOKEN = "unknown_token", Kind.SUBJECT, "The policy names no token with this fingerprint."
+    UNSUPPORTED_CREDENTIAL = (
+        "unsupported_credential",
+        Kind.SUBJECT,
+        "The Authorization header is neither `Bearer TOKEN` nor `Basic token:TOKEN`.",
+    )
+
+    MALFORMED_CREDENTIAL = (
+        "malformed_credential",
+        Kind.READING,
+        "The Authorization header is not written in the one way that has a single reading.",
+    )
+    MULTIPLE_CREDENTIALS = (
+        "multiple_credentials",
+        Kind.READING,
+        "The request carries a second credential: another Authorization header, a cookie, a vendor header or a "
+        "query parameter.",
+    )
+    MALFORMED_HEAD = (
+        "malformed_head",
+        Kind.READING,
+        "The request line or a header line is not written as RFC 9112 demands, so two parsers could disagree on it.",
+    )
+    METHOD_NOT_CANONICAL = (
+        "method_not_canonical",
+        Kind.READING,
+        "The method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, in capital letters.",
+    )
+    PATH_NOT_CANONICAL = (
+        "path_not_canonical",
+        Kind.READING,
+        "The path could be read in two ways: dot or empty segments, encoded separators, needless or double "
+        "encoding, or odd bytes.",
+    )
+    QUERY_NOT_CANONICAL = (
+        "query_not_canonical",
+        Kind.READING,
+        "The query has odd bytes, broken percent-encoding or a fragment.",
+    )
+    HOST_MISMATCH = (
+        "host_mismatch",
+        Kind.READING,
+        "The Host header, the tunnel's target and the TLS server name are not one and the same host.",
+    )
+    TARGET_NOT_ORIGIN_FORM = (
+        "target_not_origin_form",
+        Kind.READING,
+        "Inside a tunnel the request target must be a path, not a whole URL.",
+    )
+    HTTP_VERSION = (
+        "http_version",
+        Kind.READING,
+        "The HTTP version is neither 1.1 nor 2, or is not the one that was negotiated.",
+    )
+    HEADER_MALFORMED = (
+        "header_malformed",
+        Kind.READING,
+        "A header's name is no token, or its value holds control characters.",
+    )
+    HEADER_DUPLICATE = (
+        "header_duplicate",
+        Kind.READING,
+        "A header that decides on identity, framing or routing stands there twice.",
+    )
+    HEADER_FORBIDDEN = (
+        "header_forbidden",
+        Kind.READING,
+        "A header could change the method, path, host or identity that was judged.",
+    )
+    UPGRADE_REFUSED = (
+        "upgrade_refused",
+        Kind.READING,
+        "The request asks to leave HTTP (Upgrade); what follows could not be judged.",
+    )
+    TRAILERS_REFUSED = (
+        "trailers_refused",
+        Kind.READING,
+        "Headers after the body (trailers) cannot be judged before the call is sent.",
+    )
+    TOO_LARGE = "too_large", Kind.READING, "The request's target or headers are larger than the proxy reads."
+
+    NOT_ENCRYPTED = (
+        "not_encrypted",
+        Kind.DESTINATION,
+        "Databricks hosts are reached by HTTPS in a CONNECT tunnel only, never in the clear.",
+    )
+    NOT_TLS = "not_tls", Kind.DESTINATION, "The tunnel to a Databricks host carries something other than TLS."
+    SERVER_NAME_MISMATCH = (
+        "server_name_mismatch",
+        Kind.DESTINATION,
+        "The TLS server name is not the host that the tunnel was opened to.",
+    )
+    PORT_NOT_ALLOWED = "port_not_allowed", Kind.DESTINATION, "Databricks hosts are reached on port 443 only."
+    HOST_NOT_CANONICAL = (
+        "host_not_canonical",
+        Kind.DESTINATION,
+        "The host is not written as a plain lower-case DNS name.",
+    )
+    HOST_NOT_IN_SCOPE = (
+        "host_not_in_scope",
+        Kind.DESTINATION,
+        "The host belongs to Databricks but not to scope_hosts, so it would be reached without being judged.",
+    )
+    OTHER_HOST = (
+        "other_host",
+        Kind.DESTINATION,
+        "The host is not Databricks; scope_other_hosts says what happens with such hosts.",
+    )
+    ADDRESS_NOT_ALLOWED = (
+        "address_not_allowed",
+        Kind.DESTINATION,
+        "The destination is an address literal, or a private, loopback, link-local or metadata address, "
+        "outside scope_allow_addresses.",
+    )
+    UPSTREAM_FAILED = (
+        "upstream_failed",
+        Kind.DESTINATION,
+        "The connection to the host could not be made or was not to be trusted.",
+    )
+
+    INTERNAL_ERROR = "internal_error", Kind.INTERNAL, "Something failed inside the proxy, so the call was not sent."
+    AUDIT_UNAVAILABLE = (
+        "audit_unavailable",
+        Kind.INTERNAL,
+        "The audit log could not be written, so the call was not sent.",
+    )

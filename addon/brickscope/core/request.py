@@ -1,0 +1,152 @@
+"""The one reading of a request: from what will be sent to an ``ApiRequest``, or a refusal with its reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .credential import refuse_query_credentials
+from .decision import Refused
+from .header import read_headers
+from .hostname import is_hostname
+from .path import read_target
+from .reason import Reason
+from .rule import METHODS
+
+
+class WireRequest(NamedTuple):
+    """The bytes that will be sent, and the tunnel they came through.
+
+    ``target``: the request target (HTTP/1.1) or ``:path`` (HTTP/2). ``authority``: ``:authority`` (HTTP/2), or the
+    authority of an absolute-form target (HTTP/1.1; empty otherwise). ``http_version``: ``HTTP/1.1`` or ``HTTP/2.0``.
+    ``tunnel_host``, ``tunnel_port``: what CONNECT named. ``server_name``: from the TLS ClientHello, None without.
+    ``alpn``: what TLS negotiated with the client.
+    """
+
+    method: bytes
+    target: bytes
+    authority: bytes
+    http_version: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    tunnel_host: str
+    tunnel_port: int
+    server_name: str | None
+    alpn: bytes | None
+
+
+class ApiRequest(NamedTuple):
+    """A request with one reading.
+
+    ``path`` and ``query`` as sent; ``segments`` decoded; ``host`` lower-case; ``authorization`` the raw value (a
+    secret: read it into a Credential, never log it); ``content_length`` None where the header is missing.
+    """
+
+    method: str
+    host: str
+    path: str
+    segments: tuple[str, ...]
+    query: str | None
+    authorization: bytes | None
+    content_type: str
+    content_length: int | None
+    user_agent: str
+
+
+_CONNECTION = frozenset({b"keep-alive", b"close"})
+_METHODS = {name.encode(): name for name in METHODS}
+_WORKSPACE_SELECTOR = re.compile(r"(?:^|[&;])(?:o|workspace_id)=([^&;]*)")
+
+
+def read_request(wire: WireRequest) -> ApiRequest:
+    """Read one request inside a tunnel to a host under policy.
+
+    Raises Refused with the reason. Never raises anything else, whatever the bytes.
+    """
+    http2 = wire.http_version == b"HTTP/2.0"
+    if http2 is not (wire.alpn == b"h2") or not (http2 or wire.http_version == b"HTTP/1.1"):
+        raise Refused(Reason.HTTP_VERSION, "the request's HTTP version is not the one negotiated for the connection")
+    method = _METHODS.get(wire.method)
+    if method is None:
+        raise Refused(Reason.METHOD_NOT_CANONICAL, f"the method {_show(wire.method)} is none of {', '.join(METHODS)}")
+    if wire.authority and not http2:
+        raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
+    target = read_target(wire.target)
+    headers = read_headers(wire.headers)
+    host = _read_host(wire, headers.get(b"host"), http2)
+    _check_framing(headers, http2)
+    if target.query:
+        refuse_query_credentials(target.query)
+    _check_workspace_selectors(headers, target.query)
+    length = headers.get(b"content-length")
+    return ApiRequest(
+        method,
+        host,
+        target.path,
+        target.segments,
+        target.query,
+        headers.get(b"authorization"),
+        headers.get(b"content-type", b"").decode("latin-1"),
+        None if length is None else int(length),
+        headers.get(b"user-agent", b"").decode("latin-1"),
+    )
+
+
+def _read_host(wire: WireRequest, header: bytes | None, http2: bool) -> str:
+    """The one host that tunnel, TLS server name and Host (or ``:authority``) all name."""
+    host = wire.tunnel_host
+    if not is_hostname(host):
+        raise Refused(Reason.HOST_MISMATCH, "the tunnel's target is not a plain lower-case host name")
+    if wire.server_name is None or wire.server_name.lower() != host:
+        raise Refused(Reason.HOST_MISMATCH, "the TLS server name is not the host the tunnel was opened to")
+    names = []
+    if http2:
+        names.append(wire.authority)
+    if header is not None:
+        names.append(header)
+    if not names:
+        raise Refused(Reason.HOST_MISMATCH, "the request has no Host header")
+    # RFC 9110 section 4.2.3: host names compare without case; the default port may be written out.
+    expected = host.encode()
+    for name in names:
+        lower = name.lower()
+        if lower != expected and lower != expected + b":443":
+            raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host the tunnel was opened to")
+    return host
+
+
+def _check_framing(headers: dict[bytes, bytes], http2: bool) -> None:
+    """Refuse what says how long the message is, or who handles its headers, in any but the plain way."""
+    connection = headers.get(b"connection")
+    if connection is not None and (http2 or connection.lower() not in _CONNECTION):
+        # `Connection: authorization` makes the next hop drop the very header that was judged.
+        raise Refused(Reason.HEADER_FORBIDDEN, "the header Connection names more than keep-alive or close")
+    transfer = headers.get(b"transfer-encoding")
+    if transfer is not None and (http2 or transfer != b"chunked" or b"content-length" in headers):
+        raise Refused(Reason.HEADER_FORBIDDEN, "the body's length is given in two ways (Transfer-Encoding)")
+    length = headers.get(b"content-length")
+    if length is not None and not (length.isdigit() and len(length) <= 18 and (length == b"0" or length[:1] != b"0")):
+        raise Refused(Reason.HEADER_MALFORMED, "the header Content-Length is no plain decimal number")
+    te = headers.get(b"te")
+    if te is not None and te.lower() != b"trailers":
+        raise Refused(Reason.HEADER_FORBIDDEN, "the header TE asks for a transfer coding")
+    expect = headers.get(b"expect")
+    if expect is not None and (http2 or expect.lower() != b"100-continue"):
+        raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect says something other than 100-continue")
+
+
+def _check_workspace_selectors(headers: dict[bytes, bytes], query: str | None) -> None:
+    """Refuse a request that names two different workspaces (header, legacy header, ``?o=``)."""
+    chosen = {
+        headers[name].decode("latin-1")
+        for name in (b"x-databricks-workspace-id", b"x-databricks-org-id")
+        if name in headers
+    }
+    if query and "=" in query:
+        chosen.update(_WORKSPACE_SELECTOR.findall(query))
+    if len(chosen) > 1:
+        raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
+
+
+def _show(raw: bytes) -> str:
+    return ascii(raw[:24].decode("latin-1"))

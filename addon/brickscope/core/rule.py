@@ -1,0 +1,158 @@
+"""Rules, and the table that finds the rule of a request.
+
+A rule set may hold 30,000 rules, and 10,000 tokens may share it, so rules are compiled once into a tree of
+dictionaries: a lookup costs by the length of the path, not by the number of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .template import Literal, Rest, Segment, Template, TemplateError, Variable, parse_template
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+"""The methods a request may have, each in its one spelling (RFC 9110 section 9; methods are case-sensitive)."""
+
+
+class Rule(NamedTuple):
+    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it."""
+
+    method: str
+    template: Template
+    text: str
+
+
+def parse_rule(text: str) -> Rule:
+    """Read ``METHOD /path``.
+
+    Raises TemplateError (with offset and hint): not of that form, an unknown method, or a bad path.
+    """
+    method, space, path = text.partition(" ")
+    if not space or not path:
+        hint = f"GET {text}" if text.startswith("/") else "GET /api/2.1/unity-catalog/catalogs"
+        raise TemplateError("a rule is METHOD and /path with one space between", 0, hint)
+    if method not in METHODS:
+        known = method.upper() if method.upper() in METHODS else ""
+        raise TemplateError(
+            f"{method!r} is no method a rule can name ({', '.join(METHODS)})", 0, f"write {known}" if known else ""
+        )
+    try:
+        template = parse_template(path)
+    except TemplateError as error:
+        raise TemplateError(str(error), error.offset + len(method) + 1, error.hint) from None
+    return Rule(method, template, text)
+
+
+class _Node:
+    """One step of the tree: which rule ends here, and where each kind of next segment leads."""
+
+    __slots__ = ("literals", "rest", "rule", "variable", "verbs")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.verbs: dict[str, _Node] | None = None
+        self.variable: _Node | None = None
+        self.rest: Rule | None = None
+        self.rule: Rule | None = None
+
+
+class RuleTable:
+    """Finds the most literal rule that matches a request, or None.
+
+    Total and side-effect free. Every node is visited at most once a lookup, since it is a tree: a hostile path cannot
+    make it slower than the number of rules.
+    """
+
+    __slots__ = ("_roots", "rules")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._roots: dict[str, _Node] = {}
+        for rule in self.rules:
+            self._insert(rule)
+
+    def _insert(self, rule: Rule) -> None:
+        node = self._roots.setdefault(rule.method, _Node())
+        for segment in rule.template.segments:
+            if isinstance(segment, Rest):
+                node.rest = node.rest or rule
+                return
+            node = _step(node, segment)
+        node.rule = node.rule or rule
+
+    def match(self, method: str, segments: Sequence[str]) -> Rule | None:
+        """The rule for a method and the decoded segments of a path; the most literal one where several match."""
+        root = self._roots.get(method)
+        return None if root is None else _find(root, segments, 0, len(segments))
+
+    def covers(self, rule: Rule) -> Rule | None:
+        """A rule of this table that matches everything that ``rule`` matches, or None (then some call escapes it)."""
+        root = self._roots.get(rule.method)
+        return None if root is None else _cover(root, rule.template.segments, 0)
+
+
+def _step(node: _Node, segment: Literal | Variable) -> _Node:
+    if isinstance(segment, Literal):
+        found = node.literals.get(segment.text)
+        if found is None:
+            found = node.literals[segment.text] = _Node()
+        return found
+    if segment.verb is not None:
+        if node.verbs is None:
+            node.verbs = {}
+        return node.verbs.setdefault(segment.verb, _Node())
+    if node.variable is None:
+        node.variable = _Node()
+    return node.variable
+
+
+def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | None:
+    """Depth first: literal, then verb, then variable, then rest, so that the most literal rule is found first."""
+    if at == end:
+        return node.rule
+    segment = segments[at]
+    child = node.literals.get(segment)
+    if child is not None:
+        rule = _find(child, segments, at + 1, end)
+        if rule is not None:
+            return rule
+    if ":" not in segment:
+        # A colon starts a verb (`POST /x/{id}:run`), which is another operation: {name} never grants it.
+        if node.variable is not None:
+            rule = _find(node.variable, segments, at + 1, end)
+            if rule is not None:
+                return rule
+    elif node.verbs is not None:
+        name, _, verb = segment.rpartition(":")
+        child = node.verbs.get(verb)
+        if child is not None and name and ":" not in name:
+            rule = _find(child, segments, at + 1, end)
+            if rule is not None:
+                return rule
+    return node.rest
+
+
+def _cover(node: _Node, segments: tuple[Segment, ...], at: int) -> Rule | None:
+    if at == len(segments):
+        return node.rule
+    if node.rest is not None:
+        return node.rest
+    segment = segments[at]
+    if isinstance(segment, Rest):
+        return None
+    if isinstance(segment, Literal):
+        child = node.literals.get(segment.text)
+        found = _cover(child, segments, at + 1) if child is not None else None
+        if found is not None:
+            return found
+        name, colon, verb = segment.text.rpartition(":")
+        if not colon:
+            return _cover(node.variable, segments, at + 1) if node.variable is not None else None
+        child = node.verbs.get(verb) if node.verbs and name and ":" not in name else None
+        return _cover(child, segments, at + 1) if child is not None else None
+    if segment.verb is not None:
+        child = node.verbs.get(segment.verb) if node.verbs else None
+    else:
+        child = node.variable
+    return _cover(child, segments, at + 1) if child is not None else None

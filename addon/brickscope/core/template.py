@@ -1,0 +1,140 @@
+"""Path templates: the right-hand side of a rule such as ``GET /api/2.0/jobs/{job_id}``.
+
+A template is anchored, case-sensitive and compared segment by segment with the *decoded* segments of a request:
+
+==============  ====================================================================================
+``catalogs``    exactly this segment
+``{name}``      one segment without a colon (a colon starts a verb, which is another operation)
+``{name}:run``  one segment that ends in the verb ``:run``
+``{name...}``   this and all following segments, at least one; only at the end
+==============  ====================================================================================
+
+There are no regular expressions and no wildcard that spans segments unseen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+
+class TemplateError(ValueError):
+    """A template that could never match, or has no single meaning.
+
+    ``offset`` is where in the text (0-based), ``hint`` what to write instead (may be empty).
+    """
+
+    def __init__(self, message: str, offset: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.hint = hint
+
+
+class Literal(NamedTuple):
+    """A segment that must be exactly ``text``."""
+
+    text: str
+
+
+class Variable(NamedTuple):
+    """One segment; with ``verb`` it ends in ``:verb``."""
+
+    name: str
+    verb: str | None = None
+
+
+class Rest(NamedTuple):
+    """One or more segments, up to the end of the path."""
+
+    name: str
+
+
+Segment = Literal | Variable | Rest
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_VARIABLE = re.compile(rf"\{{({_NAME})(\.\.\.)?\}}(?::([A-Za-z][A-Za-z0-9_]*))?")
+
+
+class Template(NamedTuple):
+    """A parsed template: its segments in order. ``str()`` gives the canonical text."""
+
+    segments: tuple[Segment, ...]
+
+    def __str__(self) -> str:
+        return "".join("/" + _segment_text(segment) for segment in self.segments)
+
+
+def parse_template(text: str) -> Template:
+    """Read a template such as ``/api/2.0/fs/files/{path...}``.
+
+    Raises TemplateError: the text has no leading slash, an empty or dot segment, a query, characters that a canonical
+    request never carries, a malformed or repeated variable, or a rest variable that is not last.
+    """
+    if not text.startswith("/"):
+        raise TemplateError("a path starts with '/'", 0, f"/{text}" if text else "/api/...")
+    segments: list[Segment] = []
+    names: set[str] = set()
+    offset = 1
+    parts = text[1:].split("/")
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        segment = _parse_segment(part, offset, last=last)
+        if not isinstance(segment, Literal):
+            if segment.name in names:
+                raise TemplateError(f"the variable {{{segment.name}}} stands there twice", offset)
+            names.add(segment.name)
+        segments.append(segment)
+        offset += len(part) + 1
+    return Template(tuple(segments))
+
+
+def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
+    if not part:
+        if last:
+            raise TemplateError(
+                "a rule's path does not end in '/': one trailing slash in a request is the same call", offset - 1
+            )
+        raise TemplateError("an empty segment ('//') is in no canonical path", offset)
+    for at, char in enumerate(part):
+        if char in "?#":
+            raise TemplateError("a rule has no query: its path ends before '?'", offset + at)
+        if char in "\\;*":
+            hint = "write {name} for one segment, {name...} for the rest" if char == "*" else ""
+            raise TemplateError(f"{char!r} has no meaning in a path template", offset + at, hint)
+        if ord(char) < 0x21 or ord(char) == 0x7F:
+            raise TemplateError("white space or a control character in a path", offset + at)
+    if "{" in part or "}" in part:
+        return _parse_variable(part, offset, last=last)
+    if "%" in part:
+        decoded = unquote(part, errors="replace")
+        raise TemplateError(
+            "rules are written decoded, without percent-encoding", offset + part.index("%"), f"write {decoded!r}"
+        )
+    if part in (".", ".."):
+        raise TemplateError(f"a dot segment ({part!r}) is in no canonical path", offset)
+    return Literal(part)
+
+
+def _parse_variable(part: str, offset: int, *, last: bool) -> Segment:
+    found = _VARIABLE.fullmatch(part)
+    if found is None:
+        raise TemplateError(
+            "a variable is a whole segment: {name}, {name...} or {name}:verb",
+            offset + min(i for i in (part.find("{"), part.find("}")) if i >= 0),
+        )
+    name, dots, verb = found.groups()
+    if not dots:
+        return Variable(name, verb)
+    if verb or not last:
+        raise TemplateError(f"{{{name}...}} means the rest of the path, so it can only be its end", offset)
+    return Rest(name)
+
+
+def _segment_text(segment: Segment) -> str:
+    match segment:
+        case Literal(text):
+            return text
+        case Variable(name, verb):
+            return f"{{{name}}}:{verb}" if verb else f"{{{name}}}"
+        case Rest(name):
+            return f"{{{name}...}}"

@@ -1,0 +1,240 @@
+"""The addon: from options to a running gate, and what must hold before the first byte passes.
+
+mitmproxy is friendly to addons that fail: it logs and goes on without them. A gate can't have that, so every way in
+which this addon could be absent ends the process (``fatal``) instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mitmproxy import addonmanager, ctx, exceptions, version
+from mitmproxy.proxy import mode_specs
+
+import brickscope
+from brickscope.audit.writer import AuditError, AuditWriter
+from brickscope.policy.load import Loaded, load_policy
+from brickscope.policy.problem import PolicyError
+from brickscope.policy.watch import PolicyWatcher
+
+from .connections import Connections, HelloOrder
+from .destination import Resolver
+from .gate import Gate
+from .options import (
+    FORCED,
+    OURS,
+    OptionError,
+    Settings,
+    find_warnings,
+    read_settings,
+    refuse_dangerous,
+    refuse_unknown,
+)
+from .requests import Requests
+
+logger = logging.getLogger("brickscope")
+
+OLDEST, NEWEST = (12, 2, 3), (13,)
+"""mitmproxy versions (from, below) whose insides ``stream.py`` was tested with."""
+
+KEPT = frozenset(
+    "core proxyserver scriptloader nextlayer tlsconfig errorcheck keepserving block termlog proxyauth".split()
+)
+"""mitmproxy's own addons that a gate needs. The others are taken out: they could edit a request after the decision,
+and asking each of them at each event costs more than a third of a request's time."""
+
+
+def fatal(message: str) -> NoReturn:
+    """End the process with words for the operator. Not an exception: mitmproxy would log it and go on."""
+    sys.stdout.flush()
+    print(f"Brickscope can't start.\n\n{message}\n", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+class Scope:
+    """What ``mitmdump -s addon/scope.py`` loads."""
+
+    def __init__(self, script: Path) -> None:
+        self.script = script.resolve()
+        self.armed = False
+        self.addons: list[Any] = []
+        self._settings: Settings | None = None
+        self._gate: Gate | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def check_loaded(self) -> None:
+        """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
+        if not self.armed:
+            fatal(
+                "mitmproxy dropped the script while loading it; most often an option has a value of the wrong kind,\n"
+                "stands there twice, or was given without a value. Look at every --set and at config.yaml."
+            )
+
+    # -- start -------------------------------------------------------------------------------------------------
+
+    def load(self, loader: addonmanager.Loader) -> None:
+        """Declare our options and force mitmproxy's."""
+        for name, kind, default, text in OURS:
+            loader.add_option(name, kind, default, text)
+        installed = tuple(int(part) for part in version.VERSION.split(".")[:3] if part.isdigit())
+        if not OLDEST <= installed < NEWEST:
+            fatal(f"mitmproxy {version.VERSION} is not supported: install mitmproxy>=12.2.3,<13.")
+        ctx.options.update(**{name: value for name, value in FORCED.items() if name in ctx.options})
+        modes = [mode_specs.ProxyMode.parse(mode) for mode in ctx.options.mode]
+        if not ctx.options.listen_host and not any(mode.custom_listen_host for mode in modes):
+            ctx.options.update(listen_host="127.0.0.1")
+        # At INFO and below the engine's connection log quotes bytes of clients, tokens among them.
+        engine = logging.getLogger("mitmproxy.proxy.server")
+        engine.setLevel(logging.WARNING)
+        engine.addFilter(_without_traceback)
+
+    def configure(self, updated: set[str]) -> None:
+        """Check all options; at start, load the policy and open the log."""
+        try:
+            refuse_dangerous(ctx.options)
+            if self._gate is None:
+                self._start()
+            elif updated & {name for name, *_ in OURS}:
+                raise OptionError("options of Brickscope change by a restart only")
+        except OptionError as error:
+            if self._gate is None:
+                fatal(str(error))
+            raise exceptions.OptionsError(str(error)) from None
+
+    def _start(self) -> None:
+        scripts = [Path(path.strip("'\" ")).expanduser().resolve() for path in ctx.options.scripts]
+        if scripts != [self.script]:
+            raise OptionError(
+                "Brickscope must be the only script: a second one could undo its decisions, first or last."
+            )
+        settings = read_settings(ctx.options, self.script.parent.parent)
+        try:
+            loaded = load_policy(settings.rules, time.time())
+            writer = AuditWriter(settings.audit_log)
+        except (PolicyError, AuditError) as error:
+            raise OptionError(str(error)) from None
+        self._gate = Gate(settings.destinations, writer, loaded.policy)
+        self._settings = settings
+        Resolver(settings.destinations).install(asyncio.get_running_loop())
+        self.addons = [Connections(self._gate), Requests(self._gate)]
+        for warning in [*find_warnings(ctx.options), *map(str, loaded.warnings)]:
+            logger.warning("Brickscope: %s", warning)
+        self.armed = True
+
+    def running(self) -> None:
+        """The proxy is up: make sure that nothing takes the gate away again, and say so."""
+        try:
+            self._settle()
+        except OptionError as error:
+            fatal(str(error))
+        except Exception as error:
+            fatal(f"{type(error).__name__} while starting: {error}")
+
+    def _settle(self) -> None:
+        if self._gate is None or self._settings is None:
+            raise OptionError("the script was not configured.")
+        refuse_unknown(ctx.options)
+        manager = ctx.master.addons
+        for script in manager.get("scriptloader").addons:
+            if script.reloadtask is not None:
+                # An edit, a broken edit or a removal of the script would unload the gate while traffic goes on.
+                script.reloadtask.cancel()
+        for addon in list(manager.chain):
+            name = getattr(addon, "name", type(addon).__name__.lower())
+            if name not in KEPT:
+                # Removed even if its own clean-up then raises (ClientPlayback's is async).
+                with contextlib.suppress(exceptions.AddonManagerError):
+                    manager.remove(addon)
+        manager.add(HelloOrder(self._gate))
+        watcher = PolicyWatcher(self._settings.rules, self._on_policy, self._on_policy_error)
+        self._watcher = asyncio.get_running_loop().create_task(watcher.run(), name="policy watcher")
+        with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
+        policy = self._gate.policy
+        try:
+            self._gate.writer.append(
+                "start",
+                {
+                    "version": brickscope.__version__,
+                    "engine": f"mitmproxy {version.VERSION}",
+                    "mode": policy.mode.value,
+                    "policy_revision": policy.revision,
+                    "scope_hosts": list(self._settings.destinations.scope.patterns),
+                    "scope_other_hosts": "tunnel" if self._settings.destinations.relay_other_hosts else "deny",
+                },
+            )
+        except AuditError as error:
+            raise OptionError(str(error)) from None
+        logger.info(
+            "Brickscope %s judges %s by %s (revision %s, %s); audit log: %s",
+            brickscope.__version__,
+            ", ".join(self._settings.destinations.scope.patterns),
+            self._settings.rules,
+            policy.revision,
+            policy.mode.value,
+            self._settings.audit_log,
+        )
+        if policy.mode.value == "monitor":
+            logger.warning("Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent")
+
+    # -- policy ------------------------------------------------------------------------------------------------
+
+    def _on_policy(self, loaded: Loaded) -> None:
+        """A good edit: in force from the next request on. One reference changes, so no request sees half of it."""
+        gate = self._gate
+        assert gate is not None
+        before = gate.policy
+        for warning in loaded.warnings:
+            logger.warning("Brickscope: %s", warning)
+        if loaded.policy.revision == before.revision:
+            return
+        gate.policy = loaded.policy
+        gate.record(
+            "reload",
+            {
+                "loaded": True,
+                "mode": loaded.policy.mode.value,
+                "policy_revision": loaded.policy.revision,
+                "previous_revision": before.revision,
+            },
+        )
+        logger.info("Brickscope: the policy was loaded again (revision %s)", loaded.policy.revision)
+
+    def _on_policy_error(self, error: PolicyError) -> None:
+        """A bad edit: said and logged; the last good policy stays in force."""
+        gate = self._gate
+        assert gate is not None
+        problems = [str(problem) for problem in error.problems]
+        gate.record(
+            "reload",
+            {"loaded": False, "policy_revision": gate.policy.revision, "problems": problems[:20]},
+        )
+        logger.error(
+            "Brickscope: the edited policy has errors; revision %s stays in force\n%s", gate.policy.revision, error
+        )
+
+    def done(self) -> None:
+        """The proxy stops."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._gate is not None:
+            self._gate.record("stop", {"policy_revision": self._gate.policy.revision})
+            self._gate.writer.close()
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Keep what clients sent out of the engine's log: exceptions quote it."""
+    if record.exc_info:
+        kind = record.exc_info[0]
+        record.msg = f"the engine failed on a connection and closed it ({kind.__name__ if kind else 'unknown'})"
+        record.args = ()
+        record.exc_info = None
+    return True

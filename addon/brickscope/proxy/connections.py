@@ -1,0 +1,186 @@
+"""The hooks on connections, in the order in which mitmproxy calls them: who may be reached, and by which protocol.
+
+Each refuses first and clears the refusal last, and is a few lines over ``destination.py`` and ``gate.py``.
+"""
+
+from __future__ import annotations
+
+from mitmproxy import connection, ctx, http, tls
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
+from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from brickscope.audit.record import printable
+from brickscope.core.decision import Decision, Refused
+from brickscope.core.reason import Reason
+
+from .closed import fail_closed
+from .denial import Asked, denial
+from .destination import Side
+from .gate import Gate
+from .stream import GatedHttpLayer
+from .tunnel import Refuse
+
+TLS_HANDSHAKE = 0x16
+ALPN = (b"h2", b"http/1.1")
+
+
+def abort(client: connection.Client, only: connection.Connection | None = None) -> None:
+    """Close a client's sockets (or only one of its servers') below mitmproxy's layers, at once."""
+    handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
+    for conn, io in list(handler.transports.items()) if handler else ():
+        transport = getattr(io.writer, "transport", None)
+        if transport is not None and only in (None, conn):
+            transport.abort()
+
+
+def _refuse_connect(hooks: Connections, flow: http.HTTPFlow, error: Exception) -> None:
+    flow.response = denial(hooks.gate.internal(error), "none", Asked("CONNECT", "", ""))
+
+
+def _refuse_layer(hooks: Connections, nextlayer: layer.NextLayer, error: Exception) -> None:
+    nextlayer.layer = Refuse(nextlayer.context)
+
+
+def _refuse_server(hooks: Connections, data: ServerConnectionHookData, error: Exception) -> None:
+    data.server.error = "Brickscope failed inside"
+    abort(data.client, data.server)
+
+
+def _abort_tls(hooks: Connections, data: tls.TlsData | tls.ClientHelloData, error: Exception) -> None:
+    abort(data.context.client)
+
+
+def _already_closed(hooks: Connections, client: connection.Client, error: Exception) -> None:
+    """The client is gone; the wrapper has reported the failure."""
+
+
+class Connections:
+    """Connection hooks over one gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    @fail_closed(_refuse_layer)
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """Choose each protocol layer, so that only TLS with HTTP inside exists on the way to Databricks."""
+        above, data = nextlayer.context.layers[-1], nextlayer.data_client()
+        if not data:
+            return
+        if isinstance(above, modes.HttpProxy):
+            if data[0] == TLS_HANDSHAKE:
+                # TLS to the proxy itself could negotiate HTTP/2 outside any tunnel.
+                nextlayer.layer = Refuse(nextlayer.context)
+            else:
+                nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.regular, self.gate)
+        elif isinstance(above, ClientTLSLayer):
+            nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.transparent, self.gate)
+        elif isinstance(above, HttpStream) and data[0] == TLS_HANDSHAKE:
+            nextlayer.layer = ServerTLSLayer(nextlayer.context)
+            nextlayer.layer.child_layer = ClientTLSLayer(nextlayer.context)
+        else:
+            nextlayer.layer = Refuse(nextlayer.context)
+            host, port = nextlayer.context.server.address or ("", 0)
+            decision = self.gate.refuse(Reason.NOT_TLS, "what came through the tunnel is not TLS")
+            self.gate.record_tunnel(decision, nextlayer.context.client.peername[0], host, port)
+
+    @fail_closed(_refuse_connect)
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Decide on a tunnel. A host under policy gets one, so that its calls can be refused with words."""
+        if flow.response is not None:
+            return  # refused already (proxyauth)
+        request, client = flow.request, flow.client_conn.peername[0]
+        flow.response = http.Response.make(403)
+        try:
+            if request.data.method != b"CONNECT":
+                raise Refused(Reason.METHOD_NOT_CANONICAL, "CONNECT is written in capital letters")
+            side = self.gate.destinations.classify(request.host, request.port)
+            decision = Decision(
+                True,
+                Reason.OTHER_HOST,
+                "the host is not under policy; its bytes pass untouched",
+                policy_revision=self.gate.policy.revision,
+            )
+        except Refused as refused:
+            side, decision = None, refused.decision(self.gate.policy.revision)
+        if side is Side.WORKSPACE:
+            flow.response = None  # every request inside is decided on, and recorded, on its own
+            return
+        try:
+            decision_id = self.gate.record_tunnel(decision, client, request.host, request.port)
+        except Exception as error:
+            decision, decision_id = self.gate.unrecorded(error), "none"
+        shown = printable(request.host)[:256]
+        flow.response = (
+            None if decision.allow else denial(decision, decision_id, Asked("CONNECT", f"{shown}:{request.port}", shown))
+        )
+
+    @fail_closed(_refuse_server)
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """The choke point of everything that leaves: only to hosts that may be reached, on the way decided on."""
+        server, client = data.server, data.client
+        server.error = "Brickscope does not connect there"
+        if server.via is not None or server.address is None:
+            return
+        host, port = server.address
+        if self.gate.destinations.classify(host, port) is Side.WORKSPACE:
+            # Verify the certificate of the host that was decided on, not of the name the client chose to send.
+            server.sni = host.lower()
+            # Offer only the HTTP version the client speaks (or, before that is settled, could speak).
+            offers = client.alpn_offers if client.timestamp_tls_setup is None else (client.alpn or b"http/1.1",)
+            server.alpn_offers = tuple(offer for offer in offers if offer in ALPN)
+        server.error = None
+
+    @fail_closed(_refuse_server)
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """Look at the address that was really reached; no byte has been sent yet."""
+        peer = data.server.peername
+        if peer is not None and self.gate.destinations.may_reach(str(peer[0])):
+            return
+        abort(data.client, data.server)
+        host, port = data.server.address or ("", 0)
+        decision = self.gate.refuse(Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address")
+        self.gate.record_tunnel(decision, data.client.peername[0], host, port)
+
+    @fail_closed(_abort_tls)
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """A client that refuses our certificate is a set-up problem that somebody has to see."""
+        self._record_tls(data, "client")
+
+    @fail_closed(_abort_tls)
+    def tls_failed_server(self, data: tls.TlsData) -> None:
+        """A host whose certificate is not trusted gets nothing."""
+        self._record_tls(data, "server")
+
+    def _record_tls(self, data: tls.TlsData, side: str) -> None:
+        host, port = data.context.server.address or ("", 0)
+        self.gate.record(
+            "tls_refused",
+            {
+                "side": side,
+                "detail": printable(data.conn.error or "the TLS handshake ended early")[:256],
+                "client_address": data.context.client.peername[0],
+                "server_address": printable(host)[:256],
+                "server_port": port,
+            },
+        )
+
+    @fail_closed(_already_closed)
+    def client_disconnected(self, client: connection.Client) -> None:
+        """mitmproxy may leave a socket open if a flow ended while its body was coming in."""
+        abort(client)
+
+
+class HelloOrder:
+    """Runs after mitmproxy's own TLS addon, which overwrites what an earlier hook says about a ClientHello."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    @fail_closed(_abort_tls)
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Ask the server first where the client could speak HTTP/2, so that both sides get the same version."""
+        offers = data.context.client.alpn_offers or ()
+        data.establish_server_tls_first = b"h2" in offers and ctx.options.http2

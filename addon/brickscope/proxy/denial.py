@@ -1,0 +1,145 @@
+"""The answer to a denied call, in the shapes that Databricks' clients understand.
+
+Shapes and pitfalls by source: ``../shared/databricks.md`` section 5. A 403 with a *string* ``error_code`` is raised at
+once by every official client; 429, 503, a refused CONNECT or certain phrases in the text are retried for minutes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import NamedTuple
+from urllib.parse import quote
+
+import orjson
+from mitmproxy import http
+
+from brickscope.core.decision import Decision
+from brickscope.core.reason import Kind
+
+DOMAIN = "brickscope"
+
+# databricks-sdk 0.156 _base_client.py; databricks-sdk-go v0.175 httpclient (its patterns ignore case and context).
+# A client that finds one of these in the text of an error takes it for a passing fault and tries again.
+_RETRIED = re.compile(
+    r"UnknownWorkerEnvironment|worker environment|worker env|ClusterNotReady|Unexpected error|try again"
+    r"|token bucket|Timed out|deadline exceeded|connection reset|TLS handshake|connection refused|i/o timeout"
+    r"|unexpected EOF|temporarily|REQUEST_LIMIT_EXCEEDED|too many requests|Timeout|rate limit|broken pipe",
+    re.IGNORECASE,
+)
+
+
+class Asked(NamedTuple):
+    """What a denial says of the request: printable text, already without secrets."""
+
+    method: str
+    path: str
+    host: str
+
+
+def message(decision: Decision, decision_id: str, asked: Asked) -> str:
+    """One paragraph for whoever meets the 403: who denied what, why, and what to do.
+
+    What the client sent is left out where it holds a phrase that would make a client try again.
+    """
+    what = f"{asked.method} {asked.path}"
+    if _RETRIED.search(what) or len(what) > 300:
+        what = "this call"
+    if decision.reason.kind is Kind.POLICY and decision.rule_set:
+        text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the rule set"
+    elif decision.reason.kind is Kind.SUBJECT:
+        text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the policy"
+    elif decision.reason.kind is Kind.INTERNAL:
+        text = f"Brickscope did not send {what}: {decision.detail}. Tell the operator of the proxy"
+    else:
+        text = f"Brickscope refused {what}: {decision.detail}"
+    text = f"{text} (reason {decision.reason.value}, decision {decision_id})."
+    if _RETRIED.search(text):
+        text = f"Brickscope denied this call (reason {decision.reason.value}, decision {decision_id})."
+    return text
+
+
+def denial(
+    decision: Decision, decision_id: str, asked: Asked, *, grpc: bool = False, head: bool = False, close: bool = False
+) -> http.Response:
+    """The response: HTTP 403 with Databricks' JSON, or for gRPC a trailers-only ``grpc-status: 7``.
+
+    ``head``: the request was HEAD, so the answer has no body. ``close``: the connection ends with this answer.
+    """
+    text = message(decision, decision_id, asked)
+    fields: list[tuple[bytes, bytes]] = [
+        (b"x-request-id", decision_id.encode()),
+        (b"x-brickscope-reason", decision.reason.value.encode()),
+    ]
+    if grpc:
+        # gRPC over HTTP/2 spec, "Responses": status in the headers, no body; grpc-message is percent-encoded.
+        fields += [
+            (b"content-type", b"application/grpc"),
+            (b"grpc-status", b"7"),
+            (b"grpc-message", quote(text, safe=" '(),/:;=").encode()),
+        ]
+        return _response(200, b"OK", fields, b"")
+    body = _json(decision, decision_id, asked, text)
+    line = text.encode("ascii", "replace")
+    fields += [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        # Thrift clients ignore the body and read these (databricks-sql-connector, JDBC).
+        (b"x-databricks-reason-phrase", line),
+        (b"x-thriftserver-error-message", line),
+        (b"x-databricks-error-or-redirect-message", line),
+        (b"content-length", b"0" if head else str(len(body)).encode()),
+    ]
+    if close:
+        fields.append((b"connection", b"close"))
+    return _response(403, b"Forbidden", fields, b"" if head else body)
+
+
+def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> bytes:
+    metadata = {"decision_id": decision_id, "method": asked.method, "host": asked.host}
+    if not _RETRIED.search(asked.path):
+        metadata["path"] = asked.path
+    for name in ("subject", "rule_set", "rule", "fingerprint"):
+        value = getattr(decision, name)
+        if value is not None and not _RETRIED.search(value):
+            metadata[name] = value
+    return orjson.dumps(
+        {
+            "error_code": "PERMISSION_DENIED",
+            "message": text,
+            "details": [
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": decision.reason.value.upper(),
+                    "domain": DOMAIN,
+                    "metadata": metadata,
+                },
+                {
+                    "@type": "type.googleapis.com/google.rpc.RequestInfo",
+                    "request_id": decision_id,
+                    "serving_data": "",
+                },
+            ],
+        }
+    )
+
+
+def _response(status: int, reason: bytes, fields: list[tuple[bytes, bytes]], body: bytes) -> http.Response:
+    now = time.time()
+    return http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=status,
+        reason=reason,
+        headers=http.Headers(fields),
+        content=body,
+        trailers=None,
+        timestamp_start=now,
+        timestamp_end=now,
+    )
+
+
+def raw_denial(decision: Decision, decision_id: str, host: str) -> bytes:
+    """The same answer as bytes, for a request whose head is too odd to be parsed. The connection ends with it."""
+    response = denial(decision, decision_id, Asked("a request", "with an irregular head", host), close=True)
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in response.headers.fields)
+    return b"HTTP/1.1 403 Forbidden\r\n" + lines + b"\r\n" + (response.raw_content or b"")

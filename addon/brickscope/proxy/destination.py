@@ -1,0 +1,163 @@
+"""Where a connection may go: hosts under policy, other hosts, and addresses that are never relayed to."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from brickscope.core.decision import Refused
+from brickscope.core.hostname import HostPatterns, fold, in_databricks_zone, is_hostname, is_numeric
+from brickscope.core.reason import Reason
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Side(Enum):
+    """Which side of the policy a host is on."""
+
+    WORKSPACE = "workspace"
+    OTHER = "other"
+
+
+class Upstream(NamedTuple):
+    """One entry of ``scope_connect_to``: names that match lead to this address and port instead."""
+
+    hosts: HostPatterns
+    address: str
+    port: int
+
+
+# Global unicast by registry, but answering with credentials inside a cloud (Azure's WireServer).
+_METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is on the public internet, also when an IPv4 address hides in an IPv6 one.
+
+    False for private, loopback, link-local, carrier-grade NAT, multicast, reserved and metadata addresses.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address.teredo is not None:
+            inner = address.teredo[1]
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not address.is_unspecified
+        and address not in _METADATA
+    )
+
+
+class Destinations:
+    """The rules about hosts and addresses, from the options."""
+
+    def __init__(
+        self,
+        scope: HostPatterns,
+        *,
+        relay_other_hosts: bool,
+        allowed: Sequence[Network] = (),
+        upstreams: Sequence[Upstream] = (),
+    ) -> None:
+        self.scope = scope
+        self.relay_other_hosts = relay_other_hosts
+        self.allowed = tuple(allowed)
+        self.upstreams = tuple(upstreams)
+        self._mapped = frozenset(ipaddress.ip_address(upstream.address) for upstream in upstreams)
+
+    def under_policy(self, host: str) -> bool:
+        """Whether a host, however it is spelt, belongs to Databricks: judged, or not reached at all."""
+        folded = fold(host)
+        return self.scope.match(folded) or in_databricks_zone(folded)
+
+    def classify(self, host: str, port: int) -> Side:
+        """Which side a CONNECT target is on. Raises Refused with the reason it must not be reached.
+
+        A host under policy in an odd spelling (``X.cloud.databricks.com.``) is WORKSPACE: its tunnel opens, so that
+        its calls can be refused with words (a refused CONNECT makes SDKs try again for minutes), and they all are.
+        """
+        folded = fold(host)
+        if self.scope.match(folded):
+            if port != 443:
+                raise Refused(Reason.PORT_NOT_ALLOWED, f"port {port} of a Databricks host; only 443 is judged")
+            return Side.WORKSPACE
+        if in_databricks_zone(folded):
+            raise Refused(
+                Reason.HOST_NOT_IN_SCOPE,
+                "the host is Databricks' but scope_hosts does not name it, so its calls could not be judged",
+            )
+        if is_numeric(folded) or ":" in folded or "[" in folded:
+            self._check_literal(folded)
+        elif not is_hostname(folded) or folded != host.lower():
+            raise Refused(Reason.HOST_NOT_CANONICAL, "the host is not written as a plain DNS name")
+        if not self.relay_other_hosts:
+            raise Refused(Reason.OTHER_HOST, "scope_other_hosts=deny closes the way to hosts other than Databricks")
+        return Side.OTHER
+
+    def _check_literal(self, text: str) -> None:
+        try:
+            address = ipaddress.ip_address(text.strip("[]"))
+        except ValueError:
+            raise Refused(Reason.ADDRESS_NOT_ALLOWED, "the host is an address in an odd spelling") from None
+        # A literal may be Databricks' own address: no name stands in the way of what then follows.
+        if not any(address in network for network in self.allowed):
+            raise Refused(
+                Reason.ADDRESS_NOT_ALLOWED, "the host is an address literal; scope_allow_addresses can allow it"
+            )
+
+    def may_reach(self, text: str) -> bool:
+        """Whether bytes may be sent to this IP address."""
+        try:
+            address = ipaddress.ip_address(text.partition("%")[0])
+        except ValueError:
+            return False
+        return (
+            is_public(address) or address in self._mapped or any(address in network for network in self.allowed)
+        )
+
+    def upstream(self, host: str) -> Upstream | None:
+        """Where ``scope_connect_to`` leads a host, or None."""
+        folded = fold(host)
+        return next((upstream for upstream in self.upstreams if upstream.hosts.match(folded)), None)
+
+
+class Resolver:
+    """Puts itself where the event loop turns names into addresses, so that every dial sees checked addresses only.
+
+    The check and the use are one step: there is no second look-up that could answer differently (DNS rebinding).
+    """
+
+    def __init__(self, destinations: Destinations) -> None:
+        self.destinations = destinations
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on ``loop.getaddrinfo`` answers with permitted addresses only."""
+        resolve = loop.getaddrinfo
+
+        async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
+            if options.get("flags", 0) & socket.AI_PASSIVE:
+                return await resolve(host, port, **options)  # for a listening socket, not for a dial
+            name = host.decode("ascii") if isinstance(host, bytes) else str(host)
+            upstream = self.destinations.upstream(name)
+            if upstream is not None:
+                return await resolve(upstream.address, upstream.port, **options)
+            answers = await resolve(host, port, **options)
+            permitted = [answer for answer in answers if self.destinations.may_reach(str(answer[4][0]))]
+            if not permitted:
+                raise OSError(
+                    f"{name} leads to a private or local address only; scope_allow_addresses can allow it"
+                )
+            return permitted
+
+        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign, assignment]

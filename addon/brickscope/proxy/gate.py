@@ -1,0 +1,228 @@
+"""The gate: policy, log and decision in one place, and the pass without which no request leaves.
+
+Free of mitmproxy's hooks and layers, which call it: ``addon.py`` and ``stream.py`` decide nothing themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, NamedTuple
+
+from mitmproxy import http
+
+from brickscope.audit.record import Record, decision_fields, printable
+from brickscope.audit.writer import AuditError, AuditWriter
+from brickscope.core.credential import read_credential
+from brickscope.core.decide import decide
+from brickscope.core.decision import Decision, Refused
+from brickscope.core.policy import Policy
+from brickscope.core.reason import Reason
+from brickscope.core.request import ApiRequest, WireRequest, read_request
+
+from .denial import Asked
+from .destination import Destinations
+
+logger = logging.getLogger("brickscope")
+
+# Where a flow keeps its pass and verdict; mitmproxy fills this dictionary from nothing that a client sends.
+_PASS = "brickscope.pass"
+_VERDICT = "brickscope.verdict"
+_NOTHING = Asked("", "", "")
+
+
+class Pass(NamedTuple):
+    """Leave to send exactly these bytes. Held by identity: a request that was edited since has no pass."""
+
+    method: bytes
+    target: bytes
+    authority: bytes
+    host: str
+    port: int
+    scheme: bytes
+    fields: tuple[tuple[bytes, bytes], ...]
+
+    @classmethod
+    def of(cls, request: http.Request) -> Pass:
+        """The pass for a request as it stands now."""
+        data = request.data
+        return cls(data.method, data.path, data.authority, data.host, data.port, data.scheme, data.headers.fields)
+
+
+class Verdict(NamedTuple):
+    """A recorded decision and what the rest of the way needs of it.
+
+    ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none.
+    """
+
+    decision: Decision
+    decision_id: str
+    asked: Asked
+    started: float
+    request: ApiRequest | None = None
+
+
+class Gate:
+    """Decides, and records each decision before anything is done about it."""
+
+    def __init__(self, destinations: Destinations, writer: AuditWriter, policy: Policy) -> None:
+        self.destinations = destinations
+        self.writer = writer
+        self.policy = policy
+
+    # -- decisions ---------------------------------------------------------------------------------------------
+
+    def judge(self, wire: WireRequest, client_address: str, refused: Refused | None = None) -> Verdict:
+        """Decide on a request and record the decision. Total: an error of any kind is a denial.
+
+        ``refused``: why it is refused already (the engine found its head malformed), whatever the policy says.
+        """
+        started = time.monotonic()
+        decision_id = self.writer.new_decision_id()
+        policy = self.policy
+        request: ApiRequest | None = None
+        try:
+            if refused is not None:
+                raise refused
+            request = read_request(wire)
+            decision = decide(policy, request, client_address, time.time())
+        except Refused as error:
+            decision = error.decision(policy.revision)
+        except Exception as error:
+            decision = self.internal(error)
+        asked = _NOTHING
+        try:
+            asked = self._asked(wire, request)
+            self.writer.append("decision", self._record(decision, decision_id, asked, wire, client_address, request))
+        except Exception as error:
+            decision = self.unrecorded(error)
+        return Verdict(decision, decision_id, asked, started, request)
+
+    def internal(self, error: Exception) -> Decision:
+        """The denial for something that failed inside. The text of the error stays out of log and answer: it may
+        hold what the client sent."""
+        logger.error("Brickscope: %s while a request was judged; it was denied", type(error).__name__)
+        return Decision(
+            False, Reason.INTERNAL_ERROR, f"{type(error).__name__} inside the proxy", policy_revision=self.policy.revision
+        )
+
+    def unrecorded(self, error: Exception) -> Decision:
+        """The denial for a decision that could not be recorded."""
+        reason = str(error) if isinstance(error, AuditError) else type(error).__name__
+        logger.error("Brickscope: a call was denied because its record could not be written: %s", reason)
+        return Decision(
+            False,
+            Reason.AUDIT_UNAVAILABLE,
+            "the audit log can't be written",
+            policy_revision=self.policy.revision,
+        )
+
+    def _asked(self, wire: WireRequest, request: ApiRequest | None) -> Asked:
+        """What was asked, fit for log and answer."""
+        if request is not None:
+            secrets = find_secrets(wire)
+            return Asked(request.method, printable(request.path, secrets), request.host)
+        secrets = find_secrets(wire)
+        path = wire.target.partition(b"?")[0]
+        return Asked(printable(wire.method, secrets)[:32], printable(path, secrets), printable(wire.tunnel_host)[:256])
+
+    def _record(
+        self,
+        decision: Decision,
+        decision_id: str,
+        asked: Asked,
+        wire: WireRequest,
+        client_address: str,
+        request: ApiRequest | None,
+    ) -> Record:
+        user_agent = request.user_agent if request is not None else header(wire.headers, b"user-agent")
+        return {
+            "decision_id": decision_id,
+            **decision_fields(decision),
+            "operation": None,
+            "client_address": client_address,
+            "server_address": asked.host,
+            "method": asked.method,
+            "path": asked.path,
+            "params": {},
+            "user_agent": printable(user_agent, find_secrets(wire))[:256],
+        }
+
+    # -- passes ------------------------------------------------------------------------------------------------
+
+    def grant(self, flow: http.HTTPFlow) -> None:
+        """Let this flow's request leave, as it stands now."""
+        flow.metadata[_PASS] = Pass.of(flow.request)
+
+    def may_leave(self, flow: http.HTTPFlow) -> bool:
+        """Whether the request still is the one that was granted a pass. The pass is used up."""
+        granted = flow.metadata.pop(_PASS, None)
+        if not isinstance(granted, Pass):
+            return False
+        now = Pass.of(flow.request)
+        if granted.fields is not now.fields:
+            # mitmproxy itself takes `Expect` out once it has answered it with 100; nothing else may be gone.
+            before = tuple(field for field in granted.fields if field[0].lower() != b"expect")
+            return granted._replace(fields=before) == now
+        return granted == now
+
+    def remember(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
+        """Keep the verdict until the outcome is known."""
+        flow.metadata[_VERDICT] = verdict
+
+    def forwards(self, flow: http.HTTPFlow) -> bool:
+        """Whether the flow was let go on, so that its response is the server's and not ours."""
+        verdict = flow.metadata.get(_VERDICT)
+        return isinstance(verdict, Verdict) and verdict.decision.forwards
+
+    def finish(self, flow: http.HTTPFlow) -> Verdict | None:
+        """The verdict of a flow that ends now; None where there was none, or it was asked for before."""
+        verdict = flow.metadata.pop(_VERDICT, None)
+        return verdict if isinstance(verdict, Verdict) else None
+
+    # -- records -----------------------------------------------------------------------------------------------
+
+    def record(self, event: str, fields: Record) -> None:
+        """Write a record that no call waits for; a failure is reported, and the next decision will be a denial."""
+        try:
+            self.writer.append(event, fields)
+        except Exception as error:
+            logger.error("Brickscope: a %s record could not be written: %s", event, error)
+
+    def record_tunnel(self, decision: Decision, client_address: str, host: str, port: int) -> str:
+        """Record what became of a CONNECT. Returns the decision id. Raises AuditError if it can't be written."""
+        decision_id = self.writer.new_decision_id()
+        self.writer.append(
+            "tunnel",
+            {
+                "decision_id": decision_id,
+                **decision_fields(decision),
+                "client_address": client_address,
+                "server_address": printable(host)[:256],
+                "server_port": port,
+            },
+        )
+        return decision_id
+
+    def refuse(self, reason: Reason, detail: str) -> Decision:
+        """A denial of the connection kind, under the present policy."""
+        return Refused(reason, detail).decision(self.policy.revision)
+
+
+def header(fields: Any, wanted: bytes) -> bytes:
+    """The first value of a header, empty if there is none."""
+    return next((value for name, value in fields if name.lower() == wanted), b"")
+
+
+def find_secrets(wire: WireRequest) -> tuple[bytes, ...]:
+    """Every string of a request that must not reach a record: credentials of all its headers, read or raw."""
+    found: list[bytes] = []
+    for name, value in wire.headers:
+        if name.lower().strip() not in (b"authorization", b"proxy-authorization", b"cookie"):
+            continue
+        found += [part for part in value.split() if len(part) >= 8]
+        try:
+            found += read_credential(value).secrets
+        except Refused:
+            continue
+    return tuple(found)

@@ -1,0 +1,230 @@
+"""The options: ours, read into ``Settings``; mitmproxy's, forced or refused where they would open the gate.
+
+Precedence in mitmproxy: ``--set`` < ``config.yaml`` < flags < what an addon sets while it loads. So what must hold is
+set in ``load`` (nothing can override it), and what nobody can want is refused at start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from mitmproxy.proxy import mode_specs
+
+from brickscope.core.hostname import HostPatterns
+
+from .destination import Destinations, Network, Upstream
+
+
+class OptionError(Exception):
+    """An option that can't be; the message says which, why and what to do."""
+
+
+# Types are chosen so that no value can fail to parse: mitmproxy drops a script in silence when one does.
+OURS: tuple[tuple[str, Any, Any, str], ...] = (
+    ("scope_rules", str | None, None, "Folder (or file) of the policy. Default: rules/ beside addon/."),
+    ("scope_audit_log", str | None, None, "File of the audit log (JSON Lines). Default: audit.jsonl here."),
+    (
+        "scope_hosts",
+        Sequence[str],
+        ["*.cloud.databricks.com"],
+        "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
+    ),
+    (
+        "scope_other_hosts",
+        str | None,
+        None,
+        "What happens with hosts other than Databricks: tunnel (default; bytes pass untouched) or deny.",
+    ),
+    (
+        "scope_allow_addresses",
+        Sequence[str],
+        [],
+        "Networks that may be reached although they are private or named by address, such as 10.1.0.0/16.",
+    ),
+    (
+        "scope_connect_to",
+        Sequence[str],
+        [],
+        "For tests and demonstrations: HOST=ADDRESS:PORT leads a host (or *.suffix) to another address.",
+    ),
+)
+
+FORCED: dict[str, Any] = {
+    "rawtcp": False,  # raw bytes in a tunnel would pass unseen
+    "websocket": False,  # frames would pass unjudged
+    "http3": False,
+    "onboarding": False,
+    "upstream_cert": False,
+    "connection_strategy": "lazy",  # nothing is dialled before the decision
+    "flow_detail": 0,  # higher prints headers, tokens among them
+    "showhost": False,
+}
+"""Set while loading, whatever was asked for."""
+
+REFUSED: dict[str, str] = dict.fromkeys(
+    ("ignore_hosts", "allow_hosts", "tcp_hosts", "udp_hosts", "show_ignored_hosts"),
+    "it lets bytes pass without being judged",
+)
+REFUSED |= dict.fromkeys(
+    (
+        "map_remote map_local modify_headers modify_body anticache anticomp stickyauth stickycookie upstream_auth "
+        "client_replay server_replay rfile block_list keep_host_header client_certs "
+        "add_upstream_certs_to_client_chain"
+    ).split(),
+    "it changes or makes requests after they are judged",
+)
+REFUSED |= dict.fromkeys(
+    ("save_stream_file", "hardump", "proxy_debug", "store_streamed_bodies"), "it would write tokens to disk or terminal"
+)
+REFUSED |= dict.fromkeys(
+    ("validate_inbound_headers", "normalize_outbound_headers"), "it takes a guard against smuggling away"
+)
+REFUSED |= dict.fromkeys(
+    ("stream_large_bodies", "body_size_limit"), "Brickscope streams bodies itself; with it, denials would hang"
+)
+REFUSED |= {
+    "ssl_insecure": "upstream certificates are always verified",
+    "emudhra": "it signs with a private key that everybody has",
+    "emudhra_old": "it signs with a private key that everybody has",
+    "request_client_cert": "client certificates are no credential here",
+    "server": "without a server there is no proxy",
+}
+"""Options nobody can change and still have a gate, with the reason said to who tries."""
+
+WARNED: dict[str, str] = {
+    "block_global": "clients from public addresses may use the proxy",
+    "ciphers_client": "the TLS ciphers towards clients are not the defaults",
+    "ciphers_server": "the TLS ciphers towards Databricks are not the defaults",
+    "ssl_verify_upstream_trusted_ca": "only these authorities are trusted for Databricks' certificates",
+    "ssl_verify_upstream_trusted_confdir": "only these authorities are trusted for Databricks' certificates",
+}
+"""Legitimate, but said aloud at start."""
+
+FREE = frozenset(
+    (
+        "block_private cert_passphrase certs client_replay_concurrency command_history confdir connect_addr "
+        "console_default_contentview content_view_lines_cutoff dns_name_servers dns_use_hosts_file "
+        "dumper_default_contentview dumper_filter export_preserve_original_ip http2 http2_ping_keepalive "
+        "http_connect_send_host_header keep_alt_svc_header keepserving key_size listen_host listen_port mode "
+        "onboarding_host protobuf_definitions proxyauth readfile_filter save_stream_filter scripts "
+        "server_replay_extra server_replay_ignore_content server_replay_ignore_host server_replay_ignore_params "
+        "server_replay_ignore_payload_params server_replay_ignore_port server_replay_kill_extra server_replay_nopop "
+        "server_replay_refresh server_replay_reuse server_replay_use_headers strip_ech tcp_timeout "
+        "termlog_verbosity tls_ecdh_curve_client tls_ecdh_curve_server tls_version_client_max "
+        "tls_version_client_min tls_version_server_max tls_version_server_min"
+    ).split()
+)
+"""Harmless here. A test holds this list against the installed mitmproxy, so that a new option is looked at."""
+
+_OLD_TLS = ("UNBOUNDED", "SSL3", "TLS1", "TLS1_1")
+
+
+class Options(Protocol):
+    """What is used of mitmproxy's OptManager."""
+
+    deferred: dict[str, Any]
+
+    def __contains__(self, name: str) -> bool: ...
+    def __getattr__(self, name: str) -> Any: ...
+    def has_changed(self, name: str) -> bool: ...
+    def keys(self) -> set[str]: ...
+
+
+class Settings(NamedTuple):
+    """Our options, read."""
+
+    rules: Path
+    audit_log: Path
+    destinations: Destinations
+
+
+def read_settings(options: Options, checkout: Path) -> Settings:
+    """Read our options. ``checkout`` is the folder that holds ``rules/``. Raises OptionError."""
+    try:
+        scope = HostPatterns(_split(options.scope_hosts))
+    except ValueError as error:
+        raise OptionError(f"scope_hosts: {error}") from None
+    if not scope.patterns:
+        raise OptionError("scope_hosts: no host is under policy; leave it out for *.cloud.databricks.com")
+    other = options.scope_other_hosts or "tunnel"
+    if other not in ("tunnel", "deny"):
+        raise OptionError(f"scope_other_hosts: {other!r} is neither tunnel nor deny")
+    return Settings(
+        Path(options.scope_rules).expanduser() if options.scope_rules else checkout / "rules",
+        Path(options.scope_audit_log or "audit.jsonl").expanduser().absolute(),
+        Destinations(
+            scope,
+            relay_other_hosts=other == "tunnel",
+            allowed=[_network(text) for text in _split(options.scope_allow_addresses)],
+            upstreams=[_upstream(text) for text in _split(options.scope_connect_to)],
+        ),
+    )
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise OptionError(f"scope_allow_addresses: {error}; write a network such as 10.1.0.0/16") from None
+
+
+def _upstream(text: str) -> Upstream:
+    host, equals, target = text.partition("=")
+    address, colon, port = target.rpartition(":")
+    try:
+        ipaddress.ip_address(address.strip("[]"))
+        if not (equals and colon and 0 < int(port) < 65536):
+            raise ValueError("the port is missing or out of range")
+        return Upstream(HostPatterns([host]), address.strip("[]"), int(port))
+    except ValueError as error:
+        raise OptionError(f"scope_connect_to: {text!r} is not HOST=ADDRESS:PORT ({error})") from None
+
+
+def refuse_dangerous(options: Options) -> None:
+    """Raises OptionError if one of mitmproxy's options would let anything pass the gate."""
+    for name, why in REFUSED.items():
+        if name in options and options.has_changed(name):
+            raise OptionError(f"the option {name} can't be used with Brickscope: {why}")
+    for name, value in FORCED.items():
+        if name in options and getattr(options, name) != value:
+            raise OptionError(f"the option {name} must stay {value!r} with Brickscope")
+    modes = [mode_specs.ProxyMode.parse(mode) for mode in options.mode]
+    if len(modes) != 1 or modes[0].type_name != "regular":
+        raise OptionError("the option mode: only 'regular' is guarded, so Brickscope runs in no other")
+    for name in ("tls_version_client_min", "tls_version_server_min"):
+        if getattr(options, name) in _OLD_TLS:
+            raise OptionError(f"the option {name}: TLS before 1.2 is not safe; leave it at TLS1_2")
+
+
+def find_warnings(options: Options) -> list[str]:
+    """What an operator should know about options that were set."""
+    found = [
+        f"option {name}: {why}" for name, why in WARNED.items() if name in options and options.has_changed(name)
+    ]
+    if options.scope_connect_to:
+        found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")
+    known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | {name for name, *_ in OURS}
+    found += [
+        f"option {name} is unknown to this version of Brickscope; it was not checked"
+        for name in sorted(options.keys())
+        if name not in known and options.has_changed(name)
+    ]
+    return found
+
+
+def refuse_unknown(options: Options) -> None:
+    """Raises OptionError for a ``scope_...`` option that does not exist: mitmproxy ignores it in silence."""
+    names = [name for name, *_ in OURS]
+    for name in options.deferred:
+        close = difflib.get_close_matches(name, names, 1, 0.75)
+        if name.startswith("scope") or close:
+            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names)}"
+            raise OptionError(f"there is no option {name}{hint}")

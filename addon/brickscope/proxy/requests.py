@@ -1,0 +1,203 @@
+"""The hooks on requests: decide at the headers, then stream both ways, then record the outcome."""
+
+from __future__ import annotations
+
+import time
+
+from mitmproxy import http
+
+from brickscope.audit.record import printable
+from brickscope.core.decision import Decision, Refused
+from brickscope.core.reason import Reason
+from brickscope.core.request import WireRequest
+
+from .closed import fail_closed
+from .denial import Asked, denial
+from .gate import Gate, Verdict, header
+
+SMALL_BODY = 64 * 1024
+"""Bodies of known size up to this many bytes are passed on whole (cheaper); all others stream."""
+
+
+class Counter:
+    """Counts the bytes of a streamed body while they pass."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def __call__(self, data: bytes) -> bytes:
+        self.total += len(data)
+        return data
+
+
+def _refuse_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None:
+    """Without a verdict there is no pass, so the request can't leave; this gives the client words."""
+    flow.request.stream = False
+    decision = hooks.gate.internal(error)
+    flow.response = denial(decision, "none", Asked("this", "call", ""), close=True)
+    hooks.gate.record(
+        "decision", {"decision": decision.word, "enforced": True, "reason": decision.reason, "detail": decision.detail}
+    )
+
+
+def _kill_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None:
+    flow.kill()
+
+
+def _is_over(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None:
+    """The call is over; the wrapper has reported the failure."""
+
+
+class Requests:
+    """Request hooks over one gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    @fail_closed(_refuse_flow)
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """The decision. The one hook that runs before every request leaves, streamed or not."""
+        data, client, server = flow.request.data, flow.client_conn, flow.server_conn.address
+        if server is None or not client.tls:
+            self._judge_plain(flow)
+            return
+        wire = WireRequest(
+            data.method,
+            data.path,
+            data.authority,
+            data.http_version,
+            data.headers.fields,
+            server[0].lower(),
+            server[1],
+            client.sni,
+            client.alpn,
+        )
+        refused = None
+        if flow.error is not None or flow.is_replay or data.scheme != b"https":
+            refused = Refused(Reason.MALFORMED_HEAD, "the request's head is malformed")
+        verdict = self.gate.judge(wire, client.peername[0], refused)
+        self.gate.remember(flow, verdict)
+        request = verdict.request
+        if verdict.decision.forwards and request is not None:
+            if request.content_length is None or request.content_length > SMALL_BODY:
+                flow.request.stream = Counter()
+            self.gate.grant(flow)
+            return
+        self._answer(flow, verdict)
+
+    def _answer(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
+        """Deny. The body, if one comes, is read on and dropped (``stream.py``)."""
+        fields = flow.request.headers.fields
+        # A client that waits for 100 sends no body after a 403, so what follows could not be told from a body.
+        waits = bool(header(fields, b"expect")) and flow.client_conn.alpn != b"h2"
+        if waits:
+            flow.request.headers.pop("expect")
+        flow.request.stream = False
+        flow.response = denial(
+            verdict.decision,
+            verdict.decision_id,
+            verdict.asked,
+            grpc=header(fields, b"content-type").lower().startswith(b"application/grpc"),
+            head=flow.request.data.method == b"HEAD",
+            close=waits,
+        )
+
+    def _judge_plain(self, flow: http.HTTPFlow) -> None:
+        """A request to the proxy itself, outside TLS: never for Databricks, relayed for other hosts."""
+        request, client = flow.request, flow.client_conn
+        host, port = request.host, request.port
+        try:
+            self._check_plain(flow, host, port)
+            decision = Decision(
+                True,
+                Reason.OTHER_HOST,
+                "the host is not under policy; plain HTTP passes untouched",
+                policy_revision=self.gate.policy.revision,
+            )
+        except Refused as refused:
+            decision = refused.decision(self.gate.policy.revision)
+        try:
+            decision_id = self.gate.record_tunnel(decision, client.peername[0], host, port)
+        except Exception as error:
+            decision, decision_id = self.gate.unrecorded(error), "none"
+        verdict = Verdict(
+            decision, decision_id, Asked("plain HTTP", "request", printable(host)[:256]), time.monotonic()
+        )
+        self.gate.remember(flow, verdict)
+        if decision.allow:
+            request.stream = Counter()
+            self.gate.grant(flow)
+        else:
+            self._answer(flow, verdict)
+
+    def _check_plain(self, flow: http.HTTPFlow, host: str, port: int) -> None:
+        data = flow.request.data
+        if flow.server_conn.address is not None or self.gate.destinations.under_policy(host):
+            raise Refused(Reason.NOT_ENCRYPTED, "Databricks hosts are reached by HTTPS in a tunnel only")
+        if flow.error is not None or data.http_version != b"HTTP/1.1" or data.scheme != b"http" or flow.client_conn.tls:
+            raise Refused(Reason.MALFORMED_HEAD, "the proxy itself answers regular, plain HTTP/1.1 only")
+        self.gate.destinations.classify(host, port)
+        named = [value.lower() for name, value in data.headers.fields if name.lower() == b"host"]
+        expected = (host.lower().encode(), f"{host.lower()}:{port}".encode())
+        if len(named) > 1 or (named and named[0] not in expected):
+            raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host of the request's URL")
+        if header(data.headers.fields, b"upgrade"):
+            raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade asks for another protocol")
+
+    @fail_closed(_kill_flow)
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Stream the server's answer; keep out of it what would lead the client away or speak in our name."""
+        response = flow.response
+        if response is None or not self.gate.forwards(flow):
+            return
+        if response.status_code == 101:
+            flow.kill()  # whatever protocol it switches to would not be judged
+            return
+        fields = response.headers.fields
+        kept = tuple(field for field in fields if not _misleads(field[0].lower()))
+        if len(kept) != len(fields):
+            response.headers.fields = kept
+        length = header(kept, b"content-length")
+        small = length.isdigit() and int(length) <= SMALL_BODY
+        if not small or header(kept, b"content-type").startswith(b"text/event-stream"):
+            response.stream = Counter()
+
+    @fail_closed(_is_over)
+    def response(self, flow: http.HTTPFlow) -> None:
+        """The answer is complete."""
+        self._record_outcome(flow, None)
+
+    @fail_closed(_is_over)
+    def error(self, flow: http.HTTPFlow) -> None:
+        """The flow broke: the host could not be reached, or either side went away."""
+        self._record_outcome(flow, flow.error.msg if flow.error else "unknown")
+
+    def _record_outcome(self, flow: http.HTTPFlow, error: str | None) -> None:
+        verdict = self.gate.finish(flow)
+        if verdict is None or not verdict.decision.forwards:
+            return  # a denial's record says all there is to say
+        response = flow.response
+        fields = {
+            "decision_id": verdict.decision_id,
+            "status": None if response is None else response.status_code,
+            "request_bytes": _size(flow.request),
+            "response_bytes": None if response is None else _size(response),
+            "duration_ms": round((time.monotonic() - verdict.started) * 1000, 3),
+        }
+        if error is not None:
+            fields["error"] = printable(error)[:256]
+        self.gate.record("outcome", fields)
+
+
+def _size(message: http.Message) -> int:
+    """Bytes of a body that passed."""
+    if isinstance(message.stream, Counter):
+        return message.stream.total
+    return len(message.raw_content or b"")
+
+
+def _misleads(name: bytes) -> bool:
+    """Response headers that are not passed on: alt-svc (HTTP/3 goes round a proxy), and names that are ours."""
+    return name == b"alt-svc" or name.startswith(b"x-brickscope-")

@@ -1,0 +1,202 @@
+"""mitmproxy's HTTP layers with the doors shut that hooks can't reach.
+
+What is changed, and why hooks do not suffice (all found by experiment, see docs/decisions):
+
+* a request leaves only with a pass from the gate, asked for at the one place where mitmproxy opens or picks the
+  connection to the server. A hook that raised, was never called, or was overruled, has written no pass.
+* HTTP versions are never translated.
+* a denied upload is answered at its headers; its body is read on and dropped, so that the connection stays usable.
+  mitmproxy would hold the whole body in memory first.
+* headers after the body are refused: they were not there when the call was judged.
+* the head of an HTTP/1.1 request must be regular as it came in, and of bounded size.
+"""
+
+from __future__ import annotations
+
+import time
+
+from mitmproxy import flow as mitm_flow
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import DropStream, HttpLayer, HTTPMode, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestData,
+    RequestEndOfMessage,
+    RequestProtocolError,
+    RequestTrailers,
+    ResponseEndOfMessage,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpResponseHeadersHook
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+from brickscope.core.decision import Refused
+from brickscope.core.head import check_head
+from brickscope.core.reason import Reason
+from brickscope.core.request import WireRequest
+
+from .denial import raw_denial
+from .gate import Gate
+from .tunnel import Relay
+
+MAX_WAITING = 256 * 1024
+"""Most bytes that a client may send ahead while its earlier request is still being answered."""
+
+Commands = layer.CommandGenerator[None]
+
+
+class GatedStream(HttpStream):
+    """One request and its response."""
+
+    def __init__(self, context: Context, stream_id: int, gate: Gate) -> None:
+        super().__init__(context, stream_id)
+        self.gate = gate
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, RequestTrailers) and event.trailers.fields:
+            yield from self.refuse_trailers()
+        else:
+            yield from super()._handle_event(event)
+
+    def state_wait_for_request_headers(self, event: events.Event) -> Commands:
+        yield from super().state_wait_for_request_headers(event)
+        waits_for_body = self.client_state == self.state_consume_request_body and not event.end_stream
+        if waits_for_body and self.flow.response is not None:
+            yield from self.answer_before_body()
+
+    def answer_before_body(self) -> Commands:
+        """Send the response now; RFC 9112 section 9.3 lets a server answer early if it reads the body on."""
+        assert self.flow.response is not None
+        self.client_state = self.state_drop_request_body
+        self.flow.response.timestamp_start = time.time()
+        yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        yield from self.send_response()
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    def state_drop_request_body(self, event: events.Event) -> Commands:
+        """Take what still comes of a denied upload, in constant memory, whatever its size."""
+        if isinstance(event, RequestEndOfMessage):
+            self.client_state = self.state_done
+            self.flow.live = False
+            yield DropStream(self.stream_id)
+        elif not isinstance(event, RequestData | RequestTrailers):
+            raise AssertionError(f"unexpected {event!r}")
+
+    def refuse_trailers(self) -> Commands:
+        """Abandon a request that brings headers after its body: upstream never sees its end."""
+        if self.client_state in (self.state_drop_request_body, self.state_errored):
+            return
+        message = Reason.TRAILERS_REFUSED.value
+        if self.client_state == self.state_stream_request_body:
+            yield SendHttp(
+                RequestProtocolError(self.stream_id, message, ErrorCode.CANCEL), self.context.server
+            )
+        self.flow.error = mitm_flow.Error(message)
+        yield HttpErrorHook(self.flow)
+        yield SendHttp(
+            ResponseProtocolError(self.stream_id, message, ErrorCode.KILL), self.context.client
+        )
+        self.client_state = self.server_state = self.state_errored
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+    def make_server_connection(self) -> layer.CommandGenerator[bool]:
+        """The one place where a request gets a server to go to."""
+        if not self.gate.may_leave(self.flow):
+            return (yield from self._fail("the request has no pass from the gate"))
+        if not (yield from super().make_server_connection()):
+            return False
+        client, server = self.context.client, self.flow.server_conn
+        if client.tls and (client.alpn == b"h2") is not (server.alpn == b"h2"):
+            # Translating HTTP/2 into HTTP/1.1 can forward a body without any length.
+            return (yield from self._fail("the host speaks another HTTP version than the client"))
+        return True
+
+    def _fail(self, message: str) -> layer.CommandGenerator[bool]:
+        yield from self.handle_protocol_error(
+            ResponseProtocolError(self.stream_id, message, ErrorCode.CONNECT_FAILED)
+        )
+        self.client_state = self.state_errored
+        return False
+
+    def handle_connect_regular(self) -> Commands:
+        """Connect to a host that is not under policy before saying so, and copy bytes; see ``tunnel.Relay``."""
+        if self.flow.response is None and self.gate.destinations.under_policy(self.flow.request.host) is False:
+            error = yield commands.OpenConnection(self.context.server)
+            if error:
+                self.flow.response = Relay.failure(error)
+            else:
+                self.child_layer = Relay(self.context, self.gate)
+        yield from self.handle_connect_finish()
+
+
+class GatedHttpLayer(HttpLayer):
+    """All requests of one client connection."""
+
+    def __init__(self, context: Context, mode: HTTPMode, gate: Gate) -> None:
+        super().__init__(context, mode)
+        self.gate = gate
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
+            self.connections[self.context.client] = StrictHttp1Server(self.context.fork(), self.gate)
+        yield from super()._handle_event(event)
+
+    def make_stream(self, stream_id: int) -> Commands:
+        self.streams[stream_id] = GatedStream(self.context.fork(), stream_id, self.gate)
+        yield from self.event_to_child(self.streams[stream_id], events.Start())
+
+
+class StrictHttp1Server(Http1Server):
+    """Reads a client's HTTP/1.1, and hangs up on what is not regular."""
+
+    def __init__(self, context: Context, gate: Gate) -> None:
+        super().__init__(context)
+        self.gate = gate
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        if isinstance(event, events.DataReceived):
+            try:
+                complete = check_head(bytes(self.buf))
+            except Refused as refused:
+                yield from self.hang_up(refused)
+                return
+            if not complete:
+                return
+        yield from super().read_headers(event)
+
+    def hang_up(self, refused: Refused) -> Commands:
+        """Answer a head that no parser should try, record it, and close."""
+        client, server = self.context.client, self.context.server.address or ("", 0)
+        wire = WireRequest(b"", b"", b"", b"", (), server[0], server[1], client.sni, client.alpn)
+        verdict = self.gate.judge(wire, client.peername[0], refused)
+        yield commands.SendData(self.conn, raw_denial(verdict.decision, verdict.decision_id, verdict.asked.host))
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
+
+    def read_body(self, event: events.Event) -> Commands:
+        try:
+            yield from super().read_body(event)
+        except NotImplementedError:
+            # mitmproxy can't read trailers of a chunked body and would leave the connection hanging.
+            yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(
+                RequestProtocolError(self.stream_id, Reason.TRAILERS_REFUSED.value, ErrorCode.GENERIC_CLIENT_ERROR)
+            )
+            self.state = self.done
+
+    def wait(self, event: events.Event) -> Commands:
+        if isinstance(event, events.DataReceived) and len(self.buf) > MAX_WAITING:
+            yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(
+                RequestProtocolError(
+                    self.stream_id, "more was sent ahead than is kept", ErrorCode.GENERIC_CLIENT_ERROR
+                )
+            )
+            self.state = self.done
+            return
+        yield from super().wait(event)
