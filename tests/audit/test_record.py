@@ -1,0 +1,59 @@
+"""What untrusted text may become in a record: printable, clipped, and never a secret."""
+
+from __future__ import annotations
+
+import pytest
+from brickscope.audit.record import MAX_TEXT, REDACTED, printable
+from hypothesis import given
+from hypothesis import strategies as st
+
+TOKEN = b"dapi0123456789abcdef0123456789abcdef"
+ODD = b"my~own.Token_Value"
+
+SECRET = {
+    "the token itself": f"/x/{ODD.decode()}",
+    "the token in the middle": f"/x/a{ODD.decode()}b",
+    "a percent-encoded token": "/x/" + "".join(f"%{byte:02x}" for byte in ODD),
+    "a token encoded twice": "/x/" + "".join(f"%25{byte:02x}" for byte in ODD),
+    "half of it encoded": "/x/my~own%2EToken_Value",
+    "somebody else's Databricks token": "/x/dapiffffffffffffffffffffffffffffffff",
+    "somebody else's JSON Web Token": "/x/eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl",
+}
+
+
+@pytest.mark.parametrize("text", SECRET.values(), ids=SECRET)
+def test_a_secret_is_redacted_however_it_is_spelt(text: str) -> None:
+    assert printable(text, (ODD,)) == REDACTED
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/api/2.0/jobs", "/api/2.0/jobs"),
+        ("a\nb", "a\\x0ab"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("caf\u00e9", "caf\\xe9"),
+        ("\u202egnp", "\\u202egnp"),
+        (b"\xff", "\\xff"),
+        ("", ""),
+    ],
+)
+def test_text_is_printable_ascii(text: str | bytes, expected: str) -> None:
+    assert printable(text) == expected
+
+
+def test_long_text_is_clipped() -> None:
+    assert len(printable("a" * 100_000)) == MAX_TEXT
+
+
+@given(st.text() | st.binary())
+def test_any_text_becomes_printable(text: str | bytes) -> None:
+    shown = printable(text)
+    assert shown.isascii() and (shown.isprintable() or shown == "")
+    assert len(shown) <= MAX_TEXT
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.binary(min_size=8, max_size=40))
+def test_no_secret_survives(before: str, after: str, secret: bytes) -> None:
+    text = before + secret.decode("latin-1") + after
+    assert secret.decode("latin-1") not in printable(text, (secret,))

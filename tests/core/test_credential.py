@@ -1,0 +1,81 @@
+"""Credentials: one token, two spellings, one fingerprint; everything else refused without a trace of it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+from brickscope.core.credential import MAX_TOKEN, read_credential
+from brickscope.core.decision import Refused
+from brickscope.core.reason import Reason
+from core.wire import TOKEN
+from hypothesis import given
+from hypothesis import strategies as st
+
+FINGERPRINT = "sha256:" + sha256(TOKEN).hexdigest()
+MALFORMED, UNSUPPORTED = Reason.MALFORMED_CREDENTIAL, Reason.UNSUPPORTED_CREDENTIAL
+
+
+def basic(pair: bytes) -> bytes:
+    return b"Basic " + b64encode(pair)
+
+
+REFUSED = {
+    "no header": (None, Reason.MISSING_CREDENTIAL),
+    "an empty header": (b"", MALFORMED),
+    "Bearer alone": (b"Bearer", MALFORMED),
+    "Bearer and nothing": (b"Bearer ", MALFORMED),
+    "two spaces": (b"Bearer  " + TOKEN, MALFORMED),
+    "a tab": (b"Bearer\t" + TOKEN, MALFORMED),
+    "a trailing space": (b"Bearer " + TOKEN + b" ", MALFORMED),
+    "a leading space": (b" Bearer " + TOKEN, MALFORMED),
+    "lower case": (b"bearer " + TOKEN, MALFORMED),
+    "capitals": (b"BEARER " + TOKEN, MALFORMED),
+    "two tokens": (b"Bearer " + TOKEN + b" " + TOKEN, MALFORMED),
+    "a list": (b"Bearer " + TOKEN + b", Bearer " + TOKEN, MALFORMED),
+    "quotes": (b'Bearer "' + TOKEN + b'"', MALFORMED),
+    "8-bit bytes": (b"Bearer caf\xe9", MALFORMED),
+    "another scheme": (b"Digest x", UNSUPPORTED),
+    "the token alone": (TOKEN, UNSUPPORTED),
+    "AWS signing": (b"AWS4-HMAC-SHA256 Credential=x", UNSUPPORTED),
+    "Basic for a user": (basic(b"me@example.com:secret"), UNSUPPORTED),
+    "Basic for a client": (basic(b"6f1c2f6e:dose00"), UNSUPPORTED),
+    "Basic with no colon": (basic(TOKEN), UNSUPPORTED),
+    "Basic with an empty token": (basic(b"token:"), MALFORMED),
+    "Basic with a token and a colon": (basic(b"token:" + TOKEN + b":x"), MALFORMED),
+    "Basic with a line break": (basic(b"token:" + TOKEN + b"\n"), MALFORMED),
+    "Basic with a user in capitals": (basic(b"Token:" + TOKEN), UNSUPPORTED),
+    "Basic that is no base64": (b"Basic !!!!", MALFORMED),
+    "Basic without padding": (basic(b"token:abcd").rstrip(b"="), MALFORMED),
+    "Basic with loose last bits": (b"Basic dG9rZW46YR==", MALFORMED),
+    "Basic with two spaces": (b"Basic  " + b64encode(b"token:" + TOKEN), MALFORMED),
+    "Basic and nothing": (b"Basic ", MALFORMED),
+    "too long a token": (b"Bearer " + b"a" * MAX_TOKEN, Reason.TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize("header", [b"Bearer " + TOKEN, basic(b"token:" + TOKEN)])
+def test_both_spellings_give_the_same_fingerprint(header: bytes) -> None:
+    credential = read_credential(header)
+    assert credential.fingerprint == FINGERPRINT
+    assert TOKEN in credential.secrets
+    assert TOKEN.decode() not in repr(credential)
+
+
+@pytest.mark.parametrize(("header", "reason"), REFUSED.values(), ids=REFUSED)
+def test_everything_else_is_refused(header: bytes | None, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        read_credential(header)
+    assert refused.value.reason is reason
+    assert "dapi" not in refused.value.detail
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_read_or_refused(header: bytes) -> None:
+    for value in (header, b"Bearer " + header, b"Basic " + header, basic(b"token:" + header)):
+        try:
+            credential = read_credential(value)
+        except Refused:
+            continue
+        assert credential.fingerprint.startswith("sha256:")

@@ -1,0 +1,179 @@
+"""The one reading of a request: two of everything, names that differ, headers that overrule, odd bytes."""
+
+from __future__ import annotations
+
+import pytest
+from brickscope.core.decision import Refused
+from brickscope.core.header import CREDENTIAL, FORBIDDEN, MAX_HEADER_BYTES, MAX_HEADERS
+from brickscope.core.reason import Reason
+from brickscope.core.request import WireRequest, read_request
+from core.wire import HOST, TOKEN, h1, h1_headers, h2
+from hypothesis import given
+from hypothesis import strategies as st
+
+OTHER = "dbc-other.cloud.databricks.com"
+BEARER = b"Bearer " + TOKEN
+
+
+def without(name: bytes) -> list[tuple[bytes, bytes]]:
+    return [field for field in h1_headers() if field[0] != name]
+
+
+def changed(name: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
+    return [(key, value if key == name else old) for key, old in h1_headers()]
+
+
+PASSES = {
+    "the SDK's request": h1(),
+    "a request with a query": h1(target=b"/api/2.1/unity-catalog/catalogs?max_results=0"),
+    "a port in Host": h1(headers=changed(b"Host", HOST.encode() + b":443")),
+    "Host in capitals": h1(headers=changed(b"Host", HOST.upper().encode())),
+    "a server name in capitals": h1(server_name=HOST.upper()),
+    "no ALPN": h1(alpn=None),
+    "no Connection header": h1(headers=without(b"Connection")),
+    "Connection: close": h1(headers=changed(b"Connection", b"close")),
+    "a body": h1(b"POST", headers=h1_headers((b"Content-Length", b"12"))),
+    "an empty body": h1(b"POST", headers=h1_headers((b"Content-Length", b"0"))),
+    "a chunked body": h1(b"PUT", headers=h1_headers((b"Transfer-Encoding", b"chunked"))),
+    "Expect": h1(b"PUT", headers=h1_headers((b"Content-Length", b"9"), (b"Expect", b"100-continue"))),
+    "a workspace header": h1(headers=h1_headers((b"X-Databricks-Workspace-Id", b"123"))),
+    "a workspace header and the same in the query": h1(
+        target=b"/api/2.0/jobs/list?o=123", headers=h1_headers((b"X-Databricks-Workspace-Id", b"123"))
+    ),
+    "a page token in the query": h1(target=b"/api/2.0/jobs/list?page_token=abc"),
+    "headers with underscores that mean nothing": h1(headers=h1_headers((b"my_header", b"x"))),
+    "8-bit text in a header of no concern": h1(headers=h1_headers((b"X-Note", "caf\u00e9".encode()))),
+    "an If-Match header": h1(headers=h1_headers((b"If-Match", b'"x"'))),
+    "traceparent": h1(headers=h1_headers((b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad-01"))),
+    "two Accept headers": h1(headers=h1_headers((b"Accept", b"text/plain"))),
+    "gRPC over HTTP/2": h2(),
+    "HTTP/2 with a Host header that agrees": h2(headers=[(b"host", HOST.encode()), (b"authorization", BEARER)]),
+}
+
+REFUSED = {
+    "two Hosts": (h1(headers=h1_headers((b"Host", HOST.encode()))), Reason.HEADER_DUPLICATE),
+    "another Host": (h1(headers=changed(b"Host", OTHER.encode())), Reason.HOST_MISMATCH),
+    "no Host": (h1(headers=without(b"Host")), Reason.HOST_MISMATCH),
+    "an empty Host": (h1(headers=changed(b"Host", b"")), Reason.HOST_MISMATCH),
+    "a Host with a trailing dot": (h1(headers=changed(b"Host", HOST.encode() + b".")), Reason.HOST_MISMATCH),
+    "a Host with another port": (h1(headers=changed(b"Host", HOST.encode() + b":8443")), Reason.HOST_MISMATCH),
+    "a Host with a user": (h1(headers=changed(b"Host", b"x@" + HOST.encode())), Reason.HOST_MISMATCH),
+    "a Host list": (h1(headers=changed(b"Host", HOST.encode() + b", x")), Reason.HOST_MISMATCH),
+    "another server name": (h1(server_name=OTHER), Reason.HOST_MISMATCH),
+    "no server name": (h1(server_name=None), Reason.HOST_MISMATCH),
+    "a tunnel with a trailing dot": (h1(tunnel_host=HOST + ".", server_name=HOST + "."), Reason.HOST_MISMATCH),
+    "another :authority": (h2(authority=OTHER.encode()), Reason.HOST_MISMATCH),
+    "an empty :authority": (h2(authority=b""), Reason.HOST_MISMATCH),
+    "a Host that differs from :authority": (h2(headers=[(b"host", OTHER.encode())]), Reason.HOST_MISMATCH),
+    "an absolute form": (h1(authority=HOST.encode()), Reason.TARGET_NOT_ORIGIN_FORM),
+    "HTTP/1.0": (h1(http_version=b"HTTP/1.0"), Reason.HTTP_VERSION),
+    "HTTP/2.0 in a request line": (h1(http_version=b"HTTP/2.0"), Reason.HTTP_VERSION),
+    "HTTP/1.1 where HTTP/2 was negotiated": (h1(alpn=b"h2"), Reason.HTTP_VERSION),
+    "a method in lower case": (h1(b"get"), Reason.METHOD_NOT_CANONICAL),
+    "a method in mixed case": (h1(b"DeLeTe"), Reason.METHOD_NOT_CANONICAL),
+    "an unknown method": (h1(b"FOO"), Reason.METHOD_NOT_CANONICAL),
+    "TRACE": (h1(b"TRACE"), Reason.METHOD_NOT_CANONICAL),
+    "CONNECT inside": (h1(b"CONNECT"), Reason.METHOD_NOT_CANONICAL),
+    "an empty method": (h1(b""), Reason.METHOD_NOT_CANONICAL),
+    "a method with a space": (h1(b"GET "), Reason.METHOD_NOT_CANONICAL),
+    "a space in an HTTP/2 path": (h2(target=b"/a b"), Reason.PATH_NOT_CANONICAL),
+    "two Authorization headers": (h1(headers=h1_headers((b"authorization", BEARER))), Reason.MULTIPLE_CREDENTIALS),
+    "a cookie": (h1(headers=h1_headers((b"Cookie", b"DBAUTH=dbws.1.x"))), Reason.MULTIPLE_CREDENTIALS),
+    "a token in the query": (h1(target=b"/a?access_token=x"), Reason.MULTIPLE_CREDENTIALS),
+    "a token in the query, name encoded": (h1(target=b"/a?access%5Ftoken=x"), Reason.MULTIPLE_CREDENTIALS),
+    "a token in the query, in capitals": (h1(target=b"/a?b=1&ACCESS_TOKEN=x"), Reason.MULTIPLE_CREDENTIALS),
+    "a Databricks token as a query value": (h1(target=b"/a?q=" + TOKEN), Reason.MULTIPLE_CREDENTIALS),
+    "two Content-Lengths": (
+        h1(b"POST", headers=h1_headers((b"Content-Length", b"1"), (b"Content-Length", b"1"))),
+        Reason.HEADER_DUPLICATE,
+    ),
+    "a Content-Length list": (h1(headers=h1_headers((b"Content-Length", b"1, 1"))), Reason.HEADER_MALFORMED),
+    "a signed Content-Length": (h1(headers=h1_headers((b"Content-Length", b"+1"))), Reason.HEADER_MALFORMED),
+    "a zero-led Content-Length": (h1(headers=h1_headers((b"Content-Length", b"01"))), Reason.HEADER_MALFORMED),
+    "two lengths": (
+        h1(headers=h1_headers((b"Content-Length", b"1"), (b"Transfer-Encoding", b"chunked"))),
+        Reason.HEADER_FORBIDDEN,
+    ),
+    "another transfer coding": (h1(headers=h1_headers((b"Transfer-Encoding", b"gzip, chunked"))), Reason.HEADER_FORBIDDEN),
+    "a transfer coding in HTTP/2": (
+        h2(headers=[(b"transfer-encoding", b"chunked")]),
+        Reason.HEADER_FORBIDDEN,
+    ),
+    "Connection names a header": (h1(headers=changed(b"Connection", b"authorization")), Reason.HEADER_FORBIDDEN),
+    "two Connections": (h1(headers=h1_headers((b"Connection", b"close"))), Reason.HEADER_DUPLICATE),
+    "Upgrade": (h1(headers=h1_headers((b"Upgrade", b"websocket"))), Reason.UPGRADE_REFUSED),
+    "Upgrade to anything": (h1(headers=h1_headers((b"Upgrade", b"foo"))), Reason.UPGRADE_REFUSED),
+    "announced trailers": (h1(headers=h1_headers((b"Trailer", b"Authorization"))), Reason.TRAILERS_REFUSED),
+    "TE other than trailers": (h1(headers=h1_headers((b"TE", b"gzip"))), Reason.HEADER_FORBIDDEN),
+    "Expect something else": (h1(headers=h1_headers((b"Expect", b"200-ok"))), Reason.HEADER_FORBIDDEN),
+    "two workspaces": (
+        h1(headers=h1_headers((b"X-Databricks-Org-Id", b"1"), (b"X-Databricks-Workspace-Id", b"2"))),
+        Reason.HEADER_DUPLICATE,
+    ),
+    "another workspace in the query": (
+        h1(target=b"/a?o=2", headers=h1_headers((b"X-Databricks-Org-Id", b"1"))),
+        Reason.HEADER_DUPLICATE,
+    ),
+    "two workspaces in the query": (h1(target=b"/a?o=2&o=3"), Reason.HEADER_DUPLICATE),
+    "an override in CGI spelling": (h1(headers=h1_headers((b"X_Forwarded_Host", b"x"))), Reason.HEADER_FORBIDDEN),
+    "Host in CGI spelling is no Host, but": (
+        h1(headers=h1_headers((b"x_http_method_override", b"DELETE"))),
+        Reason.HEADER_FORBIDDEN,
+    ),
+    "an Envoy header": (h1(headers=h1_headers((b"X-Envoy-Original-Path", b"/x"))), Reason.HEADER_FORBIDDEN),
+    "our own header": (h1(headers=h1_headers((b"X-Brickscope-Reason", b"x"))), Reason.HEADER_FORBIDDEN),
+    "a folded header": (h1(headers=h1_headers((b"X", b"1\r\n\tAuthorization: x"))), Reason.HEADER_MALFORMED),
+    "a NUL in a header": (h1(headers=h1_headers((b"X", b"a\x00b"))), Reason.HEADER_MALFORMED),
+    "a bare CR in a header": (h1(headers=h1_headers((b"X", b"a\rb"))), Reason.HEADER_MALFORMED),
+    "a space in a header name": (h1(headers=h1_headers((b"Authorization ", BEARER))), Reason.HEADER_MALFORMED),
+    "an 8-bit header name": (h1(headers=h1_headers((b"Aut\xadhorization", b"x"))), Reason.HEADER_MALFORMED),
+    "an empty header name": (h1(headers=h1_headers((b"", b"x"))), Reason.HEADER_MALFORMED),
+    "too many headers": (h1(headers=h1_headers(*[(b"X-%d" % i, b"") for i in range(MAX_HEADERS)])), Reason.TOO_LARGE),
+    "too large a header": (h1(headers=h1_headers((b"X", b"a" * MAX_HEADER_BYTES))), Reason.TOO_LARGE),
+}
+REFUSED |= {
+    f"the second credential {name.decode()}": (h1(headers=h1_headers((name, b"x"))), Reason.MULTIPLE_CREDENTIALS)
+    for name in CREDENTIAL
+}
+REFUSED |= {
+    f"the override {name.decode()}": (h1(headers=h1_headers((name.title(), b"x"))), Reason.HEADER_FORBIDDEN)
+    for name in FORBIDDEN
+}
+
+
+@pytest.mark.parametrize("wire", PASSES.values(), ids=PASSES)
+def test_what_real_clients_send_is_read(wire: WireRequest) -> None:
+    request = read_request(wire)
+    assert request.host == HOST
+    assert request.path == wire.target.partition(b"?")[0].decode()
+    assert request.authorization == BEARER
+
+
+@pytest.mark.parametrize(("wire", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_has_two_readings_is_refused(wire: WireRequest, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(wire)
+    assert refused.value.reason is reason
+    assert TOKEN.decode() not in refused.value.detail
+
+
+_bytes = st.binary(max_size=20)
+
+
+@given(
+    _bytes,
+    _bytes,
+    st.lists(st.tuples(st.sampled_from([b"Host", b"Authorization", b"X-Forwarded-Host", b"TE", b"x"]) | _bytes, _bytes)),
+    _bytes,
+    st.sampled_from([b"HTTP/1.1", b"HTTP/2.0", b"HTTP/9.9", b""]),
+)
+def test_reading_never_raises_anything_else(
+    method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], authority: bytes, version: bytes
+) -> None:
+    wire = h1(method, target, headers, authority=authority, http_version=version)
+    try:
+        request = read_request(wire)
+    except Refused:
+        return
+    assert request.path.encode() == target.partition(b"?")[0]
+    assert request.method.encode() == method

@@ -1,0 +1,162 @@
+"""Rules and templates: syntax, matching, and the claim that no request matches a rule of another path."""
+
+from __future__ import annotations
+
+import pytest
+from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
+from brickscope.core.template import Literal, Rest, TemplateError, Variable
+from hypothesis import given
+from hypothesis import strategies as st
+
+MATCHES = {
+    "a literal path": ("GET /api/2.0/jobs/list", "GET", "api/2.0/jobs/list", True),
+    "another method": ("GET /api/2.0/jobs/list", "POST", "api/2.0/jobs/list", False),
+    "HEAD is not GET": ("GET /api/2.0/jobs/list", "HEAD", "api/2.0/jobs/list", False),
+    "a longer path": ("GET /api/2.0/jobs", "GET", "api/2.0/jobs/list", False),
+    "a shorter path": ("GET /api/2.0/jobs/list", "GET", "api/2.0/jobs", False),
+    "another case": ("GET /api/2.0/preview/scim/v2/Me", "GET", "api/2.0/preview/scim/v2/me", False),
+    "a variable": ("GET /api/2.0/jobs/{id}", "GET", "api/2.0/jobs/12", True),
+    "a variable is one segment": ("GET /api/2.0/jobs/{id}", "GET", "api/2.0/jobs/12/runs", False),
+    "a variable is not nothing": ("GET /api/2.0/jobs/{id}", "GET", "api/2.0/jobs", False),
+    "a variable is no verb": ("POST /e/{name}", "POST", "e/x:query", False),
+    "a verb": ("POST /e/{name}:query", "POST", "e/x:query", True),
+    "another verb": ("POST /e/{name}:query", "POST", "e/x:delete", False),
+    "a verb without a name": ("POST /e/{name}:query", "POST", "e/:query", False),
+    "two verbs": ("POST /e/{name}:query", "POST", "e/x:y:query", False),
+    "a literal verb": ("GET /listings:batchGet", "GET", "listings:batchGet", True),
+    "the rest": ("GET /fs/{path...}", "GET", "fs/a/b/c", True),
+    "the rest with colons": ("GET /fs/{path...}", "GET", "fs/10:30.csv", True),
+    "the rest is not nothing": ("GET /fs/{path...}", "GET", "fs", False),
+    "the rest of another root": ("GET /fs/{path...}", "GET", "fs2/a", False),
+    "a prefix of a segment": ("GET /api/2.0/sql/queries", "GET", "api/2.0/sql/queriesx", False),
+}
+
+BAD = {
+    "no method": ("/api/2.0/jobs", 0, "GET /api/2.0/jobs"),
+    "no path": ("GET", 0, "GET /api"),
+    "two spaces": ("GET  /api", 4, ""),
+    "lower case": ("get /api", 0, "write GET"),
+    "an unknown method": ("FETCH /api", 0, ""),
+    "CONNECT": ("CONNECT /api", 0, ""),
+    "a trailing slash": ("GET /api/", 8, ""),
+    "an empty segment": ("GET /api//x", 9, ""),
+    "a dot segment": ("GET /api/../x", 9, ""),
+    "a query": ("GET /api?x=1", 8, ""),
+    "a star": ("GET /api/*", 9, "{name}"),
+    "percent-encoding": ("GET /a%20b", 6, "write"),
+    "white space": ("GET /a b", 6, ""),
+    "a rest in the middle": ("GET /{a...}/b", 5, ""),
+    "half a variable": ("GET /api/{id", 9, ""),
+    "a variable inside a segment": ("GET /api/v{id}", 10, ""),
+    "the same variable twice": ("GET /{a}/{a}", 9, ""),
+    "a whole URL": ("GET https://host/api", 4, ""),
+    "a semicolon": ("GET /a;b", 6, ""),
+}
+
+
+@pytest.mark.parametrize(("rule", "method", "path", "expected"), MATCHES.values(), ids=MATCHES)
+def test_matching_is_exact(rule: str, method: str, path: str, expected: bool) -> None:
+    table = RuleTable([parse_rule(rule)])
+    assert (table.match(method, path.split("/")) is not None) is expected
+
+
+@pytest.mark.parametrize(("text", "offset", "hint"), BAD.values(), ids=BAD)
+def test_a_rule_that_could_never_match_is_refused_with_its_place(text: str, offset: int, hint: str) -> None:
+    with pytest.raises(TemplateError) as error:
+        parse_rule(text)
+    assert error.value.offset == offset
+    assert hint in error.value.hint
+
+
+def test_the_most_literal_rule_is_named() -> None:
+    texts = ["GET /a/{x...}", "GET /a/{x}", "GET /a/b", "GET /a/{x}:v"]
+    table = RuleTable(map(parse_rule, texts))
+    named = {path: table.match("GET", path.split("/")) for path in ("a/b", "a/c", "a/c:v", "a/c:w", "a/b/c")}
+    assert {path: rule and rule.text for path, rule in named.items()} == {
+        "a/b": "GET /a/b",
+        "a/c": "GET /a/{x}",
+        "a/c:v": "GET /a/{x}:v",
+        "a/c:w": "GET /a/{x...}",
+        "a/b/c": "GET /a/{x...}",
+    }
+
+
+def test_a_dead_end_does_not_hide_another_rule() -> None:
+    table = RuleTable(map(parse_rule, ["GET /a/b/c", "GET /a/{x}/d"]))
+    rule = table.match("GET", ["a", "b", "d"])
+    assert rule is not None and rule.text == "GET /a/{x}/d"
+
+
+COVERS = [
+    ("GET /a/{x...}", "GET /a/b", True),
+    ("GET /a/{x...}", "GET /a/{y}/c", True),
+    ("GET /a/{x}", "GET /a/b", True),
+    ("GET /a/{x}", "GET /a/b:v", False),
+    ("GET /a/{x}:v", "GET /a/b:v", True),
+    ("GET /a/{x}:v", "GET /a/{y}:v", True),
+    ("GET /a/{x}", "GET /a/{y...}", False),
+    ("GET /a/{x...}", "GET /a/{y...}", True),
+    ("GET /a/{x...}", "POST /a/b", False),
+    ("GET /a/b", "GET /a/{x}", False),
+]
+
+
+@pytest.mark.parametrize(("broad", "narrow", "expected"), COVERS)
+def test_covers_says_whether_every_call_of_a_rule_is_matched(broad: str, narrow: str, expected: bool) -> None:
+    assert (RuleTable([parse_rule(broad)]).covers(parse_rule(narrow)) is not None) is expected
+
+
+# A small alphabet, so that rules and paths meet often.
+_segment = st.sampled_from(["a", "b", "a:v", "b:w", "{x}", "{x}:v"])
+_rule = st.builds(
+    lambda method, segments, rest: f"{method} /" + "/".join(_numbered([*segments, *(["{r...}"] if rest else [])])),
+    st.sampled_from(METHODS[:3]),
+    st.lists(_segment, min_size=1, max_size=4),
+    st.booleans(),
+)
+
+
+def _numbered(segments: list[str]) -> list[str]:
+    return [segment.replace("{x", f"{{x{index}") for index, segment in enumerate(segments)]
+
+
+def _agrees(rule: Rule, method: str, path: list[str]) -> bool:
+    """An independent, slow reading of what a rule means."""
+    segments = rule.template.segments
+    if method != rule.method:
+        return False
+    if isinstance(segments[-1], Rest):
+        if len(path) < len(segments):
+            return False
+        segments = segments[:-1]
+    elif len(path) != len(segments):
+        return False
+    for segment, part in zip(segments, path, strict=False):
+        if isinstance(segment, Literal):
+            if segment.text != part:
+                return False
+        elif isinstance(segment, Variable):
+            name, _, verb = part.partition(":")
+            if (verb or None) != segment.verb or not name:
+                return False
+    return True
+
+
+@given(
+    st.lists(_rule, max_size=12),
+    st.sampled_from(METHODS[:3]),
+    st.lists(st.sampled_from(["a", "b", "a:v", "b:w", "c", ":v", "c:v"]), min_size=1, max_size=5),
+)
+def test_the_table_matches_exactly_when_some_rule_does(texts: list[str], method: str, path: list[str]) -> None:
+    rules = [parse_rule(text) for text in texts]
+    found = RuleTable(rules).match(method, path)
+    assert (found is not None) is any(_agrees(rule, method, path) for rule in rules)
+    if found is not None:
+        assert _agrees(found, method, path)
+
+
+@given(_rule, _rule, st.lists(st.sampled_from(["a", "b", "a:v", "b:w", "c"]), min_size=1, max_size=5))
+def test_a_covered_rule_matches_nothing_of_its_own(broad: str, narrow: str, path: list[str]) -> None:
+    table, rule = RuleTable([parse_rule(broad)]), parse_rule(narrow)
+    if table.covers(rule) is not None and _agrees(rule, rule.method, path):
+        assert table.match(rule.method, path) is not None
