@@ -32,8 +32,9 @@ class Upstream(NamedTuple):
     port: int
 
 
-# Global unicast by registry, but answering with credentials inside a cloud (Azure's WireServer).
-_METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+# Global by registry (or by the reading of some Python releases), but answering with credentials inside a cloud:
+# Azure's WireServer, and the IETF protocol block that holds Oracle's 192.0.0.192.
+_METADATA = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -55,7 +56,7 @@ def is_public(address: Address) -> bool:
         and not address.is_multicast
         and not address.is_reserved
         and not address.is_unspecified
-        and address not in _METADATA
+        and not any(address in network for network in _METADATA)
     )
 
 

@@ -1,0 +1,103 @@
+"""Denials in the shapes clients understand, and never in words that make them try again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from brickscope.core.decision import Decision
+from brickscope.core.reason import Reason
+from brickscope.proxy.denial import Asked, denial, raw_denial
+from databricks.sdk._base_client import _BaseClient
+from databricks.sdk.errors import PermissionDenied
+
+DENIED = Decision(
+    False,
+    Reason.NO_RULE_MATCHES,
+    "rule set 'reader' has no rule that allows it",
+    subject="ci",
+    rule_set="reader",
+    fingerprint="sha256:" + "0" * 64,
+)
+ASKED = Asked("GET", "/api/2.0/sql/warehouses", "dbc-a.cloud.databricks.com")
+
+
+def body(asked: Asked = ASKED, decision: Decision = DENIED) -> dict[str, Any]:
+    response = denial(decision, "3f9a1c2b-7", asked)
+    assert response.status_code == 403
+    parsed = json.loads(response.content or b"")
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def test_the_message_says_who_denied_what_and_why() -> None:
+    said = body()
+    assert said["error_code"] == "PERMISSION_DENIED"
+    for part in ("Brickscope", "'reader'", "GET /api/2.0/sql/warehouses", "no_rule_matches", "3f9a1c2b-7"):
+        assert part in said["message"]
+    info, request = said["details"]
+    assert info["@type"].endswith("google.rpc.ErrorInfo")
+    assert (info["reason"], info["domain"]) == ("NO_RULE_MATCHES", "brickscope")
+    assert info["metadata"]["rule_set"] == "reader"
+    assert request["request_id"] == "3f9a1c2b-7"
+
+
+def test_thrift_clients_find_the_message_in_headers() -> None:
+    headers = denial(DENIED, "x-1", ASKED).headers
+    for name in ("x-thriftserver-error-message", "x-databricks-error-or-redirect-message"):
+        assert "no_rule_matches" in headers[name]
+
+
+def test_grpc_clients_get_trailers_only() -> None:
+    response = denial(DENIED, "x-1", ASKED, grpc=True)
+    assert response.status_code == 200 and response.content == b""
+    assert response.headers["grpc-status"] == "7"
+    assert "no_rule_matches" in response.headers["grpc-message"]
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    response = denial(DENIED, "x-1", ASKED, head=True)
+    assert response.status_code == 403 and response.content == b"" and response.headers["content-length"] == "0"
+
+
+RETRIED = [
+    "ClusterNotReadyException",
+    "com.databricks.backend.manager.util.UnknownWorkerEnvironmentException",
+    "does not have any associated worker environments",
+    "There is no worker environment with id",
+    "Unknown worker environment",
+    "Unexpected error",
+    "Please try again later or try a faster operation.",
+    "RPC token bucket limit has been exceeded",
+    "connection reset by peer",
+    "TLS handshake timeout",
+    "i/o timeout",
+    "Timed out after 5s",
+    "deadline exceeded",
+]
+
+
+@pytest.mark.parametrize("phrase", RETRIED)
+def test_no_text_of_the_client_turns_a_denial_into_a_retry(phrase: str) -> None:
+    text = json.dumps(body(Asked("GET", f"/api/{phrase}/x", "h")))
+    assert phrase not in text
+    assert not _BaseClient._is_retryable(PermissionDenied(text))
+
+
+def test_nor_do_names_in_the_policy() -> None:
+    decision = DENIED._replace(rule_set="ClusterNotReadyException", detail="rule set 'ClusterNotReadyException' ...")
+    assert "ClusterNotReadyException" not in json.dumps(body(decision=decision))
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_no_reason_of_ours_makes_a_client_try_again(reason: Reason) -> None:
+    text = json.dumps(body(decision=DENIED._replace(reason=reason, detail=reason.sentence)))
+    assert not _BaseClient._is_retryable(PermissionDenied(text))
+    assert reason.value in text
+
+
+def test_the_raw_answer_is_a_whole_response() -> None:
+    head, _, content = raw_denial(DENIED, "x-1", "h").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403 ") and b"connection: close" in head
+    assert json.loads(content)["error_code"] == "PERMISSION_DENIED"
