@@ -1,0 +1,177 @@
+"""The hooks bench: what all our hooks cost on one call, without the engine and the network.
+
+A call passes ``requestheaders`` (decision and audit record), ``responseheaders`` and ``response`` (outcome record).
+Flows are made beforehand and are no part of the time; the audit log is a real file.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from mitmproxy import http
+
+from brickscope.audit.writer import AuditWriter
+from brickscope.core.fingerprint import fingerprint
+from brickscope.core.head import check_head
+from brickscope.core.hostname import HostPatterns
+from brickscope.proxy.destination import Destinations
+from brickscope.proxy.gate import Gate
+from brickscope.proxy.requests import Requests
+
+from .flows import make_flow, make_response
+from .measurement import Bound, Measurement, Say, best
+from .messages import head_bytes
+from .naive import Naive
+from .workload import Call, calls, compile_policy, rule_texts, token
+
+BENCH = "hooks"
+MICROSECONDS = Bound(35)
+TOKENS, RULES = 10, 30
+
+Hook = Callable[[http.HTTPFlow], None]
+
+
+class Chain(NamedTuple):
+    """The hooks of one addon, in the order of a call's way."""
+
+    name: str
+    before: Hook
+    headers: Hook
+    after: Hook
+
+
+class Empty:
+    """An addon that does nothing: the cost of the measuring loop itself."""
+
+    def hook(self, flow: http.HTTPFlow) -> None:
+        """Do nothing."""
+
+
+def measure(*, quick: bool, say: Say) -> list[Measurement]:
+    """All rows of this bench."""
+    passes, amount = (7, 1000) if quick else (15, 3000)
+    tokens = [token(index) for index in range(TOKENS)]
+    texts = [rule_texts(RULES, first=index * RULES) for index in range(TOKENS)]
+    allowed = calls(tokens, texts, amount, 0)
+    denied = calls(tokens, texts, amount, 1)
+    found: list[Measurement] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="brickscope-bench-") as folder,
+        open_gate(Path(folder), tokens, texts) as gate,
+    ):
+        ours = chain_of(gate)
+        with (Path(folder) / "naive.jsonl").open("a") as log:
+            naive = Naive(naive_rules(tokens, texts), log)
+            nothing = Empty().hook
+            rows: tuple[tuple[str, Chain, list[Call], Bound | None], ...] = (
+                ("allowed call", ours, allowed, MICROSECONDS),
+                ("denied call, with its 403", ours, denied, None),
+                (
+                    "naive addon, allowed call",
+                    Chain("naive", naive.request, nothing, naive.response),
+                    allowed,
+                    None,
+                ),
+                ("empty addon", Chain("empty", nothing, nothing, nothing), allowed, None),
+            )
+            for name, chain, mix, bound in rows:
+                say(f"hooks: {name}")
+                spread = best([run_pass(chain, mix) for _ in range(passes)])
+                found.append(Measurement(BENCH, name, "µs", spread, bound, note=f"best of {passes} passes"))
+        say("hooks: beside the hooks")
+        heads = best([_head_pass(allowed) for _ in range(passes)])
+        leaves = best([_leave_pass(gate, allowed) for _ in range(passes)])
+        found.append(Measurement(BENCH, "beside the hooks: checking the raw head", "µs", heads))
+        found.append(Measurement(BENCH, "beside the hooks: asking for the pass", "µs", leaves))
+    return found
+
+
+@contextmanager
+def open_gate(folder: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]]) -> Iterator[Gate]:
+    """A gate with a policy and an audit log in ``folder``."""
+    writer = AuditWriter(folder / "audit.jsonl")
+    scope = HostPatterns(["*.cloud.databricks.com"])
+    try:
+        yield Gate(Destinations(scope, relay_other_hosts=True), writer, compile_policy(tokens, texts))
+    finally:
+        writer.close()
+
+
+def chain_of(gate: Gate) -> Chain:
+    """Our hooks over a gate."""
+    hooks = Requests(gate)
+    return Chain("brickscope", hooks.requestheaders, hooks.responseheaders, hooks.response)
+
+
+def naive_rules(tokens: Sequence[str], texts: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """The policy as the naive addon wants it."""
+
+    def pattern(text: str) -> str:
+        return re.sub(
+            r"\\\{\w+(\\\.\\\.\\\.)?\\\}", lambda found: ".+" if found[1] else "[^/]+", re.escape(text)
+        )
+
+    return {
+        fingerprint(text.encode()).removeprefix("sha256:"): [
+            pattern(rule) for rule in texts[index % len(texts)]
+        ]
+        for index, text in enumerate(tokens)
+    }
+
+
+def run_pass(chain: Chain, mix: Sequence[Call]) -> float:
+    """Microseconds a call, over fresh flows. A denied flow keeps the response that the addon gave it."""
+    flows = [(make_flow(call), make_response()) for call in mix]
+    before, headers, after = chain.before, chain.headers, chain.after
+    with _settled():
+        started = time.perf_counter()
+        for flow, response in flows:
+            before(flow)
+            if flow.response is None:
+                flow.response = response
+            headers(flow)
+            after(flow)
+        elapsed = time.perf_counter() - started
+    return elapsed / len(flows) * 1e6
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Without the collector's walks over what was prepared; what the hooks themselves allocate is collected."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _head_pass(mix: Sequence[Call]) -> float:
+    heads = [head_bytes(call) for call in mix]
+    started = time.perf_counter()
+    for head in heads:
+        check_head(head)
+    return (time.perf_counter() - started) / len(heads) * 1e6
+
+
+def _leave_pass(gate: Gate, mix: Sequence[Call]) -> float:
+    flows = [make_flow(call) for call in mix]
+    for flow in flows:
+        gate.grant(flow)
+    started = time.perf_counter()
+    for flow in flows:
+        gate.may_leave(flow)
+    return (time.perf_counter() - started) / len(flows) * 1e6
+
+
+def write_naive_config(file: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]], log: Path) -> None:
+    """The configuration file of the naive addon."""
+    file.write_text(json.dumps({"tokens": naive_rules(tokens, texts), "log": str(log)}))

@@ -1,0 +1,206 @@
+"""What the fake workspace answers: a table of routes, the answers in the shapes that Databricks uses.
+
+A path that no route knows is answered 200 with its own name: were it a call that should have been denied, the leak
+would show in the client's hands and in the recorded requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from .exchange import Exchange
+from .streams import files, grpc_echo, invocations, server_sent_events
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+MAX_SECONDS = 300.0
+
+CATALOGS = {
+    "catalogs": [
+        {"name": "main", "full_name": "main", "catalog_type": "MANAGED_CATALOG", "owner": "admins"},
+        {"name": "samples", "full_name": "samples", "catalog_type": "SYSTEM_CATALOG", "owner": "System user"},
+    ]
+}
+QUERIES = {
+    "count": 1,
+    "page": 1,
+    "page_size": 25,
+    "results": [{"id": "0c1d2e3f-0000-4000-8000-000000000001", "name": "Trips a day", "query": "SELECT 1"}],
+}
+WAREHOUSES = {
+    "warehouses": [
+        {
+            "id": "475b94ddc7cd5211",
+            "name": "Serverless Starter Warehouse",
+            "state": "STOPPED",
+            "size": "SMALL",
+        }
+    ]
+}
+ME = {
+    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+    "id": "1000000000000001",
+    "userName": "demo@example.com",
+    "displayName": "Demo User",
+    "active": True,
+}
+TOKEN = {"access_token": "fake-access-token", "token_type": "Bearer", "expires_in": 3600}
+UNAUTHENTICATED = {
+    "error_code": 401,
+    "message": "Credential was not sent or was of an unsupported type for this API.",
+}
+
+
+async def answer(exchange: Exchange) -> None:
+    """Respond to a request. A fault of a handler is a 500 if the response has not begun."""
+    try:
+        await _handler(exchange)(exchange)
+    except (ValueError, KeyError, UnicodeError) as error:
+        if exchange.has_responded:
+            raise ConnectionAbortedError("a handler failed half way") from error
+        await exchange.receive_all()
+        await error_answer(exchange, 400, "INVALID_PARAMETER_VALUE", f"{type(error).__name__}: {error}")
+
+
+def _handler(exchange: Exchange) -> Handler:
+    if exchange.header(b"authorization") is None and not exchange.path.startswith(
+        (b"/.well-known/", b"/oidc/")
+    ):
+        return unauthenticated
+    if exchange.request.version == "2" and (exchange.header(b"content-type") or b"").startswith(
+        b"application/grpc"
+    ):
+        return grpc_echo
+    for route in ROUTES:
+        if exchange.request.method in route.methods and route.matches(exchange.path):
+            return route.handler
+    return echo
+
+
+async def json_answer(
+    exchange: Exchange, status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    """Answer with JSON, once the body of the request is read."""
+    await exchange.receive_all()
+    await exchange.answer(status, b"application/json", json.dumps(value).encode(), headers)
+
+
+async def error_answer(exchange: Exchange, status: int, code: str, message: str) -> None:
+    """Answer with an error as Databricks' application layer writes it."""
+    await json_answer(exchange, status, {"error_code": code, "message": message})
+
+
+def constant(value: Any) -> Handler:
+    """A handler that always answers 200 with the same JSON."""
+
+    async def handler(exchange: Exchange) -> None:
+        await json_answer(exchange, 200, value)
+
+    return handler
+
+
+async def unauthenticated(exchange: Exchange) -> None:
+    """401 as Databricks' front writes it."""
+    await json_answer(
+        exchange, 401, UNAUTHENTICATED, ((b"www-authenticate", b'Bearer realm="DatabricksRealm"'),)
+    )
+
+
+async def not_found(exchange: Exchange) -> None:
+    """404."""
+    await error_answer(exchange, 404, "ENDPOINT_NOT_FOUND", "no API found for this path")
+
+
+async def oidc_metadata(exchange: Exchange) -> None:
+    """Where OAuth clients find the token endpoint: on the host they asked."""
+    host = (exchange.header(b"host") or exchange.header(b":authority") or b"").decode("ascii")
+    base = f"https://{host}/oidc"
+    await json_answer(
+        exchange,
+        200,
+        {
+            "issuer": base,
+            "authorization_endpoint": f"{base}/v1/authorize",
+            "token_endpoint": f"{base}/v1/token",
+        },
+    )
+
+
+async def status_code(exchange: Exchange) -> None:
+    """``/status/<code>``: that status."""
+    code = int(exchange.path.rpartition(b"/")[2])
+    if not 200 <= code <= 599:
+        raise ValueError("the status must be from 200 to 599")
+    if code in (204, 304):
+        await exchange.receive_all()
+        await exchange.answer(code, b"application/json", b"")
+    else:
+        await json_answer(exchange, code, {"status": code})
+
+
+async def slow(exchange: Exchange) -> None:
+    """``/slow/<seconds>``: 200 after that time."""
+    seconds = float(exchange.path.rpartition(b"/")[2])
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ValueError(f"the seconds must be from 0 to {MAX_SECONDS:.0f}")
+    await asyncio.sleep(seconds)
+    await json_answer(exchange, 200, {"seconds": seconds})
+
+
+async def close(exchange: Exchange) -> None:
+    """Half a response head, then nothing more."""
+    await exchange.break_off()
+
+
+async def echo(exchange: Exchange) -> None:
+    """Say what was asked."""
+    await json_answer(
+        exchange,
+        200,
+        {
+            "path": exchange.path.decode("latin-1"),
+            "method": exchange.request.method.decode("latin-1"),
+            "query": parse_qs(exchange.query.decode("latin-1"), keep_blank_values=True),
+        },
+    )
+
+
+class Route(NamedTuple):
+    """Methods and a path, ``*`` for the rest, and who answers. The first that matches does."""
+
+    methods: tuple[bytes, ...]
+    path: bytes
+    handler: Handler
+
+    def matches(self, path: bytes) -> bool:
+        """Whether the route is for this path (without query)."""
+        if b"*" not in self.path:
+            return path == self.path
+        before, _, after = self.path.partition(b"*")
+        inside = len(before) + len(after) < len(path)
+        return inside and path.startswith(before) and path.endswith(after)
+
+
+_GET = (b"GET", b"HEAD")
+_POST = (b"POST",)
+
+ROUTES: tuple[Route, ...] = (
+    Route(_GET, b"/api/2.1/unity-catalog/catalogs", constant(CATALOGS)),
+    Route(_GET, b"/api/2.0/preview/sql/queries", constant(QUERIES)),
+    Route(_GET, b"/api/2.0/sql/warehouses", constant(WAREHOUSES)),
+    Route(_GET, b"/api/2.0/preview/scim/v2/Me", constant(ME)),
+    Route(_GET, b"/.well-known/databricks-config", not_found),
+    Route(_GET, b"/oidc/.well-known/oauth-authorization-server", oidc_metadata),
+    Route(_POST, b"/oidc/v1/token", constant(TOKEN)),
+    Route((b"GET", b"HEAD", b"PUT"), b"/api/2.0/fs/files/*", files),
+    Route(_GET, b"/sse", server_sent_events),
+    Route(_POST, b"/serving-endpoints/*/invocations", invocations),
+    Route(_POST, b"/spark.connect.SparkConnectService/*", grpc_echo),
+    Route((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"), b"/status/*", status_code),
+    Route(_GET, b"/slow/*", slow),
+    Route(_GET, b"/close", close),
+)

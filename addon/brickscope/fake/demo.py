@@ -1,0 +1,168 @@
+"""The demonstration: a call that is allowed, one that is denied, three lines of YAML, the same call allowed.
+
+Nothing is staged but the workspace: the proxy is the real mitmdump with the real addon, the calls are real TLS through
+it. Every step is checked; the exit status is 1 if anything differs from what the text says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .stage import HOST, Answer, Stage, StageError, open_stage
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scope.py"
+CATALOGS = "/api/2.1/unity-catalog/catalogs"
+QUERIES = "/api/2.0/preview/sql/queries"
+WAREHOUSES = "/api/2.0/sql/warehouses"
+NEW_RULE = f"      - GET {WAREHOUSES}\n"
+RELOAD_SECONDS = 5.0
+PAUSE = 0.5
+COLUMNS = ("time", "decision", "reason", "subject", "method", "path", "decision_id")
+
+
+class Demo:
+    """Tells the story and counts what is not as told."""
+
+    def __init__(self, stage: Stage, console: Console) -> None:
+        self._stage = stage
+        self._console = console
+        self.surprises: list[str] = []
+
+    def run(self) -> None:
+        """All steps, in order."""
+        self._say(
+            "[bold]Brickscope[/bold]: a Databricks token that may do all, and a proxy that lets it do two things."
+        )
+        self._say(f"The workspace {HOST} is a fake on this machine; proxy, policy, TLS and calls are real.")
+
+        self._head("1. The policy")
+        self._say(escape(self._stage.policy_file.read_text().rstrip()))
+
+        self._head("2. Three calls with the same token")
+        self._call(CATALOGS, 200)
+        self._call(QUERIES, 200)
+        denied = self._call(WAREHOUSES, 403)
+        self._say(escape(json.dumps(denied.value, indent=2)))
+        self._check_denial(denied)
+        reached = [request.path.decode() for request in self._stage.workspace.requests]
+        self._expect(
+            reached == [CATALOGS, QUERIES], f"the workspace saw only the allowed calls, not {reached}"
+        )
+        self._say(f"What reached the workspace: {', '.join(reached)}")
+
+        self._head("3. One more rule, while the proxy runs")
+        self._edit()
+        self._call_until_allowed()
+
+        self._head("4. The audit log")
+        self._show_audit(denied)
+
+    def _head(self, text: str) -> None:
+        self._console.print()
+        self._console.rule(f"[bold]{text}", align="left", style="dim")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _expect(self, true: bool, what: str) -> None:
+        """Note that ``what`` was expected, if it isn't so."""
+        if not true:
+            self.surprises.append(what)
+            self._say(f"[red]Not as expected:[/red] {escape(what)}")
+
+    def _call(self, path: str, status: int) -> Answer:
+        answer = self._stage.call(path)
+        color = "green" if answer.status == 200 else "red"
+        self._say(f"GET {path}  [bold {color}]{answer.status}[/bold {color}]")
+        self._expect(answer.status == status, f"GET {path} is answered {status}, not {answer.status}")
+        return answer
+
+    def _check_denial(self, denied: Answer) -> None:
+        value = denied.value if isinstance(denied.value, dict) else {}
+        self._expect(
+            value.get("error_code") == "PERMISSION_DENIED" and isinstance(value.get("message"), str),
+            "the denial is JSON with error_code PERMISSION_DENIED and a message",
+        )
+
+    def _edit(self) -> None:
+        before = self._stage.policy_file.read_text()
+        with self._stage.policy_file.open("a") as file:
+            file.write(NEW_RULE)
+        after = before + NEW_RULE
+        lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[3:]
+        for line in lines:
+            style = "green" if line.startswith("+") else "dim"
+            self._say(f"[{style}]{escape(line)}[/{style}]")
+
+    def _call_until_allowed(self) -> None:
+        started = time.monotonic()
+        while (answer := self._stage.call(WAREHOUSES)).status != 200:
+            if time.monotonic() - started > RELOAD_SECONDS:
+                break
+            time.sleep(PAUSE)
+        if answer.status == 200:
+            self._say(f"The policy was loaded again within {time.monotonic() - started:.1f} s.")
+        self._call(WAREHOUSES, 200)
+
+    def _show_audit(self, denied: Answer) -> None:
+        records = [record for record in self._stage.read_audit() if record.get("event") == "decision"]
+        table = Table(*COLUMNS, box=None, pad_edge=False)
+        for record in records:
+            color = "green" if record.get("decision") == "allow" else "red"
+            table.add_row(*(f"[{color}]{escape(_cell(record, name))}" for name in COLUMNS))
+        # As wide as its content, so that every line stays whole where the output goes to a file or a narrow terminal.
+        Console(file=self._console.file, width=max(self._console.width, 180)).print(table)
+        self._expect(len(records) >= 4, f"each call left a decision in the log, which has {len(records)}")
+        ids = [record["decision_id"] for record in records if record.get("path") == WAREHOUSES]
+        self._expect(
+            bool(ids) and ids[0] in json.dumps(denied.value),
+            "the 403 carries the decision_id that is in the log",
+        )
+        self._expect(
+            self._stage.token not in self._stage.audit_file.read_text(),
+            "the token itself is nowhere in the log",
+        )
+        if not self.surprises:
+            self._say("The 403 carried the same decision_id; the token itself is in no line of the log.")
+
+
+def _cell(record: dict[str, Any], name: str) -> str:
+    value = str(record.get(name) or "-")
+    return value[11:23] if name == "time" else value
+
+
+def main() -> None:
+    """Run the demonstration."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Show Brickscope at work on this machine."
+    )
+    parser.add_argument("--script", type=Path, default=SCRIPT, help="the addon (default: addon/scope.py)")
+    options = parser.parse_args()
+    console = Console()
+    try:
+        with open_stage(options.script.resolve()) as stage:
+            demo = Demo(stage, console)
+            demo.run()
+    except StageError as error:
+        console.print(
+            f"[red]The demonstration failed:[/red] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
+        sys.exit(1)
+    if demo.surprises:
+        console.print(f"\n[red]{len(demo.surprises)} of the steps did not go as expected.[/red]")
+        sys.exit(1)
+    console.print("\n[bold]That was all of it.[/bold] Next: scripts/proxy --help")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Everything a demonstration needs, in one temporary folder: a workspace, a policy, a token, a proxy before them."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import secrets
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .workspace import FakeWorkspace
+
+HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
+START_SECONDS = 20.0
+STOP_SECONDS = 5.0
+CALL_SECONDS = 10.0
+
+POLICY = """\
+version: 1
+
+tokens:
+  demo:
+    fingerprint: sha256:{fingerprint}
+    rule_set: catalog-reader
+
+rule_sets:
+  catalog-reader:
+    allow:
+      - GET /api/2.1/unity-catalog/catalogs
+      - GET /api/2.0/preview/sql/queries
+"""
+
+
+class StageError(Exception):
+    """Something did not come up; the message says what, and what it printed."""
+
+
+class Answer(NamedTuple):
+    """The answer to a call: its status and its JSON."""
+
+    status: int
+    value: Any
+
+
+class Stage:
+    """What is running. Made by ``open_stage``."""
+
+    def __init__(self, folder: Path, workspace: FakeWorkspace, token: str, port: int) -> None:
+        self.workspace = workspace
+        self.token = token
+        self.policy_file = folder / "rules" / "policy.yaml"
+        self.audit_file = folder / "audit.jsonl"
+        self._port = port
+        self._ca_file = folder / "confdir" / "mitmproxy-ca-cert.pem"
+
+    def call(self, path: str) -> Answer:
+        """GET a path of the workspace as any client with HTTPS_PROXY would: a tunnel, TLS inside, a bearer token."""
+        context = ssl.create_default_context(cafile=str(self._ca_file))
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self._port, timeout=CALL_SECONDS, context=context
+        )
+        try:
+            connection.set_tunnel(HOST, 443)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+            response = connection.getresponse()
+            return Answer(response.status, json.loads(response.read()))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise StageError(f"GET {path} failed: {type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
+
+    def read_audit(self) -> list[dict[str, Any]]:
+        """The records of the audit log so far."""
+        content = self.audit_file.read_bytes() if self.audit_file.exists() else b""
+        return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+@contextmanager
+def open_stage(script: Path) -> Iterator[Stage]:
+    """Start workspace and proxy (``mitmdump -s script``); stop both and remove the folder at the end."""
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="brickscope-demo-")))
+        workspace = cleanup.enter_context(FakeWorkspace.start(folder / "workspace"))
+        token = "dapi" + secrets.token_hex(16)
+        port = _free_port()
+        stage = Stage(folder, workspace, token, port)
+        stage.policy_file.parent.mkdir()
+        stage.policy_file.write_text(POLICY.format(fingerprint=hashlib.sha256(token.encode()).hexdigest()))
+        output_file = folder / "output.txt"
+        process = subprocess.Popen(
+            _command(folder, workspace, script, port),
+            stdin=subprocess.DEVNULL,
+            stdout=cleanup.enter_context(output_file.open("wb")),
+            stderr=subprocess.STDOUT,
+            env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+            cwd=folder,
+        )
+        cleanup.callback(_stop, process)
+        _wait_until_ready(process, port, output_file)
+        try:
+            yield stage
+        except StageError as error:
+            raise StageError(
+                f"{error}\nThe proxy printed:\n{output_file.read_text(errors='replace')}"
+            ) from error
+
+
+def _command(folder: Path, workspace: FakeWorkspace, script: Path, port: int) -> list[str]:
+    mitmdump = Path(sys.executable).with_name("mitmdump")
+    if not mitmdump.exists():
+        raise StageError(f"{mitmdump} is missing; scripts/demo makes the environment that has it")
+    command = [str(mitmdump), "-s", str(script), "--listen-host", "127.0.0.1", "--listen-port", str(port)]
+    for option in (
+        f"confdir={folder / 'confdir'}",
+        f"scope_rules={folder / 'rules'}",
+        f"scope_audit_log={folder / 'audit.jsonl'}",
+        f"scope_connect_to=*.cloud.databricks.com=127.0.0.1:{workspace.port}",
+        f"ssl_verify_upstream_trusted_ca={workspace.ca_file}",
+    ):
+        command += ["--set", option]
+    return command
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, output_file: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise StageError(f"the proxy did not start; it printed:\n{output_file.read_text(errors='replace')}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)

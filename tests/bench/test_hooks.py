@@ -1,0 +1,77 @@
+"""The hooks bench measures what it says: calls that really are allowed or denied, and really recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brickscope.bench.flows import make_flow, make_response
+from brickscope.bench.hooks import chain_of, naive_rules, open_gate, run_pass
+from brickscope.bench.naive import Naive
+from brickscope.bench.workload import Call, calls, rule_texts, token
+from brickscope.proxy.gate import Gate
+
+TOKENS = [token(index) for index in range(3)]
+TEXTS = [rule_texts(30, first=index * 30) for index in range(3)]
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with open_gate(tmp_path, TOKENS, TEXTS) as opened:
+        yield opened
+
+
+def records(gate: Gate) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gate.writer.path.read_text().splitlines()]
+
+
+def test_an_allowed_call_is_granted_a_pass_and_leaves_a_decision_and_an_outcome(gate: Gate) -> None:
+    chain, (call,) = chain_of(gate), calls(TOKENS, TEXTS, 1, 0)
+    flow = make_flow(call)
+    chain.before(flow)
+    assert flow.response is None
+    assert gate.may_leave(flow)
+    flow.response = make_response()
+    chain.headers(flow)
+    chain.after(flow)
+    decision, outcome = records(gate)
+    assert (decision["event"], decision["decision"], decision["reason"]) == (
+        "decision",
+        "allow",
+        "allowed_by_rule",
+    )
+    assert (decision["method"], decision["path"]) == (call.method, call.path)
+    assert (outcome["event"], outcome["status"]) == ("outcome", 200)
+    assert outcome["decision_id"] == decision["decision_id"]
+
+
+def test_a_denied_call_is_answered_and_leaves_a_decision_only(gate: Gate) -> None:
+    run_pass(chain_of(gate), calls(TOKENS, TEXTS, 1, 1))
+    (decision,) = records(gate)
+    assert (decision["decision"], decision["reason"]) == ("deny", "no_rule_matches")
+
+
+def test_a_whole_pass_is_recorded_call_by_call(gate: Gate) -> None:
+    mix = calls(TOKENS, TEXTS, 200, 0.05)
+    assert run_pass(chain_of(gate), mix) > 0
+    made = [record for record in records(gate) if record["event"] == "decision"]
+    assert [(each["method"], each["path"], each["decision"] == "allow") for each in made] == [
+        (call.method, call.path, call.allowed) for call in mix
+    ]
+
+
+def test_the_naive_addon_decides_alike(tmp_path: Path) -> None:
+    with (tmp_path / "naive.jsonl").open("w") as log:
+        naive = Naive(naive_rules(TOKENS, TEXTS), log)
+        for call in calls(TOKENS, TEXTS, 200, 0.05):
+            assert is_allowed_by(naive, call) is call.allowed, call
+
+
+def is_allowed_by(naive: Naive, call: Call) -> bool:
+    flow = make_flow(call)
+    naive.request(flow)
+    return flow.response is None
