@@ -1,0 +1,1 @@
+"""The command ``brickscope``: one file a command."""

@@ -1,0 +1,26 @@
+"""The group of commands."""
+
+from __future__ import annotations
+
+import click
+
+import brickscope
+
+from .fingerprint import fingerprint_command
+from .schema import schema_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(brickscope.__version__, prog_name="brickscope")
+def main() -> None:
+    """Give any Databricks token the scope that Databricks cannot express.
+
+    \b
+    Examples:
+      brickscope fingerprint               # asks for a token, hidden
+      brickscope schema > policy.schema.json
+    """
+
+
+main.add_command(fingerprint_command)
+main.add_command(schema_command)

@@ -1,0 +1,30 @@
+"""``brickscope schema``: the JSON Schema of a policy file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from brickscope.policy.schema import render
+
+
+@click.command("schema")
+@click.option(
+    "--check",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compare with this file; exit 1 if it differs.",
+)
+def schema_command(file: Path | None) -> None:
+    """Print the JSON Schema of a policy file, from which editors complete and check.
+
+    \b
+    Examples:
+      brickscope schema > rules/brickscope.schema.json
+      brickscope schema --check rules/brickscope.schema.json
+    """
+    if file is None:
+        click.echo(render(), nl=False)
+    elif file.read_text(encoding="utf-8") != render():
+        raise click.ClickException(f"{file} is not the schema of this version; write it again with 'brickscope schema'")

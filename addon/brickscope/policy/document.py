@@ -1,0 +1,148 @@
+"""One YAML file as plain data, with the place of everything in it.
+
+A policy needs little of YAML, and each feature beyond that is a way to misread a file: so no tags, no merge keys, no
+duplicate keys, and a scalar is a boolean, an integer or null only where it can mean nothing else. ``mode: off``,
+dates and ``1:30`` are strings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import yaml
+
+from .problem import Position, Problem
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_NODES = 1_000_000
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+
+Path = tuple[str | int, ...]
+
+
+class Document(NamedTuple):
+    """``data``: dicts, lists and scalars. ``places``: where each value stands, by its path. ``keys``: where each key does."""
+
+    file: str
+    data: Any
+    places: dict[Path, Position]
+    keys: dict[Path, Position]
+    lines: list[str]
+
+    def position(self, path: Path) -> Position:
+        """The place of a path, or of its nearest parent."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Position(self.file))
+
+    def key_position(self, path: Path) -> Position:
+        """The place of the key at a path (of the value, for a list item)."""
+        return self.keys.get(path) or self.position(path)
+
+    def problem(self, position: Position, message: str, hint: str = "", *, severity: str = "error") -> Problem:
+        """A problem at a place of this file, with its source line."""
+        line = position.line
+        source = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return Problem(position, severity, message, hint, source)
+
+
+class _Reader:
+    """Walks the nodes of one file."""
+
+    def __init__(self, file: str, lines: list[str]) -> None:
+        self.document = Document(file, None, {}, {}, lines)
+        self.problems: list[Problem] = []
+        self._count = 0
+        self._open: set[int] = set()
+
+    def place(self, node: yaml.Node) -> Position:
+        return Position(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def fail(self, node: yaml.Node, message: str, hint: str = "") -> None:
+        self.problems.append(self.document.problem(self.place(node), message, hint))
+
+    def read(self, node: yaml.Node, path: Path) -> Any:
+        self._count += 1
+        if self._count > MAX_NODES or id(node) in self._open:
+            # Aliases of aliases (the "billion laughs") and aliases into themselves.
+            raise _TooMuch
+        self.document.places[path] = self.place(node)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
+        finally:
+            self._open.discard(id(node))
+        return None
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text: str = node.value
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            self.fail(node, f"the tag {node.tag!r} has no meaning here", "write the plain value")
+        if node.style is not None:
+            return text
+        if text in ("", "~", "null"):
+            return None
+        if text in ("true", "false"):
+            return text == "true"
+        return int(text) if _INTEGER.fullmatch(text) else text
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.fail(key_node, "a key must be a word")
+                continue
+            key: str = key_node.value
+            if key == "<<" and key_node.style is None:
+                self.fail(key_node, "merge keys (<<) hide what a policy says", "write the keys out")
+                continue
+            if key in found:
+                first = self.document.keys[(*path, key)]
+                self.fail(key_node, f"the key {key!r} stands there twice; first on line {first.line}")
+                continue
+            self.document.keys[(*path, key)] = self.place(key_node)
+            found[key] = self.read(value_node, (*path, key))
+        return found
+
+
+class _TooMuch(Exception):
+    pass
+
+
+def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
+    """Read one file. Never raises: what can't be read is a problem, and the document's data is then None."""
+    empty = Document(file, None, {}, {}, [])
+    if len(raw) > MAX_BYTES:
+        return empty, [Problem(Position(file), "error", f"the file has more than {MAX_BYTES // 2**20} MiB")]
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return empty, [Problem(Position(file, line, 1), "error", "the file is not UTF-8 text")]
+    reader = _Reader(file, text.splitlines())
+    try:
+        nodes = list(yaml.compose_all(text, Loader=_Loader))
+        if len(nodes) > 1:
+            reader.fail(nodes[1], "a policy file holds one document", "split it at '---' into several files")
+        if not nodes or (isinstance(nodes[0], yaml.ScalarNode) and not nodes[0].value):
+            problem = Problem(Position(file), "error", "the file is empty", "write 'version: 1' or delete the file")
+            return empty, [problem]
+        data = reader.read(nodes[0], ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
+        tab = "indent with spaces, not with tabs" if "\\t" in str(error.problem) else ""
+        reader.problems.append(reader.document.problem(position, f"not valid YAML: {error.problem}", tab))
+        return empty, reader.problems
+    except yaml.YAMLError as error:
+        return empty, [Problem(Position(file), "error", f"not valid YAML: {type(error).__name__}")]
+    except (_TooMuch, RecursionError):
+        return empty, [Problem(Position(file), "error", "the file is nested too deeply or repeats itself by aliases")]
+    return reader.document._replace(data=data), reader.problems

@@ -1,0 +1,65 @@
+"""What is wrong with a policy, said so that it can be mended: where, what, and the nearest right thing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from brickscope.core.credential import TOKEN_SHAPE
+
+
+class Position(NamedTuple):
+    """A place in a file; line and column count from 1, 0 means the whole file."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+
+class Problem(NamedTuple):
+    """One finding. ``severity`` is ``error`` or ``warning``; ``source`` the offending line, if there is one."""
+
+    position: Position
+    severity: str
+    message: str
+    hint: str = ""
+    source: str = ""
+
+    def __str__(self) -> str:
+        file, line, column = self.position
+        place = f"{file}:{line}:{column}" if line else file
+        hint = f" ({self.hint})" if self.hint else ""
+        return redact(f"{place}: {self.severity}: {self.message}{hint}")
+
+    def render(self) -> str:
+        """The problem with its source line and a caret below the place."""
+        if not self.source or "\t" in self.source or redact(self.source) != self.source:
+            return str(self)
+        return f"{self}\n    {self.source}\n    {' ' * (self.position.column - 1)}^"
+
+
+class PolicyError(Exception):
+    """A policy that can't be used; ``problems`` holds every error found, in order of place."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: problem.position)
+        count = len(self.problems)
+        head = f"The policy has {count} error{'s' if count > 1 else ''}; nothing of it is in force."
+        super().__init__("\n".join([head, *(problem.render() for problem in self.problems)]))
+
+
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
+
+
+def redact(text: str) -> str:
+    """Text without anything that looks like a token: people paste them into the wrong place."""
+    return _BEARER.sub(r"\1 [redacted]", TOKEN_SHAPE.sub("[redacted]", text))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``did you mean ...?`` for the known word closest to a wrong one, or an empty string."""
+    candidates: Sequence[str] = sorted(known)
+    close = difflib.get_close_matches(word, candidates, 1, 0.6)
+    return f"did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,83 @@
+"""Reload: notice that policy files changed, wait until they are at rest, load them, hand over or report."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .load import Loaded, Signature, load_policy, signature
+from .problem import PolicyError, Position, Problem
+
+_UNSET: object = object()
+
+
+class PolicyWatcher:
+    """Watches a policy folder by looking at it; file notification misses network and container mounts.
+
+    ``on_load`` gets a good policy, ``on_error`` a bad one, once for each change, both on the event loop.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_load: Callable[[Loaded], None],
+        on_error: Callable[[PolicyError], None],
+        interval: float = 0.5,
+    ) -> None:
+        self.path = path
+        self.interval = interval
+        self._on_load = on_load
+        self._on_error = on_error
+        self._poke = asyncio.Event()
+        self._taken: Signature | str | object = _UNSET
+
+    def poke(self) -> None:
+        """Load again now, whether or not anything seems to have changed (for SIGHUP)."""
+        self._taken = _UNSET
+        self._poke.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled. Nothing that goes wrong ends it."""
+        self._taken = await asyncio.to_thread(self._look)
+        while True:
+            try:
+                await asyncio.wait_for(self._poke.wait(), self.interval)
+            except TimeoutError:
+                pass
+            self._poke.clear()
+            try:
+                await self._check()
+            except Exception as error:
+                self._report(error)
+
+    async def _check(self) -> None:
+        seen = await asyncio.to_thread(self._look)
+        if seen == self._taken:
+            return
+        # Several files saved one after the other are one edit: wait until nothing changes for one interval.
+        while True:
+            await asyncio.sleep(self.interval)
+            again = await asyncio.to_thread(self._look)
+            if again == seen:
+                break
+            seen = again
+        self._taken = seen
+        try:
+            loaded = await asyncio.to_thread(load_policy, self.path, time.time())
+        except PolicyError as error:
+            self._on_error(error)
+        else:
+            self._on_load(loaded)
+
+    def _look(self) -> Signature | str:
+        """What is there now; for a folder that can't be read, what is wrong with it."""
+        try:
+            return signature(self.path)
+        except (PolicyError, OSError) as error:
+            return str(error)
+
+    def _report(self, error: Exception) -> None:
+        message = f"{type(error).__name__} while the policy was loaded"
+        self._on_error(PolicyError([Problem(Position(str(self.path)), "error", message)]))
