@@ -68,6 +68,10 @@ class Compiler:
                     entry: Any = model.model_validate(value)
                 except ValidationError:
                     entry = None  # named, so that nobody is told it does not exist
+                    if model is RuleSetEntry and isinstance(value, dict):
+                        for part in ("allow", "deny"):
+                            rules = value.get(part)
+                            self._rules(document, (key, name, part), rules if isinstance(rules, list) else ())
                 self._add_entry(entries, key, key.replace("_", " ").rstrip("s"), name, document, entry)
 
     def _add_mode(self, document: Document, mode: str) -> None:
@@ -174,9 +178,11 @@ class Compiler:
                     )
         return RuleSet(name, RuleTable([rule for _, rule in allow]), denied, Mode(value.mode) if value.mode else None)
 
-    def _rules(self, document: Document, path: Path, texts: Sequence[str]) -> list[tuple[Position, Rule]]:
+    def _rules(self, document: Document, path: Path, texts: Sequence[Any]) -> list[tuple[Position, Rule]]:
         rules: list[tuple[Position, Rule]] = []
         for index, text in enumerate(texts):
+            if not isinstance(text, str):
+                continue  # a problem already, by the model
             place = document.position((*path, index))
             try:
                 rules.append((place, parse_rule(text)))

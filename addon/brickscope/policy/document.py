@@ -85,7 +85,7 @@ class _Reader:
         text: str = node.value
         if not node.tag.startswith("tag:yaml.org,2002:"):
             self.fail(node, f"the tag {node.tag!r} has no meaning here", "write the plain value")
-        if node.style is not None:
+        if node.style:  # quoted or a block; a plain scalar has None or '', by loader
             return text
         if text in ("", "~", "null"):
             return None
@@ -100,7 +100,7 @@ class _Reader:
                 self.fail(key_node, "a key must be a word")
                 continue
             key: str = key_node.value
-            if key == "<<" and key_node.style is None:
+            if key == "<<" and not key_node.style:
                 self.fail(key_node, "merge keys (<<) hide what a policy says", "write the keys out")
                 continue
             if key in found:
