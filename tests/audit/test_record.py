@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from brickscope.audit.record import MAX_TEXT, REDACTED, printable
 from hypothesis import given
 from hypothesis import strategies as st
+
+from brickscope.audit.record import MAX_TEXT, REDACTED, printable
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"
 ODD = b"my~own.Token_Value"
@@ -49,7 +50,8 @@ def test_long_text_is_clipped() -> None:
 @given(st.text() | st.binary())
 def test_any_text_becomes_printable(text: str | bytes) -> None:
     shown = printable(text)
-    assert shown.isascii() and (shown.isprintable() or shown == "")
+    assert shown.isascii()
+    assert shown.isprintable() or shown == ""
     assert len(shown) <= MAX_TEXT
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from brickscope.audit.writer import AuditError, AuditWriter
 
 
@@ -22,8 +23,10 @@ def test_records_are_numbered_lines_with_time_and_instance(tmp_path: Path) -> No
     first, second = lines(writer.path)
     assert (first["seq"], second["seq"]) == (1, 2)
     assert first["instance"] == second["instance"] == writer.instance
-    assert first["event"] == "decision" and first["schema"] == 1
-    assert str(first["time"]).endswith("Z") and len(str(first["time"])) == 27
+    assert first["event"] == "decision"
+    assert first["schema"] == 1
+    assert str(first["time"]).endswith("Z")
+    assert len(str(first["time"])) == 27
 
 
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -73,7 +76,9 @@ def test_a_deleted_file_is_made_again(tmp_path: Path) -> None:
     assert lines(writer.path)[0]["seq"] == 2
 
 
-def test_a_deleted_folder_that_cannot_be_made_again_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_folder_that_cannot_be_made_again_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = AuditWriter(tmp_path / "audit.jsonl")
     writer.path.unlink()
     writer.path = Path("/proc/nowhere/audit.jsonl")
@@ -105,4 +110,5 @@ def test_a_closed_log_is_an_error(tmp_path: Path) -> None:
 def test_decision_ids_are_unique_and_name_the_instance(tmp_path: Path) -> None:
     writer = AuditWriter(tmp_path / "audit.jsonl")
     ids = [writer.new_decision_id() for _ in range(100)]
-    assert len(set(ids)) == 100 and all(decision_id.startswith(writer.instance + "-") for decision_id in ids)
+    assert len(set(ids)) == 100
+    assert all(decision_id.startswith(writer.instance + "-") for decision_id in ids)

@@ -6,12 +6,13 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from brickscope.core.credential import MAX_TOKEN, read_credential
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 from core.wire import TOKEN
-from hypothesis import given
-from hypothesis import strategies as st
 
 FINGERPRINT = "sha256:" + sha256(TOKEN).hexdigest()
 MALFORMED, UNSUPPORTED = Reason.MALFORMED_CREDENTIAL, Reason.UNSUPPORTED_CREDENTIAL

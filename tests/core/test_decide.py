@@ -5,6 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from brickscope.core.decide import decide
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
@@ -12,8 +15,6 @@ from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import read_request
 from brickscope.core.rule import RuleTable, parse_rule
 from core.wire import HOST, TOKEN, h1, h1_headers
-from hypothesis import given
-from hypothesis import strategies as st
 
 MONITOR, ENFORCE = Mode.MONITOR, Mode.ENFORCE
 CATALOGS, QUERIES, WAREHOUSES = (
@@ -36,7 +37,11 @@ def policy(mode: Mode = ENFORCE, rules: RuleSet | None = None, **bindings: objec
 
 
 def judged(
-    policy: Policy, target: bytes = CATALOGS, method: bytes = b"GET", client: str = "10.0.8.7", now: float = 1000.0
+    policy: Policy,
+    target: bytes = CATALOGS,
+    method: bytes = b"GET",
+    client: str = "10.0.8.7",
+    now: float = 1000.0,
 ) -> tuple[bool, Reason, bool]:
     decision = decide(policy, read_request(h1(method, target)), client, now)
     return decision.allow, decision.reason, decision.enforced
@@ -49,9 +54,19 @@ def test_the_origin_question() -> None:
 
 
 CASES = {
-    "a trailing slash is the same call": (policy(), CATALOGS + b"/", b"GET", (True, Reason.ALLOWED_BY_RULE, True)),
+    "a trailing slash is the same call": (
+        policy(),
+        CATALOGS + b"/",
+        b"GET",
+        (True, Reason.ALLOWED_BY_RULE, True),
+    ),
     "another method is another call": (policy(), QUERIES, b"POST", (False, Reason.NO_RULE_MATCHES, True)),
-    "a deny wins over every allow": (policy(), b"/api/2.0/jobs/13", b"GET", (False, Reason.DENIED_BY_RULE, True)),
+    "a deny wins over every allow": (
+        policy(),
+        b"/api/2.0/jobs/13",
+        b"GET",
+        (False, Reason.DENIED_BY_RULE, True),
+    ),
     "expired": (policy(expires=1000.0), CATALOGS, b"GET", (False, Reason.EXPIRED, True)),
     "not yet expired": (policy(expires=1000.1), CATALOGS, b"GET", (True, Reason.ALLOWED_BY_RULE, True)),
     "another workspace": (
@@ -60,7 +75,12 @@ CASES = {
         b"GET",
         (False, Reason.WORKSPACE_NOT_ALLOWED, True),
     ),
-    "its workspace": (policy(workspaces=frozenset({HOST})), CATALOGS, b"GET", (True, Reason.ALLOWED_BY_RULE, True)),
+    "its workspace": (
+        policy(workspaces=frozenset({HOST})),
+        CATALOGS,
+        b"GET",
+        (True, Reason.ALLOWED_BY_RULE, True),
+    ),
     "another client": (
         policy(clients=(ip_network("10.0.9.0/24"),)),
         CATALOGS,
@@ -73,8 +93,18 @@ CASES = {
         b"GET",
         (True, Reason.ALLOWED_BY_RULE, True),
     ),
-    "monitor of the whole proxy": (policy(MONITOR), WAREHOUSES, b"GET", (False, Reason.NO_RULE_MATCHES, False)),
-    "monitor of a subject": (policy(mode=MONITOR), WAREHOUSES, b"GET", (False, Reason.NO_RULE_MATCHES, False)),
+    "monitor of the whole proxy": (
+        policy(MONITOR),
+        WAREHOUSES,
+        b"GET",
+        (False, Reason.NO_RULE_MATCHES, False),
+    ),
+    "monitor of a subject": (
+        policy(mode=MONITOR),
+        WAREHOUSES,
+        b"GET",
+        (False, Reason.NO_RULE_MATCHES, False),
+    ),
     "monitor of a rule set": (
         policy(rules=rule_set(MONITOR)),
         WAREHOUSES,
@@ -142,14 +172,20 @@ def test_monitor_lets_nothing_on_that_has_no_single_reading(authorization: bytes
     assert not decide(policy(MONITOR), read_request(h1(headers=fields)), "10.0.8.7", 0).forwards
 
 
-@given(st.sampled_from([CATALOGS, QUERIES, WAREHOUSES, b"/api/2.0/jobs/1", b"/x"]), st.floats(0, 2e9), st.ip_addresses())
+@given(
+    st.sampled_from([CATALOGS, QUERIES, WAREHOUSES, b"/api/2.0/jobs/1", b"/x"]),
+    st.floats(0, 2e9),
+    st.ip_addresses(),
+)
 def test_an_empty_policy_never_allows(target: bytes, now: float, client: object) -> None:
     empty = Policy({}, {}, ENFORCE, "rev")
     decision = decide(empty, read_request(h1(target=target)), str(client), now)
-    assert not decision.allow and not decision.forwards
+    assert not decision.allow
+    assert not decision.forwards
 
 
 def test_every_reason_has_a_sentence_and_a_kind() -> None:
     for reason in Reason:
-        assert reason.sentence.endswith(".") and isinstance(reason.kind, Kind)
+        assert reason.sentence.endswith(".")
+        assert isinstance(reason.kind, Kind)
         assert reason.value == reason.value.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from brickscope.core.hostname import HostPatterns, fold, in_databricks_zone, is_hostname, is_numeric
 
 NAMES = [
@@ -56,7 +57,9 @@ def test_patterns_match_whole_labels(host: str, expected: bool) -> None:
     assert HostPatterns(["*.cloud.databricks.com", "acme.databricks.com"]).match(host) is expected
 
 
-@pytest.mark.parametrize("pattern", ["*", "*.", "*.com", "a*.example.com", "https://x.example", "X.example", "1.2.3.4"])
+@pytest.mark.parametrize(
+    "pattern", ["*", "*.", "*.com", "a*.example.com", "https://x.example", "X.example", "1.2.3.4"]
+)
 def test_a_pattern_that_says_too_much_or_nothing_is_an_error(pattern: str) -> None:
     with pytest.raises(ValueError, match="no host pattern"):
         HostPatterns([pattern])

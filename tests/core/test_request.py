@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from brickscope.core.decision import Refused
 from brickscope.core.header import CREDENTIAL, FORBIDDEN, MAX_HEADER_BYTES, MAX_HEADERS
 from brickscope.core.reason import Reason
 from brickscope.core.request import WireRequest, read_request
 from core.wire import HOST, TOKEN, h1, h1_headers, h2
-from hypothesis import given
-from hypothesis import strategies as st
 
 OTHER = "dbc-other.cloud.databricks.com"
 BEARER = b"Bearer " + TOKEN
@@ -47,7 +48,9 @@ PASSES = {
     "traceparent": h1(headers=h1_headers((b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad-01"))),
     "two Accept headers": h1(headers=h1_headers((b"Accept", b"text/plain"))),
     "gRPC over HTTP/2": h2(),
-    "HTTP/2 with a Host header that agrees": h2(headers=[(b"host", HOST.encode()), (b"authorization", BEARER)]),
+    "HTTP/2 with a Host header that agrees": h2(
+        headers=[(b"host", HOST.encode()), (b"authorization", BEARER)]
+    ),
 }
 
 REFUSED = {
@@ -56,12 +59,18 @@ REFUSED = {
     "no Host": (h1(headers=without(b"Host")), Reason.HOST_MISMATCH),
     "an empty Host": (h1(headers=changed(b"Host", b"")), Reason.HOST_MISMATCH),
     "a Host with a trailing dot": (h1(headers=changed(b"Host", HOST.encode() + b".")), Reason.HOST_MISMATCH),
-    "a Host with another port": (h1(headers=changed(b"Host", HOST.encode() + b":8443")), Reason.HOST_MISMATCH),
+    "a Host with another port": (
+        h1(headers=changed(b"Host", HOST.encode() + b":8443")),
+        Reason.HOST_MISMATCH,
+    ),
     "a Host with a user": (h1(headers=changed(b"Host", b"x@" + HOST.encode())), Reason.HOST_MISMATCH),
     "a Host list": (h1(headers=changed(b"Host", HOST.encode() + b", x")), Reason.HOST_MISMATCH),
     "another server name": (h1(server_name=OTHER), Reason.HOST_MISMATCH),
     "no server name": (h1(server_name=None), Reason.HOST_MISMATCH),
-    "a tunnel with a trailing dot": (h1(tunnel_host=HOST + ".", server_name=HOST + "."), Reason.HOST_MISMATCH),
+    "a tunnel with a trailing dot": (
+        h1(tunnel_host=HOST + ".", server_name=HOST + "."),
+        Reason.HOST_MISMATCH,
+    ),
     "another :authority": (h2(authority=OTHER.encode()), Reason.HOST_MISMATCH),
     "an empty :authority": (h2(authority=b""), Reason.HOST_MISMATCH),
     "a Host that differs from :authority": (h2(headers=[(b"host", OTHER.encode())]), Reason.HOST_MISMATCH),
@@ -77,7 +86,10 @@ REFUSED = {
     "an empty method": (h1(b""), Reason.METHOD_NOT_CANONICAL),
     "a method with a space": (h1(b"GET "), Reason.METHOD_NOT_CANONICAL),
     "a space in an HTTP/2 path": (h2(target=b"/a b"), Reason.PATH_NOT_CANONICAL),
-    "two Authorization headers": (h1(headers=h1_headers((b"authorization", BEARER))), Reason.MULTIPLE_CREDENTIALS),
+    "two Authorization headers": (
+        h1(headers=h1_headers((b"authorization", BEARER))),
+        Reason.MULTIPLE_CREDENTIALS,
+    ),
     "a cookie": (h1(headers=h1_headers((b"Cookie", b"DBAUTH=dbws.1.x"))), Reason.MULTIPLE_CREDENTIALS),
     "a token in the query": (h1(target=b"/a?access_token=x"), Reason.MULTIPLE_CREDENTIALS),
     "a token in the query, name encoded": (h1(target=b"/a?access%5Ftoken=x"), Reason.MULTIPLE_CREDENTIALS),
@@ -89,17 +101,26 @@ REFUSED = {
     ),
     "a Content-Length list": (h1(headers=h1_headers((b"Content-Length", b"1, 1"))), Reason.HEADER_MALFORMED),
     "a signed Content-Length": (h1(headers=h1_headers((b"Content-Length", b"+1"))), Reason.HEADER_MALFORMED),
-    "a zero-led Content-Length": (h1(headers=h1_headers((b"Content-Length", b"01"))), Reason.HEADER_MALFORMED),
+    "a zero-led Content-Length": (
+        h1(headers=h1_headers((b"Content-Length", b"01"))),
+        Reason.HEADER_MALFORMED,
+    ),
     "two lengths": (
         h1(headers=h1_headers((b"Content-Length", b"1"), (b"Transfer-Encoding", b"chunked"))),
         Reason.HEADER_FORBIDDEN,
     ),
-    "another transfer coding": (h1(headers=h1_headers((b"Transfer-Encoding", b"gzip, chunked"))), Reason.HEADER_FORBIDDEN),
+    "another transfer coding": (
+        h1(headers=h1_headers((b"Transfer-Encoding", b"gzip, chunked"))),
+        Reason.HEADER_FORBIDDEN,
+    ),
     "a transfer coding in HTTP/2": (
         h2(headers=[(b"transfer-encoding", b"chunked")]),
         Reason.HEADER_FORBIDDEN,
     ),
-    "Connection names a header": (h1(headers=changed(b"Connection", b"authorization")), Reason.HEADER_FORBIDDEN),
+    "Connection names a header": (
+        h1(headers=changed(b"Connection", b"authorization")),
+        Reason.HEADER_FORBIDDEN,
+    ),
     "two Connections": (h1(headers=h1_headers((b"Connection", b"close"))), Reason.HEADER_DUPLICATE),
     "Upgrade": (h1(headers=h1_headers((b"Upgrade", b"websocket"))), Reason.UPGRADE_REFUSED),
     "Upgrade to anything": (h1(headers=h1_headers((b"Upgrade", b"foo"))), Reason.UPGRADE_REFUSED),
@@ -115,7 +136,10 @@ REFUSED = {
         Reason.HEADER_DUPLICATE,
     ),
     "two workspaces in the query": (h1(target=b"/a?o=2&o=3"), Reason.HEADER_DUPLICATE),
-    "an override in CGI spelling": (h1(headers=h1_headers((b"X_Forwarded_Host", b"x"))), Reason.HEADER_FORBIDDEN),
+    "an override in CGI spelling": (
+        h1(headers=h1_headers((b"X_Forwarded_Host", b"x"))),
+        Reason.HEADER_FORBIDDEN,
+    ),
     "Host in CGI spelling is no Host, but": (
         h1(headers=h1_headers((b"x_http_method_override", b"DELETE"))),
         Reason.HEADER_FORBIDDEN,
@@ -125,14 +149,23 @@ REFUSED = {
     "a folded header": (h1(headers=h1_headers((b"X", b"1\r\n\tAuthorization: x"))), Reason.HEADER_MALFORMED),
     "a NUL in a header": (h1(headers=h1_headers((b"X", b"a\x00b"))), Reason.HEADER_MALFORMED),
     "a bare CR in a header": (h1(headers=h1_headers((b"X", b"a\rb"))), Reason.HEADER_MALFORMED),
-    "a space in a header name": (h1(headers=h1_headers((b"Authorization ", BEARER))), Reason.HEADER_MALFORMED),
+    "a space in a header name": (
+        h1(headers=h1_headers((b"Authorization ", BEARER))),
+        Reason.HEADER_MALFORMED,
+    ),
     "an 8-bit header name": (h1(headers=h1_headers((b"Aut\xadhorization", b"x"))), Reason.HEADER_MALFORMED),
     "an empty header name": (h1(headers=h1_headers((b"", b"x"))), Reason.HEADER_MALFORMED),
-    "too many headers": (h1(headers=h1_headers(*[(b"X-%d" % i, b"") for i in range(MAX_HEADERS)])), Reason.TOO_LARGE),
+    "too many headers": (
+        h1(headers=h1_headers(*[(b"X-%d" % i, b"") for i in range(MAX_HEADERS)])),
+        Reason.TOO_LARGE,
+    ),
     "too large a header": (h1(headers=h1_headers((b"X", b"a" * MAX_HEADER_BYTES))), Reason.TOO_LARGE),
 }
 REFUSED |= {
-    f"the second credential {name.decode()}": (h1(headers=h1_headers((name, b"x"))), Reason.MULTIPLE_CREDENTIALS)
+    f"the second credential {name.decode()}": (
+        h1(headers=h1_headers((name, b"x"))),
+        Reason.MULTIPLE_CREDENTIALS,
+    )
     for name in CREDENTIAL
 }
 REFUSED |= {
@@ -163,7 +196,11 @@ _bytes = st.binary(max_size=20)
 @given(
     _bytes,
     _bytes,
-    st.lists(st.tuples(st.sampled_from([b"Host", b"Authorization", b"X-Forwarded-Host", b"TE", b"x"]) | _bytes, _bytes)),
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"Host", b"Authorization", b"X-Forwarded-Host", b"TE", b"x"]) | _bytes, _bytes
+        )
+    ),
     _bytes,
     st.sampled_from([b"HTTP/1.1", b"HTTP/2.0", b"HTTP/9.9", b""]),
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
-from brickscope.core.template import Literal, Rest, TemplateError, Variable
 from hypothesis import given
 from hypothesis import strategies as st
+
+from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
+from brickscope.core.template import Literal, Rest, TemplateError, Variable
 
 MATCHES = {
     "a literal path": ("GET /api/2.0/jobs/list", "GET", "api/2.0/jobs/list", True),
@@ -84,7 +85,8 @@ def test_the_most_literal_rule_is_named() -> None:
 def test_a_dead_end_does_not_hide_another_rule() -> None:
     table = RuleTable(map(parse_rule, ["GET /a/b/c", "GET /a/{x}/d"]))
     rule = table.match("GET", ["a", "b", "d"])
-    assert rule is not None and rule.text == "GET /a/{x}/d"
+    assert rule is not None
+    assert rule.text == "GET /a/{x}/d"
 
 
 COVERS = [
@@ -109,7 +111,9 @@ def test_covers_says_whether_every_call_of_a_rule_is_matched(broad: str, narrow:
 # A small alphabet, so that rules and paths meet often.
 _segment = st.sampled_from(["a", "b", "a:v", "b:w", "{x}", "{x}:v"])
 _rule = st.builds(
-    lambda method, segments, rest: f"{method} /" + "/".join(_numbered([*segments, *(["{r...}"] if rest else [])])),
+    lambda method, segments, rest: (
+        f"{method} /" + "/".join(_numbered([*segments, *(["{r...}"] if rest else [])]))
+    ),
     st.sampled_from(METHODS[:3]),
     st.lists(_segment, min_size=1, max_size=4),
     st.booleans(),
@@ -147,7 +151,9 @@ def _agrees(rule: Rule, method: str, path: list[str]) -> bool:
     st.sampled_from(METHODS[:3]),
     st.lists(st.sampled_from(["a", "b", "a:v", "b:w", "c", ":v", "c:v"]), min_size=1, max_size=5),
 )
-def test_the_table_matches_exactly_when_some_rule_does(texts: list[str], method: str, path: list[str]) -> None:
+def test_the_table_matches_exactly_when_some_rule_does(
+    texts: list[str], method: str, path: list[str]
+) -> None:
     rules = [parse_rule(text) for text in texts]
     found = RuleTable(rules).match(method, path)
     assert (found is not None) is any(_agrees(rule, method, path) for rule in rules)

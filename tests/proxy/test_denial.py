@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from databricks.sdk._base_client import _BaseClient
+from databricks.sdk.errors import PermissionDenied
+
 from brickscope.core.decision import Decision
 from brickscope.core.reason import Reason
 from brickscope.proxy.denial import Asked, denial, raw_denial
-from databricks.sdk._base_client import _BaseClient
-from databricks.sdk.errors import PermissionDenied
 
 DENIED = Decision(
     False,
@@ -51,14 +52,17 @@ def test_thrift_clients_find_the_message_in_headers() -> None:
 
 def test_grpc_clients_get_trailers_only() -> None:
     response = denial(DENIED, "x-1", ASKED, grpc=True)
-    assert response.status_code == 200 and response.content == b""
+    assert response.status_code == 200
+    assert response.content == b""
     assert response.headers["grpc-status"] == "7"
     assert "no_rule_matches" in response.headers["grpc-message"]
 
 
 def test_an_answer_to_head_has_no_body() -> None:
     response = denial(DENIED, "x-1", ASKED, head=True)
-    assert response.status_code == 403 and response.content == b"" and response.headers["content-length"] == "0"
+    assert response.status_code == 403
+    assert response.content == b""
+    assert response.headers["content-length"] == "0"
 
 
 RETRIED = [
@@ -86,7 +90,9 @@ def test_no_text_of_the_client_turns_a_denial_into_a_retry(phrase: str) -> None:
 
 
 def test_nor_do_names_in_the_policy() -> None:
-    decision = DENIED._replace(rule_set="ClusterNotReadyException", detail="rule set 'ClusterNotReadyException' ...")
+    decision = DENIED._replace(
+        rule_set="ClusterNotReadyException", detail="rule set 'ClusterNotReadyException' ..."
+    )
     assert "ClusterNotReadyException" not in json.dumps(body(decision=decision))
 
 
@@ -99,5 +105,6 @@ def test_no_reason_of_ours_makes_a_client_try_again(reason: Reason) -> None:
 
 def test_the_raw_answer_is_a_whole_response() -> None:
     head, _, content = raw_denial(DENIED, "x-1", "h").partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 403 ") and b"connection: close" in head
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert b"connection: close" in head
     assert json.loads(content)["error_code"] == "PERMISSION_DENIED"

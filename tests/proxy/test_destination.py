@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.reason import Reason
@@ -19,7 +20,9 @@ WORKSPACE = "dbc-a.cloud.databricks.com"
 
 
 def destinations(*, relay: bool = True, allowed: Sequence[str] = ()) -> Destinations:
-    return Destinations(SCOPE, relay_other_hosts=relay, allowed=[ipaddress.ip_network(text) for text in allowed])
+    return Destinations(
+        SCOPE, relay_other_hosts=relay, allowed=[ipaddress.ip_network(text) for text in allowed]
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,8 @@ def resolve(rules: Destinations, answers: dict[str, list[str]], host: str, flags
     async def original(name: Any, port: Any, **_options: Any) -> list[Any]:
         asked.append((name, port))
         return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers.get(name, [name])
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in answers.get(name, [name])
         ]
 
     async def run() -> list[str]:
@@ -157,7 +161,10 @@ def test_a_listening_socket_may_use_any_name() -> None:
 
 def test_connect_to_leads_elsewhere_openly() -> None:
     rules = Destinations(
-        SCOPE, relay_other_hosts=True, upstreams=[Upstream(HostPatterns(["*.cloud.databricks.com"]), "127.0.0.1", 8443)]
+        SCOPE,
+        relay_other_hosts=True,
+        upstreams=[Upstream(HostPatterns(["*.cloud.databricks.com"]), "127.0.0.1", 8443)],
     )
     assert resolve(rules, {}, WORKSPACE) == ["127.0.0.1:8443"]
-    assert rules.may_reach("127.0.0.1") and not rules.may_reach("127.0.0.2")
+    assert rules.may_reach("127.0.0.1")
+    assert not rules.may_reach("127.0.0.2")

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mitmproxy.options import Options
+from mitmproxy.tools.dump import DumpMaster
+
 from brickscope.proxy import options as ours
 from brickscope.proxy.options import (
     FORCED,
@@ -21,8 +24,6 @@ from brickscope.proxy.options import (
     refuse_dangerous,
     refuse_unknown,
 )
-from mitmproxy.options import Options
-from mitmproxy.tools.dump import DumpMaster
 
 
 def with_options(look: Callable[[Options], Any], **changes: Any) -> Any:
@@ -87,7 +88,9 @@ def test_an_option_that_opens_the_gate_is_refused(name: str, value: Any) -> None
         with_options(refuse_dangerous, **{name: value})
 
 
-@pytest.mark.parametrize("mode", [["upstream:http://x"], ["transparent"], ["reverse:https://x"], ["regular", "socks5"]])
+@pytest.mark.parametrize(
+    "mode", [["upstream:http://x"], ["transparent"], ["reverse:https://x"], ["regular", "socks5"]]
+)
 def test_only_the_regular_mode_is_guarded(mode: list[str]) -> None:
     with pytest.raises(OptionError, match="mode"):
         with_options(refuse_dangerous, mode=mode)
@@ -101,7 +104,11 @@ def test_the_defaults_are_fine() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("scope_other_host", "scope_other_hosts"), ("scope_ruels", "scope_rules"), ("scope_x", "there are scope_rules")],
+    [
+        ("scope_other_host", "scope_other_hosts"),
+        ("scope_ruels", "scope_rules"),
+        ("scope_x", "there are scope_rules"),
+    ],
 )
 def test_a_misspelt_option_is_an_error(name: str, hint: str) -> None:
     with pytest.raises(OptionError, match=hint):
@@ -141,7 +148,9 @@ def test_a_bad_value_of_ours_is_an_error_in_words(changes: dict[str, Any], messa
 
 
 def test_lists_may_be_given_with_commas() -> None:
-    read = settings(scope_hosts=["*.cloud.databricks.com, acme.databricks.com"], scope_connect_to=["a.example=[::1]:1"])
+    read = settings(
+        scope_hosts=["*.cloud.databricks.com, acme.databricks.com"], scope_connect_to=["a.example=[::1]:1"]
+    )
     assert read.destinations.scope.match("acme.databricks.com")
     assert read.destinations.upstream("a.example") is not None
 

@@ -82,13 +82,13 @@ class AuditWriter:
             "seq": self._seq + 1,
             "instance": self.instance,
             "event": event,
+            **fields,
         }
-        record.update(fields)
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         if self._torn:
             line = b"\n" + line
         try:
-            if os.fstat(self._fd).st_nlink == 0:
+            if event != "outcome" and os.fstat(self._fd).st_nlink == 0:
                 # Deleted under us: lines would go to a file nobody can read.
                 self._open()
             written = os.write(self._fd, line)

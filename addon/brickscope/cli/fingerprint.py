@@ -11,7 +11,9 @@ from brickscope.core.decision import Refused
 
 
 @click.command("fingerprint")
-@click.option("--yaml", "name", metavar="NAME", help="Print lines for a policy, with this name for the token.")
+@click.option(
+    "--yaml", "name", metavar="NAME", help="Print lines for a policy, with this name for the token."
+)
 @click.option("--rule-set", default="RULE-SET", show_default=True, help="The rule set to write with --yaml.")
 def fingerprint_command(name: str | None, rule_set: str) -> None:
     """Print the fingerprint of a token.
@@ -35,7 +37,9 @@ def fingerprint_command(name: str | None, rule_set: str) -> None:
     try:
         found = read_credential(b"Bearer " + token)
     except Refused:
-        raise click.UsageError("that is no token: it is empty, or holds white space or odd characters") from None
+        raise click.UsageError(
+            "that is no token: it is empty, or holds white space or odd characters"
+        ) from None
     if name is None:
         click.echo(found.fingerprint)
     else:

@@ -27,4 +27,6 @@ def schema_command(file: Path | None) -> None:
     if file is None:
         click.echo(render(), nl=False)
     elif file.read_text(encoding="utf-8") != render():
-        raise click.ClickException(f"{file} is not the schema of this version; write it again with 'brickscope schema'")
+        raise click.ClickException(
+            f"{file} is not the schema of this version; write it again with 'brickscope schema'"
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode, b64encode
+from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -49,8 +50,8 @@ def read_credential(authorization: bytes | None) -> Credential:
         raise Refused(Reason.TOO_LARGE, f"the Authorization header has more than {MAX_TOKEN} bytes")
     found = _BEARER.match(authorization)
     if found:
-        token = found[1]
-        return Credential(fingerprint(token), (token,))
+        token = authorization[7:]
+        return Credential("sha256:" + sha256(token).hexdigest(), (token,))
     if authorization[:6].lower() == b"bearer":
         raise Refused(
             Reason.MALFORMED_CREDENTIAL, "the Authorization header is not 'Bearer', one space and one token"
@@ -60,7 +61,8 @@ def read_credential(authorization: bytes | None) -> Credential:
     if not _SCHEME.match(authorization):
         raise Refused(Reason.MALFORMED_CREDENTIAL, "the Authorization header names no scheme")
     raise Refused(
-        Reason.UNSUPPORTED_CREDENTIAL, "the Authorization scheme is neither Bearer nor Basic with the user 'token'"
+        Reason.UNSUPPORTED_CREDENTIAL,
+        "the Authorization scheme is neither Bearer nor Basic with the user 'token'",
     )
 
 
@@ -74,11 +76,14 @@ def _read_basic(authorization: bytes) -> Credential:
     # Re-encoding must give the same text, or two decoders could find two tokens in it (RFC 4648 section 3.5).
     if not pair or b64encode(pair) != blob:
         raise Refused(
-            Reason.MALFORMED_CREDENTIAL, "the Authorization header is not 'Basic', one space and canonical base64"
+            Reason.MALFORMED_CREDENTIAL,
+            "the Authorization header is not 'Basic', one space and canonical base64",
         )
     user, _, token = pair.partition(b":")
     if user != b"token":
-        raise Refused(Reason.UNSUPPORTED_CREDENTIAL, "Basic authorization is for the user 'token' and a token only")
+        raise Refused(
+            Reason.UNSUPPORTED_CREDENTIAL, "Basic authorization is for the user 'token' and a token only"
+        )
     if not _TOKEN.match(token):
         raise Refused(Reason.MALFORMED_CREDENTIAL, "the password in the Authorization header is no token")
     return Credential(fingerprint(token), (token, blob))
@@ -132,10 +137,13 @@ def refuse_query_credentials(query: str) -> None:
         name, _, value = pair.partition("=")
         name = unquote_plus(name)
         if name.lower().strip().replace("-", "_") in _QUERY_NAMES:
-            raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the query parameter {name[:32]!a} is a second credential")
+            raise Refused(
+                Reason.MULTIPLE_CREDENTIALS, f"the query parameter {name[:32]!a} is a second credential"
+            )
         if len(value) >= 24 and TOKEN_SHAPE.search(unquote_plus(value)):
             raise Refused(
-                Reason.MULTIPLE_CREDENTIALS, f"the value of the query parameter {name[:32]!a} looks like a token"
+                Reason.MULTIPLE_CREDENTIALS,
+                f"the value of the query parameter {name[:32]!a} looks like a token",
             )
 
 

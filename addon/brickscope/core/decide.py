@@ -32,14 +32,14 @@ def decide(policy: Policy, request: ApiRequest, client_address: str, now: float)
             credential.fingerprint,
         )
     reason, detail, rule = _judge(subject, request, client_address, now)
-    allow = reason.kind is Kind.ALLOW
+    allow = reason is Reason.ALLOWED_BY_RULE
     mode = subject.mode or subject.rule_set.mode or policy.mode
     return Decision(
         allow,
         reason,
         detail,
         allow or mode is Mode.ENFORCE,
-        mode.value,
+        mode._value_,
         subject.name,
         credential.fingerprint,
         subject.rule_set.name,
@@ -62,7 +62,9 @@ def _without_subject(policy: Policy, reason: Reason, detail: str, fingerprint: s
     )
 
 
-def _judge(subject: Subject, request: ApiRequest, client_address: str, now: float) -> tuple[Reason, str, str | None]:
+def _judge(
+    subject: Subject, request: ApiRequest, client_address: str, now: float
+) -> tuple[Reason, str, str | None]:
     """Reason, detail and the rule that decided (as the operator wrote it). Bindings come before rules."""
     if subject.expires is not None and now >= subject.expires:
         when = datetime.fromtimestamp(subject.expires, UTC).isoformat().replace("+00:00", "Z")
@@ -76,9 +78,13 @@ def _judge(subject: Subject, request: ApiRequest, client_address: str, now: floa
                 None,
             )
     if subject.workspaces is not None and request.host not in subject.workspaces:
-        return Reason.WORKSPACE_NOT_ALLOWED, f"the policy does not let {subject.name!r} act on {request.host}", None
+        return (
+            Reason.WORKSPACE_NOT_ALLOWED,
+            f"the policy does not let {subject.name!r} act on {request.host}",
+            None,
+        )
     rule_set = subject.rule_set
-    denied = rule_set.deny.match(request.method, request.segments)
+    denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
     if denied is not None:
         return (
             Reason.DENIED_BY_RULE,
@@ -88,7 +94,7 @@ def _judge(subject: Subject, request: ApiRequest, client_address: str, now: floa
     allowed = rule_set.allow.match(request.method, request.segments)
     if allowed is None:
         return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it", None
-    return Reason.ALLOWED_BY_RULE, f"rule set {rule_set.name!r} allows it by a rule", allowed.text
+    return Reason.ALLOWED_BY_RULE, f"rule set '{rule_set.name}' allows it by a rule", allowed.text
 
 
 @lru_cache(maxsize=1024)

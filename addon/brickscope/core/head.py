@@ -22,6 +22,11 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _REQUEST_LINE = re.compile(rb"[^\x00-\x20\x7f]+ [^\x00-\x20\x7f]+ HTTP/[0-9]\.[0-9]")
 _HEADER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:")
 
+_REGULAR = re.compile(
+    rb"[^\x00-\x20\x7f]++ [^\x00-\x20\x7f]++ HTTP/[0-9]\.[0-9]"
+    rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\x00-\x08\x0a-\x1f\x7f]*+)*+"
+)
+
 
 def check_head(received: bytes) -> bool:
     """Look at all bytes received so far; whether they hold a complete and regular head.
@@ -30,6 +35,8 @@ def check_head(received: bytes) -> bool:
     """
     end = received.find(b"\r\n\r\n")
     head = received if end < 0 else received[:end]
+    if 0 <= end <= MAX_HEAD and _REGULAR.fullmatch(head):
+        return True
     if len(head) > MAX_HEAD:
         raise Refused(Reason.TOO_LARGE, f"the request's head has more than {MAX_HEAD} bytes")
     if _BARE_LINE_END.search(head):
@@ -43,7 +50,8 @@ def check_head(received: bytes) -> bool:
     first, *lines = head.split(b"\r\n")
     if not _REQUEST_LINE.fullmatch(first):
         raise Refused(
-            Reason.MALFORMED_HEAD, "the request line is not a method, a target and a version with one space between"
+            Reason.MALFORMED_HEAD,
+            "the request line is not a method, a target and a version with one space between",
         )
     for line in lines:
         if line[:1] in (b" ", b"\t"):

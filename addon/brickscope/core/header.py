@@ -25,7 +25,7 @@ Fields = Iterable[tuple[bytes, bytes]]
 class Rule(Enum):
     """What the table says about one header name."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     SINGLE = "single"
     READ = "read"
     CREDENTIAL = "credential"
@@ -35,7 +35,16 @@ class Rule(Enum):
     MALFORMED = "malformed"
 
 
-READ = (b"host", b"authorization", b"connection", b"te", b"expect", b"transfer-encoding", b"content-type", b"user-agent")
+READ = (
+    b"host",
+    b"authorization",
+    b"connection",
+    b"te",
+    b"expect",
+    b"transfer-encoding",
+    b"content-type",
+    b"user-agent",
+)
 """Read and judged by ``request.py``; each may stand there once."""
 
 SINGLE = (
@@ -136,7 +145,13 @@ FORBIDDEN = (
     b":scheme",
     b":protocol",
 )
-FORBIDDEN_PREFIXES = (b"x-forwarded-", b"x-envoy-", b"x-brickscope-", b"x-original-forwarded-", b"x-middleware-")
+FORBIDDEN_PREFIXES = (
+    b"x-forwarded-",
+    b"x-envoy-",
+    b"x-brickscope-",
+    b"x-original-forwarded-",
+    b"x-middleware-",
+)
 """Change the method, path, host or client identity behind the proxy's back."""
 
 _TABLE: dict[bytes, Rule] = (
@@ -153,6 +168,7 @@ _TABLE: dict[bytes, Rule] = (
 )
 # RFC 9110 section 5.6.2
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_CONTROLS = bytes(code for code in range(32) if code != 9) + b"\x7f"
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -176,6 +192,9 @@ def _lookup(lower: bytes) -> Rule:
     return _TABLE.get(lower, Rule.PASS)
 
 
+_PASS, _READ, _SINGLE = Rule.PASS, Rule.READ, Rule.SINGLE
+
+
 def read_headers(fields: Fields) -> dict[bytes, bytes]:
     """Judge all headers; the values of those that ``READ`` and ``SINGLE`` name, by lower-case name.
 
@@ -184,16 +203,19 @@ def read_headers(fields: Fields) -> dict[bytes, bytes]:
     """
     found: dict[bytes, bytes] = {}
     count = size = 0
+    values = b" ".join([value for _, value in fields])
+    if len(values.translate(None, _CONTROLS)) != len(values):
+        for name, value in fields:
+            if _CONTROL.search(value):
+                # Also folded lines (obs-fold), which mitmproxy passes on as they are and servers read in two ways.
+                raise Refused(Reason.HEADER_MALFORMED, f"the value of {_show(name)} has control characters")
+    names = [name for name, _ in fields]
+    count, size = len(names), len(b"".join(names)) + len(values) - max(len(names) - 1, 0)
     for name, value in fields:
-        count += 1
-        size += len(name) + len(value)
-        if _CONTROL.search(value):
-            # Also folded lines (obs-fold), which mitmproxy passes on as they are and servers read in two ways.
-            raise Refused(Reason.HEADER_MALFORMED, f"the value of {_show(name)} has control characters")
         lower, rule = classify(name) if len(name) <= 64 else (name.lower(), _judge_long(name))
-        if rule is Rule.PASS:
+        if rule is _PASS:
             continue
-        if rule is Rule.READ or rule is Rule.SINGLE:
+        if rule is _READ or rule is _SINGLE:
             if lower in found:
                 if lower == b"authorization":
                     raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")

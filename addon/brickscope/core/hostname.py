@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
@@ -24,6 +25,7 @@ DATABRICKS_SITES = frozenset(
 )
 
 
+@lru_cache(maxsize=1024)
 def is_hostname(text: str) -> bool:
     """Whether ``text`` is a DNS name in canonical form: lower-case ASCII, no trailing dot, not an address."""
     return bool(_HOSTNAME.match(text)) and not is_numeric(text)

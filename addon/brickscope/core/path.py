@@ -48,24 +48,29 @@ def read_target(raw: bytes) -> Target:
         raise Refused(Reason.TOO_LARGE, f"the request target has {len(raw)} bytes, more than {MAX_TARGET}")
     if raw[:1] != b"/":
         raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target does not start with '/'")
+    if _PLAIN.fullmatch(raw):
+        text = raw.decode("ascii")
+        return Target(text, _read_plain(text), None)
     path, mark, query = raw.partition(b"?")
     if b"#" in raw:
         # RFC 9112 section 3.2: a target has no fragment; servers that cut it and servers that keep it disagree.
         if b"#" in path:
             raise Refused(Reason.PATH_NOT_CANONICAL, "the path has a fragment ('#')")
         raise Refused(Reason.QUERY_NOT_CANONICAL, "the query has a fragment ('#')")
-    segments = _read_plain(path) if _PLAIN.fullmatch(path) else _read_encoded(path)
+    segments = _read_plain(path.decode("ascii")) if _PLAIN.fullmatch(path) else _read_encoded(path)
     if mark and not _QUERY.fullmatch(query):
         raise Refused(
             Reason.QUERY_NOT_CANONICAL,
-            "the query has broken percent-encoding" if _BAD_ESCAPE.search(query) else "the query has odd bytes",
+            "the query has broken percent-encoding"
+            if _BAD_ESCAPE.search(query)
+            else "the query has odd bytes",
         )
     return Target(path.decode("ascii"), segments, query.decode("ascii") if mark else None)
 
 
-def _read_plain(path: bytes) -> tuple[str, ...]:
+def _read_plain(path: str) -> tuple[str, ...]:
     """Segments of a path without percent-encoding; the pattern has excluded empty segments and odd bytes."""
-    parts = path[1:].decode("ascii").split("/")
+    parts = path[1:].split("/")
     if not parts[-1]:
         parts.pop()
     if "." in parts or ".." in parts:
@@ -109,7 +114,9 @@ def _decode(part: bytes) -> str:
         raise Refused(Reason.PATH_NOT_CANONICAL, "the path has a dot segment")
     for char in text:
         if "\x80" <= char <= "\x9f" or char in _LOOKALIKES:
-            raise Refused(Reason.PATH_NOT_CANONICAL, "the path has a character that others read as another one")
+            raise Refused(
+                Reason.PATH_NOT_CANONICAL, "the path has a character that others read as another one"
+            )
     return text
 
 

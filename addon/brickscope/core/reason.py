@@ -180,7 +180,11 @@ class Reason(StrEnum):
         "The connection to the host could not be made or was not to be trusted.",
     )
 
-    INTERNAL_ERROR = "internal_error", Kind.INTERNAL, "Something failed inside the proxy, so the call was not sent."
+    INTERNAL_ERROR = (
+        "internal_error",
+        Kind.INTERNAL,
+        "Something failed inside the proxy, so the call was not sent.",
+    )
     AUDIT_UNAVAILABLE = (
         "audit_unavailable",
         Kind.INTERNAL,

@@ -65,10 +65,14 @@ def read_request(wire: WireRequest) -> ApiRequest:
     """
     http2 = wire.http_version == b"HTTP/2.0"
     if http2 is not (wire.alpn == b"h2") or not (http2 or wire.http_version == b"HTTP/1.1"):
-        raise Refused(Reason.HTTP_VERSION, "the request's HTTP version is not the one negotiated for the connection")
+        raise Refused(
+            Reason.HTTP_VERSION, "the request's HTTP version is not the one negotiated for the connection"
+        )
     method = _METHODS.get(wire.method)
     if method is None:
-        raise Refused(Reason.METHOD_NOT_CANONICAL, f"the method {_show(wire.method)} is none of {', '.join(METHODS)}")
+        raise Refused(
+            Reason.METHOD_NOT_CANONICAL, f"the method {_show(wire.method)} is none of {', '.join(METHODS)}"
+        )
     if wire.authority and not http2:
         raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
     target = read_target(wire.target)
@@ -77,7 +81,8 @@ def read_request(wire: WireRequest) -> ApiRequest:
     _check_framing(headers, http2)
     if target.query:
         refuse_query_credentials(target.query)
-    _check_workspace_selectors(headers, target.query)
+    if target.query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
+        _check_workspace_selectors(headers, target.query)
     length = headers.get(b"content-length")
     return ApiRequest(
         method,
@@ -125,7 +130,9 @@ def _check_framing(headers: dict[bytes, bytes], http2: bool) -> None:
     if transfer is not None and (http2 or transfer != b"chunked" or b"content-length" in headers):
         raise Refused(Reason.HEADER_FORBIDDEN, "the body's length is given in two ways (Transfer-Encoding)")
     length = headers.get(b"content-length")
-    if length is not None and not (length.isdigit() and len(length) <= 18 and (length == b"0" or length[:1] != b"0")):
+    if length is not None and not (
+        length.isdigit() and len(length) <= 18 and (length == b"0" or length[:1] != b"0")
+    ):
         raise Refused(Reason.HEADER_MALFORMED, "the header Content-Length is no plain decimal number")
     te = headers.get(b"te")
     if te is not None and te.lower() != b"trailers":

@@ -35,7 +35,9 @@ def parse_rule(text: str) -> Rule:
     if method not in METHODS:
         known = method.upper() if method.upper() in METHODS else ""
         raise TemplateError(
-            f"{method!r} is no method a rule can name ({', '.join(METHODS)})", 0, f"write {known}" if known else ""
+            f"{method!r} is no method a rule can name ({', '.join(METHODS)})",
+            0,
+            f"write {known}" if known else "",
         )
     try:
         template = parse_template(path)
@@ -109,6 +111,12 @@ def _step(node: _Node, segment: Literal | Variable) -> _Node:
 
 def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | None:
     """Depth first: literal, then verb, then variable, then rest, so that the most literal rule is found first."""
+    # Straight down while there is only one way to go.
+    while at != end and node.variable is None and node.verbs is None and node.rest is None:
+        child = node.literals.get(segments[at])
+        if child is None:
+            return None
+        node, at = child, at + 1
     if at == end:
         return node.rule
     segment = segments[at]
@@ -151,8 +159,8 @@ def _cover(node: _Node, segments: tuple[Segment, ...], at: int) -> Rule | None:
             return _cover(node.variable, segments, at + 1) if node.variable is not None else None
         child = node.verbs.get(verb) if node.verbs and name and ":" not in name else None
         return _cover(child, segments, at + 1) if child is not None else None
-    if segment.verb is not None:
-        child = node.verbs.get(segment.verb) if node.verbs else None
-    else:
+    if segment.verb is None:
         child = node.variable
+        return _cover(child, segments, at + 1) if child is not None else None
+    child = node.verbs.get(segment.verb) if node.verbs else None
     return _cover(child, segments, at + 1) if child is not None else None

@@ -51,6 +51,8 @@ class Rest(NamedTuple):
 
 
 Segment = Literal | Variable | Rest
+# Characters that need no look at each: no variable, no percent sign, nothing that is refused.
+_LITERAL = re.compile(r"[A-Za-z0-9_.~:@!$&'()+,=-]+")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE = re.compile(rf"\{{({_NAME})(\.\.\.)?\}}(?::([A-Za-z][A-Za-z0-9_]*))?")
 
@@ -92,9 +94,15 @@ def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
     if not part:
         if last:
             raise TemplateError(
-                "a rule's path does not end in '/': one trailing slash in a request is the same call", offset - 1
+                "a rule's path does not end in '/': one trailing slash in a request is the same call",
+                offset - 1,
             )
         raise TemplateError("an empty segment ('//') is in no canonical path", offset)
+    if _LITERAL.fullmatch(part) and part not in (".", ".."):
+        return Literal(part)
+    found = _VARIABLE.fullmatch(part)
+    if found is not None and found[2] is None:
+        return Variable(found[1], found[3])
     for at, char in enumerate(part):
         if char in "?#":
             raise TemplateError("a rule has no query: its path ends before '?'", offset + at)
@@ -108,7 +116,9 @@ def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
     if "%" in part:
         decoded = unquote(part, errors="replace")
         raise TemplateError(
-            "rules are written decoded, without percent-encoding", offset + part.index("%"), f"write {decoded!r}"
+            "rules are written decoded, without percent-encoding",
+            offset + part.index("%"),
+            f"write {decoded!r}",
         )
     if part in (".", ".."):
         raise TemplateError(f"a dot segment ({part!r}) is in no canonical path", offset)

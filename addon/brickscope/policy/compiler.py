@@ -77,7 +77,11 @@ class Compiler:
     def _add_mode(self, document: Document, mode: str) -> None:
         if self._mode is not None:
             first = self._mode.document.position(("mode",))
-            self._error(document, document.key_position(("mode",)), f"mode is set already in {first.file}:{first.line}")
+            self._error(
+                document,
+                document.key_position(("mode",)),
+                f"mode is set already in {first.file}:{first.line}",
+            )
             return
         self._mode = _Entry(document, ("mode",), mode)
 
@@ -88,7 +92,9 @@ class Compiler:
         if name in entries:
             first = entries[name].document.key_position(entries[name].path)
             self._error(
-                document, document.key_position(path), f"the {kind} {name!r} is defined already in {first.file}:{first.line}"
+                document,
+                document.key_position(path),
+                f"the {kind} {name!r} is defined already in {first.file}:{first.line}",
             )
             return
         entries[name] = _Entry(document, path, value)
@@ -103,22 +109,35 @@ class Compiler:
 
     def finish(self) -> tuple[Policy, list[Problem]]:
         """The policy and its warnings. Raises PolicyError with all errors."""
-        rule_sets = {name: self._rule_set(name, entry) for name, entry in self._rule_sets.items() if entry.value}
+        rule_sets = {
+            name: self._rule_set(name, entry) for name, entry in self._rule_sets.items() if entry.value
+        }
         tokens = self._subjects(rule_sets)
         mode = Mode(self._mode.value) if self._mode else Mode.ENFORCE
         errors = [problem for problem in self.problems if problem.severity == "error"]
         if not errors and not tokens and mode is Mode.ENFORCE:
             errors.append(
-                Problem(Position("policy"), "error", "the policy names no token, so it allows nothing", "add tokens:")
+                Problem(
+                    Position("policy"),
+                    "error",
+                    "the policy names no token, so it allows nothing",
+                    "add tokens:",
+                )
             )
         if errors:
             raise PolicyError(errors)
         used = {subject.rule_set.name for subject in tokens.values()}
         for name, entry in self._rule_sets.items():
             if name not in used:
-                self._warn(entry.document, entry.document.key_position(entry.path), f"no token has the rule set {name!r}")
+                self._warn(
+                    entry.document,
+                    entry.document.key_position(entry.path),
+                    f"no token has the rule set {name!r}",
+                )
         policy = Policy(tokens, rule_sets, mode, "")
-        return policy._replace(revision=revision(policy)), sorted(self.problems, key=lambda problem: problem.position)
+        return policy._replace(revision=revision(policy)), sorted(
+            self.problems, key=lambda problem: problem.position
+        )
 
     def _subjects(self, rule_sets: dict[str, RuleSet]) -> dict[str, Subject]:
         subjects: dict[str, Subject] = {}
@@ -147,7 +166,9 @@ class Compiler:
                 continue
             if token.expires is not None and token.expires <= self.now:
                 self._warn(
-                    document, document.position((*path, "expires")), f"the token {name!r} has expired; it may do nothing"
+                    document,
+                    document.position((*path, "expires")),
+                    f"the token {name!r} has expired; it may do nothing",
                 )
             if token.rule_set in rule_sets:
                 subjects[token.fingerprint] = Subject(
@@ -176,7 +197,9 @@ class Compiler:
                         f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
                         "delete one of them",
                     )
-        return RuleSet(name, RuleTable([rule for _, rule in allow]), denied, Mode(value.mode) if value.mode else None)
+        return RuleSet(
+            name, RuleTable([rule for _, rule in allow]), denied, Mode(value.mode) if value.mode else None
+        )
 
     def _rules(self, document: Document, path: Path, texts: Sequence[Any]) -> list[tuple[Position, Rule]]:
         rules: list[tuple[Position, Rule]] = []
@@ -191,7 +214,12 @@ class Compiler:
                 quote = 1 if line[place.column - 1 : place.column] in ("'", '"') else 0
                 at = place._replace(column=place.column + error.offset + quote)
                 if "/" not in text and "." in text:
-                    self._error(document, place, f"{text!r} names an operation; this version knows paths only", "METHOD /path")
+                    self._error(
+                        document,
+                        place,
+                        f"{text!r} names an operation; this version knows paths only",
+                        "METHOD /path",
+                    )
                 else:
                     self._error(document, at, str(error), error.hint)
         return rules
@@ -203,12 +231,18 @@ class Compiler:
         for place, rule in rules:
             shape = (rule.method, str(rule.template))
             if shape in seen:
-                self._warn(document, place, f"the rule {rule.text!r} stands there already, on line {seen[shape].line}")
+                self._warn(
+                    document,
+                    place,
+                    f"the rule {rule.text!r} stands there already, on line {seen[shape].line}",
+                )
                 continue
             seen[shape] = place
             wider = broad.covers(rule)
             if wider is not None and wider is not rule and wider.template != rule.template:
-                self._warn(document, place, f"the rule {rule.text!r} is part of {wider.text!r} under {key} already")
+                self._warn(
+                    document, place, f"the rule {rule.text!r} is part of {wider.text!r} under {key} already"
+                )
 
 
 _MESSAGES = {
@@ -228,7 +262,9 @@ def _explain(document: Document, details: ErrorDetails) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     key = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
-        return document.problem(document.key_position(path), f"unknown key {key!r}", nearest(key, _keys(path)))
+        return document.problem(
+            document.key_position(path), f"unknown key {key!r}", nearest(key, _keys(path))
+        )
     if kind == "value_error":
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
         return document.problem(document.position(path), message, hint)
@@ -236,15 +272,21 @@ def _explain(document: Document, details: ErrorDetails) -> Problem:
         given = details.get("input")
         expected = str(context.get("expected", ""))
         if key == "version":
-            return document.problem(document.position(path), "this Brickscope reads version 1 of the format", "version: 1")
+            return document.problem(
+                document.position(path), "this Brickscope reads version 1 of the format", "version: 1"
+            )
         hint = nearest(str(given), ("enforce", "monitor")) or f"one of {expected}"
         return document.problem(document.position(path), f"{str(given)[:40]!r} is no {key}", hint)
     if kind == "string_type" and len(path) >= 2 and path[-2] in ("allow", "deny"):
         return document.problem(
-            document.position(path), "a rule is one line of text; operations come in a later version", "METHOD /path"
+            document.position(path),
+            "a rule is one line of text; operations come in a later version",
+            "METHOD /path",
         )
     if kind == "too_short" and key == "allow":
-        return document.problem(document.position(path), "an empty allowlist allows nothing", "list calls or delete it")
+        return document.problem(
+            document.position(path), "an empty allowlist allows nothing", "list calls or delete it"
+        )
     if kind == "missing":
         return document.problem(document.key_position(path[:-1]), _MESSAGES[kind].format(key=key))
     where = document.key_position(path) if kind == "string_pattern_mismatch" else document.position(path)

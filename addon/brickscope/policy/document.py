@@ -23,7 +23,7 @@ Path = tuple[str | int, ...]
 
 
 class Document(NamedTuple):
-    """``data``: dicts, lists and scalars. ``places``: where each value stands, by its path. ``keys``: where each key does."""
+    """``data``: dicts, lists and scalars. ``places``, ``keys``: where each value and each key stands, by its path."""
 
     file: str
     data: Any
@@ -41,7 +41,9 @@ class Document(NamedTuple):
         """The place of the key at a path (of the value, for a list item)."""
         return self.keys.get(path) or self.position(path)
 
-    def problem(self, position: Position, message: str, hint: str = "", *, severity: str = "error") -> Problem:
+    def problem(
+        self, position: Position, message: str, hint: str = "", *, severity: str = "error"
+    ) -> Problem:
         """A problem at a place of this file, with its source line."""
         line = position.line
         source = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
@@ -132,7 +134,9 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
         if len(nodes) > 1:
             reader.fail(nodes[1], "a policy file holds one document", "split it at '---' into several files")
         if not nodes or (isinstance(nodes[0], yaml.ScalarNode) and not nodes[0].value):
-            problem = Problem(Position(file), "error", "the file is empty", "write 'version: 1' or delete the file")
+            problem = Problem(
+                Position(file), "error", "the file is empty", "write 'version: 1' or delete the file"
+            )
             return empty, [problem]
         data = reader.read(nodes[0], ())
     except yaml.MarkedYAMLError as error:
@@ -144,5 +148,7 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
     except yaml.YAMLError as error:
         return empty, [Problem(Position(file), "error", f"not valid YAML: {type(error).__name__}")]
     except (_TooMuch, RecursionError):
-        return empty, [Problem(Position(file), "error", "the file is nested too deeply or repeats itself by aliases")]
+        return empty, [
+            Problem(Position(file), "error", "the file is nested too deeply or repeats itself by aliases")
+        ]
     return reader.document._replace(data=data), reader.problems

@@ -31,7 +31,9 @@ def policy_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise PolicyError([Problem(Position(str(path)), "error", "there is no such policy folder", "set scope_rules")])
+        raise PolicyError(
+            [Problem(Position(str(path)), "error", "there is no such policy folder", "set scope_rules")]
+        )
     try:
         return sorted(
             file
@@ -42,7 +44,9 @@ def policy_files(path: Path) -> list[Path]:
             and file.is_file()
         )
     except OSError as error:
-        raise PolicyError([Problem(Position(str(path)), "error", f"can't be read: {error.strerror}")]) from None
+        raise PolicyError(
+            [Problem(Position(str(path)), "error", f"can't be read: {error.strerror}")]
+        ) from None
 
 
 def signature(path: Path) -> Signature:
@@ -62,7 +66,9 @@ def load_policy(path: Path, now: float) -> Loaded:
     files, contents = _snapshot(path)
     if not files:
         hint = "copy one of the examples, or set scope_rules"
-        raise PolicyError([Problem(Position(str(path)), "error", "there is no policy file (*.yaml) here", hint)])
+        raise PolicyError(
+            [Problem(Position(str(path)), "error", "there is no policy file (*.yaml) here", hint)]
+        )
     compiler = Compiler(now)
     for file, raw in zip(files, contents, strict=True):
         document, problems = read_document(str(file), raw)
@@ -83,7 +89,9 @@ def _snapshot(path: Path) -> tuple[list[Path], list[bytes]]:
             if signature(path) == before:
                 return files, contents
         except OSError as error:
-            failed = Problem(Position(str(error.filename or path)), "error", f"can't be read: {error.strerror}")
+            failed = Problem(
+                Position(str(error.filename or path)), "error", f"can't be read: {error.strerror}"
+            )
             if not isinstance(error, FileNotFoundError):
                 raise PolicyError([failed]) from None
     raise PolicyError([Problem(Position(str(path)), "error", "the files keep changing while they are read")])

@@ -23,7 +23,9 @@ def _fingerprint(value: Any) -> str:
     if PATTERN.fullmatch(value):
         return value
     if found := _HEX.match(value.strip()):
-        raise ValueError(f"a fingerprint is sha256: and lower-case hex digits; write sha256:{found[1].lower()}")
+        raise ValueError(
+            f"a fingerprint is sha256: and lower-case hex digits; write sha256:{found[1].lower()}"
+        )
     if TOKEN_SHAPE.search(value) or not value.startswith("sha256:"):
         raise ValueError(
             "this is no fingerprint and may be a token itself: never write a token here; "
@@ -74,7 +76,9 @@ Fingerprint = Annotated[
 ]
 Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
-Moment = Annotated[float, BeforeValidator(_expires), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})]
+Moment = Annotated[
+    float, BeforeValidator(_expires), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
+]
 Name = Annotated[str, Field(pattern=NAME)]
 ModeWord = Literal["enforce", "monitor"]
 
@@ -89,7 +93,9 @@ class TokenEntry(_Strict):
     fingerprint: Fingerprint = Field(description="What 'brickscope fingerprint' prints for the token.")
     rule_set: Name = Field(description="The rule set that says what the token may do.")
     mode: ModeWord | None = Field(None, description="monitor: log what the rules deny, and let it go on.")
-    workspaces: list[Host] | None = Field(None, min_length=1, description="The token is worth nothing elsewhere.")
+    workspaces: list[Host] | None = Field(
+        None, min_length=1, description="The token is worth nothing elsewhere."
+    )
     clients: list[Network] | None = Field(None, min_length=1, description="Nor from other addresses.")
     expires: Moment | None = Field(None, description="From this moment on (UTC) it may do nothing.")
     description: str | None = Field(None, description="Free text for people.")
@@ -101,7 +107,9 @@ class RuleSetEntry(_Strict):
     allow: list[str] = Field(
         min_length=1,
         description="Calls that are allowed: METHOD /path, {name} for one segment, {name...} for the rest.",
-        json_schema_extra={"items": {"type": "string", "pattern": "^(DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /[^?# ]*$"}},
+        json_schema_extra={
+            "items": {"type": "string", "pattern": "^(DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /[^?# ]*$"}
+        },
     )
     deny: list[str] = Field(default_factory=list, description="Calls that are denied whatever 'allow' says.")
     mode: ModeWord | None = Field(None, description="monitor: log what the rules deny, and let it go on.")

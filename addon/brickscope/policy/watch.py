@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,10 +43,8 @@ class PolicyWatcher:
         """Watch until cancelled. Nothing that goes wrong ends it."""
         self._taken = await asyncio.to_thread(self._look)
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._poke.wait(), self.interval)
-            except TimeoutError:
-                pass
             self._poke.clear()
             try:
                 await self._check()

@@ -46,7 +46,18 @@ OLDEST, NEWEST = (12, 2, 3), (13,)
 """mitmproxy versions (from, below) whose insides ``stream.py`` was tested with."""
 
 KEPT = frozenset(
-    "core proxyserver scriptloader nextlayer tlsconfig errorcheck keepserving block termlog proxyauth".split()
+    [
+        "core",
+        "proxyserver",
+        "scriptloader",
+        "nextlayer",
+        "tlsconfig",
+        "errorcheck",
+        "keepserving",
+        "block",
+        "termlog",
+        "proxyauth",
+    ]
 )
 """mitmproxy's own addons that a gate needs. The others are taken out: they could edit a request after the decision,
 and asking each of them at each event costs more than a third of a request's time."""
@@ -55,7 +66,8 @@ and asking each of them at each event costs more than a third of a request's tim
 def fatal(message: str) -> NoReturn:
     """End the process with words for the operator. Not an exception: mitmproxy would log it and go on."""
     sys.stdout.flush()
-    print(f"Brickscope can't start.\n\n{message}\n", file=sys.stderr, flush=True)
+    sys.stderr.write(f"Brickscope can't start.\n\n{message}\n\n")
+    sys.stderr.flush()
     os._exit(1)
 
 
@@ -88,9 +100,6 @@ class Scope:
         if not OLDEST <= installed < NEWEST:
             fatal(f"mitmproxy {version.VERSION} is not supported: install mitmproxy>=12.2.3,<13.")
         ctx.options.update(**{name: value for name, value in FORCED.items() if name in ctx.options})
-        modes = [mode_specs.ProxyMode.parse(mode) for mode in ctx.options.mode]
-        if not ctx.options.listen_host and not any(mode.custom_listen_host for mode in modes):
-            ctx.options.update(listen_host="127.0.0.1")
         # At INFO and below the engine's connection log quotes bytes of clients, tokens among them.
         engine = logging.getLogger("mitmproxy.proxy.server")
         engine.setLevel(logging.WARNING)
@@ -129,14 +138,25 @@ class Scope:
             logger.warning("Brickscope: %s", warning)
         self.armed = True
 
-    def running(self) -> None:
+    async def running(self) -> None:
         """The proxy is up: make sure that nothing takes the gate away again, and say so."""
         try:
+            await self._bind_loopback()
             self._settle()
         except OptionError as error:
             fatal(str(error))
         except Exception as error:
             fatal(f"{type(error).__name__} while starting: {error}")
+
+    async def _bind_loopback(self) -> None:
+        """Listen on loopback unless told otherwise. mitmproxy binds all addresses, and before a script can say no."""
+        mode = mode_specs.ProxyMode.parse(ctx.options.mode[0])
+        if ctx.options.listen_host or mode.custom_listen_host:
+            return
+        port = mode.listen_port(ctx.options.listen_port)
+        servers = ctx.master.addons.get("proxyserver").servers
+        if not await servers.update([mode_specs.ProxyMode.parse(f"regular@127.0.0.1:{port}")]):
+            raise OptionError(f"the proxy can't listen on 127.0.0.1:{port}.")
 
     def _settle(self) -> None:
         if self._gate is None or self._settings is None:
@@ -154,6 +174,9 @@ class Scope:
                 with contextlib.suppress(exceptions.AddonManagerError):
                     manager.remove(addon)
         manager.add(HelloOrder(self._gate))
+        # After each hook of a flow mitmproxy asks every addon again whether it has an `update` hook, for its user
+        # interfaces; none of those left has one.
+        manager.handle_lifecycle = manager.trigger_event  # type: ignore[method-assign]
         watcher = PolicyWatcher(self._settings.rules, self._on_policy, self._on_policy_error)
         self._watcher = asyncio.get_running_loop().create_task(watcher.run(), name="policy watcher")
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
@@ -168,7 +191,9 @@ class Scope:
                     "mode": policy.mode.value,
                     "policy_revision": policy.revision,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
-                    "scope_other_hosts": "tunnel" if self._settings.destinations.relay_other_hosts else "deny",
+                    "scope_other_hosts": "tunnel"
+                    if self._settings.destinations.relay_other_hosts
+                    else "deny",
                 },
             )
         except AuditError as error:
@@ -183,7 +208,9 @@ class Scope:
             self._settings.audit_log,
         )
         if policy.mode.value == "monitor":
-            logger.warning("Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent")
+            logger.warning(
+                "Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent"
+            )
 
     # -- policy ------------------------------------------------------------------------------------------------
 
@@ -218,7 +245,9 @@ class Scope:
             {"loaded": False, "policy_revision": gate.policy.revision, "problems": problems[:20]},
         )
         logger.error(
-            "Brickscope: the edited policy has errors; revision %s stays in force\n%s", gate.policy.revision, error
+            "Brickscope: the edited policy has errors; revision %s stays in force\n%s",
+            gate.policy.revision,
+            error,
         )
 
     def done(self) -> None:
@@ -234,7 +263,9 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     """Keep what clients sent out of the engine's log: exceptions quote it."""
     if record.exc_info:
         kind = record.exc_info[0]
-        record.msg = f"the engine failed on a connection and closed it ({kind.__name__ if kind else 'unknown'})"
+        record.msg = (
+            f"the engine failed on a connection and closed it ({kind.__name__ if kind else 'unknown'})"
+        )
         record.args = ()
         record.exc_info = None
     return True

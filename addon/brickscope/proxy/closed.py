@@ -30,7 +30,9 @@ def fail_closed(otherwise: Callable[[Any, Any, Exception], None]) -> Callable[[H
             except Exception as error:
                 # Only the type: the text of an exception may hold what the client sent.
                 logger.error(
-                    "Brickscope: %s in the hook %s; the connection was refused", type(error).__name__, hook.__name__
+                    "Brickscope: %s in the hook %s; the connection was refused",
+                    type(error).__name__,
+                    hook.__name__,
                 )
                 otherwise(self, argument, error)
 

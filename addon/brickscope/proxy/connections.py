@@ -114,7 +114,9 @@ class Connections:
             decision, decision_id = self.gate.unrecorded(error), "none"
         shown = printable(request.host)[:256]
         flow.response = (
-            None if decision.allow else denial(decision, decision_id, Asked("CONNECT", f"{shown}:{request.port}", shown))
+            None
+            if decision.allow
+            else denial(decision, decision_id, Asked("CONNECT", f"{shown}:{request.port}", shown))
         )
 
     @fail_closed(_refuse_server)
@@ -129,7 +131,9 @@ class Connections:
             # Verify the certificate of the host that was decided on, not of the name the client chose to send.
             server.sni = host.lower()
             # Offer only the HTTP version the client speaks (or, before that is settled, could speak).
-            offers = client.alpn_offers if client.timestamp_tls_setup is None else (client.alpn or b"http/1.1",)
+            offers = (
+                client.alpn_offers if client.timestamp_tls_setup is None else (client.alpn or b"http/1.1",)
+            )
             server.alpn_offers = tuple(offer for offer in offers if offer in ALPN)
         server.error = None
 
@@ -141,7 +145,9 @@ class Connections:
             return
         abort(data.client, data.server)
         host, port = data.server.address or ("", 0)
-        decision = self.gate.refuse(Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address")
+        decision = self.gate.refuse(
+            Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address"
+        )
         self.gate.record_tunnel(decision, data.client.peername[0], host, port)
 
     @fail_closed(_abort_tls)

@@ -91,7 +91,9 @@ class Destinations:
         folded = fold(host)
         if self.scope.match(folded):
             if port != 443:
-                raise Refused(Reason.PORT_NOT_ALLOWED, f"port {port} of a Databricks host; only 443 is judged")
+                raise Refused(
+                    Reason.PORT_NOT_ALLOWED, f"port {port} of a Databricks host; only 443 is judged"
+                )
             return Side.WORKSPACE
         if in_databricks_zone(folded):
             raise Refused(
@@ -103,7 +105,9 @@ class Destinations:
         elif not is_hostname(folded) or folded != host.lower():
             raise Refused(Reason.HOST_NOT_CANONICAL, "the host is not written as a plain DNS name")
         if not self.relay_other_hosts:
-            raise Refused(Reason.OTHER_HOST, "scope_other_hosts=deny closes the way to hosts other than Databricks")
+            raise Refused(
+                Reason.OTHER_HOST, "scope_other_hosts=deny closes the way to hosts other than Databricks"
+            )
         return Side.OTHER
 
     def _check_literal(self, text: str) -> None:
@@ -114,7 +118,8 @@ class Destinations:
         # A literal may be Databricks' own address: no name stands in the way of what then follows.
         if not any(address in network for network in self.allowed):
             raise Refused(
-                Reason.ADDRESS_NOT_ALLOWED, "the host is an address literal; scope_allow_addresses can allow it"
+                Reason.ADDRESS_NOT_ALLOWED,
+                "the host is an address literal; scope_allow_addresses can allow it",
             )
 
     def may_reach(self, text: str) -> bool:
@@ -124,7 +129,9 @@ class Destinations:
         except ValueError:
             return False
         return (
-            is_public(address) or address in self._mapped or any(address in network for network in self.allowed)
+            is_public(address)
+            or address in self._mapped
+            or any(address in network for network in self.allowed)
         )
 
     def upstream(self, host: str) -> Upstream | None:
@@ -161,4 +168,4 @@ class Resolver:
                 )
             return permitted
 
-        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign, assignment]
+        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mitmproxy import http
 
-from brickscope.audit.record import Record, decision_fields, printable
+from brickscope.audit.record import Record, decision_fields, is_clean, printable
 from brickscope.audit.writer import AuditError, AuditWriter
 from brickscope.core.credential import read_credential
 from brickscope.core.decide import decide
@@ -26,9 +26,10 @@ from .destination import Destinations
 logger = logging.getLogger("brickscope")
 
 # Where a flow keeps its pass and verdict; mitmproxy fills this dictionary from nothing that a client sends.
-_PASS = "brickscope.pass"
+_PASS = "brickscope.pass"  # noqa: S105 - no password
 _VERDICT = "brickscope.verdict"
 _NOTHING = Asked("", "", "")
+MAX_AGENT = 256
 
 
 class Pass(NamedTuple):
@@ -46,7 +47,9 @@ class Pass(NamedTuple):
     def of(cls, request: http.Request) -> Pass:
         """The pass for a request as it stands now."""
         data = request.data
-        return cls(data.method, data.path, data.authority, data.host, data.port, data.scheme, data.headers.fields)
+        return cls(
+            data.method, data.path, data.authority, data.host, data.port, data.scheme, data.headers.fields
+        )
 
 
 class Verdict(NamedTuple):
@@ -92,8 +95,21 @@ class Gate:
             decision = self.internal(error)
         asked = _NOTHING
         try:
-            asked = self._asked(wire, request)
-            self.writer.append("decision", self._record(decision, decision_id, asked, wire, client_address, request))
+            asked, user_agent = _describe(wire, request)
+            self.writer.append(
+                "decision",
+                {
+                    "decision_id": decision_id,
+                    **decision_fields(decision),
+                    "operation": None,
+                    "client_address": client_address,
+                    "server_address": asked.host,
+                    "method": asked.method,
+                    "path": asked.path,
+                    "params": {},
+                    "user_agent": user_agent,
+                },
+            )
         except Exception as error:
             decision = self.unrecorded(error)
         return Verdict(decision, decision_id, asked, started, request)
@@ -103,7 +119,10 @@ class Gate:
         hold what the client sent."""
         logger.error("Brickscope: %s while a request was judged; it was denied", type(error).__name__)
         return Decision(
-            False, Reason.INTERNAL_ERROR, f"{type(error).__name__} inside the proxy", policy_revision=self.policy.revision
+            False,
+            Reason.INTERNAL_ERROR,
+            f"{type(error).__name__} inside the proxy",
+            policy_revision=self.policy.revision,
         )
 
     def unrecorded(self, error: Exception) -> Decision:
@@ -116,37 +135,6 @@ class Gate:
             "the audit log can't be written",
             policy_revision=self.policy.revision,
         )
-
-    def _asked(self, wire: WireRequest, request: ApiRequest | None) -> Asked:
-        """What was asked, fit for log and answer."""
-        if request is not None:
-            secrets = find_secrets(wire)
-            return Asked(request.method, printable(request.path, secrets), request.host)
-        secrets = find_secrets(wire)
-        path = wire.target.partition(b"?")[0]
-        return Asked(printable(wire.method, secrets)[:32], printable(path, secrets), printable(wire.tunnel_host)[:256])
-
-    def _record(
-        self,
-        decision: Decision,
-        decision_id: str,
-        asked: Asked,
-        wire: WireRequest,
-        client_address: str,
-        request: ApiRequest | None,
-    ) -> Record:
-        user_agent = request.user_agent if request is not None else header(wire.headers, b"user-agent")
-        return {
-            "decision_id": decision_id,
-            **decision_fields(decision),
-            "operation": None,
-            "client_address": client_address,
-            "server_address": asked.host,
-            "method": asked.method,
-            "path": asked.path,
-            "params": {},
-            "user_agent": printable(user_agent, find_secrets(wire))[:256],
-        }
 
     # -- passes ------------------------------------------------------------------------------------------------
 
@@ -212,6 +200,38 @@ class Gate:
 def header(fields: Any, wanted: bytes) -> bytes:
     """The first value of a header, empty if there is none."""
     return next((value for name, value in fields if name.lower() == wanted), b"")
+
+
+def _describe(wire: WireRequest, request: ApiRequest | None) -> tuple[Asked, str]:
+    """What was asked and by which program, fit for log and answer."""
+    if request is not None:
+        secrets = secrets_of(request)
+        if is_clean(f"{request.path} {request.user_agent}", secrets):
+            return Asked(request.method, request.path, request.host), request.user_agent[:MAX_AGENT]
+        path = printable(request.path, secrets)
+        return Asked(request.method, path, request.host), printable(request.user_agent, secrets)[:MAX_AGENT]
+    secrets = find_secrets(wire)
+    asked = Asked(
+        printable(wire.method, secrets)[:32],
+        printable(wire.target.partition(b"?")[0], secrets),
+        printable(wire.tunnel_host)[:256],
+    )
+    return asked, printable(header(wire.headers, b"user-agent"), secrets)[:MAX_AGENT]
+
+
+def secrets_of(request: ApiRequest) -> tuple[bytes, ...]:
+    """``find_secrets`` for a request that has one reading: it has one Authorization header and no other credential."""
+    value = request.authorization
+    if value is None:
+        return ()
+    split = value.split()
+    if len(split) == 2 and split[0] == b"Bearer" and len(split[1]) >= 8:
+        return (split[1],)
+    parts = tuple(part for part in split if len(part) >= 8)
+    try:
+        return parts + read_credential(value).secrets
+    except Refused:
+        return parts
 
 
 def find_secrets(wire: WireRequest) -> tuple[bytes, ...]:

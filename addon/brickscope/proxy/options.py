@@ -70,21 +70,36 @@ REFUSED: dict[str, str] = dict.fromkeys(
     "it lets bytes pass without being judged",
 )
 REFUSED |= dict.fromkeys(
-    (
-        "map_remote map_local modify_headers modify_body anticache anticomp stickyauth stickycookie upstream_auth "
-        "client_replay server_replay rfile block_list keep_host_header client_certs "
-        "add_upstream_certs_to_client_chain"
-    ).split(),
+    [
+        "map_remote",
+        "map_local",
+        "modify_headers",
+        "modify_body",
+        "anticache",
+        "anticomp",
+        "stickyauth",
+        "stickycookie",
+        "upstream_auth",
+        "client_replay",
+        "server_replay",
+        "rfile",
+        "block_list",
+        "keep_host_header",
+        "client_certs",
+        "add_upstream_certs_to_client_chain",
+    ],
     "it changes or makes requests after they are judged",
 )
 REFUSED |= dict.fromkeys(
-    ("save_stream_file", "hardump", "proxy_debug", "store_streamed_bodies"), "it would write tokens to disk or terminal"
+    ("save_stream_file", "hardump", "proxy_debug", "store_streamed_bodies"),
+    "it would write tokens to disk or terminal",
 )
 REFUSED |= dict.fromkeys(
     ("validate_inbound_headers", "normalize_outbound_headers"), "it takes a guard against smuggling away"
 )
 REFUSED |= dict.fromkeys(
-    ("stream_large_bodies", "body_size_limit"), "Brickscope streams bodies itself; with it, denials would hang"
+    ("stream_large_bodies", "body_size_limit"),
+    "Brickscope streams bodies itself; with it, denials would hang",
 )
 REFUSED |= {
     "ssl_insecure": "upstream certificates are always verified",
@@ -105,18 +120,57 @@ WARNED: dict[str, str] = {
 """Legitimate, but said aloud at start."""
 
 FREE = frozenset(
-    (
-        "block_private cert_passphrase certs client_replay_concurrency command_history confdir connect_addr "
-        "console_default_contentview content_view_lines_cutoff dns_name_servers dns_use_hosts_file "
-        "dumper_default_contentview dumper_filter export_preserve_original_ip http2 http2_ping_keepalive "
-        "http_connect_send_host_header keep_alt_svc_header keepserving key_size listen_host listen_port mode "
-        "onboarding_host protobuf_definitions proxyauth readfile_filter save_stream_filter scripts "
-        "server_replay_extra server_replay_ignore_content server_replay_ignore_host server_replay_ignore_params "
-        "server_replay_ignore_payload_params server_replay_ignore_port server_replay_kill_extra server_replay_nopop "
-        "server_replay_refresh server_replay_reuse server_replay_use_headers strip_ech tcp_timeout "
-        "termlog_verbosity tls_ecdh_curve_client tls_ecdh_curve_server tls_version_client_max "
-        "tls_version_client_min tls_version_server_max tls_version_server_min"
-    ).split()
+    [
+        "block_private",
+        "cert_passphrase",
+        "certs",
+        "client_replay_concurrency",
+        "command_history",
+        "confdir",
+        "connect_addr",
+        "console_default_contentview",
+        "content_view_lines_cutoff",
+        "dns_name_servers",
+        "dns_use_hosts_file",
+        "dumper_default_contentview",
+        "dumper_filter",
+        "export_preserve_original_ip",
+        "http2",
+        "http2_ping_keepalive",
+        "http_connect_send_host_header",
+        "keep_alt_svc_header",
+        "keepserving",
+        "key_size",
+        "listen_host",
+        "listen_port",
+        "mode",
+        "onboarding_host",
+        "protobuf_definitions",
+        "proxyauth",
+        "readfile_filter",
+        "save_stream_filter",
+        "scripts",
+        "server_replay_extra",
+        "server_replay_ignore_content",
+        "server_replay_ignore_host",
+        "server_replay_ignore_params",
+        "server_replay_ignore_payload_params",
+        "server_replay_ignore_port",
+        "server_replay_kill_extra",
+        "server_replay_nopop",
+        "server_replay_refresh",
+        "server_replay_reuse",
+        "server_replay_use_headers",
+        "strip_ech",
+        "tcp_timeout",
+        "termlog_verbosity",
+        "tls_ecdh_curve_client",
+        "tls_ecdh_curve_server",
+        "tls_version_client_max",
+        "tls_version_client_min",
+        "tls_version_server_max",
+        "tls_version_server_min",
+    ]
 )
 """Harmless here. A test holds this list against the installed mitmproxy, so that a new option is looked at."""
 
@@ -207,7 +261,9 @@ def refuse_dangerous(options: Options) -> None:
 def find_warnings(options: Options) -> list[str]:
     """What an operator should know about options that were set."""
     found = [
-        f"option {name}: {why}" for name, why in WARNED.items() if name in options and options.has_changed(name)
+        f"option {name}: {why}"
+        for name, why in WARNED.items()
+        if name in options and options.has_changed(name)
     ]
     if options.scope_connect_to:
         found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from mitmproxy import http
 
@@ -38,7 +39,8 @@ def _refuse_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None
     decision = hooks.gate.internal(error)
     flow.response = denial(decision, "none", Asked("this", "call", ""), close=True)
     hooks.gate.record(
-        "decision", {"decision": decision.word, "enforced": True, "reason": decision.reason, "detail": decision.detail}
+        "decision",
+        {"decision": decision.word, "enforced": True, "reason": decision.reason, "detail": decision.detail},
     )
 
 
@@ -136,7 +138,12 @@ class Requests:
         data = flow.request.data
         if flow.server_conn.address is not None or self.gate.destinations.under_policy(host):
             raise Refused(Reason.NOT_ENCRYPTED, "Databricks hosts are reached by HTTPS in a tunnel only")
-        if flow.error is not None or data.http_version != b"HTTP/1.1" or data.scheme != b"http" or flow.client_conn.tls:
+        if (
+            flow.error is not None
+            or data.http_version != b"HTTP/1.1"
+            or data.scheme != b"http"
+            or flow.client_conn.tls
+        ):
             raise Refused(Reason.MALFORMED_HEAD, "the proxy itself answers regular, plain HTTP/1.1 only")
         self.gate.destinations.classify(host, port)
         named = [value.lower() for name, value in data.headers.fields if name.lower() == b"host"]
@@ -156,12 +163,22 @@ class Requests:
             flow.kill()  # whatever protocol it switches to would not be judged
             return
         fields = response.headers.fields
-        kept = tuple(field for field in fields if not _misleads(field[0].lower()))
+        length = kind = b""
+        kept = []
+        for field in fields:
+            role = _role(field[0])
+            if role is not None:
+                if role == "misleads":
+                    continue
+                if role == "length":
+                    length = length or field[1]
+                else:
+                    kind = kind or field[1]
+            kept.append(field)
         if len(kept) != len(fields):
-            response.headers.fields = kept
-        length = header(kept, b"content-length")
+            response.headers.fields = tuple(kept)
         small = length.isdigit() and int(length) <= SMALL_BODY
-        if not small or header(kept, b"content-type").startswith(b"text/event-stream"):
+        if not small or kind.startswith(b"text/event-stream"):
             response.stream = Counter()
 
     @fail_closed(_is_over)
@@ -191,13 +208,22 @@ class Requests:
         self.gate.record("outcome", fields)
 
 
+@lru_cache(maxsize=2048)
+def _role(name: bytes) -> str | None:
+    """What a response header means here: ``length``, ``kind``, or ``misleads`` for those that are not passed on.
+
+    alt-svc would lead the client to HTTP/3, round the proxy; the names under x-brickscope- are ours.
+    """
+    lower = name.lower()
+    if lower == b"content-length":
+        return "length"
+    if lower == b"content-type":
+        return "kind"
+    return "misleads" if lower == b"alt-svc" or lower.startswith(b"x-brickscope-") else None
+
+
 def _size(message: http.Message) -> int:
     """Bytes of a body that passed."""
     if isinstance(message.stream, Counter):
         return message.stream.total
     return len(message.raw_content or b"")
-
-
-def _misleads(name: bytes) -> bool:
-    """Response headers that are not passed on: alt-svc (HTTP/3 goes round a proxy), and names that are ours."""
-    return name == b"alt-svc" or name.startswith(b"x-brickscope-")

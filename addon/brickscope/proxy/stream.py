@@ -24,6 +24,7 @@ from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     RequestData,
     RequestEndOfMessage,
+    RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
     ResponseEndOfMessage,
@@ -60,7 +61,7 @@ class GatedStream(HttpStream):
         else:
             yield from super()._handle_event(event)
 
-    def state_wait_for_request_headers(self, event: events.Event) -> Commands:
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         yield from super().state_wait_for_request_headers(event)
         waits_for_body = self.client_state == self.state_consume_request_body and not event.end_stream
         if waits_for_body and self.flow.response is not None:
@@ -97,9 +98,7 @@ class GatedStream(HttpStream):
             )
         self.flow.error = mitm_flow.Error(message)
         yield HttpErrorHook(self.flow)
-        yield SendHttp(
-            ResponseProtocolError(self.stream_id, message, ErrorCode.KILL), self.context.client
-        )
+        yield SendHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.KILL), self.context.client)
         self.client_state = self.server_state = self.state_errored
         self.flow.live = False
         yield DropStream(self.stream_id)
@@ -125,13 +124,16 @@ class GatedStream(HttpStream):
 
     def handle_connect_regular(self) -> Commands:
         """Connect to a host that is not under policy before saying so, and copy bytes; see ``tunnel.Relay``."""
-        if self.flow.response is None and self.gate.destinations.under_policy(self.flow.request.host) is False:
+        if (
+            self.flow.response is None
+            and self.gate.destinations.under_policy(self.flow.request.host) is False
+        ):
             error = yield commands.OpenConnection(self.context.server)
             if error:
                 self.flow.response = Relay.failure(error)
             else:
                 self.child_layer = Relay(self.context, self.gate)
-        yield from self.handle_connect_finish()
+        yield from self.handle_connect_finish()  # type: ignore[no-untyped-call]
 
 
 class GatedHttpLayer(HttpLayer):
@@ -174,7 +176,9 @@ class StrictHttp1Server(Http1Server):
         client, server = self.context.client, self.context.server.address or ("", 0)
         wire = WireRequest(b"", b"", b"", b"", (), server[0], server[1], client.sni, client.alpn)
         verdict = self.gate.judge(wire, client.peername[0], refused)
-        yield commands.SendData(self.conn, raw_denial(verdict.decision, verdict.decision_id, verdict.asked.host))
+        yield commands.SendData(
+            self.conn, raw_denial(verdict.decision, verdict.decision_id, verdict.asked.host)
+        )
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 
@@ -185,7 +189,9 @@ class StrictHttp1Server(Http1Server):
             # mitmproxy can't read trailers of a chunked body and would leave the connection hanging.
             yield commands.CloseConnection(self.conn)
             yield ReceiveHttp(
-                RequestProtocolError(self.stream_id, Reason.TRAILERS_REFUSED.value, ErrorCode.GENERIC_CLIENT_ERROR)
+                RequestProtocolError(
+                    self.stream_id, Reason.TRAILERS_REFUSED.value, ErrorCode.GENERIC_CLIENT_ERROR
+                )
             )
             self.state = self.done
 

@@ -43,7 +43,9 @@ class Relay(layer.Layer):
     @staticmethod
     def failure(error: str) -> http.Response:
         """The answer to a CONNECT whose host could not be reached."""
-        return http.Response.make(502, f"Brickscope could not reach the host: {error}\n", {"content-type": "text/plain"})
+        return http.Response.make(
+            502, f"Brickscope could not reach the host: {error}\n", {"content-type": "text/plain"}
+        )
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.DataReceived):
@@ -94,7 +96,8 @@ class Relay(layer.Layer):
     def _check(self, name: str) -> None:
         if name and self.gate.destinations.under_policy(name):
             raise Refused(
-                Reason.SERVER_NAME_MISMATCH, "the tunnel was opened to another host, but its TLS names Databricks"
+                Reason.SERVER_NAME_MISMATCH,
+                "the tunnel was opened to another host, but its TLS names Databricks",
             )
 
     def _close(self, connection: Connection) -> Commands:
