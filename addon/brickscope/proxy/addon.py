@@ -50,7 +50,6 @@ KEPT = frozenset(
         "core",
         "proxyserver",
         "scriptloader",
-        "nextlayer",
         "tlsconfig",
         "errorcheck",
         "keepserving",

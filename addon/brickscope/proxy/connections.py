@@ -67,16 +67,17 @@ class Connections:
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Choose each protocol layer, so that only TLS with HTTP inside exists on the way to Databricks."""
         above, data = nextlayer.context.layers[-1], nextlayer.data_client()
-        if not data:
-            return
-        if isinstance(above, modes.HttpProxy):
+        if isinstance(above, ClientTLSLayer):
+            # Whether or not the client has spoken: an HTTP/2 server may speak first.
+            nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.transparent, self.gate)
+        elif not data:
+            return  # nobody else chooses: mitmproxy's own chooser is taken out of the chain
+        elif isinstance(above, modes.HttpProxy):
             if data[0] == TLS_HANDSHAKE:
                 # TLS to the proxy itself could negotiate HTTP/2 outside any tunnel.
                 nextlayer.layer = Refuse(nextlayer.context)
             else:
                 nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.regular, self.gate)
-        elif isinstance(above, ClientTLSLayer):
-            nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.transparent, self.gate)
         elif isinstance(above, HttpStream) and data[0] == TLS_HANDSHAKE:
             nextlayer.layer = ServerTLSLayer(nextlayer.context)
             nextlayer.layer.child_layer = ClientTLSLayer(nextlayer.context)

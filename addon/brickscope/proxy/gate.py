@@ -9,7 +9,7 @@ import logging
 import time
 from typing import Any, NamedTuple
 
-from mitmproxy import http
+from mitmproxy import connection, http
 
 from brickscope.audit.record import Record, decision_fields, is_clean, printable
 from brickscope.audit.writer import AuditError, AuditWriter
@@ -195,6 +195,24 @@ class Gate:
     def refuse(self, reason: Reason, detail: str) -> Decision:
         """A denial of the connection kind, under the present policy."""
         return Refused(reason, detail).decision(self.policy.revision)
+
+
+def wire_request(
+    request: http.Request | None, server: tuple[str, int], client: connection.Client
+) -> WireRequest:
+    """What the engine holds of a request, as the core reads it; None for one whose head is too odd to be parsed."""
+    data = None if request is None else request.data
+    return WireRequest(
+        data.method if data else b"",
+        data.path if data else b"",
+        data.authority if data else b"",
+        data.http_version if data else b"",
+        data.headers.fields if data else (),
+        server[0].lower(),
+        server[1],
+        client.sni,
+        client.alpn,
+    )
 
 
 def header(fields: Any, wanted: bytes) -> bytes:

@@ -10,11 +10,10 @@ from mitmproxy import http
 from brickscope.audit.record import printable
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.reason import Reason
-from brickscope.core.request import WireRequest
 
 from .closed import fail_closed
 from .denial import Asked, denial
-from .gate import Gate, Verdict, header
+from .gate import Gate, Verdict, header, wire_request
 
 SMALL_BODY = 64 * 1024
 """Bodies of known size up to this many bytes are passed on whole (cheaper); all others stream."""
@@ -65,17 +64,7 @@ class Requests:
         if server is None or not client.tls:
             self._judge_plain(flow)
             return
-        wire = WireRequest(
-            data.method,
-            data.path,
-            data.authority,
-            data.http_version,
-            data.headers.fields,
-            server[0].lower(),
-            server[1],
-            client.sni,
-            client.alpn,
-        )
+        wire = wire_request(flow.request, (server[0], server[1]), client)
         refused = None
         if flow.error is not None or flow.is_replay or data.scheme != b"https":
             refused = Refused(Reason.MALFORMED_HEAD, "the request's head is malformed")

@@ -36,10 +36,9 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 from brickscope.core.decision import Refused
 from brickscope.core.head import check_head
 from brickscope.core.reason import Reason
-from brickscope.core.request import WireRequest
 
 from .denial import raw_denial
-from .gate import Gate
+from .gate import Gate, wire_request
 from .tunnel import Relay
 
 MAX_WAITING = 256 * 1024
@@ -62,6 +61,10 @@ class GatedStream(HttpStream):
             yield from super()._handle_event(event)
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
+        if self.context.client.alpn == b"h2" and event.request.data.scheme != b"https":
+            # mitmproxy would put https in its place, which is a repair.
+            yield from self.refuse_scheme(event)
+            return
         yield from super().state_wait_for_request_headers(event)
         waits_for_body = self.client_state == self.state_consume_request_body and not event.end_stream
         if waits_for_body and self.flow.response is not None:
@@ -86,6 +89,20 @@ class GatedStream(HttpStream):
             yield DropStream(self.stream_id)
         elif not isinstance(event, RequestData | RequestTrailers):
             raise AssertionError(f"unexpected {event!r}")
+
+    def refuse_scheme(self, event: RequestHeaders) -> Commands:
+        """Refuse an HTTP/2 request whose ``:scheme`` is not that of its connection (RFC 9113 section 8.3.1)."""
+        server = self.context.server.address or ("", 0)
+        wire = wire_request(event.request, server, self.context.client)
+        refused = Refused(Reason.MALFORMED_HEAD, "the scheme is not https")
+        self.gate.judge(wire, self.context.client.peername[0], refused)
+        message = Reason.MALFORMED_HEAD.value
+        yield SendHttp(
+            ResponseProtocolError(self.stream_id, message, ErrorCode.REQUEST_VALIDATION_FAILED),
+            self.context.client,
+        )
+        self.client_state = self.server_state = self.state_errored
+        yield DropStream(self.stream_id)
 
     def refuse_trailers(self) -> Commands:
         """Abandon a request that brings headers after its body: upstream never sees its end."""
@@ -174,8 +191,7 @@ class StrictHttp1Server(Http1Server):
     def hang_up(self, refused: Refused) -> Commands:
         """Answer a head that no parser should try, record it, and close."""
         client, server = self.context.client, self.context.server.address or ("", 0)
-        wire = WireRequest(b"", b"", b"", b"", (), server[0], server[1], client.sni, client.alpn)
-        verdict = self.gate.judge(wire, client.peername[0], refused)
+        verdict = self.gate.judge(wire_request(None, server, client), client.peername[0], refused)
         yield commands.SendData(
             self.conn, raw_denial(verdict.decision, verdict.decision_id, verdict.asked.host)
         )

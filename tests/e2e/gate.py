@@ -1,0 +1,95 @@
+"""One proxy and one fake workspace for a whole module of tests: starting them for each of hundreds of cases is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from brickscope.fake.workspace import FakeWorkspace
+from e2e.proxy_process import ProxyProcess
+
+HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
+TOKEN = "dapi0123456789abcdef0123456789abcdef"
+CATALOGS, QUERIES, WAREHOUSES = (
+    "/api/2.1/unity-catalog/catalogs",
+    "/api/2.0/preview/sql/queries",
+    "/api/2.0/sql/warehouses",
+)
+POLICY = f"""\
+version: 1
+tokens:
+  ci:
+    fingerprint: sha256:{sha256(TOKEN.encode()).hexdigest()}
+    rule_set: reader
+rule_sets:
+  reader:
+    allow:
+      - GET {CATALOGS}
+      - GET {QUERIES}
+      - GET /api/2.0/preview/scim/v2/Me
+      - GET /api/2.0/fs/files/{{path...}}
+      - PUT /api/2.0/fs/files/{{path...}}
+      - GET /sse
+      - POST /serving-endpoints/{{name}}/invocations
+      - POST /spark.connect.SparkConnectService/{{method}}
+      - GET /status/{{code}}
+      - POST /api/2.0/sql/statements
+"""
+
+
+class Gate(NamedTuple):
+    """A running proxy and the workspace behind it."""
+
+    proxy: ProxyProcess
+    workspace: FakeWorkspace
+
+    @property
+    def ca(self) -> Path:
+        return self.proxy.ca_file
+
+
+@contextmanager
+def running_gate(
+    folder: Path,
+    authority: Path,
+    *arguments: str,
+    policy: str = POLICY,
+    alpn: tuple[str, ...] = ("h2", "http/1.1"),
+) -> Iterator[Gate]:
+    """Start both, with ``policy`` in ``folder/rules``."""
+    rules = folder / "rules"
+    rules.mkdir(parents=True)
+    (rules / "policy.yaml").write_text(policy, encoding="utf-8")
+    with FakeWorkspace.start(alpn=alpn) as workspace:
+        proxy = ProxyProcess.start(
+            folder / "proxy",
+            rules,
+            upstream_port=workspace.port,
+            upstream_ca=workspace.ca_file,
+            authority=authority,
+            arguments=arguments,
+        )
+        try:
+            yield Gate(proxy, workspace)
+        finally:
+            proxy.stop()
+
+
+def head(
+    method: str = "GET",
+    target: str = CATALOGS,
+    *more: str,
+    host: str | None = HOST,
+    token: str | None = TOKEN,
+    version: str = "HTTP/1.1",
+) -> bytes:
+    """An HTTP/1.1 head, field by field; ``more`` are whole header lines."""
+    lines = [f"{method} {target} {version}"]
+    if host is not None:
+        lines.append(f"Host: {host}")
+    if token is not None:
+        lines.append(f"Authorization: Bearer {token}")
+    return "\r\n".join([*lines, *more, "", ""]).encode("latin-1")
