@@ -1,0 +1,253 @@
+"""Fail closed: each part is broken on purpose, and nothing passes. A whole part passes before and after, so that a
+dead proxy does not pass for a closed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, Gate, head, running_gate
+from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
+from e2e.raw_client import H1Response, open_tls, read_h1, send_h1
+
+
+def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Response | None:
+    """The answer to one allowed call on a new connection; None where the connection was closed instead."""
+    with suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=[alpn]) as sock:
+        send_h1(sock, head(target=target))
+        return read_h1(sock, timeout=5)
+    return None
+
+
+def copy_of_the_checkout(folder: Path, change: str) -> Path:
+    """A copy of addon/ whose scope.py starts with ``change``, as an edit that goes wrong would leave it."""
+    shutil.copytree(SCRIPT.parent, folder / "addon", ignore=shutil.ignore_patterns("__pycache__"))
+    script = folder / "addon" / "scope.py"
+    text = script.read_text()
+    script.write_text(text.replace("scope = Scope(", change + "\nscope = Scope("))
+    return script
+
+
+BROKEN = {
+    "next_layer": "Connections.next_layer = fail_closed(c._refuse_layer)(broken)",
+    "http_connect": "Connections.http_connect = fail_closed(c._refuse_connect)(broken)",
+    "server_connect": "Connections.server_connect = fail_closed(c._refuse_server)(broken)",
+    "server_connected": "Connections.server_connected = fail_closed(c._refuse_server)(broken)",
+    "requestheaders": "Requests.requestheaders = fail_closed(r._refuse_flow)(broken)",
+    "requestheaders without its wrapper": "Requests.requestheaders = broken",
+    "requestheaders that is gone": "del Requests.requestheaders",
+    "the decision": "import brickscope.proxy.gate as g; g.decide = broken",
+    "the reading": "import brickscope.proxy.gate as g; g.read_request = broken",
+    "the record": "import brickscope.proxy.gate as g; g.decision_fields = broken",
+    "the pass": "import brickscope.proxy.gate as g; g.Gate.grant = lambda self, flow: None",
+}
+PRELUDE = """
+import brickscope.proxy.connections as c
+import brickscope.proxy.requests as r
+from brickscope.proxy.closed import fail_closed
+from brickscope.proxy.connections import Connections
+from brickscope.proxy.requests import Requests
+def broken(*arguments):
+    raise RuntimeError("broken on purpose")
+"""
+
+
+@pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
+def test_a_broken_part_lets_nothing_through(change: str, tmp_path: Path, proxy_authority: Path) -> None:
+    with running_gate(tmp_path, proxy_authority) as gate:
+        gate.proxy.stop()
+        proxy = ProxyProcess.start(
+            tmp_path / "broken",
+            tmp_path / "rules",
+            upstream_port=gate.workspace.port,
+            upstream_ca=gate.workspace.ca_file,
+            authority=proxy_authority,
+            script=copy_of_the_checkout(tmp_path, PRELUDE + change),
+        )
+        try:
+            response = call(Gate(proxy, gate.workspace))
+            assert response is None or response.status in (403, 502)
+            assert gate.workspace.requests == []
+            assert proxy.running
+        finally:
+            proxy.stop()
+
+
+def test_edits_of_the_script_and_its_removal_change_nothing(tmp_path: Path, proxy_authority: Path) -> None:
+    with running_gate(tmp_path, proxy_authority) as gate:
+        gate.proxy.stop()
+        script = copy_of_the_checkout(tmp_path, "")
+        proxy = ProxyProcess.start(
+            tmp_path / "edited",
+            tmp_path / "rules",
+            upstream_port=gate.workspace.port,
+            upstream_ca=gate.workspace.ca_file,
+            authority=proxy_authority,
+            script=script,
+        )
+        try:
+            edited = Gate(proxy, gate.workspace)
+            for text in ("this is no Python", "", "addons = []", None):
+                if text is None:
+                    script.unlink()
+                else:
+                    script.write_text(text)
+                    os.utime(script, (2_000_000_000, 2_000_000_000))
+                # mitmproxy looks once a second; two calls with the time between them would see the gate gone.
+                for _ in range(15):
+                    response = call(edited, WAREHOUSES)
+                    assert response is not None
+                    assert response.status == 403
+            allowed = call(edited)
+            assert allowed is not None
+            assert allowed.status == 200
+        finally:
+            proxy.stop()
+        assert [request.target for request in gate.workspace.requests] == [CATALOGS.encode()]
+
+
+def test_without_a_log_nothing_is_sent_and_it_recovers(tmp_path: Path, proxy_authority: Path) -> None:
+    with running_gate(tmp_path / "x", proxy_authority) as gate:
+        before = call(gate)
+        assert before is not None
+        assert before.status == 200
+        gate.workspace.clear()
+        # The file is replaced by a folder: the next record can neither be written nor a new file be made.
+        gate.proxy.audit_file.unlink()
+        gate.proxy.audit_file.mkdir()
+        denied = call(gate)
+        assert denied is not None
+        assert denied.status == 403
+        assert b"audit_unavailable" in denied.body
+        assert gate.workspace.requests == []
+        gate.proxy.audit_file.rmdir()
+        after = call(gate)
+        assert after is not None
+        assert after.status == 200
+
+
+def test_a_log_that_cannot_be_opened_stops_the_start(tmp_path: Path, proxy_authority: Path) -> None:
+    (tmp_path / "proxy" / "audit.jsonl").mkdir(parents=True)
+    with pytest.raises(ProxyFailed, match="audit log"), running_gate(tmp_path, proxy_authority):
+        pass
+
+
+def test_a_killed_proxy_has_acted_on_nothing_that_is_not_logged(
+    tmp_path: Path, proxy_authority: Path
+) -> None:
+    with running_gate(tmp_path, proxy_authority) as gate:
+        for _ in range(5):
+            assert call(gate) is not None
+        os.kill(gate.proxy.process.pid, signal.SIGKILL)
+        gate.proxy.process.wait(10)
+        decisions = [json.loads(line) for line in gate.proxy.audit_file.read_text().splitlines()]
+        allowed = [
+            record for record in decisions if record["event"] == "decision" and record["decision"] == "allow"
+        ]
+        assert len(allowed) >= len(gate.workspace.requests) == 5
+
+
+def test_reload(tmp_path: Path, proxy_authority: Path) -> None:
+    with running_gate(tmp_path, proxy_authority) as gate:
+        policy = tmp_path / "rules" / "policy.yaml"
+        with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
+
+            def status(target: str) -> int | None:
+                send_h1(sock, head(target=target))
+                response = read_h1(sock)
+                return response.status if response else None
+
+            assert status(WAREHOUSES) == 403
+            policy.write_text(POLICY + f"      - GET {WAREHOUSES}\n")
+            assert gate.proxy.wait_for(lambda: status(WAREHOUSES) == 200, timeout=15)
+            policy.write_text(POLICY.replace("rule_set: reader", "rule_set: raeder"))
+            assert gate.proxy.wait_for(lambda: "did you mean 'reader'" in gate.proxy.output, timeout=15)
+            assert status(WAREHOUSES) == 200, "the last good policy stays in force"
+            policy.unlink()
+            assert gate.proxy.wait_for(lambda: "no policy file" in gate.proxy.output, timeout=15)
+            assert status(WAREHOUSES) == 200
+            policy.write_text(POLICY)
+            assert gate.proxy.wait_for(lambda: status(WAREHOUSES) == 403, timeout=15)
+        loaded = [record["loaded"] for record in gate.proxy.audit("reload")]
+        assert loaded == [True, False, False, True]
+
+
+def test_monitor_lets_a_denied_call_go_on_and_says_so(tmp_path: Path, proxy_authority: Path) -> None:
+    policy = POLICY.replace("version: 1", "version: 1\nmode: monitor")
+    with running_gate(tmp_path, proxy_authority, policy=policy) as gate:
+        response = call(gate, WAREHOUSES)
+        assert response is not None
+        assert response.status == 200
+        odd = call(gate, "/api/%2e%2e/x")
+        assert odd is not None
+        assert odd.status == 403
+        denied, refused = gate.proxy.audit("decision")
+        assert (denied["decision"], denied["enforced"], denied["mode"]) == ("deny", False, "monitor")
+        assert (refused["decision"], refused["enforced"]) == ("deny", True)
+
+
+START = {
+    "a broken policy": ([], "version: 1\nrule_sets: {a: {allow: [get /x]}}\n", "write GET"),
+    "an empty policy": ([], "", "the file is empty"),
+    "a policy without tokens": ([], "version: 1\n", "allows nothing"),
+    "a misspelt option": (["--set", "scope_other_host=deny"], POLICY, "did you mean scope_other_hosts"),
+    "a bad value": (["--set", "scope_other_hosts=maybe"], POLICY, "neither tunnel nor deny"),
+    "an option twice": (["--set", "scope_rules=a", "--set", "scope_rules=b"], POLICY, "dropped the script"),
+    "a hole": (["--set", "ignore_hosts=.*"], POLICY, "ignore_hosts"),
+    "another mode": (["--mode", "socks5"], POLICY, "regular"),
+    "unverified upstreams": (["--ssl-insecure"], POLICY, "ssl_insecure"),
+    "a second script": (["-s", str(Path(__file__).with_name("gate.py"))], POLICY, "only script"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "policy", "words"), START.values(), ids=START)
+def test_a_proxy_that_could_not_guard_does_not_start(
+    arguments: list[str], policy: str, words: str, tmp_path: Path, proxy_authority: Path
+) -> None:
+    with (
+        pytest.raises(ProxyFailed) as failed,
+        running_gate(tmp_path, proxy_authority, *arguments, policy=policy),
+    ):
+        pass
+    assert words in str(failed.value)
+    assert "Traceback" not in str(failed.value)
+
+
+def test_a_configuration_file_cannot_open_the_gate(tmp_path: Path, proxy_authority: Path) -> None:
+    authority = tmp_path / "authority"
+    shutil.copytree(proxy_authority, authority)
+    (authority / "config.yaml").write_text("rawtcp: true\nconnection_strategy: eager\nwebsocket: true\n")
+    with running_gate(tmp_path, authority) as gate:
+        response = call(gate)
+        assert response is not None
+        assert response.status == 200
+
+
+def test_by_hand_it_listens_on_loopback_only(tmp_path: Path, proxy_authority: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "policy.yaml").write_text(POLICY)
+    shutil.copytree(proxy_authority, tmp_path / "confdir")
+    command = [str(Path(sys.executable).with_name("mitmdump")), "-s", str(SCRIPT), "--listen-port", "0"]
+    settings = ["--set", f"confdir={tmp_path / 'confdir'}", "--set", f"scope_rules={rules}"]
+    with subprocess.Popen(
+        [*command, *settings], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if "judges" in line:
+                break
+        process.terminate()
+    bound = re.findall(r"listening at (\S+):\d+", "".join(seen))
+    assert bound[-1] == "127.0.0.1"
