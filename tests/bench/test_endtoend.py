@@ -24,8 +24,6 @@ def stage() -> Iterator[Stage]:
 
 @pytest.mark.parametrize("variant", [BARE, NAIVE, PRODUCT], ids=lambda variant: variant.name)
 def test_a_variant_answers_as_is_known_of_it(stage: Stage, variant: Variant) -> None:
-    if variant is PRODUCT:
-        pytest.importorskip("brickscope.policy.load")
     with stage.run(variant) as proxy:
         for denied in (False, True):
             run = send(

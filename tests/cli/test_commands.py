@@ -32,7 +32,7 @@ def test_lines_for_a_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "\n", f"Bearer {TOKEN}", f"{TOKEN} ", f"{TOKEN}\n\n", f"a\n{TOKEN}", "caf\u00e9"]
+    "given", ["", "\n", f"Bearer {TOKEN}", f"{TOKEN} ", f"{TOKEN}\n\n", f"a\n{TOKEN}", "\u00e9"]
 )
 def test_what_is_no_token_is_a_usage_error_without_its_text(given: str) -> None:
     status, output = run("fingerprint", given=given)

@@ -35,7 +35,7 @@ class Watched:
 
     async def until(self, look: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not look():
+            while not look():  # noqa: ASYNC110 - what is looked at has no event
                 await asyncio.sleep(0.01)
 
     def run(self, story: Callable[[], object]) -> None:

@@ -23,13 +23,14 @@ def decide(policy: Policy, request: ApiRequest, client_address: str, now: float)
         credential = read_credential(request.authorization)
     except Refused as refused:
         return _without_subject(policy, refused.reason, refused.detail, None)
-    subject = policy.tokens.get(credential.fingerprint)
+    fingerprint = credential.fingerprint
+    subject = policy.tokens.get(fingerprint)
     if subject is None:
         return _without_subject(
             policy,
             Reason.UNKNOWN_TOKEN,
-            f"the policy names no token with the fingerprint {credential.fingerprint}",
-            credential.fingerprint,
+            f"the policy names no token with the fingerprint {fingerprint}",
+            fingerprint,
         )
     reason, detail, rule = _judge(subject, request, client_address, now)
     allow = reason is Reason.ALLOWED_BY_RULE
@@ -41,7 +42,7 @@ def decide(policy: Policy, request: ApiRequest, client_address: str, now: float)
         allow or mode is Mode.ENFORCE,
         mode._value_,
         subject.name,
-        credential.fingerprint,
+        fingerprint,
         subject.rule_set.name,
         rule,
         policy.revision,

@@ -15,6 +15,8 @@ There are no regular expressions and no wildcard that spans segments unseen.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -74,20 +76,42 @@ def parse_template(text: str) -> Template:
     """
     if not text.startswith("/"):
         raise TemplateError("a path starts with '/'", 0, f"/{text}" if text else "/api/...")
+    parts = text[1:].split("/")
+    segments = tuple([_plain_segment(part) for part in parts])
+    if None in segments:
+        segments = _parse_segments(parts)
+    if text.count("{") > 1:
+        _refuse_same_names(parts, segments)
+    return Template(segments)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4096)
+def _plain_segment(part: str) -> Segment | None:
+    """A plain literal or a plain ``{name}``, which nearly all segments are; None for all else."""
+    if _LITERAL.fullmatch(part):
+        return None if part in (".", "..") else Literal(part)
+    found = _VARIABLE.fullmatch(part)
+    return Variable(found[1], found[3]) if found is not None and found[2] is None else None
+
+
+def _parse_segments(parts: list[str]) -> tuple[Segment, ...]:
     segments: list[Segment] = []
+    offset = 1
+    for index, part in enumerate(parts):
+        segments.append(_plain_segment(part) or _parse_segment(part, offset, last=index == len(parts) - 1))
+        offset += len(part) + 1
+    return tuple(segments)
+
+
+def _refuse_same_names(parts: list[str], segments: Sequence[Segment | None]) -> None:
     names: set[str] = set()
     offset = 1
-    parts = text[1:].split("/")
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        segment = _parse_segment(part, offset, last=last)
-        if not isinstance(segment, Literal):
+    for part, segment in zip(parts, segments, strict=True):
+        if isinstance(segment, Variable | Rest):
             if segment.name in names:
                 raise TemplateError(f"the variable {{{segment.name}}} stands there twice", offset)
             names.add(segment.name)
-        segments.append(segment)
         offset += len(part) + 1
-    return Template(tuple(segments))
 
 
 def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
@@ -98,11 +122,6 @@ def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
                 offset - 1,
             )
         raise TemplateError("an empty segment ('//') is in no canonical path", offset)
-    if _LITERAL.fullmatch(part) and part not in (".", ".."):
-        return Literal(part)
-    found = _VARIABLE.fullmatch(part)
-    if found is not None and found[2] is None:
-        return Variable(found[1], found[3])
     for at, char in enumerate(part):
         if char in "?#":
             raise TemplateError("a rule has no query: its path ends before '?'", offset + at)
