@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from brickscope.fake.workspace import FakeWorkspace
 from e2e.conftest import StartProxy
-from e2e.proxy_process import ProxyFailed
+from e2e.proxy_process import SCRIPT, ProxyFailed
 from e2e.raw_client import H2Client, connect, h2_headers, open_tls, read_h1, send_h1
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
@@ -97,3 +101,16 @@ def test_what_the_proxy_answers_to_connect_is_seen(start_proxy: StartProxy, scri
     assert tunnel.response is not None
     assert tunnel.status == 400
     tunnel.sock.close()
+
+
+def test_the_demonstration_answers_the_origin_question() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "brickscope.fake.demo", "--script", str(SCRIPT)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"warehouses\s+403", done.stdout)
+    assert re.search(r"warehouses\s+200", done.stdout)
