@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.core.credential import MAX_TOKEN, read_credential
+from brickscope.core.credential import MAX_TOKEN, read_token
 from brickscope.core.decision import Refused
+from brickscope.core.fingerprint import fingerprint
 from brickscope.core.reason import Reason
 from core.wire import TOKEN
 
@@ -58,16 +59,13 @@ REFUSED = {
 
 @pytest.mark.parametrize("header", [b"Bearer " + TOKEN, basic(b"token:" + TOKEN)])
 def test_both_spellings_give_the_same_fingerprint(header: bytes) -> None:
-    credential = read_credential(header)
-    assert credential.fingerprint == FINGERPRINT
-    assert TOKEN in credential.secrets
-    assert TOKEN.decode() not in repr(credential)
+    assert fingerprint(read_token(header)) == FINGERPRINT
 
 
 @pytest.mark.parametrize(("header", "reason"), REFUSED.values(), ids=REFUSED)
 def test_everything_else_is_refused(header: bytes | None, reason: Reason) -> None:
     with pytest.raises(Refused) as refused:
-        read_credential(header)
+        read_token(header)
     assert refused.value.reason is reason
     assert "dapi" not in refused.value.detail
 
@@ -76,7 +74,8 @@ def test_everything_else_is_refused(header: bytes | None, reason: Reason) -> Non
 def test_any_bytes_are_read_or_refused(header: bytes) -> None:
     for value in (header, b"Bearer " + header, b"Basic " + header, basic(b"token:" + header)):
         try:
-            credential = read_credential(value)
+            token = read_token(value)
         except Refused:
             continue
-        assert credential.fingerprint.startswith("sha256:")
+        assert token
+        assert token in value or value.startswith(b"Basic ")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from brickscope.core.credential import TOKEN_SHAPE
+from brickscope.core.credential import holds_token
 from brickscope.core.decision import Decision
 
 SCHEMA = 1
@@ -61,7 +61,7 @@ def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return True
-    return TOKEN_SHAPE.search(text) is not None
+    return holds_token(text)
 
 
 def _escape(found: re.Match[str]) -> str:

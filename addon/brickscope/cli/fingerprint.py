@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from brickscope.core.credential import MAX_TOKEN, read_credential
+from brickscope.core.credential import MAX_TOKEN, read_token
 from brickscope.core.decision import Refused
+from brickscope.core.fingerprint import fingerprint
 
 
 @click.command("fingerprint")
@@ -35,12 +36,12 @@ def fingerprint_command(name: str | None, rule_set: str) -> None:
     if token[:7].lower() in (b"bearer ", b"basic d"):
         raise click.UsageError("give the token alone, without 'Bearer' or 'Basic'")
     try:
-        found = read_credential(b"Bearer " + token)
+        found = fingerprint(read_token(b"Bearer " + token))
     except Refused:
         raise click.UsageError(
             "that is no token: it is empty, or holds white space or odd characters"
         ) from None
     if name is None:
-        click.echo(found.fingerprint)
+        click.echo(found)
     else:
-        click.echo(f"  {name}:\n    fingerprint: {found.fingerprint}\n    rule_set: {rule_set}")
+        click.echo(f"  {name}:\n    fingerprint: {found}\n    rule_set: {rule_set}")

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from .credential import read_credential
+from .credential import read_token
 from .decision import Decision, Refused
+from .fingerprint import fingerprint
 from .policy import Mode, Policy, Subject
 from .reason import Kind, Reason
 from .request import ApiRequest
@@ -20,17 +21,16 @@ def decide(policy: Policy, request: ApiRequest, client_address: str, now: float)
     Never raises for anything a client can send; every way out that is not a matching allow rule is a denial.
     """
     try:
-        credential = read_credential(request.authorization)
+        name = fingerprint(read_token(request.authorization))
     except Refused as refused:
         return _without_subject(policy, refused.reason, refused.detail, None)
-    fingerprint = credential.fingerprint
-    subject = policy.tokens.get(fingerprint)
+    subject = policy.tokens.get(name)
     if subject is None:
         return _without_subject(
             policy,
             Reason.UNKNOWN_TOKEN,
-            f"the policy names no token with the fingerprint {fingerprint}",
-            fingerprint,
+            f"the policy names no token with the fingerprint {name}",
+            name,
         )
     reason, detail, rule = _judge(subject, request, client_address, now)
     allow = reason is Reason.ALLOWED_BY_RULE
@@ -42,14 +42,14 @@ def decide(policy: Policy, request: ApiRequest, client_address: str, now: float)
         allow or mode is Mode.ENFORCE,
         mode._value_,
         subject.name,
-        fingerprint,
+        name,
         subject.rule_set.name,
         rule,
         policy.revision,
     )
 
 
-def _without_subject(policy: Policy, reason: Reason, detail: str, fingerprint: str | None) -> Decision:
+def _without_subject(policy: Policy, reason: Reason, detail: str, name: str | None) -> Decision:
     """The denial of somebody the policy does not name; goes on only if the whole proxy is in monitor mode."""
     enforced = policy.mode is Mode.ENFORCE or reason.kind is not Kind.SUBJECT
     return Decision(
@@ -58,7 +58,7 @@ def _without_subject(policy: Policy, reason: Reason, detail: str, fingerprint: s
         detail,
         enforced,
         policy.mode.value,
-        fingerprint=fingerprint,
+        fingerprint=name,
         policy_revision=policy.revision,
     )
 
@@ -95,7 +95,7 @@ def _judge(
     allowed = rule_set.allow.match(request.method, request.segments)
     if allowed is None:
         return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it", None
-    return Reason.ALLOWED_BY_RULE, f"rule set '{rule_set.name}' allows it by a rule", allowed.text
+    return Reason.ALLOWED_BY_RULE, "a rule of the rule set allows it", allowed.text
 
 
 @lru_cache(maxsize=1024)

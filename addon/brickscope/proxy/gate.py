@@ -13,7 +13,7 @@ from mitmproxy import connection, http
 
 from brickscope.audit.record import Record, decision_fields, is_clean, printable
 from brickscope.audit.writer import AuditError, AuditWriter
-from brickscope.core.credential import read_credential
+from brickscope.core.credential import read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.policy import Policy
@@ -247,7 +247,7 @@ def secrets_of(request: ApiRequest) -> tuple[bytes, ...]:
         return (split[1],)
     parts = tuple(part for part in split if len(part) >= 8)
     try:
-        return parts + read_credential(value).secrets
+        return (*parts, read_token(value))
     except Refused:
         return parts
 
@@ -260,7 +260,7 @@ def find_secrets(wire: WireRequest) -> tuple[bytes, ...]:
             continue
         found += [part for part in value.split() if len(part) >= 8]
         try:
-            found += read_credential(value).secrets
+            found.append(read_token(value))
         except Refused:
             continue
     return tuple(found)
