@@ -17,7 +17,7 @@ import pytest
 
 from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, Gate, head, running_gate
 from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
-from e2e.raw_client import H1Response, open_tls, read_h1, send_h1
+from e2e.raw_client import H1Response, connect, open_tls, read_h1, send_h1
 
 
 def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Response | None:
@@ -45,6 +45,7 @@ BROKEN = {
     "requestheaders": "Requests.requestheaders = fail_closed(r._refuse_flow)(broken)",
     "requestheaders without its wrapper": "Requests.requestheaders = broken",
     "requestheaders that is gone": "del Requests.requestheaders",
+    "tls_clienthello": "c.HelloOrder.tls_clienthello = fail_closed(c._abort_tls)(broken)",
     "the decision": "import brickscope.proxy.gate as g; g.decide = broken",
     "the reading": "import brickscope.proxy.gate as g; g.read_request = broken",
     "the record": "import brickscope.proxy.gate as g; g.decision_fields = broken",
@@ -179,6 +180,31 @@ def test_reload(tmp_path: Path, proxy_authority: Path) -> None:
             assert gate.proxy.wait_for(lambda: status(WAREHOUSES) == 403, timeout=15)
         loaded = [record["loaded"] for record in gate.proxy.audit("reload")]
         assert loaded == [True, False, False, True]
+
+
+def test_an_upstream_that_is_not_trusted_gets_nothing(tmp_path: Path, proxy_authority: Path) -> None:
+    with running_gate(tmp_path, proxy_authority) as gate:
+        gate.proxy.stop()
+        proxy = ProxyProcess.start(
+            tmp_path / "untrusting",
+            tmp_path / "rules",
+            upstream_port=gate.workspace.port,
+            authority=proxy_authority,
+        )
+        try:
+            response = call(Gate(proxy, gate.workspace))
+            assert response is not None
+            assert response.status == 502
+            assert gate.workspace.requests == []
+            assert [record["side"] for record in proxy.audit("tls_refused")] == ["server"]
+        finally:
+            proxy.stop()
+
+
+def test_an_address_inside_is_not_reached_by_name(tmp_path: Path, proxy_authority: Path) -> None:
+    with running_gate(tmp_path, proxy_authority) as gate:
+        assert connect(gate.proxy.proxy_url, f"localhost:{gate.workspace.port}").status == 502
+        assert gate.workspace.connections == []
 
 
 def test_monitor_lets_a_denied_call_go_on_and_says_so(tmp_path: Path, proxy_authority: Path) -> None:

@@ -166,5 +166,6 @@ def test_connect_to_leads_elsewhere_openly() -> None:
         upstreams=[Upstream(HostPatterns(["*.cloud.databricks.com"]), "127.0.0.1", 8443)],
     )
     assert resolve(rules, {}, WORKSPACE) == ["127.0.0.1:8443"]
-    assert rules.may_reach("127.0.0.1")
-    assert not rules.may_reach("127.0.0.2")
+    assert rules.may_reach("127.0.0.1", WORKSPACE)
+    assert not rules.may_reach("127.0.0.1", "localhost")
+    assert not rules.may_reach("127.0.0.2", WORKSPACE)

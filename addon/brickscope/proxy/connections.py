@@ -142,10 +142,10 @@ class Connections:
     def server_connected(self, data: ServerConnectionHookData) -> None:
         """Look at the address that was really reached; no byte has been sent yet."""
         peer = data.server.peername
-        if peer is not None and self.gate.destinations.may_reach(str(peer[0])):
+        host, port = data.server.address or ("", 0)
+        if peer is not None and self.gate.destinations.may_reach(str(peer[0]), host):
             return
         abort(data.client, data.server)
-        host, port = data.server.address or ("", 0)
         decision = self.gate.refuse(
             Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address"
         )

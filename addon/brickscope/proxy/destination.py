@@ -75,7 +75,6 @@ class Destinations:
         self.relay_other_hosts = relay_other_hosts
         self.allowed = tuple(allowed)
         self.upstreams = tuple(upstreams)
-        self._mapped = frozenset(ipaddress.ip_address(upstream.address) for upstream in upstreams)
 
     def under_policy(self, host: str) -> bool:
         """Whether a host, however it is spelt, belongs to Databricks: judged, or not reached at all."""
@@ -122,17 +121,16 @@ class Destinations:
                 "the host is an address literal; scope_allow_addresses can allow it",
             )
 
-    def may_reach(self, text: str) -> bool:
-        """Whether bytes may be sent to this IP address."""
+    def may_reach(self, text: str, host: str = "") -> bool:
+        """Whether bytes may be sent to this IP address, on the way to ``host``."""
         try:
             address = ipaddress.ip_address(text.partition("%")[0])
         except ValueError:
             return False
-        return (
-            is_public(address)
-            or address in self._mapped
-            or any(address in network for network in self.allowed)
-        )
+        if is_public(address) or any(address in network for network in self.allowed):
+            return True
+        upstream = self.upstream(host)
+        return upstream is not None and address == ipaddress.ip_address(upstream.address)
 
     def upstream(self, host: str) -> Upstream | None:
         """Where ``scope_connect_to`` leads a host, or None."""
