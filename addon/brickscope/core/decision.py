@@ -30,11 +30,6 @@ class Decision(NamedTuple):
         """Whether the request is to be sent."""
         return self.allow or not self.enforced
 
-    @property
-    def word(self) -> str:
-        """``allow`` or ``deny``; there are no other words."""
-        return "allow" if self.allow else "deny"
-
 
 class Refused(Exception):
     """A request that has no single reading, or a destination that is not to be reached: reason and detail."""

@@ -174,11 +174,6 @@ class Reason(StrEnum):
         "The destination is an address literal, or a private, loopback, link-local or metadata address, "
         "outside scope_allow_addresses.",
     )
-    UPSTREAM_FAILED = (
-        "upstream_failed",
-        Kind.DESTINATION,
-        "The connection to the host could not be made or was not to be trusted.",
-    )
 
     INTERNAL_ERROR = (
         "internal_error",

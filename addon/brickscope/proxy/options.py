@@ -59,7 +59,7 @@ FORCED: dict[str, Any] = {
     "http3": False,
     "onboarding": False,
     "upstream_cert": False,
-    "connection_strategy": "lazy",  # nothing is dialled before the decision
+    "connection_strategy": "lazy",  # nothing is dialled before it is needed
     "flow_detail": 0,  # higher prints headers, tokens among them
     "showhost": False,
 }

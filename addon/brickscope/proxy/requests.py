@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from mitmproxy import http
 
-from brickscope.audit.record import printable
+from brickscope.audit.record import decision_fields, printable
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.reason import Reason
 
@@ -36,11 +36,9 @@ def _refuse_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None
     """Without a verdict there is no pass, so the request can't leave; this gives the client words."""
     flow.request.stream = False
     decision = hooks.gate.internal(error)
-    flow.response = denial(decision, "none", Asked("this", "call", ""), close=True)
-    hooks.gate.record(
-        "decision",
-        {"decision": decision.word, "enforced": True, "reason": decision.reason, "detail": decision.detail},
-    )
+    decision_id = hooks.gate.writer.new_decision_id()
+    flow.response = denial(decision, decision_id, Asked("this", "call", ""), close=True)
+    hooks.gate.record("decision", {"decision_id": decision_id, **decision_fields(decision)})
 
 
 def _kill_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None:
