@@ -36,7 +36,7 @@ MALFORMED = {
     "no colon": b"GET /api HTTP/1.1\r\nHost\r\n\r\n",
     "an empty header name": b"GET /api HTTP/1.1\r\n: h\r\n\r\n",
     "an 8-bit header name": b"GET /api HTTP/1.1\r\nH\xf6st: h\r\n\r\n",
-    "an HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[:0] + b"PRI  * HTTP/2.0\r\n\r\n",
+    "an HTTP/2 preface": b"PRI  * HTTP/2.0\r\n\r\n",
 }
 
 

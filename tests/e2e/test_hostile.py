@@ -44,10 +44,6 @@ def leaked(gate: Gate) -> list[str]:
     return raw + [f"{request.method!r} {request.target!r}" for request in gate.workspace.requests]
 
 
-def h1_case(raw: bytes) -> bytes:
-    return raw
-
-
 H1: dict[str, bytes] = {
     "a call no rule allows": head(target=WAREHOUSES),
     "another method": head("POST", CATALOGS, "Content-Length: 0"),

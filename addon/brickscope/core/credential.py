@@ -33,8 +33,10 @@ def read_token(authorization: bytes | None) -> bytes:
         raise Refused(Reason.MISSING_CREDENTIAL, "the request has no Authorization header")
     if len(authorization) > MAX_TOKEN:
         raise Refused(Reason.TOO_LARGE, f"the Authorization header has more than {MAX_TOKEN} bytes")
-    if authorization[:7] == b"Bearer " and _is_token(authorization[7:]):
-        return authorization[7:]
+    if authorization[:7] == b"Bearer ":
+        token = authorization[7:]
+        if _is_token(token):
+            return token
     if authorization[:6].lower() == b"bearer":
         raise Refused(
             Reason.MALFORMED_CREDENTIAL, "the Authorization header is not 'Bearer', one space and one token"
