@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,13 +35,33 @@ def test_lines_for_a_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "\n", f"Bearer {TOKEN}", f"{TOKEN} ", f"{TOKEN}\n\n", f"a\n{TOKEN}", "\u00e9"]
+    "given", ["", "\n", f"Bearer {TOKEN}", f"{TOKEN} ", f"{TOKEN}\n\n", f"a\n{TOKEN}", f"{TOKEN}\r", "\u00e9"]
 )
 def test_what_is_no_token_is_a_usage_error_without_its_text(given: str) -> None:
     status, output = run("fingerprint", given=given)
     assert status == 2
     assert TOKEN not in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("arguments", [("--yaml", "a: b"), ("--yaml", "ci", "--rule-set", "-x")])
+def test_lines_for_a_policy_need_names_that_a_policy_takes(arguments: tuple[str, ...]) -> None:
+    assert run("fingerprint", *arguments, given=TOKEN)[0] == 2
+
+
+def test_a_closed_standard_input_is_a_usage_error() -> None:
+    program = f"exec {sys.executable} -c 'from brickscope.cli.main import main; main()' fingerprint <&-"
+    source = str(Path(__file__).parents[2] / "addon")
+    result = subprocess.run(
+        ["bash", "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": source}
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_schema_that_is_no_text_differs(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_bytes(b"\xff")
+    assert run("schema", "--check", str(tmp_path / "s.json"))[0] == 1
 
 
 def test_a_token_is_never_an_argument() -> None:

@@ -53,7 +53,7 @@ def problems(tmp_path: Path, *texts: str | bytes) -> list[str]:
 
 
 def test_a_policy_is_compiled(tmp_path: Path) -> None:
-    policy, warnings, files = load(tmp_path, GOOD)
+    policy, warnings, files, _ = load(tmp_path, GOOD)
     subject = policy.tokens[A]
     assert (subject.name, subject.rule_set.name, subject.mode) == ("ci", "reader", Mode.MONITOR)
     assert subject.workspaces == {"dbc-a.cloud.databricks.com"}
@@ -149,6 +149,26 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a number as rule": (GOOD.replace("GET /api/2.0/jobs/{id}", "7"), "a rule is one line of text"),
     "a list where names belong": ("version: 1\ntokens: [x]\n", "2:9: error: this must be a mapping"),
     "text": ("just text\n", "error: this must be a mapping"),
+    "true as version": (GOOD.replace("version: 1", "version: true"), "1:10: error: this Brickscope reads"),
+    "workspaces commented out": (
+        GOOD.replace(
+            "workspaces: [dbc-a.cloud.databricks.com]", "workspaces:  # [dbc-a.cloud.databricks.com]"
+        ),
+        "6:16: error: the key has no value (write one or delete the key)",
+    ),
+    "clients commented out": (
+        GOOD.replace("clients: [10.0.8.0/24, 192.0.2.1]", "clients:\n      # - 10.0.8.0/24"),
+        "7:13: error: the key has no value",
+    ),
+    "expires without a value": (GOOD.replace("2027-03-01", "~"), "8:14: error: the key has no value"),
+    "a mode without a value": (GOOD + "mode:\n", "17:6: error: the key has no value"),
+    "a network with a mask": (GOOD.replace("10.0.8.0/24", "10.0.8.0/0.0.0.255"), "write 10.0.8.0/24"),
+    "a week as time": (GOOD.replace("2027-03-01", "2027-W09-1T00:00Z"), "8:14: error: a time is a date"),
+    "a time without dashes": (
+        GOOD.replace("2027-03-01", "20270301T120000Z"),
+        "8:14: error: a time is a date",
+    ),
+    "a word that mentions a zone": (GOOD.replace("2027-03-01", "zone-x"), "8:14: error: a time is a date"),
     "an odd name": (GOOD.replace("  ci:", "  'c i':"), "a name has letters, digits"),
     "a merge key": (RULES + "  s:\n    <<: {}\n", "7:5: error: merge keys"),
     "a tag": (GOOD.replace("version: 1", "version: !x 1"), "the tag '!x' has no meaning here"),
@@ -210,6 +230,18 @@ WARNINGS = {
         GOOD.replace("    deny:", "      - GET /api/2.0/jobs/7\n    deny:"),
         "is part of 'GET /api/2.0/jobs/{id}'",
     ),
+    "a rule with variables within another": (
+        GOOD.replace("    deny:", "      - GET /a/{x}/b\n      - GET /a/{x}/{y}\n    deny:"),
+        "0.yaml:15:9: warning: the rule 'GET /a/{x}/b' is part of 'GET /a/{x}/{y}' under allow already, on line 16",
+    ),
+    "a rest within another": (
+        GOOD.replace("    deny:", "      - GET /a/b/{p...}\n      - GET /a/{p...}\n    deny:"),
+        "is part of 'GET /a/{p...}' under allow already, on line 16",
+    ),
+    "no token in monitor": (
+        "version: 1\nmode: monitor\n",
+        "the policy names no token; in monitor every call goes on",
+    ),
     "a rule set of nobody": (GOOD + "  other:\n    allow: [GET /y]\n", "no token has the rule set 'other'"),
     "an expired token": (GOOD.replace("2027", "1969"), "the token 'ci' has expired"),
 }
@@ -237,6 +269,99 @@ def test_a_token_in_the_wrong_place_is_never_repeated(secret: str, place: str, t
         load(tmp_path, GOOD.replace(place, secret, 1))
     assert secret not in str(error.value)
     assert all(secret not in str(problem) for problem in error.value.problems)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fingerprint: hunter2",
+        "fingerprint: 'hunter2'",
+        "fingerprint:\n      hunter2",
+        "fingerprint: [hunter2]",
+        "fingerprint: sha256:hunter2",
+        "token: hunter2",
+        "fingerprnt: hunter2",
+        f"fingerprint: {A}\n    fingerprint: hunter2",
+        "fingerprint: hunter2: x",
+    ],
+)
+def test_what_stands_in_place_of_a_fingerprint_is_never_repeated(line: str, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError) as error:
+        load(tmp_path, GOOD.replace(f"fingerprint: {A}", line))
+    assert "hunter2" not in str(error.value) + repr(error.value.problems)
+
+
+def test_a_token_on_the_line_of_another_error_is_never_repeated(tmp_path: Path) -> None:
+    text = f"version: 1\ntokens:\n  ci: {{fingerprint: hunter2, rule_set: r}}\n  b: {{fingerprint: '{A}', rule_set: no}}\n"
+    broken = text.replace("rule_set: r}", "rule_set: r, clients: [x]}")
+    with pytest.raises(PolicyError) as error:
+        load(tmp_path, broken)
+    assert "a client is an IP address" in str(error.value)
+    assert "hunter2" not in str(error.value) + repr(error.value.problems)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    secret=st.from_regex(
+        r"\A(dapi[0-9a-f]{32}|eyJ[A-Za-z0-9_-]{20}\.[A-Za-z0-9_-]{20}\.[A-Za-z0-9_-]{20})\Z"
+    ),
+    at=st.integers(0, len(GOOD)),
+    quote=st.sampled_from(["", " ", '"', "'", "\n", ": "]),
+)
+def test_a_token_anywhere_in_a_file_is_never_repeated(
+    tmp_path_factory: pytest.TempPathFactory, secret: str, at: int, quote: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    try:
+        said = repr(load(folder, GOOD[:at] + quote + secret + quote + GOOD[at:]).warnings)
+    except PolicyError as error:
+        said = str(error) + repr(error.problems)
+    assert secret not in said
+
+
+def test_an_unreadable_file_does_not_make_its_rule_sets_unknown(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, TOKEN, RULES + "  [")
+    assert "not valid YAML" in problem
+
+
+def test_modes_conflict_although_their_files_have_other_errors(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD + "mode: monitor\nextra: 1\n", "version: 1\nmode: enforce\nextra: 1\n")
+    assert any("mode is set already" in problem for problem in found)
+
+
+def test_the_text_of_many_errors_is_short(tmp_path: Path) -> None:
+    tokens = "".join(
+        f"  t{index}: {{fingerprint: 'sha256:{sha256(str(index).encode()).hexdigest()}', rule_set: s{index}}}\n"
+        for index in range(200)
+    )
+    with pytest.raises(PolicyError) as error:
+        load(tmp_path, "version: 1\ntokens:\n" + tokens, RULES)
+    assert len(error.value.problems) == 200
+    assert str(error.value).endswith("... and 100 more")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    order=st.permutations([f"GET /x/{letter}" for letter in "abcd"]),
+    names=st.permutations(["one", "two"]),
+    comment=st.text("abc #:-", max_size=9),
+)
+def test_the_revision_does_not_know_order_comments_or_files(
+    tmp_path_factory: pytest.TempPathFactory, order: list[str], names: list[str], comment: str
+) -> None:
+    prints = {"one": A, "two": B}
+    tokens = "".join(
+        f"  {name}: {{rule_set: r, fingerprint: '{prints[name]}'}} # {comment}\n" for name in names
+    )
+    rules = f"version: 1 # {comment}\nrule_sets: {{r: {{description: '{comment}', allow: {order}}}}}\n"
+    together, apart = (tmp_path_factory.mktemp(name) for name in ("together", "apart"))
+    one = load(together, "version: 1\ntokens:\n" + tokens + rules.removeprefix(f"version: 1 # {comment}\n"))
+    two = load(apart, rules, "version: 1\ntokens:\n" + tokens)
+    assert one.policy.revision == two.policy.revision
+    sets = [f"GET /x/{letter}" for letter in "abcd"]
+    plain = f"version: 1\ntokens:\n  one: {{fingerprint: '{A}', rule_set: r}}\n  two: {{fingerprint: '{B}', rule_set: r}}\n"
+    base = load(tmp_path_factory.mktemp("base"), plain + f"rule_sets: {{r: {{allow: {sets}}}}}\n")
+    assert one.policy.revision == base.policy.revision
 
 
 def test_the_revision_says_what_is_decided_and_not_how_it_is_written(tmp_path: Path) -> None:

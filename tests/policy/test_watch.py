@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brickscope.policy import watch
-from brickscope.policy.load import Loaded
+from brickscope.policy.load import Loaded, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
 
@@ -79,6 +79,54 @@ def test_a_bad_edit_is_reported_once(watched: Watched) -> None:
     watched.run(story)
     assert len(watched.errors) == 1
     assert watched.loaded == []
+
+
+def test_a_file_nested_too_deeply_is_a_bad_edit(watched: Watched) -> None:
+    async def story() -> None:
+        (watched.folder / "rules.yaml").write_text("a: " + "[" * 1_000)
+        await watched.until(lambda: bool(watched.errors))
+
+    watched.run(story)
+    assert "nested too deeply" in str(watched.errors[0])
+
+
+def test_a_removed_file_is_an_edit(watched: Watched) -> None:
+    async def story() -> None:
+        (watched.folder / "rules.yaml").unlink()
+        await watched.until(lambda: bool(watched.errors))
+        await asyncio.sleep(0.2)
+
+    watched.run(story)
+    assert len(watched.errors) == 1
+    assert "there is no rule set 'r'" in str(watched.errors[0])
+
+
+def test_an_edit_between_the_load_and_the_first_look_is_noticed(watched: Watched) -> None:
+    taken = load_policy(watched.folder, 0).signature
+    watched.watcher = PolicyWatcher(
+        watched.folder, watched.loaded.append, watched.errors.append, interval=0.02, taken=taken
+    )
+    (watched.folder / "rules.yaml").write_text(rules("/revoked"))
+    watched.run(lambda: watched.until(lambda: bool(watched.loaded)))
+    assert watched.loaded[0].policy.rule_sets["r"].allow.match("GET", ["revoked"])
+
+
+def test_whoever_is_told_may_fail_and_the_watch_goes_on(watched: Watched) -> None:
+    told: list[PolicyError] = []
+
+    def fail(error: PolicyError) -> None:
+        told.append(error)
+        raise RuntimeError("broken on purpose")
+
+    watched.watcher = PolicyWatcher(watched.folder, watched.loaded.append, fail, interval=0.02)
+
+    async def story() -> None:
+        (watched.folder / "rules.yaml").write_text("nonsense: [")
+        await watched.until(lambda: bool(told))
+        (watched.folder / "rules.yaml").write_text(rules("/b"))
+        await watched.until(lambda: bool(watched.loaded))
+
+    watched.run(story)
 
 
 def test_a_removed_folder_is_reported_and_its_return_is_noticed(watched: Watched) -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from brickscope.policy.schema import render
-
 
 @click.command("schema")
 @click.option(
@@ -24,9 +22,11 @@ def schema_command(file: Path | None) -> None:
       brickscope schema > rules/brickscope.schema.json
       brickscope schema --check rules/brickscope.schema.json
     """
+    from brickscope.policy.schema import render  # here, since the models cost the other commands 0.1 s
+
     if file is None:
         click.echo(render(), nl=False)
-    elif file.read_text(encoding="utf-8") != render():
+    elif file.read_bytes() != render().encode():
         raise click.ClickException(
             f"{file} is not the schema of this version; write it again with 'brickscope schema'"
         )

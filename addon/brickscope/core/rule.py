@@ -88,10 +88,13 @@ class RuleTable:
         root = self._roots.get(method)
         return None if root is None else _find(root, segments, 0, len(segments))
 
-    def covers(self, rule: Rule) -> Rule | None:
-        """A rule of this table that matches everything that ``rule`` matches, or None (then some call escapes it)."""
+    def covers(self, rule: Rule, besides: Rule | None = None) -> Rule | None:
+        """A rule of this table that matches everything that ``rule`` matches, or None (then some call escapes it).
+
+        ``besides``: a rule that does not count, such as ``rule`` itself where it stands in this table.
+        """
         root = self._roots.get(rule.method)
-        return None if root is None else _cover(root, rule.template.segments, 0)
+        return None if root is None else _cover(root, rule.template.segments, 0, besides)
 
 
 def _step(node: _Node, segment: Literal | Variable) -> _Node:
@@ -141,26 +144,26 @@ def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | Non
     return node.rest
 
 
-def _cover(node: _Node, segments: tuple[Segment, ...], at: int) -> Rule | None:
+def _cover(node: _Node, segments: tuple[Segment, ...], at: int, besides: Rule | None) -> Rule | None:
     if at == len(segments):
-        return node.rule
-    if node.rest is not None:
+        return node.rule if node.rule is not besides else None
+    if node.rest is not None and node.rest is not besides:
         return node.rest
     segment = segments[at]
     if isinstance(segment, Rest):
         return None
     if isinstance(segment, Literal):
         child = node.literals.get(segment.text)
-        found = _cover(child, segments, at + 1) if child is not None else None
+        found = _cover(child, segments, at + 1, besides) if child is not None else None
         if found is not None:
             return found
         name, colon, verb = segment.text.rpartition(":")
         if not colon:
-            return _cover(node.variable, segments, at + 1) if node.variable is not None else None
+            return _cover(node.variable, segments, at + 1, besides) if node.variable is not None else None
         child = node.verbs.get(verb) if node.verbs and name and ":" not in name else None
-        return _cover(child, segments, at + 1) if child is not None else None
+        return _cover(child, segments, at + 1, besides) if child is not None else None
     if segment.verb is None:
         child = node.variable
-        return _cover(child, segments, at + 1) if child is not None else None
+        return _cover(child, segments, at + 1, besides) if child is not None else None
     child = node.verbs.get(segment.verb) if node.verbs else None
-    return _cover(child, segments, at + 1) if child is not None else None
+    return _cover(child, segments, at + 1, besides) if child is not None else None

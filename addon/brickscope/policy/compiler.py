@@ -17,7 +17,10 @@ from brickscope.core.template import TemplateError
 
 from .document import Document, Path
 from .model import PolicyFile, RuleSetEntry, TokenEntry
-from .problem import PolicyError, Position, Problem, nearest
+from .problem import PolicyError, Position, Problem, nearest, redact
+
+MAX_SUGGESTIONS = 50
+"""How many rule sets that do not exist get a suggestion: each is compared with all names there are."""
 
 
 class _Entry(NamedTuple):
@@ -35,11 +38,17 @@ class Compiler:
         self._tokens: dict[str, _Entry] = {}
         self._rule_sets: dict[str, _Entry] = {}
         self._mode: _Entry | None = None
+        self._unread = False
+        self._suggestions = MAX_SUGGESTIONS
 
     # -- files -------------------------------------------------------------------------------------------------
 
-    def add(self, document: Document) -> None:
-        """Take in one file; its errors are kept for the end."""
+    def add(self, document: Document, problems: Sequence[Problem] = ()) -> None:
+        """Take in one file and what reading it has found; its errors are kept for the end."""
+        self.problems += problems
+        if document.data is None:
+            self._unread = True
+            return
         try:
             file = PolicyFile.model_validate(document.data)
         except ValidationError as error:
@@ -57,6 +66,8 @@ class Compiler:
     def _add_sound(self, document: Document) -> None:
         if not isinstance(document.data, dict):
             return
+        if (mode := document.data.get("mode")) in list(Mode):
+            self._add_mode(document, mode)
         kinds: list[tuple[str, dict[str, _Entry], type[TokenEntry] | type[RuleSetEntry]]] = [
             ("tokens", self._tokens, TokenEntry),
             ("rule_sets", self._rule_sets, RuleSetEntry),
@@ -126,6 +137,9 @@ class Compiler:
             )
         if errors:
             raise PolicyError(errors)
+        if not tokens:
+            message = "the policy names no token; in monitor every call goes on, and is logged"
+            self.problems.append(Problem(Position("policy"), "warning", message, "add tokens:"))
         used = {subject.rule_set.name for subject in tokens.values()}
         for name, entry in self._rule_sets.items():
             if name not in used:
@@ -157,12 +171,7 @@ class Compiler:
                 continue
             places[token.fingerprint] = place
             if token.rule_set not in self._rule_sets:
-                self._error(
-                    document,
-                    document.position((*path, "rule_set")),
-                    f"there is no rule set {token.rule_set!r}",
-                    nearest(token.rule_set, self._rule_sets) or "define it under rule_sets:",
-                )
+                self._miss_rule_set(document, document.position((*path, "rule_set")), token.rule_set)
                 continue
             if token.expires is not None and token.expires <= self.now:
                 self._warn(
@@ -181,6 +190,15 @@ class Compiler:
                 )
         return subjects
 
+    def _miss_rule_set(self, document: Document, place: Position, name: str) -> None:
+        if self._unread:
+            return  # it may stand in the file that could not be read, whose problem is told
+        near = ""
+        if self._suggestions:
+            self._suggestions -= 1
+            near = nearest(name, self._rule_sets)
+        self._error(document, place, f"there is no rule set {name!r}", near or "define it under rule_sets:")
+
     def _rule_set(self, name: str, entry: _Entry) -> RuleSet:
         document, path, value = entry
         deny = self._rules(document, (*path, "deny"), value.deny)
@@ -189,13 +207,14 @@ class Compiler:
         self._find_overlaps(document, deny, "deny")
         self._find_overlaps(document, allow, "allow")
         if deny:
+            lines = {id(rule): place.line for place, rule in deny}
             for place, rule in allow:
                 if wider := denied.covers(rule):
                     self._error(
                         document,
                         place,
                         f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
-                        "delete one of them",
+                        f"delete it, or the one on line {lines[id(wider)]}",
                     )
         return RuleSet(
             name, RuleTable([rule for _, rule in allow]), denied, Mode(value.mode) if value.mode else None
@@ -228,6 +247,7 @@ class Compiler:
         """Warn of rules that another rule of the same list makes superfluous."""
         seen: dict[tuple[str, str], Position] = {}
         broad = RuleTable([rule for _, rule in rules if "{" in rule.text])
+        lines = {id(rule): place.line for place, rule in rules}
         for place, rule in rules:
             shape = (rule.method, str(rule.template))
             if shape in seen:
@@ -238,12 +258,18 @@ class Compiler:
                 )
                 continue
             seen[shape] = place
-            wider = broad.covers(rule)
-            if wider is not None and wider is not rule and wider.template != rule.template:
+            wider = broad.covers(rule, besides=rule)
+            if wider is not None:
                 self._warn(
-                    document, place, f"the rule {rule.text!r} is part of {wider.text!r} under {key} already"
+                    document,
+                    place,
+                    f"the rule {rule.text!r} is part of {wider.text!r} under {key} already, "
+                    f"on line {lines[id(wider)]}",
                 )
 
+
+MAX_WORD = 64
+"""How much of a wrong word a message repeats."""
 
 _MESSAGES = {
     "missing": "the key {key!r} is missing",
@@ -262,12 +288,16 @@ def _explain(document: Document, details: ErrorDetails) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     key = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
+        # Below tokens the line may be `token: ...`, with the token itself.
         return document.problem(
-            document.key_position(path), f"unknown key {key!r}", nearest(key, _keys(path))
+            document.key_position(path),
+            f"unknown key {redact(key)[:MAX_WORD]!r}",
+            nearest(key[:MAX_WORD], _keys(path)),
+            quote=path[0] != "tokens",
         )
     if kind == "value_error":
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
-        return document.problem(document.position(path), message, hint)
+        return document.problem(document.position(path), message, hint, quote=key != "fingerprint")
     if kind == "literal_error":
         given = details.get("input")
         expected = str(context.get("expected", ""))
@@ -275,8 +305,9 @@ def _explain(document: Document, details: ErrorDetails) -> Problem:
             return document.problem(
                 document.position(path), "this Brickscope reads version 1 of the format", "version: 1"
             )
-        hint = nearest(str(given), ("enforce", "monitor")) or f"one of {expected}"
-        return document.problem(document.position(path), f"{str(given)[:40]!r} is no {key}", hint)
+        word = redact(str(given))[:MAX_WORD]
+        hint = nearest(word, ("enforce", "monitor")) or f"one of {expected}"
+        return document.problem(document.position(path), f"{word!r} is no {key}", hint)
     if kind == "string_type" and len(path) >= 2 and path[-2] in ("allow", "deny"):
         return document.problem(
             document.position(path),

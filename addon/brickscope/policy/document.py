@@ -11,12 +11,13 @@ import re
 from typing import Any, NamedTuple
 
 import yaml
+from yaml.reader import ReaderError
 
-from .problem import Position, Problem
+from .node import Node, TooMuch, compose
+from .problem import Position, Problem, quotable, redact
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 1_000_000
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 Path = tuple[str | int, ...]
@@ -42,12 +43,15 @@ class Document(NamedTuple):
         return self.keys.get(path) or self.position(path)
 
     def problem(
-        self, position: Position, message: str, hint: str = "", *, severity: str = "error"
+        self, position: Position, message: str, hint: str = "", *, severity: str = "error", quote: bool = True
     ) -> Problem:
-        """A problem at a place of this file, with its source line."""
+        """A problem at a place of this file, with its source line unless that may hold a token.
+
+        All text of a file that is ever repeated passes here, so a problem can be shown, logged or kept as it is.
+        """
         line = position.line
-        source = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        return Problem(position, severity, message, hint, source)
+        source = self.lines[line - 1] if quote and 0 < line <= len(self.lines) else ""
+        return Problem(position, severity, redact(message), redact(hint), source if quotable(source) else "")
 
 
 class _Reader:
@@ -59,51 +63,47 @@ class _Reader:
         self._count = 0
         self._open: set[int] = set()
 
-    def place(self, node: yaml.Node) -> Position:
-        return Position(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
+    def place(self, node: Node) -> Position:
+        return Position(self.document.file, node.line, node.column)
 
-    def fail(self, node: yaml.Node, message: str, hint: str = "") -> None:
+    def fail(self, node: Node, message: str, hint: str = "") -> None:
         self.problems.append(self.document.problem(self.place(node), message, hint))
 
-    def read(self, node: yaml.Node, path: Path) -> Any:
+    def read(self, node: Node, path: Path) -> Any:
         self._count += 1
         if self._count > MAX_NODES or id(node) in self._open:
             # Aliases of aliases (the "billion laughs") and aliases into themselves.
-            raise _TooMuch
+            raise TooMuch
         self.document.places[path] = self.place(node)
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+        self._refuse_tag(node)
+        if node.text is not None:
+            return _scalar(node.text, node.style)
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.SequenceNode):
-                return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
-            if isinstance(node, yaml.MappingNode):
-                return self._mapping(node, path)
+            if node.items is not None:
+                return [self.read(child, (*path, index)) for index, child in enumerate(node.items)]
+            return self._mapping(node.pairs or [], path)
         finally:
             self._open.discard(id(node))
-        return None
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
-        text: str = node.value
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+    def _refuse_tag(self, node: Node) -> None:
+        if node.tag is not None:
             self.fail(node, f"the tag {node.tag!r} has no meaning here", "write the plain value")
-        if node.style:  # quoted or a block; a plain scalar has None or '', by loader
-            return text
-        if text in ("", "~", "null"):
-            return None
-        if text in ("true", "false"):
-            return text == "true"
-        return int(text) if _INTEGER.fullmatch(text) else text
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, pairs: list[tuple[Node, Node]], path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
+        for key_node, value_node in pairs:
+            key = key_node.text
+            if key is None:
                 self.fail(key_node, "a key must be a word")
                 continue
-            key: str = key_node.value
+            self._refuse_tag(key_node)
             if key == "<<" and not key_node.style:
                 self.fail(key_node, "merge keys (<<) hide what a policy says", "write the keys out")
+                continue
+            if not isinstance(_scalar(key, key_node.style), str):
+                # Other readers of YAML take it for a number, a truth value or null.
+                self.fail(key_node, f"the key {key!r} is no text", f"write '{key}' with its quotes")
                 continue
             if key in found:
                 first = self.document.keys[(*path, key)]
@@ -114,8 +114,14 @@ class _Reader:
         return found
 
 
-class _TooMuch(Exception):
-    pass
+def _scalar(text: str, style: str | None) -> Any:
+    if style is not None:  # quoted or a block
+        return text
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if _INTEGER.fullmatch(text) else text
 
 
 def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
@@ -130,10 +136,10 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
         return empty, [Problem(Position(file, line, 1), "error", "the file is not UTF-8 text")]
     reader = _Reader(file, text.splitlines())
     try:
-        nodes = list(yaml.compose_all(text, Loader=_Loader))
+        nodes = compose(text)
         if len(nodes) > 1:
             reader.fail(nodes[1], "a policy file holds one document", "split it at '---' into several files")
-        if not nodes or (isinstance(nodes[0], yaml.ScalarNode) and not nodes[0].value):
+        if not nodes or nodes[0].text in ("", "~", "null"):
             problem = Problem(
                 Position(file), "error", "the file is empty", "write 'version: 1' or delete the file"
             )
@@ -145,9 +151,13 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
         tab = "indent with spaces, not with tabs" if "\\t" in str(error.problem) else ""
         reader.problems.append(reader.document.problem(position, f"not valid YAML: {error.problem}", tab))
         return empty, reader.problems
+    except ReaderError as error:
+        before = text[: error.position]
+        position = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return empty, [Problem(position, "error", "not valid YAML: a control character")]
     except yaml.YAMLError as error:
         return empty, [Problem(Position(file), "error", f"not valid YAML: {type(error).__name__}")]
-    except (_TooMuch, RecursionError):
+    except (TooMuch, RecursionError):
         return empty, [
             Problem(Position(file), "error", "the file is nested too deeply or repeats itself by aliases")
         ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from brickscope.core.policy import Policy
 
 from .compiler import Compiler
-from .document import read_document
+from .document import MAX_BYTES, read_document
 from .problem import PolicyError, Position, Problem
 
 TRIES = 5
@@ -16,11 +16,12 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class Loaded(NamedTuple):
-    """A policy, what to know about it, and the files it came from."""
+    """A policy, what to know about it, the files it came from, and their signature when they were read."""
 
     policy: Policy
     warnings: list[Problem]
     files: list[Path]
+    signature: Signature
 
 
 def policy_files(path: Path) -> list[Path]:
@@ -41,7 +42,8 @@ def policy_files(path: Path) -> list[Path]:
             if file.suffix in (".yaml", ".yml")
             and not file.name.startswith(".")
             and not file.stem.endswith(".test")
-            and file.is_file()
+            # A link to nothing is a file that can't be read, not one that is not there.
+            and (file.is_file() or (file.is_symlink() and not file.exists()))
         )
     except OSError as error:
         raise PolicyError(
@@ -63,7 +65,8 @@ def load_policy(path: Path, now: float) -> Loaded:
 
     Raises PolicyError with every error of all files.
     """
-    files, contents = _snapshot(path)
+    taken, contents = _snapshot(path)
+    files = [Path(name) for name, *_ in taken]
     if not files:
         hint = "copy one of the examples, or set scope_rules"
         raise PolicyError(
@@ -71,27 +74,29 @@ def load_policy(path: Path, now: float) -> Loaded:
         )
     compiler = Compiler(now)
     for file, raw in zip(files, contents, strict=True):
-        document, problems = read_document(str(file), raw)
-        compiler.problems += problems
-        if document.data is not None:
-            compiler.add(document)
+        compiler.add(*read_document(str(file), raw))
     policy, warnings = compiler.finish()
-    return Loaded(policy, warnings, files)
+    return Loaded(policy, warnings, files, taken)
 
 
-def _snapshot(path: Path) -> tuple[list[Path], list[bytes]]:
+def _snapshot(path: Path) -> tuple[Signature, list[bytes]]:
     """All files as they stood at one moment: read again if any of them changed meanwhile."""
+    failed = Problem(Position(str(path)), "error", "the files keep changing while they are read")
     for _ in range(TRIES):
         try:
             before = signature(path)
-            files = [Path(name) for name, *_ in before]
-            contents = [file.read_bytes() for file in files]
+            contents = [_read(Path(name)) for name, *_ in before]
             if signature(path) == before:
-                return files, contents
+                return before, contents
         except OSError as error:
-            failed = Problem(
-                Position(str(error.filename or path)), "error", f"can't be read: {error.strerror}"
-            )
+            place = Position(str(error.filename or path))
+            failed = Problem(place, "error", f"can't be read: {error.strerror}")
             if not isinstance(error, FileNotFoundError):
-                raise PolicyError([failed]) from None
-    raise PolicyError([Problem(Position(str(path)), "error", "the files keep changing while they are read")])
+                break
+    raise PolicyError([failed])
+
+
+def _read(file: Path) -> bytes:
+    """A file, but no more of one that is too large than it takes to see that."""
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)

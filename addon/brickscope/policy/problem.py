@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
     def render(self) -> str:
         """The problem with its source line and a caret below the place."""
-        if not self.source or "\t" in self.source or redact(self.source) != self.source:
+        if not quotable(self.source):
             return str(self)
         return f"{self}\n    {self.source}\n    {' ' * (self.position.column - 1)}^"
 
@@ -47,15 +47,35 @@ class PolicyError(Exception):
         self.problems = sorted(problems, key=lambda problem: problem.position)
         count = len(self.problems)
         head = f"The policy has {count} error{'s' if count > 1 else ''}; nothing of it is in force."
-        super().__init__("\n".join([head, *(problem.render() for problem in self.problems)]))
+        lines = [head, *(problem.render() for problem in self.problems[:SHOWN])]
+        if count > SHOWN:
+            lines.append(f"... and {count - SHOWN} more")
+        super().__init__("\n".join(lines))
 
 
+SHOWN = 100
+"""How many problems the text of a PolicyError holds: one slip can make as many as there are tokens."""
+_LONGEST = 200
+# A fingerprint that is none: whoever wrote a token there did not always write one of a known shape.
+_NO_FINGERPRINT = re.compile(
+    r"""fingerprint["']?\s*:\s*(?!["']?sha256:[0-9a-f]{64}(?![0-9A-Za-z]))[^\s#]""", re.IGNORECASE
+)
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
 
 
 def redact(text: str) -> str:
     """Text without anything that looks like a token: people paste them into the wrong place."""
     return _BEARER.sub(r"\1 [redacted]", TOKEN_SHAPE.sub("[redacted]", text))
+
+
+def quotable(line: str) -> bool:
+    """Whether a source line may be shown: it holds no token, it is short, and a caret below it would be in place."""
+    return (
+        0 < len(line) <= _LONGEST
+        and "\t" not in line
+        and redact(line) == line
+        and not _NO_FINGERPRINT.search(line)
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -12,7 +12,19 @@ URI = "https://json-schema.org/draft/2020-12/schema"
 
 def schema() -> dict[str, Any]:
     """The schema as plain data."""
-    return {"$schema": URI, "title": "Brickscope policy file", **PolicyFile.model_json_schema()}
+    made: dict[str, Any] = PolicyFile.model_json_schema()
+    for model in (made, *made["$defs"].values()):
+        for field in model["properties"].values():
+            _forget_null(field)
+    return {"$schema": URI, **made, "title": "Brickscope policy file"}
+
+
+def _forget_null(field: dict[str, Any]) -> None:
+    """What may be missing may not be null (``model._given``); to pydantic both are one."""
+    if "default" in field and field["default"] is None:
+        del field["default"]
+        (kind,) = (choice for choice in field.pop("anyOf") if choice != {"type": "null"})
+        field.update(kind)
 
 
 def render() -> str:

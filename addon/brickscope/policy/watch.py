@@ -18,6 +18,8 @@ class PolicyWatcher:
     """Watches a policy folder by looking at it; file notification misses network and container mounts.
 
     ``on_load`` gets a good policy, ``on_error`` a bad one, once for each change, both on the event loop.
+    ``taken`` is the signature of what is in force (``Loaded.signature``): an edit between that load and the first look
+    is then noticed. Without it, what the first look finds counts as known.
     """
 
     def __init__(
@@ -26,12 +28,14 @@ class PolicyWatcher:
         on_load: Callable[[Loaded], None],
         on_error: Callable[[PolicyError], None],
         interval: float = 0.5,
+        taken: Signature | None = None,
     ) -> None:
         self.path = path
         self.interval = interval
         self._on_load = on_load
         self._on_error = on_error
         self._poke = asyncio.Event()
+        self._known = taken
         self._taken: Signature | str | object = _UNSET
 
     def poke(self) -> None:
@@ -41,7 +45,7 @@ class PolicyWatcher:
 
     async def run(self) -> None:
         """Watch until cancelled. Nothing that goes wrong ends it."""
-        self._taken = await asyncio.to_thread(self._look)
+        self._taken = await asyncio.to_thread(self._look) if self._known is None else self._known
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._poke.wait(), self.interval)
@@ -49,7 +53,8 @@ class PolicyWatcher:
             try:
                 await self._check()
             except Exception as error:
-                self._report(error)
+                with contextlib.suppress(Exception):  # whoever is told may fail; the watch may not
+                    self._report(error)
 
     async def _check(self) -> None:
         seen = await asyncio.to_thread(self._look)
@@ -74,8 +79,8 @@ class PolicyWatcher:
         """What is there now; for a folder that can't be read, what is wrong with it."""
         try:
             return signature(self.path)
-        except (PolicyError, OSError) as error:
-            return str(error)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     def _report(self, error: Exception) -> None:
         message = f"{type(error).__name__} while the policy was loaded"

@@ -21,7 +21,7 @@ from mitmproxy.proxy import mode_specs
 
 import brickscope
 from brickscope.audit.writer import AuditError, AuditWriter
-from brickscope.policy.load import Loaded, load_policy
+from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
 
@@ -79,6 +79,7 @@ class Scope:
         self.addons: list[Any] = []
         self._settings: Settings | None = None
         self._gate: Gate | None = None
+        self._taken: Signature | None = None
         self._watcher: asyncio.Task[None] | None = None
 
     def check_loaded(self) -> None:
@@ -130,6 +131,7 @@ class Scope:
         except (PolicyError, AuditError) as error:
             raise OptionError(str(error)) from None
         self._gate = Gate(settings.destinations, writer, loaded.policy)
+        self._taken = loaded.signature
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
@@ -176,7 +178,9 @@ class Scope:
         # After each hook of a flow mitmproxy asks every addon again whether it has an `update` hook, for its user
         # interfaces; none of those left has one.
         manager.handle_lifecycle = manager.trigger_event  # type: ignore[method-assign]
-        watcher = PolicyWatcher(self._settings.rules, self._on_policy, self._on_policy_error)
+        watcher = PolicyWatcher(
+            self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
+        )
         self._watcher = asyncio.get_running_loop().create_task(watcher.run(), name="policy watcher")
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)

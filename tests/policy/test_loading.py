@@ -1,0 +1,84 @@
+"""Reading from disk: every file, of one moment, or a sentence that says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from brickscope.policy import load as module
+from brickscope.policy.document import MAX_BYTES
+from brickscope.policy.load import load_policy, signature
+from brickscope.policy.problem import PolicyError
+
+MONITOR = "version: 1\nmode: monitor\n"
+
+
+def test_one_file_is_a_policy_too(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MONITOR)
+    (tmp_path / "b.yaml").write_text("broken: [")
+    loaded = load_policy(tmp_path / "a.yaml", 0)
+    assert loaded.files == [tmp_path / "a.yaml"]
+    assert loaded.signature == signature(tmp_path / "a.yaml")
+
+
+def test_a_link_to_nothing_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MONITOR)
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "away.yaml")
+    with pytest.raises(PolicyError, match=r"b\.yaml: error: can't be read: No such file"):
+        load_policy(tmp_path, 0)
+
+
+def test_a_folder_named_like_a_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MONITOR)
+    (tmp_path / "b.yaml").mkdir()
+    assert [file.name for file in load_policy(tmp_path, 0).files] == ["a.yaml"]
+
+
+def test_no_more_is_read_of_a_file_than_shows_that_it_is_too_large(tmp_path: Path) -> None:
+    with (tmp_path / "a.yaml").open("wb") as stream:
+        stream.truncate(200 * MAX_BYTES)  # a sparse file of 3 GiB
+    with pytest.raises(PolicyError, match="more than 16 MiB"):
+        load_policy(tmp_path, 0)
+
+
+def test_an_edit_while_files_are_read_starts_the_reading_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text(MONITOR)
+    reads: list[Path] = []
+
+    def read(file: Path) -> bytes:
+        reads.append(file)
+        raw = file.read_bytes()
+        if len(reads) == 1:
+            file.write_text("version: 1\nmode: monitor # edited meanwhile\n")
+        return raw
+
+    monkeypatch.setattr(module, "_read", read)
+    assert load_policy(tmp_path, 0).signature == signature(tmp_path)
+    assert len(reads) == 2
+
+
+def test_files_that_never_rest_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\n")
+
+    def read(file: Path) -> bytes:
+        with file.open("a") as stream:
+            stream.write("#\n")
+        return file.read_bytes()
+
+    monkeypatch.setattr(module, "_read", read)
+    with pytest.raises(PolicyError, match="the files keep changing"):
+        load_policy(tmp_path, 0)
+
+
+def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text(MONITOR)
+
+    def read(file: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(module, "_read", read)  # chmod does not stop root
+    with pytest.raises(PolicyError, match=r"a\.yaml: error: can't be read: Permission denied"):
+        load_policy(tmp_path, 0)
