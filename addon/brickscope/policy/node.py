@@ -45,7 +45,13 @@ def compose(text: str) -> list[Node]:
 
     Raises TooMuch beyond MAX_DEPTH, and yaml.YAMLError for what is no YAML.
     """
-    return _build(yaml.parse(text, Loader=_Loader))
+    try:
+        return _build(yaml.parse(text, Loader=_Loader))
+    except yaml.MarkedYAMLError as error:
+        # PyYAML from 6.0.4 on has a limit of its own, which a file may meet before it meets ours.
+        if "nesting depth" in str(error.problem):
+            raise TooMuch from None
+        raise
 
 
 def _build(events: Iterable[yaml.Event]) -> list[Node]:
