@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "an open bracket": ("version: [1\n", "not valid YAML"),
     "an empty file": ("", "the file is empty"),
     "latin-1": (b"version: 1 # caf\xe9\n", "0.yaml:1:1: error: the file is not UTF-8"),
-    "no tokens": (RULES, "names no token, so it allows nothing"),
+    "no tokens": (RULES, "names no token, service principal or user, so it allows nothing"),
 }
 
 
@@ -242,7 +242,7 @@ WARNINGS = {
         "version: 1\nmode: monitor\n",
         "the policy names no token; in monitor every call goes on",
     ),
-    "a rule set of nobody": (GOOD + "  other:\n    allow: [GET /y]\n", "no token has the rule set 'other'"),
+    "a rule set of nobody": (GOOD + "  other:\n    allow: [GET /y]\n", "no subject has the rule set 'other'"),
     "an expired token": (GOOD.replace("2027", "1969"), "the token 'ci' has expired"),
 }
 

@@ -22,6 +22,8 @@ from brickscope.audit.writer import AuditWriter
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.head import check_head
 from brickscope.core.hostname import HostPatterns
+from brickscope.identity.directory import TokenDirectory
+from brickscope.identity.fetch import FetchError
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
 from brickscope.proxy.requests import Requests
@@ -36,7 +38,7 @@ BENCH = "hooks"
 MICROSECONDS = Bound(35)
 TOKENS, RULES = 10, 30
 
-Hook = Callable[[http.HTTPFlow], None]
+Hook = Callable[[http.HTTPFlow], object]
 
 
 class Chain(NamedTuple):
@@ -100,9 +102,14 @@ def open_gate(folder: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]
     writer = AuditWriter(folder / "audit.jsonl")
     scope = HostPatterns(["*.cloud.databricks.com"])
     try:
-        yield Gate(Destinations(scope, relay_other_hosts=True), writer, compile_policy(tokens, texts))
+        policy = compile_policy(tokens, texts)
+        yield Gate(Destinations(scope, relay_other_hosts=True), writer, policy, TokenDirectory(_no_network))
     finally:
         writer.close()
+
+
+async def _no_network(url: str) -> bytes | None:
+    raise FetchError(f"{url} is not fetched here")
 
 
 def chain_of(gate: Gate) -> Chain:

@@ -57,6 +57,18 @@ def _is_token(text: bytes) -> bool:
 
 
 def _read_basic(authorization: bytes) -> bytes:
+    user, token = read_pair(authorization)
+    if user != b"token":
+        raise Refused(
+            Reason.UNSUPPORTED_CREDENTIAL, "Basic authorization is for the user 'token' and a token only"
+        )
+    if not _is_token(token):
+        raise Refused(Reason.MALFORMED_CREDENTIAL, "the password in the Authorization header is no token")
+    return token
+
+
+def read_pair(authorization: bytes) -> tuple[bytes, bytes]:
+    """User and password of Basic authorization (RFC 7617). Raises Refused(MALFORMED_CREDENTIAL)."""
     found = _BASIC.match(authorization)
     try:
         blob = found[1] if found else b""
@@ -69,14 +81,8 @@ def _read_basic(authorization: bytes) -> bytes:
             Reason.MALFORMED_CREDENTIAL,
             "the Authorization header is not 'Basic', one space and canonical base64",
         )
-    user, _, token = pair.partition(b":")
-    if user != b"token":
-        raise Refused(
-            Reason.UNSUPPORTED_CREDENTIAL, "Basic authorization is for the user 'token' and a token only"
-        )
-    if not _is_token(token):
-        raise Refused(Reason.MALFORMED_CREDENTIAL, "the password in the Authorization header is no token")
-    return token
+    user, _, password = pair.partition(b":")
+    return user, password
 
 
 # Query parameters that carry a credential: RFC 6750 section 2.3, presigned URLs of the clouds, OAuth forms.

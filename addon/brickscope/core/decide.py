@@ -1,4 +1,4 @@
-"""The decision: a pure function of policy, request, client and time."""
+"""The decision: a pure function of policy, request, client and time, and of what the directory knows."""
 
 from __future__ import annotations
 
@@ -8,34 +8,57 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .credential import read_token
 from .decision import Decision, Refused
+from .directory import BodyNeeded, Directory
+from .discovery import is_open
 from .fingerprint import fingerprint
-from .policy import Mode, Policy, Subject
+from .form import MAX_FORM
+from .grant import check_endpoint, find_clients, is_token_request, read_token_request
+from .jwt_token import is_jwt
+from .policy import Login, Mode, Policy, Subject
+from .principal import find_principal
 from .reason import Kind, Reason
 from .request import ApiRequest
 
 # Looked up once: a decision has a budget of microseconds.
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
+# Second character of every path of `discovery.py` and `grant.py` (/oidc in any case, /.well-known).
+_APART = frozenset("oO.")
 
 
-def decide(policy: Policy, request: ApiRequest, client_address: str, now: float) -> Decision:
+def decide(
+    policy: Policy,
+    request: ApiRequest,
+    client_address: str,
+    now: float,
+    directory: Directory | None = None,
+    body: bytes | None = None,
+) -> Decision:
     """Decide on a request.
 
     ``client_address``: the peer's IP address as the proxy saw it. ``now``: seconds since the epoch, UTC.
-    Never raises for anything a client can send; every way out that is not a matching allow rule is a denial.
+    ``directory``: who verifies OAuth tokens; without one they are denied. ``body``: the request's, where it was held.
+
+    Raises NotYetKnown or BodyNeeded where something has to be had before there is an answer, and nothing else,
+    whatever a client sends; every way out that is not a matching rule or grant is a denial.
     """
+    if request.path[1:2] in _APART:
+        if is_open(request):
+            return _open(policy)
+        if is_token_request(request):
+            return _decide_token_request(policy, request, client_address, now, directory, body)
+    name: str | None = None
     try:
-        name = fingerprint(read_token(request.authorization))
+        token = read_token(request.authorization)
+        name = fingerprint(token)
+        subject = policy.tokens.get(name)
+        if subject is None:
+            if not is_jwt(token):
+                raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {name}")
+            subject = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
-        return _without_subject(policy, refused.reason, refused.detail, None)
-    subject = policy.tokens.get(name)
-    if subject is None:
-        return _without_subject(
-            policy,
-            Reason.UNKNOWN_TOKEN,
-            f"the policy names no token with the fingerprint {name}",
-            name,
-        )
-    reason, detail, rule = _judge(subject, request, client_address, now)
+        return _without_subject(policy, refused.reason, refused.detail, name)
+    found = _unbound(subject, request, client_address, now, directory)
+    reason, detail, rule = _match(subject, request) if found is None else found
     allow = reason is _ALLOWED
     mode = subject.mode or subject.rule_set.mode or policy.mode
     return Decision(
@@ -49,6 +72,66 @@ def decide(policy: Policy, request: ApiRequest, client_address: str, now: float)
         subject.rule_set.name,
         rule,
         policy.revision,
+    )
+
+
+def _open(policy: Policy) -> Decision:
+    return Decision(
+        True,
+        Reason.ALLOWED_WITHOUT_CREDENTIAL,
+        "the call carries no credential by nature",
+        mode=policy.mode.value,
+        policy_revision=policy.revision,
+    )
+
+
+def _decide_token_request(
+    policy: Policy,
+    request: ApiRequest,
+    client_address: str,
+    now: float,
+    directory: Directory | None,
+    body: bytes | None,
+) -> Decision:
+    """Decide on a request for a token, by its grant and client."""
+    try:
+        check_endpoint(request)
+        if body is None:
+            raise BodyNeeded(MAX_FORM)
+        asked = read_token_request(request, body)
+    except Refused as refused:
+        return _without_subject(policy, refused.reason, refused.detail, None)
+    known = find_clients(policy.principals, asked)
+    if not known:
+        what = "the client of the token request" if asked.client_id else "a token request without a client"
+        return _without_subject(policy, Reason.UNKNOWN_CLIENT, f"the policy does not name {what}", None)
+    able = [client for client in known if asked.grant in client.grants]
+    # Several logins may go through one client; the first whose bindings hold answers for it.
+    answers = [(client, _unbound(client, request, client_address, now, directory)) for client in able]
+    client, unbound = next(
+        (answer for answer in answers if answer[1] is None), (answers or [(known[0], None)])[0]
+    )
+    if not able:
+        reason, detail = (
+            Reason.GRANT_NOT_ALLOWED,
+            f"the policy does not give {client.name!r} the grant {asked.grant}",
+        )
+    elif unbound is not None:
+        reason, detail = unbound[:2]
+    else:
+        reason, detail = Reason.ALLOWED_BY_GRANT, f"the policy gives {client.name!r} the grant {asked.grant}"
+    rule_set = client.rule_set if isinstance(client, Subject) else None
+    mode = client.mode or (rule_set and rule_set.mode) or policy.mode
+    allow = reason is Reason.ALLOWED_BY_GRANT
+    return Decision(
+        allow,
+        reason,
+        detail,
+        allow or mode is _ENFORCE,
+        mode.value,
+        client.name,
+        rule_set=rule_set.name if rule_set else None,
+        policy_revision=policy.revision,
     )
 
 
@@ -66,10 +149,14 @@ def _without_subject(policy: Policy, reason: Reason, detail: str, name: str | No
     )
 
 
-def _judge(
-    subject: Subject, request: ApiRequest, client_address: str, now: float
-) -> tuple[Reason, str, str | None]:
-    """Reason, detail and the rule that decided (as the operator wrote it). Bindings come before rules."""
+def _unbound(
+    subject: Subject | Login,
+    request: ApiRequest,
+    client_address: str,
+    now: float,
+    directory: Directory | None,
+) -> tuple[Reason, str, str | None] | None:
+    """Why a subject may do nothing here and now, whatever its rules; None if it may. Bindings come before rules."""
     if subject.expires is not None and now >= subject.expires:
         when = datetime.fromtimestamp(subject.expires, UTC).isoformat().replace("+00:00", "Z")
         return Reason.EXPIRED, f"the policy lets {subject.name!r} act until {when} only", None
@@ -81,12 +168,34 @@ def _judge(
                 f"the policy does not let {subject.name!r} act from {client_address}",
                 None,
             )
-    if subject.workspaces is not None and request.host not in subject.workspaces:
+    if subject.workspaces is not None and not _is_at_home(subject.workspaces, request, now, directory):
+        where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
         return (
             Reason.WORKSPACE_NOT_ALLOWED,
-            f"the policy does not let {subject.name!r} act on {request.host}",
+            f"the policy does not let {subject.name!r} act on {where}",
             None,
         )
+    return None
+
+
+def _is_at_home(
+    workspaces: frozenset[str], request: ApiRequest, now: float, directory: Directory | None
+) -> bool:
+    """Whether a call stays within these workspaces.
+
+    The host alone does not say: on a host of several workspaces a header or ``?o=`` chooses. An entry without
+    ``?o=`` means the host itself, so a choice passes only if it is what the host says its one workspace is.
+    """
+    host, chosen = request.host, request.workspace
+    if chosen is None:
+        return host in workspaces
+    if f"{host}?o={chosen}" in workspaces:
+        return True
+    return host in workspaces and directory is not None and directory.workspace_of(host, now) == chosen
+
+
+def _match(subject: Subject, request: ApiRequest) -> tuple[Reason, str, str | None]:
+    """Reason, detail and the rule that decided (as the operator wrote it)."""
     rule_set = subject.rule_set
     denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
     if denied is not None:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from .hostname import HostPatterns
+from .key import KeySet
 from .rule import RuleTable
 
 
@@ -15,6 +17,21 @@ class Mode(StrEnum):
 
     ENFORCE = "enforce"
     MONITOR = "monitor"
+
+
+class Grant(StrEnum):
+    """A way to get a token from the token endpoint that a policy can name."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    """A service principal with its secret (RFC 6749 section 4.4)."""
+    BROWSER_LOGIN = "browser_login"
+    """The code that a browser login ended with, with its PKCE verifier (RFC 6749 section 4.1, RFC 7636)."""
+    REFRESH = "refresh"
+    """A refresh token (RFC 6749 section 6)."""
+    FEDERATION = "federation"
+    """A token of another identity provider (RFC 8693 with a ``jwt`` or ``id_token``)."""
+    TOKEN_EXCHANGE = "token_exchange"  # noqa: S105 - no password
+    """A Databricks OAuth token for another one (RFC 8693 with an ``access_token``)."""
 
 
 class RuleSet(NamedTuple):
@@ -29,8 +46,9 @@ class RuleSet(NamedTuple):
 class Subject(NamedTuple):
     """Somebody the policy names, with the bindings beyond which the credential is worth nothing.
 
-    ``workspaces``: lower-case host names, None for any. ``clients``: networks, None for any.
-    ``expires``: seconds since the epoch (UTC) from which on the subject may do nothing, None for never.
+    ``workspaces``: lower-case host names, each plain or with ``?o=`` and a workspace id; None for any.
+    ``clients``: networks, None for any. ``expires``: seconds since the epoch (UTC) from which on the subject may do
+    nothing, None for never. ``grants``: which token requests its client may make (service principals only).
     """
 
     name: str
@@ -39,6 +57,44 @@ class Subject(NamedTuple):
     workspaces: frozenset[str] | None = None
     clients: tuple[IPv4Network | IPv6Network, ...] | None = None
     expires: float | None = None
+    grants: frozenset[Grant] = frozenset()
+
+
+class Login(NamedTuple):
+    """A public OAuth client (no secret) that may ask for tokens: the CLI's, or none where requests name no client.
+
+    It has no rules: what a token so obtained may do is decided when it is used, by whom it names.
+    """
+
+    name: str
+    client_id: str | None
+    grants: frozenset[Grant]
+    mode: Mode | None = None
+    workspaces: frozenset[str] | None = None
+    clients: tuple[IPv4Network | IPv6Network, ...] | None = None
+    expires: float | None = None
+
+
+class Issuer(NamedTuple):
+    """Somebody other than the host itself whose tokens count on some hosts: an account, or a workspace with fixed keys.
+
+    ``hosts``: where its tokens count. ``keys_url``: where its public keys are, None for ``/jwks.json`` below it.
+    ``keys``: the content of a key file instead, so that nothing is fetched.
+    """
+
+    url: str
+    hosts: HostPatterns
+    keys_url: str | None = None
+    keys: KeySet | None = None
+
+
+class Principals(NamedTuple):
+    """Who is known by verified claims: service principals by ``client_id``, users by ``sub``, and how they log in."""
+
+    service_principals: Mapping[str, Subject] = {}
+    users: Mapping[str, Subject] = {}
+    logins: tuple[Login, ...] = ()
+    issuers: Mapping[str, Issuer] = {}
 
 
 class Policy(NamedTuple):
@@ -48,3 +104,4 @@ class Policy(NamedTuple):
     rule_sets: Mapping[str, RuleSet]
     mode: Mode
     revision: str
+    principals: Principals = Principals()

@@ -20,6 +20,8 @@ class Kind(Enum):
     """Nobody in the policy holds this credential. Goes on only when the *whole proxy* is in ``monitor``."""
     READING = "reading"
     """The request has no single reading. Denied in every mode."""
+    FORBIDDEN = "forbidden"
+    """No policy can allow it. Denied in every mode."""
     DESTINATION = "destination"
     """The connection must not be made or used. Denied in every mode."""
     INTERNAL = "internal"
@@ -40,6 +42,16 @@ class Reason(StrEnum):
         return member
 
     ALLOWED_BY_RULE = "allowed_by_rule", Kind.ALLOW, "A rule of the subject's rule set allows the call."
+    ALLOWED_BY_GRANT = (
+        "allowed_by_grant",
+        Kind.ALLOW,
+        "A token request whose grant the policy names for this client.",
+    )
+    ALLOWED_WITHOUT_CREDENTIAL = (
+        "allowed_without_credential",
+        Kind.ALLOW,
+        "A call that carries no credential by nature: host configuration, OAuth metadata or public keys.",
+    )
 
     NO_RULE_MATCHES = "no_rule_matches", Kind.POLICY, "No rule of the subject's rule set allows the call."
     DENIED_BY_RULE = (
@@ -59,12 +71,76 @@ class Reason(StrEnum):
         "The policy binds the subject to workspaces, and the call goes to another one.",
     )
 
+    GRANT_NOT_ALLOWED = (
+        "grant_not_allowed",
+        Kind.POLICY,
+        "The policy knows the client of the token request, and does not name this grant for it.",
+    )
+
     MISSING_CREDENTIAL = "missing_credential", Kind.SUBJECT, "The request carries no Authorization header."
     UNKNOWN_TOKEN = "unknown_token", Kind.SUBJECT, "The policy names no token with this fingerprint."
     UNSUPPORTED_CREDENTIAL = (
         "unsupported_credential",
         Kind.SUBJECT,
         "The Authorization header is neither `Bearer TOKEN` nor `Basic token:TOKEN`.",
+    )
+
+    UNKNOWN_PRINCIPAL = (
+        "unknown_principal",
+        Kind.SUBJECT,
+        "The OAuth token is genuine, and the policy names neither its service principal nor its user.",
+    )
+    UNKNOWN_CLIENT = (
+        "unknown_client",
+        Kind.SUBJECT,
+        "The token request comes from an OAuth client that the policy does not name.",
+    )
+    WRONG_ISSUER = (
+        "wrong_issuer",
+        Kind.SUBJECT,
+        "The OAuth token was issued by somebody whose tokens do not count on this host.",
+    )
+    UNKNOWN_KEY = (
+        "unknown_key",
+        Kind.SUBJECT,
+        "The OAuth token is signed with a key that its issuer does not publish.",
+    )
+    KEY_SET_UNAVAILABLE = (
+        "key_set_unavailable",
+        Kind.SUBJECT,
+        "The issuer's public keys can't be had, so the OAuth token could not be verified.",
+    )
+    BAD_SIGNATURE = "bad_signature", Kind.SUBJECT, "The OAuth token's signature is not its issuer's."
+    TOKEN_EXPIRED = "token_expired", Kind.SUBJECT, "The OAuth token's time is over (`exp`)."
+    TOKEN_NOT_YET_VALID = (
+        "token_not_yet_valid",
+        Kind.SUBJECT,
+        "The OAuth token's time has not begun (`nbf` or `iat`).",
+    )
+    AMBIGUOUS_PRINCIPAL = (
+        "ambiguous_principal",
+        Kind.READING,
+        "The OAuth token's `client_id` and `sub` name two different subjects of the policy.",
+    )
+    MALFORMED_TOKEN = (
+        "malformed_token",
+        Kind.READING,
+        "The bearer looks like a JSON Web Token and is not written in the one way that has a single reading.",
+    )
+    ALGORITHM_REFUSED = (
+        "algorithm_refused",
+        Kind.READING,
+        "The OAuth token is not signed with RS256 or ES256, or brings its own key.",
+    )
+    MALFORMED_FORM = (
+        "malformed_form",
+        Kind.READING,
+        "The body of the token request is not one plain form: a field twice, odd bytes, another content type.",
+    )
+    GRANT_REFUSED = (
+        "grant_refused",
+        Kind.FORBIDDEN,
+        "The token request trades one credential for another in a way that no policy can follow.",
     )
 
     MALFORMED_CREDENTIAL = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import unquote_plus
 
 from .credential import refuse_query_credentials
 from .decision import Refused
@@ -40,6 +41,8 @@ class ApiRequest(NamedTuple):
 
     ``path`` and ``query`` as sent; ``segments`` decoded; ``host`` lower-case; ``authorization`` the raw value (a
     secret: read it into a Credential, never log it); ``content_length`` None where the header is missing.
+    ``workspace``: which one the call chooses on a host of several, by header or ``?o=``; None where it chooses none.
+    ``has_body``: whether one was announced (an HTTP/2 request may bring one all the same).
     """
 
     method: str
@@ -51,11 +54,16 @@ class ApiRequest(NamedTuple):
     content_type: str
     content_length: int | None
     user_agent: str
+    workspace: str | None = None
+    has_body: bool = False
+    content_encoding: str = ""
 
 
 _CONNECTION = frozenset({b"keep-alive", b"close"})
 _METHODS = {name.encode(): name for name in METHODS}
-_WORKSPACE_SELECTOR = re.compile(r"(?:^|[&;])(?:o|workspace_id)=([^&;]*)")
+_WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
+_SELECTOR_HEADERS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
+_SELECTOR_PARAMETERS = frozenset({"o", "workspace_id"})
 
 
 def read_request(wire: WireRequest) -> ApiRequest:
@@ -81,8 +89,9 @@ def read_request(wire: WireRequest) -> ApiRequest:
     _check_framing(headers, http2)
     if target.query:
         refuse_query_credentials(target.query)
+    workspace = None
     if target.query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
-        _check_workspace_selectors(headers, target.query)
+        workspace = _read_workspace(headers, target.query)
     length = headers.get(b"content-length")
     return ApiRequest(
         method,
@@ -94,6 +103,9 @@ def read_request(wire: WireRequest) -> ApiRequest:
         headers.get(b"content-type", b"").decode("latin-1"),
         None if length is None else int(length),
         headers.get(b"user-agent", b"").decode("latin-1"),
+        workspace,
+        length != b"0" if length is not None else b"transfer-encoding" in headers,
+        headers.get(b"content-encoding", b"").decode("latin-1"),
     )
 
 
@@ -142,17 +154,26 @@ def _check_framing(headers: dict[bytes, bytes], http2: bool) -> None:
         raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect says something other than 100-continue")
 
 
-def _check_workspace_selectors(headers: dict[bytes, bytes], query: str | None) -> None:
-    """Refuse a request that names two different workspaces (header, legacy header, ``?o=``)."""
-    chosen = {
-        headers[name].decode("latin-1")
-        for name in (b"x-databricks-workspace-id", b"x-databricks-org-id")
-        if name in headers
-    }
+def _read_workspace(headers: dict[bytes, bytes], query: str | None) -> str | None:
+    """The workspace that a call chooses (header, legacy header, ``?o=``); a request that names two is refused."""
+    chosen: set[str] = set()
+    for name in _SELECTOR_HEADERS:
+        value = headers.get(name)
+        if value is not None:
+            if not _WORKSPACE_ID.fullmatch(value):
+                raise Refused(
+                    Reason.HEADER_MALFORMED, f"the header {name.decode()} is not the number of a workspace"
+                )
+            chosen.add(value.decode())
     if query and "=" in query:
-        chosen.update(_WORKSPACE_SELECTOR.findall(query))
+        for pair in re.split("[&;]", query):
+            parameter, _, workspace = pair.partition("=")
+            # Decoded and without case: `%6F=` or `O=` may be the same parameter to the server.
+            if unquote_plus(parameter).strip().lower() in _SELECTOR_PARAMETERS:
+                chosen.add(workspace)
     if len(chosen) > 1:
         raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
+    return chosen.pop() if chosen else None
 
 
 def _show(raw: bytes) -> str:

@@ -12,6 +12,7 @@ from .document import MAX_BYTES, read_document
 from .problem import PolicyError, Position, Problem
 
 TRIES = 5
+KEYS = ".jwks.json"
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
@@ -51,10 +52,20 @@ def policy_files(path: Path) -> list[Path]:
         ) from None
 
 
+def key_files(path: Path) -> list[Path]:
+    """The key files of a policy: all ``*.jwks.json`` of its folder but hidden ones. Raises OSError."""
+    folder = path if path.is_dir() else path.parent
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.name.endswith(KEYS) and not file.name.startswith(".") and file.is_file()
+    )
+
+
 def signature(path: Path) -> Signature:
     """What changes when any file of a policy does. Raises PolicyError and OSError."""
     found = []
-    for file in policy_files(path):
+    for file in [*policy_files(path), *key_files(path)]:
         status = file.stat()
         found.append((str(file), status.st_mtime_ns, status.st_size, status.st_ino))
     return tuple(found)
@@ -66,15 +77,16 @@ def load_policy(path: Path, now: float) -> Loaded:
     Raises PolicyError with every error of all files.
     """
     taken, contents = _snapshot(path)
-    files = [Path(name) for name, *_ in taken]
+    read = {Path(name): content for (name, *_), content in zip(taken, contents, strict=True)}
+    files = [file for file in read if not file.name.endswith(KEYS)]
     if not files:
         hint = "copy one of the examples, or set scope_rules"
         raise PolicyError(
             [Problem(Position(str(path)), "error", "there is no policy file (*.yaml) here", hint)]
         )
-    compiler = Compiler(now)
-    for file, raw in zip(files, contents, strict=True):
-        compiler.add(*read_document(str(file), raw))
+    compiler = Compiler(now, {file.name: raw for file, raw in read.items() if file.name.endswith(KEYS)})
+    for file in files:
+        compiler.add(*read_document(str(file), read[file]))
     policy, warnings = compiler.finish()
     return Loaded(policy, warnings, files, taken)
 

@@ -7,13 +7,14 @@ import ipaddress
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
 from brickscope.core.credential import TOKEN_SHAPE
 from brickscope.core.fingerprint import PATTERN
-from brickscope.core.hostname import is_hostname
+from brickscope.core.hostname import HostPatterns, is_hostname
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _HEX = re.compile(r"(?:sha256:)?([0-9A-Fa-f]{64})\Z")
@@ -24,6 +25,9 @@ _TIMESTAMP = re.compile(
     rf"{_DAY}[Tt ][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})?"
 )
 _MASK = re.compile(r"/[0-9]+\.")
+_CHOSEN = re.compile(r"([^?]+)\?o=[0-9]{1,20}")
+_URL_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+MAX_FINGERPRINTS = 2
 
 
 def _given(value: Any) -> Any:
@@ -56,13 +60,37 @@ def _fingerprint(value: Any) -> str:
     raise ValueError("a fingerprint is sha256: and 64 lower-case hex digits; run 'brickscope fingerprint'")
 
 
-def _host(value: str) -> str:
-    if is_hostname(value):
+def _workspace(value: str) -> str:
+    found = _CHOSEN.fullmatch(value)
+    if is_hostname(found[1] if found else value):
         return value
-    bare = re.sub(r"^[a-z]+://", "", value.strip().lower()).split("/")[0].split(":")[0].rstrip(".")
+    url = re.sub(r"^[a-z]+://", "", value.strip().lower())
+    bare = re.split("[/?#:]", url)[0].rstrip(".")
+    number = re.search(r"[?&](?:o|workspace_id)=([0-9]{1,20})", url)
     raise ValueError(
-        "a workspace is a plain lower-case host name" + (f"; write {bare}" if is_hostname(bare) else "")
+        "a workspace is a plain lower-case host name, with ?o= and a number where the host has several"
+        + (f"; write {bare}{f'?o={number[1]}' if number else ''}" if is_hostname(bare) else "")
     )
+
+
+def _pattern(value: str) -> str:
+    try:
+        HostPatterns([value])
+    except ValueError as error:
+        raise ValueError(str(error).replace(": write", "; write", 1)) from None
+    return value
+
+
+def _https(value: str) -> str:
+    parts = urlsplit(value)
+    # No query, user or port: what is fetched is what is read here.
+    plain = f"https://{parts.hostname}{parts.path}"
+    if value != plain or not is_hostname(parts.hostname or "") or not _URL_PATH.fullmatch(parts.path):
+        raise ValueError(
+            "an issuer is an https URL with a path and nothing more, such as "
+            "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com/oidc"
+        )
+    return value
 
 
 def _network(value: str) -> str:
@@ -98,7 +126,52 @@ def _expires(value: Any) -> float:
 Fingerprint = Annotated[
     str, BeforeValidator(_fingerprint), WithJsonSchema({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})
 ]
-Host = Annotated[str, AfterValidator(_host), Field(examples=["dbc-a1b2c3d4-e5f6.cloud.databricks.com"])]
+
+
+def _no_secret(value: str) -> str:
+    if TOKEN_SHAPE.search(value):
+        raise ValueError(
+            "this may be a secret: never write one here; write the application id of the service principal"
+        )
+    return value
+
+
+def _fingerprints(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Fingerprints = Annotated[
+    list[Fingerprint],
+    BeforeValidator(_fingerprints),
+    Field(min_length=1, max_length=MAX_FINGERPRINTS),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+                    "minItems": 1,
+                    "maxItems": MAX_FINGERPRINTS,
+                },
+            ]
+        }
+    ),
+]
+Workspace = Annotated[
+    str,
+    AfterValidator(_workspace),
+    Field(examples=["dbc-a1b2c3d4-e5f6.cloud.databricks.com", "acme.databricks.com?o=1234567890123456"]),
+]
+HostPattern = Annotated[str, AfterValidator(_pattern), Field(examples=["*.cloud.databricks.com"])]
+Https = Annotated[str, AfterValidator(_https), Field(examples=["https://accounts.cloud.databricks.com/oidc"])]
+# What a JWT carries in client_id or sub; a display name or a secret is often written instead.
+ClientId = Annotated[str, AfterValidator(_no_secret), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}$")]
+Sub = Annotated[str, Field(pattern=r"^[!-~]{1,255}$", examples=["alice@example.com"])]
+KeysFile = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.jwks\.json$", examples=["prod.jwks.json"])
+]
+GrantWord = Literal["client_credentials", "browser_login", "refresh", "federation", "token_exchange"]
 Network = Annotated[str, AfterValidator(_network), Field(examples=["10.0.8.0/24", "192.0.2.1"])]
 Moment = Annotated[
     float, BeforeValidator(_expires), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
@@ -117,14 +190,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class TokenEntry(_Strict):
-    """A personal access token, named by its fingerprint, and the rule set it gets."""
+class _Bound(_Strict):
+    """The bindings that every kind of subject can have."""
 
-    fingerprint: Fingerprint = Field(description="What 'brickscope fingerprint' prints for the token.")
-    rule_set: Name = Field(description="The rule set that says what the token may do.")
     mode: OptionalMode = Field(None, description="monitor: log what the rules deny, and let it go on.")
-    workspaces: Annotated[list[Host] | None, _GIVEN] = Field(
-        None, min_length=1, description="The token is worth nothing elsewhere."
+    workspaces: Annotated[list[Workspace] | None, _GIVEN] = Field(
+        None,
+        min_length=1,
+        description="It is worth nothing elsewhere. With ?o= and a number on a host of several workspaces.",
     )
     clients: Annotated[list[Network] | None, _GIVEN] = Field(
         None, min_length=1, description="Nor from other addresses."
@@ -136,8 +209,63 @@ class TokenEntry(_Strict):
     description: OptionalText = Field(None, description="Free text for people.")
 
 
+class TokenEntry(_Bound):
+    """A personal access token, named by its fingerprint, and the rule set it gets."""
+
+    fingerprint: Fingerprints = Field(
+        description="What 'brickscope fingerprint' prints for the token; a list of two while it is replaced."
+    )
+    rule_set: Name = Field(description="The rule set that says what the token may do.")
+
+
+class ServicePrincipalEntry(_Bound):
+    """A service principal, known by the verified tokens that it mints, and the rule set it gets."""
+
+    client_id: ClientId = Field(description="Its application id.")
+    rule_set: Name = Field(description="The rule set that says what its tokens may do.")
+    grants: Annotated[list[GrantWord] | None, _GIVEN] = Field(
+        None,
+        min_length=1,
+        description="How it may get tokens. Without the key: client_credentials, its id and secret.",
+    )
+
+
+class UserEntry(_Bound):
+    """A person, known by the verified tokens of a browser login, and the rule set these get."""
+
+    sub: Sub = Field(description="The login name, as the token has it in 'sub'.")
+    rule_set: Name = Field(description="The rule set that says what the person's tokens may do.")
+
+
+class LoginEntry(_Bound):
+    """A way to get tokens without a service principal's secret. What such a token may do, its user's entry says."""
+
+    client_id: Annotated[ClientId | None, _GIVEN] = Field(
+        None,
+        description="The OAuth client that asks, such as databricks-cli; without the key, none is named.",
+    )
+    grants: list[GrantWord] = Field(min_length=1, description="Which requests for a token are let through.")
+
+
+class IssuerEntry(_Strict):
+    """Somebody other than the host itself whose tokens count there, or a host whose keys can't be fetched."""
+
+    issuer: Https = Field(description="What the tokens have in 'iss'.")
+    hosts: Annotated[list[HostPattern] | None, _GIVEN] = Field(
+        None, min_length=1, description="Where its tokens count. Without the key: on the issuer's own host."
+    )
+    keys_url: Annotated[Https | None, _GIVEN] = Field(
+        None, description="Where its public keys are. Without the key: jwks.json below the issuer."
+    )
+    keys_file: Annotated[KeysFile | None, _GIVEN] = Field(
+        None,
+        description="A file NAME.jwks.json beside this one with its public keys; nothing is fetched then.",
+    )
+    description: OptionalText = Field(None, description="Free text for people.")
+
+
 class RuleSetEntry(_Strict):
-    """What the tokens of this rule set may do. Everything that is not allowed is denied."""
+    """What the subjects of this rule set may do. Everything that is not allowed is denied."""
 
     allow: list[str] = Field(
         min_length=1,
@@ -161,4 +289,19 @@ class PolicyFile(_Strict):
     )
     mode: OptionalMode = Field(None, description="The mode of the whole proxy; in one file only.")
     tokens: dict[Name, TokenEntry] = Field(default_factory=dict)
+    service_principals: dict[Name, ServicePrincipalEntry] = Field(default_factory=dict)
+    users: dict[Name, UserEntry] = Field(default_factory=dict)
+    logins: dict[Name, LoginEntry] = Field(default_factory=dict)
+    issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
+
+
+ENTRIES: dict[str, type[_Strict]] = {
+    "tokens": TokenEntry,
+    "service_principals": ServicePrincipalEntry,
+    "users": UserEntry,
+    "logins": LoginEntry,
+    "issuers": IssuerEntry,
+    "rule_sets": RuleSetEntry,
+}
+"""The groups of named entries in a file, and what one entry of each is."""

@@ -11,16 +11,22 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 import sys
 import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 from mitmproxy.proxy import mode_specs
 
 import brickscope
+from brickscope.audit.record import printable
 from brickscope.audit.writer import AuditError, AuditWriter
+from brickscope.core.key import KeySet
+from brickscope.identity.directory import TokenDirectory
+from brickscope.identity.fetch import Fetcher
 from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
@@ -32,6 +38,7 @@ from .options import (
     FORCED,
     OURS,
     OptionError,
+    Options,
     Settings,
     find_warnings,
     read_settings,
@@ -81,6 +88,7 @@ class Scope:
         self._gate: Gate | None = None
         self._taken: Signature | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._fetcher: Fetcher | None = None
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -130,7 +138,9 @@ class Scope:
             writer = AuditWriter(settings.audit_log)
         except (PolicyError, AuditError) as error:
             raise OptionError(str(error)) from None
-        self._gate = Gate(settings.destinations, writer, loaded.policy)
+        self._fetcher = Fetcher(_upstream_trust(ctx.options))
+        directory = TokenDirectory(self._fetcher.fetch, self._on_keys)
+        self._gate = Gate(settings.destinations, writer, loaded.policy, directory)
         self._taken = loaded.signature
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
@@ -253,13 +263,49 @@ class Scope:
             error,
         )
 
+    def _on_keys(self, url: str, keys: KeySet | None, error: str) -> None:
+        """An issuer's public keys were fetched, or can't be: auditors see which keys were trusted, and when."""
+        if self._gate is None:
+            return
+        if keys is None:
+            logger.warning("Brickscope: the keys at %s can't be had: %s", url, error)
+        self._gate.record(
+            "key_set",
+            {
+                "url": url,
+                "fetched": keys is not None,
+                "key_ids": sorted(printable(key_id)[:128] for key_id in keys.keys) if keys else [],
+                "detail": error or None,
+            },
+        )
+
     def done(self) -> None:
         """The proxy stops."""
+        if self._fetcher is not None:
+            self._fetcher.close()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._gate is not None:
             self._gate.record("stop", {"policy_revision": self._gate.policy.revision})
             self._gate.writer.close()
+
+
+def _upstream_trust(options: Options) -> ssl.SSLContext:
+    """Verify servers of public keys by the authorities that mitmproxy verifies workspaces by."""
+    file, folder = options.ssl_verify_upstream_trusted_ca, options.ssl_verify_upstream_trusted_confdir
+    try:
+        trust = ssl.create_default_context(
+            cafile=str(Path(file).expanduser()) if file else None,
+            capath=str(Path(folder).expanduser()) if folder else None,
+        )
+        if not file and not folder:
+            trust.load_verify_locations(certifi.where())
+    except OSError as error:
+        raise OptionError(
+            f"ssl_verify_upstream_trusted_ca: {file or folder} can't be used: {error}"
+        ) from None
+    trust.minimum_version = ssl.TLSVersion.TLSv1_2
+    return trust
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

@@ -8,34 +8,52 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 logger = logging.getLogger("brickscope")
 
-Hook = Callable[[Any, Any], None]
+Hook = Callable[[Any, Any], Awaitable[None] | None]
+Otherwise = Callable[[Any, Any, Exception], None]
 
 
-def fail_closed(otherwise: Callable[[Any, Any, Exception], None]) -> Callable[[Hook], Hook]:
+def fail_closed(otherwise: Otherwise) -> Callable[[Hook], Hook]:
     """Run a hook; on any Exception run ``otherwise(addon, argument, error)``, which must refuse.
 
-    BaseException (SystemExit, CancelledError) passes: it ends the process or the task, and nothing is sent by either.
+    A hook that has to wait returns something to be awaited, which is guarded in the same way; most never do, and pay
+    nothing for it. BaseException (SystemExit, CancelledError) passes: it ends the process or the task, and nothing is
+    sent by either.
     """
 
     def decorate(hook: Hook) -> Hook:
         @functools.wraps(hook)
-        def closed(self: Any, argument: Any) -> None:
+        def closed(self: Any, argument: Any) -> Awaitable[None] | None:
             try:
-                hook(self, argument)
+                waiting = hook(self, argument)
             except Exception as error:
-                # Only the type: the text of an exception may hold what the client sent.
-                logger.error(
-                    "Brickscope: %s in the hook %s; the connection was refused",
-                    type(error).__name__,
-                    hook.__name__,
-                )
-                otherwise(self, argument, error)
+                _refuse(otherwise, hook, self, argument, error)
+                return None
+            return None if waiting is None else _guard(waiting, otherwise, hook, self, argument)
 
         return closed
 
     return decorate
+
+
+async def _guard(
+    waiting: Awaitable[None], otherwise: Otherwise, hook: Hook, addon: Any, argument: Any
+) -> None:
+    try:
+        await waiting
+    except Exception as error:
+        _refuse(otherwise, hook, addon, argument, error)
+
+
+def _refuse(otherwise: Otherwise, hook: Hook, addon: Any, argument: Any, error: Exception) -> None:
+    # Only the type: the text of an exception may hold what the client sent.
+    logger.error(
+        "Brickscope: %s in the hook %s; the connection was refused",
+        type(error).__name__,
+        getattr(hook, "__name__", "?"),
+    )
+    otherwise(addon, argument, error)

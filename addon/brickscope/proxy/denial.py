@@ -49,11 +49,12 @@ def is_retried(text: str) -> bool:
 
 
 class Asked(NamedTuple):
-    """What a denial says of the request: printable text, already without secrets."""
+    """What a denial says of the request: printable text, already without secrets. ``oauth``: it asked for a token."""
 
     method: str
     path: str
     host: str
+    oauth: bool = False
 
 
 def message(decision: Decision, decision_id: str, asked: Asked) -> str:
@@ -130,8 +131,11 @@ def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> byte
         value = getattr(decision, name)
         if value is not None and not is_retried(value):
             metadata[name] = value
+    # RFC 6749 section 5.2: what OAuth clients show of a refused token request.
+    oauth = {"error": "access_denied", "error_description": text} if asked.oauth else {}
     return orjson.dumps(
-        {
+        oauth
+        | {
             "error_code": "PERMISSION_DENIED",
             "message": text,
             "details": [

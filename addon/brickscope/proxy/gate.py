@@ -5,20 +5,25 @@ Free of mitmproxy's hooks and layers, which call it: ``addon.py`` and ``stream.p
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from mitmproxy import connection, http
 
 from brickscope.audit.record import Record, decision_fields, is_clean, printable
 from brickscope.audit.writer import AuditError, AuditWriter
-from brickscope.core.credential import read_token
+from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
+from brickscope.core.directory import BodyNeeded, Directory, NotYetKnown
+from brickscope.core.grant import is_token_request
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
+from brickscope.identity.directory import Settled, TokenDirectory
 
 from .denial import Asked
 from .destination import Destinations
@@ -28,6 +33,7 @@ logger = logging.getLogger("brickscope")
 # Where a flow keeps its pass and verdict; mitmproxy fills this dictionary from nothing that a client sends.
 _PASS = "brickscope.pass"  # noqa: S105 - no password
 _VERDICT = "brickscope.verdict"
+_HELD = "brickscope.held"
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
 
@@ -42,13 +48,21 @@ class Pass(NamedTuple):
     port: int
     scheme: bytes
     fields: tuple[tuple[bytes, bytes], ...]
+    body: bytes | None = None
 
     @classmethod
-    def of(cls, request: http.Request) -> Pass:
-        """The pass for a request as it stands now."""
+    def of(cls, request: http.Request, held: bool = False) -> Pass:
+        """The pass for a request as it stands now; with its body where that was ``held`` and judged."""
         data = request.data
         return cls(
-            data.method, data.path, data.authority, data.host, data.port, data.scheme, data.headers.fields
+            data.method,
+            data.path,
+            data.authority,
+            data.host,
+            data.port,
+            data.scheme,
+            data.headers.fields,
+            data.content if held else None,
         )
 
 
@@ -68,31 +82,46 @@ class Verdict(NamedTuple):
 class Gate:
     """Decides, and records each decision before anything is done about it."""
 
-    def __init__(self, destinations: Destinations, writer: AuditWriter, policy: Policy) -> None:
+    def __init__(
+        self, destinations: Destinations, writer: AuditWriter, policy: Policy, directory: TokenDirectory
+    ) -> None:
         self.destinations = destinations
         self.writer = writer
         self.policy = policy
+        self.directory = directory
 
     # -- decisions ---------------------------------------------------------------------------------------------
 
-    def judge(self, wire: WireRequest, client_address: str, refused: Refused | None = None) -> Verdict:
-        """Decide on a request and record the decision. Total: an error of any kind is a denial.
+    def judge(
+        self,
+        wire: WireRequest,
+        client_address: str,
+        refused: Refused | None = None,
+        body: bytes | None = None,
+        settled: Collection[str] = (),
+    ) -> Verdict:
+        """Decide on a request and record the decision. An error of any kind is a denial.
 
         ``refused``: why it is refused already (the engine found its head malformed), whatever the policy says.
+        ``body``: the request's, where it was held. ``settled``: URLs of documents that were waited for already.
+        Raises NotYetKnown or BodyNeeded, with nothing recorded, where something has to be had first.
         """
         started = time.monotonic()
-        decision_id = self.writer.new_decision_id()
         policy = self.policy
         request: ApiRequest | None = None
         try:
             if refused is not None:
                 raise refused
             request = read_request(wire)
-            decision = decide(policy, request, client_address, time.time())
+            directory: Directory = Settled(self.directory, settled) if settled else self.directory
+            decision = decide(policy, request, client_address, time.time(), directory, body)
+        except (NotYetKnown, BodyNeeded):
+            raise
         except Refused as error:
             decision = error.decision(policy.revision)
         except Exception as error:
             decision = self.internal(error)
+        decision_id = self.writer.new_decision_id()
         asked = _NOTHING
         try:
             asked, user_agent = _describe(wire, request)
@@ -138,21 +167,30 @@ class Gate:
 
     # -- passes ------------------------------------------------------------------------------------------------
 
-    def grant(self, flow: http.HTTPFlow) -> None:
+    def grant(self, flow: http.HTTPFlow, held: bool = False) -> None:
         """Let this flow's request leave, as it stands now."""
-        flow.metadata[_PASS] = Pass.of(flow.request)
+        flow.metadata[_PASS] = Pass.of(flow.request, held)
 
     def may_leave(self, flow: http.HTTPFlow) -> bool:
         """Whether the request still is the one that was granted a pass. The pass is used up."""
         granted = flow.metadata.pop(_PASS, None)
         if not isinstance(granted, Pass):
             return False
-        now = Pass.of(flow.request)
+        now = Pass.of(flow.request, granted.body is not None)
         if granted.fields is not now.fields:
             # mitmproxy itself takes `Expect` out once it has answered it with 100; nothing else may be gone.
             before = tuple(field for field in granted.fields if field[0].lower() != b"expect")
             return granted._replace(fields=before) == now
         return granted == now
+
+    def hold(self, flow: http.HTTPFlow, limit: int) -> None:
+        """Keep the body back until all of it, at most ``limit`` bytes, is there to be judged."""
+        flow.metadata[_HELD] = limit
+
+    def held(self, flow: http.HTTPFlow) -> int | None:
+        """How many bytes of this flow's body are to be held, None if it is not held."""
+        limit = flow.metadata.get(_HELD)
+        return limit if isinstance(limit, int) else None
 
     def remember(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
         """Keep the verdict until the outcome is known."""
@@ -224,10 +262,12 @@ def _describe(wire: WireRequest, request: ApiRequest | None) -> tuple[Asked, str
     """What was asked and by which program, fit for log and answer."""
     if request is not None:
         secrets = secrets_of(request)
+        oauth = is_token_request(request)
         if is_clean(f"{request.path} {request.user_agent}", secrets):
-            return Asked(request.method, request.path, request.host), request.user_agent[:MAX_AGENT]
+            return Asked(request.method, request.path, request.host, oauth), request.user_agent[:MAX_AGENT]
         path = printable(request.path, secrets)
-        return Asked(request.method, path, request.host), printable(request.user_agent, secrets)[:MAX_AGENT]
+        asked = Asked(request.method, path, request.host, oauth)
+        return asked, printable(request.user_agent, secrets)[:MAX_AGENT]
     secrets = find_secrets(wire)
     asked = Asked(
         printable(wire.method, secrets)[:32],
@@ -240,27 +280,25 @@ def _describe(wire: WireRequest, request: ApiRequest | None) -> tuple[Asked, str
 def secrets_of(request: ApiRequest) -> tuple[bytes, ...]:
     """``find_secrets`` for a request that has one reading: it has one Authorization header and no other credential."""
     value = request.authorization
-    if value is None:
-        return ()
-    split = value.split()
-    if len(split) == 2 and split[0] == b"Bearer" and len(split[1]) >= 8:
-        return (split[1],)
-    parts = tuple(part for part in split if len(part) >= 8)
-    try:
-        return (*parts, read_token(value))
-    except Refused:
-        return parts
+    return () if value is None else _secrets_in(value)
 
 
 def find_secrets(wire: WireRequest) -> tuple[bytes, ...]:
     """Every string of a request that must not reach a record: credentials of all its headers, read or raw."""
     found: list[bytes] = []
     for name, value in wire.headers:
-        if name.lower().strip() not in (b"authorization", b"proxy-authorization", b"cookie"):
-            continue
-        found += [part for part in value.split() if len(part) >= 8]
-        try:
-            found.append(read_token(value))
-        except Refused:
-            continue
+        if name.lower().strip() in (b"authorization", b"proxy-authorization", b"cookie"):
+            found += _secrets_in(value)
     return tuple(found)
+
+
+def _secrets_in(value: bytes) -> tuple[bytes, ...]:
+    split = value.split()
+    if len(split) == 2 and split[0] == b"Bearer" and len(split[1]) >= 8:
+        return (split[1],)
+    parts = [part for part in split if len(part) >= 8]
+    with contextlib.suppress(Refused):
+        parts.append(read_pair(value)[1])  # a token, or a client's secret
+    with contextlib.suppress(Refused):
+        parts.append(read_token(value))
+    return tuple(part for part in parts if len(part) >= 8)

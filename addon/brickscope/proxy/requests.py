@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Collection
 from functools import lru_cache
 
 from mitmproxy import http
 
 from brickscope.audit.record import decision_fields, printable
 from brickscope.core.decision import Decision, Refused
+from brickscope.core.directory import BodyNeeded, NotYetKnown
 from brickscope.core.reason import Reason
 
+from .answer import answer
 from .closed import fail_closed
 from .denial import Asked, denial
 from .gate import Gate, Verdict, header, wire_request
@@ -56,42 +59,73 @@ class Requests:
         self.gate = gate
 
     @fail_closed(_refuse_flow)
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """The decision. The one hook that runs before every request leaves, streamed or not."""
-        data, client, server = flow.request.data, flow.client_conn, flow.server_conn.address
-        if server is None or not client.tls:
+        if flow.server_conn.address is None or not flow.client_conn.tls:
             self._judge_plain(flow)
-            return
-        wire = wire_request(flow.request, (server[0], server[1]), client)
+            return None
+        return self._judge(flow)
+
+    @fail_closed(_refuse_flow)
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """The decision on a request whose body was held back."""
+        if self.gate.held(flow) is None:
+            return None
+        return self._judge(flow, flow.request.raw_content or b"")
+
+    def _judge(self, flow: http.HTTPFlow, body: bytes | None = None) -> Awaitable[None] | None:
+        try:
+            verdict = self._ask(flow, body)
+        except NotYetKnown as unknown:
+            return self._wait(flow, body, unknown)
+        except BodyNeeded as needed:
+            self._hold(flow, needed.limit)
+        else:
+            self._obey(flow, verdict, held=body is not None)
+        return None
+
+    def _ask(self, flow: http.HTTPFlow, body: bytes | None, settled: Collection[str] = ()) -> Verdict:
+        client, server = flow.client_conn, flow.server_conn.address
+        assert server is not None
         refused = None
-        if flow.error is not None or flow.is_replay or data.scheme != b"https":
+        if flow.error is not None or flow.is_replay or flow.request.data.scheme != b"https":
             refused = Refused(Reason.MALFORMED_HEAD, "the request's head is malformed")
-        verdict = self.gate.judge(wire, client.peername[0], refused)
+        wire = wire_request(flow.request, (server[0], server[1]), client)
+        return self.gate.judge(wire, client.peername[0], refused, body, settled)
+
+    async def _wait(self, flow: http.HTTPFlow, body: bytes | None, unknown: NotYetKnown) -> None:
+        """Wait for what a decision needs, and decide. Only this request waits."""
+        settled: set[str] = set()
+        while True:
+            await self.gate.directory.learn(unknown)
+            settled.add(unknown.url)
+            try:
+                verdict = self._ask(flow, body, settled)
+            except NotYetKnown as another:
+                if another.url in settled:
+                    raise
+                unknown = another
+            except BodyNeeded as needed:
+                self._hold(flow, needed.limit)
+                return
+            else:
+                self._obey(flow, verdict, held=body is not None)
+                return
+
+    def _hold(self, flow: http.HTTPFlow, limit: int) -> None:
+        """Let nothing leave until the body is there; ``stream.py`` refuses one that grows beyond the limit."""
+        flow.request.stream = False
+        self.gate.hold(flow, limit)
+
+    def _obey(self, flow: http.HTTPFlow, verdict: Verdict, held: bool) -> None:
         self.gate.remember(flow, verdict)
         request = verdict.request
-        if verdict.decision.forwards and request is not None:
-            if request.content_length is None or request.content_length > SMALL_BODY:
-                flow.request.stream = Counter()
-            self.gate.grant(flow)
+        if not verdict.decision.forwards or request is None:
+            answer(flow, verdict)
             return
-        self._answer(flow, verdict)
-
-    def _answer(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
-        """Deny. The body, if one comes, is read on and dropped (``stream.py``)."""
-        fields = flow.request.headers.fields
-        # A client that waits for 100 sends no body after a 403, so what follows could not be told from a body.
-        waits = bool(header(fields, b"expect")) and flow.client_conn.alpn != b"h2"
-        if waits:
-            flow.request.headers.pop("expect")
-        flow.request.stream = False
-        flow.response = denial(
-            verdict.decision,
-            verdict.decision_id,
-            verdict.asked,
-            grpc=header(fields, b"content-type").lower().startswith(b"application/grpc"),
-            head=flow.request.data.method == b"HEAD",
-            close=waits,
-        )
+        if not held and (request.content_length is None or request.content_length > SMALL_BODY):
+            flow.request.stream = Counter()
+        self.gate.grant(flow, held)
 
     def _judge_plain(self, flow: http.HTTPFlow) -> None:
         """A request to the proxy itself, outside TLS: never for Databricks, relayed for other hosts."""
@@ -119,7 +153,7 @@ class Requests:
             request.stream = Counter()
             self.gate.grant(flow)
         else:
-            self._answer(flow, verdict)
+            answer(flow, verdict)
 
     def _check_plain(self, flow: http.HTTPFlow, host: str, port: int) -> None:
         data = flow.request.data

@@ -30,19 +30,23 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseEndOfMessage,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpResponseHeadersHook
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpResponseHeadersHook
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from brickscope.core.decision import Refused
 from brickscope.core.head import check_head
 from brickscope.core.reason import Reason
 
+from .answer import answer
 from .denial import raw_denial
 from .gate import Gate, wire_request
 from .tunnel import Relay
 
 MAX_WAITING = 256 * 1024
 """Most bytes that a client may send ahead while its earlier request is still being answered."""
+
+MAX_AHEAD = 16 * 1024 * 1024
+"""Most bytes of a body that are kept while its request's decision waits for public keys."""
 
 Commands = layer.CommandGenerator[None]
 
@@ -53,6 +57,7 @@ class GatedStream(HttpStream):
     def __init__(self, context: Context, stream_id: int, gate: Gate) -> None:
         super().__init__(context, stream_id)
         self.gate = gate
+        self.ahead = 0
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, RequestTrailers) and event.trailers.fields:
@@ -69,6 +74,37 @@ class GatedStream(HttpStream):
         waits_for_body = self.client_state == self.state_consume_request_body and not event.end_stream
         if waits_for_body and self.flow.response is not None:
             yield from self.answer_before_body()
+
+    def state_consume_request_body(self, event: events.Event) -> Commands:
+        """Collect a body that is passed on whole, or held back to be judged; the latter has a limit."""
+        limit = self.gate.held(self.flow)
+        if (
+            limit is not None
+            and isinstance(event, RequestData)
+            and len(self.request_body_buf) + len(event.data) > limit
+        ):
+            self.request_body_buf.clear()
+            wire = wire_request(
+                self.flow.request, self.context.server.address or ("", 0), self.context.client
+            )
+            refused = Refused(Reason.TOO_LARGE, f"the body has more than {limit} bytes")
+            answer(self.flow, self.gate.judge(wire, self.context.client.peername[0], refused))
+            yield from self.answer_before_body()
+            return
+        yield from super().state_consume_request_body(event)
+
+    def handle_event(self, event: events.Event) -> Commands:
+        if (
+            isinstance(event, RequestData)
+            and self._paused
+            and isinstance(self._paused.command, HttpRequestHeadersHook)
+        ):
+            # While a hook waits for keys, mitmproxy reads on and keeps what comes, without a limit of its own.
+            self.ahead += len(event.data)
+            if self.ahead > MAX_AHEAD:
+                yield commands.CloseConnection(self.context.client)
+                return
+        yield from super().handle_event(event)
 
     def answer_before_body(self) -> Commands:
         """Send the response now; RFC 9112 section 9.3 lets a server answer early if it reads the body on."""

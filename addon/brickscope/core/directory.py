@@ -1,0 +1,40 @@
+"""What a decision may have to ask about the world: verified tokens and the workspace behind a host.
+
+The core asks through this protocol and never waits: what is not known yet is raised as ``NotYetKnown``, whoever
+called fetches it and decides again. ``brickscope.identity`` provides it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .jwt_token import Claims
+from .policy import Policy
+
+
+class NotYetKnown(Exception):
+    """A decision needs a document that was not fetched yet: ``url``, of ``host``. Fetch it, then decide again."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+
+class BodyNeeded(Exception):
+    """A decision needs the request's body, of at most ``limit`` bytes. Hold it back, then decide again."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class Directory(Protocol):
+    """Answers from what is at hand, or raises NotYetKnown."""
+
+    def verify(self, policy: Policy, token: bytes, fingerprint: str, host: str, now: float) -> Claims:
+        """The claims of an OAuth token that counts on ``host``. Raises Refused with the reason it does not."""
+        ...
+
+    def workspace_of(self, host: str, now: float) -> str | None:
+        """The id of the one workspace that a host serves, by its own word; None if it serves several or is silent."""
+        ...

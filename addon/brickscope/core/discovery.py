@@ -1,0 +1,39 @@
+"""Calls that carry no credential by nature: where a client learns how to log in, and the public keys of tokens.
+
+Databricks' own clients make them before they have a token (databricks-sdk config.py ``_resolve_host_metadata`` and
+oauth.py ``get_workspace_endpoints``); a machine's login can't begin without them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .request import ApiRequest
+
+_METADATA = r"/\.well-known/(?:oauth-authorization-server|openid-configuration)"
+_ACCOUNT = r"(?:/accounts/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?"
+_OPEN = re.compile(
+    r"/\.well-known/databricks-config"
+    rf"|{_METADATA}"
+    r"|/\.well-known/oauth-protected-resource(?:/[A-Za-z0-9._/-]*)?"
+    rf"|/oidc{_ACCOUNT}(?:{_METADATA}|/jwks\.json)"
+)
+_QUERY = re.compile(r"(?:o|workspace_id)=[0-9]{1,20}")
+
+
+def is_open(request: ApiRequest) -> bool:
+    """Whether a call is one of these, and nothing more: no credential, no body, no query but the workspace's number.
+
+    Anything further could carry data to a workspace of somebody else's, with nobody's name on it.
+    """
+    return (
+        request.authorization is None
+        and is_discovery(request)
+        and not request.has_body
+        and (request.query is None or _QUERY.fullmatch(request.query) is not None)
+    )
+
+
+def is_discovery(request: ApiRequest) -> bool:
+    """Whether a call only looks at configuration, metadata or keys, with whatever credential."""
+    return request.method in ("GET", "HEAD") and _OPEN.fullmatch(request.path) is not None

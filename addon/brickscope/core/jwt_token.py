@@ -1,0 +1,147 @@
+"""An OAuth access token as text: a JSON Web Token (RFC 7519, RFC 9068) read strictly, before anything is believed.
+
+What is read here is exactly what the signature covers. Anything that two readers could read in two ways (a member
+twice, base64 with spare bits, numbers as text) is refused, whoever signed it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any, NamedTuple
+
+from .decision import Refused
+from .key import ALGORITHMS
+from .reason import Reason
+
+MAX_NAME = 512
+"""Longest issuer, subject, client id or key id, in characters."""
+
+# RFC 7515 section 4.1: a key or a place to find one, brought by the token itself; `crit` and `b64` change the reading.
+_OWN_KEY = ("jwk", "jku", "x5u", "x5c")
+_CHANGES_READING = ("crit", "b64", "zip", "enc", "cty")
+_TYPES = (None, "jwt", "at+jwt", "application/at+jwt", "application/jwt")
+
+
+class Claims(NamedTuple):
+    """What a token says about itself. Worth nothing until its signature is checked.
+
+    ``issuer``, ``key_id``: who is said to have signed, with which key. ``client_id``, ``sub``: for which client and on
+    whose behalf; at least one is there. ``expires``, ``begins``: seconds since the epoch.
+    """
+
+    issuer: str
+    key_id: str
+    algorithm: str
+    client_id: str | None
+    sub: str | None
+    expires: float
+    begins: float
+
+
+def is_jwt(token: bytes) -> bool:
+    """Whether a bearer is to be read as a JWT: three parts, or the beginning of every JSON header in base64."""
+    return token.startswith(b"eyJ") or token.count(b".") == 2
+
+
+def read_claims(token: bytes) -> Claims:
+    """Read a JWT. Raises Refused: MALFORMED_TOKEN, ALGORITHM_REFUSED or UNKNOWN_KEY (it names none).
+
+    No detail holds any part of the token.
+    """
+    parts = token.split(b".")
+    if len(parts) != 3:
+        raise _malformed("it has not three parts")
+    header, claims = _object(parts[0], "header"), _object(parts[1], "payload")
+    _decode(parts[2], "signature")
+    algorithm = header.get("alg")
+    if algorithm not in ALGORITHMS:
+        raise Refused(
+            Reason.ALGORITHM_REFUSED,
+            f"the token's algorithm is not {' or '.join(ALGORITHMS)}",
+        )
+    if any(name in header for name in _OWN_KEY):
+        raise Refused(Reason.ALGORITHM_REFUSED, "the token brings its own key")
+    kind = header.get("typ")
+    if (kind.lower() if isinstance(kind, str) else kind) not in _TYPES or any(
+        name in header for name in _CHANGES_READING
+    ):
+        raise _malformed("its header asks for another reading")
+    client_id, sub = _name(claims, "client_id"), _name(claims, "sub")
+    issuer, key_id = _name(claims, "iss"), _name(header, "kid")
+    if issuer is None:
+        raise _malformed("it names no issuer")
+    if client_id is None and sub is None:
+        raise _malformed("it names neither a client nor a subject")
+    expires = _time(claims, "exp")
+    if expires is None:
+        raise _malformed("it has no time of expiry")
+    if key_id is None:
+        raise Refused(Reason.UNKNOWN_KEY, "the token does not say which key signed it")
+    begins = max(_time(claims, "nbf") or 0.0, _time(claims, "iat") or 0.0)
+    return Claims(issuer, key_id, algorithm, client_id, sub, expires, begins)
+
+
+def _malformed(why: str) -> Refused:
+    return Refused(Reason.MALFORMED_TOKEN, f"the bearer is no regular JSON Web Token: {why}")
+
+
+def _decode(part: bytes, what: str) -> bytes:
+    try:
+        raw = urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+    except (binascii.Error, ValueError):
+        raw = b""
+    # RFC 7515 section 2: no padding, nothing else. Re-encoding shows spare bits and skipped characters.
+    if not raw or urlsafe_b64encode(raw).rstrip(b"=") != part:
+        raise _malformed(f"its {what} is not canonical base64url")
+    return raw
+
+
+def _object(part: bytes, what: str) -> dict[str, Any]:
+    raw = _decode(part, what)
+    try:
+        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise _malformed(f"its {what} is not strict JSON") from None
+    if not isinstance(found, dict):
+        raise _malformed(f"its {what} is no JSON object")
+    return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(
+            "a member twice"
+        )  # RFC 7519 section 4: readers that take the last one disagree with others
+    return found
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _name(holder: dict[str, Any], key: str) -> str | None:
+    value = holder.get(key)
+    if value is None and key not in holder:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or not value.isprintable():
+        raise _malformed(f"its {key!r} is no plain text")
+    return value
+
+
+def _time(claims: dict[str, Any], key: str) -> float | None:
+    if key not in claims:
+        return None
+    value = claims[key]
+    # True is a number in Python, and 1e999 is infinite: it would never expire.
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value < 1e12
+        or math.isnan(value)
+    ):
+        raise _malformed(f"its {key!r} is no time")
+    return float(value)

@@ -1,0 +1,57 @@
+"""Whose OAuth token it is: the subject that a verified token's claims name."""
+
+from __future__ import annotations
+
+from .decision import Refused
+from .directory import Directory
+from .jwt_token import Claims
+from .policy import Mode, Policy, Principals, Subject
+from .reason import Reason
+
+
+def find_principal(
+    policy: Policy, token: bytes, fingerprint: str, host: str, now: float, directory: Directory | None
+) -> Subject:
+    """The service principal or user of an OAuth token used on ``host``.
+
+    Raises Refused with the reason, and NotYetKnown where the issuer's keys have to be fetched first.
+    """
+    known = policy.principals
+    if directory is None or not (known.service_principals or known.users or policy.mode is Mode.MONITOR):
+        # With nobody to find, verifying would only fetch keys; in monitor the log is to say who is there.
+        raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
+    return match_claims(known, directory.verify(policy, token, fingerprint, host, now))
+
+
+def match_claims(known: Principals, claims: Claims) -> Subject:
+    """The subject that verified claims name.
+
+    A ``sub`` with an @ is a person's login name: the token acts for that user, whatever client it was issued to.
+    Otherwise it is a service principal's own token, named by ``client_id``, or by ``sub`` where federation issued it.
+    Raises Refused(UNKNOWN_PRINCIPAL or AMBIGUOUS_PRINCIPAL).
+    """
+    sub, client_id = claims.sub, claims.client_id
+    user = known.users.get(sub) if sub is not None else None
+    if user is not None or (sub is not None and "@" in sub):
+        if user is None:
+            raise Refused(Reason.UNKNOWN_PRINCIPAL, f"the policy names no user {sub!r}")
+        if client_id in known.service_principals:
+            raise Refused(
+                Reason.AMBIGUOUS_PRINCIPAL, "the token's client_id and sub name two subjects of the policy"
+            )
+        return user
+    found = {
+        known.service_principals[name].name: known.service_principals[name]
+        for name in (client_id, sub)
+        if name is not None and name in known.service_principals
+    }
+    if len(found) > 1:
+        raise Refused(
+            Reason.AMBIGUOUS_PRINCIPAL, "the token's client_id and sub name two subjects of the policy"
+        )
+    if not found:
+        raise Refused(
+            Reason.UNKNOWN_PRINCIPAL,
+            f"the policy names no service principal {client_id or sub!r}",
+        )
+    return next(iter(found.values()))

@@ -1,0 +1,184 @@
+"""The directory: verified tokens, remembered; keys and hosts' own words behind them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from brickscope.core.decision import Refused
+from brickscope.core.directory import NotYetKnown
+from brickscope.core.issuer import KeySource, key_source
+from brickscope.core.jwt_token import Claims, read_claims
+from brickscope.core.key import KeySet, KeySetError, read_key_set
+from brickscope.core.policy import Policy
+from brickscope.core.reason import Reason
+
+from .document import Documents, Fetch
+from .fetch import FetchError
+
+logger = logging.getLogger("brickscope")
+
+MAX_TOKENS = 4096
+"""How many verified tokens are remembered; about 2 MB. The least recently used one is verified again."""
+SKEW_S = 60.0
+"""How far the issuer's clock may be ahead of ours."""
+_NUMBER = re.compile(r"[0-9]{1,20}")
+
+OnKeys = Callable[[str, KeySet | None, str], None]
+
+
+class _Remembered:
+    """A token whose signature was checked. ``keys`` is what it was checked with."""
+
+    __slots__ = ("claims", "keys")
+
+    def __init__(self, claims: Claims, keys: KeySet) -> None:
+        self.claims = claims
+        self.keys = keys
+
+
+class TokenDirectory:
+    """Answers for ``core.directory.Directory``. For one event loop; not for threads.
+
+    ``on_keys(url, keys, error)`` is told of every key set that was fetched, or could not be.
+    """
+
+    def __init__(self, fetch: Fetch, on_keys: OnKeys = lambda url, keys, error: None) -> None:
+        self._download = fetch
+        self._tokens: OrderedDict[str, _Remembered] = OrderedDict()
+        self._key_sets: Documents[KeySet] = Documents(self._fetch_keys, _read_keys, on_keys)
+        self._hosts: Documents[str] = Documents(fetch, _read_workspace_id)
+
+    # -- tokens ------------------------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        policy: Policy,
+        token: bytes,
+        fingerprint: str,
+        host: str,
+        now: float,
+        settled: Collection[str] = (),
+    ) -> Claims:
+        """See ``core.directory.Directory``. One signature check a token and key set, then a look into memory."""
+        remembered = self._tokens.get(fingerprint)
+        claims = read_claims(token) if remembered is None else remembered.claims
+        # Each time anew: the same token may be tried on another host, or under another policy.
+        source = key_source(policy.principals, claims.issuer, host)
+        keys = self._keys(source, claims.key_id, settled)
+        if remembered is None or remembered.keys is not keys:
+            # Also where the keys were fetched again since: a key that was withdrawn vouches for nothing.
+            self._check_signature(token, claims, keys)
+            self._remember(fingerprint, claims, keys)
+        else:
+            self._tokens.move_to_end(fingerprint)
+        if now >= claims.expires:
+            self._tokens.pop(fingerprint, None)
+            raise Refused(Reason.TOKEN_EXPIRED, "the OAuth token's time is over")
+        if now < claims.begins - SKEW_S:
+            raise Refused(Reason.TOKEN_NOT_YET_VALID, "the OAuth token's time has not begun")
+        return claims
+
+    def _check_signature(self, token: bytes, claims: Claims, keys: KeySet) -> None:
+        if not keys.is_signed(token, claims.key_id, claims.algorithm):
+            raise Refused(Reason.BAD_SIGNATURE, "the OAuth token's signature is not by the key that it names")
+
+    def _remember(self, fingerprint: str, claims: Claims, keys: KeySet) -> None:
+        self._tokens[fingerprint] = _Remembered(claims, keys)
+        self._tokens.move_to_end(fingerprint)
+        if len(self._tokens) > MAX_TOKENS:
+            self._tokens.popitem(last=False)
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def _keys(self, source: KeySource, key_id: str, settled: Collection[str]) -> KeySet:
+        """The key set that has this key. Raises Refused or NotYetKnown."""
+        if source.keys is not None:
+            if key_id in source.keys.keys:
+                return source.keys
+            raise Refused(Reason.UNKNOWN_KEY, "the key file has no key with the id that the token names")
+        document = self._key_sets.look(source.url)
+        if document.content is not None and key_id in document.content.keys:
+            return document.content
+        if source.url not in settled and document.may_fetch(time.monotonic()):
+            raise NotYetKnown(source.url)  # never fetched, or the issuer may have made a new key since
+        if document.content is None:
+            raise Refused(Reason.KEY_SET_UNAVAILABLE, f"the issuer's keys can't be had: {document.error}")
+        raise Refused(Reason.UNKNOWN_KEY, "the issuer publishes no key with the id that the token names")
+
+    async def _fetch_keys(self, url: str) -> bytes | None:
+        """The key set at a URL; where there is none, at the place that the issuer's metadata names."""
+        content = await self._download(url)
+        if content is not None or not url.endswith("/jwks.json"):
+            return content
+        issuer = url.removesuffix("/jwks.json")
+        metadata = await self._download(f"{issuer}/.well-known/openid-configuration")
+        place = _member(metadata, "jwks_uri")
+        # On the issuer's own host only: metadata that leads elsewhere would let another host vouch for it.
+        parts = urlsplit(place or "")
+        if place is None or (parts.scheme, parts.netloc) != ("https", urlsplit(issuer).netloc):
+            raise FetchError("its host publishes none")
+        return await self._download(place)
+
+    # -- hosts -------------------------------------------------------------------------------------------------
+
+    def workspace_of(self, host: str, now: float, settled: Collection[str] = ()) -> str | None:
+        """See ``core.directory.Directory``: ``workspace_id`` in ``/.well-known/databricks-config``."""
+        url = f"https://{host}/.well-known/databricks-config"
+        document = self._hosts.look(url)
+        if document.content is None and url not in settled and document.may_fetch(time.monotonic()):
+            raise NotYetKnown(url)
+        return document.content or None
+
+    async def learn(self, unknown: NotYetKnown) -> None:
+        """Fetch what a decision needs. Raises nothing; decide again afterwards."""
+        config = unknown.url.endswith("/.well-known/databricks-config")
+        await (self._hosts if config else self._key_sets).fetch(unknown.url)
+
+
+class Settled:
+    """The directory for a decision that has waited already: documents at ``urls`` are what they are by now."""
+
+    def __init__(self, directory: TokenDirectory, urls: Collection[str]) -> None:
+        self._directory = directory
+        self._urls = urls
+
+    def verify(self, policy: Policy, token: bytes, fingerprint: str, host: str, now: float) -> Claims:
+        """See ``core.directory.Directory``."""
+        return self._directory.verify(policy, token, fingerprint, host, now, self._urls)
+
+    def workspace_of(self, host: str, now: float) -> str | None:
+        """See ``core.directory.Directory``."""
+        return self._directory.workspace_of(host, now, self._urls)
+
+
+def _read_keys(content: bytes | None) -> KeySet:
+    if content is None:
+        raise ValueError("its host publishes none")
+    try:
+        return read_key_set(content)
+    except KeySetError as error:
+        raise ValueError(str(error)) from None
+
+
+def _read_workspace_id(content: bytes | None) -> str:
+    """The id of a host's one workspace; empty where it names none (a host of several, or an old one)."""
+    found = _member(content, "workspace_id") or ""
+    return found if _NUMBER.fullmatch(found) else ""
+
+
+def _member(content: bytes | None, name: str) -> str | None:
+    """A text (or number) of a JSON object."""
+    try:
+        found = json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return None
+    value = found.get(name) if isinstance(found, dict) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None

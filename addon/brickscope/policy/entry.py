@@ -1,0 +1,46 @@
+"""Named entries of all files, and what was found wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .document import Document, Path
+from .problem import Position, Problem
+
+
+class Entry(NamedTuple):
+    """One named entry and where it stands. ``value`` is its model, None for one with errors of its own."""
+
+    document: Document
+    path: Path
+    value: Any
+
+    def position(self, *path: str | int) -> Position:
+        """Where the entry, or a value below it, stands."""
+        return self.document.position((*self.path, *path))
+
+    def key_position(self) -> Position:
+        """Where its name stands."""
+        return self.document.key_position(self.path)
+
+
+class Findings:
+    """The problems of one compilation, in the order of finding."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def error(
+        self, document: Document, position: Position, message: str, hint: str = "", *, quote: bool = True
+    ) -> None:
+        """Something that keeps the policy from being used."""
+        self.problems.append(document.problem(position, message, hint, quote=quote))
+
+    def warn(self, document: Document, position: Position, message: str, hint: str = "") -> None:
+        """Something that is surely not meant, and harms nobody."""
+        self.problems.append(document.problem(position, message, hint, severity="warning"))
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that are errors."""
+        return [problem for problem in self.problems if problem.severity == "error"]

@@ -1,0 +1,60 @@
+"""Issuers that the policy names: an account whose tokens count on workspaces, a host whose keys come as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from brickscope.core.hostname import HostPatterns
+from brickscope.core.key import KeySet, KeySetError, read_key_set
+from brickscope.core.policy import Issuer
+
+from .entry import Entry, Findings
+from .problem import Position, nearest
+
+
+def compile_issuers(
+    entries: Mapping[str, Entry], key_files: Mapping[str, bytes], findings: Findings
+) -> dict[str, Issuer]:
+    """Issuers by URL. ``key_files``: content by name of the ``*.jwks.json`` beside the policy."""
+    found: dict[str, Issuer] = {}
+    places: dict[str, Position] = {}
+    for entry in entries.values():
+        value = entry.value
+        if value is None:
+            continue
+        if value.issuer in places:
+            first = places[value.issuer]
+            findings.error(
+                entry.document,
+                entry.position("issuer"),
+                f"the issuer is defined already in {first.file}:{first.line}",
+            )
+            continue
+        places[value.issuer] = entry.position("issuer")
+        if value.keys_file is not None and value.keys_url is not None:
+            findings.error(
+                entry.document,
+                entry.position("keys_url"),
+                "the keys are in a file or at a URL, not both",
+                "delete one",
+            )
+            continue
+        keys = None if value.keys_file is None else _read_file(entry, key_files, findings)
+        hosts = HostPatterns(value.hosts or [urlsplit(value.issuer).hostname or ""])
+        found[value.issuer] = Issuer(value.issuer, hosts, value.keys_url, keys)
+    return found
+
+
+def _read_file(entry: Entry, key_files: Mapping[str, bytes], findings: Findings) -> KeySet | None:
+    name = entry.value.keys_file
+    place = entry.position("keys_file")
+    if name not in key_files:
+        hint = nearest(name, key_files) or "put the file beside the policy file"
+        findings.error(entry.document, place, f"there is no key file {name!r}", hint)
+        return None
+    try:
+        return read_key_set(key_files[name])
+    except KeySetError as error:
+        findings.error(entry.document, place, f"the key file {name!r} can't be used: {error}")
+        return None

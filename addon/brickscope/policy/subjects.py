@@ -1,0 +1,157 @@
+"""Subjects: tokens, service principals, users and logins, each with its bindings and rule set."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from brickscope.core.policy import Grant, Issuer, Login, Mode, Principals, RuleSet, Subject
+
+from .entry import Entry, Findings
+from .problem import Position, nearest
+
+MAX_SUGGESTIONS = 50
+"""How many rule sets that do not exist get a suggestion: each is compared with all names there are."""
+
+
+_Bindings = tuple[
+    Mode | None,
+    frozenset[str] | None,
+    tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] | None,
+    float | None,
+]
+
+
+class SubjectCompiler:
+    """Entries to subjects. ``names``: of all rule sets, also bad ones; None where a file could not be read."""
+
+    def __init__(
+        self, findings: Findings, rule_sets: Mapping[str, RuleSet], names: set[str] | None, now: float
+    ) -> None:
+        self._findings = findings
+        self._rule_sets = rule_sets
+        self._names = names
+        self._now = now
+        self._suggestions = MAX_SUGGESTIONS
+
+    def tokens(self, entries: Mapping[str, Entry]) -> dict[str, Subject]:
+        """Subjects by fingerprint."""
+        found: dict[str, Subject] = {}
+        places: dict[str, Position] = {}
+        for name, entry in entries.items():
+            if entry.value is None:
+                continue
+            subject = self._subject("token", name, entry)
+            listed = isinstance(entry.document.data["tokens"][name]["fingerprint"], list)
+            for index, fingerprint in enumerate(entry.value.fingerprint):
+                place = entry.position("fingerprint", *([index] if listed else []))
+                if self._is_free(places, fingerprint, place, entry, "fingerprint", "token") and subject:
+                    found[fingerprint] = subject
+        return found
+
+    def principals(
+        self,
+        service_principals: Mapping[str, Entry],
+        users: Mapping[str, Entry],
+        logins: Mapping[str, Entry],
+        issuers: Mapping[str, Issuer],
+    ) -> Principals:
+        """Those who are known by verified claims."""
+        for name, entry in logins.items():
+            if entry.value is not None:
+                self._warn_expired("login", name, entry)
+        return Principals(
+            self._by_claim("service principal", "client_id", service_principals),
+            self._by_claim("user", "sub", users),
+            tuple(
+                Login(name, entry.value.client_id, _grants(entry.value.grants), *self._bindings(entry))
+                for name, entry in logins.items()
+                if entry.value is not None
+            ),
+            issuers,
+        )
+
+    def _by_claim(self, kind: str, claim: str, entries: Mapping[str, Entry]) -> dict[str, Subject]:
+        found: dict[str, Subject] = {}
+        places: dict[str, Position] = {}
+        for name, entry in entries.items():
+            if entry.value is None:
+                continue
+            subject = self._subject(kind, name, entry)
+            key: str = getattr(entry.value, claim)
+            if self._is_free(places, key, entry.position(claim), entry, claim, kind) and subject:
+                found[key] = subject
+            if entry.value.workspaces is None and kind == "user":
+                # Anybody can make a workspace, and in it a user of this name.
+                self._findings.warn(
+                    entry.document,
+                    entry.key_position(),
+                    f"the user {name!r} counts on every host under policy, also on a workspace of somebody else's",
+                    "name workspaces:",
+                )
+        return found
+
+    def _is_free(
+        self, places: dict[str, Position], key: str, place: Position, entry: Entry, what: str, kind: str
+    ) -> bool:
+        """Note that a subject's mark is taken; an error if it was."""
+        if key in places:
+            first = places[key]
+            self._findings.error(
+                entry.document,
+                place,
+                f"the {what} belongs to another {kind} already ({first.file}:{first.line})",
+                f"one {kind}, one name",
+            )
+            return False
+        places[key] = place
+        return True
+
+    def _subject(self, kind: str, name: str, entry: Entry) -> Subject | None:
+        """The subject of an entry; None if its rule set does not exist or has errors."""
+        value = entry.value
+        if self._names is not None and value.rule_set not in self._names:
+            near = ""
+            if self._suggestions:
+                self._suggestions -= 1
+                near = nearest(value.rule_set, self._names)
+            self._findings.error(
+                entry.document,
+                entry.position("rule_set"),
+                f"there is no rule set {value.rule_set!r}",
+                near or "define it under rule_sets:",
+            )
+            return None
+        self._warn_expired(kind, name, entry)
+        if value.rule_set not in self._rule_sets:
+            return None
+        grants: Any = getattr(value, "grants", None)
+        if kind == "service principal" and grants is None:
+            grants = [Grant.CLIENT_CREDENTIALS]
+        rule_set = self._rule_sets[value.rule_set]
+        return Subject(name, rule_set, *self._bindings(entry), grants=_grants(grants or ()))
+
+    def _warn_expired(self, kind: str, name: str, entry: Entry) -> None:
+        expires = entry.value.expires
+        if expires is not None and expires <= self._now:
+            self._findings.warn(
+                entry.document,
+                entry.position("expires"),
+                f"the {kind} {name!r} has expired; it may do nothing",
+            )
+
+    @staticmethod
+    def _bindings(entry: Entry) -> _Bindings:
+        """Mode, workspaces, clients and expiry, in the order of ``Subject`` and ``Login``."""
+        value = entry.value
+        return (
+            Mode(value.mode) if value.mode else None,
+            frozenset(value.workspaces) if value.workspaces else None,
+            tuple(map(ipaddress.ip_network, value.clients)) if value.clients else None,
+            value.expires,
+        )
+
+
+def _grants(words: Iterable[str]) -> frozenset[Grant]:
+    return frozenset(map(Grant, words))
