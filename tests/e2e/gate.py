@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -49,6 +50,13 @@ class Gate(NamedTuple):
     @property
     def ca(self) -> Path:
         return self.proxy.ca_file
+
+    def clear(self) -> None:
+        """Forget what the workspace saw, once what earlier tests began has come to its end."""
+        deadline = time.monotonic() + 3
+        while any(each.open for each in self.workspace.connections) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.workspace.clear()
 
 
 @contextmanager

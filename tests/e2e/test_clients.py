@@ -53,7 +53,7 @@ def test_the_official_sdk_raises_permission_denied_at_once(gate: Gate, sdk: Work
 
 
 def test_the_official_sdk_moves_a_file_both_ways(gate: Gate, sdk: WorkspaceClient) -> None:
-    gate.workspace.clear()
+    gate.clear()
     content = os.urandom(3_000_000)
     sdk.api_client.do(
         "PUT", "/api/2.0/fs/files/Volumes/m/s/v/a%20b.bin", data=io.BytesIO(content), headers={}, raw=True
@@ -107,7 +107,7 @@ def test_httpx(gate: Gate, http2: bool) -> None:
 
 
 def test_a_denied_upload_is_answered_before_its_body_and_the_connection_stays(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         size = 8_000_000
         send_h1(sock, head("PUT", "/api/2.0/other", f"Content-Length: {size}"))
@@ -133,7 +133,7 @@ def test_a_denied_upload_that_waits_for_100_gets_403_and_a_close(gate: Gate) -> 
 
 
 def test_an_allowed_upload_that_waits_for_100_goes_on(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         send_h1(sock, head("PUT", "/api/2.0/fs/files/Volumes/x", "Content-Length: 4", "Expect: 100-continue"))
         sock.settimeout(10)
@@ -206,7 +206,7 @@ def test_an_origin_without_http2_serves_clients_that_offer_it(
 
 
 def test_the_same_bytes_arrive_in_the_same_order_and_spelling(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     raw = head("GET", "/api/2.0/fs/files/caf%c3%a9/a%20b/?x=%41&y", "X-MiXed: Yes", "accept: a", "Accept: b")
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         send_h1(sock, raw)
@@ -219,7 +219,7 @@ SIZE = 2 * 1024**3 if os.environ.get("BRICKSCOPE_LARGE") else 300 * 1024**2
 
 @pytest.mark.timeout(600)
 def test_large_bodies_stream_in_constant_memory(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         send_h1(sock, head())
         assert read_h1(sock) is not None

@@ -121,7 +121,7 @@ def test_without_a_log_nothing_is_sent_and_it_recovers(tmp_path: Path, proxy_aut
         before = call(gate)
         assert before is not None
         assert before.status == 200
-        gate.workspace.clear()
+        gate.clear()
         # The file is replaced by a folder: the next record can neither be written nor a new file be made.
         gate.proxy.audit_file.unlink()
         gate.proxy.audit_file.mkdir()

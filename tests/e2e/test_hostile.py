@@ -194,7 +194,7 @@ H1 |= {
 
 @pytest.mark.parametrize("raw", H1.values(), ids=H1)
 def test_nothing_hostile_reaches_the_workspace_over_http1(gate: Gate, raw: bytes) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         with suppress(OSError):
             send_h1(sock, raw)
@@ -205,7 +205,7 @@ def test_nothing_hostile_reaches_the_workspace_over_http1(gate: Gate, raw: bytes
 
 
 def test_a_second_request_on_the_same_connection_is_judged_on_its_own(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         send_h1(sock, head() + head(target=WAREHOUSES) + head())
         statuses = [response.status for response in [read_h1(sock)] if response]
@@ -261,7 +261,7 @@ H2 = {
 def test_nothing_hostile_reaches_the_workspace_over_http2(
     gate: Gate, fields: list[tuple[bytes, bytes]]
 ) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2", "http/1.1"]) as sock, suppress(OSError):
         client = H2Client(sock, timeout=3)
         response = client.collect(client.request(fields))
@@ -270,7 +270,7 @@ def test_nothing_hostile_reaches_the_workspace_over_http2(
 
 
 def test_headers_after_an_http2_body_never_complete_a_call(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2"]) as sock:
         client = H2Client(sock, timeout=3)
         fields = h2_headers("PUT", "/api/2.0/fs/files/Volumes/x", HOST, TOKEN, [])
@@ -280,7 +280,7 @@ def test_headers_after_an_http2_body_never_complete_a_call(gate: Gate) -> None:
 
 
 def test_headers_after_a_chunked_body_never_complete_a_call(gate: Gate) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         raw = head("PUT", "/api/2.0/fs/files/Volumes/x", "Transfer-Encoding: chunked")
         send_h1(sock, raw + b"1\r\nx\r\n0\r\nX-HTTP-Method-Override: DELETE\r\n\r\n")
@@ -304,7 +304,7 @@ TUNNELS = {
 
 @pytest.mark.parametrize("target", TUNNELS.values(), ids=TUNNELS)
 def test_a_tunnel_that_would_not_be_judged_is_refused(gate: Gate, target: str) -> None:
-    gate.workspace.clear()
+    gate.clear()
     tunnel = connect(gate.proxy.proxy_url, target)
     tunnel.sock.close()
     assert tunnel.status in (403, 502)
@@ -313,7 +313,7 @@ def test_a_tunnel_that_would_not_be_judged_is_refused(gate: Gate, target: str) -
 
 @pytest.mark.parametrize("method", ["Connect", "connect", "CONNECt"])
 def test_connect_has_one_spelling(gate: Gate, method: str) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with dial(gate.proxy.proxy_url) as sock:
         send_h1(sock, f"{method} {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
         response = read_h1(sock, timeout=3)
@@ -332,7 +332,7 @@ IN_TUNNEL = {
 
 @pytest.mark.parametrize("raw", IN_TUNNEL.values(), ids=IN_TUNNEL)
 def test_nothing_but_tls_goes_through_a_tunnel_to_databricks(gate: Gate, raw: bytes) -> None:
-    gate.workspace.clear()
+    gate.clear()
     tunnel = connect(gate.proxy.proxy_url, f"{HOST}:443")
     assert tunnel.status == 200
     with tunnel.sock, suppress(OSError):
@@ -344,7 +344,7 @@ def test_nothing_but_tls_goes_through_a_tunnel_to_databricks(gate: Gate, raw: by
 
 @pytest.mark.parametrize("sni", [OTHER, None, "example.com"])
 def test_another_server_name_is_refused_with_words(gate: Gate, sni: str | None) -> None:
-    gate.workspace.clear()
+    gate.clear()
     tunnel = connect(gate.proxy.proxy_url, f"{HOST}:443")
     with suppress(OSError), tls(tunnel.sock, ca=None, sni=sni, alpn=["http/1.1"]) as sock:
         send_h1(sock, head())
@@ -356,7 +356,7 @@ def test_another_server_name_is_refused_with_words(gate: Gate, sni: str | None) 
 
 @pytest.mark.parametrize("host", [HOST + ".", HOST.upper() + "."])
 def test_a_tunnel_in_an_odd_spelling_carries_nothing(gate: Gate, host: str) -> None:
-    gate.workspace.clear()
+    gate.clear()
     tunnel = connect(gate.proxy.proxy_url, f"{host}:443")
     with suppress(OSError), tls(tunnel.sock, ca=None, sni=HOST, alpn=["http/1.1"]) as sock:
         send_h1(sock, head())
@@ -377,7 +377,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("raw", PLAIN.values(), ids=PLAIN)
 def test_nothing_goes_to_databricks_in_the_clear(gate: Gate, raw: str) -> None:
-    gate.workspace.clear()
+    gate.clear()
     with dial(gate.proxy.proxy_url) as sock:
         send_h1(sock, raw.encode())
         response = read_h1(sock, timeout=3)

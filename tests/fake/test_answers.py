@@ -25,7 +25,7 @@ BYTES = "/api/2.0/fs/files/Volumes/demo/bytes/"
         ("/api/2.0/preview/sql/queries", 200, "results"),
         ("/api/2.0/sql/warehouses", 200, "warehouses"),
         ("/api/2.0/preview/scim/v2/Me", 200, "userName"),
-        ("/.well-known/databricks-config", 404, "error_code"),
+        ("/.well-known/databricks-config", 200, "workspace_id"),
         ("/oidc/.well-known/oauth-authorization-server", 200, "token_endpoint"),
         ("/status/418", 418, "status"),
         ("/status/999", 400, "error_code"),
@@ -54,7 +54,7 @@ def test_without_credential_everything_but_discovery_is_401(workspace: FakeWorks
     assert response.status == 401
     assert json.loads(response.body)["error_code"] == 401
     assert b"DatabricksRealm" in response.values(b"www-authenticate")[0]
-    assert call(workspace, "GET", "/.well-known/databricks-config", token=False).status == 404
+    assert call(workspace, "GET", "/.well-known/databricks-config", token=False).status == 200
     minted = call(workspace, "POST", "/oidc/v1/token", body=b"grant_type=client_credentials", token=False)
     assert json.loads(minted.body)["token_type"] == "Bearer"
 

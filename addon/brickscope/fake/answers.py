@@ -7,12 +7,13 @@ would show in the client's hands and in the recorded requests.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from . import oauth
 from .exchange import Exchange
+from .replies import error_answer, json_answer
 from .streams import files, grpc_echo, invocations, server_sent_events
 
 Handler = Callable[[Exchange], Awaitable[None]]
@@ -48,7 +49,6 @@ ME = {
     "displayName": "Demo User",
     "active": True,
 }
-TOKEN = {"access_token": "fake-access-token", "token_type": "Bearer", "expires_in": 3600}
 UNAUTHENTICATED = {
     "error_code": 401,
     "message": "Credential was not sent or was of an unsupported type for this API.",
@@ -81,19 +81,6 @@ def _handler(exchange: Exchange) -> Handler:
     return echo
 
 
-async def json_answer(
-    exchange: Exchange, status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...] = ()
-) -> None:
-    """Answer with JSON, once the body of the request is read."""
-    await exchange.receive_all()
-    await exchange.answer(status, b"application/json", json.dumps(value).encode(), headers)
-
-
-async def error_answer(exchange: Exchange, status: int, code: str, message: str) -> None:
-    """Answer with an error as Databricks' application layer writes it."""
-    await json_answer(exchange, status, {"error_code": code, "message": message})
-
-
 def constant(value: Any) -> Handler:
     """A handler that always answers 200 with the same JSON."""
 
@@ -107,26 +94,6 @@ async def unauthenticated(exchange: Exchange) -> None:
     """401 as Databricks' front writes it."""
     await json_answer(
         exchange, 401, UNAUTHENTICATED, ((b"www-authenticate", b'Bearer realm="DatabricksRealm"'),)
-    )
-
-
-async def not_found(exchange: Exchange) -> None:
-    """404."""
-    await error_answer(exchange, 404, "ENDPOINT_NOT_FOUND", "no API found for this path")
-
-
-async def oidc_metadata(exchange: Exchange) -> None:
-    """Where OAuth clients find the token endpoint: on the host they asked."""
-    host = (exchange.header(b"host") or exchange.header(b":authority") or b"").decode("ascii")
-    base = f"https://{host}/oidc"
-    await json_answer(
-        exchange,
-        200,
-        {
-            "issuer": base,
-            "authorization_endpoint": f"{base}/v1/authorize",
-            "token_endpoint": f"{base}/v1/token",
-        },
     )
 
 
@@ -193,9 +160,13 @@ ROUTES: tuple[Route, ...] = (
     Route(_GET, b"/api/2.0/preview/sql/queries", constant(QUERIES)),
     Route(_GET, b"/api/2.0/sql/warehouses", constant(WAREHOUSES)),
     Route(_GET, b"/api/2.0/preview/scim/v2/Me", constant(ME)),
-    Route(_GET, b"/.well-known/databricks-config", not_found),
-    Route(_GET, b"/oidc/.well-known/oauth-authorization-server", oidc_metadata),
-    Route(_POST, b"/oidc/v1/token", constant(TOKEN)),
+    Route(_GET, b"/.well-known/databricks-config", oauth.host_config),
+    Route(_GET, b"/oidc/*oauth-authorization-server", oauth.metadata),
+    Route(_GET, b"/oidc/*openid-configuration", oauth.metadata),
+    Route(_GET, b"/oidc/jwks.json", oauth.key_set),
+    Route(_GET, b"/oidc/accounts/*/jwks.json", oauth.key_set),
+    Route(_POST, b"/oidc/v1/token", oauth.token),
+    Route(_POST, b"/oidc/accounts/*/v1/token", oauth.token),
     Route((b"GET", b"HEAD", b"PUT"), b"/api/2.0/fs/files/*", files),
     Route(_GET, b"/sse", server_sent_events),
     Route(_POST, b"/serving-endpoints/*/invocations", invocations),

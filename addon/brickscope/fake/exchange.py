@@ -9,6 +9,7 @@ import h2.exceptions
 import h11
 
 from .evidence import Headers, RequestLog
+from .issuer import TokenIssuer
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -19,8 +20,9 @@ HANG_UP = (OSError, EOFError, h11.ProtocolError, h2.exceptions.ProtocolError)
 class Exchange(ABC):
     """A request and its response. Subclasses speak one version of HTTP; handlers use only this."""
 
-    def __init__(self, request: RequestLog) -> None:
+    def __init__(self, request: RequestLog, issuer: TokenIssuer) -> None:
         self.request = request
+        self.issuer = issuer
         self.ended = False
         self._responded = False
 

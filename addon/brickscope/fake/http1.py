@@ -9,6 +9,7 @@ import h11
 from .answers import answer
 from .evidence import ConnectionLog, Evidence, Headers, RequestLog
 from .exchange import HANG_UP, Exchange, Fields, has_no_body
+from .issuer import TokenIssuer
 
 READ = 64 * 1024
 MAX_HEAD = 1024 * 1024
@@ -23,11 +24,13 @@ class Http1Connection:
         writer: asyncio.StreamWriter,
         log: ConnectionLog,
         evidence: Evidence,
+        issuer: TokenIssuer,
     ) -> None:
         self._reader = reader
         self.writer = writer
         self._log = log
         self._evidence = evidence
+        self.issuer = issuer
         self.protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
 
     async def run(self) -> None:
@@ -101,7 +104,7 @@ class Http1Exchange(Exchange):
     """A request and its response over HTTP/1.1."""
 
     def __init__(self, request: RequestLog, connection: Http1Connection) -> None:
-        super().__init__(request)
+        super().__init__(request, connection.issuer)
         self._connection = connection
         self._silent = False
         self._broken = False

@@ -19,6 +19,7 @@ import h2.settings
 from .answers import answer
 from .evidence import ConnectionLog, Evidence, Headers, RequestLog
 from .exchange import HANG_UP, Exchange, Fields, has_no_body
+from .issuer import TokenIssuer
 
 READ = 64 * 1024
 WINDOW = 1024 * 1024
@@ -33,11 +34,13 @@ class Http2Connection:
         writer: asyncio.StreamWriter,
         log: ConnectionLog,
         evidence: Evidence,
+        issuer: TokenIssuer,
     ) -> None:
         self._reader = reader
         self.writer = writer
         self._log = log
         self._evidence = evidence
+        self.issuer = issuer
         self._streams: dict[int, Http2Exchange] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.window_opened = asyncio.Event()
@@ -132,7 +135,7 @@ class Http2Exchange(Exchange):
     """A request and its response on one stream."""
 
     def __init__(self, request: RequestLog, connection: Http2Connection, number: int) -> None:
-        super().__init__(request)
+        super().__init__(request, connection.issuer)
         self.number = number
         self.incoming: asyncio.Queue[tuple[bytes, int] | None] = asyncio.Queue()
         self.trailers: Headers = ()

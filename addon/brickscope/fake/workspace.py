@@ -26,6 +26,7 @@ from .authority import Authority
 from .evidence import Connection, ConnectionLog, Evidence, Request
 from .http1 import Http1Connection
 from .http2 import Http2Connection
+from .issuer import TokenIssuer
 
 DNS_NAMES = ("*.cloud.databricks.com", "localhost")
 ALPN = ("h2", "http/1.1")
@@ -43,6 +44,7 @@ class FakeWorkspace:
         leaf = authority.issue(names)
         self.ca_file = authority.ca_file
         self.evidence = Evidence()
+        self.issuer = TokenIssuer()
         self._names: WeakKeyDictionary[ssl.SSLObject | ssl.SSLSocket, str] = WeakKeyDictionary()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(leaf.certificate_file, leaf.key_file)
@@ -163,7 +165,7 @@ class FakeWorkspace:
             alpn = tls.selected_alpn_protocol()
             log.established(self._names.get(tls), alpn)
             serve = Http2Connection if alpn == "h2" else Http1Connection
-            await serve(reader, writer, log, self.evidence).run()
+            await serve(reader, writer, log, self.evidence, self.issuer).run()
         except Exception as error:
             log.failed(f"{type(error).__name__}: {error}")
         finally:
