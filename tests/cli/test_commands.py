@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from brickscope.cli.main import main
+from core.oauth import CLIENT_ID, key_set, signed
+from core.wire import HOST
 
 TOKEN = "dapi0123456789abcdef0123456789abcdef"
 FINGERPRINT = "sha256:" + sha256(TOKEN.encode()).hexdigest()
@@ -84,3 +88,88 @@ def test_help_has_examples(command: tuple[str, ...]) -> None:
     status, output = run(*command, "--help")
     assert status == 0
     assert "Examples:" in output
+
+
+WHO = f"""\
+version: 1
+tokens:
+  ci:
+    fingerprint: {FINGERPRINT}
+    rule_set: reader
+    workspaces: [{HOST}]
+service_principals:
+  etl:
+    client_id: {CLIENT_ID}
+    rule_set: reader
+issuers:
+  ws:
+    issuer: https://{HOST}/oidc
+    keys_file: ws.jwks.json
+rule_sets:
+  reader:
+    allow: [GET /x]
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    (tmp_path / "policy.yaml").write_text(WHO)
+    (tmp_path / "ws.jwks.json").write_bytes(key_set())
+    return tmp_path
+
+
+def whoami(rules: Path, token: str | bytes, *more: str) -> tuple[int, dict[str, object]]:
+    status, output = run("whoami", "--rules", str(rules), "--json", *more, given=token)
+    return status, json.loads(output)
+
+
+def test_whoami_names_the_subject_of_a_token(rules: Path) -> None:
+    status, said = whoami(rules, TOKEN)
+    assert (status, said["subject"], said["kind"], said["workspaces"]) == (0, "ci", "token", [HOST])
+    status, output = run("whoami", "--rules", str(rules), given=TOKEN)
+    assert output.startswith("subject:      ci\nkind:         token\nwhy:          the policy names this fingerprint")
+    assert TOKEN not in output
+
+
+def test_whoami_verifies_an_oauth_token(rules: Path) -> None:
+    token = signed(exp=time.time() + 60, iat=time.time())
+    status, said = whoami(rules, token)
+    assert (status, said["subject"], said["kind"]) == (0, "etl", "service principal")
+    assert CLIENT_ID in str(said["why"])
+    assert token.decode() not in json.dumps(said)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("dapi" + "f" * 32, "unknown_token"),
+        (signed(), "token_not_yet_valid"),
+        (signed(iat=0, exp=1), "token_expired"),
+        (signed(iat=0, client_id="x", sub="x"), "unknown_principal"),
+        (signed()[:-8] + b"AAAAAAAA", "bad_signature"),
+        (signed(kid="other"), "unknown_key"),
+        ("eyJx", "malformed_token"),
+    ],
+)
+def test_whoami_says_why_a_token_is_nobody(rules: Path, token: str | bytes, reason: str) -> None:
+    status, said = whoami(rules, token)
+    assert (status, said["subject"], said["reason"]) == (1, None, reason)
+
+
+def test_whoami_binds_the_issuer_to_the_host(rules: Path) -> None:
+    assert whoami(rules, signed(iat=0), "--host", "dbc-x.cloud.databricks.com")[1]["reason"] == "wrong_issuer"
+
+
+def test_whoami_asks_no_host_that_is_not_databricks(rules: Path) -> None:
+    status, output = run(
+        "whoami", "--rules", str(rules), given=signed(iat=0, iss="https://evil.example.com/oidc")
+    )
+    assert status == 2
+    assert "nothing was asked there" in output
+
+
+def test_whoami_with_a_broken_policy_is_a_usage_error(rules: Path) -> None:
+    (rules / "policy.yaml").write_text("version: 2\n")
+    status, output = run("whoami", "--rules", str(rules), given=TOKEN)
+    assert status == 2
+    assert "version 1" in output

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from brickscope.fake.workspace import FakeWorkspace
+from brickscope.fake.workspace import DNS_NAMES, FakeWorkspace
 from e2e.proxy_process import ProxyProcess
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
@@ -66,19 +66,23 @@ def running_gate(
     *arguments: str,
     policy: str = POLICY,
     alpn: tuple[str, ...] = ("h2", "http/1.1"),
+    hosts: tuple[str, ...] = (),
 ) -> Iterator[Gate]:
-    """Start both, with ``policy`` in ``folder/rules``."""
+    """Start both, with ``policy`` in ``folder/rules``. ``hosts``: patterns under policy besides the default one."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (rules / "policy.yaml").write_text(policy, encoding="utf-8")
-    with FakeWorkspace.start(alpn=alpn) as workspace:
+    with FakeWorkspace.start(alpn=alpn, names=(*DNS_NAMES, *hosts)) as workspace:
+        options = [f"scope_hosts={host}" for host in ("*.cloud.databricks.com", *hosts)] if hosts else []
+        options += [f"scope_connect_to={host}=127.0.0.1:{workspace.port}" for host in hosts]
+        more = [part for option in options for part in ("--set", option)]
         proxy = ProxyProcess.start(
             folder / "proxy",
             rules,
             upstream_port=workspace.port,
             upstream_ca=workspace.ca_file,
             authority=authority,
-            arguments=arguments,
+            arguments=[*arguments, *more],
         )
         try:
             yield Gate(proxy, workspace)

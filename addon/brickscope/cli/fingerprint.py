@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import click
 
-from brickscope.core.credential import MAX_TOKEN, read_token
-from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
+
+from .token_input import read_token_input
 
 # As in the policy's model, which would cost this command 0.1 s to import.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -35,21 +34,7 @@ def fingerprint_command(name: str | None, rule_set: str) -> None:
     for word in (name, rule_set):
         if word is not None and not _NAME.fullmatch(word):
             raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
-    if sys.stdin is None:
-        raise click.UsageError("standard input is closed; give the token there")
-    if sys.stdin.isatty():
-        raw = click.prompt("Token", hide_input=True, err=True).encode(errors="surrogateescape")
-    else:
-        raw = sys.stdin.buffer.read(MAX_TOKEN + 3)
-    token = raw.removesuffix(b"\r\n") if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
-    if token[:7].lower() in (b"bearer ", b"basic d"):
-        raise click.UsageError("give the token alone, without 'Bearer' or 'Basic'")
-    try:
-        found = fingerprint(read_token(b"Bearer " + token))
-    except Refused:
-        raise click.UsageError(
-            "that is no token: it is empty, or holds white space or odd characters"
-        ) from None
+    found = fingerprint(read_token_input())
     if name is None:
         click.echo(found)
     else:

@@ -8,6 +8,7 @@ import brickscope
 
 from .fingerprint import fingerprint_command
 from .schema import schema_command
+from .whoami import whoami_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,9 +19,11 @@ def main() -> None:
     \b
     Examples:
       brickscope fingerprint               # asks for a token, hidden
+      brickscope whoami --rules rules      # which subject of the policy a token is, and why
       brickscope schema > policy.schema.json
     """
 
 
 main.add_command(fingerprint_command)
 main.add_command(schema_command)
+main.add_command(whoami_command)

@@ -1,0 +1,154 @@
+"""``brickscope whoami``: which subject of a policy a token is, and why, without showing the token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from .token_input import read_token_input
+
+if TYPE_CHECKING:
+    from brickscope.core.jwt_token import Claims
+    from brickscope.core.policy import Policy, Subject
+
+
+@click.command("whoami")
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, path_type=Path),
+    default=Path("rules"),
+    show_default=True,
+    help="The policy: a folder or a file.",
+)
+@click.option("--host", help="The workspace the token is used on. Default: the host that issued it.")
+@click.option(
+    "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities to trust instead."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def whoami_command(rules: Path, host: str | None, ca: Path | None, as_json: bool) -> None:
+    """Say which subject of the policy a token is, and why.
+
+    The token is read from standard input, or asked for without showing it. An OAuth token is verified as the proxy
+    verifies it: the keys of its issuer are fetched, or taken from the policy's key file.
+
+    \b
+    Exit status: 0 the policy names it, 1 it does not (or the token is not genuine), 2 the command can't be carried out.
+
+    \b
+    Examples:
+      brickscope whoami < token.txt
+      databricks auth token | jq -r .access_token | brickscope whoami --rules rules --json
+    """
+    from brickscope.policy.load import load_policy
+    from brickscope.policy.problem import PolicyError
+
+    token = read_token_input()
+    try:
+        policy = load_policy(rules, time.time()).policy
+    except PolicyError as error:
+        raise click.UsageError(str(error)) from None
+    said = asyncio.run(_identify(policy, token, host, ca))
+    if as_json:
+        click.echo(json.dumps(said))
+    else:
+        click.echo(
+            "\n".join(f"{key + ':':14}{_plain(value)}" for key, value in said.items() if value is not None)
+        )
+    if said["subject"] is None:
+        raise SystemExit(1)
+
+
+async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | None) -> dict[str, Any]:
+    from brickscope.core.decision import Refused
+    from brickscope.core.fingerprint import fingerprint
+    from brickscope.core.jwt_token import is_jwt, read_claims
+    from brickscope.core.principal import match_claims
+    from brickscope.core.reason import Reason
+
+    name = fingerprint(token)
+    subject = policy.tokens.get(name)
+    if subject is not None:
+        return _say(policy, name, subject, "token", "the policy names this fingerprint")
+    if not is_jwt(token):
+        return _refused(name, Reason.UNKNOWN_TOKEN, "the policy does not name this fingerprint")
+    try:
+        claims = read_claims(token)
+        where = host or urlsplit(claims.issuer).hostname or ""
+        await _verify(policy, token, name, where, ca)
+        subject = match_claims(policy.principals, claims)
+    except Refused as refused:
+        return _refused(name, refused.reason, refused.detail)
+    user = subject in policy.principals.users.values()
+    claim = f"sub is {claims.sub}" if user else f"client_id is {claims.client_id or claims.sub}"
+    why = f"the token is genuine, issued by {claims.issuer}, and its {claim}"
+    return _say(policy, name, subject, "user" if user else "service principal", why, claims)
+
+
+async def _verify(policy: Policy, token: bytes, name: str, host: str, ca: Path | None) -> None:
+    """Verify as the proxy does. Raises Refused."""
+    from brickscope.core.directory import NotYetKnown
+    from brickscope.core.hostname import in_databricks_zone, is_hostname
+    from brickscope.core.issuer import key_source
+    from brickscope.core.jwt_token import read_claims
+    from brickscope.identity.directory import TokenDirectory
+    from brickscope.identity.fetch import Fetcher
+
+    claims = read_claims(token)
+    key_source(policy.principals, claims.issuer, host)
+    if claims.issuer not in policy.principals.issuers and not (
+        is_hostname(host) and in_databricks_zone(host)
+    ):
+        raise click.UsageError("the token was not issued by a Databricks host; nothing was asked there")
+    trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    fetcher = Fetcher(trust)
+    directory = TokenDirectory(fetcher.fetch)
+    try:
+        try:
+            directory.verify(policy, token, name, host, time.time())
+        except NotYetKnown as unknown:
+            await directory.learn(unknown)
+            directory.verify(policy, token, name, host, time.time(), (unknown.url,))
+    finally:
+        fetcher.close()
+
+
+def _say(
+    policy: Policy, name: str, subject: Subject, kind: str, why: str, claims: Claims | None = None
+) -> dict[str, Any]:
+    mode = subject.mode or subject.rule_set.mode or policy.mode
+    return {
+        "subject": subject.name,
+        "kind": kind,
+        "why": why,
+        "rule_set": subject.rule_set.name,
+        "mode": mode.value,
+        "workspaces": sorted(subject.workspaces) if subject.workspaces else None,
+        "clients": [str(network) for network in subject.clients] if subject.clients else None,
+        "expires": _moment(subject.expires),
+        "grants": sorted(subject.grants) or None,
+        "token_expires": _moment(claims.expires) if claims else None,
+        "fingerprint": name,
+        "policy_revision": policy.revision,
+    }
+
+
+def _refused(name: str, reason: str, detail: str) -> dict[str, Any]:
+    return {"subject": None, "reason": str(reason), "why": detail, "fingerprint": name}
+
+
+def _moment(seconds: float | None) -> str | None:
+    return (
+        None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    )
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,133 @@
+"""Token requests: forms in one reading, grants by name, and what no policy can open."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickscope.core.decide import decide
+from brickscope.core.decision import Refused
+from brickscope.core.directory import BodyNeeded
+from brickscope.core.form import read_form
+from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, RuleSet, Subject
+from brickscope.core.reason import Reason
+from brickscope.core.request import ApiRequest, read_request
+from brickscope.core.rule import RuleTable, parse_rule
+from core.oauth import CLIENT_ID
+from core.wire import HOST, TOKEN, Fields, h1
+
+EVERYTHING = RuleSet(
+    "all", RuleTable([parse_rule("POST /{path...}"), parse_rule("GET /{path...}")]), RuleTable([])
+)
+MINT = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": "s3cret-s3cret"}
+
+
+def request(target: bytes = b"/oidc/v1/token", method: bytes = b"POST", token: bytes | None = None) -> ApiRequest:
+    fields: Fields = [(b"Host", HOST.encode()), (b"Content-Type", b"application/x-www-form-urlencoded")]
+    if token is not None:
+        fields.append((b"Authorization", b"Bearer " + token))
+    return read_request(h1(method, target, fields))
+
+
+def policy(mode: Mode = Mode.ENFORCE, logins: tuple[Login, ...] = (), **bindings: Any) -> Policy:
+    grants = frozenset({Grant.CLIENT_CREDENTIALS})
+    etl = Subject("etl", EVERYTHING, grants=grants)._replace(**bindings)
+    from brickscope.core.fingerprint import fingerprint
+
+    tokens = {fingerprint(TOKEN): Subject("pat", EVERYTHING)}
+    return Policy(tokens, {}, mode, "rev", Principals({CLIENT_ID: etl}, {}, logins))
+
+
+def judged(known: Policy, form: dict[str, str], client: str = "10.0.0.1", now: float = 0.0) -> tuple[bool, Reason]:
+    decision = decide(known, request(), client, now, None, urlencode(form).encode())
+    return decision.allow, decision.reason
+
+
+def test_a_service_principal_mints_its_own_token() -> None:
+    decision = decide(policy(), request(), "10.0.0.1", 0.0, None, urlencode(MINT).encode())
+    assert (decision.allow, decision.reason, decision.subject) == (True, Reason.ALLOWED_BY_GRANT, "etl")
+
+
+def test_the_body_is_asked_for_first() -> None:
+    with pytest.raises(BodyNeeded) as needed:
+        decide(policy(), request(), "10.0.0.1", 0.0)
+    assert needed.value.limit == 64 * 1024
+
+
+def test_bindings_hold_at_the_token_endpoint() -> None:
+    from ipaddress import ip_network
+
+    bound = (ip_network("10.0.8.0/24"),)
+    assert judged(policy(clients=bound), MINT) == (False, Reason.CLIENT_NOT_ALLOWED)
+    assert judged(policy(expires=5.0), MINT, now=5.0) == (False, Reason.EXPIRED)
+    assert judged(policy(workspaces=frozenset({"dbc-x.cloud.databricks.com"})), MINT) == (
+        False,
+        Reason.WORKSPACE_NOT_ALLOWED,
+    )
+
+
+def test_of_several_logins_the_one_whose_bindings_hold_answers() -> None:
+    refresh = {"grant_type": "refresh_token", "client_id": "databricks-cli", "refresh_token": "x"}
+    able = frozenset({Grant.REFRESH})
+    old = Login("old", "databricks-cli", able, expires=1.0)
+    new = Login("new", "databricks-cli", able)
+    decision = decide(policy(logins=(old, new)), request(), "10.0.0.1", 9.0, None, urlencode(refresh).encode())
+    assert (decision.allow, decision.subject) == (True, "new")
+    assert judged(policy(logins=(old,)), refresh, now=9.0) == (False, Reason.EXPIRED)
+    browser = Login("browser", "databricks-cli", frozenset({Grant.BROWSER_LOGIN}))
+    assert judged(policy(logins=(browser,)), refresh) == (False, Reason.GRANT_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    "target",
+    [b"/oidc/v1/token/", b"/oidc/v1/revoke", b"/OIDC/v1/token", b"/Oidc/v1/token", b"/oidc", b"/oidc/v1/authorize"],
+)
+def test_no_rule_and_no_mode_opens_what_is_below_oidc(target: bytes, mode: Mode) -> None:
+    for method in (b"POST", b"GET", b"PUT"):
+        for token in (None, TOKEN):
+            decision = decide(policy(mode), request(target, method, token), "10.0.0.1", 0.0, None, b"")
+            assert (decision.forwards, decision.reason) == (False, Reason.GRANT_REFUSED)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_exchanging_a_pat_never_slips_through(mode: Mode) -> None:
+    every = Login("every", None, frozenset(Grant))
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": TOKEN.decode(),
+        "subject_token_type": "urn:databricks:params:oauth:token-type:personal-access-token",
+    }
+    for kind in (form["subject_token_type"], "urn:ietf:params:oauth:token-type:jwt", "x", ""):
+        body = urlencode(form | {"subject_token_type": kind}).encode()
+        decision = decide(policy(mode, (every,)), request(), "10.0.0.1", 0.0, None, body)
+        assert (decision.forwards, decision.reason) == (False, Reason.GRANT_REFUSED)
+
+
+def test_monitor_lets_an_unknown_client_go_on() -> None:
+    body = urlencode(MINT | {"client_id": "stranger"}).encode()
+    decision = decide(policy(Mode.MONITOR), request(), "10.0.0.1", 0.0, None, body)
+    assert (decision.allow, decision.forwards, decision.reason) == (False, True, Reason.UNKNOWN_CLIENT)
+
+
+NAMES = st.from_regex(r"[a-z][a-z_]{0,9}", fullmatch=True)
+VALUES = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="\x7f"), max_size=9)
+
+
+@given(st.dictionaries(NAMES, VALUES, min_size=1))
+def test_a_form_reads_back_as_it_was_written(fields: dict[str, str]) -> None:
+    assert read_form(request(), urlencode(fields).encode()) == fields
+
+
+@given(st.binary(max_size=200))
+def test_no_body_does_more_than_be_refused(body: bytes) -> None:
+    decision = decide(policy(), request(), "10.0.0.1", 0.0, None, body)
+    assert not decision.allow
+    try:
+        read_form(request(), body)
+    except Refused as refused:
+        assert refused.reason is Reason.MALFORMED_FORM

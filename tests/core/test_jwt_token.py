@@ -1,0 +1,86 @@
+"""Reading a JWT: one reading, or refused; nothing of it is believed yet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickscope.core.decision import Refused
+from brickscope.core.jwt_token import is_jwt, read_claims
+from brickscope.core.reason import Reason
+from core.oauth import CLAIMS, CLIENT_ID, ISSUER, KID, NOW, signed, unsigned
+
+HEADER = json.dumps({"alg": "RS256", "kid": KID, "typ": "at+jwt"})
+
+
+def test_the_claims_of_a_databricks_token() -> None:
+    claims = read_claims(signed())
+    assert (claims.issuer, claims.client_id, claims.key_id, claims.expires) == (ISSUER, CLIENT_ID, KID, NOW + 3600)
+    assert claims.begins == NOW - 10
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [(b"eyJx", True), (b"a.b.c", True), (b"dapi0123", False), (b"a.b", False), (b"..", True)],
+)
+def test_what_is_read_as_a_jwt(token: bytes, expected: bool) -> None:
+    assert is_jwt(token) is expected
+
+
+def payload(**changes: object) -> str:
+    return json.dumps({**CLAIMS, **changes})
+
+
+WRONG = {
+    "empty parts": (b"..", Reason.MALFORMED_TOKEN),
+    "an encrypted token": (b"eyJhbGciOiJSUzI1NiJ9.a.b.c.d", Reason.MALFORMED_TOKEN),
+    "white space in base64": (unsigned(HEADER).replace(b".", b".\n", 1), Reason.MALFORMED_TOKEN),
+    "a header that is null": (unsigned("null"), Reason.MALFORMED_TOKEN),
+    "a number that is none": (unsigned(HEADER, '{"exp": NaN}'), Reason.MALFORMED_TOKEN),
+    "not UTF-8": (unsigned(HEADER).split(b".")[0] + b"._w.c2ln", Reason.MALFORMED_TOKEN),
+    "an encrypted content": (unsigned('{"alg":"RS256","kid":"k","enc":"A128GCM"}'), Reason.MALFORMED_TOKEN),
+    "an unencoded payload": (unsigned('{"alg":"RS256","kid":"k","b64":false}'), Reason.MALFORMED_TOKEN),
+    "another type": (unsigned('{"alg":"RS256","kid":"k","typ":"logout+jwt"}'), Reason.MALFORMED_TOKEN),
+    "a type that is a number": (unsigned('{"alg":"RS256","kid":"k","typ":1}'), Reason.MALFORMED_TOKEN),
+    "certificates": (unsigned('{"alg":"RS256","kid":"k","x5c":[]}'), Reason.ALGORITHM_REFUSED),
+    "a larger hash": (unsigned('{"alg":"RS512","kid":"k"}'), Reason.ALGORITHM_REFUSED),
+    "an algorithm in small letters": (unsigned('{"alg":"rs256","kid":"k"}'), Reason.ALGORITHM_REFUSED),
+    "an algorithm that is a list": (unsigned('{"alg":["RS256"],"kid":"k"}'), Reason.ALGORITHM_REFUSED),
+    "a key id that is a number": (unsigned('{"alg":"RS256","kid":1}'), Reason.MALFORMED_TOKEN),
+    "an empty client id": (unsigned(HEADER, payload(client_id="")), Reason.MALFORMED_TOKEN),
+    "a client id that is null": (unsigned(HEADER, payload(client_id=None)), Reason.MALFORMED_TOKEN),
+    "a subject with a line break": (unsigned(HEADER, payload(sub="a\nb")), Reason.MALFORMED_TOKEN),
+    "a subject beyond all length": (unsigned(HEADER, payload(sub="a" * 600)), Reason.MALFORMED_TOKEN),
+    "a negative time": (unsigned(HEADER, payload(exp=-1)), Reason.MALFORMED_TOKEN),
+    "a time beyond all calendars": (unsigned(HEADER, payload(exp=1e12)), Reason.MALFORMED_TOKEN),
+    "a beginning as text": (unsigned(HEADER, payload(nbf="0")), Reason.MALFORMED_TOKEN),
+    "no issuer": (unsigned(HEADER, json.dumps({"sub": "x", "exp": 1})), Reason.MALFORMED_TOKEN),
+}
+
+
+@pytest.mark.parametrize(("token", "reason"), WRONG.values(), ids=WRONG)
+def test_what_has_two_readings_is_refused(token: bytes, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        read_claims(token)
+    assert refused.value.reason is reason
+    assert not [part for part in token.decode().split(".") if len(part) > 12 and part in refused.value.detail]
+
+
+@given(st.binary(max_size=200) | st.text(alphabet="eyJ.abcAB_-=09", max_size=100).map(str.encode))
+def test_nothing_but_refused_is_raised(token: bytes) -> None:
+    with pytest.raises(Refused):
+        read_claims(token)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5))
+def test_no_odd_value_of_a_claim_is_read(value: object) -> None:
+    for key in ("exp", "nbf", "iat", "iss", "sub", "client_id"):
+        try:
+            claims = read_claims(unsigned(HEADER, payload(**{key: value})))
+        except Refused:
+            continue
+        assert isinstance(value, float if key in ("exp", "nbf", "iat") else str)
+        assert claims.expires < 1e12
