@@ -127,7 +127,9 @@ def test_whoami_names_the_subject_of_a_token(rules: Path) -> None:
     status, said = whoami(rules, TOKEN)
     assert (status, said["subject"], said["kind"], said["workspaces"]) == (0, "ci", "token", [HOST])
     status, output = run("whoami", "--rules", str(rules), given=TOKEN)
-    assert output.startswith("subject:      ci\nkind:         token\nwhy:          the policy names this fingerprint")
+    assert output.startswith(
+        "subject:      ci\nkind:         token\nwhy:          the policy names this fingerprint"
+    )
     assert TOKEN not in output
 
 

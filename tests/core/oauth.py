@@ -22,7 +22,11 @@ CLAIMS = {"iss": ISSUER, "client_id": CLIENT_ID, "sub": CLIENT_ID, "iat": NOW - 
 
 def jwk(kid: str = KID, key: Any = RSA_KEY, **more: Any) -> dict[str, Any]:
     """The public key as an entry of a key set."""
-    kind = jwt.algorithms.ECAlgorithm if isinstance(key, ec.EllipticCurvePrivateKey) else jwt.algorithms.RSAAlgorithm
+    kind = (
+        jwt.algorithms.ECAlgorithm
+        if isinstance(key, ec.EllipticCurvePrivateKey)
+        else jwt.algorithms.RSAAlgorithm
+    )
     return {"kid": kid, "use": "sig", **kind.to_jwk(key.public_key(), as_dict=True), **more}
 
 
@@ -31,7 +35,9 @@ def key_set(*keys: dict[str, Any]) -> bytes:
     return json.dumps({"keys": list(keys) or [jwk()]}).encode()
 
 
-def signed(claims: dict[str, Any] | None = None, *, kid: str = KID, key: Any = RSA_KEY, **replaced: Any) -> bytes:
+def signed(
+    claims: dict[str, Any] | None = None, *, kid: str = KID, key: Any = RSA_KEY, **replaced: Any
+) -> bytes:
     """A token. ``replaced``: claims that differ from ``CLAIMS``."""
     algorithm = "ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS256"
     content = {**(CLAIMS if claims is None else claims), **replaced}

@@ -18,7 +18,12 @@ HEADER = json.dumps({"alg": "RS256", "kid": KID, "typ": "at+jwt"})
 
 def test_the_claims_of_a_databricks_token() -> None:
     claims = read_claims(signed())
-    assert (claims.issuer, claims.client_id, claims.key_id, claims.expires) == (ISSUER, CLIENT_ID, KID, NOW + 3600)
+    assert (claims.issuer, claims.client_id, claims.key_id, claims.expires) == (
+        ISSUER,
+        CLIENT_ID,
+        KID,
+        NOW + 3600,
+    )
     assert claims.begins == NOW - 10
 
 

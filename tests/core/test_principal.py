@@ -61,7 +61,9 @@ NAMED = Principals(
     issuers={
         ACCOUNT: Issuer(ACCOUNT, HostPatterns([HOST])),
         "https://dbc-x.cloud.databricks.com/oidc": Issuer(
-            "https://dbc-x.cloud.databricks.com/oidc", HostPatterns(["dbc-x.cloud.databricks.com"]), f"{ACCOUNT}/keys"
+            "https://dbc-x.cloud.databricks.com/oidc",
+            HostPatterns(["dbc-x.cloud.databricks.com"]),
+            f"{ACCOUNT}/keys",
         ),
     }
 )

@@ -26,16 +26,19 @@ PATTERNS = (
     "*.7.databricks.azure.cn",
     UNIFIED,
 )
-POLICY = OAUTH_POLICY.replace(
-    f"workspaces: [{HOST}]",
-    f"workspaces: [{HOST}, {AZURE}, {GOOGLE}, {GOVERNMENT}, {CHINA}, {ACCOUNTS}, '{UNIFIED}?o=111']",
-    1,
-) + f"""\
+POLICY = (
+    OAUTH_POLICY.replace(
+        f"workspaces: [{HOST}]",
+        f"workspaces: [{HOST}, {AZURE}, {GOOGLE}, {GOVERNMENT}, {CHINA}, {ACCOUNTS}, '{UNIFIED}?o=111']",
+        1,
+    )
+    + f"""\
 issuers:
   company:
     issuer: https://{ACCOUNTS}/oidc/accounts/{ACCOUNT}
     hosts: [{HOST}, {UNIFIED}, {ACCOUNTS}]
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,9 @@ class World:
         return self.documents[url]
 
 
-async def verify(directory: TokenDirectory, token: bytes, host: str = HOST, now: float = NOW) -> Claims | Reason:
+async def verify(
+    directory: TokenDirectory, token: bytes, host: str = HOST, now: float = NOW
+) -> Claims | Reason:
     """As the gate does: ask, wait for what is not known, ask again."""
     settled: tuple[str, ...] = ()
     while True:
@@ -89,7 +91,10 @@ def test_a_token_of_another_signature_is_not_the_one_remembered() -> None:
     async def scene(world: World, directory: TokenDirectory) -> None:
         token = signed()
         await verify(directory, token)
-        assert await verify(directory, token[:-6] + b"AAAAAA") in (Reason.BAD_SIGNATURE, Reason.MALFORMED_TOKEN)
+        assert await verify(directory, token[:-6] + b"AAAAAA") in (
+            Reason.BAD_SIGNATURE,
+            Reason.MALFORMED_TOKEN,
+        )
 
     run(scene)
 
@@ -153,7 +158,9 @@ def test_a_key_set_that_cannot_be_had_denies_until_it_can(content: bytes | None)
     run(scene)
 
 
-def test_keys_are_refreshed_ahead_of_time_and_die_when_they_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_refreshed_ahead_of_time_and_die_when_they_are_too_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def scene(world: World, directory: TokenDirectory) -> None:
         clock = 1000.0
         monkeypatch.setattr(document_module.time, "monotonic", lambda: clock)
@@ -200,7 +207,10 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for index in range(40):
             assert isinstance(await verify(directory, signed(jti=str(index))), Claims)
             host = f"dbc-{index}.cloud.databricks.com"
-            assert await verify(directory, signed(iss=f"https://{host}/oidc"), host) is Reason.KEY_SET_UNAVAILABLE
+            assert (
+                await verify(directory, signed(iss=f"https://{host}/oidc"), host)
+                is Reason.KEY_SET_UNAVAILABLE
+            )
         assert len(directory._tokens) == 10
         assert len(directory._key_sets._documents) <= 11
         before = len(world.asked)
@@ -220,8 +230,15 @@ def test_the_clock_of_the_issuer_may_be_a_little_ahead() -> None:
 
 @pytest.mark.parametrize(
     ("said", "expected"),
-    [(b'{"workspace_id": "12"}', "12"), (b'{"workspace_id": 12}', "12"), (b"{}", None), (b"<html>", None)]
-    + [(b'{"workspace_id": "1 or 2"}', None), (b'{"workspace_id": true}', None), (None, None)],
+    [
+        (b'{"workspace_id": "12"}', "12"),
+        (b'{"workspace_id": 12}', "12"),
+        (b'{"workspace_id": "1 or 2"}', None),
+        (b'{"workspace_id": true}', None),
+        (b"{}", None),
+        (b"<html>", None),
+        (None, None),
+    ],
 )
 def test_a_host_says_which_workspace_it_is(said: bytes | None, expected: str | None) -> None:
     async def scene(world: World, directory: TokenDirectory) -> None:
@@ -233,5 +250,3 @@ def test_a_host_says_which_workspace_it_is(said: bytes | None, expected: str | N
         assert directory.workspace_of(HOST, NOW, (url,)) == expected
 
     run(scene)
-
-

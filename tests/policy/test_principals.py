@@ -51,7 +51,12 @@ def test_every_kind_takes_the_same_bindings(tmp_path: Path) -> None:
         f"logins:\n  l:\n    client_id: databricks-cli\n    grants: [refresh]\n{bindings}",
     )
     principals = known.principals
-    every = [known.tokens[A], principals.service_principals[CLIENT_ID], principals.users["a@b.c"], principals.logins[0]]
+    every = [
+        known.tokens[A],
+        principals.service_principals[CLIENT_ID],
+        principals.users["a@b.c"],
+        principals.logins[0],
+    ]
     for each in every:
         assert each.workspaces == {HOST, "acme.databricks.com?o=123"}
         assert (str(each.clients and each.clients[0]), each.mode) == ("10.0.8.0/24", "monitor")
@@ -75,7 +80,10 @@ def test_an_issuer_with_a_key_file_is_read_again_when_the_file_changes(tmp_path:
 
 
 def test_a_policy_of_tokens_alone_keeps_its_revision(tmp_path: Path) -> None:
-    assert policy(tmp_path, f"tokens:\n  t:\n    fingerprint: {A}\n    rule_set: r\n").revision == "0841a54a0ffb906b"
+    assert (
+        policy(tmp_path, f"tokens:\n  t:\n    fingerprint: {A}\n    rule_set: r\n").revision
+        == "0841a54a0ffb906b"
+    )
 
 
 def test_every_entry_changes_the_revision(tmp_path: Path) -> None:
@@ -122,7 +130,10 @@ WRONG = {
     "no grants": (SP + "    grants: []\n", "the list is empty"),
     "grants that are null": (SP + "    grants:\n", "the key has no value"),
     "a login without grants": (SP + "logins:\n  l:\n    client_id: x\n", "the key 'grants' is missing"),
-    "a user with a space": (SP + "users:\n  u:\n    sub: Alice Smith\n    rule_set: r\n", "this is no login name"),
+    "a user with a space": (
+        SP + "users:\n  u:\n    sub: Alice Smith\n    rule_set: r\n",
+        "this is no login name",
+    ),
     "three fingerprints": (
         f"tokens:\n  t:\n    fingerprint: [{A}, {B}, sha256:{'c' * 64}]\n    rule_set: r\n",
         "one fingerprint, or two while it is replaced",
@@ -139,11 +150,21 @@ WRONG = {
         SP + "    workspaces: ['https://acme.databricks.com/?o=123']\n",
         "write acme.databricks.com?o=123",
     ),
-    "a workspace with a word": (SP + "    workspaces: [acme.databricks.com?o=prod]\n", "a workspace is a plain"),
-    "an issuer in the clear": (SP + "issuers:\n  i:\n    issuer: http://x.example.com/oidc\n", "an https URL"),
-    "an issuer with a query": (SP + "issuers:\n  i:\n    issuer: https://x.example.com/oidc?x\n", "an https URL"),
+    "a workspace with a word": (
+        SP + "    workspaces: [acme.databricks.com?o=prod]\n",
+        "a workspace is a plain",
+    ),
+    "an issuer in the clear": (
+        SP + "issuers:\n  i:\n    issuer: http://x.example.com/oidc\n",
+        "an https URL",
+    ),
+    "an issuer with a query": (
+        SP + "issuers:\n  i:\n    issuer: https://x.example.com/oidc?x\n",
+        "an https URL",
+    ),
     "one issuer twice": (
-        SP + "issuers:\n  i:\n    issuer: https://x.example.com/oidc\n  j:\n    issuer: https://x.example.com/oidc\n",
+        SP
+        + "issuers:\n  i:\n    issuer: https://x.example.com/oidc\n  j:\n    issuer: https://x.example.com/oidc\n",
         "the issuer is defined already",
     ),
     "a key file that is not there": (
@@ -184,5 +205,3 @@ def test_what_is_wrong_is_said(text: str, expected: str, tmp_path: Path) -> None
 def test_a_user_who_counts_everywhere_is_a_warning(tmp_path: Path) -> None:
     (warning,) = load(tmp_path, "users:\n  u:\n    sub: a@b.c\n    rule_set: r\n").warnings
     assert "the user 'u' counts on every host" in str(warning)
-
-

@@ -9,13 +9,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import decisions, endtoend, hooks
+from . import decisions, endtoend, hooks, identity
 from .machine import describe_machine, describe_versions
 from .measurement import Measurement, Verdict
 from .processes import StartError
 from .report import as_table, write_json
 
-BENCHES = {"hooks": hooks.measure, "decisions": decisions.measure, "endtoend": endtoend.measure}
+BENCHES = {
+    "hooks": hooks.measure,
+    "identity": identity.measure,
+    "decisions": decisions.measure,
+    "endtoend": endtoend.measure,
+}
 
 
 @click.command(help="Measure what a proxied call costs, and compare each number with its bound.")

@@ -14,7 +14,7 @@ from .fingerprint import fingerprint
 from .form import MAX_FORM
 from .grant import check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
-from .policy import Login, Mode, Policy, Subject
+from .policy import Login, Mode, Policy, RuleSet, Subject
 from .principal import find_principal
 from .reason import Kind, Reason
 from .request import ApiRequest
@@ -57,10 +57,14 @@ def decide(
             subject = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
         return _without_subject(policy, refused.reason, refused.detail, name)
-    found = _unbound(subject, request, client_address, now, directory)
-    reason, detail, rule = _match(subject, request) if found is None else found
+    rule_set = subject.rule_set
+    if subject.workspaces is None and subject.clients is None and subject.expires is None:
+        unbound = None
+    else:
+        unbound = _unbound(subject, request, client_address, now, directory)
+    reason, detail, rule = unbound or _match(rule_set, request)
     allow = reason is _ALLOWED
-    mode = subject.mode or subject.rule_set.mode or policy.mode
+    mode = subject.mode or rule_set.mode or policy.mode
     return Decision(
         allow,
         reason,
@@ -69,7 +73,7 @@ def decide(
         mode._value_,
         subject.name,
         name,
-        subject.rule_set.name,
+        rule_set.name,
         rule,
         policy.revision,
     )
@@ -194,9 +198,8 @@ def _is_at_home(
     return host in workspaces and directory is not None and directory.workspace_of(host, now) == chosen
 
 
-def _match(subject: Subject, request: ApiRequest) -> tuple[Reason, str, str | None]:
+def _match(rule_set: RuleSet, request: ApiRequest) -> tuple[Reason, str, str | None]:
     """Reason, detail and the rule that decided (as the operator wrote it)."""
-    rule_set = subject.rule_set
     denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
     if denied is not None:
         return (

@@ -262,7 +262,7 @@ def _describe(wire: WireRequest, request: ApiRequest | None) -> tuple[Asked, str
     """What was asked and by which program, fit for log and answer."""
     if request is not None:
         secrets = secrets_of(request)
-        oauth = is_token_request(request)
+        oauth = request.path[1:2] in "oO" and is_token_request(request)
         if is_clean(f"{request.path} {request.user_agent}", secrets):
             return Asked(request.method, request.path, request.host, oauth), request.user_agent[:MAX_AGENT]
         path = printable(request.path, secrets)
