@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.broken import broken_gate, copy_of_the_checkout
 from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, Gate, head, running_gate
 from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
 from e2e.raw_client import H1Response, connect, open_tls, read_h1, send_h1
@@ -26,15 +27,6 @@ def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Respon
         send_h1(sock, head(target=target))
         return read_h1(sock, timeout=5)
     return None
-
-
-def copy_of_the_checkout(folder: Path, change: str) -> Path:
-    """A copy of addon/ whose scope.py starts with ``change``, as an edit that goes wrong would leave it."""
-    shutil.copytree(SCRIPT.parent, folder / "addon", ignore=shutil.ignore_patterns("__pycache__"))
-    script = folder / "addon" / "scope.py"
-    text = script.read_text()
-    script.write_text(text.replace("scope = Scope(", change + "\nscope = Scope("))
-    return script
 
 
 BROKEN = {
@@ -51,36 +43,15 @@ BROKEN = {
     "the record": "import brickscope.proxy.gate as g; g.decision_fields = broken",
     "the pass": "import brickscope.proxy.gate as g; g.Gate.grant = lambda self, flow: None",
 }
-PRELUDE = """
-import brickscope.proxy.connections as c
-import brickscope.proxy.requests as r
-from brickscope.proxy.closed import fail_closed
-from brickscope.proxy.connections import Connections
-from brickscope.proxy.requests import Requests
-def broken(*arguments):
-    raise RuntimeError("broken on purpose")
-"""
 
 
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
 def test_a_broken_part_lets_nothing_through(change: str, tmp_path: Path, proxy_authority: Path) -> None:
-    with running_gate(tmp_path, proxy_authority) as gate:
-        gate.proxy.stop()
-        proxy = ProxyProcess.start(
-            tmp_path / "broken",
-            tmp_path / "rules",
-            upstream_port=gate.workspace.port,
-            upstream_ca=gate.workspace.ca_file,
-            authority=proxy_authority,
-            script=copy_of_the_checkout(tmp_path, PRELUDE + change),
-        )
-        try:
-            response = call(Gate(proxy, gate.workspace))
-            assert response is None or response.status in (403, 502)
-            assert gate.workspace.requests == []
-            assert proxy.running
-        finally:
-            proxy.stop()
+    with broken_gate(tmp_path, proxy_authority, change) as gate:
+        response = call(gate)
+        assert response is None or response.status in (403, 502)
+        assert gate.workspace.requests == []
+        assert gate.proxy.running
 
 
 def test_edits_of_the_script_and_its_removal_change_nothing(tmp_path: Path, proxy_authority: Path) -> None:

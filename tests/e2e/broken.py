@@ -1,0 +1,50 @@
+"""A proxy with a part that is broken on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e.gate import POLICY, Gate, running_gate
+from e2e.proxy_process import SCRIPT, ProxyProcess
+
+
+def copy_of_the_checkout(folder: Path, change: str) -> Path:
+    """A copy of addon/ whose scope.py starts with ``change``, as an edit that goes wrong would leave it."""
+    shutil.copytree(SCRIPT.parent, folder / "addon", ignore=shutil.ignore_patterns("__pycache__"))
+    script = folder / "addon" / "scope.py"
+    text = script.read_text()
+    script.write_text(text.replace("scope = Scope(", change + "\nscope = Scope("))
+    return script
+
+
+PRELUDE = """
+import brickscope.proxy.connections as c
+import brickscope.proxy.requests as r
+from brickscope.proxy.closed import fail_closed
+from brickscope.proxy.connections import Connections
+from brickscope.proxy.requests import Requests
+def broken(*arguments):
+    raise RuntimeError("broken on purpose")
+"""
+
+
+@contextmanager
+def broken_gate(folder: Path, authority: Path, change: str, policy: str = POLICY) -> Iterator[Gate]:
+    """A running proxy whose ``scope.py`` begins with PRELUDE and ``change``, before a fake workspace."""
+    with running_gate(folder, authority, policy=policy) as gate:
+        gate.proxy.stop()
+        proxy = ProxyProcess.start(
+            folder / "broken",
+            folder / "rules",
+            upstream_port=gate.workspace.port,
+            upstream_ca=gate.workspace.ca_file,
+            authority=authority,
+            script=copy_of_the_checkout(folder, PRELUDE + change),
+        )
+        try:
+            yield Gate(proxy, gate.workspace)
+        finally:
+            proxy.stop()

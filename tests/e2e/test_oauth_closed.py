@@ -1,0 +1,53 @@
+"""Identity fails closed: each part of it is broken on purpose, and no token and no token request passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET
+from e2e.broken import broken_gate
+from e2e.oauth_policy import ISSUER, OAUTH_POLICY, ask, get, token_request
+
+ASYNC_BROKEN = "\nasync def broken_later(*arguments):\n    raise RuntimeError('broken on purpose')\n"
+DIRECTORY = "import brickscope.identity.directory as d; "
+BROKEN = {
+    "the reading of a token": DIRECTORY + "d.read_claims = broken",
+    "the binding of the issuer": DIRECTORY + "d.key_source = broken",
+    "the signature": "import brickscope.core.key as k; k.KeySet.is_signed = broken",
+    "the memory": DIRECTORY + "d.TokenDirectory._remember = broken",
+    "the fetch": ASYNC_BROKEN + DIRECTORY + "d.TokenDirectory.learn = broken_later",
+    "the download": ASYNC_BROKEN + "import brickscope.identity.fetch as f; f.Fetcher.fetch = broken_later",
+    "the reading of keys": DIRECTORY + "d.read_key_set = broken",
+    "the match of claims": "import brickscope.core.principal as p; p.match_claims = broken",
+    "the wait": ASYNC_BROKEN + "Requests._wait = broken_later",
+    "the second decision": "Requests.request = fail_closed(r._refuse_flow)(broken)",
+    "the second decision without its wrapper": "Requests.request = broken",
+    "the second decision that is gone": "del Requests.request",
+    "the holding": "Requests._hold = broken",
+    "the form": "import brickscope.core.grant as g; g.read_form = broken",
+    "the clients": "import brickscope.core.decide as x; x.find_clients = broken",
+}
+# The token has passed all the same where only token requests go that way, and the other way round.
+TOKEN_ONLY = {"the match of claims", *list(BROKEN)[:9]}
+
+
+@pytest.mark.parametrize("part", BROKEN)
+def test_a_broken_part_lets_nothing_through(part: str, tmp_path: Path, proxy_authority: Path) -> None:
+    with broken_gate(tmp_path, proxy_authority, BROKEN[part], OAUTH_POLICY) as gate:
+        issuer = gate.workspace.issuer
+        if part in TOKEN_ONLY:
+            response = get(gate, issuer.sign(issuer.claims(ISSUER, CLIENT_ID, CLIENT_ID)))
+        else:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+            }
+            response = ask(gate, token_request(form))
+        assert response.status in (403, 502)
+        assert issuer.requests == []
+        assert not [request for request in gate.workspace.requests if request.path.startswith(b"/api/")]
+        assert gate.proxy.running
+        assert CLIENT_SECRET not in gate.proxy.output
