@@ -166,7 +166,7 @@ Workspace = Annotated[
 HostPattern = Annotated[str, AfterValidator(_pattern), Field(examples=["*.cloud.databricks.com"])]
 Https = Annotated[str, AfterValidator(_https), Field(examples=["https://accounts.cloud.databricks.com/oidc"])]
 # What a JWT carries in client_id or sub; a display name or a secret is often written instead.
-ClientId = Annotated[str, AfterValidator(_no_secret), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}$")]
+ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}$"), AfterValidator(_no_secret)]
 Sub = Annotated[str, Field(pattern=r"^[!-~]{1,255}$", examples=["alice@example.com"])]
 KeysFile = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.jwks\.json$", examples=["prod.jwks.json"])
