@@ -46,6 +46,8 @@ class TokenIssuer:
         """What the host says its one workspace is; None for a host of several."""
         self.available = True
         """Whether the key set can be had; else 503."""
+        self.silent = False
+        """While true, who asks for the key set waits."""
         self._lock = threading.RLock()
         self._keys: list[tuple[str, rsa.RSAPrivateKey]] = []
         self._codes: dict[str, tuple[str, str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from urllib.parse import parse_qsl
 
@@ -47,6 +48,8 @@ async def metadata(exchange: Exchange) -> None:
 
 async def key_set(exchange: Exchange) -> None:
     """The public keys."""
+    while exchange.issuer.silent:  # noqa: ASYNC110 - set by another thread
+        await asyncio.sleep(0.01)
     if not exchange.issuer.available:
         await error_answer(exchange, 503, "TEMPORARILY_UNAVAILABLE", "the keys can't be had now")
         return
