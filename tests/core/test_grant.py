@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from brickscope.core.decide import decide
 from brickscope.core.decision import Refused
-from brickscope.core.directory import BodyNeeded
+from brickscope.core.pending import BodyNeeded
 from brickscope.core.form import read_form
 from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Reason

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from brickscope.core.decision import Refused
-from brickscope.core.directory import NotYetKnown
+from brickscope.core.pending import NotYetKnown
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.jwt_token import Claims
 from brickscope.core.policy import Mode, Policy

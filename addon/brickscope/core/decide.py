@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 from .credential import read_token
 from .decision import Decision, Refused
-from .directory import BodyNeeded, Directory
+from .directory import Directory
 from .discovery import is_open
 from .fingerprint import fingerprint
 from .form import MAX_FORM
 from .grant import check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
+from .operation import OperationRule, judge
+from .pending import BodyNeeded
 from .policy import Login, Mode, Policy, RuleSet, Subject
 from .principal import find_principal
 from .reason import Kind, Reason
 from .request import ApiRequest
+from .rule import Rule
 
 # Looked up once: a decision has a budget of microseconds.
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
@@ -62,20 +66,27 @@ def decide(
         unbound = None
     else:
         unbound = _unbound(subject, request, client_address, now, directory)
-    reason, detail, rule = unbound or _match(rule_set, request)
+    called = policy.catalogue.match(request.method, request.segments)
+    params: dict[str, Any] = {}
+    try:
+        reason, detail, rule = unbound or _match(policy, rule_set, request, called, body, params)
+    except Refused as refused:
+        reason, detail, rule = refused.reason, refused.detail, None
     allow = reason is _ALLOWED
     mode = subject.mode or rule_set.mode or policy.mode
     return Decision(
         allow,
         reason,
         detail,
-        allow or mode is _ENFORCE,
+        allow or mode is _ENFORCE or reason.kind is not Kind.POLICY,
         mode._value_,
         subject.name,
         name,
         rule_set.name,
         rule,
         policy.revision,
+        None if called is None else called.text,
+        params,
     )
 
 
@@ -198,19 +209,67 @@ def _is_at_home(
     return host in workspaces and directory is not None and directory.workspace_of(host, now) == chosen
 
 
-def _match(rule_set: RuleSet, request: ApiRequest) -> tuple[Reason, str, str | None]:
-    """Reason, detail and the rule that decided (as the operator wrote it)."""
+def _match(
+    policy: Policy,
+    rule_set: RuleSet,
+    request: ApiRequest,
+    called: Rule | None,
+    body: bytes | None,
+    params: dict[str, Any],
+) -> tuple[Reason, str, str | None]:
+    """Reason, detail and the rule that decided (as the operator wrote it).
+
+    ``called``: the operation by the catalogue, whose ``text`` is its name. ``params`` takes what rules looked at.
+    """
+    name = "" if called is None else called.text
     denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
-    if denied is not None:
-        return (
-            Reason.DENIED_BY_RULE,
-            f"rule set {rule_set.name!r} denies it by the rule {denied.text!r}",
-            denied.text,
-        )
+    denying = None if denied is None else denied.text
+    if denying is None and called is not None and name in rule_set.denied_operations:
+        denying = _first_met(rule_set.denied_operations[name], request, called, body, params)
+    if denying is not None:
+        return Reason.DENIED_BY_RULE, f"rule set {rule_set.name!r} denies it by the rule {denying!r}", denying
     allowed = rule_set.allow.match(request.method, request.segments)
-    if allowed is None:
-        return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it", None
-    return _ALLOWED, "a rule of the rule set allows it", allowed.text
+    if allowed is not None:
+        return _ALLOWED, "a rule of the rule set allows it", allowed.text
+    if called is None and policy.catalogue.rules:
+        return (
+            Reason.UNKNOWN_OPERATION,
+            f"rule set {rule_set.name!r} has no rule that allows it, and the catalogue no such operation",
+            None,
+        )
+    rules = rule_set.operations.get(name)
+    if rules is None or called is None:
+        what = f", the operation {name}" if name else ""
+        return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it{what}", None
+    allowing = _first_met(rules, request, called, body, params)
+    if allowing is not None:
+        return _ALLOWED, "a rule of the rule set allows it", allowing
+    wanted = "; or ".join(
+        ", ".join(constraint.text for constraint in rule.where) or "no other parameters" for rule in rules
+    )
+    return (
+        Reason.CONSTRAINT_NOT_MET,
+        f"rule set {rule_set.name!r} allows the operation {name} only where {wanted}",
+        None,
+    )
+
+
+def _first_met(
+    rules: tuple[OperationRule, ...],
+    request: ApiRequest,
+    called: Rule,
+    body: bytes | None,
+    params: dict[str, Any],
+) -> str | None:
+    """The first rule that a call meets, as the operator wrote it. Rules without constraints stand first."""
+    for rule in rules:
+        if not rule.is_bound:
+            return rule.text
+        seen = judge(rule, request, called.template, body)
+        params.update(seen.params)
+        if seen.met:
+            return rule.text
+    return None
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from .reason import Reason
 
@@ -11,7 +12,8 @@ class Decision(NamedTuple):
     """The answer to one request.
 
     ``allow`` is the verdict. ``enforced`` is False only for a denial that ``monitor`` mode lets go on.
-    ``detail`` is one sentence for people and holds no secret. Names that do not apply are None.
+    ``detail`` is one sentence for people and holds no secret. Names that do not apply are None. ``operation``: what was
+    called, by the catalogue. ``params``: the parameters that rules looked at, as they came (untrusted).
     """
 
     allow: bool
@@ -24,6 +26,8 @@ class Decision(NamedTuple):
     rule_set: str | None = None
     rule: str | None = None
     policy_revision: str | None = None
+    operation: str | None = None
+    params: Mapping[str, Any] = {}
 
     @property
     def forwards(self) -> bool:

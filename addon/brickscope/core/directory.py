@@ -12,22 +12,6 @@ from .jwt_token import Claims
 from .policy import Policy
 
 
-class NotYetKnown(Exception):
-    """A decision needs a document that was not fetched yet: ``url``, of ``host``. Fetch it, then decide again."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.url = url
-
-
-class BodyNeeded(Exception):
-    """A decision needs the request's body, of at most ``limit`` bytes. Hold it back, then decide again."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
-        self.limit = limit
-
-
 class Directory(Protocol):
     """Answers from what is at hand, or raises NotYetKnown."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .hostname import HostPatterns
 from .key import KeySet
+from .operation import OperationRule
 from .rule import RuleTable
 
 
@@ -35,12 +36,17 @@ class Grant(StrEnum):
 
 
 class RuleSet(NamedTuple):
-    """What its subjects may do: a call is allowed if ``allow`` matches and ``deny`` does not."""
+    """What its subjects may do: a call is allowed if ``allow`` matches and ``deny`` does not.
+
+    ``operations`` and ``denied_operations``: rules by the name of the operation, those without constraints first.
+    """
 
     name: str
     allow: RuleTable
     deny: RuleTable
     mode: Mode | None = None
+    operations: Mapping[str, tuple[OperationRule, ...]] = {}
+    denied_operations: Mapping[str, tuple[OperationRule, ...]] = {}
 
 
 class Subject(NamedTuple):
@@ -98,10 +104,14 @@ class Principals(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """All files together. ``tokens`` is by fingerprint; ``revision`` is the hash of the compiled content."""
+    """All files together. ``tokens`` is by fingerprint; ``revision`` is the hash of the compiled content.
+
+    ``catalogue``: finds the operation of a call; the ``text`` of what it finds is the operation's name.
+    """
 
     tokens: Mapping[str, Subject]
     rule_sets: Mapping[str, RuleSet]
     mode: Mode
     revision: str
     principals: Principals = Principals()
+    catalogue: RuleTable = RuleTable(())

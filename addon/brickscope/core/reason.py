@@ -54,6 +54,16 @@ class Reason(StrEnum):
     )
 
     NO_RULE_MATCHES = "no_rule_matches", Kind.POLICY, "No rule of the subject's rule set allows the call."
+    UNKNOWN_OPERATION = (
+        "unknown_operation",
+        Kind.POLICY,
+        "The call is no operation that the catalogue knows, and no path rule allows it.",
+    )
+    CONSTRAINT_NOT_MET = (
+        "constraint_not_met",
+        Kind.POLICY,
+        "A rule allows the operation, but not with these parameters.",
+    )
     DENIED_BY_RULE = (
         "denied_by_rule",
         Kind.POLICY,
@@ -215,7 +225,33 @@ class Reason(StrEnum):
         Kind.READING,
         "Headers after the body (trailers) cannot be judged before the call is sent.",
     )
-    TOO_LARGE = "too_large", Kind.READING, "The request's target or headers are larger than the proxy reads."
+    TOO_LARGE = (
+        "too_large",
+        Kind.READING,
+        "The request's target or headers, or a body that has to be read, are larger than the proxy reads.",
+    )
+    BODY_ENCODED = "body_encoded", Kind.READING, "The body has to be read, and is compressed."
+    BODY_NOT_JSON = (
+        "body_not_json",
+        Kind.READING,
+        "The body has to be read, and is no strict JSON object in UTF-8.",
+    )
+    BODY_DUPLICATE_KEY = (
+        "body_duplicate_key",
+        Kind.READING,
+        "The body has to be read, and an object in it has the same key twice.",
+    )
+    BODY_TOO_DEEP = "body_too_deep", Kind.READING, "The body has to be read, and is nested too deeply."
+    PARAMETER_TWICE = (
+        "parameter_twice",
+        Kind.READING,
+        "A parameter that a rule looks at is given twice, in two places, or beside a name that could be taken for it.",
+    )
+    PARAMETER_MISPLACED = (
+        "parameter_misplaced",
+        Kind.READING,
+        "A parameter that a rule looks at is given in another place than the API reads it.",
+    )
 
     NOT_ENCRYPTED = (
         "not_encrypted",

@@ -42,7 +42,7 @@ class ApiRequest(NamedTuple):
     ``path`` and ``query`` as sent; ``segments`` decoded; ``host`` lower-case; ``authorization`` the raw value (a
     secret: read it into a Credential, never log it); ``content_length`` None where the header is missing.
     ``workspace``: which one the call chooses on a host of several, by header or ``?o=``; None where it chooses none.
-    ``has_body``: whether one was announced (an HTTP/2 request may bring one all the same).
+    ``has_body``: whether one was announced. ``may_have_body``: whether one can come (HTTP/2 need not announce it).
     """
 
     method: str
@@ -57,6 +57,7 @@ class ApiRequest(NamedTuple):
     workspace: str | None = None
     has_body: bool = False
     content_encoding: str = ""
+    may_have_body: bool = False
 
 
 _CONNECTION = frozenset({b"keep-alive", b"close"})
@@ -93,6 +94,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
     if target.query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
         workspace = _read_workspace(headers, target.query)
     length = headers.get(b"content-length")
+    announced = length != b"0" if length is not None else b"transfer-encoding" in headers
     return ApiRequest(
         method,
         host,
@@ -104,8 +106,9 @@ def read_request(wire: WireRequest) -> ApiRequest:
         None if length is None else int(length),
         headers.get(b"user-agent", b"").decode("latin-1"),
         workspace,
-        length != b"0" if length is not None else b"transfer-encoding" in headers,
+        announced,
         headers.get(b"content-encoding", b"").decode("latin-1"),
+        announced or (http2 and length is None),
     )
 
 

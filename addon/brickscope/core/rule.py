@@ -49,21 +49,29 @@ def parse_rule(text: str) -> Rule:
 class _Node:
     """One step of the tree: which rule ends here, and where each kind of next segment leads."""
 
-    __slots__ = ("literals", "rest", "rule", "variable", "verbs")
+    __slots__ = ("literals", "open", "rest", "rest_verbs", "rule", "through", "variable", "verbs")
 
     def __init__(self) -> None:
+        self.open = False
+        """Whether anything but a literal may follow."""
         self.literals: dict[str, _Node] = {}
         self.verbs: dict[str, _Node] | None = None
         self.variable: _Node | None = None
         self.rest: Rule | None = None
+        self.rest_verbs: dict[str, Rule] | None = None
+        self.through: _Node | None = None
         self.rule: Rule | None = None
+
+
+MAX_THROUGH = 16
+"""Most segments that a ``{name...}`` before the end may take; Databricks' longest names have eight."""
 
 
 class RuleTable:
     """Finds the most literal rule that matches a request, or None.
 
-    Total and side-effect free. Every node is visited at most once a lookup, since it is a tree: a hostile path cannot
-    make it slower than the number of rules.
+    Total and side-effect free. Every node is visited at most once a lookup, since it is a tree (and at most MAX_THROUGH
+    times below a ``{name...}`` before the end): a hostile path cannot make it slower than the number of rules.
     """
 
     __slots__ = ("_roots", "rules")
@@ -76,11 +84,21 @@ class RuleTable:
 
     def _insert(self, rule: Rule) -> None:
         node = self._roots.setdefault(rule.method, _Node())
-        for segment in rule.template.segments:
-            if isinstance(segment, Rest):
+        last = len(rule.template.segments) - 1
+        for index, segment in enumerate(rule.template.segments):
+            node.open = node.open or not isinstance(segment, Literal)
+            if not isinstance(segment, Rest):
+                node = _step(node, segment)
+            elif index != last:
+                node.through = node.through or _Node()
+                node = node.through
+            elif segment.verb is not None:
+                node.rest_verbs = node.rest_verbs or {}
+                node.rest_verbs.setdefault(segment.verb, rule)
+                return
+            else:
                 node.rest = node.rest or rule
                 return
-            node = _step(node, segment)
         node.rule = node.rule or rule
 
     def match(self, method: str, segments: Sequence[str]) -> Rule | None:
@@ -113,9 +131,9 @@ def _step(node: _Node, segment: Literal | Variable) -> _Node:
 
 
 def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | None:
-    """Depth first: literal, then verb, then variable, then rest, so that the most literal rule is found first."""
+    """Depth first: literal, then verb or variable, then rest, so that the most literal rule is found first."""
     # Straight down while there is only one way to go.
-    while at != end and node.variable is None and node.verbs is None and node.rest is None:
+    while at != end and not node.open:
         child = node.literals.get(segments[at])
         if child is None:
             return None
@@ -141,6 +159,15 @@ def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | Non
             rule = _find(child, segments, at + 1, end)
             if rule is not None:
                 return rule
+    if node.through is not None:
+        for following in range(at + 1, min(end, at + MAX_THROUGH) + 1):
+            rule = _find(node.through, segments, following, end)
+            if rule is not None:
+                return rule
+    if node.rest_verbs is not None:
+        name, _, verb = segments[end - 1].rpartition(":")
+        if name and verb in node.rest_verbs and ":" not in name:
+            return node.rest_verbs[verb]
     return node.rest
 
 

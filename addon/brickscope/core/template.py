@@ -9,6 +9,9 @@ A template is anchored, case-sensitive and compared segment by segment with the 
 ``{name...}``   this and all following segments, at least one; only at the end
 ==============  ====================================================================================
 
+The catalogue of operations, whose templates are Databricks' own, also has ``{name...}`` before the end (one or more
+segments, as few as will do) and ``{name...}:run`` at it.
+
 There are no regular expressions and no wildcard that spans segments unseen.
 """
 
@@ -47,9 +50,13 @@ class Variable(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """One or more segments, up to the end of the path."""
+    """One or more segments: up to the end of the path, or (in the catalogue) up to what follows.
+
+    With ``verb`` the last of them ends in ``:verb``.
+    """
 
     name: str
+    verb: str | None = None
 
 
 Segment = Literal | Variable | Rest
@@ -68,8 +75,8 @@ class Template(NamedTuple):
         return "".join("/" + _segment_text(segment) for segment in self.segments)
 
 
-def parse_template(text: str) -> Template:
-    """Read a template such as ``/api/2.0/fs/files/{path...}``.
+def parse_template(text: str, *, catalogue: bool = False) -> Template:
+    """Read a template such as ``/api/2.0/fs/files/{path...}``. ``catalogue``: in the wider language of the catalogue.
 
     Raises TemplateError: the text has no leading slash, an empty or dot segment, a query, characters that a canonical
     request never carries, a malformed or repeated variable, or a rest variable that is not last.
@@ -79,7 +86,7 @@ def parse_template(text: str) -> Template:
     parts = text[1:].split("/")
     segments = tuple([_plain_segment(part) for part in parts])
     if None in segments:
-        segments = _parse_segments(parts)
+        segments = _parse_segments(parts, catalogue)
     if text.count("{") > 1:
         _refuse_same_names(parts, segments)
     return Template(segments)  # type: ignore[arg-type]
@@ -94,11 +101,12 @@ def _plain_segment(part: str) -> Segment | None:
     return Variable(found[1], found[3]) if found is not None and found[2] is None else None
 
 
-def _parse_segments(parts: list[str]) -> tuple[Segment, ...]:
+def _parse_segments(parts: list[str], catalogue: bool) -> tuple[Segment, ...]:
     segments: list[Segment] = []
     offset = 1
     for index, part in enumerate(parts):
-        segments.append(_plain_segment(part) or _parse_segment(part, offset, last=index == len(parts) - 1))
+        last = index == len(parts) - 1
+        segments.append(_plain_segment(part) or _parse_segment(part, offset, last=last, catalogue=catalogue))
         offset += len(part) + 1
     return tuple(segments)
 
@@ -114,7 +122,7 @@ def _refuse_same_names(parts: list[str], segments: Sequence[Segment | None]) -> 
         offset += len(part) + 1
 
 
-def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
+def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Segment:
     if not part:
         if last:
             raise TemplateError(
@@ -131,7 +139,7 @@ def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
         if ord(char) < 0x21 or ord(char) == 0x7F:
             raise TemplateError("white space or a control character in a path", offset + at)
     if "{" in part or "}" in part:
-        return _parse_variable(part, offset, last=last)
+        return _parse_variable(part, offset, last=last, catalogue=catalogue)
     if "%" in part:
         decoded = unquote(part, errors="replace")
         raise TemplateError(
@@ -144,7 +152,7 @@ def _parse_segment(part: str, offset: int, *, last: bool) -> Segment:
     return Literal(part)
 
 
-def _parse_variable(part: str, offset: int, *, last: bool) -> Segment:
+def _parse_variable(part: str, offset: int, *, last: bool, catalogue: bool) -> Segment:
     found = _VARIABLE.fullmatch(part)
     if found is None:
         raise TemplateError(
@@ -154,6 +162,8 @@ def _parse_variable(part: str, offset: int, *, last: bool) -> Segment:
     name, dots, verb = found.groups()
     if not dots:
         return Variable(name, verb)
+    if catalogue and (last or not verb):
+        return Rest(name, verb)
     if verb or not last:
         raise TemplateError(f"{{{name}...}} means the rest of the path, so it can only be its end", offset)
     return Rest(name)
@@ -165,5 +175,25 @@ def _segment_text(segment: Segment) -> str:
             return text
         case Variable(name, verb):
             return f"{{{name}}}:{verb}" if verb else f"{{{name}}}"
-        case Rest(name):
-            return f"{{{name}...}}"
+        case Rest(name, verb):
+            return f"{{{name}...}}:{verb}" if verb else f"{{{name}...}}"
+
+
+def bind(template: Template, segments: Sequence[str]) -> dict[str, str]:
+    """The values of a template's variables in a path that it matches, decoded; several segments joined by ``/``."""
+    found: dict[str, str] = {}
+    parts = template.segments
+    at = 0
+    for index, part in enumerate(parts):
+        match part:
+            case Variable(name, verb):
+                found[name] = segments[at].removesuffix(f":{verb}") if verb else segments[at]
+            case Rest(name, verb):
+                # What follows is of fixed length: the catalogue has one rest a template.
+                end = len(segments) - (len(parts) - index - 1)
+                text = "/".join(segments[at:end])
+                found[name] = text.removesuffix(f":{verb}") if verb else text
+                at = end
+                continue
+        at += 1
+    return found

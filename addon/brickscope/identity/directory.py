@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from brickscope.core.decision import Refused
-from brickscope.core.directory import NotYetKnown
+from brickscope.core.pending import NotYetKnown
 from brickscope.core.issuer import KeySource, key_source
 from brickscope.core.jwt_token import Claims, read_claims
 from brickscope.core.key import KeySet, KeySetError, read_key_set

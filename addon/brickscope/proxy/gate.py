@@ -18,7 +18,8 @@ from brickscope.audit.writer import AuditError, AuditWriter
 from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
-from brickscope.core.directory import BodyNeeded, Directory, NotYetKnown
+from brickscope.core.directory import Directory
+from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.grant import is_token_request
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason

@@ -10,7 +10,7 @@ from mitmproxy import http
 
 from brickscope.audit.record import decision_fields, printable
 from brickscope.core.decision import Decision, Refused
-from brickscope.core.directory import BodyNeeded, NotYetKnown
+from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.reason import Reason
 
 from .answer import answer

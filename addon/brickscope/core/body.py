@@ -1,0 +1,84 @@
+"""A JSON body in one reading, for rules that look into it.
+
+Databricks reads JSON whatever the Content-Type says, and on GET too, so the type is no matter here; what counts is that
+no two parsers could take two things from the same bytes (RFC 8259, RFC 7493 I-JSON).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from .decision import Refused
+from .reason import Reason
+from .request import ApiRequest
+
+MAX_BODY = 1024 * 1024
+"""Longest body that is held back to be read, in bytes."""
+MAX_DEPTH = 32
+"""How deep objects and lists may be nested; the deepest documented request has nine levels."""
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
+_CHARSET = re.compile(r"charset *= *\"?(?!utf-?8\b)", re.IGNORECASE)
+
+
+class Number(str):
+    """A JSON number that is no plain integer, as it was written (``1.5``, ``1e3``)."""
+
+    __slots__ = ()
+
+
+def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
+    """The JSON object of a body; empty for no body. Numbers that are no plain integers come as ``Number``.
+
+    Raises Refused: TOO_LARGE, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY or BODY_TOO_DEEP. No detail quotes the body.
+    """
+    if request.content_encoding and request.content_encoding.lower() != "identity":
+        raise Refused(Reason.BODY_ENCODED, "the body is compressed, so no rule can look into it")
+    if len(body) > MAX_BODY:
+        raise Refused(Reason.TOO_LARGE, f"the body has more than {MAX_BODY} bytes")
+    if not body:
+        return {}
+    if _CHARSET.search(request.content_type):
+        raise Refused(Reason.BODY_NOT_JSON, "the body's character set is not UTF-8")
+    _check_depth(body)
+    try:
+        # utf-8, not utf-8-sig: a byte order mark is skipped by some parsers and an error to others.
+        text = body.decode("utf-8")
+        found = json.loads(
+            text, object_pairs_hook=_members, parse_float=Number, parse_int=_integer, parse_constant=_constant
+        )
+    except (ValueError, RecursionError):
+        raise Refused(Reason.BODY_NOT_JSON, "the body is not strict JSON in UTF-8") from None
+    if not isinstance(found, dict):
+        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
+    return found
+
+
+def _check_depth(body: bytes) -> None:
+    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
+    if len(brackets) <= MAX_DEPTH:
+        return
+    depth = 0
+    for code in brackets:
+        depth += 1 if code in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise Refused(Reason.BODY_TOO_DEEP, f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refused(Reason.BODY_DUPLICATE_KEY, "an object of the body has the same key twice")
+    return found
+
+
+def _integer(text: str) -> int | Number:
+    # -0 is 0 to some and a float to others; beyond 64 bits parsers round or wrap.
+    return Number(text) if text == "-0" or len(text) > 19 else int(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise ValueError(text)  # NaN and Infinity are no JSON

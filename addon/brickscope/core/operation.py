@@ -1,0 +1,68 @@
+"""Rules that name operations: what is allowed or denied of one operation of the catalogue, and under which constraints."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .body import MAX_BODY
+from .constraint import Constraint
+from .parameters import ABSENT, Parameters, look, others, read_parameters, refuse_doubles
+from .pending import BodyNeeded
+from .request import ApiRequest
+from .template import Template
+
+
+class OperationRule(NamedTuple):
+    """One operation in a rule set. ``text``: the rule as the operator wrote it (``jobs.*`` stands for many).
+
+    ``where``: all must be met. ``only``: the parameters that a call may have besides those in ``where``, None for any.
+    """
+
+    operation: str
+    text: str
+    where: tuple[Constraint, ...] = ()
+    only: frozenset[str] | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the rule looks at parameters."""
+        return bool(self.where) or self.only is not None
+
+
+class Seen(NamedTuple):
+    """What a rule made of a call: whether it is met, and the parameters it looked at, for the log."""
+
+    met: bool
+    params: dict[str, Any]
+
+
+def judge(rule: OperationRule, request: ApiRequest, template: Template, body: bytes | None) -> Seen:
+    """Hold a call of the rule's operation against its constraints. ``template``: the call that was matched.
+
+    Raises BodyNeeded where the body has to be read first, and Refused where the parameters have no single reading.
+    """
+    if body is None and _needs_body(rule, request):
+        raise BodyNeeded(MAX_BODY)
+    parameters = read_parameters(request, template, body)
+    for constraint in rule.where:
+        refuse_doubles(parameters, constraint.place, constraint.keys)
+    met = all([constraint.is_met(parameters) for constraint in rule.where])  # noqa: C419 - a list is faster
+    if met and rule.only is not None:
+        met = not others(parameters, rule.only | {constraint.keys[0] for constraint in rule.where})
+    return Seen(met, _shown(rule, parameters))
+
+
+def _needs_body(rule: OperationRule, request: ApiRequest) -> bool:
+    """A query parameter may stand in the body as well, which the API reads on GET too; a path variable wins over both."""
+    if not request.may_have_body:
+        return False
+    return rule.only is not None or any([constraint.place != "path" for constraint in rule.where])  # noqa: C419
+
+
+def _shown(rule: OperationRule, parameters: Parameters) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for constraint in rule.where:
+        value = look(parameters, constraint.place, constraint.keys)
+        if value is not ABSENT:
+            shown[constraint.name] = value
+    return shown
