@@ -101,6 +101,12 @@ class RuleTable:
                 return
         node.rule = node.rule or rule
 
+    def mirror(self, first: str, other: str) -> None:
+        """Let paths that begin with ``other`` be matched like those that begin with ``first``."""
+        for root in self._roots.values():
+            if first in root.literals:
+                root.literals[other] = root.literals[first]
+
     def match(self, method: str, segments: Sequence[str]) -> Rule | None:
         """The rule for a method and the decoded segments of a path; the most literal one where several match."""
         root = self._roots.get(method)

@@ -37,9 +37,10 @@ class TemplateError(ValueError):
 
 
 class Literal(NamedTuple):
-    """A segment that must be exactly ``text``."""
+    """A segment that must be exactly ``text``. In the catalogue it may be part of the variable ``name``."""
 
     text: str
+    name: str = ""
 
 
 class Variable(NamedTuple):
@@ -171,7 +172,7 @@ def _parse_variable(part: str, offset: int, *, last: bool, catalogue: bool) -> S
 
 def _segment_text(segment: Segment) -> str:
     match segment:
-        case Literal(text):
+        case Literal(text, _):
             return text
         case Variable(name, verb):
             return f"{{{name}}}:{verb}" if verb else f"{{{name}}}"
@@ -179,21 +180,45 @@ def _segment_text(segment: Segment) -> str:
             return f"{{{name}...}}:{verb}" if verb else f"{{{name}...}}"
 
 
+# google.api.http: a variable with the shape of its value, {name=projects/*/branches/*}.
+_SHAPED = re.compile(rf"\{{({_NAME})=([^}}]+)\}}")
+
+
+def parse_catalogue_template(text: str) -> Template:
+    """Read a template of the catalogue: as ``parse_template``, and ``{name=projects/*/branches/*}`` for a variable whose
+    value is several segments, some of them fixed. Raises TemplateError."""
+    if "=" not in text:
+        return parse_template(text, catalogue=True)
+    segments: list[Segment] = []
+    at = 0
+    for found in _SHAPED.finditer(text):
+        before = text[at : found.start() - 1]
+        if before:
+            segments += parse_template(before, catalogue=True).segments
+        verb = text[found.end() :].partition("/")[0].removeprefix(":")
+        parts = found[2].split("/")
+        for index, part in enumerate(parts):
+            last = verb if verb and index == len(parts) - 1 else None
+            segments.append(Variable(found[1], last) if part == "*" else Literal(part, found[1]))
+        at = found.end() + (len(verb) + 1 if verb else 0)
+    if at < len(text):
+        segments += parse_template(text[at:], catalogue=True).segments
+    return Template(tuple(segments))
+
+
 def bind(template: Template, segments: Sequence[str]) -> dict[str, str]:
     """The values of a template's variables in a path that it matches, decoded; several segments joined by ``/``."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     parts = template.segments
     at = 0
     for index, part in enumerate(parts):
-        match part:
-            case Variable(name, verb):
-                found[name] = segments[at].removesuffix(f":{verb}") if verb else segments[at]
-            case Rest(name, verb):
-                # What follows is of fixed length: the catalogue has one rest a template.
-                end = len(segments) - (len(parts) - index - 1)
-                text = "/".join(segments[at:end])
-                found[name] = text.removesuffix(f":{verb}") if verb else text
-                at = end
-                continue
-        at += 1
-    return found
+        following = at + 1
+        if isinstance(part, Rest):
+            # What follows is of fixed length: the catalogue has one rest a template.
+            following = len(segments) - (len(parts) - index - 1)
+        text = "/".join(segments[at:following])
+        verb = None if isinstance(part, Literal) else part.verb
+        if part.name:
+            found.setdefault(part.name, []).append(text.removesuffix(f":{verb}") if verb else text)
+        at = following
+    return {name: "/".join(values) for name, values in found.items()}

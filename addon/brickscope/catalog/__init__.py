@@ -1,0 +1,1 @@
+"""Databricks' operations: what each is called, by which calls it is reached, where its parameters sit, what it can do."""

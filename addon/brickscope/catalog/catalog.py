@@ -1,0 +1,131 @@
+"""The catalogue as the program uses it: operations by name, and the table that finds the operation of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import orjson
+
+from brickscope.core.rule import Rule, RuleTable
+from brickscope.core.template import parse_catalogue_template
+
+CLASSES = ("read", "write", "execute", "grant", "secret")
+
+
+class Operation(NamedTuple):
+    """One operation of the API.
+
+    ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
+    the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
+    ``required`` among them. ``object``: those that say what is acted on. ``scope``: the native API scope, as far as it
+    is known. ``kind``: one of CLASSES. ``risk``: how it can widen the caller's power, empty if it does not.
+    """
+
+    name: str
+    calls: tuple[str, ...]
+    kind: str
+    path: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    object: Mapping[str, str] = {}
+    scope: str = ""
+    risk: str = ""
+    source: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def service(self) -> str:
+        """What stands before the last dot: ``jobs``, ``settings.default_namespace``, ``account.users``."""
+        return self.name.rpartition(".")[0]
+
+    def place(self, parameter: str) -> str | None:
+        """Where the call carries a parameter: ``path``, ``query`` or ``body``; None if it has none of that name."""
+        for place, names in (("path", self.path), ("query", self.query), ("body", self.body)):
+            if parameter in names:
+                return place
+        return None
+
+
+class Catalog:
+    """All operations. ``version``: of the SDK that the machine part was read from."""
+
+    def __init__(self, version: str, operations: Mapping[str, Operation]) -> None:
+        self.version = version
+        self.operations = operations
+        self._canonical = {
+            name: operation.name for operation in operations.values() for name in (operation.name, *operation.names)
+        }
+
+    def find(self, name: str) -> Operation | None:
+        """The operation of a name, also of one that is another name for it."""
+        canonical = self._canonical.get(name)
+        return None if canonical is None else self.operations[canonical]
+
+    def named(self, pattern: str) -> list[Operation]:
+        """The operations of a name, or of a service: ``jobs.run_now``, ``jobs.*`` (nothing below ``jobs.x``)."""
+        if not pattern.endswith(".*"):
+            found = self.find(pattern)
+            return [] if found is None else [found]
+        service = pattern[:-2]
+        names = [name for name in self._canonical if name.rpartition(".")[0] == service]
+        return [self.operations[name] for name in dict.fromkeys(self._canonical[name] for name in names)]
+
+    @property
+    def names(self) -> list[str]:
+        """Every name there is."""
+        return list(self._canonical)
+
+    @property
+    def services(self) -> list[str]:
+        """Every service."""
+        return sorted({name.rpartition(".")[0] for name in self._canonical})
+
+    def table(self) -> RuleTable:
+        """Finds the operation of a call; the ``text`` of what it finds is the operation's name."""
+        rules = []
+        for operation in self.operations.values():
+            for call in operation.calls:
+                method, _, path = call.partition(" ")
+                rules.append(Rule(method, parse_catalogue_template(path), operation.name))
+        table = RuleTable(rules)
+        # The web interface's mirror of every API takes bearers too (facts 4).
+        table.mirror("api", "ajax-api")
+        return table
+
+
+@cache
+def load_catalog() -> Catalog:
+    """The catalogue of this version. Raises OSError and ValueError if the file is damaged."""
+    first, *lines = files(__package__).joinpath("operations.jsonl").read_bytes().splitlines()
+    return Catalog(
+        str(orjson.loads(first)["databricks_sdk"]),
+        {operation.name: operation for operation in (_operation(orjson.loads(line)) for line in lines)},
+    )
+
+
+@cache
+def operation_table() -> RuleTable:
+    """The table of ``load_catalog``, made once."""
+    return load_catalog().table()
+
+
+def _operation(entry: dict[str, Any]) -> Operation:
+    get = entry.get
+    return Operation(
+        entry["name"],
+        tuple(entry["calls"]),
+        entry["class"],
+        tuple(get("path", ())),
+        tuple(get("query", ())),
+        tuple(get("body", ())),
+        tuple(get("required", ())),
+        get("object", {}),
+        get("scope", ""),
+        get("risk", ""),
+        get("source", ""),
+        tuple(get("names", ())),
+    )
