@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from brickscope.core.decide import decide
 from brickscope.core.decision import Refused
-from brickscope.core.pending import BodyNeeded
 from brickscope.core.form import read_form
+from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, read_request

@@ -186,7 +186,7 @@ def test_grpc_streams_both_ways_and_is_denied_in_its_own_words(gate: Gate) -> No
         )
     headers = dict(denied.headers)
     assert (denied.status, headers[b"grpc-status"]) == (200, b"7")
-    assert b"no_rule_matches" in headers[b"grpc-message"]
+    assert b"unknown_operation" in headers[b"grpc-message"]
 
 
 def test_an_origin_without_http2_serves_clients_that_offer_it(

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from brickscope.core.decision import Refused
-from brickscope.core.pending import NotYetKnown
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.jwt_token import Claims
+from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Mode, Policy
 from brickscope.core.reason import Reason
 from brickscope.identity import directory as directory_module

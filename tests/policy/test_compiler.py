@@ -141,10 +141,13 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         GOOD.replace("GET /api/2.0/jobs/13", "GET /api/{all...}"),
         "13:9: error: the rule 'GET /api/2.1/unity-catalog/catalogs' can never allow anything",
     ),
-    "an operation": (GOOD.replace("GET /api/2.0/jobs/{id}", "jobs.list"), "names an operation"),
+    "an operation": (
+        GOOD.replace("GET /api/2.0/jobs/{id}", "jobs.lst"),
+        "there is no operation 'jobs.lst' (did you mean 'jobs.list'?)",
+    ),
     "a rule that is a mapping": (
         GOOD.replace("GET /api/2.0/jobs/{id}", "{operation: x}"),
-        "operations come in a later",
+        "there is no operation 'x'",
     ),
     "a number as rule": (GOOD.replace("GET /api/2.0/jobs/{id}", "7"), "a rule is one line of text"),
     "a list where names belong": ("version: 1\ntokens: [x]\n", "2:9: error: this must be a mapping"),

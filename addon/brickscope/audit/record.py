@@ -7,7 +7,7 @@ added within a version.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -82,4 +82,26 @@ def decision_fields(decision: Decision) -> Record:
         "rule_set": decision.rule_set,
         "rule": decision.rule,
         "policy_revision": decision.policy_revision,
+        "operation": decision.operation,
     }
+
+
+MAX_PARAMETER = 256
+MAX_ELEMENTS = 20
+
+
+def params_field(params: Mapping[str, Any], secrets: Iterable[bytes] = ()) -> Record:
+    """The parameters that a rule looked at, as they go into a record: text made printable and clipped, lists shortened,
+    objects as the names of their keys."""
+    return {name: _parameter(value, tuple(secrets)) for name, value in params.items()}
+
+
+def _parameter(value: Any, secrets: tuple[bytes, ...]) -> Any:
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    if isinstance(value, list):
+        shown = [_parameter(each, secrets) for each in value[:MAX_ELEMENTS]]
+        return shown if len(value) <= MAX_ELEMENTS else [*shown, "..."]
+    if isinstance(value, Mapping):
+        return {"keys": [_parameter(str(key), secrets) for key in list(value)[:MAX_ELEMENTS]]}
+    return printable(str(value), secrets)[:MAX_PARAMETER]

@@ -14,7 +14,20 @@ import yaml
 from .sdk import SdkOperation, Source
 
 OVERLAY = Path(__file__).parent / "overlay.yaml"
-FIELDS = ("name", "names", "calls", "path", "query", "body", "required", "object", "scope", "class", "risk", "source")
+FIELDS = (
+    "name",
+    "names",
+    "calls",
+    "path",
+    "query",
+    "body",
+    "required",
+    "object",
+    "scope",
+    "class",
+    "risk",
+    "source",
+)
 _LATER = re.compile(r"_v2|_proxy|_legacy|^bundle_")
 _OBJECT = re.compile(r"(?:^|_)(?:id|name|path|key|scope|parent|full_name)$")
 _VARIABLE = re.compile(r"\{(\w+)[^}]*\}")
@@ -54,9 +67,13 @@ def _from_sdk(operation: SdkOperation, rules: dict[str, Any]) -> dict[str, Any]:
     for each in rules["shapes"]:
         if _fits(operation.name, each["operations"]):
             variable = each["variable"]
-            templates = [text.replace(f"{{{variable}}}", f"{{{variable}={each['shape']}}}") for text in templates]
+            templates = [
+                text.replace(f"{{{variable}}}", f"{{{variable}={each['shape']}}}") for text in templates
+            ]
             templates = [text.replace("=**}", "...}") for text in templates]
-    scope = _first(operation.name, rules["scopes"]["names"], "scope") or rules["scopes"]["services"].get(operation.service)
+    scope = _first(operation.name, rules["scopes"]["names"], "scope") or rules["scopes"]["services"].get(
+        operation.service
+    )
     return {
         "name": operation.name,
         "calls": [f"{operation.method} {text}" for text in templates],
@@ -93,7 +110,9 @@ def _judged(name: str, method: str, rules: dict[str, Any]) -> dict[str, Any]:
         (
             each["risk"]
             for each in rules["risks"]
-            if _fits(name, each["operations"]) and each.get("class", kind) == kind and (kind != "read" or "class" in each)
+            if _fits(name, each["operations"])
+            and each.get("class", kind) == kind
+            and (kind != "read" or "class" in each)
         ),
         None,
     )
@@ -104,7 +123,7 @@ def _object(operation: SdkOperation) -> dict[str, str]:
     """What the call acts on, and where it says so."""
     own = [name for name in operation.path if name != "account_id"]
     if own:
-        return {name: "path" for name in own}
+        return dict.fromkeys(own, "path")
     return {
         name: place
         for place, names in (("query", operation.query), ("body", operation.body))
@@ -146,7 +165,10 @@ def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) 
                 if path == family["from"].rstrip("/") or path.startswith(family["from"]):
                     for prefix in family["to"]:
                         alias = f"{method} {prefix}{path.removeprefix(family['from'])}"
-                        if owners.setdefault(_shape(alias), entry["name"]) == entry["name"] and alias not in entry["calls"]:
+                        if (
+                            owners.setdefault(_shape(alias), entry["name"]) == entry["name"]
+                            and alias not in entry["calls"]
+                        ):
                             entry["calls"].append(alias)
     return problems
 

@@ -57,7 +57,9 @@ class Catalog:
         self.version = version
         self.operations = operations
         self._canonical = {
-            name: operation.name for operation in operations.values() for name in (operation.name, *operation.names)
+            name: operation.name
+            for operation in operations.values()
+            for name in (operation.name, *operation.names)
         }
 
     def find(self, name: str) -> Operation | None:

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MULTI = "_escape_multi_segment_path_parameter"
@@ -51,7 +51,9 @@ class Source:
         self._imports: dict[str, dict[str, str]] = {}
         for file in sorted((folder / "service").glob("*.py")):
             tree = _parse(file)
-            self._classes[file.stem] = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+            self._classes[file.stem] = {
+                node.name: node for node in tree.body if isinstance(node, ast.ClassDef)
+            }
             self._imports[file.stem] = dict(_imports(tree))
         self._mixins = dict(_mixins(folder / "mixins"))
         self._clients = _parse(folder / "__init__.py")
@@ -180,7 +182,9 @@ class Source:
     def _fields(self, module: str, method: ast.FunctionDef, call: ast.Call) -> list[str]:
         """The JSON keys of ``argument.as_dict()``."""
         func = call.func
-        if not (isinstance(func, ast.Attribute) and func.attr == "as_dict" and isinstance(func.value, ast.Name)):
+        if not (
+            isinstance(func, ast.Attribute) and func.attr == "as_dict" and isinstance(func.value, ast.Name)
+        ):
             return []
         for argument in [*method.args.args, *method.args.kwonlyargs]:
             if argument.arg == func.value.id and argument.annotation is not None:
@@ -253,7 +257,7 @@ def _assigned_calls(node: ast.ClassDef) -> Iterator[tuple[str, ast.Call]]:
                         yield target.attr.lstrip("_"), each.value
 
 
-def _is_do(node: ast.AST) -> bool:
+def _is_do(node: ast.AST) -> TypeGuard[ast.Call]:
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

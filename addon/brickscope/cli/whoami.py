@@ -94,10 +94,10 @@ async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | N
 
 async def _verify(policy: Policy, token: bytes, name: str, host: str, ca: Path | None) -> None:
     """Verify as the proxy does. Raises Refused."""
-    from brickscope.core.pending import NotYetKnown
     from brickscope.core.hostname import in_databricks_zone, is_hostname
     from brickscope.core.issuer import key_source
     from brickscope.core.jwt_token import read_claims
+    from brickscope.core.pending import NotYetKnown
     from brickscope.identity.directory import TokenDirectory
     from brickscope.identity.fetch import Fetcher
 

@@ -27,6 +27,7 @@ from .rule import Rule
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
 # Second character of every path of `discovery.py` and `grant.py` (/oidc in any case, /.well-known).
 _APART = frozenset("oO.")
+_TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 
 
 def decide(
@@ -47,7 +48,7 @@ def decide(
     """
     if request.path[1:2] in _APART:
         if is_open(request):
-            return _open(policy)
+            return _open(policy, request)
         if is_token_request(request):
             return _decide_token_request(policy, request, client_address, now, directory, body)
     name: str | None = None
@@ -90,13 +91,15 @@ def decide(
     )
 
 
-def _open(policy: Policy) -> Decision:
+def _open(policy: Policy, request: ApiRequest) -> Decision:
+    called = policy.catalogue.match("GET", request.segments)
     return Decision(
         True,
         Reason.ALLOWED_WITHOUT_CREDENTIAL,
         "the call carries no credential by nature",
         mode=policy.mode.value,
         policy_revision=policy.revision,
+        operation=None if called is None else called.text,
     )
 
 
@@ -147,6 +150,7 @@ def _decide_token_request(
         client.name,
         rule_set=rule_set.name if rule_set else None,
         policy_revision=policy.revision,
+        operation=_TOKEN_OPERATION,
     )
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from brickscope.core.decision import Refused
-from brickscope.core.pending import NotYetKnown
 from brickscope.core.issuer import KeySource, key_source
 from brickscope.core.jwt_token import Claims, read_claims
 from brickscope.core.key import KeySet, KeySetError, read_key_set
+from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from brickscope.catalog.catalog import operation_table
 from brickscope.core.policy import Mode, Policy, Subject
 
 from .document import Document
@@ -142,7 +143,7 @@ class Compiler:
         for name, entry in groups["rule_sets"].items():
             if name not in used:
                 findings.warn(entry.document, entry.key_position(), f"no subject has the rule set {name!r}")
-        policy = Policy(tokens, rule_sets, mode, "", principals)
+        policy = Policy(tokens, rule_sets, mode, "", principals, operation_table())
         return policy._replace(revision=revision(policy)), sorted(
             findings.problems, key=lambda problem: problem.position
         )

@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails
 from brickscope.core.policy import Grant
 
 from .document import Document, Path
-from .model import ENTRIES, PolicyFile
+from .model import ENTRIES, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
 GRANTS = [grant.value for grant in Grant]
@@ -65,12 +65,6 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
         word = redact(str(given))[:MAX_WORD]
         hint = nearest(word, ("enforce", "monitor")) or f"one of {expected}"
         return document.problem(document.position(path), f"{word!r} is no {key}", hint)
-    if kind == "string_type" and len(path) >= 2 and path[-2] in ("allow", "deny"):
-        return document.problem(
-            document.position(path),
-            "a rule is one line of text; operations come in a later version",
-            "METHOD /path",
-        )
     if kind == "string_pattern_mismatch" and key in _PATTERNS:
         return document.problem(document.position(path), _PATTERNS[key], quote=key not in _SECRETIVE)
     if kind == "too_long" and key == "fingerprint":
@@ -89,6 +83,8 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
 
 def _keys(path: Path) -> list[str]:
     """The keys that may stand where an unknown one stands."""
+    if len(path) == 5 and path[0] == "rule_sets":
+        return [field.alias or name for name, field in RuleEntry.model_fields.items()]
     if len(path) == 3 and path[0] in ENTRIES:
         return list(ENTRIES[str(path[0])].model_fields)
     return list(PolicyFile.model_fields)

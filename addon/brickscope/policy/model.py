@@ -5,12 +5,20 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic.config import JsonDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from brickscope.core.credential import TOKEN_SHAPE
 from brickscope.core.fingerprint import PATTERN
@@ -181,9 +189,6 @@ ModeWord = Literal["enforce", "monitor"]
 _GIVEN = BeforeValidator(_given)
 OptionalMode = Annotated[ModeWord | None, _GIVEN]
 OptionalText = Annotated[str | None, _GIVEN]
-_RULES: JsonDict = {
-    "items": {"type": "string", "pattern": "^(DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /[^?# ]*$"}
-}
 
 
 class _Strict(BaseModel):
@@ -264,18 +269,75 @@ class IssuerEntry(_Strict):
     description: OptionalText = Field(None, description="Free text for people.")
 
 
+class RuleEntry(_Strict):
+    """A rule by name: an operation, a class of operations, or a preset."""
+
+    operation: Annotated[str | None, _GIVEN] = Field(
+        None,
+        description="An operation as the official SDK names it, or all of a service.",
+        examples=["jobs.run_now"],
+    )
+    service: Annotated[str | None, _GIVEN] = Field(
+        None, description="All operations of a service, with 'class'."
+    )
+    kind: Annotated[str | None, _GIVEN] = Field(
+        None, alias="class", description="read, write, execute, grant or secret."
+    )
+    preset: Annotated[str | None, _GIVEN] = Field(None, description="A rule set that comes with Brickscope.")
+    where: Annotated[dict[str, Any] | None, _GIVEN] = Field(
+        None, min_length=1, description="What parameters must be: a value, a list of values, or a test."
+    )
+    only: Annotated[list[str] | None, _GIVEN] = Field(
+        None, description="No other parameters than these and those in 'where'."
+    )
+    description: OptionalText = Field(None, description="Free text for people.")
+
+
+def _rule(value: Any, handler: Callable[[Any], RuleEntry]) -> str | RuleEntry:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(
+            "a rule is one line of text, or a mapping with operation, class or preset; METHOD /path"
+        )
+    entry = handler(value)
+    named = [key for key in ("operation", "preset") if getattr(entry, key) is not None]
+    if entry.service is not None or entry.kind is not None:
+        named.append("class")
+    if len(named) != 1:
+        raise ValueError("a rule names one thing: operation, class (with or without service), or preset")
+    if entry.preset is not None and (entry.where or entry.only is not None):
+        raise ValueError("a preset takes no constraints; write its operations out")
+    return entry
+
+
+Rules = Annotated[
+    list[Annotated[RuleEntry, WrapValidator(_rule)]],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "anyOf": [
+                    {"type": "string", "pattern": r"^(DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /[^?# ]*$"},
+                    {"type": "string", "pattern": r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*\.(\*|[A-Za-z0-9_]+)$"},
+                    RuleEntry.model_json_schema(),
+                ]
+            },
+        }
+    ),
+]
+
+
 class RuleSetEntry(_Strict):
     """What the subjects of this rule set may do. Everything that is not allowed is denied."""
 
-    allow: list[str] = Field(
+    allow: Rules = Field(
         min_length=1,
-        description="Calls that are allowed: METHOD /path, {name} for one segment, {name...} for the rest.",
-        json_schema_extra=_RULES,
+        description="What is allowed: METHOD /path ({name} for one segment, {name...} for the rest), operations "
+        "by name (jobs.run_now, jobs.*), classes, presets.",
     )
-    deny: list[str] = Field(
-        default_factory=list,
-        description="Calls that are denied whatever 'allow' says.",
-        json_schema_extra=_RULES,
+    deny: Rules = Field(
+        default_factory=list, description="What is denied whatever 'allow' says, written in the same way."
     )
     mode: OptionalMode = Field(None, description="monitor: log what the rules deny, and let it go on.")
     description: OptionalText = Field(None, description="Free text for people.")

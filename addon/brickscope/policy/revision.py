@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from brickscope.core.policy import Issuer, Login, Policy, Subject
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.constraint import Constraint
+from brickscope.core.operation import OperationRule
+from brickscope.core.policy import Issuer, Login, Policy, RuleSet, Subject
 
 
 def revision(policy: Policy) -> str:
@@ -15,14 +19,7 @@ def revision(policy: Policy) -> str:
     content: dict[str, Any] = {
         "mode": policy.mode.value,
         "tokens": {fingerprint: _subject(subject) for fingerprint, subject in policy.tokens.items()},
-        "rule_sets": {
-            rule_set.name: [
-                sorted({f"{rule.method} {rule.template}" for rule in rule_set.allow.rules}),
-                sorted({f"{rule.method} {rule.template}" for rule in rule_set.deny.rules}),
-                rule_set.mode,
-            ]
-            for rule_set in policy.rule_sets.values()
-        },
+        "rule_sets": {rule_set.name: _rule_set(rule_set) for rule_set in policy.rule_sets.values()},
     }
     principals: dict[str, Any] = {
         "service_principals": {name: _subject(each) for name, each in known.service_principals.items()},
@@ -30,10 +27,45 @@ def revision(policy: Policy) -> str:
         "logins": [[login.name, login.client_id, *_bindings(login)] for login in known.logins],
         "issuers": {url: _issuer(issuer) for url, issuer in known.issuers.items()},
     }
+    if any(each.operations or each.denied_operations for each in policy.rule_sets.values()):
+        content["catalogue"] = load_catalog().version  # which calls a name stands for
     # Left out where empty, so that a policy of tokens alone keeps the revision that its log already has.
     content |= {key: value for key, value in principals.items() if value}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _rule_set(rule_set: RuleSet) -> list[Any]:
+    content: list[Any] = [
+        sorted({f"{rule.method} {rule.template}" for rule in rule_set.allow.rules}),
+        sorted({f"{rule.method} {rule.template}" for rule in rule_set.deny.rules}),
+        rule_set.mode,
+    ]
+    if rule_set.operations or rule_set.denied_operations:
+        content += [_operations(rule_set.operations), _operations(rule_set.denied_operations)]
+    return content
+
+
+def _operations(rules: Mapping[str, tuple[OperationRule, ...]]) -> list[str]:
+    return sorted(
+        {
+            repr(
+                (
+                    rule.operation,
+                    sorted(map(_constraint, rule.where)),
+                    None if rule.only is None else sorted(rule.only),
+                )
+            )
+            for each in rules.values()
+            for rule in each
+        }
+    )
+
+
+def _constraint(constraint: Constraint) -> str:
+    test = constraint.test
+    parts = [sorted(map(repr, part)) if isinstance(part, frozenset) else str(part) for part in test]
+    return repr((constraint.name, constraint.place, parts))
 
 
 def _subject(subject: Subject) -> list[Any]:

@@ -3,65 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, RuleSet
 from brickscope.core.rule import Rule, RuleTable, parse_rule
 from brickscope.core.template import TemplateError
 
 from .document import Document, Path
 from .entry import Entry, Findings
+from .model import RuleEntry
+from .operations import expand, is_name
 from .problem import Position
+
+
+class Parsed(NamedTuple):
+    """One list of a rule set: rules by path with their places, and rules by operation."""
+
+    paths: list[tuple[Position, Rule]]
+    operations: list[tuple[Position, OperationRule]]
 
 
 def compile_rule_set(name: str, entry: Entry, findings: Findings) -> RuleSet:
     """The rule set of an entry; what is wrong with its rules goes to ``findings``."""
     document, path, value = entry
-    deny = parse_rules(document, (*path, "deny"), value.deny, findings)
-    allow = parse_rules(document, (*path, "allow"), value.allow, findings)
-    denied = RuleTable([rule for _, rule in deny])
-    _find_overlaps(document, deny, "deny", findings)
-    _find_overlaps(document, allow, "allow", findings)
-    if deny:
-        lines = {id(rule): place.line for place, rule in deny}
-        for place, rule in allow:
-            if wider := denied.covers(rule):
+    denied = parse_rules(document, (*path, "deny"), value.deny, findings)
+    allowed = parse_rules(document, (*path, "allow"), value.allow, findings)
+    table = RuleTable([rule for _, rule in denied.paths])
+    _find_overlaps(document, denied.paths, "deny", findings)
+    _find_overlaps(document, allowed.paths, "allow", findings)
+    if denied.paths:
+        lines = {id(rule): place.line for place, rule in denied.paths}
+        for place, rule in allowed.paths:
+            if wider := table.covers(rule):
                 findings.error(
                     document,
                     place,
                     f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
                     f"delete it, or the one on line {lines[id(wider)]}",
                 )
+    _find_denied_operations(document, allowed, denied, findings)
     return RuleSet(
-        name, RuleTable([rule for _, rule in allow]), denied, Mode(value.mode) if value.mode else None
+        name,
+        RuleTable([rule for _, rule in allowed.paths]),
+        table,
+        Mode(value.mode) if value.mode else None,
+        _by_operation(allowed),
+        _by_operation(denied),
     )
 
 
-def parse_rules(
-    document: Document, path: Path, texts: Sequence[Any], findings: Findings
-) -> list[tuple[Position, Rule]]:
-    """The rules of one list, each with its place."""
-    rules: list[tuple[Position, Rule]] = []
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            continue  # a problem already, by the model
-        place = document.position((*path, index))
-        try:
-            rules.append((place, parse_rule(text)))
-        except TemplateError as error:
-            line = document.lines[place.line - 1] if 0 < place.line <= len(document.lines) else ""
-            quote = 1 if line[place.column - 1 : place.column] in ("'", '"') else 0
-            at = place._replace(column=place.column + error.offset + quote)
-            if "/" not in text and "." in text:
-                findings.error(
-                    document,
-                    place,
-                    f"{text!r} names an operation; this version knows paths only",
-                    "METHOD /path",
+def _by_operation(parsed: Parsed) -> dict[str, tuple[OperationRule, ...]]:
+    """Rules by operation, those without constraints first: one of them settles it without a look at parameters."""
+    found: dict[str, list[OperationRule]] = {}
+    for _, rule in parsed.operations:
+        found.setdefault(rule.operation, []).append(rule)
+    return {name: tuple(sorted(rules, key=lambda rule: rule.is_bound)) for name, rules in found.items()}
+
+
+def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed, findings: Findings) -> None:
+    """An operation that is allowed by its own name and denied without a condition is a slip."""
+    lines = {rule.operation: (place, rule) for place, rule in denied.operations if not rule.is_bound}
+    seen: dict[OperationRule, Position] = {}
+    for place, rule in allowed.operations:
+        if rule.operation in lines and rule.text == rule.operation:
+            other, wider = lines[rule.operation]
+            findings.error(
+                document,
+                place,
+                f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
+                f"delete it, or the one on line {other.line}",
+            )
+        if rule.text == rule.operation and not rule.is_bound:
+            if rule in seen:
+                findings.warn(
+                    document, place, f"the rule {rule.text!r} stands there already, on line {seen[rule].line}"
                 )
-            else:
-                findings.error(document, at, str(error), error.hint)
-    return rules
+            seen.setdefault(rule, place)
+
+
+def parse_rules(document: Document, path: Path, written: Sequence[Any], findings: Findings) -> Parsed:
+    """The rules of one list, each with its place."""
+    parsed = Parsed([], [])
+    for index, each in enumerate(written):
+        place = document.position((*path, index))
+        if isinstance(each, str) and not is_name(each):
+            rule = _parse_path(document, place, each, findings)
+            if rule is not None:
+                parsed.paths.append((place, rule))
+        elif isinstance(each, str | RuleEntry):
+
+            def fail(message: str, hint: str, place: Position = place) -> None:
+                findings.error(document, place, message, hint)
+
+            named = expand(each, fail)
+            parsed.operations.extend((place, rule) for rule in named.rules)
+            parsed.paths.extend((place, parse_rule(text)) for text in named.paths)
+    return parsed
+
+
+def _parse_path(document: Document, place: Position, text: str, findings: Findings) -> Rule | None:
+    try:
+        return parse_rule(text)
+    except TemplateError as error:
+        line = document.lines[place.line - 1] if 0 < place.line <= len(document.lines) else ""
+        quote = 1 if line[place.column - 1 : place.column] in ("'", '"') else 0
+        at = place._replace(column=place.column + error.offset + quote)
+        findings.error(document, at, str(error), error.hint)
+        return None
 
 
 def _find_overlaps(

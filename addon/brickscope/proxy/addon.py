@@ -140,7 +140,7 @@ class Scope:
             raise OptionError(str(error)) from None
         self._fetcher = Fetcher(_upstream_trust(ctx.options))
         directory = TokenDirectory(self._fetcher.fetch, self._on_keys)
-        self._gate = Gate(settings.destinations, writer, loaded.policy, directory)
+        self._gate = Gate(settings.destinations, writer, loaded.policy, directory, hints=settings.hints)
         self._taken = loaded.signature
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())

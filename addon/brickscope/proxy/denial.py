@@ -14,7 +14,7 @@ import orjson
 from mitmproxy import http
 
 from brickscope.core.decision import Decision
-from brickscope.core.reason import Kind
+from brickscope.core.reason import Kind, Reason
 
 DOMAIN = "brickscope"
 
@@ -49,12 +49,14 @@ def is_retried(text: str) -> bool:
 
 
 class Asked(NamedTuple):
-    """What a denial says of the request: printable text, already without secrets. ``oauth``: it asked for a token."""
+    """What a denial says of the request: printable text, already without secrets. ``oauth``: it asked for a token.
+    ``hints``: the client may be told what would allow it."""
 
     method: str
     path: str
     host: str
     oauth: bool = False
+    hints: bool = True
 
 
 def message(decision: Decision, decision_id: str, asked: Asked) -> str:
@@ -65,10 +67,15 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
     what = f"{asked.method} {asked.path}"
     if is_retried(what) or len(what) > 300:
         what = "this call"
-    if decision.reason.kind is Kind.POLICY and decision.rule_set:
+    if decision.reason.kind is Kind.POLICY and not asked.hints:
         text = (
-            f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the rule set"
+            f"Brickscope denied {what}: {decision.reason.sentence[0].lower()}{decision.reason.sentence[1:-1]}"
         )
+    elif decision.reason.kind is Kind.POLICY and decision.rule_set:
+        ask = "ask the owner of the rule set"
+        if decision.reason is Reason.NO_RULE_MATCHES and decision.operation:
+            ask += f" for the rule {decision.operation}"
+        text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, {ask}"
     elif decision.reason.kind is Kind.SUBJECT:
         text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the policy"
     elif decision.reason.kind is Kind.INTERNAL:
@@ -127,7 +134,7 @@ def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> byte
     metadata = {"decision_id": decision_id, "method": asked.method, "host": asked.host}
     if not is_retried(asked.path):
         metadata["path"] = asked.path
-    for name in ("subject", "rule_set", "rule", "fingerprint"):
+    for name in ("subject", "rule_set", "rule", "fingerprint", "operation") if asked.hints else ():
         value = getattr(decision, name)
         if value is not None and not is_retried(value):
             metadata[name] = value

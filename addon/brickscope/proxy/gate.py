@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from mitmproxy import connection, http
 
-from brickscope.audit.record import Record, decision_fields, is_clean, printable
+from brickscope.audit.record import Record, decision_fields, is_clean, params_field, printable
 from brickscope.audit.writer import AuditError, AuditWriter
 from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.directory import Directory
-from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.grant import is_token_request
+from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
@@ -84,12 +84,20 @@ class Gate:
     """Decides, and records each decision before anything is done about it."""
 
     def __init__(
-        self, destinations: Destinations, writer: AuditWriter, policy: Policy, directory: TokenDirectory
+        self,
+        destinations: Destinations,
+        writer: AuditWriter,
+        policy: Policy,
+        directory: TokenDirectory,
+        *,
+        hints: bool = True,
     ) -> None:
+        """``hints``: whether a denial tells the client what would allow the call."""
         self.destinations = destinations
         self.writer = writer
         self.policy = policy
         self.directory = directory
+        self.hints = hints
 
     # -- decisions ---------------------------------------------------------------------------------------------
 
@@ -126,17 +134,20 @@ class Gate:
         asked = _NOTHING
         try:
             asked, user_agent = _describe(wire, request)
+            if not self.hints:
+                asked = asked._replace(hints=False)
             self.writer.append(
                 "decision",
                 {
                     "decision_id": decision_id,
                     **decision_fields(decision),
-                    "operation": None,
                     "client_address": client_address,
                     "server_address": asked.host,
                     "method": asked.method,
                     "path": asked.path,
-                    "params": {},
+                    "params": params_field(decision.params, secrets_of(request))
+                    if decision.params and request is not None
+                    else {},
                     "user_agent": user_agent,
                 },
             )

@@ -46,6 +46,12 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "Networks that may be reached although they are private or named by address, such as 10.1.0.0/16.",
     ),
     (
+        "scope_hints",
+        str | None,
+        None,
+        "Whether a denial tells the client which rule would allow the call: on (default) or off.",
+    ),
+    (
         "scope_connect_to",
         Sequence[str],
         [],
@@ -194,6 +200,7 @@ class Settings(NamedTuple):
     rules: Path
     audit_log: Path
     destinations: Destinations
+    hints: bool
 
 
 def read_settings(options: Options, checkout: Path) -> Settings:
@@ -207,6 +214,8 @@ def read_settings(options: Options, checkout: Path) -> Settings:
     other = options.scope_other_hosts or "tunnel"
     if other not in ("tunnel", "deny"):
         raise OptionError(f"scope_other_hosts: {other!r} is neither tunnel nor deny")
+    if options.scope_hints not in (None, "on", "off"):
+        raise OptionError(f"scope_hints: {options.scope_hints!r} is neither on nor off")
     return Settings(
         Path(options.scope_rules).expanduser() if options.scope_rules else checkout / "rules",
         Path(options.scope_audit_log or "audit.jsonl").expanduser().absolute(),
@@ -216,6 +225,7 @@ def read_settings(options: Options, checkout: Path) -> Settings:
             allowed=[_network(text) for text in _split(options.scope_allow_addresses)],
             upstreams=[_upstream(text) for text in _split(options.scope_connect_to)],
         ),
+        options.scope_hints != "off",
     )
 
 

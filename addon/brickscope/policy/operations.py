@@ -1,0 +1,125 @@
+"""Rules by name: ``jobs.run_now``, ``jobs.*``, classes of a service, presets; expanded to rules for single operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import yaml
+
+from brickscope.catalog.catalog import CLASSES, Catalog, Operation, load_catalog
+from brickscope.core.operation import OperationRule
+
+from .model import RuleEntry
+from .problem import nearest
+from .where import Fail, parse_constraint
+
+NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\.(?:\*|[A-Za-z0-9_]+)\Z")
+
+
+class Named(NamedTuple):
+    """What one written rule stands for. ``rules`` are by operation; ``paths`` are ``METHOD /path`` lines of a preset."""
+
+    rules: list[OperationRule]
+    paths: list[str]
+
+
+def is_name(text: str) -> bool:
+    """Whether a line of a rule set names operations, and is no ``METHOD /path``."""
+    return bool(NAME.match(text))
+
+
+@cache
+def presets() -> dict[str, Any]:
+    """The presets by name, as ``catalog/presets.yaml`` has them."""
+    found: dict[str, Any] = yaml.safe_load(
+        files("brickscope.catalog").joinpath("presets.yaml").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def expand(written: str | RuleEntry, fail: Fail) -> Named:
+    """The rules for which a line or mapping stands; what is wrong goes to ``fail``."""
+    catalog = load_catalog()
+    if isinstance(written, str):
+        return Named([OperationRule(each.name, written) for each in _named(catalog, written, fail)], [])
+    if written.preset is not None:
+        return _preset(written.preset, fail)
+    if written.operation is not None:
+        text = written.operation
+        found = _named(catalog, text, fail)
+    else:
+        text = " ".join(
+            filter(None, (f"{written.service}.*" if written.service else "", f"class {written.kind}"))
+        )
+        found = list(_of_class(catalog, written, fail))
+    rules = []
+    for operation in found:
+        where = [
+            parse_constraint(operation, name, value, fail) for name, value in (written.where or {}).items()
+        ]
+        for name in written.only or ():
+            if operation.place(name) is None:
+                fail(
+                    f"{operation.name} has no parameter {name!r}",
+                    nearest(name, [*operation.query, *operation.body]),
+                )
+        only = None if written.only is None else frozenset(written.only)
+        bound = tuple(each for each in where if each is not None)
+        rules.append(OperationRule(operation.name, text, bound, only))
+    return Named(rules, [])
+
+
+def _named(catalog: Catalog, text: str, fail: Fail) -> list[Operation]:
+    found = catalog.named(text)
+    if any(each.name == "oidc.token" for each in found):
+        fail(
+            "the token endpoint is opened by grants, never by rules",
+            "grants: of a service principal, or logins:",
+        )
+    if not found:
+        if text.endswith(".*"):
+            fail(f"there is no service {text[:-2]!r}", nearest(text[:-2], catalog.services))
+        else:
+            fail(
+                f"there is no operation {text!r}",
+                nearest(text, catalog.names) or "brickscope catalog search WORDS",
+            )
+    return found
+
+
+def _of_class(catalog: Catalog, written: RuleEntry, fail: Fail) -> Iterator[Operation]:
+    if written.kind is not None and written.kind not in CLASSES:
+        fail(
+            f"{written.kind!r} is no class", nearest(written.kind, CLASSES) or f"one of {', '.join(CLASSES)}"
+        )
+        return
+    if written.service is not None:
+        candidates = _named(catalog, f"{written.service}.*", fail)
+    else:
+        candidates = list(catalog.operations.values())
+    for operation in candidates:
+        if written.kind is None or operation.kind == written.kind:
+            yield operation
+
+
+def _preset(name: str, fail: Fail) -> Named:
+    known = presets()
+    if name not in known:
+        fail(f"there is no preset {name!r}", nearest(name, known) or f"one of {', '.join(known)}")
+        return Named([], [])
+    rules: list[OperationRule] = []
+    paths: list[str] = []
+    for written in known[name]["allow"]:
+        if isinstance(written, str) and not is_name(written):
+            paths.append(written)
+            continue
+        named = expand(written if isinstance(written, str) else RuleEntry.model_validate(written), fail)
+        rules += [
+            rule._replace(text=f"preset {name}: {rule.text.rpartition(': ')[2]}") for rule in named.rules
+        ]
+        paths += named.paths
+    return Named(rules, paths)
