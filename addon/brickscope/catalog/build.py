@@ -29,7 +29,7 @@ FIELDS = (
     "source",
 )
 _LATER = re.compile(r"_v2|_proxy|_legacy|^bundle_")
-_OBJECT = re.compile(r"(?:^|_)(?:id|name|path|key|scope|parent|full_name)$")
+_OBJECT = re.compile(r"(?:^|_)(?:id|name|path|key|scope|parent|full_name)$|[a-z]Id$")
 _VARIABLE = re.compile(r"\{(\w+)[^}]*\}")
 
 
@@ -70,7 +70,6 @@ def _from_sdk(operation: SdkOperation, rules: dict[str, Any]) -> dict[str, Any]:
             templates = [
                 text.replace(f"{{{variable}}}", f"{{{variable}={each['shape']}}}") for text in templates
             ]
-            templates = [text.replace("=**}", "...}") for text in templates]
     scope = _first(operation.name, rules["scopes"]["names"], "scope") or rules["scopes"]["services"].get(
         operation.service
     )
@@ -126,7 +125,8 @@ def _object(operation: SdkOperation) -> dict[str, str]:
         return dict.fromkeys(own, "path")
     return {
         name: place
-        for place, names in (("query", operation.query), ("body", operation.body))
+        # The query last, so that it counts for a name in both, as in Operation.place.
+        for place, names in (("body", operation.body), ("query", operation.query))
         for name in names
         if name in operation.required and _OBJECT.search(name)
     }

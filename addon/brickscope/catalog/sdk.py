@@ -130,7 +130,7 @@ class Source:
         doc = ast.get_docstring(method) or ""
         templates = [template]
         for kind, variable in pieces:
-            if kind == "" and (shapes := _shapes(doc, variable)):
+            if kind == "" and (shapes := _of_level(name, _shapes(doc, variable))):
                 templates = [
                     each.replace(f"{{{variable}}}", f"{{{variable}={shape}}}")
                     for each in templates
@@ -146,8 +146,8 @@ class Source:
         }
         query = self._keys(module, method, keywords.get("query"))
         body = self._keys(module, method, keywords.get("body"))
-        if "data" in keywords and not body:
-            body = ()
+        wire = _wire_names(method)
+        required = {wire.get(argument, argument) for argument in required}
         return SdkOperation(
             name,
             module,
@@ -211,6 +211,29 @@ class Source:
                     and isinstance(each.targets[0].slice, ast.Constant)
                 ]
         return []
+
+
+def _wire_names(method: ast.FunctionDef) -> dict[str, str]:
+    """What an argument is called on the wire where that differs: ``cluster_id`` is ``clusterId`` for contexts."""
+    arguments = {each.arg for each in [*method.args.args, *method.args.kwonlyargs]}
+    found: dict[str, str] = {}
+    for node in ast.walk(method):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            target = node.targets[0]
+            if isinstance(target.value, ast.Name) and target.value.id in ("query", "body"):
+                used = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)} & arguments
+                if len(used) == 1 and isinstance(target.slice, ast.Constant):
+                    found.setdefault(used.pop(), str(target.slice.value))
+    return found
+
+
+def _of_level(name: str, shapes: list[str]) -> list[str]:
+    """The shapes of the client's own level. A record that both clients share documents both: ``accounts/*/groups/*`` is
+    the account's, ``groups/*`` the workspace's; together they would make two operations one."""
+    if len(shapes) < 2:
+        return shapes
+    account = name.startswith("account.")
+    return [shape for shape in shapes if shape.startswith("accounts/") == account] or shapes
 
 
 def _parse(file: Path) -> ast.Module:

@@ -199,7 +199,10 @@ def parse_catalogue_template(text: str) -> Template:
         parts = found[2].split("/")
         for index, part in enumerate(parts):
             last = verb if verb and index == len(parts) - 1 else None
-            segments.append(Variable(found[1], last) if part == "*" else Literal(part, found[1]))
+            if part == "**":
+                segments.append(Rest(found[1], last))
+            else:
+                segments.append(Variable(found[1], last) if part == "*" else Literal(part, found[1]))
         at = found.end() + (len(verb) + 1 if verb else 0)
     if at < len(text):
         segments += parse_template(text[at:], catalogue=True).segments
