@@ -88,15 +88,16 @@ class Catalog:
 
     def table(self) -> RuleTable:
         """Finds the operation of a call; the ``text`` of what it finds is the operation's name."""
-        rules = []
-        for operation in self.operations.values():
-            for call in operation.calls:
-                method, _, path = call.partition(" ")
-                rules.append(Rule(method, parse_catalogue_template(path), operation.name))
-        table = RuleTable(rules)
+        table = RuleTable([rule for operation in self.operations.values() for rule in call_rules(operation)])
         # The web interface's mirror of every API takes bearers too (facts 4).
         table.mirror("api", "ajax-api")
         return table
+
+
+def call_rules(operation: Operation) -> list[Rule]:
+    """The calls of an operation, as a table takes them."""
+    parts = [call.partition(" ") for call in operation.calls]
+    return [Rule(method, parse_catalogue_template(path), operation.name) for method, _, path in parts]
 
 
 @cache

@@ -6,6 +6,7 @@ import click
 
 import brickscope
 
+from .catalog import catalog_command
 from .fingerprint import fingerprint_command
 from .schema import schema_command
 from .whoami import whoami_command
@@ -20,10 +21,12 @@ def main() -> None:
     Examples:
       brickscope fingerprint               # asks for a token, hidden
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
+      brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope schema > policy.schema.json
     """
 
 
+main.add_command(catalog_command)
 main.add_command(fingerprint_command)
 main.add_command(schema_command)
 main.add_command(whoami_command)

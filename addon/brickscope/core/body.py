@@ -77,7 +77,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int | Number:
     # -0 is 0 to some and a float to others; beyond 64 bits parsers round or wrap.
-    return Number(text) if text == "-0" or len(text) > 19 else int(text)
+    return Number(text) if text == "-0" or len(text.lstrip("-")) > 19 else int(text)
 
 
 def _constant(text: str) -> NoReturn:

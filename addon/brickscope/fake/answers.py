@@ -160,6 +160,7 @@ ROUTES: tuple[Route, ...] = (
     Route(_GET, b"/api/2.0/preview/sql/queries", constant(QUERIES)),
     Route(_GET, b"/api/2.0/sql/warehouses", constant(WAREHOUSES)),
     Route(_GET, b"/api/2.0/preview/scim/v2/Me", constant(ME)),
+    Route(_POST, b"/api/2.2/jobs/run-now", constant({"run_id": 1, "number_in_job": 1})),
     Route(_GET, b"/.well-known/databricks-config", oauth.host_config),
     Route(_GET, b"/oidc/*oauth-authorization-server", oauth.metadata),
     Route(_GET, b"/oidc/*openid-configuration", oauth.metadata),

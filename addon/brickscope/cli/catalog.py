@@ -1,0 +1,224 @@
+"""``brickscope catalog``: find an operation by words or by a call, and see what it is and who may do it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+if TYPE_CHECKING:
+    from brickscope.catalog.catalog import Operation
+    from brickscope.core.policy import Policy, RuleSet
+
+_CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("catalog")
+def catalog_command() -> None:
+    """Find operations of the Databricks API, by which rules name them.
+
+    \b
+    Examples:
+      brickscope catalog search run job
+      brickscope catalog search 'POST https://dbc-….cloud.databricks.com/api/2.1/jobs/run-now'
+      brickscope catalog show jobs.run_now --rules rules
+    """
+
+
+@catalog_command.command("search")
+@click.argument("words", nargs=-1, required=True)
+@_JSON
+def search_command(words: tuple[str, ...], as_json: bool) -> None:
+    """List the operations whose name, path or risk holds all WORDS, or the one that METHOD URL calls.
+
+    Exit status: 0 found, 1 nothing found.
+
+    \b
+    Examples:
+      brickscope catalog search secret read
+      brickscope catalog search GET /api/2.0/sql/warehouses
+    """
+    from brickscope.catalog.catalog import load_catalog
+
+    found = _by_call(" ".join(words))
+    if found is None:
+        lower = [word.lower() for word in words]
+        found = [
+            operation
+            for operation in load_catalog().operations.values()
+            if all(word in _text(operation) for word in lower)
+        ]
+    if as_json:
+        click.echo(json.dumps([_data(operation) for operation in found]))
+    else:
+        width = max((len(operation.name) for operation in found), default=0)
+        for operation in found:
+            click.echo(f"{operation.name:{width}}  {operation.kind:7}  {operation.calls[0]}")
+    if not found:
+        click.echo("nothing found", err=True)
+        raise SystemExit(1)
+
+
+@catalog_command.command("show")
+@click.argument("name")
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, path_type=Path),
+    help="A policy: also say which subjects may call it.",
+)
+@_JSON
+def show_command(name: str, rules: Path | None, as_json: bool) -> None:
+    """Show an operation: its calls, where its parameters sit, native scope, class and risk.
+
+    NAME is that of the official SDK, such as jobs.run_now. Exit status: 0 shown, 2 there is no such operation.
+
+    \b
+    Examples:
+      brickscope catalog show permissions.update
+      brickscope catalog show jobs.run_now --rules rules --json
+    """
+    from brickscope.catalog.catalog import load_catalog
+    from brickscope.policy.problem import nearest
+
+    operation = load_catalog().find(name)
+    if operation is None:
+        hint = nearest(name, load_catalog().names) or "try 'brickscope catalog search'"
+        raise click.UsageError(f"there is no operation {name!r} ({hint})")
+    said = _data(operation)
+    if rules is not None:
+        said["subjects"] = _who(_load(rules), operation)
+    if as_json:
+        click.echo(json.dumps(said))
+        return
+    for key, value in said.items():
+        if not value and key != "subjects":
+            continue
+        lines = _lines(key, value)
+        click.echo(f"{key + ':':11}{lines[0] if lines else 'nobody'}")
+        for line in lines[1:]:
+            click.echo(" " * 11 + line)
+
+
+def _by_call(text: str) -> list[Operation] | None:
+    """The operation of ``METHOD URL`` or ``METHOD /path``; without a method, those of any. None if it is no call."""
+    from brickscope.catalog.catalog import load_catalog, operation_table
+    from brickscope.core.decision import Refused
+    from brickscope.core.path import read_target
+    from brickscope.core.rule import METHODS
+
+    call = _CALL.match(text)
+    if call is None:
+        return None
+    try:
+        segments = read_target((urlsplit(call["target"]).path or "/").encode()).segments
+    except Refused as refused:
+        raise click.UsageError(refused.detail) from None
+    methods = [call["method"]] if call["method"] else METHODS
+    rules = [operation_table().match(method, segments) for method in methods]
+    names = dict.fromkeys(rule.text for rule in rules if rule is not None)
+    return [load_catalog().operations[name] for name in names]
+
+
+def _text(operation: Operation) -> str:
+    words = [
+        operation.name,
+        *operation.names,
+        *operation.calls,
+        operation.kind,
+        operation.risk,
+        *operation.object,
+    ]
+    return " ".join(words).lower()
+
+
+def _data(operation: Operation) -> dict[str, Any]:
+    required = set(operation.required)
+    return {
+        "name": operation.name,
+        "names": list(operation.names),
+        "class": operation.kind,
+        "risk": operation.risk or None,
+        "scope": operation.scope or None,
+        "calls": list(operation.calls),
+        "object": dict(operation.object),
+        "parameters": {
+            place: [f"{name}*" if name in required else name for name in names]
+            for place, names in (
+                ("path", operation.path),
+                ("query", operation.query),
+                ("body", operation.body),
+            )
+            if names
+        },
+        "source": operation.source,
+    }
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    if key == "parameters":
+        return [f"{place}: {', '.join(names)}" for place, names in value.items()] + ["(* required)"]
+    if key == "subjects":
+        return [f"{each['subject']} ({each['kind']}), by {each['rule']}" for each in value]
+    if isinstance(value, dict):
+        return [f"{name} in the {place}" for name, place in value.items()]
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _load(rules: Path) -> Policy:
+    import time
+
+    from brickscope.policy.load import load_policy
+    from brickscope.policy.problem import PolicyError
+
+    try:
+        return load_policy(rules, time.time()).policy
+    except PolicyError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _who(policy: Policy, operation: Operation) -> list[dict[str, str]]:
+    """The subjects that may call an operation, each with the rule; bindings and modes apart."""
+    known = policy.principals
+    subjects = [
+        *((subject, "token") for subject in policy.tokens.values()),
+        *((subject, "service principal") for subject in known.service_principals.values()),
+        *((subject, "user") for subject in known.users.values()),
+    ]
+    found = {}
+    for subject, kind in subjects:
+        rule = _allowing(subject.rule_set, operation)
+        if rule is not None:
+            found[subject.name] = {"subject": subject.name, "kind": kind, "rule": rule}
+    return list(found.values())
+
+
+def _allowing(rule_set: RuleSet, operation: Operation) -> str | None:
+    """The rule by which a rule set allows an operation, at least for some of its objects."""
+    from brickscope.catalog.catalog import call_rules
+    from brickscope.core.rule import RuleTable
+
+    if any(not rule.is_bound for rule in rule_set.denied_operations.get(operation.name, ())):
+        return None
+    named = rule_set.operations.get(operation.name)
+    if named:
+        conditions = [
+            " and ".join(
+                [*(each.text for each in rule.where), *(["nothing else"] if rule.only is not None else [])]
+            )
+            for rule in named
+        ]
+        return named[0].text if not all(conditions) else f"{named[0].text} where {'; or '.join(conditions)}"
+    calls = call_rules(operation)
+    table = RuleTable(calls)
+    for call in calls:
+        if rule_set.deny.covers(call) is None:
+            # A path rule may be wider than the operation, or (for one object) narrower.
+            wider = rule_set.allow.covers(call) or next(filter(table.covers, rule_set.allow.rules), None)
+            if wider is not None:
+                return wider.text
+    return None

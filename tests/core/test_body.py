@@ -1,0 +1,130 @@
+"""A JSON body in one reading: strict, bounded, each refusal with its reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickscope.core.body import MAX_DEPTH, Number, read_body
+from brickscope.core.decision import Refused
+from brickscope.core.reason import Reason
+from brickscope.core.request import ApiRequest, read_request
+from core.wire import h1, h1_headers
+
+
+def request(*more: tuple[bytes, bytes]) -> ApiRequest:
+    return read_request(h1(b"POST", b"/api/2.2/jobs/run-now", h1_headers(*more)))
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+WRONG = {
+    "no JSON": (b"job_id=1012", Reason.BODY_NOT_JSON),
+    "a list": (b'[{"job_id": 1}]', Reason.BODY_NOT_JSON),
+    "text": (b'"x"', Reason.BODY_NOT_JSON),
+    "two objects": (b'{"job_id": 1}{"job_id": 2}', Reason.BODY_NOT_JSON),
+    "an object and a tail": (b'{"job_id": 1} x', Reason.BODY_NOT_JSON),
+    "a byte order mark": (b'\xef\xbb\xbf{"job_id": 1}', Reason.BODY_NOT_JSON),
+    "UTF-16": ('{"job_id": 1}'.encode("utf-16"), Reason.BODY_NOT_JSON),
+    "UTF-16 without a mark": ('{"job_id": 1}'.encode("utf-16-le"), Reason.BODY_NOT_JSON),
+    "not UTF-8": (b'{"a": "\xff"}', Reason.BODY_NOT_JSON),
+    "an overlong character": (b'{"a": "\xc0\xaf"}', Reason.BODY_NOT_JSON),
+    "a comment": (b'{"job_id": 1 /* x */}', Reason.BODY_NOT_JSON),
+    "a comma at the end": (b'{"job_id": 1,}', Reason.BODY_NOT_JSON),
+    "single quotes": (b"{'job_id': 1}", Reason.BODY_NOT_JSON),
+    "not a number": (b'{"job_id": NaN}', Reason.BODY_NOT_JSON),
+    "infinity": (b'{"job_id": -Infinity}', Reason.BODY_NOT_JSON),
+    "a leading zero": (b'{"job_id": 01012}', Reason.BODY_NOT_JSON),
+    "a plus": (b'{"job_id": +1012}', Reason.BODY_NOT_JSON),
+    "hexadecimal": (b'{"job_id": 0x3f4}', Reason.BODY_NOT_JSON),
+    "a control character in text": (b'{"a": "x\ny"}', Reason.BODY_NOT_JSON),
+    "a key twice": (b'{"job_id": 1012, "job_id": 13}', Reason.BODY_DUPLICATE_KEY),
+    "a key twice, once escaped": (b'{"job_id": 1012, "job\\u005fid": 13}', Reason.BODY_DUPLICATE_KEY),
+    "a key twice, deep": (b'{"a": [{"b": 1, "b": 2}]}', Reason.BODY_DUPLICATE_KEY),
+    "too deep": (nested(MAX_DEPTH + 1), Reason.BODY_TOO_DEEP),
+    "lists too deep": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", Reason.BODY_TOO_DEEP),
+    "too large": (b'{"a": "' + b"x" * 1_100_000 + b'"}', Reason.TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), WRONG.values(), ids=WRONG)
+def test_what_has_two_readings_is_refused(body: bytes, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        read_body(request(), body)
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd", b"GZIP", b"identity, gzip"])
+def test_a_compressed_body_is_refused(coding: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        read_body(request((b"Content-Encoding", coding)), b"{}")
+    assert refused.value.reason is Reason.BODY_ENCODED
+
+
+KINDS = [
+    b"application/json",
+    b"application/x-www-form-urlencoded",
+    b"text/json",
+    b"text/plain; charset=UTF-8",
+    b"x/y",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_content_type_is_no_matter(kind: bytes) -> None:
+    assert read_body(request((b"Content-Type", kind)), b'{"job_id": 1012}') == {"job_id": 1012}
+
+
+@pytest.mark.parametrize("charset", [b"utf-16", b"iso-8859-1", b'"utf-7"', b" utf-32"])
+def test_another_character_set_is_refused(charset: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        read_body(request((b"Content-Type", b"application/json; charset=" + charset)), b"{}")
+    assert refused.value.reason is Reason.BODY_NOT_JSON
+
+
+def test_no_body_is_an_empty_object() -> None:
+    assert read_body(request(), b"") == {}
+
+
+def test_the_deepest_that_is_read() -> None:
+    assert read_body(request(), nested(MAX_DEPTH))
+    assert read_body(request(), b'{"a": "' + b"[{" * 500 + b'"}') == {"a": "[{" * 500}
+
+
+@pytest.mark.parametrize("text", ["1.0", "1e3", "-0", "1012.0", "99999999999999999999", "1E400"])
+def test_a_number_that_is_no_plain_integer_keeps_its_text(text: str) -> None:
+    found = read_body(request(), f'{{"a": {text}}}'.encode())["a"]
+    assert isinstance(found, Number)
+    assert found == text
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_what_was_written_is_what_is_read(value: dict[str, Any]) -> None:
+    for ascii_only in (True, False):
+        text = json.dumps(value, ensure_ascii=ascii_only)
+        try:
+            raw = text.encode()
+        except UnicodeEncodeError:
+            continue  # half of a surrogate pair
+        assert read_body(request(), raw) == value
+
+
+@given(st.binary(max_size=300))
+def test_nothing_but_refused_is_raised(body: bytes) -> None:
+    try:
+        assert isinstance(read_body(request(), body), dict)
+    except Refused as refused:
+        assert refused.reason.value.startswith("body_")  # noqa: PT017

@@ -1,0 +1,521 @@
+"""Rules by name and their constraints: one semantics for path, query and body; one place and one name a parameter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickscope.core.decide import decide
+from brickscope.core.decision import Decision
+from brickscope.core.fingerprint import fingerprint
+from brickscope.core.pending import BodyNeeded
+from brickscope.core.policy import Policy
+from brickscope.core.reason import Reason
+from brickscope.core.request import read_request
+from brickscope.policy.load import load_policy
+from core.wire import TOKEN, h1, h1_headers, h2
+
+NAME = fingerprint(TOKEN)
+
+
+def policy(folder: Path, *rules: Any, deny: Any = ()) -> Policy:
+    content = {
+        "version": 1,
+        "tokens": {"ci": {"fingerprint": NAME, "rule_set": "r"}},
+        "rule_sets": {"r": {"allow": list(rules), **({"deny": list(deny)} if deny else {})}},
+    }
+    file = folder / "p.yaml"
+    file.write_text(json.dumps(content))
+    return load_policy(file, 0).policy
+
+
+def judged(known: Policy, method: str, target: str, body: Any = None, *more: tuple[bytes, bytes]) -> Decision:
+    raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    fields = h1_headers(*more, *([(b"Content-Length", str(len(raw)).encode())] if raw else []))
+    request = read_request(h1(method.encode(), target.encode(), fields))
+    try:
+        return decide(known, request, "10.0.0.1", 0)
+    except BodyNeeded:
+        return decide(known, request, "10.0.0.1", 0, None, raw)
+
+
+RUN = "/api/2.2/jobs/run-now"
+ONE: dict[str, Any] = {"operation": "jobs.run_now", "where": {"job_id": [1012, 1013]}}
+ALLOWED, NOT_MET = Reason.ALLOWED_BY_RULE, Reason.CONSTRAINT_NOT_MET
+TWICE, MISPLACED = Reason.PARAMETER_TWICE, Reason.PARAMETER_MISPLACED
+
+
+def run_now(where: Any, **more: Any) -> dict[str, Any]:
+    return {"operation": "jobs.run_now", "where": where, **more}
+
+
+# rule, method, target, body, reason
+CASES: dict[str, tuple[Any, str, str, Any, Reason]] = {
+    "the job that is named": (ONE, "POST", RUN, {"job_id": 1012}, ALLOWED),
+    "another version of the call": (ONE, "POST", "/api/2.0/jobs/run-now", {"job_id": 1012}, ALLOWED),
+    "with a slash at the end": (ONE, "POST", RUN + "/", {"job_id": 1013}, ALLOWED),
+    "the web's mirror": (ONE, "POST", "/ajax-api/2.2/jobs/run-now", {"job_id": 1013}, ALLOWED),
+    "its number as text": (ONE, "POST", RUN, {"job_id": "1012"}, ALLOWED),
+    "another job": (ONE, "POST", RUN, {"job_id": 13}, NOT_MET),
+    "no job": (ONE, "POST", RUN, {}, NOT_MET),
+    "no body": (ONE, "POST", RUN, None, NOT_MET),
+    "null": (ONE, "POST", RUN, {"job_id": None}, NOT_MET),
+    "a fraction": (ONE, "POST", RUN, b'{"job_id": 1012.0}', NOT_MET),
+    "an exponent": (ONE, "POST", RUN, b'{"job_id": 1.012e3}', NOT_MET),
+    "text with a space": (ONE, "POST", RUN, {"job_id": " 1012"}, NOT_MET),
+    "text with a zero before it": (ONE, "POST", RUN, {"job_id": "01012"}, NOT_MET),
+    "a list of allowed ones": (ONE, "POST", RUN, {"job_id": [1012]}, ALLOWED),
+    "a list with another": (ONE, "POST", RUN, {"job_id": [1012, 13]}, NOT_MET),
+    "an empty list": (ONE, "POST", RUN, {"job_id": []}, NOT_MET),
+    "a list in a list": (ONE, "POST", RUN, {"job_id": [[1012]]}, NOT_MET),
+    "an object": (ONE, "POST", RUN, {"job_id": {"value": 1012}}, NOT_MET),
+    "true": (run_now({"job_id": [1]}), "POST", RUN, {"job_id": True}, NOT_MET),
+    "in the query instead": (ONE, "POST", RUN + "?job_id=1012", None, MISPLACED),
+    "in the query as well": (ONE, "POST", RUN + "?job_id=13", {"job_id": 1012}, TWICE),
+    "twice in the body": (ONE, "POST", RUN, b'{"job_id":1012,"job_id":13}', Reason.BODY_DUPLICATE_KEY),
+    "in camel case as well": (ONE, "POST", RUN, {"job_id": 1012, "jobId": 13}, TWICE),
+    "in camel case instead": (ONE, "POST", RUN, {"jobId": 1012}, TWICE),
+    "in capitals as well": (ONE, "POST", RUN, {"job_id": 1012, "JOB_ID": 13}, TWICE),
+    "in camel case in the query": (ONE, "POST", RUN + "?jobId=13", {"job_id": 1012}, TWICE),
+    "by an encoded name in the query": (ONE, "POST", RUN + "?job%5Fid=13", {"job_id": 1012}, TWICE),
+    "no JSON": (ONE, "POST", RUN, b"job_id=1012", Reason.BODY_NOT_JSON),
+    "something else beside it": (ONE, "POST", RUN, {"job_id": 1012, "notebook_params": {"a": 1}}, ALLOWED),
+    "something else where there may be nothing": (
+        run_now({"job_id": 1012}, only=[]),
+        "POST",
+        RUN,
+        {"job_id": 1012, "notebook_params": {}},
+        NOT_MET,
+    ),
+    "an unknown key where there may be nothing": (
+        run_now({"job_id": 1012}, only=[]),
+        "POST",
+        RUN,
+        {"job_id": 1012, "x": 1},
+        NOT_MET,
+    ),
+    "a query where there may be nothing": (
+        run_now({"job_id": 1012}, only=[]),
+        "POST",
+        RUN + "?x=1",
+        {"job_id": 1012},
+        NOT_MET,
+    ),
+    "what else there may be": (
+        run_now({"job_id": 1012}, only=["notebook_params"]),
+        "POST",
+        RUN,
+        {"job_id": 1012, "notebook_params": {}},
+        ALLOWED,
+    ),
+    "only, without where": (
+        {"operation": "jobs.run_now", "only": ["job_id"]},
+        "POST",
+        RUN,
+        {"job_id": 1, "jar_params": []},
+        NOT_MET,
+    ),
+    "absent, and it is": (
+        run_now({"jar_params": {"absent": True}}),
+        "POST",
+        RUN,
+        {"job_id": 1},
+        ALLOWED,
+    ),
+    "absent, and it is null": (
+        run_now({"jar_params": {"absent": True}}),
+        "POST",
+        RUN,
+        {"jar_params": None},
+        ALLOWED,
+    ),
+    "absent, and it is not": (
+        run_now({"jar_params": {"absent": True}}),
+        "POST",
+        RUN,
+        {"jar_params": []},
+        NOT_MET,
+    ),
+    "absent, and it comes in the query": (
+        run_now({"jar_params": {"absent": True}}),
+        "POST",
+        RUN + "?jar_params=x",
+        {},
+        MISPLACED,
+    ),
+    "optional, and absent": (
+        run_now({"job_id": 1, "performance_target": {"one_of": ["STANDARD"], "optional": True}}),
+        "POST",
+        RUN,
+        {"job_id": 1},
+        ALLOWED,
+    ),
+    "optional, and another": (
+        run_now({"performance_target": {"one_of": ["STANDARD"], "optional": True}}),
+        "POST",
+        RUN,
+        {"performance_target": "FAST"},
+        NOT_MET,
+    ),
+    "a value in other letters": (
+        run_now({"performance_target": "STANDARD"}),
+        "POST",
+        RUN,
+        {"performance_target": "standard"},
+        NOT_MET,
+    ),
+    "nested": (run_now({"queue.enabled": True}), "POST", RUN, {"queue": {"enabled": True}}, ALLOWED),
+    "nested, the word for the value": (
+        run_now({"queue.enabled": True}),
+        "POST",
+        RUN,
+        {"queue": {"enabled": "true"}},
+        NOT_MET,
+    ),
+    "nested, and there is nothing": (run_now({"queue.enabled": True}), "POST", RUN, {}, NOT_MET),
+    "nested, and it is no object": (run_now({"queue.enabled": True}), "POST", RUN, {"queue": 1}, NOT_MET),
+    "nested, under a second name": (
+        run_now({"queue.enabled": True}),
+        "POST",
+        RUN,
+        {"queue": {"enabled": True, "Enabled": False}},
+        TWICE,
+    ),
+    "an object's only keys": (
+        run_now({"notebook_params": {"only": ["day"]}}),
+        "POST",
+        RUN,
+        {"notebook_params": {"day": "1"}},
+        ALLOWED,
+    ),
+    "an object's other key": (
+        run_now({"notebook_params": {"only": ["day"]}}),
+        "POST",
+        RUN,
+        {"notebook_params": {"day": "1", "path": "x"}},
+        NOT_MET,
+    ),
+    "through a list": (
+        {
+            "operation": "jobs.submit",
+            "where": {"tasks.notebook_task.notebook_path": {"prefix": "/Workspace/etl/"}},
+        },
+        "POST",
+        "/api/2.2/jobs/runs/submit",
+        {"tasks": [{"notebook_task": {"notebook_path": "/Workspace/etl/a"}}]},
+        ALLOWED,
+    ),
+    "through a list, and one is another": (
+        {
+            "operation": "jobs.submit",
+            "where": {"tasks.notebook_task.notebook_path": {"prefix": "/Workspace/etl/"}},
+        },
+        "POST",
+        "/api/2.2/jobs/runs/submit",
+        {"tasks": [{"notebook_task": {"notebook_path": "/Workspace/etl/a"}}, {"spark_python_task": {}}]},
+        NOT_MET,
+    ),
+    "a query parameter": (
+        {"operation": "jobs.get", "where": {"job_id": 7}},
+        "GET",
+        "/api/2.2/jobs/get?job_id=7",
+        None,
+        ALLOWED,
+    ),
+    "another in the query": (
+        {"operation": "jobs.get", "where": {"job_id": 7}},
+        "GET",
+        "/api/2.2/jobs/get?job_id=8",
+        None,
+        NOT_MET,
+    ),
+    "twice in the query": (
+        {"operation": "jobs.get", "where": {"job_id": 7}},
+        "GET",
+        "/api/2.2/jobs/get?job_id=7&job_id=8",
+        None,
+        TWICE,
+    ),
+    "twice by semicolon": (
+        {"operation": "jobs.get", "where": {"job_id": 7}},
+        "GET",
+        "/api/2.2/jobs/get?job_id=7;job_id=8",
+        None,
+        TWICE,
+    ),
+    "a body on GET that says another": (
+        {"operation": "jobs.get", "where": {"job_id": 7}},
+        "GET",
+        "/api/2.2/jobs/get?job_id=7",
+        {"job_id": 8},
+        TWICE,
+    ),
+    "a body on GET instead": (
+        {"operation": "jobs.get", "where": {"job_id": 7}},
+        "GET",
+        "/api/2.2/jobs/get",
+        {"job_id": 7},
+        MISPLACED,
+    ),
+    "a number range": (
+        {"operation": "jobs.list", "where": {"limit": {"min": 1, "max": 25}}},
+        "GET",
+        "/api/2.2/jobs/list?limit=25",
+        None,
+        ALLOWED,
+    ),
+    "beyond the range": (
+        {"operation": "jobs.list", "where": {"limit": {"min": 1, "max": 25}}},
+        "GET",
+        "/api/2.2/jobs/list?limit=26",
+        None,
+        NOT_MET,
+    ),
+    "no number": (
+        {"operation": "jobs.list", "where": {"limit": {"min": 1}}},
+        "GET",
+        "/api/2.2/jobs/list?limit=0x19",
+        None,
+        NOT_MET,
+    ),
+    "a path variable": (
+        {"operation": "catalogs.get", "where": {"name": ["main", "dev"]}},
+        "GET",
+        "/api/2.1/unity-catalog/catalogs/dev",
+        None,
+        ALLOWED,
+    ),
+    "another in the path": (
+        {"operation": "catalogs.get", "where": {"name": ["main", "dev"]}},
+        "GET",
+        "/api/2.1/unity-catalog/catalogs/prod",
+        None,
+        NOT_MET,
+    ),
+    "a path variable, and a query": (
+        {"operation": "catalogs.get", "where": {"name": "dev"}},
+        "GET",
+        "/api/2.1/unity-catalog/catalogs/dev?name=prod",
+        None,
+        TWICE,
+    ),
+    "a pattern of segments": (
+        {
+            "operation": "files.download",
+            "where": {"file_path": {"pattern": "/Volumes/main/{schema}/raw/{path...}"}},
+        },
+        "GET",
+        "/api/2.0/fs/files/Volumes/main/s/raw/a/b.csv",
+        None,
+        ALLOWED,
+    ),
+    "beside the pattern": (
+        {
+            "operation": "files.download",
+            "where": {"file_path": {"pattern": "/Volumes/main/{schema}/raw/{path...}"}},
+        },
+        "GET",
+        "/api/2.0/fs/files/Volumes/main/s/raw2/a",
+        None,
+        NOT_MET,
+    ),
+    "a pattern of dots": (
+        {"operation": "tables.get", "where": {"full_name": {"pattern": "main.{schema}.{table}"}}},
+        "GET",
+        "/api/2.1/unity-catalog/tables/main.sales.orders",
+        None,
+        ALLOWED,
+    ),
+    "another catalog": (
+        {"operation": "tables.get", "where": {"full_name": {"pattern": "main.{schema}.{table}"}}},
+        "GET",
+        "/api/2.1/unity-catalog/tables/prod.sales.orders",
+        None,
+        NOT_MET,
+    ),
+    "a prefix": (
+        {"operation": "workspace.export", "where": {"path": {"prefix": "/Users/etl/"}}},
+        "GET",
+        "/api/2.0/workspace/export?path=%2FUsers%2Fetl%2Fx",
+        None,
+        ALLOWED,
+    ),
+    "a prefix that climbs": (
+        {"operation": "workspace.export", "where": {"path": {"prefix": "/Users/etl/"}}},
+        "GET",
+        "/api/2.0/workspace/export?path=/Users/etl/../boss/x",
+        None,
+        NOT_MET,
+    ),
+    "a prefix that climbs, encoded": (
+        {"operation": "workspace.export", "where": {"path": {"prefix": "/Users/etl/"}}},
+        "GET",
+        "/api/2.0/workspace/export?path=/Users/etl/%252e%252e/boss/x",
+        None,
+        NOT_MET,
+    ),
+    "a resource name": (
+        {
+            "operation": "postgres.get_branch",
+            "where": {"name": {"pattern": "projects/dev/branches/{branch}"}},
+        },
+        "GET",
+        "/api/2.0/postgres/projects/dev/branches/b1",
+        None,
+        ALLOWED,
+    ),
+    "another resource": (
+        {
+            "operation": "postgres.get_branch",
+            "where": {"name": {"pattern": "projects/dev/branches/{branch}"}},
+        },
+        "GET",
+        "/api/2.0/postgres/projects/prod/branches/b1",
+        None,
+        NOT_MET,
+    ),
+    "another operation": ("jobs.list", "GET", "/api/2.2/jobs/get?job_id=1", None, Reason.NO_RULE_MATCHES),
+    "a sibling of a variable": (
+        "permissions.set",
+        "PUT",
+        "/api/2.0/permissions/authorization/tokens",
+        {},
+        Reason.NO_RULE_MATCHES,
+    ),
+    "all of a service": ("jobs.*", "GET", "/api/2.2/jobs/get?job_id=1", None, ALLOWED),
+    "a class of a service": (
+        {"service": "jobs", "class": "read"},
+        "GET",
+        "/api/2.2/jobs/list",
+        None,
+        ALLOWED,
+    ),
+    "another class": (
+        {"service": "jobs", "class": "read"},
+        "POST",
+        RUN,
+        {"job_id": 1},
+        Reason.NO_RULE_MATCHES,
+    ),
+    "no operation": ("jobs.*", "GET", "/api/2.0/no/such/call", None, Reason.UNKNOWN_OPERATION),
+    "no operation, and a path rule": (
+        "GET /api/2.0/no/{x}/call",
+        "GET",
+        "/api/2.0/no/such/call",
+        None,
+        ALLOWED,
+    ),
+    "another method": ("jobs.*", "PUT", "/api/2.2/jobs/list", None, Reason.UNKNOWN_OPERATION),
+}
+
+
+@pytest.mark.parametrize(("rule", "method", "target", "body", "reason"), CASES.values(), ids=CASES)
+def test_a_rule_by_name(
+    rule: Any, method: str, target: str, body: Any, reason: Reason, tmp_path: Path
+) -> None:
+    decision = judged(policy(tmp_path, rule), method, target, body)
+    assert (decision.reason, decision.allow) == (reason, reason is ALLOWED)
+
+
+def test_a_rule_without_constraints_settles_it_without_the_body(tmp_path: Path) -> None:
+    known = policy(tmp_path, ONE, "jobs.run_now")
+    request = read_request(h1(b"POST", RUN.encode(), h1_headers((b"Content-Length", b"5"))))
+    assert decide(known, request, "10.0.0.1", 0).allow
+
+
+def test_only_rules_that_look_into_the_body_hold_it_back(tmp_path: Path) -> None:
+    rule = {"operation": "files.upload", "where": {"file_path": {"prefix": "Volumes/main/"}}}
+    request = read_request(
+        h1(b"PUT", b"/api/2.0/fs/files/Volumes/main/x", h1_headers((b"Content-Length", b"99999999999")))
+    )
+    assert decide(policy(tmp_path, rule), request, "10.0.0.1", 0).allow
+    with pytest.raises(BodyNeeded):
+        decide(policy(tmp_path, rule | {"only": []}), request, "10.0.0.1", 0)
+
+
+def test_over_http2_a_body_may_come_unannounced(tmp_path: Path) -> None:
+    rule = {"operation": "jobs.get", "where": {"job_id": 7}}
+    request = read_request(h2(b"GET", b"/api/2.2/jobs/get?job_id=7"))
+    with pytest.raises(BodyNeeded):
+        decide(policy(tmp_path, rule), request, "10.0.0.1", 0)
+    assert decide(policy(tmp_path, rule), request, "10.0.0.1", 0, None, b"").allow
+    assert not decide(policy(tmp_path, rule), request, "10.0.0.1", 0, None, b'{"job_id": 8}').allow
+
+
+DENY = {
+    "what a deny names": ({"job_id": 13}, {"job_id": 13}, Reason.DENIED_BY_RULE),
+    "what it does not": ({"job_id": 13}, {"job_id": 14}, ALLOWED),
+    "its number as text": ({"job_id": 13}, {"job_id": "13"}, Reason.DENIED_BY_RULE),
+    "in camel case": ({"job_id": 13}, {"jobId": 13}, TWICE),
+    "no JSON": ({"job_id": 13}, b"x", Reason.BODY_NOT_JSON),
+}
+
+
+@pytest.mark.parametrize(("where", "body", "reason"), DENY.values(), ids=DENY)
+def test_a_deny_with_constraints(where: Any, body: Any, reason: Reason, tmp_path: Path) -> None:
+    known = policy(tmp_path, "jobs.run_now", deny=[{"operation": "jobs.run_now", "where": where}])
+    assert judged(known, "POST", RUN, body).reason is reason
+
+
+def test_a_deny_by_name_covers_every_version(tmp_path: Path) -> None:
+    known = policy(tmp_path, "POST /api/{version}/jobs/{call}", deny=["jobs.delete"])
+    for version in ("2.0", "2.1", "2.2"):
+        assert judged(known, "POST", f"/api/{version}/jobs/delete", {}).reason is Reason.DENIED_BY_RULE
+        assert judged(known, "POST", f"/api/{version}/jobs/create", {}).allow
+
+
+def test_the_decision_says_what_was_called_and_looked_at(tmp_path: Path) -> None:
+    decision = judged(policy(tmp_path, ONE), "POST", RUN, {"job_id": 13, "notebook_params": {"secret": "x"}})
+    assert (decision.operation, dict(decision.params)) == ("jobs.run_now", {"job_id": 13})
+    assert (
+        decision.detail
+        == "rule set 'r' allows the operation jobs.run_now only where job_id is one of 1012, 1013"
+    )
+
+
+def test_in_monitor_what_has_no_reading_is_denied_all_the_same(tmp_path: Path) -> None:
+    known = policy(tmp_path, ONE)
+    from brickscope.core.policy import Mode
+
+    watched = known._replace(mode=Mode.MONITOR)
+    assert judged(watched, "POST", RUN, {"job_id": 13}).forwards
+    assert not judged(watched, "POST", RUN, b"{").forwards
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-3, 3000) | st.sampled_from(["1012", "x", ""]) | st.floats(0, 9)
+)
+BODIES = st.dictionaries(
+    st.sampled_from(["job_id", "jobId", "JOB_ID", "job-id", "run_id", "queue", "only"]),
+    SCALARS
+    | st.lists(SCALARS, max_size=3)
+    | st.dictionaries(st.sampled_from(["job_id", "x"]), SCALARS, max_size=2),
+    max_size=4,
+)
+
+
+@given(BODIES)
+def test_no_body_gets_through_but_with_a_job_that_is_named(
+    tmp_path_factory: pytest.TempPathFactory, body: Any
+) -> None:
+    decision = judged(one_policy(tmp_path_factory), "POST", RUN, body)
+    if decision.allow:
+        value = body["job_id"]
+        values = value if isinstance(value, list) else [value]
+        assert values
+        assert all(str(each) in ("1012", "1013") and not isinstance(each, bool | float) for each in values)
+        assert not {"jobId", "JOB_ID", "job-id"} & set(body)
+
+
+_made: list[Policy] = []
+
+
+def one_policy(factory: pytest.TempPathFactory) -> Policy:
+    if not _made:
+        _made.append(policy(factory.mktemp("one"), ONE))
+    return _made[0]
