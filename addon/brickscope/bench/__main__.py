@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import decisions, endtoend, hooks, identity
+from . import decisions, endtoend, hooks, identity, operations
 from .machine import describe_machine, describe_versions
 from .measurement import Measurement, Verdict
 from .processes import StartError
@@ -19,6 +19,7 @@ BENCHES = {
     "hooks": hooks.measure,
     "identity": identity.measure,
     "decisions": decisions.measure,
+    "operations": operations.measure,
     "endtoend": endtoend.measure,
 }
 

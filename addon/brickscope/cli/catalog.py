@@ -53,6 +53,7 @@ def search_command(words: tuple[str, ...], as_json: bool) -> None:
             for operation in load_catalog().operations.values()
             if all(word in _text(operation) for word in lower)
         ]
+        found.sort(key=lambda operation: -sum(word in operation.name for word in lower))  # the closest first
     if as_json:
         click.echo(json.dumps([_data(operation) for operation in found]))
     else:
@@ -99,9 +100,9 @@ def show_command(name: str, rules: Path | None, as_json: bool) -> None:
         if not value and key != "subjects":
             continue
         lines = _lines(key, value)
-        click.echo(f"{key + ':':11}{lines[0] if lines else 'nobody'}")
+        click.echo(f"{key + ':':12}{lines[0] if lines else 'nobody'}")
         for line in lines[1:]:
-            click.echo(" " * 11 + line)
+            click.echo(" " * 12 + line)
 
 
 def _by_call(text: str) -> list[Operation] | None:

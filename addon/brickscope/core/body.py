@@ -47,9 +47,7 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
     try:
         # utf-8, not utf-8-sig: a byte order mark is skipped by some parsers and an error to others.
         text = body.decode("utf-8")
-        found = json.loads(
-            text, object_pairs_hook=_members, parse_float=Number, parse_int=_integer, parse_constant=_constant
-        )
+        found = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise Refused(Reason.BODY_NOT_JSON, "the body is not strict JSON in UTF-8") from None
     if not isinstance(found, dict):
@@ -58,9 +56,9 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
 
 
 def _check_depth(body: bytes) -> None:
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return  # most bodies, at a hundredth of the cost
     brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
-    if len(brackets) <= MAX_DEPTH:
-        return
     depth = 0
     for code in brackets:
         depth += 1 if code in b"[{" else -1
@@ -82,3 +80,8 @@ def _integer(text: str) -> int | Number:
 
 def _constant(text: str) -> NoReturn:
     raise ValueError(text)  # NaN and Infinity are no JSON
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=Number, parse_int=_integer, parse_constant=_constant
+)
