@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from brickscope.cli.main import main
 from brickscope.core.reason import Reason
 from brickscope.policy.load import load_policy
+from brickscope.policy.operations import presets
 from brickscope.proxy.options import OURS
 
 ROOT = Path(__file__).parent.parent
@@ -44,5 +48,19 @@ def test_every_whole_policy_in_the_documents_loads(page: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_script_that_is_named_exists(page: Path) -> None:
-    for name in re.findall(r"\bscripts/[a-z]+\b", page.read_text()):
+    for name in re.findall(r"\bscripts/[a-z]+(?:-[a-z]+)*\b", page.read_text()):
         assert (ROOT / name).is_file(), name
+
+
+def test_every_preset_is_documented() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text()
+    assert set(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| [^|]+ \|$", text, re.M)) == set(presets())
+
+
+def test_what_catalog_search_prints_in_the_documents_is_what_it_prints() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text()
+    shown = re.findall(r"^\$ brickscope (catalog search .+)\n([^$`].*)$", text, re.M)
+    assert len(shown) == 2
+    for command, line in shown:
+        result = CliRunner().invoke(main, shlex.split(command.replace("…", "x")))
+        assert result.output.splitlines()[0] == line

@@ -1,0 +1,106 @@
+"""Making the catalogue: the committed file is what the SDK's source and the overlay give, and nothing is unsettled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from brickscope.catalog import update
+from brickscope.catalog.build import Built, build, render
+from brickscope.catalog.sdk import Source
+from brickscope.core.template import bind, parse_catalogue_template
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    return Source(update.sdk_folder())
+
+
+@pytest.fixture(scope="module")
+def built(source: Source) -> Built:
+    return build(source)
+
+
+def test_nothing_is_unclassified_or_shared(built: Built) -> None:
+    assert built.problems == []
+
+
+def test_the_committed_file_is_what_would_be_made(source: Source, built: Built) -> None:
+    committed = update.FILE.read_text()
+    made = render(built, source.version)
+    if committed.splitlines()[0] == made.splitlines()[0]:
+        assert committed == made
+    else:  # another release of the SDK is installed: what is committed must still be there
+        gone = update.names_in(committed) - update.names_in(made)
+        assert len(gone) < 20, f"run scripts/update-catalog; gone: {sorted(gone)}"
+
+
+def test_a_new_operation_without_a_class_is_a_problem(source: Source, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
+    overlay.write_text(text.replace("    - pin\n", ""))
+    assert build(source, overlay).problems == ["clusters.pin: no class"]
+
+
+def test_two_operations_of_one_call_are_a_problem(source: Source, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
+    extra = '  - {name: x.y, calls: ["POST /api/2.2/jobs/run-now", "GET /x"], class: read, source: test}\n'
+    overlay.write_text(text + extra)
+    (problem,) = build(source, overlay).problems
+    assert problem == "POST /api/2.2/jobs/run-now: of jobs.run_now and x.y"
+
+
+def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = tmp_path / "operations.jsonl"
+    lines = update.FILE.read_text().splitlines(keepends=True)
+    changed.write_text("".join(line for line in lines if '"name": "jobs.run_now"' not in line))
+    monkeypatch.setattr(update, "FILE", changed)
+    checked = CliRunner().invoke(update.main, ["--check"])
+    assert checked.exit_code == 1
+    assert "new: jobs.run_now" in checked.output
+    assert CliRunner().invoke(update.main, []).exit_code == 0
+    assert "The file is up to date." in CliRunner().invoke(update.main, ["--check"]).output
+
+
+BOUND = {
+    "one segment": ("/api/2.0/jobs/{id}", "/api/2.0/jobs/7", {"id": "7"}),
+    "a verb": ("/x/{name}:query", "/x/a:query", {"name": "a"}),
+    "the rest": ("/fs/{path...}", "/fs/a/b/c", {"path": "a/b/c"}),
+    "a rest with a verb": ("/x/{name...}:cancel", "/x/a/b:cancel", {"name": "a/b"}),
+    "a rest in the middle": ("/x/{name...}/operations", "/x/a/b/operations", {"name": "a/b"}),
+    "a shape": (
+        "/p/{name=projects/*/branches/*}",
+        "/p/projects/a/branches/b",
+        {"name": "projects/a/branches/b"},
+    ),
+    "a shape, and more": (
+        "/p/{parent=projects/*}/branches",
+        "/p/projects/a/branches",
+        {"parent": "projects/a"},
+    ),
+    "a shape with a verb": ("/p/{name=things/*}:run", "/p/things/a:run", {"name": "things/a"}),
+    "a shape with a rest": ("/p/{name=**/operations/*}", "/p/a/b/operations/c", {"name": "a/b/operations/c"}),
+    "two variables": ("/{a}/x/{b}", "/1/x/2", {"a": "1", "b": "2"}),
+}
+
+
+@pytest.mark.parametrize(("template", "path", "expected"), BOUND.values(), ids=BOUND)
+def test_the_values_of_a_templates_variables(template: str, path: str, expected: dict[str, str]) -> None:
+    from brickscope.core.rule import Rule, RuleTable
+
+    rule = Rule("GET", parse_catalogue_template(template), "x")
+    segments = path[1:].split("/")
+    assert RuleTable([rule]).match("GET", segments) is rule
+    assert bind(rule.template, segments) == expected
+
+
+def test_a_long_path_costs_no_more_than_its_length() -> None:
+    from brickscope.catalog.catalog import operation_table
+
+    for start in ("/api/2.0/postgres/", "/api/2.0/feature-engineering/", "/api/2.0/fs/files/"):
+        segments = (start + "operations/" * 8000 + "x")[1:].split("/")
+        for _ in range(20):
+            operation_table().match("GET", segments)
