@@ -53,10 +53,16 @@ def judge(rule: OperationRule, request: ApiRequest, template: Template, body: by
 
 
 def _needs_body(rule: OperationRule, request: ApiRequest) -> bool:
-    """A query parameter may stand in the body as well, which the API reads on GET too; a path variable wins over both."""
+    """Whether a body could say something about a parameter that the rule looks at.
+
+    A query parameter may stand in the body as well, and the API reads a body on GET and DELETE too. On other methods a
+    path variable is bound by the path, so that an upload to a constrained path streams.
+    """
     if not request.may_have_body:
         return False
-    return rule.only is not None or any([constraint.place != "path" for constraint in rule.where])  # noqa: C419
+    if request.method in ("GET", "HEAD", "DELETE") or rule.only is not None:
+        return True
+    return any([constraint.place != "path" for constraint in rule.where])  # noqa: C419 - a list is faster
 
 
 def _shown(rule: OperationRule, parameters: Parameters) -> dict[str, Any]:

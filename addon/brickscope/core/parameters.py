@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -87,13 +88,14 @@ def _holds(holder: Mapping[str, Any], name: str) -> bool:
     """Whether a parameter is there; refused if another name could be taken for it."""
     wanted = _fold(name)
     for key in holder:
-        if key != name and _fold(key) == wanted:
+        # `queue.enabled=` and `job_id[]=` in a query are parts of `queue` and `job_id` to some readers.
+        if key != name and wanted in (_fold(key), _fold(re.split(r"[.\[]", key, maxsplit=1)[0])):
             raise Refused(Reason.PARAMETER_TWICE, f"a name could be taken for the parameter {name!r}")
     return name in holder
 
 
 def _fold(name: str) -> str:
-    return name.casefold().replace("_", "").replace("-", "").strip()
+    return unicodedata.normalize("NFKC", name).casefold().replace("_", "").replace("-", "").strip()
 
 
 def _descend(value: Any, keys: tuple[str, ...]) -> None:
