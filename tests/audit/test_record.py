@@ -59,3 +59,25 @@ def test_any_text_becomes_printable(text: str | bytes) -> None:
 def test_no_secret_survives(before: str, after: str, secret: bytes) -> None:
     text = before + secret.decode("latin-1") + after
     assert secret.decode("latin-1") not in printable(text, (secret,))
+
+
+HUGE = {
+    "beginnings of tokens": "eyJ" * 300_000,
+    "beginnings of tokens and a short end": "eyJ" * 300_000 + ".x",
+    "beginnings of Databricks' tokens": "dapi" * 250_000,
+    "token characters": "a" * 1_000_000,
+    "dots": "." * 1_000_000,
+    "encoded many times": "eyJ" * 20_500 + "%252525252541",
+}
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+def test_no_text_costs_more_than_its_size(text: str) -> None:
+    assert len(printable(text)) <= MAX_TEXT  # the square of it would run into the time limit of the suite
+
+
+@pytest.mark.parametrize("before", ["", "x", "token=", "-", "eyJ", "a_b-"])
+def test_a_token_is_found_whatever_stands_before_it(before: str) -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0xyz.c2lnbmF0dXJl"
+    assert token not in printable(f"{before}{token}")
+    assert printable(f"{before}{token}") == REDACTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -86,6 +87,32 @@ def test_another_character_set_is_refused(charset: bytes) -> None:
     with pytest.raises(Refused) as refused:
         read_body(request((b"Content-Type", b"application/json; charset=" + charset)), b"{}")
     assert refused.value.reason is Reason.BODY_NOT_JSON
+
+
+HUGE = {
+    "escaped quotes in a text that is left open": b'{"b":'
+    + b"[" * 40
+    + b"]" * 40
+    + b',"a":"'
+    + b'\\"' * 450_000,
+    "the same with a backslash at the end": b'{"b":'
+    + b"[" * 40
+    + b"]" * 40
+    + b',"a":"'
+    + b'\\"' * 450_000
+    + b"\\",
+    "objects side by side": b'{"a":[' + b"{}," * 300_000 + b"{}]}",
+    "brackets in a text": b'{"a":"' + b"[{" * 450_000 + b'"}',
+    "brackets left open": b'{"a":' + b"[" * 900_000,
+}
+
+
+@pytest.mark.parametrize("body", HUGE.values(), ids=HUGE)
+def test_no_body_costs_more_than_its_size(body: bytes) -> None:
+    with suppress(
+        Refused
+    ):  # what grew with the square of the size would run into the time limit of the suite
+        read_body(request(), body)
 
 
 def test_no_body_is_an_empty_object() -> None:

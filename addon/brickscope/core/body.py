@@ -19,8 +19,6 @@ MAX_BODY = 1024 * 1024
 MAX_DEPTH = 32
 """How deep objects and lists may be nested; the deepest documented request has nine levels."""
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 _CHARSET = re.compile(r"charset *= *\"?(?!utf-?8\b)", re.IGNORECASE)
 
 
@@ -43,27 +41,38 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
         return {}
     if _CHARSET.search(request.content_type):
         raise Refused(Reason.BODY_NOT_JSON, "the body's character set is not UTF-8")
-    _check_depth(body)
     try:
         # utf-8, not utf-8-sig: a byte order mark is skipped by some parsers and an error to others.
         text = body.decode("utf-8")
         found = _DECODER.decode(text)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
         raise Refused(Reason.BODY_NOT_JSON, "the body is not strict JSON in UTF-8") from None
     if not isinstance(found, dict):
         raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # most bodies have fewer
+        _check_depth(found)
     return found
 
 
-def _check_depth(body: bytes) -> None:
-    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
-        return  # most bodies, at a hundredth of the cost
-    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
-    depth = 0
-    for code in brackets:
-        depth += 1 if code in b"[{" else -1
+def _check_depth(found: Any) -> None:
+    """Level by level, so that no body costs more than its size."""
+    level, depth = [found], 0
+    while level:
+        depth += 1
         if depth > MAX_DEPTH:
-            raise Refused(Reason.BODY_TOO_DEEP, f"the body is nested deeper than {MAX_DEPTH} levels")
+            raise _too_deep()
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+
+
+def _too_deep() -> Refused:
+    return Refused(Reason.BODY_TOO_DEEP, f"the body is nested deeper than {MAX_DEPTH} levels")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
