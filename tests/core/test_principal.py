@@ -98,5 +98,19 @@ def test_an_issuer_is_bound_to_its_host(issuer: str, host: str, url: str | None)
         assert key_source(NAMED, issuer, host).url == url
 
 
+def test_a_user_of_an_account_that_nobody_named_is_somebody_elses() -> None:
+    other = "https://accounts.cloud.databricks.com/oidc/accounts/11111111-5e44-4c97-a497-ef015f91254a"
+    for issuer, allowed in ((ACCOUNT, True), (other, False)):
+        known = KNOWN._replace(issuers=NAMED.issuers)
+        token = claims("databricks-cli", "alice@example.com")._replace(issuer=issuer)
+        if allowed:
+            assert match_claims(known, token) is ALICE
+        else:
+            with pytest.raises(Refused, match="accounts share a host"):
+                match_claims(known, token)
+        machine = claims("sp-1", "sp-1")._replace(issuer=issuer)
+        assert match_claims(known, machine) is ETL
+
+
 def test_an_account_counts_on_its_own_host_unless_the_policy_says_where() -> None:
     assert key_source(Principals(), ACCOUNT, "accounts.cloud.databricks.com").url == f"{ACCOUNT}/jwks.json"

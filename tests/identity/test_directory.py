@@ -12,8 +12,9 @@ from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.jwt_token import Claims
 from brickscope.core.pending import NotYetKnown
-from brickscope.core.policy import Mode, Policy
+from brickscope.core.policy import Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Reason
+from brickscope.core.rule import RuleTable
 from brickscope.identity import directory as directory_module
 from brickscope.identity import document as document_module
 from brickscope.identity.directory import TokenDirectory
@@ -21,7 +22,8 @@ from brickscope.identity.fetch import FetchError
 from core.oauth import CLIENT_ID, ISSUER, NOW, jwk, key_set, signed
 from core.wire import HOST
 
-EMPTY = Policy({}, {}, Mode.ENFORCE, "rev")
+ETL = Subject("etl", RuleSet("r", RuleTable(()), RuleTable(())))
+KNOWN = Policy({}, {}, Mode.ENFORCE, "rev", Principals({CLIENT_ID: ETL}))
 URL = f"{ISSUER}/jwks.json"
 
 
@@ -49,7 +51,7 @@ async def verify(
     settled: tuple[str, ...] = ()
     while True:
         try:
-            return directory.verify(EMPTY, token, fingerprint(token), host, now, settled)
+            return directory.verify(KNOWN, token, fingerprint(token), host, now, settled)
         except NotYetKnown as unknown:
             await directory.learn(unknown)
             settled = (*settled, unknown.url)
@@ -216,6 +218,28 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         before = len(world.asked)
         assert isinstance(await verify(directory, signed()), Claims)
         assert len(world.asked) == before, "hosts that do not exist drove out the keys of one that does"
+
+    run(scene)
+
+
+def test_nobodys_token_makes_the_proxy_fetch_nothing() -> None:
+    async def scene(world: World, directory: TokenDirectory) -> None:
+        assert await verify(directory, signed(client_id="x", sub="x")) is Reason.UNKNOWN_PRINCIPAL
+        assert world.asked == []
+        watching = KNOWN._replace(mode=Mode.MONITOR)
+        with pytest.raises(NotYetKnown):
+            directory.verify(watching, signed(client_id="x", sub="x"), "f", HOST, NOW)
+
+    run(scene)
+
+
+def test_made_up_accounts_of_a_host_share_one_limit_and_leave_its_own_keys_alone() -> None:
+    async def scene(world: World, directory: TokenDirectory) -> None:
+        for index in range(50):
+            issuer = f"{ISSUER}/accounts/{index:08x}-0000-4000-8000-000000000000"
+            assert await verify(directory, signed(iss=issuer)) is Reason.KEY_SET_UNAVAILABLE
+        assert len(world.asked) == document_module.BURST
+        assert isinstance(await verify(directory, signed()), Claims)
 
     run(scene)
 

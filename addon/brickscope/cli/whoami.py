@@ -108,16 +108,12 @@ async def _verify(policy: Policy, token: bytes, name: str, host: str, ca: Path |
     ):
         raise click.UsageError("the token was not issued by a Databricks host; nothing was asked there")
     trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    fetcher = Fetcher(trust)
-    directory = TokenDirectory(fetcher.fetch)
+    directory = TokenDirectory(Fetcher(trust).fetch)
     try:
-        try:
-            directory.verify(policy, token, name, host, time.time())
-        except NotYetKnown as unknown:
-            await directory.learn(unknown)
-            directory.verify(policy, token, name, host, time.time(), (unknown.url,))
-    finally:
-        fetcher.close()
+        directory.verify(policy, token, name, host, time.time())
+    except NotYetKnown as unknown:
+        await directory.learn(unknown)
+        directory.verify(policy, token, name, host, time.time(), (unknown.url,))
 
 
 def _say(

@@ -14,6 +14,12 @@ from .reason import Reason
 _ACCOUNT = re.compile(r"/accounts/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
+def is_shared(principals: Principals, issuer: str) -> bool:
+    """Whether an issuer is an account that the policy does not name. Everybody's accounts are on one host, and each may
+    have a user of any name; the ids of service principals are Databricks' own."""
+    return "/oidc/accounts/" in issuer and issuer not in principals.issuers
+
+
 class KeySource(NamedTuple):
     """Where the keys of an issuer are: at ``url``, or, given by the operator, in ``keys``."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .decision import Refused
 from .directory import Directory
+from .issuer import is_shared
 from .jwt_token import Claims
 from .policy import Mode, Policy, Principals, Subject
 from .reason import Reason
@@ -20,7 +21,8 @@ def find_principal(
     if directory is None or not (known.service_principals or known.users or policy.mode is Mode.MONITOR):
         # With nobody to find, verifying would only fetch keys; in monitor the log is to say who is there.
         raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
-    return match_claims(known, directory.verify(policy, token, fingerprint, host, now))
+    claims = directory.verify(policy, token, fingerprint, host, now)
+    return match_claims(known, claims)
 
 
 def match_claims(known: Principals, claims: Claims) -> Subject:
@@ -38,6 +40,11 @@ def match_claims(known: Principals, claims: Claims) -> Subject:
         if client_id in known.service_principals:
             raise Refused(
                 Reason.AMBIGUOUS_PRINCIPAL, "the token's client_id and sub name two subjects of the policy"
+            )
+        if is_shared(known, claims.issuer):
+            raise Refused(
+                Reason.WRONG_ISSUER,
+                "the token was issued by an account, and accounts share a host: name it under issuers",
             )
         return user
     found = {

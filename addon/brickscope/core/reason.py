@@ -98,7 +98,7 @@ class Reason(StrEnum):
     UNKNOWN_PRINCIPAL = (
         "unknown_principal",
         Kind.SUBJECT,
-        "The OAuth token is genuine, and the policy names neither its service principal nor its user.",
+        "The OAuth token names neither a service principal nor a user of the policy.",
     )
     UNKNOWN_CLIENT = (
         "unknown_client",

@@ -15,10 +15,11 @@ from brickscope.core.issuer import KeySource, key_source
 from brickscope.core.jwt_token import Claims, read_claims
 from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.pending import NotYetKnown
-from brickscope.core.policy import Policy
+from brickscope.core.policy import Mode, Policy
+from brickscope.core.principal import match_claims
 from brickscope.core.reason import Reason
 
-from .document import Documents, Fetch
+from .document import Allowance, Document, Documents, Fetch
 from .fetch import FetchError
 
 logger = logging.getLogger("brickscope")
@@ -52,6 +53,7 @@ class TokenDirectory:
         self._download = fetch
         self._tokens: OrderedDict[str, _Remembered] = OrderedDict()
         self._key_sets: Documents[KeySet] = Documents(self._fetch_keys, _read_keys, on_keys)
+        self._accounts: dict[str, Allowance] = {}
         self._hosts: Documents[str] = Documents(fetch, _read_workspace_id)
 
     # -- tokens ------------------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ class TokenDirectory:
         claims = read_claims(token) if remembered is None else remembered.claims
         # Each time anew: the same token may be tried on another host, or under another policy.
         source = key_source(policy.principals, claims.issuer, host)
-        keys = self._keys(source, claims.key_id, settled)
+        keys = self._keys(policy, claims, source, settled)
         if remembered is None or remembered.keys is not keys:
             # Also where the keys were fetched again since: a key that was withdrawn vouches for nothing.
             self._check_signature(token, claims, keys)
@@ -96,8 +98,9 @@ class TokenDirectory:
 
     # -- keys --------------------------------------------------------------------------------------------------
 
-    def _keys(self, source: KeySource, key_id: str, settled: Collection[str]) -> KeySet:
-        """The key set that has this key. Raises Refused or NotYetKnown."""
+    def _keys(self, policy: Policy, claims: Claims, source: KeySource, settled: Collection[str]) -> KeySet:
+        """The key set that has the token's key. Raises Refused or NotYetKnown."""
+        key_id = claims.key_id
         if source.keys is not None:
             if key_id in source.keys.keys:
                 return source.keys
@@ -105,11 +108,23 @@ class TokenDirectory:
         document = self._key_sets.look(source.url)
         if document.content is not None and key_id in document.content.keys:
             return document.content
-        if source.url not in settled and document.may_fetch(time.monotonic()):
+        if source.url not in settled and self._may_fetch(source.url, document):
+            if policy.mode is not Mode.MONITOR:
+                # Nobody's token makes the proxy fetch anything. (In monitor the log is to say who is there.)
+                match_claims(policy.principals, claims)
             raise NotYetKnown(source.url)  # never fetched, or the issuer may have made a new key since
         if document.content is None:
             raise Refused(Reason.KEY_SET_UNAVAILABLE, f"the issuer's keys can't be had: {document.error}")
         raise Refused(Reason.UNKNOWN_KEY, "the issuer publishes no key with the id that the token names")
+
+    def _may_fetch(self, url: str, document: Document[KeySet]) -> bool:
+        """Whether the limit allows a fetch. The accounts of one host share a limit: anybody can make up their ids."""
+        now = time.monotonic()
+        if document.content is None and "/oidc/accounts/" in url:
+            shared = self._accounts.setdefault(urlsplit(url).netloc, Allowance(now))
+            if document.task is None and not shared.take(now):
+                return False
+        return document.may_fetch(now)
 
     async def _fetch_keys(self, url: str) -> bytes | None:
         """The key set at a URL; where there is none, at the place that the issuer's metadata names."""

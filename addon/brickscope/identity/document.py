@@ -27,10 +27,32 @@ MAX_DOCUMENTS = 256
 Fetch = Callable[[str], Awaitable[bytes | None]]
 
 
+class Allowance:
+    """A limit of BURST at once and one in REFILL_S seconds after that."""
+
+    __slots__ = ("_counted", "_left")
+
+    def __init__(self, now: float) -> None:
+        self._left, self._counted = float(BURST), now
+
+    def is_left(self, now: float) -> bool:
+        """Whether one more is within the limit; does not count it."""
+        return self._left + (now - self._counted) / REFILL_S >= 1
+
+    def take(self, now: float) -> bool:
+        """Count one more. Returns whether it was within the limit."""
+        self._left = min(float(BURST), self._left + (now - self._counted) / REFILL_S)
+        self._counted = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Document[Content]:
     """One document and its state. ``content`` is None before the first success."""
 
-    __slots__ = ("_allowance", "_counted", "content", "error", "fetched", "raw", "task", "used")
+    __slots__ = ("allowance", "content", "error", "fetched", "raw", "task", "used")
 
     def __init__(self, now: float) -> None:
         self.content: Content | None = None
@@ -39,16 +61,11 @@ class Document[Content]:
         self.fetched = 0.0
         self.used = now
         self.task: asyncio.Task[None] | None = None
-        self._allowance, self._counted = float(BURST), now
+        self.allowance = Allowance(now)
 
     def may_fetch(self, now: float) -> bool:
         """Whether a fetch is under way, or within the limit; does not count it."""
-        return self.task is not None or self._allowance + (now - self._counted) / REFILL_S >= 1
-
-    def count_fetch(self, now: float) -> None:
-        """Count a fetch against the limit."""
-        self._allowance = min(float(BURST), self._allowance + (now - self._counted) / REFILL_S) - 1
-        self._counted = now
+        return self.task is not None or self.allowance.is_left(now)
 
 
 class Documents[Content]:
@@ -90,7 +107,7 @@ class Documents[Content]:
         await asyncio.shield(task)  # one client that leaves does not take the document from the others
 
     def _begin(self, url: str, document: Document[Content]) -> asyncio.Task[None]:
-        document.count_fetch(time.monotonic())
+        document.allowance.take(time.monotonic())
         document.task = asyncio.get_running_loop().create_task(self._run(url, document))
         return document.task
 

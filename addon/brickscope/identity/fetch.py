@@ -1,8 +1,9 @@
 """Fetching one small public document over verified TLS.
 
-By urllib3, in a thread of its own, after the addresses were looked up by the event loop: there the proxy's rules about
-addresses (no private ones, ``scope_connect_to``) hold for this connection as they do for every other. The process's
-own HTTPS_PROXY is not obeyed: it may well name this very proxy.
+By asyncio's TLS and h11, so that the deadline is one for all of it: a host that sends a byte now and then holds nothing
+beyond it, and no thread keeps the proxy from ending. Names are looked up by the event loop, where the proxy's rules
+about addresses (no private ones, ``scope_connect_to``) hold for this connection as they do for every other. The
+process's own HTTPS_PROXY is not obeyed: it may well name this very proxy.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-import urllib3
+import h11
 
 MAX_BYTES = 256 * 1024
+MAX_HEAD = 32 * 1024
 TIMEOUT_S = 10.0
 """Most that one document may take, from look-up to last byte."""
-THREADS = 4
+AT_ONCE = 16
+"""Documents fetched at the same time; others wait, and their time runs."""
+READ = 64 * 1024
 
 
 class FetchError(Exception):
@@ -30,8 +33,7 @@ class Fetcher:
 
     def __init__(self, trust: ssl.SSLContext) -> None:
         self._trust = trust
-        # Of its own: asyncio's pool also looks up names, which a slow server here must not delay.
-        self._threads = ThreadPoolExecutor(THREADS, "brickscope-fetch")
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(self, url: str) -> bytes | None:
         """The document at an https URL; None where the host says it has none (404).
@@ -39,57 +41,65 @@ class Fetcher:
         Raises FetchError: no address, no connection, no trust, another status, too large, too slow.
         """
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 443
-        loop = asyncio.get_running_loop()
+        host = parts.hostname or ""
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-                addresses = [(str(entry[4][0]), int(entry[4][1])) for entry in found]
-                return await loop.run_in_executor(self._threads, self._get, host, addresses, parts.path)
+            async with asyncio.timeout(TIMEOUT_S), self._slots:
+                return await self._get(host, parts.port or 443, parts.path)
         except TimeoutError:
             raise FetchError(f"{host} did not answer in {TIMEOUT_S:.0f} s") from None
-        except OSError as error:
-            raise FetchError(f"{host} has no address that may be reached ({type(error).__name__})") from None
+        except (OSError, EOFError, h11.ProtocolError) as error:
+            raise FetchError(f"{host} can't be reached ({type(error).__name__})") from None
 
-    def _get(self, host: str, addresses: list[tuple[str, int]], path: str) -> bytes | None:
-        failed = FetchError(f"{host} has no address")
-        for address, port in addresses[:3]:
+    async def _get(self, host: str, port: int, path: str) -> bytes | None:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if not found:
+            raise FetchError(f"{host} has no address")
+        failed: OSError | None = None
+        for entry in found[:3]:
             try:
-                return self._get_from(host, address, port, path)
-            except urllib3.exceptions.HTTPError as error:
-                failed = FetchError(f"{host} can't be reached ({type(error).__name__})")
-        raise failed
-
-    def _get_from(self, host: str, address: str, port: int, path: str) -> bytes | None:
-        with urllib3.HTTPSConnectionPool(
-            address,
-            port,
-            timeout=urllib3.Timeout(connect=TIMEOUT_S / 3, read=TIMEOUT_S / 2),
-            retries=False,
-            ssl_context=self._trust,
-            server_hostname=host,
-            assert_hostname=host,
-        ) as pool:
-            response = pool.request(
-                "GET",
-                path,
-                headers={"Host": host, "Accept": "application/json", "User-Agent": "brickscope"},
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
+                reader, writer = await asyncio.open_connection(
+                    str(entry[4][0]), int(entry[4][1]), ssl=self._trust, server_hostname=host
+                )
+            except OSError as error:
+                failed = error
+                continue
             try:
-                if response.status == 404:
-                    return None
-                if response.status != 200:
-                    raise FetchError(f"{host} answered {response.status}")
-                content = response.read(MAX_BYTES + 1)
+                return await _exchange(reader, writer, host, path)
             finally:
-                response.close()
-        if len(content) > MAX_BYTES:
-            raise FetchError(f"{host} sent more than {MAX_BYTES // 1024} KiB")
-        return content
+                writer.transport.abort()
+        raise failed or FetchError(f"{host} has no address")
 
-    def close(self) -> None:
-        """Let the threads end; what they fetch is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, path: str
+) -> bytes | None:
+    """One GET over a new connection. Redirects are not followed: the keys of a host are on that host."""
+    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    headers = [
+        ("Host", host),
+        ("Accept", "application/json"),
+        ("User-Agent", "brickscope"),
+        ("Connection", "close"),
+    ]
+    request = protocol.send(h11.Request(method="GET", target=path, headers=headers)) or b""
+    writer.write(request + (protocol.send(h11.EndOfMessage()) or b""))
+    await writer.drain()
+    content, status = bytearray(), 0
+    while True:
+        event = protocol.next_event()
+        if event is h11.NEED_DATA:
+            protocol.receive_data(await reader.read(READ))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            if status not in (200, 404):
+                raise FetchError(f"{host} answered {status}")
+            if any(name == b"content-encoding" for name, _ in event.headers):
+                raise FetchError(f"{host} sent it compressed, unasked")
+        elif isinstance(event, h11.Data):
+            content += event.data
+            if len(content) > MAX_BYTES:
+                raise FetchError(f"{host} sent more than {MAX_BYTES // 1024} KiB")
+        elif isinstance(event, h11.EndOfMessage):
+            return None if status == 404 else bytes(content)
+        elif not isinstance(event, h11.InformationalResponse):
+            raise FetchError(f"{host} broke the answer off")

@@ -88,7 +88,6 @@ class Scope:
         self._gate: Gate | None = None
         self._taken: Signature | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._fetcher: Fetcher | None = None
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -138,8 +137,7 @@ class Scope:
             writer = AuditWriter(settings.audit_log)
         except (PolicyError, AuditError) as error:
             raise OptionError(str(error)) from None
-        self._fetcher = Fetcher(_upstream_trust(ctx.options))
-        directory = TokenDirectory(self._fetcher.fetch, self._on_keys)
+        directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
         self._gate = Gate(settings.destinations, writer, loaded.policy, directory, hints=settings.hints)
         self._taken = loaded.signature
         self._settings = settings
@@ -281,8 +279,6 @@ class Scope:
 
     def done(self) -> None:
         """The proxy stops."""
-        if self._fetcher is not None:
-            self._fetcher.close()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._gate is not None:
