@@ -99,6 +99,11 @@ def test_of_several_logins_the_one_whose_bindings_hold_answers() -> None:
         b"/Oidc/v1/token",
         b"/oidc",
         b"/oidc/v1/authorize",
+        b"/oidc%20/v1/token",
+        b"/oidc,/v1/token",
+        b"/oidc./v1/token",
+        b"/%EF%BD%8Fidc/v1/token",
+        b"/%E2%80%8Boidc/v1/token",
     ],
 )
 def test_no_rule_and_no_mode_opens_what_is_below_oidc(target: bytes, mode: Mode) -> None:

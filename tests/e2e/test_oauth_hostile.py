@@ -432,6 +432,13 @@ GRANTS: dict[str, tuple[bytes, str]] = {
         token_request({"grant_type": "urn:ietf:params:oauth:grant-type:device_code"}),
         "grant_refused",
     ),
+    "a secret with an ampersand in it": (
+        token_request(
+            b"grant_type=client_credentials&client_id=%s&client_secret=Abc&hunter2secretpart=x"
+            % CLIENT_ID.encode()
+        ),
+        "grant_refused",
+    ),
     "an actor token": (token_request(FEDERATE | {"actor_token": IDENTITY}), "grant_refused"),
     "a client assertion": (token_request(MINT | {"client_assertion": IDENTITY}), "grant_refused"),
     "another requested type": (
@@ -515,7 +522,7 @@ def test_a_token_request_is_decided_by_its_grant(
         + gate.proxy.output
         + (response.body.decode() if expected != "forwarded" else "")
     )
-    assert not [secret for secret in (CLIENT_SECRET, IDENTITY, TOKEN) if secret in text]
+    assert not [secret for secret in (CLIENT_SECRET, IDENTITY, TOKEN, "hunter2") if secret in text]
 
 
 def test_what_was_judged_is_what_is_sent(gate: Gate, issuer: TokenIssuer) -> None:
@@ -575,6 +582,16 @@ def test_calls_without_a_credential(gate: Gate, issuer: TokenIssuer, target: str
     response = ask(gate, head("GET", target, token=None))
     assert (response.status == 403) is (expected != "allowed_without_credential")
     assert gate.proxy.audit("decision")[-1]["reason"] == expected
+
+
+def test_without_a_credential_nothing_is_carried_over_http2_either(gate: Gate, issuer: TokenIssuer) -> None:
+    with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2"]) as sock:
+        client = H2Client(sock)
+        fields = h2_headers("GET", "/oidc/jwks.json", HOST, None, [])
+        assert client.collect(client.request(fields)).status == 200
+        gate.clear()
+        assert client.collect(client.request(fields, b"stolen")).status == 403
+    assert gate.workspace.requests == []
 
 
 def test_with_a_credential_they_are_judged_as_usual(gate: Gate, issuer: TokenIssuer) -> None:

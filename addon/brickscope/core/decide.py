@@ -26,7 +26,7 @@ from .rule import Rule
 # Looked up once: a decision has a budget of microseconds.
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
 # Second character of every path of `discovery.py` and `grant.py` (/oidc in any case, /.well-known).
-_APART = frozenset("oO.")
+_APART = frozenset("oO.%")
 _TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 
 

@@ -15,7 +15,7 @@ _ACCOUNT = r"(?:/accounts/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?"
 _OPEN = re.compile(
     r"/\.well-known/databricks-config"
     rf"|{_METADATA}"
-    r"|/\.well-known/oauth-protected-resource(?:/[A-Za-z0-9._/-]*)?"
+    r"|/\.well-known/oauth-protected-resource(?:/[A-Za-z0-9._/-]{0,256})?"
     rf"|/oidc{_ACCOUNT}(?:{_METADATA}|/jwks\.json)"
 )
 _QUERY = re.compile(r"(?:o|workspace_id)=[0-9]{1,20}")
@@ -24,12 +24,13 @@ _QUERY = re.compile(r"(?:o|workspace_id)=[0-9]{1,20}")
 def is_open(request: ApiRequest) -> bool:
     """Whether a call is one of these, and nothing more: no credential, no body, no query but the workspace's number.
 
-    Anything further could carry data to a workspace of somebody else's, with nobody's name on it.
+    A body or a query could carry data to a workspace of somebody else's, with nobody's name on it. (So can a header, a
+    little at a time: whoever must rule that out names the workspaces in ``scope_hosts``.)
     """
     return (
         request.authorization is None
         and is_discovery(request)
-        and not request.has_body
+        and not request.may_have_body
         and (request.query is None or _QUERY.fullmatch(request.query) is not None)
     )
 

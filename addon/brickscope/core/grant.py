@@ -15,6 +15,7 @@ from .decision import Refused
 from .discovery import is_discovery
 from .form import read_form
 from .jwt_token import is_jwt
+from .path import fold
 from .policy import Grant, Login, Principals, Subject
 from .reason import Reason
 from .request import ApiRequest
@@ -48,6 +49,18 @@ _FIELDS = {
     },
 }
 _FIELDS[Grant.TOKEN_EXCHANGE] = _FIELDS[Grant.FEDERATION]
+_KNOWN = frozenset().union(
+    *_FIELDS.values(),
+    (
+        "actor_token",
+        "actor_token_type",
+        "assertion",
+        "client_assertion",
+        "client_assertion_type",
+        "username",
+        "password",
+    ),
+)
 _NEEDED = {
     Grant.CLIENT_CREDENTIALS: ("client_secret",),
     Grant.REFRESH: ("refresh_token",),
@@ -71,7 +84,7 @@ def is_token_request(request: ApiRequest) -> bool:
 
     Wider than the endpoint itself, and without case: no rule with a variable may open what a server could take for it.
     """
-    below = bool(request.segments) and request.segments[0].casefold() == "oidc"
+    below = bool(request.segments) and fold(request.segments[0]) == "oidc"
     return below and not is_discovery(request)
 
 
@@ -86,7 +99,7 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
     fields = read_form(request, body)
     grant = _grant(fields)
     if odd := sorted(set(fields) - _FIELDS[grant]):
-        shown = odd[0] if len(odd[0]) <= 32 and odd[0].isascii() else "one"
+        shown = odd[0] if odd[0] in _KNOWN else "unknown"  # it may be a piece of a secret with an & in it
         raise Refused(
             Reason.GRANT_REFUSED, f"the token request has a field that {grant} does not know ({shown})"
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .body import read_body
 from .decision import Refused
+from .path import fold
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
@@ -86,16 +86,12 @@ def refuse_doubles(parameters: Parameters, place: str, keys: tuple[str, ...]) ->
 
 def _holds(holder: Mapping[str, Any], name: str) -> bool:
     """Whether a parameter is there; refused if another name could be taken for it."""
-    wanted = _fold(name)
+    wanted = fold(name)
     for key in holder:
         # `queue.enabled=` and `job_id[]=` in a query are parts of `queue` and `job_id` to some readers.
-        if key != name and wanted in (_fold(key), _fold(re.split(r"[.\[]", key, maxsplit=1)[0])):
+        if key != name and wanted in (fold(key), fold(re.split(r"[.\[]", key, maxsplit=1)[0])):
             raise Refused(Reason.PARAMETER_TWICE, f"a name could be taken for the parameter {name!r}")
     return name in holder
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold().replace("_", "").replace("-", "").strip()
 
 
 def _descend(value: Any, keys: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ be known to be the same. Legitimate clients never need any of it (shared facts: 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 from .decision import Refused
@@ -26,6 +27,11 @@ _RAW_ALLOWED = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,=:@/%]*")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # Encoded, these become structure for any server or middle box that decodes before it splits (/ \ ; ? #).
 _SEPARATORS = frozenset(b"/\\;?#")
+
+
+def fold(text: str) -> str:
+    """What a careless server could take a name for: without case, compatibility forms, and all but letters and digits."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
 class Target(NamedTuple):

@@ -11,7 +11,7 @@ from .credential import refuse_query_credentials
 from .decision import Refused
 from .header import read_headers
 from .hostname import is_hostname
-from .path import read_target
+from .path import fold, read_target
 from .reason import Reason
 from .rule import METHODS
 
@@ -22,7 +22,7 @@ class WireRequest(NamedTuple):
     ``target``: the request target (HTTP/1.1) or ``:path`` (HTTP/2). ``authority``: ``:authority`` (HTTP/2), or the
     authority of an absolute-form target (HTTP/1.1; empty otherwise). ``http_version``: ``HTTP/1.1`` or ``HTTP/2.0``.
     ``tunnel_host``, ``tunnel_port``: what CONNECT named. ``server_name``: from the TLS ClientHello, None without.
-    ``alpn``: what TLS negotiated with the client.
+    ``alpn``: what TLS negotiated with the client. ``ended``: whether the request is over with its headers.
     """
 
     method: bytes
@@ -34,6 +34,7 @@ class WireRequest(NamedTuple):
     tunnel_port: int
     server_name: str | None
     alpn: bytes | None
+    ended: bool = False
 
 
 class ApiRequest(NamedTuple):
@@ -64,7 +65,7 @@ _CONNECTION = frozenset({b"keep-alive", b"close"})
 _METHODS = {name.encode(): name for name in METHODS}
 _WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
 _SELECTOR_HEADERS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
-_SELECTOR_PARAMETERS = frozenset({"o", "workspace_id"})
+_SELECTOR_PARAMETERS = frozenset({"o", "workspaceid"})
 
 
 def read_request(wire: WireRequest) -> ApiRequest:
@@ -108,7 +109,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
         workspace,
         announced,
         headers.get(b"content-encoding", b"").decode("latin-1"),
-        announced or (http2 and length is None),
+        not wire.ended and (announced or (http2 and length is None)),
     )
 
 
@@ -171,8 +172,8 @@ def _read_workspace(headers: dict[bytes, bytes], query: str | None) -> str | Non
     if query and "=" in query:
         for pair in re.split("[&;]", query):
             parameter, _, workspace = pair.partition("=")
-            # Decoded and without case: `%6F=` or `O=` may be the same parameter to the server.
-            if unquote_plus(parameter).strip().lower() in _SELECTOR_PARAMETERS:
+            # Decoded and folded: `%6F=`, `O=` or `o[]=` may be the same parameter to the server.
+            if fold(unquote_plus(parameter)) in _SELECTOR_PARAMETERS:
                 chosen.add(workspace)
     if len(chosen) > 1:
         raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")

@@ -35,6 +35,8 @@ logger = logging.getLogger("brickscope")
 _PASS = "brickscope.pass"  # noqa: S105 - no password
 _VERDICT = "brickscope.verdict"
 _HELD = "brickscope.held"
+ENDED = "brickscope.ended"
+"""Whether the request was over with its headers."""
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
 
@@ -98,6 +100,8 @@ class Gate:
         self.policy = policy
         self.directory = directory
         self.hints = hints
+        self.ahead = 0
+        """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
 
     # -- decisions ---------------------------------------------------------------------------------------------
 
@@ -248,7 +252,7 @@ class Gate:
 
 
 def wire_request(
-    request: http.Request | None, server: tuple[str, int], client: connection.Client
+    request: http.Request | None, server: tuple[str, int], client: connection.Client, ended: bool = False
 ) -> WireRequest:
     """What the engine holds of a request, as the core reads it; None for one whose head is too odd to be parsed."""
     data = None if request is None else request.data
@@ -262,6 +266,7 @@ def wire_request(
         server[1],
         client.sni,
         client.alpn,
+        ended,
     )
 
 

@@ -16,7 +16,7 @@ from brickscope.core.reason import Reason
 from .answer import answer
 from .closed import fail_closed
 from .denial import Asked, denial
-from .gate import Gate, Verdict, header, wire_request
+from .gate import ENDED, Gate, Verdict, header, wire_request
 
 SMALL_BODY = 64 * 1024
 """Bodies of known size up to this many bytes are passed on whole (cheaper); all others stream."""
@@ -90,7 +90,7 @@ class Requests:
         refused = None
         if flow.error is not None or flow.is_replay or flow.request.data.scheme != b"https":
             refused = Refused(Reason.MALFORMED_HEAD, "the request's head is malformed")
-        wire = wire_request(flow.request, (server[0], server[1]), client)
+        wire = wire_request(flow.request, (server[0], server[1]), client, flow.metadata.get(ENDED) is True)
         return self.gate.judge(wire, client.peername[0], refused, body, settled)
 
     async def _wait(self, flow: http.HTTPFlow, body: bytes | None, unknown: NotYetKnown) -> None:

@@ -39,14 +39,16 @@ from brickscope.core.reason import Reason
 
 from .answer import answer
 from .denial import raw_denial
-from .gate import Gate, wire_request
+from .gate import ENDED, Gate, wire_request
 from .tunnel import Relay
 
 MAX_WAITING = 256 * 1024
 """Most bytes that a client may send ahead while its earlier request is still being answered."""
 
-MAX_AHEAD = 16 * 1024 * 1024
+MAX_AHEAD = 4 * 1024 * 1024
 """Most bytes of a body that are kept while its request's decision waits for public keys."""
+MAX_AHEAD_OF_ALL = 64 * 1024 * 1024
+"""The same for all requests together."""
 
 Commands = layer.CommandGenerator[None]
 
@@ -70,7 +72,12 @@ class GatedStream(HttpStream):
             # mitmproxy would put https in its place, which is a repair.
             yield from self.refuse_scheme(event)
             return
-        yield from super().state_wait_for_request_headers(event)
+        try:
+            yield from _tell(super().state_wait_for_request_headers(event), event.end_stream)
+        finally:
+            # Also where the stream was dropped meanwhile: what it kept goes with it.
+            self.gate.ahead -= self.ahead
+            self.ahead = 0
         waits_for_body = self.client_state == self.state_consume_request_body and not event.end_stream
         if waits_for_body and self.flow.response is not None:
             yield from self.answer_before_body()
@@ -101,7 +108,8 @@ class GatedStream(HttpStream):
         ):
             # While a hook waits for keys, mitmproxy reads on and keeps what comes, without a limit of its own.
             self.ahead += len(event.data)
-            if self.ahead > MAX_AHEAD:
+            self.gate.ahead += len(event.data)
+            if self.ahead > MAX_AHEAD or self.gate.ahead > MAX_AHEAD_OF_ALL:
                 yield commands.CloseConnection(self.context.client)
                 return
         yield from super().handle_event(event)
@@ -187,6 +195,20 @@ class GatedStream(HttpStream):
             else:
                 self.child_layer = Relay(self.context, self.gate)
         yield from self.handle_connect_finish()  # type: ignore[no-untyped-call]
+
+
+def _tell(inner: Commands, ended: bool) -> Commands:
+    """Run mitmproxy's own state, and tell the hook on the way whether the request is over with its headers: a hook
+    could not know, and an HTTP/2 body need not be announced."""
+    reply: object = None
+    while True:
+        try:
+            command = inner.send(reply)
+        except StopIteration:
+            return
+        if isinstance(command, HttpRequestHeadersHook):
+            command.flow.metadata[ENDED] = ended
+        reply = yield command
 
 
 class GatedHttpLayer(HttpLayer):
