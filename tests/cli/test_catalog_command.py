@@ -71,12 +71,12 @@ def test_show_says_what_it_is_and_who_may_call_it(tmp_path: Path) -> None:
     assert (said["class"], said["scope"], said["object"]) == ("execute", "jobs", {"job_id": "body"})
     assert "POST /api/2.0/jobs/run-now" in said["calls"]
     assert {each["subject"]: each["rule"] for each in said["subjects"]} == {
-        "one-job": "jobs.run_now where job_id is one of 1, 2",
+        "one-job": 'jobs.run_now where {"job_id":[1,2]}',
         "by-path": "POST /api/2.1/{path...}",
         "alice": "jobs.*",
     }
     plain = run("show", "jobs.run_now", "--rules", str(file))[1]
-    assert "one-job (token), by jobs.run_now where job_id is one of 1, 2" in plain
+    assert 'one-job (token), by jobs.run_now where {"job_id":[1,2]}' in plain
     assert "nobody" in run("show", "tokens.create", "--rules", str(file))[1]
 
 

@@ -207,13 +207,8 @@ def _allowing(rule_set: RuleSet, operation: Operation) -> str | None:
         return None
     named = rule_set.operations.get(operation.name)
     if named:
-        conditions = [
-            " and ".join(
-                [*(each.text for each in rule.where), *(["nothing else"] if rule.only is not None else [])]
-            )
-            for rule in named
-        ]
-        return named[0].text if not all(conditions) else f"{named[0].text} where {'; or '.join(conditions)}"
+        # The first settles it if it has no conditions; otherwise each may.
+        return named[0].text if not named[0].is_bound else "; ".join(rule.text for rule in named)
     calls = call_rules(operation)
     table = RuleTable(calls)
     for call in calls:

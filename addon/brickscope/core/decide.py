@@ -8,12 +8,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from .credential import read_token
-from .decision import Decision, Refused
+from .decision import Decision, Principal, Refused
 from .directory import Directory
 from .discovery import is_open
 from .fingerprint import fingerprint
 from .form import MAX_FORM
-from .grant import check_endpoint, find_clients, is_token_request, read_token_request
+from .grant import TokenRequest, check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
 from .operation import OperationRule, judge
 from .pending import BodyNeeded
@@ -52,6 +52,7 @@ def decide(
         if is_token_request(request):
             return _decide_token_request(policy, request, client_address, now, directory, body)
     name: str | None = None
+    principal: Principal | None = None
     try:
         token = read_token(request.authorization)
         name = fingerprint(token)
@@ -59,18 +60,47 @@ def decide(
         if subject is None:
             if not is_jwt(token):
                 raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {name}")
-            subject = find_principal(policy, token, name, request.host, now, directory)
+            subject, principal = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
-        return _without_subject(policy, refused.reason, refused.detail, name)
-    rule_set = subject.rule_set
+        return decide_stranger(policy, refused, name)
+    return decide_for(policy, subject, request, client_address, now, directory, body, name, principal)
+
+
+class _Facts:
+    """What a decision looked at beyond the request's head."""
+
+    __slots__ = ("host_workspace", "names", "params")
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self.names: frozenset[str] | None = None
+        self.host_workspace: str | None = None
+
+
+def decide_for(
+    policy: Policy,
+    subject: Subject,
+    request: ApiRequest,
+    client_address: str,
+    now: float,
+    directory: Directory | None = None,
+    body: bytes | None = None,
+    fingerprint: str | None = None,
+    principal: Principal | None = None,
+) -> Decision:
+    """Decide on a request of a subject that is known already. As ``decide`` otherwise; also what explain, test and replay
+    ask, so that they can't say anything else than the proxy does.
+
+    ``fingerprint``, ``principal``: by what it is known, for the record.
+    """
+    rule_set, facts = subject.rule_set, _Facts()
     if subject.workspaces is None and subject.clients is None and subject.expires is None:
         unbound = None
     else:
-        unbound = _unbound(subject, request, client_address, now, directory)
+        unbound = _unbound(subject, request, client_address, now, directory, facts)
     called = policy.catalogue.match(request.method, request.segments)
-    params: dict[str, Any] = {}
     try:
-        reason, detail, rule = unbound or _match(policy, rule_set, request, called, body, params)
+        reason, detail, rule = unbound or _match(policy, rule_set, request, called, body, facts)
     except Refused as refused:
         reason, detail, rule = refused.reason, refused.detail, None
     allow = reason is _ALLOWED
@@ -82,12 +112,16 @@ def decide(
         allow or mode is _ENFORCE or reason.kind is not Kind.POLICY,
         mode._value_,
         subject.name,
-        name,
+        fingerprint,
         rule_set.name,
         rule,
         policy.revision,
         None if called is None else called.text,
-        params,
+        facts.params,
+        facts.names,
+        principal,
+        None,
+        facts.host_workspace,
     )
 
 
@@ -118,14 +152,30 @@ def _decide_token_request(
             raise BodyNeeded(MAX_FORM)
         asked = read_token_request(request, body)
     except Refused as refused:
-        return _without_subject(policy, refused.reason, refused.detail, None)
+        return decide_stranger(policy, refused)
+    return decide_grant(policy, asked, request, client_address, now, directory)
+
+
+def decide_grant(
+    policy: Policy,
+    asked: TokenRequest,
+    request: ApiRequest,
+    client_address: str,
+    now: float,
+    directory: Directory | None = None,
+) -> Decision:
+    """Decide on a request for a token that was read already."""
     known = find_clients(policy.principals, asked)
+    principal = Principal(None, asked.client_id, None)
     if not known:
         what = "the client of the token request" if asked.client_id else "a token request without a client"
-        return _without_subject(policy, Reason.UNKNOWN_CLIENT, f"the policy does not name {what}", None)
+        refused = Refused(Reason.UNKNOWN_CLIENT, f"the policy does not name {what}")
+        refused.principal = principal
+        return decide_stranger(policy, refused)._replace(grant=asked.grant.value, operation=_TOKEN_OPERATION)
     able = [client for client in known if asked.grant in client.grants]
     # Several logins may go through one client; the first whose bindings hold answers for it.
-    answers = [(client, _unbound(client, request, client_address, now, directory)) for client in able]
+    facts = _Facts()
+    answers = [(client, _unbound(client, request, client_address, now, directory, facts)) for client in able]
     client, unbound = next(
         (answer for answer in answers if answer[1] is None), (answers or [(known[0], None)])[0]
     )
@@ -151,20 +201,24 @@ def _decide_token_request(
         rule_set=rule_set.name if rule_set else None,
         policy_revision=policy.revision,
         operation=_TOKEN_OPERATION,
+        principal=principal,
+        grant=asked.grant.value,
+        host_workspace=facts.host_workspace,
     )
 
 
-def _without_subject(policy: Policy, reason: Reason, detail: str, name: str | None) -> Decision:
+def decide_stranger(policy: Policy, refused: Refused, fingerprint: str | None = None) -> Decision:
     """The denial of somebody the policy does not name; goes on only if the whole proxy is in monitor mode."""
-    enforced = policy.mode is Mode.ENFORCE or reason.kind is not Kind.SUBJECT
+    reason = refused.reason
     return Decision(
         False,
         reason,
-        detail,
-        enforced,
+        refused.detail,
+        policy.mode is Mode.ENFORCE or reason.kind is not Kind.SUBJECT,
         policy.mode.value,
-        fingerprint=name,
+        fingerprint=fingerprint,
         policy_revision=policy.revision,
+        principal=refused.principal,
     )
 
 
@@ -174,6 +228,7 @@ def _unbound(
     client_address: str,
     now: float,
     directory: Directory | None,
+    facts: _Facts,
 ) -> tuple[Reason, str, str | None] | None:
     """Why a subject may do nothing here and now, whatever its rules; None if it may. Bindings come before rules."""
     if subject.expires is not None and now >= subject.expires:
@@ -187,7 +242,7 @@ def _unbound(
                 f"the policy does not let {subject.name!r} act from {client_address}",
                 None,
             )
-    if subject.workspaces is not None and not _is_at_home(subject.workspaces, request, now, directory):
+    if subject.workspaces is not None and not _is_at_home(subject.workspaces, request, now, directory, facts):
         where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
         return (
             Reason.WORKSPACE_NOT_ALLOWED,
@@ -198,7 +253,11 @@ def _unbound(
 
 
 def _is_at_home(
-    workspaces: frozenset[str], request: ApiRequest, now: float, directory: Directory | None
+    workspaces: frozenset[str],
+    request: ApiRequest,
+    now: float,
+    directory: Directory | None,
+    facts: _Facts,
 ) -> bool:
     """Whether a call stays within these workspaces.
 
@@ -210,7 +269,10 @@ def _is_at_home(
         return host in workspaces
     if f"{host}?o={chosen}" in workspaces:
         return True
-    return host in workspaces and directory is not None and directory.workspace_of(host, now) == chosen
+    if host not in workspaces or directory is None:
+        return False
+    facts.host_workspace = directory.workspace_of(host, now)
+    return facts.host_workspace == chosen
 
 
 def _match(
@@ -219,17 +281,17 @@ def _match(
     request: ApiRequest,
     called: Rule | None,
     body: bytes | None,
-    params: dict[str, Any],
+    facts: _Facts,
 ) -> tuple[Reason, str, str | None]:
     """Reason, detail and the rule that decided (as the operator wrote it).
 
-    ``called``: the operation by the catalogue, whose ``text`` is its name. ``params`` takes what rules looked at.
+    ``called``: the operation by the catalogue, whose ``text`` is its name. ``facts`` takes what rules looked at.
     """
     name = "" if called is None else called.text
     denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
     denying = None if denied is None else denied.text
     if denying is None and called is not None and name in rule_set.denied_operations:
-        denying = _first_met(rule_set.denied_operations[name], request, called, body, params)
+        denying = _first_met(rule_set.denied_operations[name], request, called, body, facts)
     if denying is not None:
         return Reason.DENIED_BY_RULE, f"rule set {rule_set.name!r} denies it by the rule {denying!r}", denying
     allowed = rule_set.allow.match(request.method, request.segments)
@@ -245,7 +307,7 @@ def _match(
     if rules is None or called is None:
         what = f", the operation {name}" if name else ""
         return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it{what}", None
-    allowing = _first_met(rules, request, called, body, params)
+    allowing = _first_met(rules, request, called, body, facts)
     if allowing is not None:
         return _ALLOWED, "a rule of the rule set allows it", allowing
     wanted = "; or ".join(
@@ -263,14 +325,15 @@ def _first_met(
     request: ApiRequest,
     called: Rule,
     body: bytes | None,
-    params: dict[str, Any],
+    facts: _Facts,
 ) -> str | None:
     """The first rule that a call meets, as the operator wrote it. Rules without constraints stand first."""
     for rule in rules:
         if not rule.is_bound:
             return rule.text
         seen = judge(rule, request, called.template, body)
-        params.update(seen.params)
+        facts.params.update(seen.params)
+        facts.names = facts.names or seen.names
         if seen.met:
             return rule.text
     return None

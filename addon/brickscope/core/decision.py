@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from .reason import Reason
+
+
+class Principal(NamedTuple):
+    """Who a token was issued to, by its verified claims. Of a token request: the client that asks, and no more."""
+
+    issuer: str | None
+    client_id: str | None
+    sub: str | None
 
 
 class Decision(NamedTuple):
@@ -13,7 +21,10 @@ class Decision(NamedTuple):
 
     ``allow`` is the verdict. ``enforced`` is False only for a denial that ``monitor`` mode lets go on.
     ``detail`` is one sentence for people and holds no secret. Names that do not apply are None. ``operation``: what was
-    called, by the catalogue. ``params``: the parameters that rules looked at, as they came (untrusted).
+    called, by the catalogue. ``params``: the parameters that rules looked at, as they came (untrusted); None for one that
+    the call lacks. ``names``: of all parameters, where a rule looked at them. ``principal``: what verified claims, or
+    a token request, say about who it is. ``grant``: of a token request. ``host_workspace``: of ``Directory.workspace_of``,
+    where it was asked.
     """
 
     allow: bool
@@ -28,6 +39,10 @@ class Decision(NamedTuple):
     policy_revision: str | None = None
     operation: str | None = None
     params: Mapping[str, Any] = {}
+    names: Collection[str] | None = None
+    principal: Principal | None = None
+    grant: str | None = None
+    host_workspace: str | None = None
 
     @property
     def forwards(self) -> bool:
@@ -42,6 +57,8 @@ class Refused(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.principal: Principal | None = None
+        """Whose the credential is, where that was verified before the refusal."""
 
     def decision(self, policy_revision: str | None) -> Decision:
         """The denial that says so. It is enforced in every mode."""

@@ -30,10 +30,12 @@ class OperationRule(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a rule made of a call: whether it is met, and the parameters it looked at, for the log."""
+    """What a rule made of a call: whether it is met, and what it looked at, for the log: parameters by name (None for
+    one that the call lacks), and the ``names`` of all parameters if it has an ``only``."""
 
     met: bool
     params: dict[str, Any]
+    names: frozenset[str] | None
 
 
 def judge(rule: OperationRule, request: ApiRequest, template: Template, body: bytes | None) -> Seen:
@@ -49,7 +51,7 @@ def judge(rule: OperationRule, request: ApiRequest, template: Template, body: by
     met = all([constraint.is_met(parameters) for constraint in rule.where])  # noqa: C419 - a list is faster
     if met and rule.only is not None:
         met = not others(parameters, rule.only | {constraint.keys[0] for constraint in rule.where})
-    return Seen(met, _shown(rule, parameters))
+    return Seen(met, _shown(rule, parameters), None if rule.only is None else parameters.names)
 
 
 def _needs_body(rule: OperationRule, request: ApiRequest) -> bool:
@@ -69,6 +71,5 @@ def _shown(rule: OperationRule, parameters: Parameters) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for constraint in rule.where:
         value = look(parameters, constraint.place, constraint.keys)
-        if value is not ABSENT:
-            shown[constraint.name] = value
+        shown[constraint.name] = None if value is ABSENT else value
     return shown

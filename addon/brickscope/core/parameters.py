@@ -102,12 +102,36 @@ def _descend(value: Any, keys: tuple[str, ...]) -> None:
         _descend(value[keys[0]], keys[1:])
 
 
+UNREADABLE: tuple[()] = ()
+"""Stands for a value that meets no test: an empty list, a list in a list, something below what is no object."""
+
+
 def look(parameters: Parameters, place: str, keys: tuple[str, ...]) -> Any:
-    """The value that a constraint looks at, for the log; ABSENT where there is none."""
-    value: Any = {"path": parameters.path, "query": parameters.query, "body": parameters.body}[place]
-    for key in keys:
-        value = value.get(key, ABSENT) if isinstance(value, Mapping) else ABSENT
-    return value
+    """The value that a constraint looks at, for the log; ABSENT where there is none. Through a list it is the list of
+    what its elements have, which meets a test exactly if they all do (an element without it counts as None)."""
+    if place != "body":
+        found = parameters.path if place == "path" else parameters.query
+        return found.get(keys[0], ABSENT)
+    return _look(parameters.body, keys)
+
+
+def _look(value: Any, keys: tuple[str, ...]) -> Any:
+    if not keys:
+        return value
+    if isinstance(value, list):
+        gathered: list[Any] = []
+        for each in value:
+            found = _look(each, keys)
+            if not isinstance(found, list):
+                gathered.append(None if found is ABSENT else found)
+            elif not found or any(isinstance(inner, list) for inner in found):
+                gathered.append(UNREADABLE)
+            else:
+                gathered += found
+        return gathered
+    if value is ABSENT or value is None:
+        return ABSENT
+    return _look(value.get(keys[0], ABSENT), keys[1:]) if isinstance(value, Mapping) else UNREADABLE
 
 
 def others(parameters: Parameters, known: Iterable[str]) -> list[str]:

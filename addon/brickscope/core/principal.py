@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decision import Refused
+from .decision import Principal, Refused
 from .directory import Directory
 from .issuer import is_shared
 from .jwt_token import Claims
@@ -12,8 +12,8 @@ from .reason import Reason
 
 def find_principal(
     policy: Policy, token: bytes, fingerprint: str, host: str, now: float, directory: Directory | None
-) -> Subject:
-    """The service principal or user of an OAuth token used on ``host``.
+) -> tuple[Subject, Principal]:
+    """The service principal or user of an OAuth token used on ``host``, and its verified claims.
 
     Raises Refused with the reason, and NotYetKnown where the issuer's keys have to be fetched first.
     """
@@ -22,10 +22,15 @@ def find_principal(
         # With nobody to find, verifying would only fetch keys; in monitor the log is to say who is there.
         raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
     claims = directory.verify(policy, token, fingerprint, host, now)
-    return match_claims(known, claims)
+    principal = Principal(claims.issuer, claims.client_id, claims.sub)
+    try:
+        return match_claims(known, principal), principal
+    except Refused as refused:
+        refused.principal = principal
+        raise
 
 
-def match_claims(known: Principals, claims: Claims) -> Subject:
+def match_claims(known: Principals, claims: Principal | Claims) -> Subject:
     """The subject that verified claims name.
 
     A ``sub`` with an @ is a person's login name: the token acts for that user, whatever client it was issued to.
@@ -41,7 +46,7 @@ def match_claims(known: Principals, claims: Claims) -> Subject:
             raise Refused(
                 Reason.AMBIGUOUS_PRINCIPAL, "the token's client_id and sub name two subjects of the policy"
             )
-        if is_shared(known, claims.issuer):
+        if is_shared(known, claims.issuer or ""):
             raise Refused(
                 Reason.WRONG_ISSUER,
                 "the token was issued by an account, and accounts share a host: name it under issuers",

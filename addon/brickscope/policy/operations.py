@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import orjson
 import yaml
 
 from brickscope.catalog.catalog import CLASSES, Catalog, Operation, load_catalog
@@ -69,8 +71,24 @@ def expand(written: str | RuleEntry, fail: Fail) -> Named:
                 )
         only = None if written.only is None else frozenset(written.only)
         bound = tuple(each for each in where if each is not None)
-        rules.append(OperationRule(operation.name, text, bound, only))
+        rules.append(OperationRule(operation.name, text + _conditions(written), bound, only))
     return Named(rules, [])
+
+
+MAX_CONDITIONS = 400
+
+
+def _conditions(written: RuleEntry) -> str:
+    """The conditions of a rule in one line, so that its text in the log is that of no other rule."""
+    parts = [
+        f" {key} {orjson.dumps(value, default=str).decode()}"
+        for key, value in (("where", written.where), ("only", written.only))
+        if value is not None
+    ]
+    text = "".join(parts)
+    if len(text) <= MAX_CONDITIONS:
+        return text
+    return f"{text[:MAX_CONDITIONS]}… #{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _named(catalog: Catalog, text: str, fail: Fail) -> list[Operation]:

@@ -1,0 +1,234 @@
+"""The records of the audit log, as models: what each event holds. The published JSON Schema is made from these.
+
+Writers and readers share this file, so they cannot drift apart: tests hold every written line against it, and
+``brickscope audit verify --schema`` every line that is read.
+
+How it evolves (docs/log.md): within one ``schema`` number fields and events are only added, and never renamed, removed or
+given another meaning. A reader of version 1 reads every log of version 1, and has to pass over names that it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA = 1
+URI = "https://json-schema.org/draft/2020-12/schema"
+
+Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+KeyId = Annotated[str, Field(pattern=r"^ed25519:[0-9a-f]{16}$")]
+Mode = Literal["enforce", "monitor"]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Base(_Model):
+    """What every record has."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema", description="Version of these records.")]
+    time: Annotated[
+        str,
+        Field(
+            pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", description="RFC 3339, UTC, microseconds."
+        ),
+    ]
+    seq: Annotated[int, Field(ge=1, description="1, 2, 3 … within an instance, without gaps.")]
+    instance: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$", description="One run of one process.")]
+    policy_revision: Annotated[
+        str | None, Field(description="Hash of the compiled policy in force; null before there is one.")
+    ]
+    prev_hash: Annotated[Hex64, Field(description="`hash` of the record before; 64 zeros in the first.")]
+    hash: Annotated[Hex64, Field(description="SHA-256 of this record without `hash`, as canonical JSON.")]
+
+
+class Decided(Base):
+    """What was decided, and about whom."""
+
+    decision_id: Annotated[str, Field(description="The same as in the client's 403.")]
+    decision: Literal["allow", "deny"]
+    enforced: Annotated[bool, Field(description="False only for a denial that monitor mode let go on.")]
+    mode: Mode
+    reason: Annotated[str, Field(description="A code of docs/reasons.md.")]
+    detail: Annotated[str, Field(description="A sentence for people.")]
+    subject: str | None
+    fingerprint: Fingerprint | None
+    rule_set: str | None
+    rule: Annotated[str | None, Field(description="The rule that decided, as it is written in the policy.")]
+    operation: Annotated[str | None, Field(description="What was called, by the catalogue.")]
+
+
+class DecisionRecord(Decided):
+    """One call, before it is sent or refused. From ``client_address`` on, fields are missing if a hook itself failed."""
+
+    event: Literal["decision"]
+    client_address: str | None = None
+    server_address: str | None = None
+    method: str | None = None
+    path: str | None = None
+    workspace: Annotated[
+        str | None, Field(description="The workspace that a header or `?o=` chose; null for none.")
+    ] = None
+    host_workspace: Annotated[
+        str | None, Field(description="The one workspace of the host by its own word, where that mattered.")
+    ] = None
+    params: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="The parameters that rules looked at; null where the call has none. Texts that are long, odd or "
+            "secret are `{hmac_sha256: …}`, objects `{keys: […]}`."
+        ),
+    ] = None
+    param_names: Annotated[
+        list[str] | None,
+        Field(description="Names of all parameters, where a rule with `only` looked at them; else null."),
+    ] = None
+    principal: Annotated[
+        dict[Literal["issuer", "client_id", "sub"], str | None] | None,
+        Field(description="Verified claims of an OAuth token; of a token request the client that asks."),
+    ] = None
+    grant: Annotated[str | None, Field(description="Of a token request: its grant.")] = None
+    has_body: bool | None = None
+    user_agent: str | None = None
+
+
+class TunnelRecord(Decided):
+    """A CONNECT or plain request to a host that is not under policy, or one that was refused."""
+
+    event: Literal["tunnel"]
+    client_address: str
+    server_address: str
+    server_port: int
+
+
+class OutcomeRecord(Base):
+    """A call that was let go on has ended."""
+
+    event: Literal["outcome"]
+    decision_id: str
+    status: Annotated[int | None, Field(description="HTTP status; null without an answer.")]
+    request_bytes: Count
+    response_bytes: Count | None
+    duration_ms: Annotated[float | int, Field(ge=0)]
+    error: str | None = None
+
+
+class StartRecord(Base):
+    """The proxy starts. ``previous``: the record it goes on from; null where the log is new."""
+
+    event: Literal["start"]
+    version: str
+    engine: str
+    mode: Mode
+    scope_hosts: list[str]
+    scope_other_hosts: Literal["tunnel", "deny"]
+    fsync: Literal["always", "interval", "never"]
+    key_id: KeyId
+    public_key: Annotated[str, Field(description="Ed25519, 32 bytes in base64; trust only the exported one.")]
+    previous: dict[Literal["instance", "seq", "hash"], str | int] | None
+
+
+class StopRecord(Base):
+    """The proxy ends in good order; a checkpoint follows."""
+
+    event: Literal["stop"]
+
+
+class ReloadRecord(Base):
+    """An edit changed the policy, or does not load."""
+
+    event: Literal["reload"]
+    loaded: bool
+    mode: Mode | None = None
+    previous_revision: str | None = None
+    problems: list[str] | None = None
+
+
+class ModeChangeRecord(Base):
+    """A reload changed whether denials are enforced, for all or for some. A null mode follows from what is above it."""
+
+    event: Literal["mode_change"]
+    scope: Literal["proxy", "rule_set", "subject"]
+    name: str | None
+    previous_mode: Mode | None
+    mode: Mode | None
+
+
+class TlsRefusedRecord(Base):
+    """A TLS handshake failed."""
+
+    event: Literal["tls_refused"]
+    side: Literal["client", "server"]
+    detail: str
+    client_address: str | None
+    server_address: str | None
+    server_port: int | None
+
+
+class KeySetRecord(Base):
+    """An issuer's public keys were fetched, or could not be."""
+
+    event: Literal["key_set"]
+    url: str
+    fetched: bool
+    key_ids: list[str]
+    detail: str | None
+
+
+class GapRecord(Base):
+    """Something is missing from the log, and why. ``cause``: see docs/log.md."""
+
+    event: Literal["gap"]
+    cause: Literal["torn_line", "lost_tail", "write_failed", "file_replaced", "retention"]
+    detail: str
+    bytes: Annotated[Count | None, Field(description="Of the torn line.")] = None
+    sha256: Annotated[Hex64 | None, Field(description="Of the torn line's bytes.")] = None
+    denied: Annotated[Count | None, Field(description="Calls denied because no record could be written.")] = (
+        None
+    )
+    since: Annotated[str | None, Field(description="When the first record was lost.")] = None
+    previous: dict[Literal["instance", "seq", "hash"], str | int] | None = None
+    file: Annotated[str | None, Field(description="The file that retention deleted.")] = None
+
+
+class CheckpointRecord(Base):
+    """A signature over all before it: Ed25519 over the canonical JSON of this record without ``signature`` and ``hash``."""
+
+    event: Literal["checkpoint"]
+    cause: Literal["interval", "rotation", "stop"]
+    records: Annotated[Count, Field(description="Records since the last checkpoint of this instance.")]
+    key_id: KeyId
+    signature: Annotated[str, Field(description="64 bytes in base64.")]
+
+
+AnyRecord = Annotated[
+    DecisionRecord
+    | TunnelRecord
+    | OutcomeRecord
+    | StartRecord
+    | StopRecord
+    | ReloadRecord
+    | ModeChangeRecord
+    | TlsRefusedRecord
+    | KeySetRecord
+    | GapRecord
+    | CheckpointRecord,
+    Field(discriminator="event"),
+]
+RECORD: TypeAdapter[Any] = TypeAdapter(AnyRecord)
+
+
+def check_record(line: bytes | str) -> None:
+    """Hold a line against the schema. Raises pydantic.ValidationError."""
+    RECORD.validate_json(line)
+
+
+def render() -> str:
+    """The JSON Schema of a record as the text of ``docs/audit-record.schema.json``."""
+    made = {"$schema": URI, "title": "Brickscope audit record", **RECORD.json_schema()}
+    return json.dumps(made, indent=2, sort_keys=True) + "\n"
