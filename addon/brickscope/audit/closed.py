@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import os
 import re
 import shutil
@@ -61,7 +62,7 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
             path.open("rb") as raw,
             zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as file,
         ):
-            yield cast(IO[bytes], file)
+            yield io.BufferedReader(cast(io.RawIOBase, file), _CHUNK)
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as file:
             yield cast(IO[bytes], file)

@@ -123,6 +123,11 @@ class LogFile:
                 ) from error
 
     @property
+    def is_deleted(self) -> bool:
+        """Whether nobody could find any more what is written. Cheap: asked before every record that a call waits for."""
+        return os.fstat(self.fd).st_nlink == 0
+
+    @property
     def is_in_place(self) -> bool:
         """Whether the file is still what its path names: it could be deleted, or moved away by another program."""
         if not self.regular:

@@ -218,9 +218,11 @@ class AuditWriter:
 
     def _look_after_file(self) -> None:
         """Before a record that a call waits for: see that the file is still there, and not too large or old."""
-        second = time.time_ns() // 1_000_000_000
+        if self._file.is_deleted:
+            self._replace()
+        second = int(time.time())
         if second == self._second and self._trouble is None:
-            return  # at most once a second
+            return  # the rest at most once a second
         if not self._file.is_in_place:
             self._replace()
         if not self._file.regular or self._trouble is not None:
