@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import zstandard
 
@@ -58,17 +58,40 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
     """A file of the log as the bytes of its lines, whether it is compressed or not. Raises OSError, EOFError and
     zstandard.ZstdError, also while it is read."""
     if path.suffix == ".zst":
-        with (
-            path.open("rb") as raw,
-            zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as file,
-        ):
-            yield io.BufferedReader(cast(io.RawIOBase, file), _CHUNK)
+        with path.open("rb") as raw, io.BufferedReader(_ZstdReader(raw), _CHUNK) as file:
+            yield file
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as file:
             yield cast(IO[bytes], file)
     else:
         with path.open("rb") as file:
             yield file
+
+
+class _ZstdReader(io.RawIOBase):
+    """The content of a zstd file. Raises EOFError where it was cut; the library's own reader would take that for its end."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            chunk = self._raw.read(_CHUNK // 8)
+            if not chunk and not self._frame.eof:
+                raise EOFError("the compressed file ends too soon")
+            if not chunk:
+                return 0
+            if self._frame.eof:
+                raise EOFError("something follows the compressed file")
+            self._ready = memoryview(self._frame.decompress(chunk))
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
 
 
 def compress(path: Path, how: str) -> Path:

@@ -85,6 +85,7 @@ class Verifier:
             self._find(
                 Damage.UNREADABLE, f"the file can't be read to its end: {error or type(error).__name__}"
             )
+        self._give_up_suspects()
 
     def _check_lines(self, file: Iterable[bytes]) -> None:
         read, raw = 0, b"\n"
@@ -243,9 +244,10 @@ class Verifier:
         lines, self._suspect = self._suspect, []
         content, self._suspect_bytes = self._suspect_bytes, b""
         torn = content.removesuffix(b"\n")
+        recorded = record is not None and record.get("cause") == "torn_line"
         if (
-            record is not None
-            and record.get("cause") == "torn_line"
+            recorded
+            and record is not None
             and previous in (self._expected, None)
             and record.get("bytes") == len(torn)
             and record.get("sha256") == sha256(torn).hexdigest()
@@ -261,7 +263,7 @@ class Verifier:
             self._find(Damage.REMOVED, f"{count} record(s) before this one are missing as well", link)
         elif end.instance == link.instance and link.seq <= end.seq:
             self._break(link, previous)
-        elif previous == self._expected:
+        elif previous == self._expected and not recorded:
             # Nothing is missing between the two, so the lines were put in.
             for index in range(len(self._findings) - len(lines[:MAX_SHOWN]), len(self._findings)):
                 self._findings[index] = self._findings[index]._replace(
