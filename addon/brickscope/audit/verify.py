@@ -7,17 +7,16 @@ backslashes before its quotes. Only rare records are parsed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
-import zstandard
 from pydantic import ValidationError
 
 from .chain import GENESIS, Link, canonical, read_hash, true_hash
-from .closed import open_log
+from .closed import DAMAGED, open_log
 from .event import check_record
 from .evidence import Damage, Evidence, Finding, Note, Signed
 from .key import VerifyKey
@@ -72,6 +71,11 @@ class Verifier:
         self._ends: dict[str, Finding] = {}
         self._boundary = False
 
+    @property
+    def expected(self) -> str | None:
+        """The hash that the next file has to go on from; None before the first record."""
+        return self._expected
+
     # -- files -------------------------------------------------------------------------------------------------
 
     def check(self, path: Path) -> None:
@@ -81,7 +85,7 @@ class Verifier:
         try:
             with open_log(path) as file:
                 self._check_lines(file)
-        except (OSError, EOFError, zstandard.ZstdError) as error:
+        except DAMAGED as error:
             self._find(
                 Damage.UNREADABLE, f"the file can't be read to its end: {error or type(error).__name__}"
             )
@@ -397,7 +401,7 @@ class Verifier:
         )
 
 
-def verify(paths: Sequence[Path], verifier: Verifier) -> Evidence:
+def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:
     """Check the files of one log in this order."""
     for path in paths:
         verifier.check(path)
