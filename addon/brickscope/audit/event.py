@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-SCHEMA = 1
 URI = "https://json-schema.org/draft/2020-12/schema"
 
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

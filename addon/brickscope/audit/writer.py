@@ -13,10 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .chain import GENESIS, Link, canonical, seal
+from .chain import GENESIS, SCHEMA, Link, canonical, seal
 from .closed import closed_name, end_of_closed
 from .error import AuditError
-from .event import SCHEMA
 from .file import LogFile
 from .head import HeadFile
 from .key import SigningKey
