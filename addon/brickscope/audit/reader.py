@@ -161,7 +161,6 @@ class AuditLog:
             config={
                 "memory_limit": self._memory,
                 "temp_directory": str(Path(self._folder.name) / "spill"),
-                "preserve_insertion_order": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,
