@@ -86,6 +86,16 @@ def open_log(selection: Selection, output: Output) -> Iterator[AuditLog]:
         raise click.UsageError(shown(str(error).strip(), lines=True)) from None
 
 
+def find_files(paths: tuple[str, ...]) -> list[Path]:
+    """The files behind PATHS. What can't be found or read is said as an error of usage."""
+    from brickscope.audit.source import SourceError, find_sources
+
+    try:
+        return [source.path for source in find_sources(paths or _default())]
+    except SourceError as error:
+        raise click.UsageError(shown(error)) from None
+
+
 def _default() -> list[str | Path]:
     """The log of the current folder: the active file and those of its series that are closed."""
     closed = sorted(
