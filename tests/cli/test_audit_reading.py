@@ -143,7 +143,7 @@ def test_show_tells_the_story(folder: Path) -> None:
         "Outcome\n",
         "it was not sent",
         "Policy\n",
-        "start revision",
+        "  before  ",
         "The same subject\n",
         "- secrets.list_secrets",
     ):
