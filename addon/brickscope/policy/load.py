@@ -10,6 +10,7 @@ from brickscope.core.policy import Policy
 from .compiler import Compiler
 from .document import MAX_BYTES, read_document
 from .problem import PolicyError, Position, Problem
+from .written import Written
 
 TRIES = 5
 KEYS = ".jwks.json"
@@ -17,12 +18,13 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class Loaded(NamedTuple):
-    """A policy, what to know about it, the files it came from, and their signature when they were read."""
+    """A policy, what to know about it, the files it came from, their signature when read, and the rules as written."""
 
     policy: Policy
     warnings: list[Problem]
     files: list[Path]
     signature: Signature
+    written: Written
 
 
 def policy_files(path: Path) -> list[Path]:
@@ -88,7 +90,7 @@ def load_policy(path: Path, now: float) -> Loaded:
     for file in files:
         compiler.add(*read_document(str(file), read[file]))
     policy, warnings = compiler.finish()
-    return Loaded(policy, warnings, files, taken)
+    return Loaded(policy, warnings, files, taken, compiler.written)
 
 
 def _snapshot(path: Path) -> tuple[Signature, list[bytes]]:
