@@ -10,6 +10,7 @@ from .catalog import catalog_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
 from .schema import schema_command
+from .test import test_command
 from .whoami import whoami_command
 
 
@@ -25,6 +26,7 @@ def main() -> None:
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope explain --subject ci jobs.run_now job_id=1012
       brickscope schema > policy.schema.json
+      brickscope test                      # the tests beside the policy
     """
 
 
@@ -32,4 +34,5 @@ main.add_command(catalog_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
 main.add_command(schema_command)
+main.add_command(test_command)
 main.add_command(whoami_command)
