@@ -1,0 +1,73 @@
+"""A loaded policy as the lints look at it: rule sets with their written rules and the subjects that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from brickscope.core.policy import Policy, RuleSet, Subject
+from brickscope.policy.load import Loaded
+from brickscope.policy.problem import Position
+from brickscope.policy.written import Written, WrittenRule
+from brickscope.trial.judge import Known, known
+
+DAY = 86400.0
+
+
+class RuleSetView(NamedTuple):
+    """A rule set with its rules as written and those who have it."""
+
+    name: str
+    position: Position
+    rule_set: RuleSet
+    allow: tuple[WrittenRule, ...]
+    deny: tuple[WrittenRule, ...]
+    holders: tuple[Known, ...]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The names of those who have it."""
+        return tuple(holder.name for holder in self.holders)
+
+
+class Survey(NamedTuple):
+    """What is looked at. ``now``: seconds since the epoch, UTC. ``soon``: the moment before which things run out soon."""
+
+    policy: Policy
+    written: Written
+    people: Mapping[str, Known]
+    rule_sets: tuple[RuleSetView, ...]
+    now: float
+    soon: float
+
+    def place(self, name: str, *keys: str) -> Position:
+        """Where a subject, or a key of its entry, is written."""
+        for group in self.written.entries.values():
+            if name in group:
+                return group[name].document.key_position((*group[name].path, *keys))
+        return Position("policy")
+
+
+def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:
+    """Look at a policy. ``days``: how far ahead something runs out soon."""
+    policy, written = loaded.policy, loaded.written
+    people = known(policy)
+    holders: dict[str, list[Known]] = {}
+    for each in people.values():
+        if isinstance(each.subject, Subject):
+            holders.setdefault(each.subject.rule_set.name, []).append(each)
+    rules: dict[tuple[str, str], list[WrittenRule]] = {}
+    for rule in written.rules:
+        rules.setdefault((rule.rule_set, rule.part), []).append(rule)
+    views = tuple(
+        RuleSetView(
+            name,
+            written.rule_sets[name],
+            rule_set,
+            tuple(rules.get((name, "allow"), ())),
+            tuple(rules.get((name, "deny"), ())),
+            tuple(sorted(holders.get(name, ()), key=lambda holder: holder.name)),
+        )
+        for name, rule_set in policy.rule_sets.items()
+    )
+    return Survey(policy, written, people, views, now, now + days * DAY)
