@@ -30,7 +30,7 @@ from brickscope.policy.operations import is_name
 
 from .curl import read_curl
 from .error import CallError
-from .placement import place
+from .placement import find_operation, place
 from .sent import Sent
 
 EXAMPLE_HOST = "example.cloud.databricks.com"
@@ -59,7 +59,7 @@ class Call(NamedTuple):
     """A call that can be judged. ``text``: in one line, printable and without secrets.
 
     ``request``: its reading, or why the proxy would refuse it for its shape. ``asked``: of a token request, what for.
-    ``fingerprint``: of the token that was written with it.
+    ``fingerprint``: of the token that was written with it. ``operation``: by whose name it was written.
     """
 
     text: str
@@ -67,6 +67,7 @@ class Call(NamedTuple):
     body: bytes = b""
     asked: TokenRequest | None = None
     fingerprint: str | None = None
+    operation: str | None = None
 
 
 def read_call(written: str | Sequence[str], home: Home = Home()) -> Call:  # noqa: B008 - immutable
@@ -104,7 +105,7 @@ def read_operation(name: str, parameters: dict[str, Any], home: Home = Home()) -
     """A call of an operation with these parameters, each placed where the API reads it. Raises CallError."""
     if name == _TOKEN_OPERATION:
         return _token_request(parameters, home)
-    return read_sent(place(name, parameters), home)
+    return read_sent(place(name, parameters), home)._replace(operation=find_operation(name).name)
 
 
 def _token_request(parameters: dict[str, Any], home: Home) -> Call:

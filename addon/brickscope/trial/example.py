@@ -60,7 +60,7 @@ def meeting(constraint: Constraint) -> list[Any]:
 def _values(test: Test, constraint: Constraint) -> list[Any]:
     if test.one_of is not None:
         return [
-            _plain(value)
+            plain(value)
             for value in sorted(test.one_of, key=lambda value: (isinstance(value, bool), str(value)))
         ]
     if test.prefix is not None:
@@ -74,9 +74,10 @@ def _values(test: Test, constraint: Constraint) -> list[Any]:
     return []
 
 
-def _plain(value: str | bool) -> Any:
+def plain(value: str | bool) -> Any:
     """A canonical value as people write it: an integer without quotes."""
-    return int(value) if isinstance(value, str) and value.isdecimal() and str(int(value)) == value else value
+    decimal = isinstance(value, str) and len(value) < 19 and value.isdecimal()
+    return int(value) if decimal and str(int(value)) == value else value
 
 
 def _instance(template: Template, separator: str, *, rooted: bool) -> str:
