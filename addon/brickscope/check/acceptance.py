@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from brickscope.policy.entry import Entry
 from brickscope.policy.problem import nearest
+from brickscope.trial.shown import moment
 
 from .code import codes
 from .finding import Acceptance, Finding
-from .subjects import day
 from .survey import Survey
 
 
@@ -30,7 +30,7 @@ def apply_acceptances(findings: Iterable[Finding], survey: Survey) -> list[Findi
         if not matched:
             about.append(_unmatched(entry, survey))
         elif entry.value.until <= survey.soon:
-            text = f"the acceptance of {_what(entry)} runs out on {day(entry.value.until)}"
+            text = f"the acceptance of {_what(entry)} runs out at {moment(entry.value.until)}"
             about.append(_about("BS903", entry, survey, text))
     return [*found, *about]
 
@@ -58,7 +58,7 @@ def _accept(entry: Entry, finding: Finding) -> Finding:
 
 def _expired(entry: Entry, survey: Survey) -> Finding:
     return _about(
-        "BS901", entry, survey, f"the acceptance of {_what(entry)} ran out on {day(entry.value.until)}"
+        "BS901", entry, survey, f"the acceptance of {_what(entry)} ran out at {moment(entry.value.until)}"
     )
 
 

@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from brickscope.catalog.catalog import Operation, call_rules, load_catalog, operation_table
 from brickscope.core.rule import Rule
-from brickscope.core.template import Literal, Rest, Segment, Template, Variable
-
-_ANY = "example"
-"""Stands in a value for what the rule leaves open."""
+from brickscope.core.template import Literal, Rest, Template, bind
+from brickscope.trial.overlap import common
 
 
 class Reach(NamedTuple):
@@ -30,13 +28,15 @@ class Reach(NamedTuple):
 
 @lru_cache(maxsize=16384)
 def reach(rule: Rule) -> tuple[Reach, ...]:
-    """The calls of the catalogue that a path rule matches, at least in part, in the order of the catalogue."""
+    """The calls of the catalogue that a path rule matches, at least in part, in the order of their operations."""
     found = []
+    written = _without_mirror(rule.template)
     for call in operation_table().meeting(rule):
-        operation, index = _places()[id(call)]
-        aligned = _align(_without_mirror(rule.template), call.template)
-        if aligned is not None:
-            found.append(Reach(operation, index, *aligned))
+        shared = common(written, call.template)
+        if shared is not None:
+            operation, index = _places()[id(call)]
+            values = bind(call.template, shared)
+            found.append(Reach(operation, index, values, *_held_apart(written, call.template)))
     return tuple(sorted(found, key=lambda each: (each.operation.name, each.call)))
 
 
@@ -61,68 +61,22 @@ def _without_mirror(template: Template) -> Template:
     return template
 
 
-_Aligned = tuple[dict[str, str], frozenset[str], tuple[str, ...]]
-
-
-def _align(written: Template, call: Template) -> _Aligned | None:
-    """Segment by segment, the call's rest variable taking as many as are left. None where they can't be aligned."""
-    rule, segments = written.segments, call.segments
-    values: dict[str, list[str]] = {}
+def _held_apart(written: Template, call: Template) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The variables of a call that a path rule fixes, and the words of the call that it hides behind variables."""
     fixed: set[str] = set()
     hidden: list[str] = []
-    at = 0
-    for index, segment in enumerate(segments):
-        if at >= len(rule):
-            return None
-        own = rule[at]
+    for index, (own, segment) in enumerate(zip(written.segments, call.segments, strict=False)):
         if isinstance(own, Rest):
-            hidden += [each.text for each in segments[index:] if isinstance(each, Literal)]
-            for each in segments[index:]:
-                if each.name:
-                    values.setdefault(each.name, []).append(each.text if isinstance(each, Literal) else _ANY)
-            at = len(rule)
+            hidden += [each.text for each in call.segments[index:] if isinstance(each, Literal)]
             break
+        if isinstance(segment, Literal):
+            if not isinstance(own, Literal):
+                hidden.append(segment.text)
+        elif isinstance(own, Literal):
+            fixed.add(segment.name)
         if isinstance(segment, Rest):
-            following = len(segments) - index - 1
-            end = len(rule) if isinstance(rule[-1], Rest) else len(rule) - following
-            if end <= at:
-                return None
-            taken = rule[at:end]
-            values.setdefault(segment.name, []).extend(
-                each.text if isinstance(each, Literal) else _ANY for each in taken
-            )
-            if isinstance(taken[0], Literal):
-                fixed.add(segment.name)
-            if isinstance(rule[-1], Rest):
-                at = len(rule)
-                break
-            at = end
-            continue
-        value = _value(own, segment)
-        if value is None:
-            return None
-        if isinstance(segment, Literal) and not isinstance(own, Literal):
-            hidden.append(segment.text)
-        if segment.name:
-            values.setdefault(segment.name, []).append(value)
-            if isinstance(own, Literal) and not isinstance(segment, Literal):
-                fixed.add(segment.name)
-        at += 1
-    if at < len(rule):
-        return None
-    return {name: "/".join(parts) for name, parts in values.items()}, frozenset(fixed), tuple(hidden)
-
-
-def _value(own: Segment, segment: Literal | Variable) -> str | None:
-    """What stands in one segment so that both match it; without its verb. None where nothing can."""
-    if isinstance(segment, Literal):
-        return segment.text
-    if isinstance(own, Literal):
-        name, colon, verb = own.text.rpartition(":")
-        if segment.verb is None:
-            return None if colon else own.text
-        return name if colon and verb == segment.verb else None
-    return _ANY
+            break
+    return frozenset(fixed), tuple(hidden)
 
 
 @cache

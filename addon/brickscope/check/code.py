@@ -19,7 +19,7 @@ class Code(NamedTuple):
     """One kind of finding. ``title``: what it is, in a few words; ``why``, ``mend``: sentences.
 
     ``example``, ``mended``: parts of a policy that has the finding, and of one that has not. Only of escalations:
-    ``needs``, the abilities that make it up, one of each list; ``limits``, those whose limits make a combination milder;
+    ``needs``, the powers that make it up, one of each list; ``limits``, those whose limits make a combination milder;
     ``same``, parameters by which its parts act on one object.
     """
 

@@ -46,12 +46,13 @@ class _List:
     """One list of rules, to ask which of them make another superfluous."""
 
     def __init__(self, rules: Sequence[WrittenRule]) -> None:
+        self._meanings = {id(written): _meaning(written) for written in rules}
         self._first: dict[Any, WrittenRule] = {}
         self._by_operation: dict[str, list[tuple[OperationRule, WrittenRule]]] = {}
         self._by_path: dict[int, WrittenRule] = {}
         self._superfluous: set[int] = set()
         for written in rules:
-            self._first.setdefault(_meaning(written), written)
+            self._first.setdefault(self._meanings[id(written)], written)
             for rule in written.operations:
                 self._by_operation.setdefault(rule.operation, []).append((rule, written))
             for path in written.paths:
@@ -62,7 +63,7 @@ class _List:
         """The first rule that means the same as a later one."""
         if not written.paths and not written.operations:
             return None
-        first = self._first[_meaning(written)]
+        first = self._first[self._meanings[id(written)]]
         return None if first is written else first
 
     def wider(self, written: WrittenRule) -> list[WrittenRule]:
@@ -86,7 +87,7 @@ class _List:
         return (
             other is not written
             and id(other) not in self._superfluous
-            and _meaning(other) != _meaning(written)
+            and self._meanings[id(other)] != self._meanings[id(written)]
         )
 
     def _covering(self, rule: OperationRule, written: WrittenRule) -> WrittenRule | None:

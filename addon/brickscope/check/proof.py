@@ -18,9 +18,9 @@ from brickscope.trial.example import example, meeting
 from brickscope.trial.judge import Known, home, judge
 from brickscope.trial.sent import Sent
 
-from .ability import telling
 from .alignment import Reach
 from .finding import Proof
+from .power import telling
 from .survey import RuleSetView, Survey
 
 _OTHERS: tuple[Any, ...] = ("20771", "elsewhere", "/elsewhere")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from brickscope.core.policy import Mode, Subject
 from brickscope.policy.problem import Position
 from brickscope.trial.judge import Known
+from brickscope.trial.shown import moment
 
 from .code import codes
 from .finding import Finding
@@ -37,10 +37,12 @@ def _expiries(survey: Survey) -> Iterator[Finding]:
         place = survey.place(each.name, "expires")
         if expires <= survey.now:
             yield about(
-                "BS501", each.name, place, f"the {each.kind} {each.name} has expired, on {day(expires)}"
+                "BS501", each.name, place, f"the {each.kind} {each.name} has expired, at {moment(expires)}"
             )
         else:
-            yield about("BS502", each.name, place, f"the {each.kind} {each.name} expires on {day(expires)}")
+            yield about(
+                "BS502", each.name, place, f"the {each.kind} {each.name} expires at {moment(expires)}"
+            )
 
 
 def _fewer_bindings(survey: Survey) -> Iterator[Finding]:
@@ -128,12 +130,6 @@ def _monitored(survey: Survey) -> Iterator[Finding]:
 def about(code: str, name: str, place: Position, text: str) -> Finding:
     """A finding about one subject."""
     return Finding(code, codes()[code].severity, text, place, subject=name, subjects=(name,))
-
-
-def day(moment: float) -> str:
-    """A moment (seconds since the epoch) as people write it, in UTC: the day alone where it is its start."""
-    when = datetime.fromtimestamp(moment, UTC)
-    return f"{when:%Y-%m-%d}" if moment % 86400 == 0 else f"{when:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import click
 import brickscope
 
 from .catalog import catalog_command
+from .check import check_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
 from .schema import schema_command
@@ -23,12 +24,14 @@ def main() -> None:
       brickscope fingerprint               # asks for a token, hidden
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
       brickscope catalog search run job    # operations by words, or by METHOD URL
+      brickscope check                     # what the policy allows without anybody meaning it
       brickscope explain --subject ci jobs.run_now job_id=1012
       brickscope schema > policy.schema.json
     """
 
 
 main.add_command(catalog_command)
+main.add_command(check_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
 main.add_command(schema_command)

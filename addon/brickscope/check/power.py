@@ -1,4 +1,4 @@
-"""Abilities: what operations of the catalogue let their caller become (``abilities.yaml``)."""
+"""Powers: what operations of the catalogue let their caller become (``powers.yaml``)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .code import read_data
 
 
 class Grounds(NamedTuple):
-    """Why an operation gives an ability. ``limit``: the parameters that really limit it where a rule fixes them all;
-    ``limited``: what is left then; ``unless``: the abilities that undo the limit. ``carried``: the parameter without
-    which the operation does not give the ability, None for none. ``sends``: what a request that proves it carries."""
+    """Why an operation gives a power. ``limit``: the parameters that really limit it where a rule fixes them all;
+    ``limited``: what is left then; ``unless``: the powers that undo the limit. ``carried``: the parameter without
+    which the operation does not give the power, None for none. ``sends``: what a request that proves it carries."""
 
-    ability: str
+    power: str
     why: str
     source: str
     limit: tuple[str, ...] = ()
@@ -29,19 +29,19 @@ class Grounds(NamedTuple):
 
 
 @cache
-def abilities() -> Mapping[str, str]:
-    """What the holder of each ability does, by name: ``runs existing jobs``."""
-    return {name: entry["does"] for name, entry in read_data("abilities.yaml")["abilities"].items()}
+def powers() -> Mapping[str, str]:
+    """What the holder of each power does, by name: ``runs existing jobs``."""
+    return {name: entry["does"] for name, entry in read_data("powers.yaml")["powers"].items()}
 
 
 @cache
 def grounds() -> Mapping[str, tuple[Grounds, ...]]:
-    """The abilities that an operation gives, by its name."""
+    """The powers that an operation gives, by its name."""
     found: dict[str, list[Grounds]] = {}
-    for ability, entry in read_data("abilities.yaml")["abilities"].items():
+    for power, entry in read_data("powers.yaml")["powers"].items():
         for group in entry["groups"]:
             each = Grounds(
-                ability,
+                power,
                 group["why"],
                 group["source"],
                 tuple(group.get("limit", ())),
@@ -69,7 +69,7 @@ def telling(operation: str) -> dict[str, Any]:
 @cache
 def harmless() -> frozenset[str]:
     """Operations that grant, run or return something, were looked at, and let nobody become more."""
-    groups = read_data("abilities.yaml")["harmless"]
+    groups = read_data("powers.yaml")["harmless"]
     return frozenset(name for group in groups for name in expand(group["operations"]))
 
 
