@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice, product
 
-from brickscope.catalog.catalog import Operation, load_catalog
+from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.constraint import Constraint, Test
+from brickscope.core.decision import Refused
 from brickscope.core.operation import OperationRule
 from brickscope.core.template import Literal, Rest, Variable
 from brickscope.policy.written import WrittenRule
+from brickscope.trial.error import CallError
+from brickscope.trial.example import example, meeting
 
 from .alignment import calls
+
+MAX_TRIES = 64
+"""How many combinations of values are tried."""
 
 
 def never(written: WrittenRule) -> list[str]:
@@ -31,6 +38,7 @@ def _reasons(rule: OperationRule, operation: Operation) -> Iterator[str]:
         if why is not None:
             yield f"{constraint.name}: {why}"
     yield from _contradictions(rule)
+    yield from _another(rule, operation)
     if rule.only is None:
         return
     named = {constraint.keys[0] for constraint in rule.where} | rule.only
@@ -50,6 +58,31 @@ def _contradictions(rule: OperationRule) -> Iterator[str]:
                     yield f"{inner.name}: {outer.name} must be absent, so nothing is in it"
                 elif outer.test.only is not None and inner.keys[-1] not in outer.test.only:
                     yield f"{inner.name}: {outer.name} may not have this key"
+
+
+def _another(rule: OperationRule, operation: Operation) -> Iterator[str]:
+    """What the calls with these values are instead: PATCH /permissions/jobs/7 is jobs.update_permissions, and so no
+    permissions.update, whatever a rule for that says of request_object_type."""
+    bound = [constraint for constraint in rule.where if constraint.place == "path"]
+    if not bound or any(constraint.test.one_of is None for constraint in bound):
+        return
+    others: dict[str, None] = {}
+    for values in islice(product(*map(meeting, bound)), MAX_TRIES):
+        changes = {constraint.name: value for constraint, value in zip(bound, values, strict=True)}
+        for index in range(len(operation.calls)):
+            try:
+                request = example(operation, rule, index=index, changes=changes).request
+            except CallError:
+                continue
+            if isinstance(request, Refused):
+                continue
+            called = operation_table().match(request.method, request.segments)
+            if called is None or called.text == operation.name:
+                return
+            others[called.text] = None
+    if others:
+        names = ", ".join(constraint.name for constraint in bound)
+        yield f"{names}: the call is then {' or '.join(others)}, as the API's paths have it"
 
 
 def _why_not(constraint: Constraint, operation: Operation) -> str | None:

@@ -16,7 +16,7 @@ from .alignment import calls, reach
 from .allowance import Allowance, covers
 from .code import codes
 from .finding import Finding, Proof
-from .proof import Prover, Way
+from .proof import Prover
 from .survey import RuleSetView
 
 _VALUES: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
@@ -127,12 +127,17 @@ class _List:
 def _meaning(written: WrittenRule) -> Any:
     """What a rule means, whatever it is called."""
     return (
-        frozenset((path.method, str(path.template)) for path in written.paths),
+        frozenset((path.method, _shape(path)) for path in written.paths),
         frozenset(
             (rule.operation, frozenset((each.keys, each.test) for each in rule.where), rule.only)
             for rule in written.operations
         ),
     )
+
+
+def _shape(path: Rule) -> tuple[Any, ...]:
+    """A path without the names of its variables, which mean nothing in a rule."""
+    return tuple((type(segment), segment._replace(name="")) for segment in path.template.segments)
 
 
 def _limits(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
@@ -141,7 +146,7 @@ def _limits(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
         found: dict[str, tuple[Proof, WrittenRule]] = {}
         for rule in written.operations:
             if rule.is_bound and _may_be_free(rule, view, allowance):
-                broken = _broken(rule, written, view, prover)
+                broken = _broken(rule, prover)
                 if broken is not None:
                     found[rule.operation] = broken
         if found:
@@ -157,9 +162,7 @@ def _may_be_free(rule: OperationRule, view: RuleSetView, allowance: Allowance) -
     return not named[0].is_bound or rule.operation in allowance.by_path
 
 
-def _broken(
-    rule: OperationRule, written: WrittenRule, view: RuleSetView, prover: Prover
-) -> tuple[Proof, WrittenRule] | None:
+def _broken(rule: OperationRule, prover: Prover) -> tuple[Proof, WrittenRule] | None:
     """A call that breaks the limits of a rule and is allowed all the same, by a rule without them."""
     operation = load_catalog().operations[rule.operation]
     changes: list[dict[str, Any]] = [
@@ -173,7 +176,7 @@ def _broken(
         more = [name for name in (*operation.query, *operation.body) if name not in known]
         changes += [{name: made_up(name)} for name in more[:1]]
     for change in changes:
-        for call in prover.variations(Way(written, operation, rule), change):
+        for call in prover.variations(operation, rule, change):
             decision = prover.judged(call)
             proof = prover.shown(call, decision)
             if proof is None or decision.operation != operation.name:

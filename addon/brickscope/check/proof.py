@@ -106,22 +106,24 @@ class Prover:
         """The rule, as it is written, that decided."""
         return self._survey.written.decided(decision)
 
-    def variations(self, way: Way, changes: dict[str, Any]) -> Iterator[Call]:
-        """The calls of a way, with other parameters than its rule asks for."""
-        for index in range(len(way.operation.calls)):
-            call = self._example(way.operation, way.rule, index, changes)
+    def variations(
+        self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
+    ) -> Iterator[Call]:
+        """The calls of an operation, with parameters that meet a rule but for these."""
+        for index in range(len(operation.calls)):
+            call = self._example(operation, rule, index, changes)
             if call is not None:
                 yield call
 
-    def other_spellings(self, operation: Operation, values: dict[str, str]) -> Iterator[Call]:
-        """Every call of an operation with these values for the variables of its path, and the mirror of each."""
-        for index in range(len(operation.calls)):
-            call = self._example(operation, None, index, dict(values))
-            if call is not None:
-                yield call
-                mirrored = self._mirror(call)
-                if mirrored is not None:
-                    yield mirrored
+    def spellings(
+        self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
+    ) -> Iterator[Call]:
+        """The same in every spelling that the API has, the mirror of each among them."""
+        for call in self.variations(operation, rule, changes):
+            yield call
+            mirrored = self._mirror(call)
+            if mirrored is not None:
+                yield mirrored
 
     def _allowed(self, way: Way) -> Iterator[Proof]:
         for call in self._candidates(way):

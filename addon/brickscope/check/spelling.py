@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .alignment import reach
+from brickscope.core.operation import OperationRule
+from brickscope.core.reason import Reason
+from brickscope.core.rule import Rule
+
+from .alignment import Reach, reach
 from .allowance import Allowance
 from .code import codes
 from .finding import Finding, Proof
@@ -20,14 +24,10 @@ def open_spellings(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
         for path in written.paths:
             for each in reach(path):
                 name = each.operation.name
-                if name in found or not allowance.allows(name) or allowance.is_denied(name):
-                    continue
-                for call in prover.other_spellings(each.operation, dict(each.values)):
-                    decision = prover.judged(call)
-                    proof = prover.shown(call, decision)
-                    if proof is not None and decision.operation == name:
+                if name not in found and allowance.allows(name) and not allowance.is_denied(name):
+                    proof = _way_around(view, prover, path, each)
+                    if proof is not None:
                         found[name] = proof
-                        break
         if found:
             names = list(found)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -42,3 +42,22 @@ def open_spellings(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
                 operations=tuple(sorted(names)),
                 proofs=(first,),
             )
+
+
+def _way_around(view: RuleSetView, prover: Prover, path: Rule, denied: Reach) -> Proof | None:
+    """A call that is allowed in one spelling, and denied by a path rule in another."""
+    free: tuple[OperationRule | None, ...] = (None, *view.rule_set.operations.get(denied.operation.name, ()))
+    for rule in free:
+        fixed = {name: denied.values[name] for name in denied.fixed}
+        proof: Proof | None = None
+        holds = False
+        for call in prover.spellings(
+            denied.operation, rule, fixed if rule is not None else dict(denied.values)
+        ):
+            decision = prover.judged(call)
+            holds = holds or (decision.reason is Reason.DENIED_BY_RULE and decision.rule == path.text)
+            if decision.operation == denied.operation.name:
+                proof = proof or prover.shown(call, decision)
+        if proof is not None and holds:
+            return proof
+    return None

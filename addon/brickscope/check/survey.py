@@ -41,10 +41,10 @@ class Survey(NamedTuple):
     soon: float
 
     def place(self, name: str, *keys: str) -> Position:
-        """Where a subject, or a key of its entry, is written."""
+        """Where the name of a subject, or a value of its entry, is written."""
         for group in self.written.entries.values():
             if name in group:
-                return group[name].document.key_position((*group[name].path, *keys))
+                return group[name].position(*keys) if keys else group[name].key_position()
         return Position("policy")
 
 
