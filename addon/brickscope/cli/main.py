@@ -11,6 +11,7 @@ from .check import check_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
 from .schema import schema_command
+from .test import test_command
 from .whoami import whoami_command
 
 
@@ -27,6 +28,7 @@ def main() -> None:
       brickscope check                     # what the policy allows without anybody meaning it
       brickscope explain --subject ci jobs.run_now job_id=1012
       brickscope schema > policy.schema.json
+      brickscope test                      # the tests beside the policy
     """
 
 
@@ -35,4 +37,5 @@ main.add_command(check_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
 main.add_command(schema_command)
+main.add_command(test_command)
 main.add_command(whoami_command)
