@@ -200,4 +200,4 @@ def _asked(survey: Survey, view: RuleSetView) -> tuple[Known, str | None]:
         expires = holder.subject.expires
         if expires is None or expires > survey.now:
             return holder, holder.name
-    return Known("nobody", "token", Subject("nobody", view.rule_set)), None
+    return Known("nobody", "user", Subject("nobody", view.rule_set)), None

@@ -6,6 +6,7 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; sections are n
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -51,7 +52,7 @@ def sarif(report: Report, root: Path) -> dict[str, Any]:
 def _rule(code: Code) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": code.code,
-        "name": "".join(word.capitalize() for word in code.title.replace("'", "").replace("-", " ").split()),
+        "name": "".join(word.capitalize() for word in re.findall("[A-Za-z]+", code.title)),
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.why},
         "help": {"text": f"{code.why}\n\n{code.mend}", "markdown": markdown(code, 3)},
