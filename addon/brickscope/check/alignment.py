@@ -32,7 +32,7 @@ def reach(rule: Rule) -> tuple[Reach, ...]:
     found = []
     written = _without_mirror(rule.template)
     for call in operation_table().meeting(rule):
-        shared = common(written, call.template)
+        shared = common(call.template, written)
         if shared is not None:
             operation, index = _places()[id(call)]
             values = bind(call.template, shared)

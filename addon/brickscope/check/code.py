@@ -18,9 +18,10 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Code(NamedTuple):
     """One kind of finding. ``title``: what it is, in a few words; ``why``, ``mend``: sentences.
 
-    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not. Only of escalations:
-    ``needs``, the powers that make it up, one of each list; ``limits``, those whose limits make a combination milder;
-    ``same``, parameters by which its parts act on one object.
+    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not; ``brief``: both in one line
+    each, where they are no more than the rules of one rule set. Only of escalations: ``needs``, the powers that make it
+    up, one of each list; ``limits``, those whose limits make a combination milder; ``same``, parameters by which its
+    parts act on one object.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Code(NamedTuple):
     needs: tuple[tuple[str, ...], ...] = ()
     limits: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ()
 
 
 def read_data(name: str) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def _code(code: str, entry: dict[str, Any]) -> Code:
         tuple(map(tuple, entry.get("needs", ()))),
         tuple(entry.get("limits", ())),
         tuple(entry.get("same", ())),
+        tuple(f"allow: {_line(entry[key])}" for key in ("example", "mended") if isinstance(entry[key], list)),
     )
 
 

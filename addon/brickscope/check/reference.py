@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import fill
 
 from .code import Code, codes
-from .power import powers
+from .power import grounds, powers
 
 WIDTH = 120
+_POWERS = (
+    "Which operations give which power, and why. Every operation of class grant, secret or execute, and every one that "
+    "the catalogue calls a risk, is among them or was looked at and found harmless; `powers.yaml` has the sources. A "
+    "limit counts where a rule fixes all of the parameters that are named, by a list of values, a prefix or a pattern, "
+    "without `optional`."
+)
 _GROUPS = {
     "BS0": ("Loading", "The policy itself."),
     "BS1": ("Rules that do not do what they say", "Overlaps, dead rules, limits and denies without effect."),
@@ -52,7 +59,31 @@ def page() -> str:
             title, intro = _GROUPS[group]
             parts.append(f"\n## {title}\n\n{intro}\n")
         parts.append(f"\n{markdown(code, 3)}")
-    return "".join(parts)
+    return "".join([*parts, *_powers()])
+
+
+def _powers() -> list[str]:
+    """The powers with the operations that give them."""
+    parts = [f"\n## Powers\n\n{_filled(_POWERS)}\n"]
+    held: dict[str, dict[tuple[str, tuple[str, ...], str | None], list[str]]] = {}
+    for operation, each in grounds().items():
+        for one in each:
+            reasons = held.setdefault(one.power, {})
+            reasons.setdefault((one.why, one.limit, one.carried), []).append(operation)
+    for power, does in powers().items():
+        parts.append(f"\n**{_sentence(does)}**\n\n")
+        for (why, limit, carried), operations in held[power].items():
+            text = f"- {_code_words(operations)}: {why}"
+            if limit:
+                text += f" Limited by {_code_words(limit)}."
+            if carried:
+                text += f" Only if the call may carry `{carried}`."
+            parts.append(f"{_filled(text, '  ', first='')}\n")
+    return parts
+
+
+def _code_words(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def markdown(code: Code, level: int) -> str:
@@ -61,10 +92,19 @@ def markdown(code: Code, level: int) -> str:
         f"{'#' * level} {code.code}\n\n**{_sentence(code.title)}** Severity: {code.severity}.\n",
         f"\n{_filled(code.why)}\n",
         _needs(code),
-        f"\n```yaml\n{code.example}```\n",
-        f"\n{_filled(f'**Mend it.** {code.mend}')}\n\n```yaml\n{code.mended}```\n",
-        _acceptance(code),
     ]
+    if code.brief:
+        example, mended = code.brief
+        parts += [
+            f"\nHas it: `{example}`\n",
+            f"\n{_filled(f'**Mend it.** {code.mend}')}\n\nHas it not: `{mended}`\n",
+        ]
+    else:
+        parts += [f"\n```yaml\n{code.example}```\n"]
+        parts += [f"\n{_filled(f'**Mend it.** {code.mend}')}\n\n```yaml\n{code.mended}```\n"]
+    entry = _entry(code)
+    if entry:
+        parts.append(f"\n**Accept it:** `{entry.splitlines()[1].strip()}` under `accept:`.\n")
     return "".join(parts)
 
 
@@ -107,11 +147,6 @@ def _filled(text: str, indent: str = "", first: str | None = None) -> str:
 def _choice(part: tuple[str, ...]) -> str:
     words = [powers()[power] for power in part]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _acceptance(code: Code) -> str:
-    entry = _entry(code)
-    return f"\n**Accept it.**\n\n```yaml\n{entry}```\n" if entry else ""
 
 
 def _entry(code: Code) -> str:
