@@ -80,29 +80,3 @@ def overlap(one: OperationRule, other: OperationRule) -> bool:
         if mine is not None and theirs is not None and not mine & theirs:
             return False
     return True
-
-
-def covers(wide: OperationRule, narrow: OperationRule) -> bool:
-    """Whether a rule is met by all that meets another one for the same operation, as far as conditions can be compared."""
-    if not wide.is_bound:
-        return True
-    where = {each.keys: each.test for each in narrow.where}
-    for constraint in wide.where:
-        test = where.get(constraint.keys)
-        if test is None:
-            return False
-        within = (
-            test.one_of is not None
-            and constraint.test.one_of is not None
-            and test.one_of <= constraint.test.one_of
-            and (constraint.test.optional or not test.optional)
-        )
-        if test != constraint.test and not within:
-            return False
-    if wide.only is None:
-        return True
-    return narrow.only is not None and _names(narrow) <= _names(wide)
-
-
-def _names(rule: OperationRule) -> set[str]:
-    return set(rule.only or ()) | {each.keys[0] for each in rule.where}

@@ -11,9 +11,10 @@ from brickscope.core.parameters import ABSENT
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.policy.written import WrittenRule
 from brickscope.trial.example import made_up
+from brickscope.trial.implication import covers
 
 from .alignment import calls, reach
-from .allowance import Allowance, covers
+from .allowance import Allowance
 from .code import codes
 from .finding import Finding, Proof
 from .proof import Prover

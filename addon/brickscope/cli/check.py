@@ -160,5 +160,8 @@ def _print(report: Report) -> None:
     from brickscope.check.wording import report_lines
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    if console.color_system is None:  # a file, a pipe, NO_COLOR
+        click.echo("\n".join(line.plain for line in report_lines(report)))
+        return
     for line in report_lines(report):
         console.print(line)
