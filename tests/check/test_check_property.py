@@ -52,7 +52,7 @@ _RULE = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_RULE, min_size=1, max_size=6), st.lists(_RULE, max_size=3))
 def test_every_proof_is_allowed(
     tmp_path_factory: pytest.TempPathFactory, allow: list[Any], deny: list[Any]

@@ -238,6 +238,12 @@ def test_a_way_around_a_deny_is_proved(tmp_path: Path) -> None:
     assert {each.proofs[0].url.partition(".com")[2] for each in found} == {"/ajax-api/2.2/jobs/delete"}
 
 
+def test_a_deny_that_leaves_hundreds_open_is_proved_for_a_few(tmp_path: Path) -> None:
+    finding = only(findings(tmp_path, rules([{"preset": "read-only"}], ["GET /api/2.0/{path...}"])), "BS109")
+    assert len(finding.operations) == 16
+    assert " and others open by another spelling" in finding.message
+
+
 # A rule for one operation, and why no call can meet it.
 NEVER: dict[str, tuple[dict[str, Any], str]] = {
     "an empty range": (

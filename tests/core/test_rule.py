@@ -179,7 +179,7 @@ _short_rule = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(_short_rule, max_size=3), _short_rule)
 def test_two_rules_meet_exactly_where_some_path_is_matched_by_both(texts: list[str], text: str) -> None:
     rules, rule = [parse_rule(each) for each in texts], parse_rule(text)

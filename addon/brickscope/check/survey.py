@@ -15,7 +15,7 @@ DAY = 86400.0
 
 
 class RuleSetView(NamedTuple):
-    """A rule set with its rules as written and those who have it."""
+    """A rule set with its rules as written and those who have it (``subjects``: their names)."""
 
     name: str
     position: Position
@@ -23,11 +23,7 @@ class RuleSetView(NamedTuple):
     allow: tuple[WrittenRule, ...]
     deny: tuple[WrittenRule, ...]
     holders: tuple[Known, ...]
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """The names of those who have it."""
-        return tuple(holder.name for holder in self.holders)
+    subjects: tuple[str, ...]
 
 
 class Survey(NamedTuple):
@@ -59,15 +55,10 @@ def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:
     rules: dict[tuple[str, str], list[WrittenRule]] = {}
     for rule in written.rules:
         rules.setdefault((rule.rule_set, rule.part), []).append(rule)
-    views = tuple(
-        RuleSetView(
-            name,
-            written.rule_sets[name],
-            rule_set,
-            tuple(rules.get((name, "allow"), ())),
-            tuple(rules.get((name, "deny"), ())),
-            tuple(sorted(holders.get(name, ()), key=lambda holder: holder.name)),
-        )
-        for name, rule_set in policy.rule_sets.items()
-    )
-    return Survey(policy, written, people, views, now, now + days * DAY)
+    views = []
+    for name, rule_set in policy.rule_sets.items():
+        who = tuple(sorted(holders.get(name, ()), key=lambda holder: holder.name))
+        allow, deny = (tuple(rules.get((name, part), ())) for part in ("allow", "deny"))
+        subjects = tuple(holder.name for holder in who)
+        views.append(RuleSetView(name, written.rule_sets[name], rule_set, allow, deny, who, subjects))
+    return Survey(policy, written, people, tuple(views), now, now + days * DAY)
