@@ -14,7 +14,7 @@ from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Mode, Policy, Subject
 from brickscope.core.principal import match_claims
 from brickscope.core.reason import Kind, Reason
-from brickscope.trial.judge import Told
+from brickscope.trial.judge import Told, known
 
 from .facts import Facts, NotReplayable, constraints_on, read_facts
 
@@ -44,18 +44,23 @@ _UNVERIFIED = frozenset(
 
 
 class Verdict(NamedTuple):
-    """What a policy says of a call: ``allow`` or not, whether it goes on, and why."""
+    """What a policy says of a call: ``allow`` or not, whether it goes on, and why. ``looked``: whether rules looked at its
+    parameters."""
 
     allow: bool
     sent: bool
     reason: str
     subject: str | None
     rule: str | None
+    looked: bool = True
 
     @classmethod
     def of(cls, decision: Decision) -> Verdict:
         """The verdict of a decision."""
-        return cls(decision.allow, decision.forwards, decision.reason.value, decision.subject, decision.rule)
+        looked = bool(decision.params) or decision.names is not None
+        return cls(
+            decision.allow, decision.forwards, decision.reason.value, decision.subject, decision.rule, looked
+        )
 
 
 def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None = None) -> Verdict:
@@ -162,10 +167,10 @@ def _check_workspace(policy: Policy, decision: Decision, record: Mapping[str, An
     """Raises NotReplayable where the answer hung on what a host says its workspace is, and the log has not."""
     if decision.reason is not Reason.WORKSPACE_NOT_ALLOWED or record.get("workspace") is None:
         return
-    who = _named(policy, decision.subject)
+    who = known(policy).get(str(decision.subject))
     if (
         who
-        and record.get("server_address") in (who.workspaces or ())
+        and record.get("server_address") in (who.subject.workspaces or ())
         and record.get("host_workspace") is None
     ):
         if record.get("reason") == decision.reason and record.get("policy_revision") == policy.revision:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -51,16 +52,13 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) == MAX_TEXT and path.endswith("...")):
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
-    try:
-        segments = read_target(path.encode()).segments
-    except Refused:
-        raise NotReplayable("the path in the log has no single reading") from None
+    segments = _segments(path)
+    if segments is None:
+        raise NotReplayable("the path in the log has no single reading")
     workspace = record.get("workspace")
     query, body, digests = _parameters(record, rule_set, key)
     params, names = record.get("params") or {}, record.get("param_names")
-    content = json.dumps(body, default=str).encode() if body else b""
-    if any(isinstance(value, Number) for value in _leaves(body)):
-        content = _with_numbers(body)
+    content = _with_numbers(body) if body else b""
     has_body = bool(content) or record.get("has_body") is True
     request = ApiRequest(
         method,
@@ -85,6 +83,14 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         frozenset(digests),
         key is not None,
     )
+
+
+@lru_cache(maxsize=65_536)
+def _segments(path: str) -> tuple[str, ...] | None:
+    try:
+        return read_target(path.encode()).segments
+    except Refused:
+        return None
 
 
 def _parameters(
@@ -174,17 +180,6 @@ def _put(body: dict[str, Any], keys: list[str], value: Any) -> None:
             raise NotReplayable(f"the log has {'.'.join(keys)!r} in two forms")
         body = below
     body[keys[-1]] = value
-
-
-def _leaves(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        for each in value.values():
-            yield from _leaves(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
-    else:
-        yield value
 
 
 def _with_numbers(value: Any) -> bytes:

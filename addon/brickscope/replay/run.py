@@ -105,24 +105,25 @@ class Replay:
             self._until is not None and time >= self._until
         ):
             return
-        facts = (
-            *map(record.get, _FACTS),
-            str(record.get("params")),
-            str(record.get("param_names")),
-            str(record.get("principal")),
-            bisect_right(self._ends, time) if self._ends else 0,
-        )
+        facts = (*map(record.get, _FACTS), str(record.get("principal")), bisect_right(self._ends, time))
         key = self._judged.get(facts)
         if key is None:
-            if len(self._judged) >= MAX_REMEMBERED:
-                self._judged.clear()
-            key = self._judged[facts] = self._again(record)
+            # Most rules look at no parameters; only where they do, these make another kind of call.
+            more = (*facts, str(record.get("params")), str(record.get("param_names")))
+            key = self._judged.get(more)
+            if key is None:
+                if len(self._judged) >= MAX_REMEMBERED:
+                    self._judged.clear()
+                key, looked = self._again(record)
+                self._judged[more if looked else facts] = key
         self.result.add(key, time, record["decision_id"])
 
-    def _again(self, record: Mapping[str, Any]) -> GroupKey:
+    def _again(self, record: Mapping[str, Any]) -> tuple[GroupKey, bool]:
+        """The group of a call, and whether its parameters had a part in that."""
+        allow = record["decision"] == "allow"
         then = Verdict(
-            record["decision"] == "allow",
-            record["decision"] == "allow" or record.get("enforced") is False,
+            allow,
+            allow or record.get("enforced") is False,
             record["reason"],
             record.get("subject"),
             record.get("rule"),
@@ -131,8 +132,8 @@ class Replay:
         try:
             now = judge_again(self._policy, record, self._key)
         except NotReplayable as why:
-            return GroupKey(Change.NOT_REPLAYABLE, *common, None, then.rule, None, str(why))
-        return GroupKey(change(then, now), *common, now.reason, then.rule, now.rule, None)
+            return GroupKey(Change.NOT_REPLAYABLE, *common, None, then.rule, None, str(why)), True
+        return GroupKey(change(then, now), *common, now.reason, then.rule, now.rule, None), now.looked
 
 
 def _stamp(moment: datetime | None) -> str | None:
