@@ -6,6 +6,7 @@ import builtins
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -522,3 +523,16 @@ def test_a_pipe_that_closes_early_is_no_error(folder: Path) -> None:
 
 def test_no_progress_bar_where_nobody_looks(folder: Path) -> None:
     assert run("summary", folder).stderr == ""
+
+
+def test_a_progress_bar_on_a_terminal_keeps_out_of_the_result(folder: Path) -> None:
+    master, terminal = os.openpty()
+    code = "from brickscope.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "audit", "summary", str(folder), "--json"]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, check=True)
+        assert json.loads(done.stdout)["records"] == len(RECORDS)
+        assert b"reading the log" in os.read(master, 10_000)
+    finally:
+        os.close(terminal)
+        os.close(master)
