@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from brickscope.catalog.catalog import Operation
-    from brickscope.core.policy import Policy, RuleSet
+    from brickscope.policy.load import Loaded
 
 _CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -170,51 +170,27 @@ def _lines(key: str, value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
-def _load(rules: Path) -> Policy:
+def _load(rules: Path) -> Loaded:
     import time
 
     from brickscope.policy.load import load_policy
     from brickscope.policy.problem import PolicyError
 
     try:
-        return load_policy(rules, time.time()).policy
+        return load_policy(rules, time.time())
     except PolicyError as error:
         raise click.UsageError(str(error)) from None
 
 
-def _who(policy: Policy, operation: Operation) -> list[dict[str, str]]:
+def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
-    known = policy.principals
-    subjects = [
-        *((subject, "token") for subject in policy.tokens.values()),
-        *((subject, "service principal") for subject in known.service_principals.values()),
-        *((subject, "user") for subject in known.users.values()),
-    ]
-    found = {}
-    for subject, kind in subjects:
-        rule = _allowing(subject.rule_set, operation)
-        if rule is not None:
-            found[subject.name] = {"subject": subject.name, "kind": kind, "rule": rule}
-    return list(found.values())
+    from brickscope.trial.summary import access
 
-
-def _allowing(rule_set: RuleSet, operation: Operation) -> str | None:
-    """The rule by which a rule set allows an operation, at least for some of its objects."""
-    from brickscope.catalog.catalog import call_rules
-    from brickscope.core.rule import RuleTable
-
-    if any(not rule.is_bound for rule in rule_set.denied_operations.get(operation.name, ())):
-        return None
-    named = rule_set.operations.get(operation.name)
-    if named:
-        # The first settles it if it has no conditions; otherwise each may.
-        return named[0].text if not named[0].is_bound else "; ".join(rule.text for rule in named)
-    calls = call_rules(operation)
-    table = RuleTable(calls)
-    for call in calls:
-        if rule_set.deny.covers(call) is None:
-            # A path rule may be wider than the operation, or (for one object) narrower.
-            wider = rule_set.allow.covers(call) or next(filter(table.covers, rule_set.allow.rules), None)
-            if wider is not None:
-                return wider.text
-    return None
+    found = []
+    for each in access(loaded, operation, 0.0):
+        if each.able:
+            # One without conditions settles it; otherwise each may.
+            whole = [way.text for way in each.ways if way.whole]
+            rules = whole[:1] or [way.text for way in each.ways]
+            found.append({"subject": each.who.name, "kind": each.who.kind, "rule": "; ".join(rules)})
+    return found

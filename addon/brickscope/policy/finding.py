@@ -22,7 +22,7 @@ _PATTERNS = {
 MAX_WORD = 64
 """How much of a wrong word a message repeats."""
 
-_MESSAGES = {
+MESSAGES = {
     "missing": "the key {key!r} is missing",
     "dict_type": "this must be a mapping of names, 'name: value'",
     "model_type": "this must be a mapping, 'key: value'",
@@ -76,9 +76,9 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
             document.position(path), "an empty allowlist allows nothing", "list calls or delete it"
         )
     if kind == "missing":
-        return document.problem(document.key_position(path[:-1]), _MESSAGES[kind].format(key=key))
+        return document.problem(document.key_position(path[:-1]), MESSAGES[kind].format(key=key))
     where = document.key_position(path) if kind == "string_pattern_mismatch" else document.position(path)
-    return document.problem(where, _MESSAGES.get(kind, "this value can't be used here"))
+    return document.problem(where, MESSAGES.get(kind, "this value can't be used here"))
 
 
 def _keys(path: Path) -> list[str]:

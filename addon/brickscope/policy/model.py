@@ -116,8 +116,8 @@ def _network(value: str) -> str:
         raise ValueError(f"a client is an IP address or network{near}") from None
 
 
-def _expires(value: Any) -> float:
-    """Seconds since the epoch. A date means its first moment in UTC."""
+def moment(value: Any) -> float:
+    """Seconds since the epoch of what is written for a time. A date means its first moment in UTC. Raises ValueError."""
     if isinstance(value, str):
         found = _TIMESTAMP.fullmatch(value)
         with contextlib.suppress(ValueError):
@@ -182,7 +182,7 @@ KeysFile = Annotated[
 GrantWord = Literal["client_credentials", "browser_login", "refresh", "federation", "token_exchange"]
 Network = Annotated[str, AfterValidator(_network), Field(examples=["10.0.8.0/24", "192.0.2.1"])]
 Moment = Annotated[
-    float, BeforeValidator(_expires), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
+    float, BeforeValidator(moment), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
 ]
 Name = Annotated[str, Field(pattern=NAME)]
 ModeWord = Literal["enforce", "monitor"]

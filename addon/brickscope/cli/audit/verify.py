@@ -85,7 +85,7 @@ def verify_command(
 
         def make(active: Path | None) -> Verifier:
             head = None if active is None else HeadFile(keys, active).read()
-            return Verifier(key, expected or (head and head.link), schema=schema, progress=count)
+            return Verifier(key, expected or head, schema=schema, progress=count)
 
         found = verify_logs(files, make)
     if as_json:
