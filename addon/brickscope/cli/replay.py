@@ -148,4 +148,4 @@ def _print_groups(out: Any, result: Result, change: Change) -> None:
         ]
         for key, group in groups[:MOST]
     ]
-    out.print(table("", columns, rows, len(groups) - len(rows)))
+    out.print(table(columns, rows, len(groups) - len(rows)))

@@ -11,13 +11,14 @@ from brickscope.core.decide import decide_for, decide_grant, decide_stranger
 from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
-from brickscope.core.policy import Grant, Login, Mode, Policy, Subject
+from brickscope.core.policy import Grant, Mode, Policy, Subject
 from brickscope.core.principal import match_claims
 from brickscope.core.reason import Kind, Reason
 from brickscope.trial.judge import Told
 
 from .facts import Facts, NotReplayable, constraints_on, read_facts
 
+_REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.
 _PARAMETERS = frozenset(
     [
@@ -64,7 +65,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     ValueError for a record that is none.
     """
     then = _then(record)
-    reason = Reason(str(record["reason"]))
+    reason = _REASONS[str(record["reason"])]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS
     ):
@@ -116,20 +117,20 @@ def _subject(
     fingerprint = record.get("fingerprint")
     if isinstance(fingerprint, str) and fingerprint in policy.tokens:
         return policy.tokens[fingerprint]
-    known = policy.principals
+    principals = policy.principals
     unknown = Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
     if principal is not None:
-        if not (known.service_principals or known.users or policy.mode is Mode.MONITOR):
+        if not (principals.service_principals or principals.users or policy.mode is Mode.MONITOR):
             raise unknown
         if reason in (Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.BAD_SIGNATURE):
             raise Refused(reason, str(record.get("detail")))
-        return match_claims(known, principal)
+        return match_claims(principals, principal)
     if reason.kind is not Kind.SUBJECT:
         # Then it was named by its fingerprint, and no longer is: an opaque token.
         raise unknown
     if record.get("policy_revision") == policy.revision or reason not in _UNVERIFIED:
         raise Refused(reason, str(record.get("detail")))
-    if known.service_principals or known.users:
+    if principals.service_principals or principals.users:
         raise NotReplayable("the token was not verified then, so whose it is the log can't tell")
     raise Refused(reason, str(record.get("detail")))
 
@@ -170,17 +171,6 @@ def _check_workspace(policy: Policy, decision: Decision, record: Mapping[str, An
         if record.get("reason") == decision.reason and record.get("policy_revision") == policy.revision:
             return
         raise NotReplayable("which workspace the host serves is not in the log")
-
-
-def _named(policy: Policy, name: str | None) -> Subject | Login | None:
-    known = policy.principals
-    everybody = (
-        *policy.tokens.values(),
-        *known.service_principals.values(),
-        *known.users.values(),
-        *known.logins,
-    )
-    return next((each for each in everybody if each.name == name), None)
 
 
 def _check_parameters(subject: Subject, decision: Decision, facts: Facts) -> None:

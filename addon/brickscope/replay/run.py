@@ -14,6 +14,7 @@ from brickscope.audit.closed import DAMAGED, open_log
 from brickscope.audit.key import DigestKey
 from brickscope.audit.period import Period
 from brickscope.core.policy import Policy
+from brickscope.trial.judge import known
 
 from .again import Verdict, judge_again
 from .facts import NotReplayable
@@ -140,12 +141,5 @@ def _stamp(moment: datetime | None) -> str | None:
 
 def _ends(policy: Policy) -> list[str]:
     """The times at which somebody's rights end: calls before and after one are two kinds."""
-    known = policy.principals
-    everybody = (
-        *policy.tokens.values(),
-        *known.service_principals.values(),
-        *known.users.values(),
-        *known.logins,
-    )
-    found = {each.expires for each in everybody if each.expires is not None}
+    found = {each.subject.expires for each in known(policy).values() if each.subject.expires is not None}
     return sorted(f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%S.%f}Z" for each in found)

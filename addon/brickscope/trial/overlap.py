@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
-from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
+from brickscope.catalog.catalog import operation_table
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment, Template, Variable
 
 from .example import made_up
-
-_HEAD = 3
-"""By how many first segments the calls of the catalogue are sorted (``api``, version, service)."""
 
 
 class Reached(NamedTuple):
@@ -81,33 +76,6 @@ def _one(first: Segment, second: Segment) -> str | None:
     return first.text if fits else None
 
 
-@cache
-def _calls() -> dict[str, dict[tuple[str, ...], list[Rule]]]:
-    """The calls of the catalogue by method and first literal segments (fewer where a variable stands among them)."""
-    found: dict[str, dict[tuple[str, ...], list[Rule]]] = {}
-    for operation in load_catalog().operations.values():
-        for rule in call_rules(operation):
-            found.setdefault(rule.method, {}).setdefault(_head(rule.template), []).append(rule)
-    return found
-
-
-def _head(template: Template) -> tuple[str, ...]:
-    head: list[str] = []
-    for part in template.segments[:_HEAD]:
-        if not isinstance(part, Literal):
-            break
-        head.append(part.text)
-    return tuple(head)
-
-
-def _candidates(rule: Rule, template: Template) -> Iterator[Rule]:
-    head = _head(template)
-    for other, calls in _calls().get(rule.method, {}).items():
-        size = min(len(head), len(other))
-        if head[:size] == other[:size]:
-            yield from calls
-
-
 def reached(rule: Rule) -> list[Reached]:
     """The operations that a path rule reaches, each once."""
     table, template = operation_table(), rule.template
@@ -119,7 +87,7 @@ def reached(rule: Rule) -> list[Reached]:
     plain = _plain(template)
     alone = RuleTable([rule._replace(template=plain)])
     operations: dict[str, Reached] = {}
-    for call in _candidates(rule, plain):
+    for call in table.meeting(rule):
         shared = common(plain, call.template)
         matched = None if shared is None else table.match(rule.method, shared)
         if shared is None or matched is None:
