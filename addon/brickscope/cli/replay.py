@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .audit.key import KEYS
 from .audit.selection import Selection, find_files, log_options
-from .audit.terminal import console, progress, say, shown, styled, table
+from .audit.terminal import Column, console, print_table, progress, say, shown, styled
 
 if TYPE_CHECKING:
     from brickscope.replay.result import Change, Result
@@ -125,17 +125,22 @@ def _print(result: Result) -> None:
         if totals[change]:
             out.print()
             out.print(styled(f"{totals[change]:,} {title}", style))
-            _print_groups(out, result, change)
+            _print_groups(result, change)
 
 
-def _print_groups(out: Any, result: Result, change: Change) -> None:
+def _print_groups(result: Result, change: Change) -> None:
     from brickscope.replay.result import Change
 
     groups = list(result.of(change))
     unknown = change is Change.NOT_REPLAYABLE
-    columns = [(">calls", ""), ("subject", ""), ("call", ""), ("then", "dim")]
-    columns += [("why", "")] if unknown else [("now", ""), ("rule", "dim")]
-    columns += [("last seen", "dim"), ("for example", "dim")]
+    columns = [
+        Column("calls", right=True),
+        Column("subject"),
+        Column("call", folds=True),
+        Column("then", "dim", spare=1),
+    ]
+    columns += [Column("why", folds=True)] if unknown else [Column("now"), Column("rule", "dim", folds=True)]
+    columns += [Column("last seen", "dim", spare=2), Column("for example", "dim", spare=3)]
     rows = [
         [
             group.calls,
@@ -148,4 +153,4 @@ def _print_groups(out: Any, result: Result, change: Change) -> None:
         ]
         for key, group in groups[:MOST]
     ]
-    out.print(table(columns, rows, len(groups) - len(rows)))
+    print_table(columns, rows, len(groups) - len(rows))
