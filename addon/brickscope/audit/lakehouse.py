@@ -5,6 +5,8 @@ know fewer fields than the log has. Types are those of ``columns.py``, which Duc
 said where the record is defined.
 """
 
+# ruff: noqa: S608 - every name in the SQL is ours
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,7 +35,11 @@ _TYPES = {
 }
 _BESIDE = (
     ("_corrupt_record", "STRING", "The whole line, where it is no record of this log."),
-    ("_rescued_data", "STRING", "JSON of what the columns can't hold: fields of a later version, other types."),
+    (
+        "_rescued_data",
+        "STRING",
+        "JSON of what the columns can't hold: fields of a later version, other types.",
+    ),
     ("source_file", "STRING", "The file that the line came from."),
     ("loaded_at", "TIMESTAMP", "When it was loaded."),
 )

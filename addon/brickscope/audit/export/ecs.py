@@ -17,33 +17,11 @@ VERSION = "9.4.0"
 """Of the Elastic Common Schema, by whose definitions the tests check."""
 
 _TYPES = {"create": "creation", "read": "access", "update": "change", "delete": "deletion"}
-_TOLD = frozenset(
-    (
-        "time",
-        "seq",
-        "hash",
-        "event",
-        "decision_id",
-        "detail",
-        "reason",
-        "subject",
-        "rule",
-        "rule_set",
-        "operation",
-        "client_address",
-        "server_address",
-        "server_port",
-        "method",
-        "path",
-        "user_agent",
-        "status",
-        "request_bytes",
-        "response_bytes",
-        "duration_ms",
-        "error",
-        "url",
-    )
-)
+_TOLD = frozenset((
+    "time", "seq", "hash", "event", "decision_id", "detail", "reason", "subject", "rule", "rule_set",
+    "operation", "client_address", "server_address", "server_port", "method", "path", "user_agent",
+    "status", "request_bytes", "response_bytes", "duration_ms", "error", "url",
+))  # fmt: skip
 _OTHERS: dict[str, tuple[list[str], list[str]]] = {
     "start": (["process"], ["start"]),
     "stop": (["process"], ["end"]),

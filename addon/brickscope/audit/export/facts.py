@@ -95,6 +95,7 @@ def epoch_ms(when: datetime) -> int:
     return int(when.timestamp() * 1000)
 
 
+@lru_cache(maxsize=4096)
 def address(text: str | None) -> str | None:
     """The text if it is an IP address, as typed fields of a SIEM take it: without a zone (``fe80::1%eth0``); else None."""
     if text is None or "%" in text:

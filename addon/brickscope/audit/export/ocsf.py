@@ -64,38 +64,12 @@ _INFORMATIONAL, _MEDIUM, _HIGH = (
 _ALLOWED = {"action_id": 1, "action": "Allowed", "disposition_id": 1, "disposition": "Allowed"}
 _DENIED = {"action_id": 2, "action": "Denied", "disposition_id": 2, "disposition": "Blocked"}
 _OBSERVED = {"action_id": 3, "action": "Observed", "disposition_id": 17, "disposition": "Logged"}
-_TOLD = frozenset(
-    (
-        "schema",
-        "time",
-        "seq",
-        "instance",
-        "event",
-        "decision_id",
-        "decision",
-        "reason",
-        "detail",
-        "subject",
-        "fingerprint",
-        "rule_set",
-        "rule",
-        "operation",
-        "policy_revision",
-        "client_address",
-        "server_address",
-        "server_port",
-        "method",
-        "path",
-        "params",
-        "user_agent",
-        "status",
-        "request_bytes",
-        "response_bytes",
-        "duration_ms",
-        "error",
-        "problems",
-    )
-)
+_TOLD = frozenset((
+    "schema", "time", "seq", "instance", "event", "decision_id", "decision", "reason", "detail",
+    "subject", "fingerprint", "rule_set", "rule", "operation", "policy_revision", "client_address",
+    "server_address", "server_port", "method", "path", "params", "user_agent", "status", "request_bytes",
+    "response_bytes", "duration_ms", "error", "problems",
+))  # fmt: skip
 
 
 def ocsf_event(record: Record, outcome: Record | None = None) -> dict[str, Any] | None:
