@@ -33,9 +33,9 @@ def period_to_read(period: Period) -> Period:
 
 
 class EventStream:
-    """The events of a log, to be iterated once. Afterwards ``exported``, ``foreign`` and ``unmapped`` say how many.
+    """The events of a log, to be iterated once. They come in no order, since sorting a log takes as much room as the log.
 
-    ``foreign``: records that lack what this log's have, so that no event could be made of them. ``unmapped``: records of
+    Afterwards ``exported``, ``foreign`` and ``unmapped`` say how many there were. ``foreign``: records that lack what this log's have, so that no event could be made of them. ``unmapped``: records of
     kinds that the format has nothing for.
     """
 
@@ -79,8 +79,7 @@ class EventStream:
         result = self._log.ask(
             f"SELECT r.*, {outcome} FROM (SELECT * FROM records WHERE {_WANTED}) AS r "  # noqa: S608 - names are ours
             "LEFT JOIN outcomes AS o ON r.event = 'decision' AND o.instance = r.instance "
-            "AND o.decision_id = r.decision_id "
-            "ORDER BY r.time, r.instance, r.seq",
+            "AND o.decision_id = r.decision_id",
             {"until": self._until},
         )
         names = [str(column[0]) for column in result.description or ()]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     help="Write there; else to standard output.",
 )
 def export_command(selection: Selection, form: str, out: Path | None) -> None:
-    """Write the log as events for a SIEM, one JSON object a line, in the order of time.
+    """Write the log as events for a SIEM, one JSON object a line, in no order.
 
     A call is one event, with how it ended if that is known: within the log, or up to a day after --until. Every event has
     an id that is the same in each export of it (ECS event.id, OCSF metadata.uid), so what is sent twice can be dropped. To
