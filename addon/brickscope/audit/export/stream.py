@@ -33,10 +33,10 @@ def period_to_read(period: Period) -> Period:
 
 
 class EventStream:
-    """The events of a log, to be iterated once. They come in no order, since sorting a log takes as much room as the log.
+    """The events of a log, to be iterated once. They come in no order: sorting a log takes as much room as the log.
 
-    Afterwards ``exported``, ``foreign`` and ``unmapped`` say how many there were. ``foreign``: records that lack what this log's have, so that no event could be made of them. ``unmapped``: records of
-    kinds that the format has nothing for.
+    Afterwards ``exported``, ``foreign`` and ``unmapped`` say how many there were. ``foreign``: records that lack what this
+    log's have, so that no event could be made of them. ``unmapped``: records of kinds that the format has nothing for.
     """
 
     def __init__(
