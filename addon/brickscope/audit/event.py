@@ -191,6 +191,7 @@ class GapRecord(Base):
     denied: Annotated[Count | None, Field(description="Calls denied because no record could be written.")] = (
         None
     )
+    lost: Annotated[Count | None, Field(description="Other records lost meanwhile.")] = None
     since: Annotated[str | None, Field(description="When the first record was lost.")] = None
     previous: dict[Literal["instance", "seq", "hash"], str | int] | None = None
     file: Annotated[str | None, Field(description="The file that retention deleted.")] = None

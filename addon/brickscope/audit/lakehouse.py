@@ -9,15 +9,20 @@ said where the record is defined.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import NamedTuple, get_args
 
 from pydantic import BaseModel
 
+from brickscope.core.policy import Policy
+
 from .columns import COLUMNS
 from .event import AnyRecord
 from .queries import query
+from .usage import policy_rows
 from .views import IS_BAD
 
 FOLDER = Path(__file__).parent / "sql" / "lakehouse"
@@ -148,19 +153,102 @@ WHERE is_bad OR copy = 1;
 -- The text is that of facts.sql.
 CREATE OR REPLACE VIEW audit_facts AS
 {_code(query("facts"))};
+"""
 
--- What the policy holds, for unused.sql. Fill it from `brickscope audit unused --rules RULES --csv`.
+
+def setup_sql() -> str:
+    """``setup.sql``: what ``unused.sql`` and the bypass queries read beside the log."""
+    return f"""\
+-- What unused.sql and the bypass queries read beside the log. Run it once, then fill the tables:
+-- `brickscope audit lakehouse policy --rules RULES` prints the statements for the first two.
+--
+-- Made by `python -m brickscope.audit.lakehouse`.
+
+-- What the policy holds.
 CREATE TABLE IF NOT EXISTS audit_policy (
   kind STRING,
   subject STRING,
   rule_set STRING,
   list STRING,
   rule STRING
-)
+);
+
+-- Whom Databricks knows a subject of the policy as: an e-mail address, or the application id of a service principal.
+CREATE TABLE IF NOT EXISTS governed_identities (
+  subject STRING,
+  identity STRING
+);
+
+-- Addresses as Databricks sees them: those of the proxies, and others that you can name. A single address, or an IPv4
+-- network such as 10.20.0.0/16.
+CREATE TABLE IF NOT EXISTS known_addresses (
+  address STRING,
+  name STRING,
+  is_proxy BOOLEAN
+);
+
+-- Which workspace a host is. May be empty: then any workspace goes with any host.
+CREATE TABLE IF NOT EXISTS workspaces (
+  host STRING,
+  workspace_id STRING
+);
+
+-- The events of Databricks itself. The window is what the bypass queries look at; event_date lets Databricks skip the rest.
+CREATE OR REPLACE VIEW system_access_audit AS
+SELECT * FROM system.access.audit
+WHERE event_date >= current_date() - INTERVAL '30' DAY;
+
+-- The text is that of operation_actions.sql.
+CREATE OR REPLACE VIEW operation_actions AS
+{_code(query("lakehouse/operation_actions"))}
 """
 
 
-FILES = {"table.sql": table_sql, "stream.sql": stream_sql, "views.sql": views_sql}
+def policy_sql(policy: Policy) -> str:
+    """Statements that fill ``audit_policy`` and ``governed_identities`` anew from a policy, for Spark SQL.
+
+    Whose token a fingerprint is, no policy says: these subjects are named in a comment, for somebody who knows, and what was
+    filled in for them is kept.
+    """
+    known = policy.principals
+    identities = [
+        (subject.name, identity)
+        for subjects in (known.service_principals, known.users)
+        for identity, subject in subjects.items()
+    ]
+    tokens = sorted({subject.name for subject in policy.tokens.values()})
+    unknown = "".join(f" {json.dumps(name)}" for name in tokens) or " none"
+    return f"""\
+-- The policy of revision {policy.revision}.
+TRUNCATE TABLE audit_policy;
+{_insert("audit_policy", policy_rows(policy))}
+DELETE FROM governed_identities WHERE subject NOT IN ({", ".join(map(_literal, tokens)) or "''"});
+{_insert("governed_identities", identities)}
+-- Subjects with a token. Add for each, once, whose token it is: INSERT INTO governed_identities VALUES ('NAME', 'USER');
+--{unknown}
+"""
+
+
+FILES = {
+    "table.sql": table_sql,
+    "stream.sql": stream_sql,
+    "views.sql": views_sql,
+    "setup.sql": setup_sql,
+}
+
+
+def _insert(table: str, rows: Sequence[Sequence[str | None]]) -> str:
+    if not rows:
+        return f"-- nothing for {table}"
+    values = ",\n".join(f"  ({', '.join(map(_literal, row))})" for row in rows)
+    return f"INSERT INTO {table} VALUES\n{values};"
+
+
+def _literal(value: str | None) -> str:
+    """A text in Spark SQL, where a backslash escapes."""
+    if value is None:
+        return "NULL"
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _models() -> list[type[BaseModel]]:
@@ -173,7 +261,7 @@ def _beside() -> list[Column]:
 
 
 def _comment(column: Column) -> str:
-    return f" COMMENT '{column.comment.replace(chr(39), chr(92) + chr(39))}'" if column.comment else ""
+    return f" COMMENT {_literal(column.comment)}" if column.comment else ""
 
 
 def _as_read(column: Column) -> str:

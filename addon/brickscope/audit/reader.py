@@ -127,7 +127,10 @@ class AuditLog:
             count = sum(files.values())
             for source in self.sources:
                 if source.name in files and len(named) < NAMED_LINES:
-                    named += find_bad_lines(source.path, source.name, NAMED_LINES - len(named))
+                    lines, why = find_bad_lines(source.path, source.name, NAMED_LINES - len(named))
+                    named += lines
+                    if why is not None:
+                        self._damaged.setdefault(source.path, why)
         damaged = {
             source.name: self._damaged[source.path] for source in self.sources if source.path in self._damaged
         }
@@ -161,7 +164,6 @@ class AuditLog:
             config={
                 "memory_limit": self._memory,
                 "temp_directory": str(Path(self._folder.name) / "spill"),
-                "preserve_insertion_order": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from .reader import AuditLog
+from .reader import AuditLog, Progress
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,22 +85,28 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def write_parquet(log: AuditLog, table: Table, path: Path) -> None:
-    """Write a small table. ``log`` has to be opened with ``writes=part_of(path)``."""
-    rows = [
+def keep_answer(log: AuditLog, sql: str, parameters: dict[str, Any], progress: Progress | None = None) -> int:
+    """Keep what one SELECT gives as the table ``answer``, in its order: on disk, where it is too big for memory. Gives the
+    number of rows. Raises duckdb.Error."""
+    log.ask(f"CREATE OR REPLACE TEMP TABLE answer AS SELECT * FROM (\n{sql}\n)", parameters, progress)  # noqa: S608
+    return int(log.ask("SELECT count(*) FROM answer").fetchall()[0][0])
+
+
+def keep_table(log: AuditLog, table: Table) -> None:
+    """Keep a table as ``answer``."""
+    rows = (
         {name: _of_type(value, table.columns[name]) for name, value in each.items()}
         for each in table.objects()
-    ]
-    log.make_table("exported_rows", table.columns, rows)
-    write_parquet_of(log, "FROM exported_rows", {}, path)
+    )
+    log.make_table("answer", table.columns, rows)
 
 
-def write_parquet_of(log: AuditLog, sql: str, parameters: dict[str, Any], path: Path) -> None:
-    """Write what a SELECT gives. ``log`` has to be opened with ``writes=part_of(path)``. Raises OSError, duckdb.Error."""
-    log.ask(f"CREATE OR REPLACE TEMP TABLE exported AS SELECT * FROM ({sql})", parameters)  # noqa: S608
+def write_answer(log: AuditLog, path: Path) -> None:
+    """Write the table ``answer`` as Parquet. ``log`` has to be opened with ``writes=part_of(path)``. Raises OSError and
+    duckdb.Error."""
     with new_file(path) as part:
         quoted = str(part).replace("'", "''")
-        log.ask(f"COPY exported TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
+        log.ask(f"COPY answer TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
 
 
 @contextlib.contextmanager

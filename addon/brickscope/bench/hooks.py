@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from mitmproxy import http
 
+from brickscope.audit.key import DigestKey
 from brickscope.audit.writer import AuditWriter
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.head import check_head
@@ -99,11 +100,17 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
 @contextmanager
 def open_gate(folder: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]]) -> Iterator[Gate]:
     """A gate with a policy and an audit log in ``folder``."""
-    writer = AuditWriter(folder / "audit.jsonl")
+    writer = AuditWriter(folder / "audit.jsonl", folder)
     scope = HostPatterns(["*.cloud.databricks.com"])
     try:
         policy = compile_policy(tokens, texts)
-        yield Gate(Destinations(scope, relay_other_hosts=True), writer, policy, TokenDirectory(no_network))
+        yield Gate(
+            Destinations(scope, relay_other_hosts=True),
+            writer,
+            policy,
+            TokenDirectory(no_network),
+            DigestKey(b""),
+        )
     finally:
         writer.close()
 

@@ -119,11 +119,11 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
         out.print(styled(f"and {total - len(part):,} more groups (--top 0)", "dim"))
 
 
-def print_remedy(remedy: Remedy, indent: str) -> None:
+def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, under") -> None:
     """What would allow a call: where in the policy, the lines, and a note."""
     out = console()
     if remedy.yaml is not None:
-        out.print(styled(f"{indent}would allow it, under {': '.join(map(shown, remedy.place))}:", "dim"))
+        out.print(styled(f"{indent}{intro} {': '.join(map(shown, remedy.place))}:", "dim"))
         for line in remedy.yaml.splitlines():
             # Not clipped, and not broken at the width of the terminal: it is to be pasted.
             out.print(styled(f"{indent}  {line}", "green"), soft_wrap=True)

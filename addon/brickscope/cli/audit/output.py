@@ -37,10 +37,11 @@ class Output(NamedTuple):
 
     def write(self, log: AuditLog, table: Table) -> None:
         """Write a table to the file that was asked for. Raises OSError."""
-        from brickscope.audit.table import new_file, write_csv, write_parquet
+        from brickscope.audit.table import keep_table, new_file, write_answer, write_csv
 
         if self.parquet is not None:
-            write_parquet(log, table, self.parquet)
+            keep_table(log, table)
+            write_answer(log, self.parquet)
         elif self.csv == Path("-"):
             write_csv(table, sys.stdout)
         elif self.csv is not None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .output import Output, output_options
 from .selection import Selection, log_options, open_log, report_faults
-from .terminal import console, progress, say, shown, styled, table
+from .terminal import console, progress, say, shown, table
 
 if TYPE_CHECKING:
     from brickscope.audit.reader import AuditLog
     from brickscope.audit.search import Filter
+    from brickscope.audit.table import Table
 
 _SHOWN = (
     "time",
@@ -25,6 +28,8 @@ _SHOWN = (
     "status",
     "client_address",
 )
+_LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
+"""Of records of a kind, what is nothing to look at."""
 
 
 def filter_options(command: Any) -> Any:
@@ -95,10 +100,10 @@ def search_command(
 
         if sql is None:
             asked, parameters = search_sql(wanted, limit)
-            found = _answer(log, asked, parameters, output, [] if wanted.event else list(_SHOWN), 0)
+            found = _answer(log, asked, parameters, output, _events if wanted.event else _calls)
         else:
             _check_select(log, sql)
-            found = _answer(log, sql.strip().rstrip(";"), {}, output, [], limit)
+            found = _answer(log, sql.strip().rstrip(";"), {}, output, _whole, limit)
         report_faults(log)
     if not found:
         say("nothing found")
@@ -115,60 +120,65 @@ def _check_select(log: AuditLog, sql: str) -> None:
 
 
 def _answer(
-    log: AuditLog, sql: str, parameters: dict[str, Any], output: Output, wanted: list[str], limit: int
+    log: AuditLog,
+    sql: str,
+    parameters: dict[str, Any],
+    output: Output,
+    show: Callable[[Table], Table],
+    limit: int = 0,
 ) -> bool:
-    """Print or write an answer. ``limit``: rows that are printed. Whether there was any row."""
-    from brickscope.audit.table import Table, to_json, write_parquet_of
+    """Print or write an answer. ``show``: what of it is printed. ``limit``: how many rows. Whether there was any row."""
+    from brickscope.audit.table import Table, keep_answer, to_json, write_answer
 
-    if output.parquet is not None:
-        with progress("reading the log"):
-            write_parquet_of(log, sql, parameters, output.parquet)
-        return bool(log.ask("SELECT 1 FROM exported LIMIT 1").fetchone())
     with progress("reading the log") as told:
-        result = log.ask(sql, parameters, told)
-    answer = Table.of_result(result)
-    first = next(iter(answer.rows), None)
-    if first is None:
-        return False
-    answer = Table(answer.columns, _chain(first, answer.rows))
+        rows = keep_answer(log, sql, parameters, told)
+    if output.parquet is not None:
+        write_answer(log, output.parquet)
+        return rows > 0
+    answer = Table.of_result(log.ask("FROM answer"))
     if output.is_file:
         output.write(log, answer)
     elif output.as_json:
         for each in answer.objects():
             click.echo(to_json(each))
-    else:
-        _print(answer, wanted, limit)
-    return True
+    elif rows:
+        part = show(Table(answer.columns, list(islice(answer.rows, limit or None))))
+        rest = max(rows - limit, 0) if limit else 0
+        console().print(
+            table([(shown(name).replace("_", " "), "") for name in part.columns], part.rows, rest)
+        )
+    return rows > 0
 
 
-def _chain(first: Any, rest: Any) -> Any:
-    yield first
-    yield from rest
-
-
-def _print(answer: Any, wanted: list[str], limit: int) -> None:
-    from itertools import islice
-
-    rows = answer.rows
-    part = list(islice(rows, limit or None))
-    names = list(answer.columns)
-    if wanted:
-        part = [_call_row(dict(zip(names, row, strict=True))) for row in part]
-        names = wanted
-    else:
-        # Of a kind of records, most columns are none of its own.
-        used = [at for at in range(len(names)) if any(row[at] is not None for row in part)] or [0]
-        names = [names[at] for at in used]
-        part = [[shown(row[at]) for at in used] for row in part]
-    out = console()
-    out.print(table("", [(shown(name).replace("_", " "), "") for name in names], part))
-    if next(iter(rows), None) is not None:
-        out.print(styled("and more (--limit 0)", "dim"))
-
-
-def _call_row(row: dict[str, Any]) -> list[str]:
+def _calls(answer: Table) -> Table:
+    """Calls at a glance."""
     from .show import verdict_of
 
-    call = f"{row['method']} {row['path']}" if row["method"] else row["server_address"]
-    made = row | {"decision": verdict_of(row)[0], "call": call}
-    return [shown(made[name]) for name in _SHOWN]
+    rows = []
+    for values in answer.rows:
+        row = dict(zip(answer.columns, values, strict=True))
+        call = f"{row['method']} {row['path']}" if row["method"] else row["server_address"]
+        row |= {"decision": verdict_of(row)[0], "call": call, "time": shown(row["time"])}
+        rows.append([row[name] for name in _SHOWN])
+    return answer._replace(columns=dict.fromkeys(_SHOWN, ""), rows=rows)
+
+
+def _events(answer: Table) -> Table:
+    """Records of a kind: the columns that they use, but those that are nothing to look at."""
+    rows, names = list(answer.rows), list(answer.columns)
+    used = [
+        at
+        for at, name in enumerate(names)
+        if name not in _LEFT_OUT and any(row[at] is not None for row in rows)
+    ]
+    shorter = [[shown(row[at]) for at in used] for row in rows]
+    return answer._replace(columns={names[at]: "" for at in used}, rows=shorter)
+
+
+def _whole(answer: Table) -> Table:
+    return answer._replace(rows=[[_full(value) for value in row] for row in answer.rows])
+
+
+def _full(value: Any) -> Any:
+    """Numbers as they are: one's own question may ask for ids, which have no separators."""
+    return str(value) if isinstance(value, int | float) else shown(value)

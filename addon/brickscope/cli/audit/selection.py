@@ -86,11 +86,21 @@ def open_log(selection: Selection, output: Output) -> Iterator[AuditLog]:
         raise click.UsageError(shown(str(error).strip(), lines=True)) from None
 
 
+def find_files(paths: tuple[str, ...]) -> list[Path]:
+    """The files behind PATHS. What can't be found or read is said as an error of usage."""
+    from brickscope.audit.source import SourceError, find_sources
+
+    try:
+        return [source.path for source in find_sources(paths or _default())]
+    except SourceError as error:
+        raise click.UsageError(shown(error)) from None
+
+
 def _default() -> list[str | Path]:
     """The log of the current folder: the active file and those of its series that are closed."""
-    closed = sorted(
-        path for ending in ("", ".zst", ".gz") for path in Path().glob(f"{DEFAULT.stem}-*.jsonl{ending}")
-    )
+    from brickscope.audit.closed import series
+
+    closed = series(DEFAULT)
     if not DEFAULT.exists() and not closed:
         raise click.UsageError(
             f"there is no {DEFAULT} here: name the log's files or folder, such as "
@@ -106,8 +116,8 @@ def report_faults(log: AuditLog, bad: int | None = None) -> None:
         say(f"{shown(file)} can't be read whole: {shown(why)}")
     if faults.lines:
         many = "1 line is" if faults.lines == 1 else f"{faults.lines:,} lines are"
-        say(f"{many} no record, and left out:")
+        say(f"{many} no record, and left out{':' if faults.named else ''}")
         for line in faults.named:
             say(f"  {shown(line.file)}:{line.number}: {shown(line.why)}")
-        if faults.lines > len(faults.named):
+        if faults.lines > len(faults.named) > 0:
             say(f"  and {faults.lines - len(faults.named):,} more")

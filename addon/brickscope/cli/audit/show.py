@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,7 +89,7 @@ def _print(story: Story) -> None:
         out.print(styled(f"  {word:6}  {_call(call)}"))
     if story.remedy is not None:
         _title("What would allow it")
-        print_remedy(story.remedy, "  ")
+        print_remedy(story.remedy, "  ", "in the policy, under")
 
 
 def _title(text: str) -> None:
@@ -147,4 +148,8 @@ def _call(record: Record | None) -> str:
 def _text(value: Any) -> str:
     from brickscope.audit.table import to_json
 
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S.%f} UTC"
     return shown(to_json(value) if isinstance(value, dict | list) else value)

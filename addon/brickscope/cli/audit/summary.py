@@ -124,7 +124,7 @@ def _print(found: Summary, files: int, top: int) -> None:
         ]
         cells = [[_name(name, row), *(row[each] for each in (*_COUNTS, *more, *_SEEN))] for row in part]
         out.print()
-        out.print(table("", columns, cells, len(rows) - len(part)))
+        out.print(table(columns, cells, len(rows) - len(part)))
     _print_outcomes(out, found.sections["outcomes"])
     others = [row for row in found.sections["events"] if row["event"] not in ("decision", "outcome")]
     if others:
@@ -137,7 +137,7 @@ def _print(found: Summary, files: int, top: int) -> None:
             ("last seen", "dim"),
         ]
         out.print()
-        out.print(table("", columns, cells))
+        out.print(table(columns, cells))
 
 
 def _print_outcomes(out: Any, rows: list[Row]) -> None:
@@ -156,7 +156,7 @@ def _print_outcomes(out: Any, rows: list[Row]) -> None:
         for row in rows
     ]
     out.print()
-    out.print(table("", columns, cells))
+    out.print(table(columns, cells))
 
 
 def _name(column: str, row: Row) -> str:

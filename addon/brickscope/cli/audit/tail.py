@@ -27,16 +27,16 @@ Record = dict[str, Any]
 
 
 @click.command("tail")
-@click.argument("path", default="audit.jsonl", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("log", default="audit.jsonl", type=click.Path(dir_okay=False, path_type=Path))
 @filter_options
 @click.option("--event", multiple=True, help="Only records of this kind: decision, outcome, reload, …")
 @click.option("-n", "--lines", default=10, show_default=True, help="So many of the last lines come first.")
 @click.option("--once", is_flag=True, help="End there; do not wait for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def tail_command(path: Path, lines: int, once: bool, as_json: bool, **filters: tuple[str, ...]) -> None:
+def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tuple[str, ...]) -> None:
     """Show the log live. It goes on through rotations; Ctrl-C ends it.
 
-    PATH is the file that the proxy writes. With a filter on calls, their outcomes are shown with them.
+    LOG is the file that the proxy writes. With a filter on calls, their outcomes are shown with them.
 
     \b
     Exit status: 0 ended by Ctrl-C or --once, 2 the file can't be read.
@@ -50,10 +50,10 @@ def tail_command(path: Path, lines: int, once: bool, as_json: bool, **filters: t
     from brickscope.audit.follow import Follower
 
     view = _View(make_filter(**filters), as_json)
-    if not path.exists() and once:
-        raise click.UsageError(f"there is no audit log {path}")
+    if not log.exists() and once:
+        raise click.UsageError(f"there is no audit log {log}")
     try:
-        follower = Follower(path, lines)
+        follower = Follower(log, lines)
         try:
             while True:
                 for line in follower.poll():
@@ -66,7 +66,7 @@ def tail_command(path: Path, lines: int, once: bool, as_json: bool, **filters: t
     except KeyboardInterrupt:
         return
     except OSError as error:
-        raise click.UsageError(f"the audit log {path} can't be read: {error.strerror}") from None
+        raise click.UsageError(f"the audit log {log} can't be read: {error.strerror}") from None
 
 
 class _View:

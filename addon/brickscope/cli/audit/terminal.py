@@ -76,15 +76,11 @@ def styled(text: str, style: str = "") -> Text:
     return Text(text, style)
 
 
-def table(
-    title: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], rest: int = 0
-) -> Table:
+def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], rest: int = 0) -> Table:
     """A table. ``columns``: heading and style, ``>`` before the heading for numbers. ``rest``: rows that are not shown."""
     from rich.table import Table
 
-    made = Table(
-        title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False
-    )
+    made = Table(box=None, header_style="dim", pad_edge=False)
     for heading, style in columns:
         number = heading.startswith(">")
         made.add_column(

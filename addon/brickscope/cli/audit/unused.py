@@ -112,7 +112,7 @@ def _print(found: list[Usage], days: int) -> None:
             ]
             for usage in rows
         ]
-        out.print(table("", columns, cells))
+        out.print(table(columns, cells))
         out.print()
 
 

@@ -62,6 +62,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `bytes` BIGINT COMMENT 'Of the torn line. Of gap.',
   `sha256` STRING COMMENT 'Of the torn line\'s bytes. Of gap.',
   `denied` BIGINT COMMENT 'Calls denied because no record could be written. Of gap.',
+  `lost` BIGINT COMMENT 'Other records lost meanwhile. Of gap.',
   `since` TIMESTAMP COMMENT 'When the first record was lost. Of gap.',
   `file` STRING COMMENT 'The file that retention deleted. Of gap.',
   `records` BIGINT COMMENT 'Records since the last checkpoint of this instance. Of checkpoint.',

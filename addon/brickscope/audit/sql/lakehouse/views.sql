@@ -66,6 +66,7 @@ SELECT
   `bytes`,
   `sha256`,
   `denied`,
+  `lost`,
   `since`,
   `file`,
   `records`,
@@ -117,12 +118,3 @@ GROUP BY
     client_address,
     CASE WHEN event = 'outcome' THEN status END,
     CASE WHEN event = 'outcome' THEN error IS NOT NULL END;
-
--- What the policy holds, for unused.sql. Fill it from `brickscope audit unused --rules RULES --csv`.
-CREATE TABLE IF NOT EXISTS audit_policy (
-  kind STRING,
-  subject STRING,
-  rule_set STRING,
-  list STRING,
-  rule STRING
-)
