@@ -396,7 +396,7 @@ def line(record: Record) -> bytes:
     body = orjson.dumps(
         {name: value for name, value in record.items() if name != "hash"}, option=orjson.OPT_SORT_KEYS
     )
-    return body[:-1] + b',"hash":"%b"}\n' % str(record.get("hash")).encode()
+    return body[:-1] + b',"hash":%b}\n' % orjson.dumps(record.get("hash"))
 
 
 def write_log(
