@@ -7,6 +7,7 @@ It loads what is new and ends, so run it on a schedule or when files arrive. The
 ``addon/brickscope/audit/sql/lakehouse/table.sql``; its columns are what the lines are read as. Each file is loaded once:
 Auto Loader keeps the list of files it has seen under ``--checkpoint``. See docs/lakehouse.md.
 """
+
 from __future__ import annotations
 
 import argparse
