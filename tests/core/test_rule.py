@@ -166,3 +166,8 @@ def test_a_covered_rule_matches_nothing_of_its_own(broad: str, narrow: str, path
     table, rule = RuleTable([parse_rule(broad)]), parse_rule(narrow)
     if table.covers(rule) is not None and _agrees(rule, rule.method, path):
         assert table.match(rule.method, path) is not None
+
+
+def test_one_segment_and_the_rest_are_not_equal() -> None:
+    assert parse_rule("GET /a/{x}").template != parse_rule("GET /a/{x...}").template
+    assert len({parse_rule("GET /a/{x}").template, parse_rule("GET /a/{x...}").template}) == 2

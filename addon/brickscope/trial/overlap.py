@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
@@ -108,14 +108,15 @@ def _candidates(rule: Rule, template: Template) -> Iterator[Rule]:
             yield from calls
 
 
-def reached(rule: Rule) -> list[Reached]:
+@lru_cache(maxsize=16384)
+def reached(rule: Rule) -> tuple[Reached, ...]:
     """The operations that a path rule reaches, each once."""
     table, template = operation_table(), rule.template
     if all(isinstance(part, Literal) for part in template.segments):
         segments = tuple(_text(part) for part in template.segments)
         found = table.match(rule.method, segments)
         whole = found is not None and str(found.template) == str(_plain(template))
-        return [] if found is None else [Reached(found.text, whole, segments)]
+        return () if found is None else (Reached(found.text, whole, segments),)
     plain = _plain(template)
     alone = RuleTable([rule._replace(template=plain)])
     operations: dict[str, Reached] = {}
@@ -129,7 +130,7 @@ def reached(rule: Rule) -> list[Reached]:
         before = operations.get(matched.text)
         if before is None or (whole and not before.whole):
             operations[matched.text] = Reached(matched.text, whole, shared)
-    return list(operations.values())
+    return tuple(operations.values())
 
 
 def _plain(template: Template) -> Template:
