@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from brickscope.policy.written import WrittenRule
 from brickscope.trial.abilities import Ability, Way, abilities
 from brickscope.trial.call import Call, Home
 from brickscope.trial.implication import covers, pieces
+from brickscope.trial.overlap import common, spellings
 
 from .candidates import operation_calls, path_calls
 
@@ -199,15 +200,25 @@ def _not_wider(one: Ability, other: Ability, old: Side, new: Side) -> bool:
         return not other.allowed
     if new.rule_set is None:
         return True
-    return all(_is_within(way, one.allowed, old.rule_set.allow) for way in other.allowed) and all(
-        _is_within(way, other.denied, new.rule_set.deny) for way in one.denied
+    name = one.operation.name
+    return all(_is_within(name, way, one.allowed, old.rule_set.allow) for way in other.allowed) and all(
+        _is_within(name, way, other.denied, new.rule_set.deny) for way in one.denied
     )
 
 
-def _is_within(way: Way, others: Iterable[Way], table: RuleTable) -> bool:
-    """Whether all that a rule says of an operation is said by one of these others as well."""
-    others = list(others)
+def _is_within(name: str, way: Way, others: Sequence[Way], table: RuleTable) -> bool:
+    """Whether all that a rule says of an operation is said by these others as well; ``table``: their path rules."""
     if way.path is not None and table.covers(way.path) is not None:
+        return True
+    # Of a path rule only the calls of this operation matter here, of a name all of them.
+    calls = [
+        call
+        for call in spellings(name)
+        if way.path is None or common(way.path.template, call.template) is not None
+    ]
+    if all(
+        table.covers(call) is not None for call in calls if way.path is None or call.method == way.path.method
+    ):
         return True
     if any(other.named is not None and not other.named.is_bound for other in others):
         return True

@@ -133,6 +133,18 @@ def reached(rule: Rule) -> tuple[Reached, ...]:
     return tuple(operations.values())
 
 
+@cache
+def spellings(name: str) -> tuple[Rule, ...]:
+    """Every call of an operation, also by the mirror that the web interface uses (``/ajax-api``)."""
+    calls = call_rules(load_catalog().operations[name])
+    mirrors = [
+        rule._replace(template=Template((Literal("ajax-api"), *rule.template.segments[1:])))
+        for rule in calls
+        if rule.template.segments[0] == Literal("api")
+    ]
+    return (*calls, *mirrors)
+
+
 def _plain(template: Template) -> Template:
     """The template below ``/api``, of which ``/ajax-api`` is a mirror."""
     first = template.segments[0]
