@@ -9,6 +9,7 @@ import pytest
 from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import load_policy
+from brickscope.trial.error import CallError
 from brickscope.trial.example import example, path_example
 from brickscope.trial.judge import find, judge
 
@@ -54,7 +55,11 @@ def test_an_example_meets_the_rule_it_is_made_for(rule: str, tmp_path: Path) -> 
     (compiled,) = next(iter(policy.rule_sets["r"].operations.values()))
     operation = load_catalog().operations[compiled.operation]
     for index in range(len(operation.calls)):
-        call = example(operation, compiled, index=index)
+        try:
+            call = example(operation, compiled, index=index)
+        except CallError:
+            assert index > 0  # a call of another form, in which no value meets the rule
+            continue
         decision = judge(policy, find(policy, "t"), call, 0)
         assert decision.allow, (call.text, decision)
         assert decision.rule == compiled.text

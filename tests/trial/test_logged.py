@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from brickscope.audit.record import decision_fields, params_field
+from brickscope.audit.key import DigestKey
+from brickscope.audit.record import decision_fields, fact_fields
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded
 from brickscope.trial.call import read_call
@@ -40,10 +41,7 @@ def record(loaded: Loaded, name: str, written: str, **more: Any) -> dict[str, An
         "path": call.request.path,
         "server_address": call.request.host,
         "client_address": address(who),
-        "params": params_field(decision.params),
-        "param_names": None if decision.names is None else sorted(decision.names),
-        "grant": decision.grant,
-        "principal": None if decision.principal is None else decision.principal._asdict(),
+        **fact_fields(decision, (), DigestKey(b"")),
         "workspace": None,
         **more,
     }

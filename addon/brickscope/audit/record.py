@@ -1,7 +1,6 @@
 """Audit records: their field names (defined once, here) and how untrusted text gets into them.
 
-A record is a flat dictionary of snake_case names. ``SCHEMA`` names the version of this list; fields are only ever
-added within a version.
+A record is a flat dictionary of snake_case names; ``event.py`` has all of them.
 """
 
 from __future__ import annotations
@@ -11,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from brickscope.core.body import Number
 from brickscope.core.credential import holds_token
 from brickscope.core.decision import Decision
+from brickscope.core.parameters import UNREADABLE
 
-SCHEMA = 1
+from .key import DigestKey
+
 MAX_TEXT = 2048
 """Longest text, in characters, that a client's bytes may take in a record."""
 REDACTED = "[redacted]"
@@ -86,22 +88,62 @@ def decision_fields(decision: Decision) -> Record:
     }
 
 
+def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) -> Record:
+    """The fields of a record that say what a decision looked at beyond the head of the call."""
+    principal = decision.principal
+    return {
+        "params": {name: _parameter(value, tuple(secrets), key) for name, value in decision.params.items()}
+        if decision.params
+        else {},
+        "param_names": None
+        if decision.names is None
+        else sorted(_parameter_name(name, secrets, key) for name in decision.names),
+        "principal": None
+        if principal is None
+        else {
+            field: None if text is None else printable(text) for field, text in principal._asdict().items()
+        },
+        "grant": decision.grant,
+        "host_workspace": None
+        if decision.host_workspace is None
+        else printable(decision.host_workspace)[:20],
+    }
+
+
 MAX_PARAMETER = 256
 MAX_ELEMENTS = 20
+SAFE_INTEGER = 2**53
+"""Integers beyond are written as text: readers of JSON may round them (RFC 8259 section 6)."""
 
 
-def params_field(params: Mapping[str, Any], secrets: Iterable[bytes] = ()) -> Record:
-    """The parameters that a rule looked at, as they go into a record: text made printable and clipped, lists shortened,
-    objects as the names of their keys."""
-    return {name: _parameter(value, tuple(secrets)) for name, value in params.items()}
-
-
-def _parameter(value: Any, secrets: tuple[bytes, ...]) -> Any:
-    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
+def _parameter(value: Any, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
+    """A value as it goes into a record. What could not be read back exactly has a digest of all of it, so that two of
+    them can be compared, and one that is known be recognised."""
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < SAFE_INTEGER):
         return value
+    if value == UNREADABLE:
+        return [[]]  # as a list in a list, which meets no test either
     if isinstance(value, list):
-        shown = [_parameter(each, secrets) for each in value[:MAX_ELEMENTS]]
-        return shown if len(value) <= MAX_ELEMENTS else [*shown, "..."]
+        if len(value) <= MAX_ELEMENTS:
+            return [_parameter(each, secrets, key) for each in value]
+        return {"elements": len(value), "hmac_sha256": key.digest(repr(value))}
     if isinstance(value, Mapping):
-        return {"keys": [_parameter(str(key), secrets) for key in list(value)[:MAX_ELEMENTS]]}
-    return printable(str(value), secrets)[:MAX_PARAMETER]
+        return {"keys": sorted(_parameter_name(str(name), secrets, key) for name in value)}
+    if isinstance(value, Number):
+        return {"number": printable(str(value))[:MAX_PARAMETER]}
+    return _text(str(value), secrets, key)
+
+
+def _text(text: str, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
+    shown = printable(text, secrets)
+    if shown == text and len(text) <= MAX_PARAMETER:
+        return text
+    if shown == REDACTED:
+        return {"hmac_sha256": key.digest(text)}
+    return {"text": shown[:MAX_PARAMETER], "hmac_sha256": key.digest(text)}
+
+
+def _parameter_name(name: str, secrets: Iterable[bytes], key: DigestKey) -> str:
+    if len(name) <= MAX_PARAMETER and printable(name, secrets) == name:
+        return name
+    return f"hmac_sha256:{key.digest(name)}"

@@ -1,66 +1,109 @@
 """The one writer of the audit log.
 
-A record is one line of JSON, handed to the operating system by one ``write`` before the call it speaks of goes on, so
-that a killed proxy (SIGKILL) has acted on nothing that is not in the log. A record that can't be written raises
-``AuditError``, and the proxy then denies: promise 2.
+A record is one line of JSON, handed to the operating system by one ``write`` before the call it speaks of goes on, so that
+a killed proxy (SIGKILL) has acted on nothing that is not in the log. A record that can't be written raises ``AuditError``,
+and the proxy then denies: promise 2. What is missing for whatever reason stands in the log as a ``gap`` record.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import secrets
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import orjson
+from .chain import GENESIS, SCHEMA, Link, canonical, seal
+from .closed import closed_name, end_of_closed
+from .error import AuditError
+from .file import LogFile
+from .head import HeadFile
+from .key import SigningKey
+from .record import Record
 
-from .record import SCHEMA, Record
+logger = logging.getLogger("brickscope")
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+CHECKPOINT_RECORDS = 10_000
+CHECKPOINT_SECONDS = 60
+"""A checkpoint is written after so many records, or so many seconds if there was any record."""
+ROTATION_PAUSE_S = 60
+"""After a rotation that failed, the next is tried so much later."""
+_DAY_S = 24 * 60 * 60
 
 
-class AuditError(Exception):
-    """The audit log can't be written; the message says why and where."""
+class Keeping(NamedTuple):
+    """How the log is kept. ``fsync``: always (each record before its call), interval (each second) or never.
+
+    ``rotate_bytes``: size from which on a file is closed, 0 for never. ``daily``: whether it is closed at midnight, UTC.
+    """
+
+    fsync: str = "interval"
+    rotate_bytes: int = 0
+    daily: bool = False
 
 
 class AuditWriter:
-    """Appends records to one file. ``instance`` names this process in every record and decision id."""
+    """Appends records to one file. ``instance`` names this process in every record and decision id.
 
-    def __init__(self, path: Path) -> None:
-        """Opens (or makes, readable by the owner only) the file. Raises AuditError."""
+    ``revision``: of the policy in force; it goes into every record. ``closed``: files that were closed since they were last
+    looked at (``upkeep.py`` takes them from there).
+    """
+
+    def __init__(self, path: Path, keys: Path, keeping: Keeping | None = None) -> None:
+        """``path``: the log. ``keys``: the folder of the signing key and head. Raises AuditError."""
         self.path = path
+        self.keeping = keeping or Keeping()
         self.instance = secrets.token_hex(4)
-        self._seq = 0
+        self.revision: str | None = None
+        self.key = SigningKey.load_or_make(keys / SIGNING_KEY)
+        self.closed: list[Path] = []
+        self.previous: Link | None = None
+        """The record that this run goes on from."""
+        self._head = HeadFile(keys, path)
         self._decisions = 0
-        self._torn = False
-        self._second = 0
+        self._second = self._looked = 0
         self._stamp = ""
-        self._fd = -1
-        self._open()
+        self._gaps: list[Record] = []
+        self._trouble: _Trouble | None = None
+        self._unsigned = 0
+        self._signed_at = time.monotonic()
+        self._no_rotation_before = 0.0
+        self._is_closed = False
+        self._file = LogFile(path)
+        self._seq = 0
+        self._hash = GENESIS
+        self._go_on()
+        self._day = int(time.time()) // _DAY_S
 
-    def _open(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fd = os.open(self.path, _FLAGS, 0o600)
-        except OSError as error:
-            raise AuditError(f"the audit log {self.path} can't be opened: {error.strerror}") from error
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = fd
-        self._torn = self._ends_torn()
+    # -- where the chain goes on -------------------------------------------------------------------------------
 
-    def _ends_torn(self) -> bool:
-        """Whether the file's last line has no end: the next record must not be glued to it."""
-        try:
-            with self.path.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                if size == 0:
-                    return False
-                file.seek(size - 1)
-                return file.read(1) != b"\n"
-        except OSError:
-            # Not readable (a pipe, a device, write-only permission): an empty line before the record does no harm.
-            return False
+    def _go_on(self) -> None:
+        """Find the end of the chain, and note what is missing since the head was written."""
+        tail, head = self._file.tail, self._head.read() if self._file.regular else None
+        if tail.torn:
+            self._note(
+                "torn_line", "the last line is no whole record", bytes=tail.torn, sha256=tail.torn_hash
+            )
+        end = tail.link or (end_of_closed(self.path) if self._file.regular else None)
+        self.previous = end or head
+        if self.previous is not None:
+            self._hash = self.previous.hash
+        if head is None:
+            return
+        if end is None:
+            what = "the file with the end of the log is gone"
+        elif end.instance != head.instance or end.seq < head.seq:
+            what = "the end of the log is gone"
+        elif end.seq == head.seq and end.hash != head.hash:
+            what = "the last record was changed"
+        else:
+            return
+        last = f"it had come to record {head.seq} of instance {head.instance}"
+        # A warning: mitmproxy does not start if there is an error.
+        logger.warning("Brickscope: %s: %s; %s. A gap record says so", self.path, what, last)
+        self._note("lost_tail", f"{what}; {last}", previous=head._asdict())
+
+    # -- records -----------------------------------------------------------------------------------------------
 
     def new_decision_id(self) -> str:
         """An id that no other decision has: the instance and a counter."""
@@ -68,9 +111,43 @@ class AuditWriter:
         return f"{self.instance}-{self._decisions}"
 
     def append(self, event: str, fields: Record) -> None:
-        """Write one record. Adds schema, time, seq, instance and event. Raises AuditError; then nothing counts."""
-        if self._fd < 0:
+        """Write one record. Adds what every record has. Raises AuditError; then nothing counts."""
+        if self._is_closed:
             raise AuditError(f"the audit log {self.path} is closed")
+        waits = event != "outcome"
+        try:
+            if waits:
+                self._look_after_file()
+            gaps = self._gaps if self._trouble is None else [*self._gaps, self._trouble.gap()]
+            seq, last, lines = self._seq, self._hash, b""
+            for gap in gaps:
+                seq += 1
+                line, last = self._seal("gap", gap, seq, last)
+                lines += line
+            seq += 1
+            line, last = self._seal(event, fields, seq, last)
+            self._file.write(lines + line)
+        except AuditError as error:
+            self._alarm(error, waits)
+            raise
+        self._unsigned += seq - self._seq
+        self._seq, self._hash = seq, last
+        if gaps:
+            self._gaps = []
+            self._recover()
+        if waits and self.keeping.fsync == "always":
+            self._sync_now()
+        if self._unsigned >= CHECKPOINT_RECORDS and event != "checkpoint":
+            self.checkpoint("interval")
+
+    def _sync_now(self) -> None:
+        try:
+            self._file.sync()
+        except AuditError as error:
+            self._alarm(error, waits=True)
+            raise
+
+    def _seal(self, event: str, fields: Record, seq: int, last: str) -> tuple[bytes, str]:
         now = time.time_ns()
         second, nanos = divmod(now, 1_000_000_000)
         if second != self._second:
@@ -79,29 +156,167 @@ class AuditWriter:
         record = {
             "schema": SCHEMA,
             "time": f"{self._stamp}.{nanos // 1000:06d}Z",
-            "seq": self._seq + 1,
+            "seq": seq,
             "instance": self.instance,
             "event": event,
+            "policy_revision": self.revision,
             **fields,
+            "prev_hash": last,
         }
-        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        if self._torn:
-            line = b"\n" + line
+        if event == "checkpoint":
+            record["signature"] = self.key.sign(canonical(record))
+        return seal(record)
+
+    def checkpoint(self, cause: str) -> None:
+        """Sign the chain as it stands, and keep its head apart. A failure is told by the next record."""
+        self._signed_at = time.monotonic()
+        records, self._unsigned = self._unsigned, 0
         try:
-            if event != "outcome" and os.fstat(self._fd).st_nlink == 0:
-                # Deleted under us: lines would go to a file nobody can read.
-                self._open()
-            written = os.write(self._fd, line)
+            self.append("checkpoint", {"cause": cause, "records": records, "key_id": self.key.public.key_id})
+        except AuditError:
+            self._unsigned += records
+            return
+        self._unsigned = 0
+        self._keep_head()
+
+    def _keep_head(self) -> None:
+        if not self._file.regular:
+            return
+        try:
+            self._head.write(Link(self.instance, self._seq, self._hash))
         except OSError as error:
-            raise AuditError(f"the audit log {self.path} can't be written: {error.strerror}") from error
-        if written != len(line):
-            self._torn = True
-            raise AuditError(f"the audit log {self.path} took only a part of a record: the disk may be full")
-        self._torn = False
-        self._seq += 1
+            logger.warning("Brickscope: %s can't be written: %s", self._head.path, error.strerror)
+
+    # -- trouble -----------------------------------------------------------------------------------------------
+
+    def _note(self, cause: str, detail: str, **fields: Any) -> None:
+        """Have the next record preceded by a ``gap``."""
+        self._gaps.append({"cause": cause, "detail": detail, **fields})
+
+    def _alarm(self, error: AuditError, waits: bool) -> None:
+        if self._trouble is None:
+            self._trouble = _Trouble(str(error), time.time())
+            logger.error("Brickscope: %s. EVERY CALL IS DENIED until it can be written again", error)
+        if waits:
+            self._trouble.denied += 1
+        else:
+            self._trouble.lost += 1
+
+    def _recover(self) -> None:
+        if self._trouble is not None:
+            denied = self._trouble.denied
+            self._trouble = None
+            logger.warning(
+                "Brickscope: the audit log is written again; %d calls were denied meanwhile", denied
+            )
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last record could not be written."""
+        return self._trouble is not None
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def _look_after_file(self) -> None:
+        """Before a record that a call waits for: see that the file is still there, and not too large or old."""
+        if self._file.is_deleted:
+            self._replace()
+        second = int(time.time())
+        if second == self._looked and self._trouble is None:
+            return  # the rest at most once a second
+        self._looked = second
+        if not self._file.is_in_place:
+            self._replace()
+        if not self._file.regular or self._trouble is not None:
+            return
+        keeping, day = self.keeping, second // _DAY_S
+        full = 0 < keeping.rotate_bytes <= self._file.size
+        if (full or (keeping.daily and day != self._day)) and time.monotonic() >= self._no_rotation_before:
+            self._day = day
+            if self._file.size:
+                self._rotate()
+
+    def _replace(self) -> None:
+        """The file was deleted or moved away: go on in a new one. Raises AuditError if that can't be made."""
+        file = LogFile(self.path)
+        self._file.close()
+        self._file = file
+        self._note("file_replaced", "the file was deleted, or moved away by another program")
+        logger.error("Brickscope: %s was deleted or moved away; a new one was begun", self.path)
+
+    def _rotate(self) -> None:
+        """Close the file under a name of its own and begin a new one; if that fails, go on in the old one."""
+        self.checkpoint("rotation")
+        if self._trouble is not None:
+            return
+        target = self.path.with_name(closed_name(self.path, time.time(), self.instance, self._seq))
+        try:
+            self.path.rename(target)
+            file = LogFile(self.path, new=True)
+        except (OSError, AuditError) as error:
+            self._no_rotation_before = time.monotonic() + ROTATION_PAUSE_S
+            logger.error(
+                "Brickscope: the audit log can't be rotated, and goes on in the same file: %s", error
+            )
+            if not self.path.exists() and target.exists():
+                target.rename(self.path)
+            return
+        old, self._file = self._file, file
+        if self.keeping.fsync != "never":
+            self._try_sync(old)
+        old.close()
+        self.closed.append(target)
+
+    @staticmethod
+    def _try_sync(file: LogFile) -> None:
+        try:
+            file.sync()
+        except AuditError as error:
+            logger.error("Brickscope: %s", error)
+
+    def note_deleted(self, name: str) -> None:
+        """Record that retention deleted a closed file."""
+        self._note("retention", "older than what is kept", file=name)
+
+    def tick(self) -> int:
+        """Called about once a second: a checkpoint if one is due. Returns the descriptor to be synced, -1 for none."""
+        if self._is_closed:
+            return -1
+        if self._unsigned and time.monotonic() - self._signed_at >= CHECKPOINT_SECONDS:
+            self.checkpoint("interval")
+        return self._file.fd if self.keeping.fsync == "interval" and self._file.regular else -1
 
     def close(self) -> None:
-        """Close the file; every later ``append`` raises AuditError."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Sign what there is and close the file; every later ``append`` raises AuditError."""
+        if self._is_closed:
+            return
+        if self._seq:
+            self.checkpoint("stop")
+        self._is_closed = True
+        if self.keeping.fsync != "never" and self._file.regular:
+            self._try_sync(self._file)
+        self._file.close()
+
+
+SIGNING_KEY = "brickscope-audit-key.pem"
+DIGEST_KEY = "brickscope-digest-key"
+"""Names of the key files in their folder."""
+
+
+class _Trouble:
+    """A time in which no record could be written."""
+
+    def __init__(self, why: str, since: float) -> None:
+        self.why = why
+        self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since))
+        self.denied = 0
+        self.lost = 0
+
+    def gap(self) -> Record:
+        return {
+            "cause": "write_failed",
+            "detail": self.why,
+            "since": self.since,
+            "denied": self.denied,
+            "lost": self.lost,
+        }

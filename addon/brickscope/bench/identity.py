@@ -12,6 +12,7 @@ from pathlib import Path
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from brickscope.audit.key import DigestKey
 from brickscope.audit.writer import AuditWriter
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.key import KeySet, read_key_set
@@ -43,7 +44,7 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
     policy = _policy(texts, read_key_set(json.dumps({"keys": [_jwk(key)]}).encode()))
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory(prefix="brickscope-bench-") as folder:
-        writer = AuditWriter(Path(folder) / "audit.jsonl")
+        writer = AuditWriter(Path(folder) / "audit.jsonl", Path(folder))
         try:
             rows: tuple[tuple[str, list[Call], bool], ...] = (
                 ("a token known by fingerprint", mix, False),
@@ -67,7 +68,13 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
 
 def _gate(writer: AuditWriter, policy: Policy) -> Gate:
     scope = HostPatterns(["*.cloud.databricks.com"])
-    return Gate(Destinations(scope, relay_other_hosts=True), writer, policy, TokenDirectory(no_network))
+    return Gate(
+        Destinations(scope, relay_other_hosts=True),
+        writer,
+        policy,
+        TokenDirectory(no_network),
+        DigestKey(b""),
+    )
 
 
 def _policy(texts: Sequence[Sequence[str]], keys: KeySet) -> Policy:

@@ -38,6 +38,7 @@ class Compiler:
         self._findings = Findings()
         self._groups: dict[str, dict[str, Entry]] = {key: {} for key in ENTRIES}
         self._mode: Entry | None = None
+        self._accepted: list[Entry] = []
         self._unread = False
         self.written = Written()
         """The policy as it is written; there once ``finish`` has returned."""
@@ -64,6 +65,9 @@ class Compiler:
         for key in ENTRIES:
             for name, value in getattr(file, key).items():
                 self._add_entry(key, name, document, value)
+        self._accepted += [
+            Entry(document, ("accept", index), value) for index, value in enumerate(file.accept)
+        ]
 
     def _add_sound(self, document: Document) -> None:
         if not isinstance(document.data, dict):
@@ -151,6 +155,9 @@ class Compiler:
             written,
             {name: entry.key_position() for key in SUBJECTS for name, entry in groups[key].items()},
             {name: entry.key_position() for name, entry in groups["rule_sets"].items()},
+            groups,
+            self._mode.position() if self._mode else None,
+            self._accepted,
         )
         policy = Policy(tokens, rule_sets, mode, "", principals, operation_table())
         return policy._replace(revision=revision(policy)), sorted(

@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails
 from brickscope.core.policy import Grant
 
 from .document import Document, Path
-from .model import ENTRIES, PolicyFile, RuleEntry
+from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
 GRANTS = [grant.value for grant in Grant]
@@ -17,6 +17,8 @@ _PATTERNS = {
     "client_id": "this is no client id; write the application id of the service principal, or the OAuth client's",
     "sub": "this is no login name, such as alice@example.com",
     "keys_file": "a key file is named NAME.jwks.json and lies beside the policy file",
+    "finding": "a finding has a code such as BS213, as 'brickscope check' prints it",
+    "reason": "say why it is accepted",
 }
 
 MAX_WORD = 64
@@ -85,6 +87,8 @@ def _keys(path: Path) -> list[str]:
     """The keys that may stand where an unknown one stands."""
     if len(path) == 5 and path[0] == "rule_sets":
         return [field.alias or name for name, field in RuleEntry.model_fields.items()]
+    if len(path) == 3 and path[0] == "accept":
+        return list(AcceptEntry.model_fields)
     if len(path) == 3 and path[0] in ENTRIES:
         return list(ENTRIES[str(path[0])].model_fields)
     return list(PolicyFile.model_fields)

@@ -14,6 +14,7 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule
 
+from .entry import Entry
 from .problem import Position
 
 
@@ -39,7 +40,9 @@ class WrittenRule(NamedTuple):
 class Written:
     """All rules of a policy, and where its subjects and rule sets are defined.
 
-    ``subjects`` (tokens, service principals, users and logins), ``rule_sets``: the places of their names.
+    ``subjects`` (tokens, service principals, users and logins), ``rule_sets``: the places of their names. ``entries``:
+    every named entry, by group and name. ``mode``: where the mode of the whole proxy stands, None where nothing says
+    it. ``accepted``: the entries of ``accept``.
     """
 
     def __init__(
@@ -47,10 +50,16 @@ class Written:
         rules: Iterable[WrittenRule] = (),
         subjects: Mapping[str, Position] | None = None,
         rule_sets: Mapping[str, Position] | None = None,
+        entries: Mapping[str, Mapping[str, Entry]] | None = None,
+        mode: Position | None = None,
+        accepted: Iterable[Entry] = (),
     ) -> None:
         self.rules = tuple(rules)
         self.subjects = subjects or {}
         self.rule_sets = rule_sets or {}
+        self.entries = entries or {}
+        self.mode = mode
+        self.accepted = tuple(accepted)
         self._by_text: dict[tuple[str, str], dict[str, WrittenRule]] = {}
         for rule in self.rules:
             texts = self._by_text.setdefault((rule.rule_set, rule.part), {})

@@ -22,11 +22,15 @@ from mitmproxy import addonmanager, ctx, exceptions, version
 from mitmproxy.proxy import mode_specs
 
 import brickscope
+from brickscope.audit.error import AuditError
+from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
-from brickscope.audit.writer import AuditError, AuditWriter
+from brickscope.audit.upkeep import Upkeep
+from brickscope.audit.writer import DIGEST_KEY, AuditWriter
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
+from brickscope.policy.change import mode_changes
 from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
@@ -87,7 +91,7 @@ class Scope:
         self._settings: Settings | None = None
         self._gate: Gate | None = None
         self._taken: Signature | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -134,11 +138,14 @@ class Scope:
         settings = read_settings(ctx.options, self.script.parent.parent)
         try:
             loaded = load_policy(settings.rules, time.time())
-            writer = AuditWriter(settings.audit_log)
+            writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
+            digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
         except (PolicyError, AuditError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
-        self._gate = Gate(settings.destinations, writer, loaded.policy, directory, hints=settings.hints)
+        self._gate = Gate(
+            settings.destinations, writer, loaded.policy, directory, digests, hints=settings.hints
+        )
         self._taken = loaded.signature
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
@@ -189,26 +196,33 @@ class Scope:
         watcher = PolicyWatcher(
             self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
         )
-        self._watcher = asyncio.get_running_loop().create_task(watcher.run(), name="policy watcher")
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
+        upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
+        self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
-        policy = self._gate.policy
+        policy, writer = self._gate.policy, self._gate.writer
         try:
-            self._gate.writer.append(
+            writer.append(
                 "start",
                 {
                     "version": brickscope.__version__,
                     "engine": f"mitmproxy {version.VERSION}",
                     "mode": policy.mode.value,
-                    "policy_revision": policy.revision,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
                     "scope_other_hosts": "tunnel"
                     if self._settings.destinations.relay_other_hosts
                     else "deny",
+                    "fsync": self._settings.keeping.fsync,
+                    "key_id": writer.key.public.key_id,
+                    "public_key": writer.key.public.base64,
+                    "previous": None if writer.previous is None else writer.previous._asdict(),
                 },
             )
         except AuditError as error:
             raise OptionError(str(error)) from None
+        logger.info("Brickscope: records are signed by %s", writer.key.public.key_id)
         logger.info(
             "Brickscope %s judges %s by %s (revision %s, %s); audit log: %s",
             brickscope.__version__,
@@ -226,7 +240,7 @@ class Scope:
     # -- policy ------------------------------------------------------------------------------------------------
 
     def _on_policy(self, loaded: Loaded) -> None:
-        """A good edit: in force from the next request on. One reference changes, so no request sees half of it."""
+        """A good edit: in force from the next request on."""
         gate = self._gate
         assert gate is not None
         before = gate.policy
@@ -234,16 +248,13 @@ class Scope:
             logger.warning("Brickscope: %s", warning)
         if loaded.policy.revision == before.revision:
             return
-        gate.policy = loaded.policy
+        gate.swap(loaded.policy)
         gate.record(
             "reload",
-            {
-                "loaded": True,
-                "mode": loaded.policy.mode.value,
-                "policy_revision": loaded.policy.revision,
-                "previous_revision": before.revision,
-            },
+            {"loaded": True, "mode": loaded.policy.mode.value, "previous_revision": before.revision},
         )
+        for change in mode_changes(before, loaded.policy):
+            gate.record("mode_change", change._asdict())
         logger.info("Brickscope: the policy was loaded again (revision %s)", loaded.policy.revision)
 
     def _on_policy_error(self, error: PolicyError) -> None:
@@ -253,7 +264,7 @@ class Scope:
         problems = [str(problem) for problem in error.problems]
         gate.record(
             "reload",
-            {"loaded": False, "policy_revision": gate.policy.revision, "problems": problems[:20]},
+            {"loaded": False, "problems": problems[:20]},
         )
         logger.error(
             "Brickscope: the edited policy has errors; revision %s stays in force\n%s",
@@ -279,10 +290,10 @@ class Scope:
 
     def done(self) -> None:
         """The proxy stops."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self._gate is not None:
-            self._gate.record("stop", {"policy_revision": self._gate.policy.revision})
+            self._gate.record("stop", {})
             self._gate.writer.close()
 
 

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from mitmproxy import connection, http
 
-from brickscope.audit.record import Record, decision_fields, is_clean, params_field, printable
-from brickscope.audit.writer import AuditError, AuditWriter
+from brickscope.audit.error import AuditError
+from brickscope.audit.key import DigestKey
+from brickscope.audit.record import Record, decision_fields, fact_fields, is_clean, printable
+from brickscope.audit.writer import AuditWriter
 from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
@@ -91,17 +93,26 @@ class Gate:
         writer: AuditWriter,
         policy: Policy,
         directory: TokenDirectory,
+        digests: DigestKey,
         *,
         hints: bool = True,
     ) -> None:
-        """``hints``: whether a denial tells the client what would allow the call."""
+        """``digests``: stand in the log for values that can't. ``hints``: whether a denial tells the client what would
+        allow the call."""
         self.destinations = destinations
         self.writer = writer
+        self.digests = digests
         self.policy = policy
+        self.writer.revision = policy.revision
         self.directory = directory
         self.hints = hints
         self.ahead = 0
         """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
+
+    def swap(self, policy: Policy) -> None:
+        """Decide by another policy from now on. One reference changes, so no request sees half of it."""
+        self.policy = policy
+        self.writer.revision = policy.revision
 
     # -- decisions ---------------------------------------------------------------------------------------------
 
@@ -149,9 +160,11 @@ class Gate:
                     "server_address": asked.host,
                     "method": asked.method,
                     "path": asked.path,
-                    "params": params_field(decision.params, secrets_of(request))
-                    if decision.params and request is not None
-                    else {},
+                    **fact_fields(decision, () if request is None else secrets_of(request), self.digests),
+                    "workspace": None
+                    if request is None or request.workspace is None
+                    else printable(request.workspace)[:64],
+                    "has_body": None if request is None else request.has_body,
                     "user_agent": user_agent,
                 },
             )

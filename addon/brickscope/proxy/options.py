@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from mitmproxy.proxy import mode_specs
 
+from brickscope.audit.closed import COMPRESSIONS, Retention
+from brickscope.audit.writer import Keeping
 from brickscope.core.hostname import HostPatterns
 
 from .destination import Destinations, Network, Upstream
@@ -27,6 +30,36 @@ class OptionError(Exception):
 OURS: tuple[tuple[str, Any, Any, str], ...] = (
     ("scope_rules", str | None, None, "Folder (or file) of the policy. Default: rules/ beside addon/."),
     ("scope_audit_log", str | None, None, "File of the audit log (JSON Lines). Default: audit.jsonl here."),
+    (
+        "scope_audit_keys",
+        str | None,
+        None,
+        "Folder of the log's keys, made there at first start. Default: confdir (~/.mitmproxy).",
+    ),
+    (
+        "scope_audit_fsync",
+        str | None,
+        None,
+        "When records are brought to disk: always (each before its call), interval (each second; default) or never.",
+    ),
+    (
+        "scope_audit_rotate",
+        Sequence[str],
+        [],
+        "When a file of the log is closed and the next begun: a size such as 256MB, daily (midnight UTC), or both.",
+    ),
+    (
+        "scope_audit_compress",
+        str | None,
+        None,
+        "How closed files are compressed: zstd (default), gzip or none.",
+    ),
+    (
+        "scope_audit_keep",
+        Sequence[str],
+        [],
+        "How long closed files are kept: a number such as 90 days or 100 files, or both. Default: for ever.",
+    ),
     (
         "scope_hosts",
         Sequence[str],
@@ -201,6 +234,10 @@ class Settings(NamedTuple):
     audit_log: Path
     destinations: Destinations
     hints: bool
+    audit_keys: Path
+    keeping: Keeping
+    compression: str
+    retention: Retention
 
 
 def read_settings(options: Options, checkout: Path) -> Settings:
@@ -216,6 +253,12 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         raise OptionError(f"scope_other_hosts: {other!r} is neither tunnel nor deny")
     if options.scope_hints not in (None, "on", "off"):
         raise OptionError(f"scope_hints: {options.scope_hints!r} is neither on nor off")
+    for name, choices in (
+        ("scope_audit_fsync", ("always", "interval", "never")),
+        ("scope_audit_compress", tuple(COMPRESSIONS)),
+    ):
+        if getattr(options, name) not in (None, *choices):
+            raise OptionError(f"{name}: {getattr(options, name)!r} is none of {', '.join(choices)}")
     return Settings(
         Path(options.scope_rules).expanduser() if options.scope_rules else checkout / "rules",
         Path(options.scope_audit_log or "audit.jsonl").expanduser().absolute(),
@@ -226,7 +269,36 @@ def read_settings(options: Options, checkout: Path) -> Settings:
             upstreams=[_upstream(text) for text in _split(options.scope_connect_to)],
         ),
         options.scope_hints != "off",
+        Path(options.scope_audit_keys or options.confdir).expanduser().absolute(),
+        _keeping(options.scope_audit_fsync or "interval", _split(options.scope_audit_rotate)),
+        options.scope_audit_compress or "zstd",
+        _retention(_split(options.scope_audit_keep)),
     )
+
+
+_SIZE = re.compile(r"([1-9][0-9]{0,8}) ?([KMG])i?B\Z")
+_LIMIT = re.compile(r"([1-9][0-9]{0,5}) ?(day|file)s?\Z")
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def _keeping(fsync: str, rotate: list[str]) -> Keeping:
+    size = 0
+    for text in rotate:
+        if found := _SIZE.match(text):
+            size = int(found[1]) * _UNITS[found[2]]
+        elif text != "daily":
+            raise OptionError(f"scope_audit_rotate: {text!r} is neither daily nor a size such as 256MB")
+    return Keeping(fsync, size, "daily" in rotate)
+
+
+def _retention(keep: list[str]) -> Retention:
+    kept = {"day": 0, "file": 0}
+    for text in keep:
+        found = _LIMIT.match(text)
+        if not found:
+            raise OptionError(f"scope_audit_keep: {text!r} is neither such as 90 days nor 100 files")
+        kept[found[2]] = int(found[1])
+    return Retention(files=kept["file"], days=kept["day"])
 
 
 def _split(values: Sequence[str]) -> list[str]:

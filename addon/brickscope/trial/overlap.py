@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -11,9 +10,6 @@ from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment, Template, Variable
 
 from .example import made_up
-
-_HEAD = 3
-"""By how many first segments the calls of the catalogue are sorted (``api``, version, service)."""
 
 
 class Reached(NamedTuple):
@@ -81,33 +77,6 @@ def _one(first: Segment, second: Segment) -> str | None:
     return first.text if fits else None
 
 
-@cache
-def _calls() -> dict[str, dict[tuple[str, ...], list[Rule]]]:
-    """The calls of the catalogue by method and first literal segments (fewer where a variable stands among them)."""
-    found: dict[str, dict[tuple[str, ...], list[Rule]]] = {}
-    for operation in load_catalog().operations.values():
-        for rule in call_rules(operation):
-            found.setdefault(rule.method, {}).setdefault(_head(rule.template), []).append(rule)
-    return found
-
-
-def _head(template: Template) -> tuple[str, ...]:
-    head: list[str] = []
-    for part in template.segments[:_HEAD]:
-        if not isinstance(part, Literal):
-            break
-        head.append(part.text)
-    return tuple(head)
-
-
-def _candidates(rule: Rule, template: Template) -> Iterator[Rule]:
-    head = _head(template)
-    for other, calls in _calls().get(rule.method, {}).items():
-        size = min(len(head), len(other))
-        if head[:size] == other[:size]:
-            yield from calls
-
-
 @lru_cache(maxsize=16384)
 def reached(rule: Rule) -> tuple[Reached, ...]:
     """The operations that a path rule reaches, each once."""
@@ -115,12 +84,12 @@ def reached(rule: Rule) -> tuple[Reached, ...]:
     if all(isinstance(part, Literal) for part in template.segments):
         segments = tuple(_text(part) for part in template.segments)
         found = table.match(rule.method, segments)
-        whole = found is not None and str(found.template) == str(_plain(template))
+        whole = found is not None and str(found.template) == str(without_mirror(template))
         return () if found is None else (Reached(found.text, whole, segments),)
-    plain = _plain(template)
+    plain = without_mirror(template)
     alone = RuleTable([rule._replace(template=plain)])
     operations: dict[str, Reached] = {}
-    for call in _candidates(rule, plain):
+    for call in table.meeting(rule):
         shared = common(plain, call.template)
         matched = None if shared is None else table.match(rule.method, shared)
         if shared is None or matched is None:
@@ -145,8 +114,8 @@ def spellings(name: str) -> tuple[Rule, ...]:
     return (*calls, *mirrors)
 
 
-def _plain(template: Template) -> Template:
-    """The template below ``/api``, of which ``/ajax-api`` is a mirror."""
+def without_mirror(template: Template) -> Template:
+    """``/ajax-api/...`` as ``/api/...``, which the catalogue takes for the same."""
     first = template.segments[0]
     if isinstance(first, Literal) and first.text == "ajax-api":
         return Template((Literal("api"), *template.segments[1:]))

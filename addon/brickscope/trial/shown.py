@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from brickscope.audit.record import params_field, printable
+from brickscope.audit.record import printable
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.parameters import ABSENT
 from brickscope.policy.problem import Position
 
 MAX_VALUE = 80
+MAX_TEXT = 256
+MAX_ELEMENTS = 20
 
 
 def shown(value: Any) -> str:
     """A parameter's value as JSON; ``absent`` for none."""
     if value is ABSENT or value is None:
         return "absent"
-    text = json.dumps(params_field({"value": value})["value"])
+    text = json.dumps(plain(value))
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+
+
+def plain(value: Any) -> Any:
+    """A parameter's value as plain data fit to be shown: text made printable and clipped, objects as their keys."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value[:MAX_ELEMENTS]]
+    if isinstance(value, Mapping):
+        return {"keys": [printable(str(key))[:MAX_VALUE] for key in list(value)[:MAX_ELEMENTS]]}
+    return printable(str(value))[:MAX_TEXT]
 
 
 def quoted(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from brickscope.audit.record import params_field, printable
+from brickscope.audit.record import printable
 
 from .explanation import Explanation
 from .logged import Logged
-from .shown import moment, place
+from .shown import moment, place, plain
 
 _WIDTH = 11
 
@@ -110,7 +110,7 @@ def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[st
         "place": None if said.rule is None else place(said.rule.position),
         "operation": decision.operation,
         "about": said.about or None,
-        "params": params_field(decision.params),
+        "params": {name: plain(value) for name, value in decision.params.items()},
         "policy_revision": decision.policy_revision,
         "also": [{"rule": rule.text, "place": place(rule.position)} for rule in said.also],
         "otherwise": printable(said.otherwise) or None,

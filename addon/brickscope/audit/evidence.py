@@ -1,0 +1,148 @@
+"""What checking a log has found: the result of ``verify.py``, as plain data for people and programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from .chain import Link
+
+
+class Damage(StrEnum):
+    """What is wrong at one place of a log."""
+
+    ALTERED = "altered"
+    """The line is not what was written there."""
+    REMOVED = "removed"
+    """Records are missing before this line."""
+    INSERTED = "inserted"
+    """The record stands there already, or belongs to no place in this chain."""
+    REORDERED = "reordered"
+    """The record belongs to an earlier place."""
+    FOREIGN = "foreign"
+    """The record is of another log."""
+    MISSING_FILE = "missing_file"
+    """A whole file between two others is missing."""
+    TRUNCATED = "truncated"
+    """The end is missing, or the last line is no whole record."""
+    BAD_SIGNATURE = "bad_signature"
+    """A checkpoint is not signed by the key it should be signed by."""
+    UNREADABLE = "unreadable"
+    """The file can't be read to its end."""
+    NOT_SCHEMA = "not_schema"
+    """The record is intact, and not one that the published schema knows."""
+
+
+class Finding(NamedTuple):
+    """One damage. ``line``: counted from 1, 0 for the whole file. ``seq``, ``instance``: of the record there, if known."""
+
+    damage: Damage
+    file: str
+    line: int
+    text: str
+    instance: str | None = None
+    seq: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.damage}: {self.text}"
+
+
+class Note(NamedTuple):
+    """Something the log itself tells is missing (a ``gap`` record), or that a crash left open."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+class Signed(NamedTuple):
+    """The last checkpoint whose signature holds."""
+
+    link: Link
+    time: str
+    key_id: str
+    file: str
+    line: int
+
+
+class Evidence(NamedTuple):
+    """The result for one log (one series of files).
+
+    ``begins``: ``prev_hash`` of its first record is that of a new log. ``after``: records behind the last good checkpoint.
+    ``trusted``: whether signatures were checked with a key that did not come from the log itself. ``in_flight``: decisions
+    that let a call go on and have no outcome because their run ended without a ``stop``; ``unfinished`` counts all such.
+    """
+
+    files: tuple[str, ...]
+    records: int
+    bytes: int
+    first_time: str | None
+    last_time: str | None
+    begins: bool
+    end: Link | None
+    signed: Signed | None
+    after: int
+    trusted: bool
+    stopped: bool
+    head_checked: bool
+    findings: tuple[Finding, ...]
+    more_findings: int
+    notes: tuple[Note, ...]
+    in_flight: tuple[str, ...]
+    unfinished: int
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing was found wrong."""
+        return not self.findings
+
+    def proved(self) -> list[str]:
+        """What was shown, in sentences."""
+        if not self.intact or self.end is None:
+            return []
+        said = [
+            f"{self.records:,} records in {len(self.files)} file(s) are unaltered, complete and in order, from "
+            f"{self.first_time} to {self.last_time}: each carries the hash of the one before."
+        ]
+        if self.begins:
+            said.append("The log is here from its very first record on.")
+        if self.signed is not None:
+            whose = "the key you gave" if self.trusted else "the key that the log itself names"
+            part = f"All but the last {self.after:,} records are" if self.after else "All of it is"
+            said.append(
+                f"{part} covered by a signature of {whose} ({self.signed.key_id}), "
+                f"made at {self.signed.time}."
+            )
+        if self.head_checked:
+            said.append("The log reaches as far as the head file beside the signing key says it once did.")
+        return said
+
+    def not_proved(self) -> list[str]:
+        """What nothing here shows, in sentences."""
+        said = []
+        if not self.begins:
+            said.append("What came before the first record: the log begins in the middle of its chain.")
+        if self.signed is None:
+            said.append(
+                "Who wrote it: no checkpoint is signed, so somebody could have written all of it anew."
+            )
+        elif not self.trusted:
+            said.append(
+                "That the key is the proxy's: compare it with what `brickscope audit key` printed there, and give it with "
+                "--public-key."
+            )
+        if self.signed is not None and self.after:
+            said.append(
+                f"That the last {self.after:,} records were not written by somebody else: no signature follows them."
+            )
+        if not self.stopped and not self.head_checked:
+            said.append(
+                "That nothing is missing at the end: the last run has no stop record (it was killed, is still running, "
+                "or the end was cut)."
+            )
+        said.append("Calls that did not pass the proxy, and what an allowed call did inside Databricks.")
+        said.append("Anything against somebody who had the signing key.")
+        return said

@@ -1,0 +1,74 @@
+"""What the log needs now and then, off the way of calls: bringing it to disk, checkpoints, compression, retention."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+
+from .closed import DAMAGED, Retention, compress, outdated, series
+from .file import sync
+from .writer import AuditWriter
+
+logger = logging.getLogger("brickscope")
+
+PAUSE_S = 1.0
+
+
+class Upkeep:
+    """Looks after one writer; slow work is done in threads."""
+
+    def __init__(self, writer: AuditWriter, compression: str, retention: Retention) -> None:
+        """``compression``: zstd, gzip or none."""
+        self._writer = writer
+        self._compression = compression
+        self._retention = retention
+
+    async def run(self) -> None:
+        """Go on until cancelled. Nothing that fails here ends it."""
+        # What a crash left uncompressed.
+        self._writer.closed += [
+            path for path in series(self._writer.path) if path.suffix not in (".zst", ".gz")
+        ]
+        while True:
+            try:
+                await self.step()
+            except Exception as error:
+                logger.error("Brickscope: upkeep of the audit log: %s: %s", type(error).__name__, error)
+            await asyncio.sleep(PAUSE_S)
+
+    async def step(self) -> None:
+        """One round."""
+        fd = self._writer.tick()
+        if fd >= 0:
+            await asyncio.to_thread(_sync, os.dup(fd))
+        while self._writer.closed:
+            path = self._writer.closed.pop(0)
+            try:
+                await asyncio.to_thread(compress, path, self._compression)
+            except DAMAGED as error:
+                logger.error("Brickscope: %s can't be compressed, and stays as it is: %s", path, error)
+        if self._retention != Retention():
+            for path in await asyncio.to_thread(outdated, self._writer.path, self._retention, time.time()):
+                self._delete(path)
+
+    def _delete(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                path.unlink()
+            except PermissionError as error:
+                logger.error("Brickscope: %s can't be deleted: %s", path, error.strerror)
+                return
+            self._writer.note_deleted(path.name)
+
+
+def _sync(fd: int) -> None:
+    try:
+        sync(fd)
+    except OSError as error:
+        logger.error("Brickscope: the audit log can't be brought to disk: %s", error.strerror)
+    finally:
+        os.close(fd)

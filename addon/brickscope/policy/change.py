@@ -1,0 +1,42 @@
+"""What a reload changed of the modes: auditors have to see when denials ceased to be enforced, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from brickscope.core.policy import Login, Mode, Policy, RuleSet, Subject
+
+
+class ModeChange(NamedTuple):
+    """One mode that is another now. ``scope``: proxy, rule_set or subject. A mode of None follows from what is above."""
+
+    scope: str
+    name: str | None
+    previous_mode: Mode | None
+    mode: Mode | None
+
+
+def mode_changes(before: Policy, after: Policy) -> Iterator[ModeChange]:
+    """The changes from one policy to another; what is new counts as changed if it brings a mode of its own."""
+    if before.mode is not after.mode:
+        yield ModeChange("proxy", None, before.mode, after.mode)
+    for scope, old, new in (
+        ("rule_set", before.rule_sets, after.rule_sets),
+        ("subject", _subjects(before), _subjects(after)),
+    ):
+        for name, each in new.items():
+            previous = old[name].mode if name in old else None
+            if each.mode is not previous:
+                yield ModeChange(scope, name, previous, each.mode)
+
+
+def _subjects(policy: Policy) -> dict[str, RuleSet | Subject | Login]:
+    known = policy.principals
+    everybody: list[Subject | Login] = [
+        *policy.tokens.values(),
+        *known.service_principals.values(),
+        *known.users.values(),
+        *known.logins,
+    ]
+    return {each.name: each for each in everybody}
