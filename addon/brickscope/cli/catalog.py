@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from brickscope.catalog.catalog import Operation
-    from brickscope.core.policy import Policy, RuleSet
+    from brickscope.core.policy import Policy
 
 _CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -184,7 +185,10 @@ def _load(rules: Path) -> Policy:
 
 def _who(policy: Policy, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
+    from brickscope.catalog.reach import reach
+
     known = policy.principals
+    reached: dict[str, Mapping[str, str]] = {}
     subjects = [
         *((subject, "token") for subject in policy.tokens.values()),
         *((subject, "service principal") for subject in known.service_principals.values()),
@@ -192,29 +196,10 @@ def _who(policy: Policy, operation: Operation) -> list[dict[str, str]]:
     ]
     found = {}
     for subject, kind in subjects:
-        rule = _allowing(subject.rule_set, operation)
+        name = subject.rule_set.name
+        if name not in reached:
+            reached[name] = reach(subject.rule_set)
+        rule = reached[name].get(operation.name)
         if rule is not None:
             found[subject.name] = {"subject": subject.name, "kind": kind, "rule": rule}
     return list(found.values())
-
-
-def _allowing(rule_set: RuleSet, operation: Operation) -> str | None:
-    """The rule by which a rule set allows an operation, at least for some of its objects."""
-    from brickscope.catalog.catalog import call_rules
-    from brickscope.core.rule import RuleTable
-
-    if any(not rule.is_bound for rule in rule_set.denied_operations.get(operation.name, ())):
-        return None
-    named = rule_set.operations.get(operation.name)
-    if named:
-        # The first settles it if it has no conditions; otherwise each may.
-        return named[0].text if not named[0].is_bound else "; ".join(rule.text for rule in named)
-    calls = call_rules(operation)
-    table = RuleTable(calls)
-    for call in calls:
-        if rule_set.deny.covers(call) is None:
-            # A path rule may be wider than the operation, or (for one object) narrower.
-            wider = rule_set.allow.covers(call) or next(filter(table.covers, rule_set.allow.rules), None)
-            if wider is not None:
-                return wider.text
-    return None
