@@ -1,0 +1,237 @@
+"""The log as tables: any number of its files, of any number of instances, as views of one DuckDB connection.
+
+Views: ``records`` (all records, each once), and of these ``decisions`` (with ``sent``), ``outcomes``, ``tunnels``,
+``reloads`` and ``events`` (all others). ``audit_records``, which the queries in ``sql/`` read, has in addition a row of
+nulls for each line that could not be read.
+
+What is in the files is hostile. So no column is guessed from them, a bad line costs itself only, memory is bounded, no
+extension is loaded, nothing else on the machine can be opened from SQL, and no setting can be changed any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from .bad_line import BadLine, find_bad_lines
+from .damage import restore
+from .overlap import find_overlaps
+from .period import Period
+from .queries import query
+from .source import Source, find_sources
+from .views import IS_BAD, lock_statements, view_statements
+
+if TYPE_CHECKING:
+    import duckdb
+
+Progress = Callable[[float], None]
+"""Is told how much of a question is done, 0 to 1."""
+
+MEMORY = "1GB"
+NAMED_LINES = 10
+SLACK = timedelta(days=1)
+"""How far the clocks of two records of one file may be apart, before a file is passed over by its first or last."""
+_PLAIN = re.compile(r"[\w./ -]+")
+"""Paths that DuckDB takes as they are: no wildcards, no URLs."""
+
+
+class Faults(NamedTuple):
+    """What of a log could not be read: how many lines, the first of them by name, and files that are damaged."""
+
+    lines: int
+    named: list[BadLine]
+    damaged: dict[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.damaged)
+
+
+class AuditLog:
+    """Opened files of a log. Use it as a context manager, or ``close`` it."""
+
+    def __init__(
+        self,
+        paths: Iterable[str | Path],
+        period: Period = Period(),  # noqa: B008 - immutable
+        *,
+        memory: str = MEMORY,
+        writes: Path | None = None,
+    ) -> None:
+        """``memory``: what DuckDB may use, as it writes sizes; what needs more is done on disk. ``writes``: the one file
+        that may be written from SQL.
+
+        Raises SourceError where a path leads to nothing, ImportError without DuckDB.
+        """
+        import duckdb
+
+        self._duckdb = duckdb
+        self.sources = [source for source in find_sources(paths) if _may_hold(source, period)]
+        self.repeated = find_overlaps(self.sources)
+        """Files that may hold records of one another; these are compared, so that each counts once."""
+        self._period = period
+        self._memory = memory
+        self._writes = [] if writes is None else [str(writes)]
+        self._folder = tempfile.TemporaryDirectory(prefix="brickscope-audit-")
+        self._damaged: dict[Path, str] = {}  # and why
+        self._stand_ins: dict[Path, Path] = {}
+        self._link_odd_names()
+        self.connection = self._connect()
+
+    # -- questions ---------------------------------------------------------------------------------------------
+
+    def ask(
+        self, sql: str, parameters: Sequence[Any] = (), progress: Progress | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Run a statement; its result is to be fetched from what is returned.
+
+        A file that turns out to be damaged is read as far as it is whole. Raises duckdb.Error for all else.
+        """
+        try:
+            return self._run(sql, parameters, progress)
+        except (self._duckdb.IOException, self._duckdb.InvalidInputException):
+            if not self._restore():
+                raise
+            return self._run(sql, parameters, progress)
+
+    def make_facts(self, progress: Progress | None = None) -> int:
+        """Make the table ``audit_facts`` (``sql/facts.sql``) by one pass over all files. Gives the number of bad lines."""
+        self.ask(f"CREATE OR REPLACE TEMP TABLE audit_facts AS {query('facts')}", (), progress)
+        row = self.connection.execute("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def find_faults(self, progress: Progress | None = None, bad: int | None = None) -> Faults:
+        """What could not be read. ``bad``: the number of bad lines where that is known; else they are counted."""
+        named: list[BadLine] = []
+        count = 0
+        if bad != 0:
+            sql = f"SELECT log_file, count(*) FROM lines WHERE {IS_BAD} GROUP BY log_file ORDER BY log_file"  # noqa: S608
+            files = dict(self.ask(sql, (), progress).fetchall())
+            count = sum(files.values())
+            for source in self.sources:
+                if source.name in files and len(named) < NAMED_LINES:
+                    named += find_bad_lines(source.path, source.name, NAMED_LINES - len(named))
+        damaged = {
+            source.name: self._damaged[source.path] for source in self.sources if source.path in self._damaged
+        }
+        return Faults(count, named, damaged)
+
+    def _run(
+        self, sql: str, parameters: Sequence[Any], progress: Progress | None
+    ) -> duckdb.DuckDBPyConnection:
+        connection = self.connection
+        if progress is None:
+            return connection.execute(sql, parameters or None)
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.1):
+                progress(max(0.0, connection.query_progress() / 100))
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            return connection.execute(sql, parameters or None)
+        finally:
+            over.set()
+            watcher.join()
+
+    # -- the connection ----------------------------------------------------------------------------------------
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        connection = self._duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": self._memory,
+                "temp_directory": str(Path(self._folder.name) / "spill"),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_community_extensions": False,
+                "python_enable_replacements": False,
+            },
+        )
+        connection.execute("SET enable_progress_bar = true")  # or nothing would be known of the progress
+        connection.execute("SET enable_progress_bar_print = false")
+        names = {
+            str(self._stand_ins[source.path]): source.name
+            for source in self.sources
+            if source.path in self._stand_ins
+        }
+        plain = [self._opened(source) for source in self.sources if source.path not in self.repeated]
+        repeated = [self._opened(source) for source in self.sources if source.path in self.repeated]
+        for statement in view_statements(plain, repeated, names, self._period):
+            connection.execute(statement)
+        for statement in lock_statements([*plain, *repeated, *self._writes]):
+            connection.execute(statement)
+        return connection
+
+    def _opened(self, source: Source) -> str:
+        return str(self._stand_ins.get(source.path, source.path))
+
+    def _link_odd_names(self) -> None:
+        """A file's name may be hostile too: one that DuckDB would take for a pattern or URL is reached by a link."""
+        for number, source in enumerate(self.sources):
+            if not _PLAIN.fullmatch(str(source.path)):
+                link = Path(self._folder.name) / f"link-{number}.jsonl{source.compression}"
+                link.symlink_to(source.path.absolute())
+                self._stand_ins[source.path] = link
+
+    def _restore(self) -> bool:
+        """Put copies of what can be read in the place of files that are damaged. Whether there were any."""
+        unread = [source.path for source in self.sources if source.path not in self._damaged]
+        found = restore(unread, Path(self._folder.name))
+        for path, restored in found.items():
+            self._damaged[path] = restored.why
+            self._stand_ins[path] = restored.copy
+        if found:
+            self.connection.close()
+            self.connection = self._connect()
+        return bool(found)
+
+    def close(self) -> None:
+        """Close the connection and delete what it had on disk."""
+        self.connection.close()
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _may_hold(source: Source, period: Period) -> bool:
+    """Whether a file may hold records of a period, by its first and last. A file of which they are not known may.
+
+    An empty file does not, and DuckDB would take it for a broken one where it should be compressed.
+    """
+    if source.size == 0:
+        return False
+    try:
+        begins_late = (
+            period.until is not None
+            and source.first is not None
+            and _moment(source.first.time) - SLACK >= period.until
+        )
+        ends_early = (
+            period.since is not None
+            and source.last is not None
+            and _moment(source.last.time) + SLACK < period.since
+        )
+    except (ValueError, OverflowError):
+        return True
+    return not (begins_late or ends_early)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=None)

@@ -1,0 +1,167 @@
+"""The files of a log: found by paths, folders and patterns, each once, with a look at where they begin and end.
+
+Names say nothing about what is in a file: a reviewer is given copies, renamed ones, and the same ones twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import gzip
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import zstandard
+
+COMPRESSIONS = (".zst", ".gz")
+ENDINGS = (".jsonl", ".jsonl.zst", ".jsonl.gz")
+MAX_LINE = 16 * 1024 * 1024
+"""Longest line, in bytes, that is read. The proxy's longest are some kilobytes."""
+_NAMED = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})\.jsonl(?:\.zst|\.gz)?\Z")
+_HEAD_LINES = 20
+_TAIL = 64 * 1024
+_BUFFER = 1024 * 1024
+
+
+class SourceError(Exception):
+    """There is nothing to read, or it can't be read; the message says what and where."""
+
+
+class Mark(NamedTuple):
+    """One record of a log, as far as it tells where in the log it stands."""
+
+    instance: str
+    seq: int
+    time: str
+
+
+class Source(NamedTuple):
+    """A file of a log. ``first`` and ``last``: records of its head and end; None where that is not known. ``size``: in
+    bytes, on disk."""
+
+    path: Path
+    first: Mark | None
+    last: Mark | None
+    size: int
+
+    @property
+    def name(self) -> str:
+        """As ``log_file`` has it: the path, with bytes that are no text as escapes."""
+        return os.fsencode(self.path).decode("utf-8", "backslashreplace")
+
+    @property
+    def compression(self) -> str:
+        """``.zst``, ``.gz``, or nothing."""
+        return self.path.suffix if self.path.suffix in COMPRESSIONS else ""
+
+
+def find_sources(paths: Iterable[str | Path]) -> list[Source]:
+    """The files behind paths, folders (all logs in them, at any depth) and glob patterns, in order, each once.
+
+    Raises SourceError where a path leads to nothing or can't be read.
+    """
+    found: dict[tuple[int, int], Path] = {}
+    for given in paths:
+        for path in _expand(given):
+            try:
+                status = path.stat()
+                with path.open("rb"):
+                    pass
+            except OSError as error:
+                raise SourceError(f"{path} can't be read: {error.strerror}") from None
+            # By device and inode: a link, or the same file by two patterns, is one file.
+            found.setdefault((status.st_dev, status.st_ino), path)
+    return [_look(path) for path in found.values()]
+
+
+def _expand(given: str | Path) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if _is_log(each))
+        if not files:
+            raise SourceError(f"the folder {path} holds no {', '.join(f'*{ending}' for ending in ENDINGS)}")
+        return files
+    if path.exists():
+        return [path]
+    matched = sorted(Path(each) for each in glob.glob(str(given), recursive=True))  # noqa: PTH207 - any root
+    files = [each for each in matched if each.is_file()]
+    if not files:
+        raise SourceError(f"there is no audit log {given}")
+    return files
+
+
+def _is_log(path: Path) -> bool:
+    return path.name.endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
+
+
+@contextlib.contextmanager
+def open_source(path: Path) -> Iterator[io.BufferedReader]:
+    """The bytes of a file's lines, whether it is compressed or not. Raises DAMAGED, also while it is read."""
+    with path.open("rb") as raw:
+        if path.suffix == ".zst":
+            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as file:
+                yield io.BufferedReader(file, _BUFFER)
+        elif path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield io.BufferedReader(unpacked, _BUFFER)
+        else:
+            yield raw
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """The lines of a file, numbered from 1, with their ends; None for one longer than MAX_LINE. Raises DAMAGED."""
+    with open_source(path) as file:
+        number = 0
+        while line := file.readline(MAX_LINE):
+            number += 1
+            if len(line) < MAX_LINE or line.endswith(b"\n"):
+                yield number, line
+                continue
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield number, None
+
+
+DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+"""What opening and reading a broken file raises."""
+
+
+def read_to_end(source: Source) -> Source:
+    """With its last record, for which a compressed file has to be unpacked."""
+    tail = b""
+    with contextlib.suppress(*DAMAGED), open_source(source.path) as file:
+        while chunk := file.read(1024 * 1024):
+            tail = (tail + chunk)[-_TAIL:]
+    last = next(filter(None, map(_mark, reversed(tail.split(b"\n")))), None)
+    return source._replace(last=last or source.first)
+
+
+def _look(path: Path) -> Source:
+    first = last = None
+    with contextlib.suppress(*DAMAGED), open_source(path) as file:
+        head = file.read(_TAIL)
+        first = next(filter(None, map(_mark, head.split(b"\n")[:_HEAD_LINES])), None)
+        if path.suffix not in COMPRESSIONS:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - _TAIL))
+            last = next(filter(None, map(_mark, reversed(file.read(_TAIL).split(b"\n")))), None)
+    named = _NAMED.search(path.name)
+    if last is None and named is not None:
+        when = datetime.strptime(f"{named[1]}+0000", "%Y%m%dT%H%M%SZ%z")
+        last = Mark(named[2], int(named[3]), f"{when:%Y-%m-%dT%H:%M:%S}.000000Z")
+    return Source(path, first, last, path.stat().st_size)
+
+
+def _mark(line: bytes) -> Mark | None:
+    try:
+        record: Any = orjson.loads(line)
+        return Mark(str(record["instance"]), int(record["seq"]), str(record["time"]))
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,17 @@
+-- What was called. A row without operation: calls that the catalogue does not know, and such as could not be read.
+--
+-- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent all the same.
+-- Runs unchanged on DuckDB and Spark SQL.
+SELECT
+    operation,
+    CAST(sum(records) AS BIGINT) AS calls,
+    CAST(sum(CASE WHEN decision = 'allow' THEN records ELSE 0 END) AS BIGINT) AS allowed,
+    CAST(sum(CASE WHEN decision = 'deny' AND NOT enforced THEN records ELSE 0 END) AS BIGINT) AS denied_sent,
+    CAST(sum(CASE WHEN decision = 'deny' AND enforced THEN records ELSE 0 END) AS BIGINT) AS denied,
+    count(DISTINCT subject) AS subjects,
+    min(first_seen) AS first_seen,
+    max(last_seen) AS last_seen
+FROM audit_facts
+WHERE event = 'decision'
+GROUP BY operation
+ORDER BY calls DESC, operation NULLS FIRST
