@@ -24,7 +24,6 @@ KINDS = {
     Kind.INTERNAL: "Failed inside the proxy",
 }
 """The kinds of reasons, in words for the page."""
-UNREADABLE = "a line that could not be read"
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,7 @@ class Denial:
 
 def reason_of(code: str | None) -> Reason | None:
     """The reason of a code; None for one that this version does not know."""
-    try:
-        return Reason(code)
-    except ValueError:
-        return None
+    return Reason.__members__.get((code or "").upper())
 
 
 def gather_reasons(facts: Facts) -> Rows[ReasonCount]:

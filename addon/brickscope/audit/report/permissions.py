@@ -108,7 +108,8 @@ def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissio
     revisions = [
         row[0]
         for row in facts.ask(
-            "SELECT policy_revision, max(last_seen) AS last FROM by_revision WHERE event IS NOT NULL GROUP BY ALL ORDER BY last"
+            """SELECT policy_revision, max(last_seen) AS last FROM by_revision WHERE event IS NOT NULL
+            GROUP BY policy_revision ORDER BY last"""
         )
     ]
     subjects = [_permitted(policy, *each, used, end) for each in _named(policy)]
@@ -126,7 +127,9 @@ def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissio
         policy.revision in revisions,
         Rows.of(subjects, len(subjects)),
         Rows.of(
-            (_view(rule_set, holders[rule_set.name], use) for rule_set in rule_sets), len(rule_sets), MAX_RULE_SETS
+            (_view(rule_set, holders[rule_set.name], use) for rule_set in rule_sets),
+            len(rule_sets),
+            MAX_RULE_SETS,
         ),
         frozenset(each.name for each in subjects),
     )
@@ -136,7 +139,9 @@ def _named(policy: Policy) -> Iterator[tuple[Subject | Login, str, str]]:
     """Everybody in the policy, with what kind it is and what it is known by."""
     known = policy.principals
     yield from ((subject, "token", fingerprint) for fingerprint, subject in policy.tokens.items())
-    yield from ((each, "service principal", client_id) for client_id, each in known.service_principals.items())
+    yield from (
+        (each, "service principal", client_id) for client_id, each in known.service_principals.items()
+    )
     yield from ((each, "user", sub) for sub, each in known.users.items())
     yield from ((login, "login", login.client_id or "no client id") for login in known.logins)
 
@@ -151,7 +156,9 @@ def _permitted(
 ) -> Permitted:
     rule_set = subject.rule_set if isinstance(subject, Subject) else None
     mode = subject.mode or (rule_set and rule_set.mode) or policy.mode
-    expires = None if subject.expires is None else datetime.fromtimestamp(subject.expires, UTC).replace(tzinfo=None)
+    expires = (
+        None if subject.expires is None else datetime.fromtimestamp(subject.expires, UTC).replace(tzinfo=None)
+    )
     state = ""
     if expires is not None and expires < end + SOON:
         state = "expired" if expires <= end else "expires soon"

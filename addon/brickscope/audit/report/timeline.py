@@ -10,7 +10,7 @@ from .facts import Facts
 
 MAX_BUCKETS = 64
 _DAY, _WEEK = 86400, 604800
-_STEPS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, _DAY, _WEEK)
+_STEPS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, _DAY, _WEEK)
 _MONDAY = datetime(2024, 1, 1)  # noqa: DTZ001 - all times of a log are UTC, without a zone of their own
 
 
