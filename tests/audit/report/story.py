@@ -242,7 +242,7 @@ CALLERS = (
             _no_rule("POST", "/api/2.0/mlflow/registered-models/create", "model_registry.create_model", 0.8, "experimenter"),
         ),
         mode="monitor",
-        first=0.3,
+        first=10.3 / 21,
     ),
     Caller(
         "support-agent",
@@ -333,7 +333,7 @@ def story_records(
     _others(add, chance, start, days, revision)
     events.sort(key=lambda event: (event[0], event[1]))
     old = "3c1f7e55a0b94d21"
-    changed = start + timedelta(days=days * 0.3)
+    changed = start + timedelta(days=days * 10.3 / 21)
     for when, _, record in events:
         yield when, {"policy_revision": revision if when >= changed else old, **record}
 
@@ -384,9 +384,9 @@ def _others(add: Any, chance: random.Random, start: datetime, days: int, revisio
     }  # fmt: skip
     day = timedelta(days=days / 21)
     add(start, dict(begin))
-    add(start + 6.3 * day, {"event": "reload", "loaded": True, "mode": "enforce", "previous_revision": "3c1f7e55a0b94d21"})
-    add(start + 6.3 * day, {"event": "mode_change", "scope": "subject", "name": "ml-training", "previous_mode": None, "mode": "monitor"})
-    add(start + 10.4 * day, {"event": "reload", "loaded": False, "problems": ["rules/policy.yaml:31:15: error: there is no rule set 'catalog-raeder' (did you mean 'catalog-reader'?)"]})
+    add(start + 10.3 * day, {"event": "reload", "loaded": True, "mode": "enforce", "previous_revision": "3c1f7e55a0b94d21"})
+    add(start + 10.3 * day, {"event": "mode_change", "scope": "subject", "name": "ml-training", "previous_mode": None, "mode": "monitor"})
+    add(start + 15.4 * day, {"event": "reload", "loaded": False, "problems": ["rules/policy.yaml:31:15: error: there is no rule set 'catalog-raeder' (did you mean 'catalog-reader'?)"]})
     add(start + 13.1 * day, {"event": "stop"})
     add(start + 13.104 * day, {**begin, "version": "0.1.1"})
     add(start + 16.45 * day, {"event": "gap", "cause": "write_failed", "detail": "the audit log can't be written: No space left on device", "since": (start + 16.44 * day).isoformat() + "Z", "denied": 14, "lost": 2})

@@ -42,8 +42,8 @@ class Canvas:
         return round(self.left + share * self.plot_width, 1)
 
 
-WIDE = Canvas(900, 330, 52, 14, 26, 26)
-NARROW = Canvas(340, 330, 40, 8, 26, 26)
+WIDE = Canvas(900, 340, 52, 14, 42, 26)
+NARROW = Canvas(340, 340, 48, 8, 42, 26)
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Panel:
     """A plot with its own upright axis; several stand above each other on one time axis."""
 
     title: str
+    title_at: float
     top: float
     bottom: float
     ticks: tuple[Label, ...]
@@ -113,9 +114,13 @@ def calls_chart(timeline: Timeline, events: Iterable[Change], canvas: Canvas) ->
     """All calls above, and below, on a scale of their own, those that were denied: few among many would not be seen."""
     buckets = timeline.buckets
     middle = canvas.top + (canvas.height - canvas.top - canvas.bottom) * 0.56
-    calls = _stack(canvas, (canvas.top, middle), "Calls", ("allowed", "sent", "denied"), timeline)
+    calls = _stack(canvas, (14, canvas.top, middle), "Calls", ("allowed", "sent", "denied"), timeline)
     denied = _stack(
-        canvas, (middle + 34, canvas.height - canvas.bottom), "Denied", ("sent", "denied"), timeline
+        canvas,
+        (middle + 24, middle + 36, canvas.height - canvas.bottom),
+        "Denied",
+        ("sent", "denied"),
+        timeline,
     )
     return TimeChart(
         canvas,
@@ -138,10 +143,10 @@ def describe_bucket(bucket: Bucket) -> str:
 
 
 def _stack(
-    canvas: Canvas, rows: tuple[float, float], what: str, kinds: tuple[str, ...], timeline: Timeline
+    canvas: Canvas, rows: tuple[float, float, float], what: str, kinds: tuple[str, ...], timeline: Timeline
 ) -> Panel:
-    """Bars of some kinds of calls, one upon the other. ``rows``: where the panel begins and ends."""
-    top, bottom = rows
+    """Bars of some kinds of calls, one upon the other. ``rows``: where title and plot stand, and where the plot ends."""
+    title_at, top, bottom = rows
     buckets = timeline.buckets
     highest = max((sum(getattr(bucket, kind) for kind in kinds) for bucket in buckets), default=0)
     ticks = count_ticks(highest, 4 if bottom - top > 120 else 3)
@@ -161,6 +166,7 @@ def _stack(
                 floor -= height
     return Panel(
         f"{what} per {timeline.steps}",
+        title_at,
         round(top, 1),
         round(bottom, 1),
         tuple(Label(round(bottom - tick.value * scale, 1), tick.label) for tick in ticks),
@@ -173,7 +179,7 @@ def latency_chart(latency: Sequence[Latency], grid: Grid, canvas: Canvas) -> Tim
     values = [value for each in latency for value in each.values if value is not None]
     if not values:
         return None
-    top, bottom = float(canvas.top), float(canvas.height - canvas.bottom)
+    top, bottom = 30.0, float(canvas.height - canvas.bottom)
     ticks = duration_ticks(min(values), max(values))
     low, high = math.log10(ticks[0].value), math.log10(ticks[-1].value)
 
@@ -195,6 +201,7 @@ def latency_chart(latency: Sequence[Latency], grid: Grid, canvas: Canvas) -> Tim
         dots += [(kind, *point) for point in alone]
     panel = Panel(
         "Time to the end of the answer",
+        top - 12,
         top,
         bottom,
         tuple(Label(y(tick.value), tick.label) for tick in ticks),

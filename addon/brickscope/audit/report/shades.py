@@ -16,12 +16,14 @@ class Shades:
     """What the shades of a map stand for: ``floors[n]`` is the least number of shade ``n + 1``."""
 
     top: int
+    even: bool = False
 
     @property
     def floors(self) -> list[int]:
-        """Equal ratios, since few calls and many are to be told apart alike."""
-        floors = [max(1, math.ceil(self.top ** (level / LEVELS))) for level in range(LEVELS)]
-        return sorted(set(floors))
+        """Equal ratios, so that few calls and many are told apart alike; equal differences if ``even``."""
+        shares = [level / LEVELS for level in range(LEVELS)]
+        floors = {max(1, math.ceil(self.top * share if self.even else self.top**share)) for share in shares}
+        return sorted(floors)
 
     def level(self, value: int) -> int:
         """The shade of a number: 0 for none, up to LEVELS."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from .data import Report
-from .text import counted, moment, number, share, span
+from .text import counted, number, share, span
 
 
 def sentences(report: Report) -> list[str]:
-    """The first says what happened, the second what was denied, the last whether the log can be believed."""
+    """The first says how much happened and what was denied, the last whether the log can be believed."""
     counts = report.counts
-    said = [
-        f"{counted(counts.calls, 'call')} by {counted(report.subject_count, 'subject')} in "
-        f"{span(report.last - report.first)}, from {moment(report.first)} to {moment(report.last)} UTC."
-    ]
     denied = counts.denied + counts.sent
+    who, length = counted(report.subject_count, "subject"), span(report.last - report.first)
+    lead = f"{counted(counts.calls, 'call')} by {who} in {length}"
     if denied:
-        reasons = counted(report.reasons.total, "reason")
-        sentence = f"{number(denied)} denied ({share(denied, counts.calls)}), for {reasons}"
-        if counts.sent:
-            sentence += f"; {number(counts.sent)} of them were sent all the same, in monitor mode"
-        said.append(sentence + ".")
-    elif counts.calls:
-        said.append("None was denied.")
+        why = counted(report.reasons.total, "reason")
+        lead += f"; {number(denied)} denied ({share(denied, counts.calls)}), for {why}."
+    else:
+        lead += "; none was denied." if counts.calls else "."
+    said = [lead]
+    if counts.sent:
+        said.append(
+            f"{number(counts.sent)} of the denied calls were sent all the same, since monitor mode only records."
+        )
     said.append(report.integrity.sentence)
     return said

@@ -36,11 +36,12 @@ def number(value: float) -> str:
 
 
 def brief(value: float) -> str:
-    """A number for an axis: ``950``, ``1.2k``, ``35M``."""
+    """A number where there is little room: ``950``, ``1.2k``, ``35M``."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.3g}"
+            scaled = value / size
+            return f"{scaled:.1f}".removesuffix(".0") + unit if scaled < 9.95 else f"{scaled:.0f}{unit}"
+    return f"{value:.0f}"
 
 
 def counted(value: int, one: str, many: str = "") -> str:
