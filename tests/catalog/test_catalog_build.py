@@ -53,6 +53,16 @@ def test_two_operations_of_one_call_are_a_problem(source: Source, tmp_path: Path
     assert problem == "POST /api/2.2/jobs/run-now: of jobs.run_now and x.y"
 
 
+def test_calls_with_different_variables_are_no_operation(source: Source, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
+    overlay.write_text(
+        text + '  - {name: x.y, calls: ["GET /x", "GET /y/{id}"], class: read, source: test}\n'
+    )
+    (problem,) = build(source, overlay).problems
+    assert problem.startswith("x.y: its calls have not the same variables")
+
+
 def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = tmp_path / "operations.jsonl"
     lines = update.FILE.read_text().splitlines(keepends=True)

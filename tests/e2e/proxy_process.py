@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from brickscope.audit.event import check_record
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "addon" / "scope.py"
 HOSTS = "*.cloud.databricks.com"
@@ -162,12 +164,14 @@ class ProxyProcess:
         return self.process.poll() is None
 
     def audit(self, event: str | None = None) -> list[dict[str, Any]]:
-        """The records of the audit log, whole lines only, if wanted of one kind."""
+        """The records of the audit log, whole lines only, if wanted of one kind. Each is held against the schema."""
         try:
             content = self.audit_file.read_bytes()
         except FileNotFoundError:
             return []
         lines = content[: content.rfind(b"\n") + 1].splitlines()
+        for line in lines:
+            check_record(line)
         records: list[dict[str, Any]] = [json.loads(line) for line in lines]
         return [record for record in records if event is None or record.get("event") == event]
 

@@ -102,8 +102,12 @@ WRONG: dict[str, tuple[Any, str]] = {
         "jobs.run_now has no parameter 'jobid' (did you mean 'job_id'?)",
     ),
     "a way down in the query": (
-        {"operation": "jobs.get", "where": {"job_id.x": 1}},
-        "'job_id' is no object in the body",
+        {"operation": "catalogs.get", "where": {"name.x": 1}},
+        "'name' is no object in the body",
+    ),
+    "a value that is another operation's": (
+        {"operation": "permissions.set", "where": {"request_object_type": ["notebooks", "jobs"]}},
+        "permissions.set never has request_object_type 'jobs': that call is jobs.set_permissions",
     ),
     "only what is none": (
         {"operation": "jobs.get", "only": ["jobid"]},
@@ -233,3 +237,21 @@ def test_a_reading_preset_holds_nothing_but_reads_and_what_clients_send_unasked(
     allowed = rule_set(tmp_path, {"preset": name}).operations
     kinds = {load_catalog().operations[each].kind for each in allowed if each != "telemetry.send"}
     assert kinds == {"read"}
+
+
+@pytest.mark.parametrize(
+    "denied",
+    [
+        {"operation": "jobs.run_now", "only": ["job_id"]},
+        {"operation": "jobs.run_now", "where": {"notebook_params": {"only": ["day"]}}},
+    ],
+)
+def test_only_has_no_place_under_deny(denied: Any, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="escape it by one parameter more"):
+        load(tmp_path, ["jobs.*"], [denied])
+
+
+def test_a_deny_by_path_beside_an_allow_by_name_is_said(tmp_path: Path) -> None:
+    (warning,) = load(tmp_path, ["jobs.get"], ["GET /api/2.2/jobs/get"]).warnings
+    assert "its other paths stay allowed (write jobs.get under deny)" in str(warning)
+    assert not load(tmp_path, ["jobs.get"], ["POST /api/2.2/jobs/create"]).warnings

@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import time
+import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import zstandard
 
@@ -53,16 +54,17 @@ def glob_escape(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
+DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+"""What opening and reading a file that is broken raises."""
+
+
 @contextlib.contextmanager
 def open_log(path: Path) -> Iterator[IO[bytes]]:
-    """A file of the log as the bytes of its lines, whether it is compressed or not. Raises OSError, EOFError and
-    zstandard.ZstdError, also while it is read."""
+    """A file of the log as the bytes of its lines, whether it is compressed or not. Raises DAMAGED, also while it is
+    read."""
     if path.suffix == ".zst":
-        with (
-            path.open("rb") as raw,
-            zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as file,
-        ):
-            yield io.BufferedReader(cast(io.RawIOBase, file), _CHUNK)
+        with path.open("rb") as raw, io.BufferedReader(_ZstdReader(raw), _CHUNK) as file:
+            yield file
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as file:
             yield cast(IO[bytes], file)
@@ -71,10 +73,36 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
+class _ZstdReader(io.RawIOBase):
+    """The content of a zstd file. Raises EOFError where it was cut; the library's own reader would take that for its end."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            chunk = self._frame.unused_data or self._raw.read(_CHUNK // 8)
+            if not chunk:
+                if not self._frame.eof:
+                    raise EOFError("the compressed file ends too soon")
+                return 0
+            if self._frame.eof:  # files that were joined
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = memoryview(self._frame.decompress(chunk))
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+
 def compress(path: Path, how: str) -> Path:
     """Compress a closed file; the original goes once the copy is on disk and was read back. Returns the file there is now.
 
-    Raises OSError, EOFError, zstandard.ZstdError; then the original is still there.
+    Raises DAMAGED; then the original is still there.
     """
     if how == "none" or not path.exists():
         return path

@@ -72,6 +72,7 @@ COLUMNS: dict[str, str] = {
     "bytes": "BIGINT",
     "sha256": "VARCHAR",
     "denied": "BIGINT",
+    "lost": "BIGINT",
     "since": "TIMESTAMP",
     "file": "VARCHAR",
     # checkpoint

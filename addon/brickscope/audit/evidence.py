@@ -111,8 +111,9 @@ class Evidence(NamedTuple):
             said.append("The log is here from its very first record on.")
         if self.signed is not None:
             whose = "the key you gave" if self.trusted else "the key that the log itself names"
+            part = f"All but the last {self.after:,} records are" if self.after else "All of it is"
             said.append(
-                f"All but the last {self.after:,} records are covered by a signature of {whose} ({self.signed.key_id}), "
+                f"{part} covered by a signature of {whose} ({self.signed.key_id}), "
                 f"made at {self.signed.time}."
             )
         if self.head_checked:

@@ -11,10 +11,11 @@ extension is loaded, nothing else on the machine can be opened from SQL, and no 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -87,7 +88,7 @@ class AuditLog:
     # -- questions ---------------------------------------------------------------------------------------------
 
     def ask(
-        self, sql: str, parameters: Sequence[Any] = (), progress: Progress | None = None
+        self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = (), progress: Progress | None = None
     ) -> duckdb.DuckDBPyConnection:
         """Run a statement; its result is to be fetched from what is returned.
 
@@ -106,6 +107,16 @@ class AuditLog:
         row = self.connection.execute("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchone()
         return int(row[0] or 0) if row else 0
 
+    def make_table(self, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Make a table of rows that JSON can hold. ``name`` and ``columns`` (name to type) are not taken from the log."""
+        kinds = json.dumps([dict(columns)])
+        names = ", ".join(f'"{column}"' for column in columns)
+        self.ask(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {names} FROM "  # noqa: S608 - names are ours
+            f"(SELECT unnest(from_json($rows::JSON, '{kinds}'), recursive := true))",
+            {"rows": json.dumps(list(rows))},
+        )
+
     def find_faults(self, progress: Progress | None = None, bad: int | None = None) -> Faults:
         """What could not be read. ``bad``: the number of bad lines where that is known; else they are counted."""
         named: list[BadLine] = []
@@ -123,7 +134,7 @@ class AuditLog:
         return Faults(count, named, damaged)
 
     def _run(
-        self, sql: str, parameters: Sequence[Any], progress: Progress | None
+        self, sql: str, parameters: Mapping[str, Any] | Sequence[Any], progress: Progress | None
     ) -> duckdb.DuckDBPyConnection:
         connection = self.connection
         if progress is None:
@@ -150,7 +161,6 @@ class AuditLog:
             config={
                 "memory_limit": self._memory,
                 "temp_directory": str(Path(self._folder.name) / "spill"),
-                "preserve_insertion_order": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,

@@ -9,9 +9,7 @@ import os
 import time
 from pathlib import Path
 
-import zstandard
-
-from .closed import Retention, compress, outdated, series
+from .closed import DAMAGED, Retention, compress, outdated, series
 from .file import sync
 from .writer import AuditWriter
 
@@ -51,7 +49,7 @@ class Upkeep:
             path = self._writer.closed.pop(0)
             try:
                 await asyncio.to_thread(compress, path, self._compression)
-            except (OSError, EOFError, zstandard.ZstdError) as error:
+            except DAMAGED as error:
                 logger.error("Brickscope: %s can't be compressed, and stays as it is: %s", path, error)
         if self._retention != Retention():
             for path in await asyncio.to_thread(outdated, self._writer.path, self._retention, time.time()):

@@ -7,17 +7,16 @@ backslashes before its quotes. Only rare records are parsed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
-import zstandard
 from pydantic import ValidationError
 
 from .chain import GENESIS, Link, canonical, read_hash, true_hash
-from .closed import open_log
+from .closed import DAMAGED, open_log
 from .event import check_record
 from .evidence import Damage, Evidence, Finding, Note, Signed
 from .key import VerifyKey
@@ -29,7 +28,7 @@ _EVENT = b'"event":"'
 _INSTANCE = b'"instance":"'
 _PREVIOUS = b'"prev_hash":"'
 _DECISION_ID = b'"decision_id":"'
-_FORWARDED = (b'"decision":"allow"', b'"enforced":false')
+_ALLOWED, _UNENFORCED = b'"decision":"allow"', b'"enforced":false'
 _PLAIN = (b"decision", b"outcome")
 
 Progress = Callable[[int], None]
@@ -56,7 +55,7 @@ class Verifier:
         self._notes: list[Note] = []
         self._files: list[str] = []
         self._file, self._line = "", 0
-        self._records = self._bytes = self._after = 0
+        self._records = self._bytes = self._after = self._unreported = 0
         self._first: str | None = None
         self._last: bytes = b""
         self._begins = False
@@ -72,6 +71,11 @@ class Verifier:
         self._ends: dict[str, Finding] = {}
         self._boundary = False
 
+    @property
+    def expected(self) -> str | None:
+        """The hash that the next file has to go on from; None before the first record."""
+        return self._expected
+
     # -- files -------------------------------------------------------------------------------------------------
 
     def check(self, path: Path) -> None:
@@ -81,27 +85,83 @@ class Verifier:
         try:
             with open_log(path) as file:
                 self._check_lines(file)
-        except (OSError, EOFError, zstandard.ZstdError) as error:
+        except DAMAGED as error:
             self._find(
                 Damage.UNREADABLE, f"the file can't be read to its end: {error or type(error).__name__}"
             )
+        self._give_up_suspects()
 
     def _check_lines(self, file: Iterable[bytes]) -> None:
-        read, raw = 0, b"\n"
-        for raw in file:
-            self._line += 1
-            read += len(raw)
-            self._check_line(raw[:-1] if raw.endswith(b"\n") else raw, raw)
-            if read > 4 * 1024 * 1024:
-                self._bytes += read
-                if self._progress:
-                    self._progress(read)
-                read = 0
-        self._bytes += read
-        if self._progress:
-            self._progress(read)
-        if not raw.endswith(b"\n") and not self._suspect:
+        last = b"\n"
+        for last in self._unexpected(file):
+            self._check_line(last[:-1] if last.endswith(b"\n") else last, last)
+        if not last.endswith(b"\n") and not self._suspect:
             self._find(Damage.ALTERED, "the last line has lost its line end")
+
+    def _unexpected(self, file: Iterable[bytes]) -> Iterator[bytes]:
+        """Go through a file and yield the lines that have to be looked at.
+
+        Nearly every line is the decision or outcome that had to come next, which a handful of searches shows; such a line
+        is only counted, and what it leaves behind is written back before another is yielded.
+        """
+        read = passed = 0
+        seq, previous, head = self._next()
+        last, under_way = b"", self._open
+        for raw in file:
+            read += len(raw)
+            digest = sha256(raw[:-76] + b"}").hexdigest().encode()
+            at = raw.rfind(b',"schema":1,"seq":') + 18
+            before = raw.rfind(b',"prev_hash":"', 0, at) + 14
+            if (
+                raw.endswith(b',"hash":"%b"}\n' % digest)
+                and raw.startswith(previous, before)
+                and raw.startswith(b"%d," % (seq + 1), at)
+                and seq + 1 != head
+            ):
+                kind = raw.find(_EVENT) + 9
+                start = raw.find(_DECISION_ID) + 15
+                if raw.startswith(b'outcome"', kind):
+                    under_way.pop(raw[start : raw.find(b'"', start)], None)
+                elif not raw.startswith(b'decision"', kind):
+                    start = -1
+                elif raw.find(_ALLOWED, 0, kind) >= 0 or raw.find(_UNENFORCED, 0, kind) >= 0:
+                    under_way[raw[start : raw.find(b'"', start)]] = None
+                if start >= 15:
+                    seq, previous, passed, last = seq + 1, digest + b'"', passed + 1, raw
+                    continue
+            self._came_to(passed, seq, previous, last)
+            self._line += 1
+            self._report(read)
+            read = passed = 0
+            yield raw
+            seq, previous, head = self._next()
+        self._came_to(passed, seq, previous, last)
+        self._report(read)
+
+    def _next(self) -> tuple[int, bytes, int]:
+        """What lets the next line pass: the number before its own, the hash before it (and a quote), and a number at
+        which it has to be looked at all the same. After anything odd, and where each record is held against the schema,
+        no line passes. (Of which instance it is needs no look: another one begins again with 1.)"""
+        if self._end is None or self._suspect or self._schema:
+            return 0, b"\n", -1
+        head = self._head.seq if self._head and self._head.instance == self._end.instance else -1
+        return self._end.seq, b'%b"' % self._end.hash.encode(), head
+
+    def _came_to(self, passed: int, seq: int, previous: bytes, last: bytes) -> None:
+        if passed and self._end is not None:
+            self._line += passed
+            self._records += passed
+            self._after += passed
+            self._stopped = self._boundary = False
+            self._expected, self._last = previous[:-1].decode(), last
+            self._end = Link(self._end.instance, seq, self._expected)
+
+    def _report(self, read: int) -> None:
+        self._bytes += read
+        self._unreported += read
+        if self._progress and self._unreported > 4 * 1024 * 1024:
+            self._progress(self._unreported)
+            self._unreported = 0
 
     def _give_up_suspects(self) -> None:
         """The file ends with lines that are no whole records, and nothing accounts for them."""
@@ -143,7 +203,8 @@ class Verifier:
         if link == self._head or (self._head and link[:2] == self._head[:2]):
             self._head_seen = link == self._head
         if record is None:
-            self._follow(event, line)
+            self._keep_open(orjson.loads(line))
+            self._stopped = False
         else:
             self._read_record(record, link)
         if self._schema:
@@ -152,15 +213,13 @@ class Verifier:
     def _begin(self, previous: str) -> None:
         self._begins = previous == GENESIS
 
-    def _follow(self, event: bytes, line: bytes) -> None:
-        """Keep which calls are under way."""
-        at = line.find(_DECISION_ID) + len(_DECISION_ID)
-        decision_id = line[at : line.find(b'"', at)]
-        if event == b"outcome":
+    def _keep_open(self, record: dict[str, Any]) -> None:
+        """Keep which calls are under way; as ``_unexpected`` does, for a record that was looked at."""
+        decision_id = str(record.get("decision_id")).encode()
+        if record.get("event") == "outcome":
             self._open.pop(decision_id, None)
-        elif _FORWARDED[0] in line or _FORWARDED[1] in line:
+        elif record.get("decision") == "allow" or record.get("enforced") is False:
             self._open[decision_id] = None
-        self._stopped = False
 
     def _next_run(self) -> None:
         """Another run begins: what the last one left open stays so."""
@@ -243,9 +302,10 @@ class Verifier:
         lines, self._suspect = self._suspect, []
         content, self._suspect_bytes = self._suspect_bytes, b""
         torn = content.removesuffix(b"\n")
+        recorded = record is not None and record.get("cause") == "torn_line"
         if (
-            record is not None
-            and record.get("cause") == "torn_line"
+            recorded
+            and record is not None
             and previous in (self._expected, None)
             and record.get("bytes") == len(torn)
             and record.get("sha256") == sha256(torn).hexdigest()
@@ -261,7 +321,7 @@ class Verifier:
             self._find(Damage.REMOVED, f"{count} record(s) before this one are missing as well", link)
         elif end.instance == link.instance and link.seq <= end.seq:
             self._break(link, previous)
-        elif previous == self._expected:
+        elif previous == self._expected and not recorded:
             # Nothing is missing between the two, so the lines were put in.
             for index in range(len(self._findings) - len(lines[:MAX_SHOWN]), len(self._findings)):
                 self._findings[index] = self._findings[index]._replace(
@@ -341,7 +401,7 @@ class Verifier:
         )
 
 
-def verify(paths: Sequence[Path], verifier: Verifier) -> Evidence:
+def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:
     """Check the files of one log in this order."""
     for path in paths:
         verifier.check(path)

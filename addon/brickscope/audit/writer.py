@@ -62,7 +62,7 @@ class AuditWriter:
         """The record that this run goes on from."""
         self._head = HeadFile(keys, path)
         self._decisions = 0
-        self._second = 0
+        self._second = self._looked = 0
         self._stamp = ""
         self._gaps: list[Record] = []
         self._trouble: _Trouble | None = None
@@ -221,8 +221,9 @@ class AuditWriter:
         if self._file.is_deleted:
             self._replace()
         second = int(time.time())
-        if second == self._second and self._trouble is None:
+        if second == self._looked and self._trouble is None:
             return  # the rest at most once a second
+        self._looked = second
         if not self._file.is_in_place:
             self._replace()
         if not self._file.regular or self._trouble is not None:
@@ -247,7 +248,7 @@ class AuditWriter:
         self.checkpoint("rotation")
         if self._trouble is not None:
             return
-        target = self.path.with_name(closed_name(self.path, self._second, self.instance, self._seq))
+        target = self.path.with_name(closed_name(self.path, time.time(), self.instance, self._seq))
         try:
             self.path.rename(target)
             file = LogFile(self.path, new=True)

@@ -48,8 +48,15 @@ def build(source: Source, overlay: Path = OVERLAY) -> Built:
     for entry in entries:
         entry["names"] = list(rules["names"].get(entry["name"], ()))
     entries = sorted(_join(entries), key=lambda entry: str(entry["name"]))
+    _add_forms(entries, rules)
     problems = [f"{entry['name']}: no class" for entry in entries if not entry.get("class")]
     problems += _add_aliases(entries, rules["aliases"])
+    problems += [
+        f"{entry['name']}: its calls have not the same variables, so a constraint could miss some of them"
+        for entry in entries
+        if len({frozenset(_VARIABLE.findall(call)) for call in entry["calls"]}) > 1
+        and entry["name"] not in rules["unlike"]
+    ]
     known = {name for entry in entries for name in (entry["name"], *entry.get("names", ()))}
     problems += [f"{name}: could not be read" for name in source.unresolved if name not in known]
     return Built([_tidy(entry) for entry in entries], problems)
@@ -147,6 +154,16 @@ def _join(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 first[key] = sorted({name for entry in same for name in entry[key]})
         joined.append(first)
     return joined
+
+
+def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any]) -> None:
+    """Add calls of another form, and keys that older forms of a body have."""
+    by_name = {entry["name"]: entry for entry in entries}
+    for each in rules["calls"]:
+        by_name[each["name"]]["calls"].append(each["call"])
+    for each in rules["bodies"]:
+        for name in each["operations"]:
+            by_name[name]["body"] = sorted({*by_name[name]["body"], *each["keys"]})
 
 
 def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) -> list[str]:

@@ -6,6 +6,7 @@ import click
 
 import brickscope
 
+from .audit import audit_command
 from .catalog import catalog_command
 from .fingerprint import fingerprint_command
 from .schema import schema_command
@@ -21,11 +22,13 @@ def main() -> None:
     Examples:
       brickscope fingerprint               # asks for a token, hidden
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
+      brickscope audit summary             # who did what, what was refused and why
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope schema > policy.schema.json
     """
 
 
+main.add_command(audit_command)
 main.add_command(catalog_command)
 main.add_command(fingerprint_command)
 main.add_command(schema_command)

@@ -19,7 +19,7 @@ MAX_BODY = 1024 * 1024
 MAX_DEPTH = 32
 """How deep objects and lists may be nested; the deepest documented request has nine levels."""
 
-_CHARSET = re.compile(r"charset *= *\"?(?!utf-?8\b)", re.IGNORECASE)
+_CHARSET = re.compile(r"charset(\*?)\s*=\s*(\"?)([^\";\s]*)\2", re.IGNORECASE)
 
 
 class Number(str):
@@ -39,7 +39,10 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
         raise Refused(Reason.TOO_LARGE, f"the body has more than {MAX_BODY} bytes")
     if not body:
         return {}
-    if _CHARSET.search(request.content_type):
+    if any(
+        star or name.lower() not in ("utf-8", "utf8")
+        for star, _, name in _CHARSET.findall(request.content_type)
+    ):
         raise Refused(Reason.BODY_NOT_JSON, "the body's character set is not UTF-8")
     try:
         # utf-8, not utf-8-sig: a byte order mark is skipped by some parsers and an error to others.

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+from .body import MAX_BODY
 from .credential import read_token
 from .decision import Decision, Principal, Refused
 from .directory import Directory
@@ -15,7 +16,8 @@ from .fingerprint import fingerprint
 from .form import MAX_FORM
 from .grant import TokenRequest, check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
-from .operation import OperationRule, judge
+from .operation import OperationRule, judge, needs_body
+from .parameters import Parameters, read_parameters
 from .pending import BodyNeeded
 from .policy import Login, Mode, Policy, RuleSet, Subject
 from .principal import find_principal
@@ -69,9 +71,10 @@ def decide(
 class _Facts:
     """What a decision looked at beyond the request's head."""
 
-    __slots__ = ("host_workspace", "names", "params")
+    __slots__ = ("host_workspace", "names", "parameters", "params")
 
     def __init__(self) -> None:
+        self.parameters: Parameters | None = None
         self.params: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
         self.host_workspace: str | None = None
@@ -291,7 +294,7 @@ def _match(
     denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
     denying = None if denied is None else denied.text
     if denying is None and called is not None and name in rule_set.denied_operations:
-        denying = _first_met(rule_set.denied_operations[name], request, called, body, facts)
+        denying = _first_met(rule_set.denied_operations[name], request, called, body, facts, denies=True)
     if denying is not None:
         return Reason.DENIED_BY_RULE, f"rule set {rule_set.name!r} denies it by the rule {denying!r}", denying
     allowed = rule_set.allow.match(request.method, request.segments)
@@ -326,12 +329,18 @@ def _first_met(
     called: Rule,
     body: bytes | None,
     facts: _Facts,
+    *,
+    denies: bool = False,
 ) -> str | None:
     """The first rule that a call meets, as the operator wrote it. Rules without constraints stand first."""
     for rule in rules:
         if not rule.is_bound:
             return rule.text
-        seen = judge(rule, request, called.template, body)
+        if body is None and needs_body(rule, request):
+            raise BodyNeeded(MAX_BODY)
+        if facts.parameters is None:  # once for all rules: a call may be held against hundreds
+            facts.parameters = read_parameters(request, called.template, body)
+        seen = judge(rule, facts.parameters, denies=denies)
         facts.params.update(seen.params)
         facts.names = facts.names or seen.names
         if seen.met:

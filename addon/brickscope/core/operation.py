@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .body import MAX_BODY
 from .constraint import Constraint
-from .parameters import ABSENT, Parameters, look, others, read_parameters, refuse_doubles
-from .pending import BodyNeeded
+from .parameters import ABSENT, Parameters, look, others, refuse_doubles
 from .request import ApiRequest
-from .template import Template
 
 
 class OperationRule(NamedTuple):
@@ -38,23 +35,24 @@ class Seen(NamedTuple):
     names: frozenset[str] | None
 
 
-def judge(rule: OperationRule, request: ApiRequest, template: Template, body: bytes | None) -> Seen:
-    """Hold a call of the rule's operation against its constraints. ``template``: the call that was matched.
+def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) -> Seen:
+    """Hold the parameters of a call of the rule's operation against its constraints.
 
-    Raises BodyNeeded where the body has to be read first, and Refused where the parameters have no single reading.
+    ``denies``: a rule that denies is met by whatever a server could read as meeting it.
+    Raises Refused where the parameters have no single reading.
     """
-    if body is None and _needs_body(rule, request):
-        raise BodyNeeded(MAX_BODY)
-    parameters = read_parameters(request, template, body)
     for constraint in rule.where:
         refuse_doubles(parameters, constraint.place, constraint.keys)
-    met = all([constraint.is_met(parameters) for constraint in rule.where])  # noqa: C419 - a list is faster
+    if denies:
+        met = all([constraint.may_be_met(parameters) for constraint in rule.where])  # noqa: C419
+    else:
+        met = all([constraint.is_met(parameters) for constraint in rule.where])  # noqa: C419 - a list is faster
     if met and rule.only is not None:
         met = not others(parameters, rule.only | {constraint.keys[0] for constraint in rule.where})
     return Seen(met, _shown(rule, parameters), None if rule.only is None else parameters.names)
 
 
-def _needs_body(rule: OperationRule, request: ApiRequest) -> bool:
+def needs_body(rule: OperationRule, request: ApiRequest) -> bool:
     """Whether a body could say something about a parameter that the rule looks at.
 
     A query parameter may stand in the body as well, and the API reads a body on GET and DELETE too. On other methods a

@@ -29,9 +29,17 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _SEPARATORS = frozenset(b"/\\;?#")
 
 
+MAX_NAME = 128
+"""Names are folded by so many characters: normalising a long run of combining marks takes time by the square of it."""
+
+
 def fold(text: str) -> str:
     """What a careless server could take a name for: without case, compatibility forms, and all but letters and digits."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
+    text = text[:MAX_NAME]
+    # The dotless i is an i to whoever compares by capital letters.
+    wide = not text.isascii()
+    text = unicodedata.normalize("NFKC", text.replace("\u0131", "i")).casefold() if wide else text.lower()
+    return text if text.isalnum() else "".join(filter(str.isalnum, text))
 
 
 class Target(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, RuleSet
 from brickscope.core.rule import Rule, RuleTable, parse_rule
@@ -28,6 +29,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> RuleSet:
     """The rule set of an entry; what is wrong with its rules goes to ``findings``."""
     document, path, value = entry
     denied = parse_rules(document, (*path, "deny"), value.deny, findings)
+    _refuse_only(document, denied, findings)
     allowed = parse_rules(document, (*path, "allow"), value.allow, findings)
     table = RuleTable([rule for _, rule in denied.paths])
     _find_overlaps(document, denied.paths, "deny", findings)
@@ -43,6 +45,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> RuleSet:
                     f"delete it, or the one on line {lines[id(wider)]}",
                 )
     _find_denied_operations(document, allowed, denied, findings)
+    _find_partly_denied(document, allowed, denied, table, findings)
     return RuleSet(
         name,
         RuleTable([rule for _, rule in allowed.paths]),
@@ -80,6 +83,52 @@ def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed,
                     document, place, f"the rule {rule.text!r} stands there already, on line {seen[rule].line}"
                 )
             seen.setdefault(rule, place)
+
+
+def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None:
+    """Under deny, ``only`` would let a call escape by one parameter more."""
+    for place, rule in denied.operations:
+        if rule.only is not None or any(each.test.only is not None for each in rule.where):
+            findings.error(
+                document,
+                place,
+                "only can't be used under deny: a call would escape it by one parameter more",
+                "deny the operation, or allow it with only",
+            )
+
+
+def _find_partly_denied(
+    document: Document, allowed: Parsed, denied: Parsed, table: RuleTable, findings: Findings
+) -> None:
+    """A deny by path beside an allow by name: other versions and aliases of the same operation stay allowed."""
+    if not denied.paths:
+        return
+    catalog = load_catalog()
+    named: dict[str, Position] = {}
+    for place, rule in allowed.operations:
+        named.setdefault(rule.operation, place)
+    for place, path in denied.paths:
+        for operation in _operations_of(path):
+            if operation in named and any(
+                table.covers(call) is None for call in call_rules(catalog.operations[operation])
+            ):
+                findings.warn(
+                    document,
+                    place,
+                    f"{path.text!r} denies one call of {operation}, which is allowed by name; its other paths stay "
+                    f"allowed (write {operation} under deny)",
+                )
+
+
+def _operations_of(rule: Rule) -> set[str]:
+    """The operations of which a path rule matches whole calls."""
+    found = operation_table().covers(rule)
+    own = RuleTable([rule])
+    return {
+        name.text
+        for name in (found, *(each for each in operation_table().rules if each.method == rule.method))
+        if name is not None and (name is found or own.covers(name) is not None)
+    }
 
 
 def parse_rules(document: Document, path: Path, written: Sequence[Any], findings: Findings) -> Parsed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brickscope.catalog.catalog import Operation
+from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.template import Template, TemplateError, parse_template
 
@@ -20,18 +20,56 @@ def parse_constraint(operation: Operation, name: str, written: Any, fail: Fail) 
     """The constraint on a parameter (``job_id``, ``settings.name``); None where something is wrong with it."""
     keys = tuple(name.split("."))
     place = operation.place(keys[0])
+    if place == "query":
+        keys = (name,)  # the official SDK writes an object in a query as `filter_by.statuses=`
     if place is None:
         known = [*operation.path, *operation.query, *operation.body]
         fail(
-            f"{operation.name} has no parameter {keys[0]!r}",
-            nearest(keys[0], known) or f"it has {', '.join(known[:12])}" if known else "it has none",
+            f"{operation.name} has no parameter {name.partition('.')[0]!r}",
+            nearest(name.partition(".")[0], known) or f"it has {', '.join(known[:12])}"
+            if known
+            else "it has none",
         )
         return None
     if len(keys) > 1 and (place != "body" or "" in keys):
         fail(f"{keys[0]!r} is no object in the body, so nothing is below it", f"write {keys[0]}")
         return None
     test = _test(written, fail)
+    if test is not None and place == "path":
+        test = _without_slash(test)
+        _refuse_others(operation, name, test, fail)
     return None if test is None else Constraint(name, place, keys, test, f"{name} {_words(written)}")
+
+
+def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> None:
+    """A value that makes the call another operation's: `permissions.set` of `jobs` is `jobs.set_permissions`."""
+    for value in test.one_of or ():
+        owners = set()
+        for rule in call_rules(operation):
+            parts = rule.template.segments
+            if [each.name for each in parts].count(name) != 1 or "/" in str(value):
+                continue
+            path = [str(value) if each.name == name else getattr(each, "text", "x") for each in parts]
+            owner = operation_table().match(rule.method, path)
+            owners.add(None if owner is None else owner.text)
+        if owners and operation.name not in owners and None not in owners:
+            fail(
+                f"{operation.name} never has {name} {value!r}: that call is {', '.join(sorted(map(str, owners)))}",
+                f"write {min(map(str, owners))}",
+            )
+
+
+def _without_slash(test: Test) -> Test:
+    """Values in a path are bound without the slash before them, as which clients write `/Volumes/main/a.csv`; and a
+    word in it is no truth value."""
+    one_of = test.one_of
+    if one_of is not None:
+        one_of = frozenset(
+            ("true" if each else "false") if isinstance(each, bool) else each.removeprefix("/")
+            for each in one_of
+        )
+    prefix = None if test.prefix is None else test.prefix.removeprefix("/")
+    return test._replace(one_of=one_of, prefix=prefix)
 
 
 def _test(written: Any, fail: Fail) -> Test | None:

@@ -1,0 +1,141 @@
+"""Records by their fields: one filter, for the log on disk (as SQL) and for lines as they come (in Python)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Values = tuple[str, ...]
+_STATUS = re.compile(r"([1-5])xx|[1-5][0-9]{2}|none\Z")
+_TEXTS = ("subject", "operation", "reason", "client_address", "method", "path", "event")
+
+CALLS = ("decision", "tunnel")
+
+
+class Filter(NamedTuple):
+    """What is looked for. Of several values of a field one has to fit, and all fields have to. ``*`` in a value stands for
+    any text. ``decision``: ``allow``, ``deny``, or ``sent`` (allowed, or denied in monitor mode and sent all the same).
+    ``status``: ``404``, ``4xx``, or ``none`` (no answer came)."""
+
+    subject: Values = ()
+    operation: Values = ()
+    reason: Values = ()
+    client_address: Values = ()
+    method: Values = ()
+    path: Values = ()
+    event: Values = ()
+    decision: Values = ()
+    status: Values = ()
+
+    def check(self) -> None:
+        """Raises ValueError for a status that is none."""
+        for text in self.status:
+            if not _STATUS.fullmatch(text):
+                raise ValueError(f"{text!r} is no status: write 404, 4xx or none")
+
+    def matches(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record fits, status apart."""
+        for name in _TEXTS:
+            values: Values = getattr(self, name)
+            if values and not any(_fits(value, record.get(name)) for value in values):
+                return False
+        return not self.decision or any(_decided(value, record) for value in self.decision)
+
+    def matches_status(self, status: object) -> bool:
+        """Whether the status of an outcome fits."""
+        return not self.status or any(_has_status(value, status) for value in self.status)
+
+    def condition(self) -> tuple[str, dict[str, Any]]:
+        """The same as SQL on ``records`` with its parameters, status apart."""
+        parts, parameters = ["true"], {}
+        for name in _TEXTS:
+            either = []
+            for number, value in enumerate(getattr(self, name)):
+                key = f"{name}_{number}"
+                if "*" in value:
+                    either.append(f"regexp_full_match({name}, ${key})")
+                    parameters[key] = _pattern(value)
+                else:
+                    either.append(f"{name} = ${key}")
+                    parameters[key] = value
+            if either:
+                parts.append(f"({' OR '.join(either)})")
+        if self.decision:
+            parts.append(f"({' OR '.join(_DECIDED[value] for value in self.decision)})")
+        return " AND ".join(parts), parameters
+
+    def status_condition(self) -> str:
+        """The condition on an outcome's status as SQL."""
+        either = []
+        for text in self.status:
+            if text == "none":
+                either.append("status IS NULL")
+            elif text.endswith("xx"):
+                either.append(f"status BETWEEN {int(text[0])}00 AND {int(text[0])}99")
+            else:
+                either.append(f"status = {int(text)}")
+        return " OR ".join(either) or "true"
+
+
+_DECIDED = {
+    "allow": "decision = 'allow'",
+    "deny": "decision = 'deny'",
+    "sent": "(decision = 'allow' OR NOT enforced)",
+}
+
+
+def _decided(value: str, record: Mapping[str, Any]) -> bool:
+    if value == "sent":
+        return record.get("decision") == "allow" or record.get("enforced") is False
+    return record.get("decision") == value
+
+
+def _has_status(value: str, status: object) -> bool:
+    if value == "none" or not isinstance(status, int):
+        return value == "none" and status is None
+    return status // 100 == int(value[0]) if value.endswith("xx") else status == int(value)
+
+
+def _fits(value: str, text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    return re.fullmatch(_pattern(value), text) is not None if "*" in value else text == value
+
+
+def _pattern(value: str) -> str:
+    """A regular expression that Python and RE2 read alike."""
+    return "(?s)" + ".*".join(map(re.escape, value.split("*")))
+
+
+def search_sql(wanted: Filter, limit: int) -> tuple[str, dict[str, Any]]:
+    """A SELECT for the last ``limit`` calls (0: all) that fit, each with its outcome, in the order of time.
+
+    With ``event`` it is records of that kind, as they are.
+    """
+    condition, parameters = wanted.condition()
+    last = f"ORDER BY time DESC, instance DESC, seq DESC LIMIT {limit}" if limit else ""
+    if wanted.event:
+        if wanted.status:
+            condition += f" AND event = 'outcome' AND ({wanted.status_condition()})"
+        sql = f"WITH found AS (SELECT * FROM records WHERE {condition} {last}) FROM found"  # noqa: S608
+    else:
+        ended = f"SELECT decision_id FROM outcomes WHERE {wanted.status_condition()}"  # noqa: S608
+        by_status = f" AND decision_id IN ({ended})" if wanted.status else ""
+        # First what is looked for, then its outcomes: memory is for what is found and not for all calls.
+        sql = f"""
+            WITH found AS MATERIALIZED (
+                SELECT * FROM records WHERE event IN {CALLS} AND {condition}{by_status} {last}
+            ),
+            ends AS (
+                SELECT decision_id, any_value(status) AS status, any_value(duration_ms) AS duration_ms,
+                    any_value(request_bytes) AS request_bytes, any_value(response_bytes) AS response_bytes,
+                    any_value(error) AS error
+                FROM outcomes WHERE decision_id IN (SELECT decision_id FROM found) GROUP BY decision_id
+            )
+            SELECT found.* REPLACE (
+                ends.status AS status, ends.duration_ms AS duration_ms, ends.request_bytes AS request_bytes,
+                ends.response_bytes AS response_bytes, ends.error AS error
+            )
+            FROM found LEFT JOIN ends USING (decision_id)"""  # noqa: S608
+    return f"{sql} ORDER BY time, instance, seq", parameters

@@ -1,0 +1,101 @@
+"""The whole story of one call, from the decision id in a user's 403."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from .columns import COLUMNS
+from .reader import AuditLog, Progress
+from .remedy import Remedy, find_remedy
+
+Record = dict[str, Any]
+NEAR = 3
+_SHOWN = (
+    "time", "instance", "seq", "event", "decision_id", "decision", "enforced", "reason", "method", "path", "operation",
+    "client_address", "server_address", "policy_revision", "loaded", "problems", "mode", "scope", "name",
+    "previous_mode", "previous_revision", "version",
+)  # fmt: skip
+
+
+class Story(NamedTuple):
+    """``decision`` and ``outcome`` as they were recorded, without fields that are null; the outcome is None for a call that
+    was not sent, or that was under way when the log ends. ``before`` and ``after``: starts, reloads and changes of mode of
+    the same run, the nearest last and first. ``previous`` and ``next``: calls of the same subject (of nobody known: of the
+    same token, else of the same client). ``others``: records with the same id, of which there should be none."""
+
+    decision: Record
+    outcome: Record | None
+    before: list[Record]
+    after: list[Record]
+    previous: Record | None
+    next: Record | None
+    remedy: Remedy | None
+    others: int
+
+
+def find_story(log: AuditLog, decision_id: str, progress: Progress | None = None) -> Story | None:
+    """The story of a decision or tunnel; None if the log does not have it."""
+    result = log.ask(
+        "SELECT * FROM records WHERE decision_id = $id ORDER BY time, instance, seq LIMIT 100",
+        {"id": decision_id},
+        progress,
+    )
+    names = [column[0] for column in result.description or ()]
+    rows = [_record(dict(zip(names, row, strict=True))) for row in result.fetchall()]
+    decisions = [row for row in rows if row["event"] in ("decision", "tunnel")]
+    outcomes = [row for row in rows if row["event"] == "outcome"]
+    if not decisions:
+        return None
+    decision = decisions[0]
+    near = _near(log, decision, progress)
+    return Story(
+        decision,
+        outcomes[0] if outcomes else None,
+        near["before"][::-1],
+        near["after"],
+        near["previous"],
+        near["next"],
+        find_remedy(decision) if decision.get("decision") == "deny" else None,
+        len(rows) - 1 - bool(outcomes),
+    )
+
+
+def _near(log: AuditLog, decision: Record, progress: Progress | None) -> dict[str, Any]:
+    same = next(
+        (name for name in ("subject", "fingerprint", "client_address") if decision.get(name) is not None),
+        None,
+    )
+    is_same = f"{same} = $same" if same else "false AND $same IS NULL"
+    # Of several runs the time decides, within one run the number: a clock may be set back.
+    place = "(time, instance, seq)"
+    here = "($time::TIMESTAMP, $instance::VARCHAR, $seq::BIGINT)"
+    of_policy = "event IN ('start', 'reload', 'mode_change') AND instance = $instance"
+    call = f"event = 'decision' AND {is_same}"
+    shown = ", ".join(f"{name} := {name}" for name in _SHOWN)
+    sql = f"""
+        SELECT
+            max_by(shown, seq, {NEAR}) FILTER ({of_policy} AND seq < $seq) AS before,
+            min_by(shown, seq, {NEAR}) FILTER ({of_policy} AND seq > $seq) AS after,
+            max_by(shown, {place}) FILTER ({call} AND {place} < {here}) AS previous,
+            min_by(shown, {place}) FILTER ({call} AND {place} > {here}) AS next
+        FROM (SELECT *, struct_pack({shown}) AS shown FROM records)"""  # noqa: S608 - names are ours
+    parameters = {name: decision[name] for name in ("time", "instance", "seq")} | {
+        "same": decision.get(same) if same else None
+    }
+    before, after, previous, following = log.ask(sql, parameters, progress).fetchall()[0]
+    return {
+        "before": [_record(each) for each in before or ()],
+        "after": [_record(each) for each in after or ()],
+        "previous": previous and _record(previous),
+        "next": following and _record(following),
+    }
+
+
+def _record(row: Record) -> Record:
+    """A row as the record it was: without the columns it does not have, and JSON read."""
+    return {
+        name: json.loads(value) if COLUMNS.get(name) == "JSON" else value
+        for name, value in row.items()
+        if value is not None
+    }

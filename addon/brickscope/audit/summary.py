@@ -1,0 +1,49 @@
+"""The log at a glance: the sections of ``brickscope audit summary``, all from one pass over the log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .queries import query
+from .reader import AuditLog, Progress
+
+SECTIONS = ("subjects", "operations", "reasons", "clients", "outcomes", "events")
+"""Each the name of a query ``sql/summary_….sql``."""
+Row = dict[str, Any]
+
+
+class Summary(NamedTuple):
+    """``sections``: rows by section, the most frequent first. ``bad_lines``: lines that could not be read."""
+
+    sections: dict[str, list[Row]]
+    bad_lines: int
+
+    @property
+    def records(self) -> int:
+        """Records of all kinds."""
+        return sum(row["records"] for row in self.sections["events"])
+
+    def total(self, name: str) -> int:
+        """Calls in all: ``calls``, ``allowed``, ``denied`` or ``denied_sent``."""
+        return sum(int(row[name]) for row in self.sections["reasons"])
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """The times of the first and last record; None for an empty log."""
+        rows = self.sections["events"]
+        if not rows:
+            return None
+        return min(row["first_seen"] for row in rows), max(row["last_seen"] for row in rows)
+
+
+def summarise(log: AuditLog, progress: Progress | None = None) -> Summary:
+    """All sections. Reads the log once."""
+    bad = log.make_facts(progress)
+    sections: dict[str, list[Row]] = {}
+    for name in SECTIONS:
+        result = log.ask(query(f"summary_{name}"))
+        columns = [column[0] for column in result.description or ()]
+        sections[name] = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    sections["events"] = [row for row in sections["events"] if row["event"] is not None]
+    return Summary(sections, bad)

@@ -1,0 +1,121 @@
+"""What of a policy is used: its subjects, rule sets and rules, held against the log by ``sql/unused.sql``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from brickscope.core.policy import Policy, RuleSet
+
+from .queries import query
+from .reader import AuditLog
+
+KINDS = ("subject", "rule_set", "rule")
+_PRESET = "preset "
+
+
+class PolicyRow(NamedTuple):
+    """A row of ``audit_policy``, the table that ``sql/unused.sql`` reads beside the log."""
+
+    kind: str
+    subject: str | None
+    rule_set: str | None
+    list: str | None
+    rule: str | None
+
+
+class Usage(NamedTuple):
+    """How much one thing of a policy is used. ``name``: of a rule its text. ``parts``: of a preset, how many rules it stands
+    for, and ``used`` how many of these were."""
+
+    kind: str
+    name: str
+    rule_set: str | None
+    list: str | None
+    calls: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    parts: int = 1
+    used: int = 0
+
+
+def policy_rows(policy: Policy) -> list[PolicyRow]:
+    """Everything of a policy that can be used, each once."""
+    return list(dict.fromkeys(_rows(policy)))
+
+
+def _rows(policy: Policy) -> Iterator[PolicyRow]:
+    known = policy.principals
+    for subjects in (policy.tokens, known.service_principals, known.users):
+        for subject in subjects.values():
+            yield PolicyRow("subject", subject.name, subject.rule_set.name, None, None)
+    for login in known.logins:
+        yield PolicyRow("subject", login.name, None, None, None)
+    for rule_set in policy.rule_sets.values():
+        yield PolicyRow("rule_set", None, rule_set.name, None, None)
+        for decision, rule in _rules(rule_set):
+            yield PolicyRow("rule", None, rule_set.name, decision, rule)
+
+
+def _rules(rule_set: RuleSet) -> Iterator[tuple[str, str]]:
+    for decision, table, operations in (
+        ("allow", rule_set.allow, rule_set.operations),
+        ("deny", rule_set.deny, rule_set.denied_operations),
+    ):
+        for rule in table.rules:
+            yield decision, rule.text
+        for rules in operations.values():
+            for each in rules:
+                yield decision, each.text
+
+
+def find_usage(log: AuditLog, policy: Policy) -> list[Usage]:
+    """How much everything of a policy is used. ``log``: with its facts made."""
+    columns = dict.fromkeys(PolicyRow._fields, "VARCHAR")
+    log.make_table("audit_policy", columns, [row._asdict() for row in policy_rows(policy)])
+    found = log.ask(query("unused")).fetchall()
+    return list(
+        _fold(
+            Usage(
+                kind,
+                {"subject": subject, "rule_set": rule_set, "rule": rule}[kind],
+                rule_set,
+                decision,
+                *seen,
+            )
+            for kind, subject, rule_set, decision, rule, *seen in found
+        )
+    )
+
+
+def _fold(usages: Iterable[Usage]) -> Iterator[Usage]:
+    """The rules of a preset, which was one line of the policy, as one."""
+    presets: dict[tuple[str | None, str | None, str], list[Usage]] = {}
+    for usage in usages:
+        if usage.kind == "rule" and usage.name.startswith(_PRESET):
+            key = (usage.rule_set, usage.list, usage.name.partition(":")[0])
+            presets.setdefault(key, []).append(usage)
+        else:
+            yield usage._replace(used=int(usage.calls > 0))
+    for (rule_set, decision, name), rules in presets.items():
+        first = [rule.first_seen for rule in rules if rule.first_seen is not None]
+        last = [rule.last_seen for rule in rules if rule.last_seen is not None]
+        yield Usage(
+            "rule",
+            name,
+            rule_set,
+            decision,
+            sum(rule.calls for rule in rules),
+            min(first, default=None),
+            max(last, default=None),
+            len(rules),
+            sum(rule.calls > 0 for rule in rules),
+        )
+
+
+def unused(usages: Iterable[Usage], before: datetime) -> list[Usage]:
+    """What was not used since ``before``. Of a rule set that was not used, the rules are not told one by one."""
+    stale = [usage for usage in usages if usage.last_seen is None or usage.last_seen < before]
+    sets = {usage.name for usage in stale if usage.kind == "rule_set"}
+    return [usage for usage in stale if usage.kind != "rule" or usage.rule_set not in sets]

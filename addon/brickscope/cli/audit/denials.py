@@ -1,0 +1,131 @@
+"""``brickscope audit denials``: what was denied, grouped, with the lines of policy that would allow it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import Output, output_options
+from .selection import Selection, log_options, open_log, report_faults
+from .terminal import console, minute, progress, shown, styled
+
+if TYPE_CHECKING:
+    from brickscope.audit.denials import Denials, Found
+    from brickscope.audit.remedy import Remedy
+    from brickscope.audit.table import Table
+
+
+@click.command("denials")
+@log_options
+@click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
+@click.option("--top", default=50, show_default=True, metavar="N", help="Groups to show; 0 for all.")
+@output_options
+def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
+    """What was denied and what would allow it.
+
+    Denials that one change would allow are one group. Under "would allow it" stand lines to paste into the policy, the
+    least that allows these very calls; whether they should be allowed is yours to judge.
+
+    \b
+    Exit status: 0 done, 2 the log can't be read.
+
+    \b
+    Examples:
+      brickscope audit denials --since 24h
+      brickscope audit denials /var/log/brickscope --subject nightly-export
+      brickscope audit denials --csv denials.csv
+    """
+    with open_log(selection, output) as log:
+        from brickscope.audit.denials import find_denials
+        from brickscope.audit.table import to_json
+
+        with progress("reading the log") as told:
+            found = find_denials(log, told)
+        groups = [group for group in found.groups if not subject or group.subject in subject]
+        if output.is_file:
+            output.write(log, _table(groups))
+        elif output.as_json:
+            click.echo(to_json([_data(group) for group in groups]))
+        else:
+            _print(groups, found, top, narrowed=bool(subject))
+        report_faults(log, found.bad_lines)
+
+
+def _data(group: Denials) -> dict[str, Any]:
+    remedy = group.remedy
+    return group._asdict() | {"remedy": {"place": remedy.place, "yaml": remedy.yaml, "note": remedy.note}}
+
+
+def _table(groups: list[Denials]) -> Table:
+    from brickscope.audit.table import Table
+
+    columns = {
+        "subject": "VARCHAR",
+        "rule_set": "VARCHAR",
+        "reason": "VARCHAR",
+        "what": "VARCHAR",
+        "calls": "BIGINT",
+        "sent": "BIGINT",
+        "first_seen": "TIMESTAMP",
+        "last_seen": "TIMESTAMP",
+        "detail": "VARCHAR",
+        "example": "VARCHAR",
+    }
+    rows = [
+        [
+            *(getattr(group, name) for name in columns),
+            "/".join(group.remedy.place),
+            group.remedy.yaml,
+            group.remedy.note,
+        ]
+        for group in groups
+    ]
+    return Table(columns | dict.fromkeys(("place", "yaml", "note"), "VARCHAR"), rows)
+
+
+def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> None:
+    out = console()
+    if not groups:
+        out.print(styled("nothing was denied"))
+        return
+    calls = sum(group.calls for group in groups) if narrowed else found.calls
+    total = len(groups) if narrowed else found.total
+    out.print(styled(f"{calls:,} denials in {total:,} {'group' if total == 1 else 'groups'}. Times are UTC."))
+    part = groups[: top or None]
+    for group in part:
+        out.print()
+        who = shown(group.subject) if group.subject else "(nobody the policy names)"
+        out.print(
+            styled(f"{group.calls:,} x ", "bold"),
+            styled(who, "bold"),
+            styled("  "),
+            styled(shown(group.what), "cyan"),
+            styled("  "),
+            styled(shown(group.reason), "red"),
+            styled(f"  {group.sent:,} sent all the same" if group.sent else "", "yellow"),
+            sep="",
+        )
+        out.print(
+            styled(
+                f"    {minute(group.first_seen)} to {minute(group.last_seen)}, such as {shown(group.example)}",
+                "dim",
+            )
+        )
+        out.print(styled(f"    {shown(group.detail)}", "dim"))
+        print_remedy(group.remedy, "    ")
+    if total > len(part):
+        out.print()
+        out.print(styled(f"and {total - len(part):,} more groups (--top 0)", "dim"))
+
+
+def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, under") -> None:
+    """What would allow a call: where in the policy, the lines, and a note."""
+    out = console()
+    if remedy.yaml is not None:
+        out.print(styled(f"{indent}{intro} {': '.join(map(shown, remedy.place))}:", "dim"))
+        for line in remedy.yaml.splitlines():
+            # Not clipped, and not broken at the width of the terminal: it is to be pasted.
+            out.print(styled(f"{indent}  {line}", "green"), soft_wrap=True)
+    if remedy.note:
+        out.print(styled(f"{indent}{shown(remedy.note)}", "dim" if remedy.yaml is None else "yellow"))

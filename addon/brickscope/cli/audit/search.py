@@ -1,0 +1,184 @@
+"""``brickscope audit search``: calls by simple filters, and one's own questions in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import Output, output_options
+from .selection import Selection, log_options, open_log, report_faults
+from .terminal import console, progress, say, shown, table
+
+if TYPE_CHECKING:
+    from brickscope.audit.reader import AuditLog
+    from brickscope.audit.search import Filter
+    from brickscope.audit.table import Table
+
+_SHOWN = (
+    "time",
+    "decision_id",
+    "decision",
+    "subject",
+    "call",
+    "operation",
+    "reason",
+    "status",
+    "client_address",
+)
+_LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
+"""Of records of a kind, what is nothing to look at."""
+
+
+def filter_options(command: Any) -> Any:
+    """Adds the filters, which a command gets by their names."""
+    several = "May be given several times; * stands for any text."
+    for option in (
+        click.option("--subject", multiple=True, help=f"Who. {several}"),
+        click.option("--operation", multiple=True, help="What, by the catalogue: jobs.run_now, jobs.*"),
+        click.option("--reason", multiple=True, help="Why: no_rule_matches, …"),
+        click.option(
+            "--decision",
+            multiple=True,
+            type=click.Choice(["allow", "deny", "sent"]),
+            help="sent: allowed, or denied in monitor mode and sent all the same.",
+        ),
+        click.option("--client", multiple=True, help="From where: 10.0.8.14, 10.0.8.*"),
+        click.option("--method", multiple=True, help="GET, POST, …"),
+        click.option("--path", multiple=True, help="/api/2.1/jobs/*"),
+        click.option("--status", multiple=True, help="How it ended: 404, 4xx, none."),
+    ):
+        command = option(command)
+    return command
+
+
+def make_filter(client: tuple[str, ...], **values: tuple[str, ...]) -> Filter:
+    """The filter that the options say. Raises click.UsageError."""
+    from brickscope.audit.search import Filter
+
+    wanted = Filter(client_address=client, **values)
+    try:
+        wanted.check()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return wanted
+
+
+@click.command("search")
+@log_options
+@filter_options
+@click.option(
+    "--event", multiple=True, help="Records of a kind instead of calls: reload, tunnel, gap, outcome, …"
+)
+@click.option("--sql", metavar="SELECT", help="Your own question on the view records (see docs/audit.md).")
+@click.option("--limit", default=100, show_default=True, metavar="N", help="The last N only; 0 for all.")
+@output_options
+def search_command(
+    selection: Selection, sql: str | None, limit: int, output: Output, **filters: tuple[str, ...]
+) -> None:
+    """Find calls, each with how it ended, or ask a question in SQL.
+
+    --json prints one object a line. Files get all columns.
+
+    \b
+    Exit status: 0 found, 1 nothing found, 2 the log can't be read or the question not understood.
+
+    \b
+    Examples:
+      brickscope audit search --subject etl --status 5xx
+      brickscope audit search --operation 'secrets.*' --decision sent --since 30d --limit 0 --csv secrets.csv
+      brickscope audit search --event reload --json
+      brickscope audit search --sql "SELECT user_agent, count(*) FROM decisions GROUP BY ALL ORDER BY 2 DESC"
+    """
+    wanted = make_filter(**filters)
+    if sql is not None and any(wanted):
+        raise click.UsageError("--sql goes without filters: write them after WHERE")
+    with open_log(selection, output) as log:
+        from brickscope.audit.search import search_sql
+
+        if sql is None:
+            asked, parameters = search_sql(wanted, limit)
+            found = _answer(log, asked, parameters, output, _events if wanted.event else _calls)
+        else:
+            _check_select(log, sql)
+            found = _answer(log, sql.strip().rstrip(";"), {}, output, _whole, limit)
+        report_faults(log)
+    if not found:
+        say("nothing found")
+        raise SystemExit(1)
+
+
+def _check_select(log: AuditLog, sql: str) -> None:
+    """Raises click.UsageError for anything but one SELECT: the log is evidence, and a question changes nothing."""
+    import duckdb
+
+    statements = log.connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise click.UsageError("--sql takes one SELECT")
+
+
+def _answer(
+    log: AuditLog,
+    sql: str,
+    parameters: dict[str, Any],
+    output: Output,
+    show: Callable[[Table], Table],
+    limit: int = 0,
+) -> bool:
+    """Print or write an answer. ``show``: what of it is printed. ``limit``: how many rows. Whether there was any row."""
+    from brickscope.audit.table import Table, keep_answer, to_json, write_answer
+
+    with progress("reading the log") as told:
+        rows = keep_answer(log, sql, parameters, told)
+    if output.parquet is not None:
+        write_answer(log, output.parquet)
+        return rows > 0
+    answer = Table.of_result(log.ask("FROM answer"))
+    if output.is_file:
+        output.write(log, answer)
+    elif output.as_json:
+        for each in answer.objects():
+            click.echo(to_json(each))
+    elif rows:
+        part = show(Table(answer.columns, list(islice(answer.rows, limit or None))))
+        rest = max(rows - limit, 0) if limit else 0
+        console().print(
+            table([(shown(name).replace("_", " "), "") for name in part.columns], part.rows, rest)
+        )
+    return rows > 0
+
+
+def _calls(answer: Table) -> Table:
+    """Calls at a glance."""
+    from .show import verdict_of
+
+    rows = []
+    for values in answer.rows:
+        row = dict(zip(answer.columns, values, strict=True))
+        call = f"{row['method']} {row['path']}" if row["method"] else row["server_address"]
+        row |= {"decision": verdict_of(row)[0], "call": call, "time": shown(row["time"])}
+        rows.append([row[name] for name in _SHOWN])
+    return answer._replace(columns=dict.fromkeys(_SHOWN, ""), rows=rows)
+
+
+def _events(answer: Table) -> Table:
+    """Records of a kind: the columns that they use, but those that are nothing to look at."""
+    rows, names = list(answer.rows), list(answer.columns)
+    used = [
+        at
+        for at, name in enumerate(names)
+        if name not in _LEFT_OUT and any(row[at] is not None for row in rows)
+    ]
+    shorter = [[shown(row[at]) for at in used] for row in rows]
+    return answer._replace(columns={names[at]: "" for at in used}, rows=shorter)
+
+
+def _whole(answer: Table) -> Table:
+    return answer._replace(rows=[[_full(value) for value in row] for row in answer.rows])
+
+
+def _full(value: Any) -> Any:
+    """Numbers as they are: one's own question may ask for ids, which have no separators."""
+    return str(value) if isinstance(value, int | float) else shown(value)

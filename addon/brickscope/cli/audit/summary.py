@@ -1,0 +1,164 @@
+"""``brickscope audit summary``: who did what, what was refused and why, first and last seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import Output, output_options
+from .selection import Selection, log_options, open_log, report_faults
+from .terminal import console, minute, progress, shown, styled, table
+
+if TYPE_CHECKING:
+    from brickscope.audit.summary import Row, Summary
+    from brickscope.audit.table import Table
+
+_NUMBERS = (("calls", ""), ("allowed", "green"), ("denied, sent", "yellow"), ("denied", "red"))
+_COUNTS = ("calls", "allowed", "denied_sent", "denied")
+_SEEN = ("first_seen", "last_seen")
+# Section, its title, its name column, the heading of that, further columns.
+_BY = (
+    ("subjects", "Who", "subject", ("rule_set", "operations", "clients")),
+    ("operations", "What", "operation", ("subjects",)),
+    ("reasons", "Why", "reason", ("subjects", "operations")),
+    ("clients", "From where", "client_address", ("subjects",)),
+)
+_NOBODY = {
+    "subject": "(nobody the policy names)",
+    "operation": "(no known operation)",
+    "client_address": "(not recorded)",
+}
+
+
+@click.command("summary")
+@log_options
+@click.option("--top", default=20, show_default=True, metavar="N", help="Rows of each table; 0 for all.")
+@output_options
+def summary_command(selection: Selection, top: int, output: Output) -> None:
+    """Who did what, what was refused and why, first and last seen.
+
+    By subject, operation, reason and client. "denied, sent": denials that monitor mode let go on.
+
+    \b
+    Exit status: 0 done, 2 the log can't be read.
+
+    \b
+    Examples:
+      brickscope audit summary
+      brickscope audit summary /var/log/brickscope --since 7d --top 0
+      brickscope audit summary proxy-*/audit*.jsonl* --csv summary.csv
+    """
+    with open_log(selection, output) as log:
+        from brickscope.audit.summary import summarise
+        from brickscope.audit.table import to_json
+
+        with progress("reading the log") as told:
+            found = summarise(log, told)
+        if output.is_file:
+            output.write(log, _flat(found))
+        elif output.as_json:
+            click.echo(to_json(_data(found, [source.name for source in log.sources])))
+        else:
+            _print(found, len(log.sources), top)
+        report_faults(log, found.bad_lines)
+
+
+def _data(found: Summary, files: list[str]) -> dict[str, Any]:
+    span = found.span
+    return {
+        "files": files,
+        "first_seen": span and span[0],
+        "last_seen": span and span[1],
+        "records": found.records,
+        "bad_lines": found.bad_lines,
+        **{name: found.total(name) for name in _COUNTS},
+        **found.sections,
+    }
+
+
+def _flat(found: Summary) -> Table:
+    """The tables by subject, operation, reason and client as one."""
+    from brickscope.audit.table import Table
+
+    columns = {"by": "VARCHAR", "name": "VARCHAR", "rule_set": "VARCHAR"}
+    columns |= dict.fromkeys(_COUNTS, "BIGINT") | dict.fromkeys(_SEEN, "TIMESTAMP")
+    rows = [
+        (name, row[name], row.get("rule_set"), *(row[each] for each in (*_COUNTS, *_SEEN)))
+        for section, _, name, _ in _BY
+        for row in found.sections[section]
+    ]
+    return Table(columns, rows)
+
+
+def _print(found: Summary, files: int, top: int) -> None:
+    out = console()
+    span = found.span
+    if span is None:
+        out.print(styled("no records"))
+        return
+    out.print(
+        styled(
+            f"{found.records:,} records in {files:,} {'file' if files == 1 else 'files'}, "
+            f"{minute(span[0])} to {minute(span[1])} UTC"
+        )
+    )
+    calls, allowed, sent, denied = (found.total(name) for name in _COUNTS)
+    out.print(
+        styled(f"{calls:,} calls: "),
+        styled(f"{allowed:,} allowed", "green"),
+        styled(", "),
+        styled(f"{sent:,} denied but sent (monitor)", "yellow"),
+        styled(", "),
+        styled(f"{denied:,} denied", "red"),
+        sep="",
+    )
+    for section, title, name, more in _BY:
+        rows = found.sections[section]
+        part = rows[: top or None]
+        columns = [
+            (title.lower(), ""),
+            *((f">{heading}", style) for heading, style in _NUMBERS),
+            *((each.replace("_", " ") if each == "rule_set" else f">{each}", "dim") for each in more),
+            *((each.replace("_", " "), "dim") for each in _SEEN),
+        ]
+        cells = [[_name(name, row), *(row[each] for each in (*_COUNTS, *more, *_SEEN))] for row in part]
+        out.print()
+        out.print(table(columns, cells, len(rows) - len(part)))
+    _print_outcomes(out, found.sections["outcomes"])
+    others = [row for row in found.sections["events"] if row["event"] not in ("decision", "outcome")]
+    if others:
+        cells = [[row[each] for each in ("event", "records", "denied", *_SEEN)] for row in others]
+        columns = [
+            ("other records", ""),
+            (">records", ""),
+            (">denied", "red"),
+            ("first seen", "dim"),
+            ("last seen", "dim"),
+        ]
+        out.print()
+        out.print(table(columns, cells))
+
+
+def _print_outcomes(out: Any, rows: list[Row]) -> None:
+    if not rows:
+        return
+    columns = [("answers", "")]
+    columns += [
+        (f">{each}", "") for each in ("calls", "bytes sent", "bytes received", "mean ms", "longest ms")
+    ]
+    cells = [
+        [
+            ("no answer" if row["status"] is None else str(row["status"]))
+            + (", broken off" if row["broken"] else ""),
+            *(row[each] for each in ("calls", "request_bytes", "response_bytes", "mean_ms", "longest_ms")),
+        ]
+        for row in rows
+    ]
+    out.print()
+    out.print(table(columns, cells))
+
+
+def _name(column: str, row: Row) -> str:
+    value = row[column]
+    return _NOBODY.get(column, "-") if value is None else shown(value)

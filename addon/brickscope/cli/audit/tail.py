@@ -1,0 +1,175 @@
+"""``brickscope audit tail``: the log as it is written, one readable line a record."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .search import filter_options, make_filter
+from .show import verdict_of
+from .terminal import console, shown, styled
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from brickscope.audit.search import Filter
+
+PAUSE = 0.2
+"""Seconds between two looks at the file."""
+REMEMBERED = 10_000
+"""Calls under way whose outcome is still to come."""
+Record = dict[str, Any]
+
+
+@click.command("tail")
+@click.argument("log", default="audit.jsonl", type=click.Path(dir_okay=False, path_type=Path))
+@filter_options
+@click.option("--event", multiple=True, help="Only records of this kind: decision, outcome, reload, …")
+@click.option("-n", "--lines", default=10, show_default=True, help="So many of the last lines come first.")
+@click.option("--once", is_flag=True, help="End there; do not wait for more.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tuple[str, ...]) -> None:
+    """Show the log live. It goes on through rotations; Ctrl-C ends it.
+
+    LOG is the file that the proxy writes. With a filter on calls, their outcomes are shown with them.
+
+    \b
+    Exit status: 0 ended by Ctrl-C or --once, 2 the file can't be read.
+
+    \b
+    Examples:
+      brickscope audit tail
+      brickscope audit tail /var/log/brickscope/audit.jsonl --decision deny
+      brickscope audit tail --subject etl --json | jq -r .path
+    """
+    from brickscope.audit.follow import Follower
+
+    view = _View(make_filter(**filters), as_json)
+    if not log.exists() and once:
+        raise click.UsageError(f"there is no audit log {log}")
+    try:
+        follower = Follower(log, lines)
+        try:
+            while True:
+                for line in follower.poll():
+                    view.show(line)
+                if once:
+                    return
+                time.sleep(PAUSE)
+        finally:
+            follower.close()
+    except KeyboardInterrupt:
+        return
+    except OSError as error:
+        raise click.UsageError(f"the audit log {log} can't be read: {error.strerror}") from None
+
+
+class _View:
+    """Prints the records that are wanted."""
+
+    def __init__(self, wanted: Filter, as_json: bool) -> None:
+        self.wanted = wanted
+        self.as_json = as_json
+        self.out: Console = console()
+        self._open: OrderedDict[str, Record] = OrderedDict()
+        self._seq: dict[str, int] = {}
+
+    def show(self, line: bytes) -> None:
+        """Print a line of the log, if it is wanted."""
+        import orjson
+
+        if not line.strip():
+            return
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            record = None
+        if not isinstance(record, dict):
+            click.echo("a line that is no record", err=True)
+            return
+        self._note_gap(record)
+        call = self._call(record)
+        if not self._is_wanted(record, call):
+            return
+        if self.as_json:
+            from brickscope.audit.table import to_json
+
+            click.echo(to_json(record))
+        else:
+            self.out.print(_line(record, call), soft_wrap=True)
+
+    def _note_gap(self, record: Record) -> None:
+        """Say if records are missing: two rotations between two looks, or a log that was cut."""
+        instance, seq = str(record.get("instance")), record.get("seq")
+        if isinstance(seq, int):
+            before = self._seq.get(instance)
+            if before is not None and seq > before + 1:
+                click.echo(f"{seq - before - 1:,} records of {shown(instance)} are not shown", err=True)
+            self._seq = {instance: seq}
+
+    def _call(self, record: Record) -> Record | None:
+        """The decision that an outcome belongs to."""
+        decision_id = str(record.get("decision_id"))
+        if record.get("event") == "decision":
+            self._open[decision_id] = record
+            if len(self._open) > REMEMBERED:
+                self._open.popitem(last=False)
+        elif record.get("event") == "outcome":
+            return self._open.pop(decision_id, None)
+        return None
+
+    def _is_wanted(self, record: Record, call: Record | None) -> bool:
+        wanted = self.wanted
+        if record.get("event") != "outcome":
+            return not wanted.status and wanted.matches(record)
+        if not wanted.matches_status(record.get("status")):
+            return False
+        kind = wanted._replace(**{name: () for name in wanted._fields if name != "event"})
+        return kind.matches(record) and wanted._replace(event=()).matches(call or record)
+
+
+def _line(record: Record, call: Record | None) -> Text:
+    """One readable line."""
+    line = styled(f"{shown(record.get('time'))[11:23]:12}  ", "dim")
+    event = record.get("event")
+    if event in ("decision", "tunnel"):
+        verdict, style = verdict_of(record)
+        line.append(f"{verdict:12}", style)
+        line.append(f"  {shown(record.get('subject')):16}  ", "bold")
+        line.append(_what(record), "cyan")
+        line.append(f"  {shown(record.get('reason'))}", "" if verdict == "allowed" else style)
+        if record.get("client_address") is not None:
+            line.append(f"  {shown(record['client_address'])}", "dim")
+        line.append(f"  {shown(record.get('decision_id'))}", "dim")
+    elif event == "outcome":
+        status = record.get("status")
+        good = isinstance(status, int) and status < 400
+        line.append(f"{'no answer' if status is None else shown(status):>12}", "dim" if good else "yellow")
+        line.append(f"  {shown((call or {}).get('subject')):16}  {_what(call or {})}", "dim")
+        line.append(
+            f"  {shown(record.get('response_bytes'))} bytes, {shown(record.get('duration_ms'))} ms", "dim"
+        )
+        if record.get("error") is not None:
+            line.append(f"  {shown(record['error'])}", "yellow")
+        line.append(f"  {shown(record.get('decision_id'))}", "dim")
+    else:
+        line.append(f"{shown(event):12}  ", "magenta")
+        told = {name: value for name, value in record.items() if name not in _COMMON and value is not None}
+        line.append(shown("  ".join(f"{name}={value}" for name, value in told.items())))
+    return line
+
+
+_COMMON = ("schema", "time", "seq", "instance", "event", "prev_hash", "hash", "signature", "public_key")
+
+
+def _what(record: Record) -> str:
+    if record.get("method") is None:
+        return shown(record.get("server_address"))
+    called = record.get("operation")
+    what = f"{shown(record['method'])} {shown(record.get('path'))}"
+    return f"{what} ({shown(called)})" if called else what

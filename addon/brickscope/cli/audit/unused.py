@@ -1,0 +1,120 @@
+"""``brickscope audit unused``: subjects, rule sets and rules that nobody has used for long."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import Output, output_options
+from .selection import Selection, log_options, open_log, report_faults
+from .terminal import console, minute, progress, say, shown, styled, table
+
+if TYPE_CHECKING:
+    from brickscope.audit.table import Table
+    from brickscope.audit.usage import Usage
+
+
+@click.command("unused")
+@log_options
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="The policy that is held against the log.",
+)
+@click.option(
+    "--days", default=90, show_default=True, type=click.IntRange(0), help="Unused for so many days."
+)
+@output_options
+def unused_command(selection: Selection, rules: Path, days: int, output: Output) -> None:
+    """Subjects, rule sets and rules of a policy that had no hit in N days.
+
+    A subject counts as used by any call, allowed or not; a rule by a call that it allowed or denied. The rules of a rule
+    set that is unused as a whole are not listed.
+
+    \b
+    Exit status: 0 all is used, 1 something is not, 2 it can't be carried out.
+
+    \b
+    Examples:
+      brickscope audit unused --rules rules
+      brickscope audit unused /var/log/brickscope --rules rules --days 30 --json
+    """
+    from brickscope.policy.load import load_policy
+    from brickscope.policy.problem import PolicyError
+
+    end = selection.period.until or datetime.now(UTC).replace(tzinfo=None)
+    try:
+        policy = load_policy(rules, end.replace(tzinfo=UTC).timestamp()).policy
+    except PolicyError as error:
+        raise click.UsageError(str(error)) from None
+    with open_log(selection, output) as log:
+        from brickscope.audit.table import to_json
+        from brickscope.audit.usage import find_usage, unused
+
+        with progress("reading the log") as told:
+            bad = log.make_facts(told)
+        begin = log.ask("SELECT min(first_seen) FROM audit_facts").fetchall()[0][0]
+        found = unused(find_usage(log, policy), end - timedelta(days=days))
+        if begin is None or begin > end - timedelta(days=days):
+            say(f"the log begins {minute(begin)}: it can't show that something was unused for {days} days")
+        if output.is_file:
+            output.write(log, _table(found))
+        elif output.as_json:
+            click.echo(to_json([usage._asdict() for usage in found]))
+        else:
+            _print(found, days)
+        report_faults(log, bad)
+    if found:
+        raise SystemExit(1)
+
+
+def _table(found: list[Usage]) -> Table:
+    from brickscope.audit.table import Table
+
+    columns = {
+        "kind": "VARCHAR",
+        "name": "VARCHAR",
+        "rule_set": "VARCHAR",
+        "list": "VARCHAR",
+        "calls": "BIGINT",
+        "first_seen": "TIMESTAMP",
+        "last_seen": "TIMESTAMP",
+        "parts": "BIGINT",
+        "used": "BIGINT",
+    }
+    return Table(columns, found)
+
+
+def _print(found: list[Usage], days: int) -> None:
+    out = console()
+    if not found:
+        out.print(styled(f"everything was used within {days} days"))
+        return
+    for kind, title in (("subject", "subjects"), ("rule_set", "rule sets"), ("rule", "rules")):
+        rows = [usage for usage in found if usage.kind == kind]
+        if not rows:
+            continue
+        columns = [(f"unused {title}", "")]
+        columns += [] if kind == "rule_set" else [("rule set", "")]
+        columns += [("list", "dim")] if kind == "rule" else []
+        columns += [(">calls ever", ""), ("last seen", "")]
+        cells = [
+            [
+                _name(usage),
+                *([] if kind == "rule_set" else [usage.rule_set]),
+                *([usage.list] if kind == "rule" else []),
+                usage.calls,
+                minute(usage.last_seen) if usage.last_seen else "never",
+            ]
+            for usage in rows
+        ]
+        out.print(table(columns, cells))
+        out.print()
+
+
+def _name(usage: Usage) -> str:
+    return shown(usage.name) + (f" ({usage.parts:,} rules)" if usage.parts > 1 else "")

@@ -1,0 +1,164 @@
+"""``brickscope audit verify``: what the log proves, what it cannot, and where it was tampered with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .key import KEYS
+from .selection import find_files
+from .terminal import console, progress, shown, styled
+
+if TYPE_CHECKING:
+    from brickscope.audit.chain import Link
+    from brickscope.audit.evidence import Evidence
+
+MOST = 50
+
+
+@click.command("verify")
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--public-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The proxy's key in PEM form, as `brickscope audit key` printed it. Without it, the key that the log names.",
+)
+@click.option(
+    "--keys",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=KEYS,
+    show_default=True,
+    help="Folder of the proxy's keys: the last known end of the log is there, if this is the proxy's host.",
+)
+@click.option(
+    "--expect",
+    metavar="INSTANCE:SEQ:HASH",
+    help="A record that the log must have come to, noted elsewhere before.",
+)
+@click.option("--schema", is_flag=True, help="Also hold each record against the published schema (slower).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify_command(
+    paths: tuple[str, ...],
+    public_key: Path | None,
+    keys: Path,
+    expect: str | None,
+    schema: bool,
+    as_json: bool,
+) -> None:
+    """Say exactly what the log proves, what it can't, and what was altered, removed, inserted, reordered or cut, and where.
+
+    PATHS are files (plain, .zst, .gz), folders and patterns; which files make one log is told by the chain. Works offline.
+
+    \b
+    Exit status: 0 nothing is wrong, 1 something is (or no record was found), 2 the command can't be carried out.
+
+    \b
+    Examples:
+      brickscope audit verify
+      brickscope audit verify /var/log/brickscope --public-key proxy-1.pem
+      brickscope audit verify audit.jsonl --expect 1a2b3c4d:5000:9f86d081884c7d65… --json
+    """
+    from brickscope.audit.error import AuditError
+    from brickscope.audit.head import HeadFile
+    from brickscope.audit.key import VerifyKey
+    from brickscope.audit.series import verify_logs
+    from brickscope.audit.verify import Verifier
+
+    files = find_files(paths)
+    expected = None if expect is None else _link(expect)
+    try:
+        key = None if public_key is None else VerifyKey.load(public_key)
+    except AuditError as error:
+        raise click.UsageError(str(error)) from None
+    total, read = max(1, sum(path.stat().st_size for path in files)), 0
+
+    with progress("checking the log") as told:
+
+        def count(size: int) -> None:
+            nonlocal read
+            read += size
+            if told:
+                told(min(1.0, read / total))  # of compressed files more is read than they have
+
+        def make(active: Path | None) -> Verifier:
+            head = None if active is None else HeadFile(keys, active).read()
+            return Verifier(key, expected or (head and head.link), schema=schema, progress=count)
+
+        found = verify_logs(files, make)
+    if as_json:
+        click.echo(json.dumps({"intact": _is_good(found), "logs": [_data(each) for each in found]}))
+    else:
+        for each in found:
+            _print(each)
+    raise SystemExit(0 if _is_good(found) else 1)
+
+
+def _is_good(found: list[Evidence]) -> bool:
+    return all(each.intact and each.records for each in found)
+
+
+def _link(text: str) -> Link:
+    from brickscope.audit.chain import Link
+
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[1].isdigit() or len(parts[2]) != 64:
+        raise click.BadParameter("it is INSTANCE:SEQ:HASH with 64 hex digits", param_hint="--expect")
+    return Link(parts[0], int(parts[1]), parts[2].lower())
+
+
+def _data(found: Evidence) -> dict[str, Any]:
+    return {
+        "files": list(found.files),
+        "records": found.records,
+        "bytes": found.bytes,
+        "first_time": found.first_time,
+        "last_time": found.last_time,
+        "end": None if found.end is None else found.end._asdict(),
+        "signed": None
+        if found.signed is None
+        else {**found.signed._asdict(), "link": found.signed.link._asdict()},
+        "records_after_signature": found.after,
+        "intact": found.intact,
+        "findings": [each._asdict() for each in found.findings],
+        "more_findings": found.more_findings,
+        "notes": [each._asdict() for each in found.notes],
+        "calls_without_outcome": found.unfinished,
+        "in_flight": list(found.in_flight),
+        "proved": found.proved(),
+        "not_proved": found.not_proved(),
+    }
+
+
+def _print(found: Evidence) -> None:
+    out = console()
+    names = found.files if len(found.files) <= 3 else (*found.files[:2], "…", found.files[-1])
+    out.print(styled(shown(", ".join(names)), "bold"))
+    if not found.records:
+        out.print(styled("  no record was found", "red"))
+    _list(out, "WRONG", "red", [str(each) for each in found.findings], found.more_findings)
+    _list(out, "proved", "green", found.proved())
+    _list(out, "told by the log", "yellow", [str(each) for each in found.notes])
+    if found.unfinished:
+        ids = ", ".join(found.in_flight[:10]) + (" …" if found.unfinished > 10 else "")
+        _list(
+            out,
+            "in flight",
+            "yellow",
+            [f"{found.unfinished:,} call(s) were let go on and have no outcome: {ids}"],
+        )
+    _list(out, "not proved", "dim", found.not_proved())
+    if found.end is not None:
+        out.print(
+            styled(f"  end: {found.end.instance}:{found.end.seq}:{found.end.hash}", "dim"), soft_wrap=True
+        )
+
+
+def _list(out: Any, title: str, style: str, lines: list[str], more: int = 0) -> None:
+    for line in lines[:MOST]:
+        out.print(styled(f"  {title}: ", style), styled(shown(line)), sep="", soft_wrap=True)
+    rest = len(lines) - len(lines[:MOST]) + more
+    if rest:
+        out.print(styled(f"  {title}: and {rest:,} more", style))

@@ -1,0 +1,101 @@
+"""Closed files: named in order, compressed without a byte lost, deleted when their time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from audit.written import call, open_writer, records, start
+from brickscope.audit import closed as closed_module
+from brickscope.audit.closed import Retention, closed_name, compress, open_log, outdated, series
+from brickscope.audit.upkeep import Upkeep
+from brickscope.audit.writer import Keeping
+
+ACTIVE = Path("audit.jsonl")
+
+
+def test_names_sort_by_time_and_are_told_from_others(tmp_path: Path) -> None:
+    active = tmp_path / "audit.jsonl"
+    names = [
+        closed_name(active, 1_000_000_000, "aaaaaaaa", 9),
+        closed_name(active, 1_000_000_000, "aaaaaaaa", 10) + ".zst",
+        closed_name(active, 1_000_000_001, "00000000", 1) + ".gz",
+    ]
+    assert names[0] == "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    for name in [
+        *names,
+        "audit.jsonl",
+        "audit-x.jsonl",
+        "audit-other-20010909T014640Z-aaaaaaaa-9.jsonl",
+        "other.jsonl",
+    ]:
+        (tmp_path / name).touch()
+    assert [path.name for path in series(active)] == names
+    assert len(series(tmp_path / "audit-other.jsonl")) == 1
+
+
+@pytest.mark.parametrize("how", ["zstd", "gzip", "none"])
+def test_compression_keeps_every_byte(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    content = os.urandom(100_000) + b"line\n" * 100_000
+    path.write_bytes(content)
+    path.chmod(0o600)
+    made = compress(path, how)
+    with open_log(made) as file:
+        assert b"".join(file) == content
+    assert list(tmp_path.iterdir()) == [made]
+    assert made.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_that_is_not_the_same_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    path.write_bytes(b"line\n")
+    monkeypatch.setattr(closed_module, "open_log", lambda _: (tmp_path / "empty").open("rb"))
+    (tmp_path / "empty").touch()
+    with pytest.raises(OSError, match="is not the file"):
+        compress(path, "zstd")
+    assert path.read_bytes() == b"line\n"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "empty"]
+
+
+def test_retention_by_number_and_by_days(tmp_path: Path) -> None:
+    active = tmp_path / "audit.jsonl"
+    for index in range(5):
+        path = tmp_path / closed_name(active, index, "aaaaaaaa", index)
+        path.touch()
+        os.utime(path, (index * 86400, index * 86400))
+    assert outdated(active, Retention(), 10 * 86400) == []
+    assert outdated(active, Retention(files=2), 0) == series(active)[:3]
+    assert outdated(active, Retention(days=7), 10 * 86400) == series(active)[:3]
+
+
+def test_upkeep_compresses_deletes_and_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = open_writer(tmp_path, Keeping(rotate_bytes=1))
+    start(writer)
+    for _ in range(3):
+        monkeypatch.setattr(writer, "_looked", 0)
+        call(writer)
+    asyncio.run(Upkeep(writer, "zstd", Retention(files=1)).step())
+    (left,) = series(writer.path)
+    assert left.suffix == ".zst"
+    call(writer)
+    plain = [path for path in [*series(writer.path), writer.path] if path.suffix == ".jsonl"]
+    causes = [record["file"] for path in plain for record in records(path) if record["event"] == "gap"]
+    assert len(causes) == 2
+
+
+def test_what_a_crash_left_is_compressed(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    path = tmp_path / closed_name(writer.path, 0, "aaaaaaaa", 1)
+    path.write_bytes(b"line\n")
+
+    async def scene() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(Upkeep(writer, "gzip", Retention()).run(), 0.5)
+
+    asyncio.run(scene())
+    assert series(writer.path)[0].suffix == ".gz"
