@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from brickscope.audit.reader import Progress
 from brickscope.catalog.catalog import load_catalog
 
 from .facts import BIN, BINS, Facts
@@ -147,9 +148,9 @@ def _series(facts: Facts, grid: Grid, names: list[str | None]) -> dict[str | Non
     return series
 
 
-def gather_operations(facts: Facts) -> Rows[OperationActivity]:
+def gather_operations(facts: Facts, progress: Progress | None = None) -> Rows[OperationActivity]:
     """The operations that were called most."""
-    endings = _endings(facts)
+    endings = _endings(facts, progress)
     catalog = load_catalog()
     rows = facts.ask(
         f"""SELECT operation, {COUNTS}, count(DISTINCT subject), min(first_seen), max(last_seen), count(*) OVER ()
@@ -174,15 +175,17 @@ def gather_operations(facts: Facts) -> Rows[OperationActivity]:
     return Rows.of(found, rows[0][-1] if rows else 0)
 
 
-def _endings(facts: Facts) -> dict[str | None, Endings]:
+def _endings(facts: Facts, progress: Progress | None) -> dict[str | None, Endings]:
     """How calls ended, by operation: of each, the decision is joined with its outcome."""
-    rows = facts.ask(
+    rows = facts.log.ask(
         f"""SELECT operation, {BIN} AS bin, count(*),
             count(*) FILTER (o.error IS NOT NULL OR o.status IS NULL OR o.status >= 400)
         FROM (SELECT decision_id, duration_ms, error, status FROM outcomes) AS o
         JOIN (SELECT decision_id, operation FROM decisions WHERE sent) AS d USING (decision_id)
-        GROUP BY ALL ORDER BY bin"""  # noqa: S608
-    )
+        GROUP BY ALL ORDER BY bin""",  # noqa: S608
+        (),
+        progress,
+    ).fetchall()
     bins: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
     failed: dict[str | None, int] = defaultdict(int)
     for name, index, calls, bad in rows:

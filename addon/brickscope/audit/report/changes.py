@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from brickscope.audit.reader import Progress
+
 from .facts import Facts
 from .rows import LIMIT, Rows
 from .text import counted
@@ -67,10 +69,12 @@ class Changes:
     to_monitor: int
 
 
-def keep_events(facts: Facts) -> None:
+def keep_events(facts: Facts, progress: Progress | None = None) -> None:
     """Make the table ``report_events`` of all records that are neither calls, tunnels nor checkpoints. They are few."""
     facts.log.ask(
-        f"CREATE OR REPLACE TEMP TABLE report_events AS SELECT {_KEPT} FROM events WHERE event <> 'checkpoint'"  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE report_events AS SELECT {_KEPT} FROM events WHERE event <> 'checkpoint'",  # noqa: S608
+        (),
+        progress,
     )
 
 

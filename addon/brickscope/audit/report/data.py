@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
+from brickscope.audit.denials import Denials
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog, Progress
@@ -23,14 +25,18 @@ from .activity import (
 )
 from .changes import Changes, gather_changes, keep_events
 from .connections import Connections, gather_connections
-from .denials import Denial, ReasonCount, gather_denials, gather_reasons
+from .denials import ReasonCount, gather_denials, gather_reasons
 from .facts import Facts
 from .integrity import Integrity, make_integrity
 from .outcomes import Outcomes, gather_outcomes
 from .permissions import Permissions, gather_permissions
 from .presence import Earlier, Presence, gather_presence
 from .rows import Rows
+from .text import day
 from .timeline import Timeline, gather_timeline
+
+Stage = Callable[[str], AbstractContextManager[Progress | None]]
+"""Is entered for each long part of the work, with its name; gives whom to tell how much of it is done."""
 
 
 class EmptyLogError(Exception):
@@ -61,7 +67,7 @@ class Report:
     operations: Rows[OperationActivity]
     heat: Heat
     reasons: Rows[ReasonCount]
-    denials: Rows[Denial]
+    denials: Rows[Denials]
     outcomes: Outcomes
     changes: Changes
     presence: Presence
@@ -73,24 +79,24 @@ class Report:
 def gather(
     log: AuditLog,
     *,
-    title: str,
     made: datetime,
     period: Period,
     stale_days: int,
+    title: str | None = None,
     policy: Policy | None = None,
     earlier: Earlier | None = None,
     evidence: Sequence[Evidence] | None = None,
-    progress: Callable[[str], Progress | None] = lambda _: None,
+    stage: Stage = lambda _: nullcontext(),
 ) -> Report:
     """Gather a report.
 
-    ``log``: opened for ``period``. ``made``: now. ``earlier``: what was seen before the period. ``evidence``: what
-    checking the log showed, None if it was not checked. ``progress``: is told what is done next, and gives whom to tell
-    how much of it is done.
+    ``log``: opened for ``period``. ``made``: now, UTC without a zone. ``title``: None for one that names the days.
+    ``earlier``: what was seen before the period. ``evidence``: what checking the log showed, None if it was not checked.
 
     Raises EmptyLogError where the period has no records.
     """
-    facts = Facts(log, progress("Reading the log"))
+    with stage("reading the log") as told:
+        facts = Facts(log, told)
     kinds: dict[str | None, int] = dict(
         facts.ask("SELECT event, CAST(records AS BIGINT) FROM by_kind ORDER BY records DESC")
     )
@@ -101,17 +107,21 @@ def gather(
         "SELECT min(first_seen), max(last_seen) FROM by_kind WHERE event IS NOT NULL"
     )
     end = last if period.until is None else min(period.until, made)
-    keep_events(facts)
+    with stage("reading events") as told:
+        keep_events(facts, told)
+    with stage("reading denials") as told:
+        denials = gather_denials(facts, told)
+    with stage("reading outcomes") as told:
+        operations = gather_operations(facts, told)
     timeline = gather_timeline(facts, first, last)
-    ((*counts, subjects, operations),) = facts.ask(
+    ((*counts, subject_count, operation_count),) = facts.ask(
         f"SELECT {COUNTS}, count(DISTINCT subject), count(DISTINCT operation) FROM by_call WHERE event = 'decision'"  # noqa: S608
     )
     ((clients,),) = facts.ask("SELECT count(DISTINCT client_address) FROM by_caller WHERE event = 'decision'")
     permissions = None if policy is None else gather_permissions(facts, policy, end)
     named = None if permissions is None else permissions.names
-    progress("Counting")
     return Report(
-        title,
+        title or f"Audit report, {day(first)} to {day(last)}",
         made,
         period,
         first,
@@ -121,16 +131,16 @@ def gather(
         sum(kinds.values()),
         kinds,
         Counts(*(each or 0 for each in counts)),
-        subjects,
-        operations,
+        subject_count,
+        operation_count,
         clients,
         stale_days,
         timeline,
         gather_subjects(facts, timeline.grid),
-        gather_operations(facts),
+        operations,
         gather_heat(facts),
         gather_reasons(facts),
-        gather_denials(facts),
+        denials,
         gather_outcomes(facts, timeline.grid),
         gather_changes(facts),
         gather_presence(facts, earlier, named, end, stale_days),

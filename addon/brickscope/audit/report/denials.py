@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from brickscope.audit.queries import query
+from brickscope.audit.denials import Denials, find_denials
+from brickscope.audit.reader import Progress
 from brickscope.core.reason import Kind, Reason
 
-from .activity import Counts
 from .facts import Facts
 from .rows import LIMIT, Rows
 
@@ -24,6 +24,7 @@ KINDS = {
     Kind.INTERNAL: "Failed inside the proxy",
 }
 """The kinds of reasons, in words for the page."""
+MOST_VALUES = 8
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,6 @@ class ReasonCount:
     def calls(self) -> int:
         """All denials, sent ones too."""
         return self.denied + self.sent
-
-
-@dataclass(frozen=True)
-class Denial:
-    """Denied calls that the same change would allow. ``subject``: None for a caller the policy did not name.
-
-    ``who``: what is known of such a caller. ``what``: the operation or call. ``given``: what about it was not allowed.
-    ``example``: a decision id, to be shown whole by ``brickscope audit show``.
-    """
-
-    subject: str | None
-    who: str
-    reason: str
-    what: str
-    given: str
-    detail: str
-    counts: Counts
-    clients: int
-    first_seen: datetime
-    last_seen: datetime
-    example: str | None
 
 
 def reason_of(code: str | None) -> Reason | None:
@@ -88,41 +68,21 @@ def gather_reasons(facts: Facts) -> Rows[ReasonCount]:
     return Rows.of(found, rows[0][-1] if rows else 0)
 
 
-def gather_denials(facts: Facts) -> Rows[Denial]:
+def gather_denials(facts: Facts, progress: Progress | None = None) -> Rows[Denials]:
     """The most frequent denials, tunnels among them, grouped as ``brickscope audit denials`` groups them."""
-    cursor = facts.log.ask(
-        f"SELECT *, count(*) OVER () AS total FROM ({query('denials')}) WHERE reason IS NOT NULL "  # noqa: S608
-        f"ORDER BY calls DESC, last_seen DESC, example LIMIT {LIMIT}"
-    )
-    names = [column[0] for column in cursor.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return Rows.of(map(_denial, rows), rows[0]["total"] if rows else 0)
+    found = find_denials(facts.log, progress)
+    return Rows.of(found.groups, found.total)
 
 
-def _denial(row: dict[str, Any]) -> Denial:
-    call = " ".join(filter(None, (row["method"], row["path"])))
-    tunnel = f"connection to {row['server_address']}" if row["server_address"] else ""
-    given = [
-        ("parameters", row["params"]),
-        ("names", row["param_names"]),
-        ("client", row["client_address"]),
-        ("host", row["server_address"] if row["operation"] or call else None),
-        ("workspace", row["workspace"]),
-        ("grant", row["asked_grant"]),
-    ]
-    calls, sent = int(row["calls"]), int(row["sent"] or 0)
-    return Denial(
-        row["subject"],
-        "" if row["subject"] else describe_caller(row["fingerprint"], row["principal"]),
-        row["reason"],
-        row["operation"] or call or tunnel or "–",
-        "; ".join(f"{word} {_plain(value)}" for word, value in given if value not in (None, "{}", "[]")),
-        row["detail"] or "",
-        Counts(calls, 0, sent, calls - sent),
-        row["clients"],
-        row["first_seen"],
-        row["last_seen"],
-        row["example"],
+def describe_params(params: list[Any]) -> str:
+    """The parameters of denied calls on one line: ``job_id = 1044 or 1045``."""
+    values: dict[str, dict[str, None]] = {}
+    for each in params:
+        for name, value in each.items() if isinstance(each, dict) else ():
+            values.setdefault(str(name), {})[json.dumps(value, ensure_ascii=False)] = None
+    return "; ".join(
+        f"{name} = {' or '.join(list(said)[:MOST_VALUES])}{' …' if len(said) > MOST_VALUES else ''}"
+        for name, said in values.items()
     )
 
 
@@ -138,16 +98,3 @@ def describe_caller(fingerprint: str | None, principal: str | None) -> str:
             said = [f"{sub}" if sub else "", f"by client {client}" if client and client != sub else ""]
             return " ".join(filter(None, said))
     return fingerprint or ""
-
-
-def _plain(value: Any) -> str:
-    """A JSON value of the log on one line; text as it is."""
-    try:
-        parsed = json.loads(value) if isinstance(value, str) and value[:1] in "{[" else value
-    except ValueError:
-        parsed = value
-    if isinstance(parsed, dict):
-        return ", ".join(f"{name} = {json.dumps(each, ensure_ascii=False)}" for name, each in parsed.items())
-    if isinstance(parsed, list):
-        return ", ".join(map(str, parsed))
-    return str(parsed)

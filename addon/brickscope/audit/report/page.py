@@ -21,7 +21,7 @@ from . import text
 from .attention import find_points
 from .charts import NARROW, WIDE, calls_chart, latency_chart
 from .data import Report
-from .denials import KINDS
+from .denials import KINDS, describe_params
 from .limits import LIMITS
 from .rows import Rows
 from .shades import Shades, spark_path
@@ -134,6 +134,8 @@ def _environment() -> Any:
     )
     environment.filters |= {
         "shown": text.shown,
+        "lines": text.shown_lines,
+        "params": describe_params,
         "number": text.number,
         "brief": text.brief,
         "counted": text.counted,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES, load_catalog
 from brickscope.catalog.reach import reach
-from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Login, Policy, RuleSet, Subject
 
 from .facts import Facts
@@ -44,11 +44,14 @@ class Permitted:
 
 @dataclass(frozen=True)
 class RuleUse:
-    """A rule as it is written in the policy (or stands in the log, for a preset), and the calls that it decided."""
+    """A rule as it is written in the policy, and the calls that it decided. ``parts``: of a preset, how many rules it
+    stands for, and ``used``, how many of these decided any call."""
 
     text: str
     calls: int
     last_seen: datetime | None
+    parts: int
+    used: int
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ class RuleSetView:
 
     @property
     def unused(self) -> int:
-        """How many of the rules shown decided no call."""
-        return sum(not rule.calls for rule in (*self.allow, *self.deny))
+        """How many of the rules shown, those of presets one by one, decided no call."""
+        return sum(rule.parts - rule.used for rule in (*self.allow, *self.deny))
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,14 @@ class Permissions:
 
 def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissions:
     """The policy as it is now, whatever it was during the period. ``end``: of the period."""
-    used = {
-        subject: (calls, last)
-        for subject, calls, last in facts.ask(
-            """SELECT subject, CAST(sum(records) AS BIGINT), max(last_seen) FROM by_call
-            WHERE event = 'decision' AND subject IS NOT NULL GROUP BY subject"""
-        )
-    }
+    # What `sql/unused.sql` asks of its facts, those of the report have as well: one pass over the log is enough.
+    facts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
+    usages = find_usage(facts.log, policy)
+    used = {usage.name: usage for usage in usages if usage.kind == "subject"}
+    rules: dict[tuple[str | None, str | None], list[Usage]] = {}
+    for usage in usages:
+        if usage.kind == "rule":
+            rules.setdefault((usage.rule_set, usage.list), []).append(usage)
     revisions = [
         row[0]
         for row in facts.ask(
@@ -119,7 +123,6 @@ def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissio
     for each in subjects:
         if each.rule_set is not None:
             holders[each.rule_set].append(each.name)
-    use = _use(facts)
     return Permissions(
         policy.revision,
         policy.mode.value,
@@ -127,7 +130,7 @@ def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissio
         policy.revision in revisions,
         Rows.of(subjects, len(subjects)),
         Rows.of(
-            (_view(rule_set, holders[rule_set.name], use) for rule_set in rule_sets),
+            (_view(rule_set, holders[rule_set.name], rules) for rule_set in rule_sets),
             len(rule_sets),
             MAX_RULE_SETS,
         ),
@@ -151,7 +154,7 @@ def _permitted(
     subject: Subject | Login,
     kind: str,
     identity: str,
-    used: dict[str, tuple[int, datetime]],
+    used: dict[str, Usage],
     end: datetime,
 ) -> Permitted:
     rule_set = subject.rule_set if isinstance(subject, Subject) else None
@@ -162,7 +165,7 @@ def _permitted(
     state = ""
     if expires is not None and expires < end + SOON:
         state = "expired" if expires <= end else "expires soon"
-    calls, last = used.get(subject.name, (0, None))
+    usage = used[subject.name]
     return Permitted(
         subject.name,
         kind,
@@ -174,26 +177,14 @@ def _permitted(
         expires,
         state,
         tuple(sorted(grant.value for grant in subject.grants)),
-        calls,
-        last,
+        usage.calls,
+        usage.last_seen,
     )
 
 
-_Use = dict[tuple[str, str, str], tuple[int, datetime]]
-
-
-def _use(facts: Facts) -> _Use:
-    """Calls and the last of them, by rule set, decision and rule."""
-    return {
-        (rule_set, decision, rule): (calls, last)
-        for rule_set, decision, rule, calls, last in facts.ask(
-            """SELECT rule_set, decision, rule, CAST(sum(records) AS BIGINT), max(last_seen) FROM by_call
-            WHERE event = 'decision' AND rule_set IS NOT NULL AND rule IS NOT NULL GROUP BY ALL"""
-        )
-    }
-
-
-def _view(rule_set: RuleSet, holders: list[str], use: _Use) -> RuleSetView:
+def _view(
+    rule_set: RuleSet, holders: list[str], rules: dict[tuple[str | None, str | None], list[Usage]]
+) -> RuleSetView:
     reached = reach(rule_set)
     operations = load_catalog().operations
     classes = Counter(operations[name].kind for name in reached)
@@ -202,24 +193,18 @@ def _view(rule_set: RuleSet, holders: list[str], use: _Use) -> RuleSetView:
         for name, rule in reached.items()
         if operations[name].risk
     ]
-    allow = [rule.text for rule in rule_set.allow.rules] + _texts(rule_set.operations.values())
-    deny = [rule.text for rule in rule_set.deny.rules] + _texts(rule_set.denied_operations.values())
     return RuleSetView(
         rule_set.name,
         tuple(holders),
-        _uses(rule_set.name, "allow", allow, use),
-        _uses(rule_set.name, "deny", deny, use),
+        _uses(rules.get((rule_set.name, "allow"), [])),
+        _uses(rules.get((rule_set.name, "deny"), [])),
         {kind: classes[kind] for kind in CLASSES},
         Rows.of(risks, len(risks), MAX_RULES),
     )
 
 
-def _texts(rules: Iterable[tuple[OperationRule, ...]]) -> list[str]:
-    return [rule.text for each in rules for rule in each]
-
-
-def _uses(rule_set: str, decision: str, texts: list[str], use: _Use) -> Rows[RuleUse]:
-    """Each rule once: ``jobs.*`` stands for many operations."""
-    once = list(dict.fromkeys(texts))
-    found = (RuleUse(text, *use.get((rule_set, decision, text), (0, None))) for text in once)
-    return Rows.of(found, len(once), MAX_RULES)
+def _uses(rules: list[Usage]) -> Rows[RuleUse]:
+    """The busiest first."""
+    found = sorted(rules, key=lambda usage: (-usage.calls, usage.name))
+    uses = (RuleUse(each.name, each.calls, each.last_seen, each.parts, each.used) for each in found)
+    return Rows.of(uses, len(found), MAX_RULES)

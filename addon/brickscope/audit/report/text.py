@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime, timedelta
 
 MAX_SHOWN = 240
@@ -21,10 +20,14 @@ def shown(text: object, limit: int = MAX_SHOWN) -> str:
     return f"{plain[:limit]}… ({number(len(plain) - limit)} more characters)"
 
 
+def shown_lines(text: str) -> str:
+    """Lines of text, each fit to be seen."""
+    return "\n".join(map(shown, text.split("\n")))
+
+
 def _spell(found: re.Match[str]) -> str:
     char = found[0]
-    # C: control, format (bidirectional overrides, zero width), surrogate, private, unassigned. Z: spaces but the plain one.
-    if unicodedata.category(char)[0] not in "CZ":
+    if char.isprintable():
         return char
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

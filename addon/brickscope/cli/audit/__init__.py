@@ -6,6 +6,7 @@ import click
 
 from .denials import denials_command
 from .key import key_command
+from .report import report_command
 from .search import search_command
 from .show import show_command
 from .summary import summary_command
@@ -33,6 +34,7 @@ def audit_command() -> None:
 
 audit_command.add_command(denials_command)
 audit_command.add_command(key_command)
+audit_command.add_command(report_command)
 audit_command.add_command(search_command)
 audit_command.add_command(show_command)
 audit_command.add_command(summary_command)
