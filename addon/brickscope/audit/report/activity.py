@@ -176,12 +176,17 @@ def gather_operations(facts: Facts, progress: Progress | None = None) -> Rows[Op
 
 
 def _endings(facts: Facts, progress: Progress | None) -> dict[str | None, Endings]:
-    """How calls ended, by operation: of each, the decision is joined with its outcome."""
+    """How calls ended, by operation: of each, the decision is joined with its outcome.
+
+    Each id counts once among the decisions: in a forged log a million of either with one id would be a million squared.
+    """
     rows = facts.log.ask(
         f"""SELECT operation, {BIN} AS bin, count(*),
             count(*) FILTER (o.error IS NOT NULL OR o.status IS NULL OR o.status >= 400)
         FROM (SELECT decision_id, duration_ms, error, status FROM outcomes) AS o
-        JOIN (SELECT decision_id, operation FROM decisions WHERE sent) AS d USING (decision_id)
+        JOIN (
+            SELECT decision_id, any_value(operation) AS operation FROM decisions WHERE sent GROUP BY decision_id
+        ) AS d USING (decision_id)
         GROUP BY ALL ORDER BY bin""",  # noqa: S608
         (),
         progress,
