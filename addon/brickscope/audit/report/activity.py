@@ -106,7 +106,8 @@ def gather_subjects(facts: Facts, grid: Grid) -> Rows[SubjectActivity]:
     rows = facts.ask(
         f"""WITH calls AS (
             SELECT subject, {COUNTS}, count(DISTINCT operation) AS operations, min(first_seen) AS first_seen,
-                max(last_seen) AS last_seen, list_sort(list(DISTINCT rule_set))[:4] AS rule_sets
+                max(last_seen) AS last_seen,
+                list_sort(list(DISTINCT rule_set) FILTER (rule_set IS NOT NULL))[:4] AS rule_sets
             FROM by_call WHERE event = 'decision' GROUP BY subject
         ), clients AS (
             SELECT subject, count(DISTINCT client_address) AS clients FROM by_caller

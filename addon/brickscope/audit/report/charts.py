@@ -244,7 +244,7 @@ def _line(points: Sequence[tuple[float, float] | None]) -> tuple[str, list[tuple
 def _times(canvas: Canvas, grid: Grid) -> tuple[Label, ...]:
     start, end = grid.start, grid.end
     length = (end - start).total_seconds() or 1.0
-    ticks: list[Tick[datetime]] = time_ticks(start, end, max(2, canvas.plot_width // 84))
+    ticks: list[Tick[datetime]] = time_ticks(start, end, max(2, canvas.plot_width // 76))
     labels = [Label(canvas.x((tick.value - start).total_seconds() / length), tick.label) for tick in ticks]
     # At the very edge a label would be cut off.
     return tuple(label for label in labels if label.at <= canvas.width - canvas.right - 8)

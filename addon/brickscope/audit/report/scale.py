@@ -10,7 +10,7 @@ from .text import brief, duration
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = 86400
-_STEPS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, _DAY, 2 * _DAY, 7 * _DAY, 14 * _DAY)
+_STEPS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY, 14 * _DAY)
 _MONTH_STEPS = (1, 2, 3, 6)
 _MONDAY = datetime(2024, 1, 1)  # noqa: DTZ001 - UTC, as all times of a log
 
@@ -37,8 +37,8 @@ def duration_ticks(low: float, high: float) -> list[Tick[float]]:
     last = max(last, first + 1)
     # Between few powers of ten there is room for more.
     within = (1, 2, 5) if last - first <= 2 else (1,)
-    # Beyond a dozen powers somebody made the numbers up.
-    every = max(1, (last - first) // 12)
+    # Beyond ten powers somebody made the numbers up.
+    every = math.ceil((last - first) / 10)
     values = [factor * 10.0**power for power in range(first, last, every) for factor in within]
     values.append(10.0**last)
     start = max((index for index, value in enumerate(values) if value <= low), default=0)
