@@ -30,7 +30,10 @@ class Grid:
         # A single record that claims to be of the year 9999 must not cost more than a coarse chart.
         step = step or _WEEK * 4 * (1 + int(length / (_WEEK * 4 * (MAX_BUCKETS - 1))))
         before = int((first - _MONDAY).total_seconds() // step)
-        start = _MONDAY + timedelta(seconds=before * step)
+        try:
+            start = _MONDAY + timedelta(seconds=before * step)
+        except OverflowError:
+            start = datetime.min  # noqa: DTZ901 - UTC; nor is there a year 0
         return cls(start, step, 1 + int((last - start).total_seconds() // step))
 
     @property
