@@ -1,7 +1,7 @@
 """Logs to read: as a proxy would write them, made from real decisions of a real policy, a different one for each seed.
 
 ``made_records`` gives records, ``write_log`` a series of files (active, rotated, compressed), ``POLICY`` the policy that
-decided. Run it for a big one: ``PYTHONPATH=addon:tests python tests/audit/made_log.py 5000000 /tmp/big.jsonl``.
+decided. Run it for a big one: ``PYTHONPATH=addon:tests python tests/audit/made_log.py 5000000 big.jsonl``.
 """
 
 from __future__ import annotations
@@ -165,9 +165,9 @@ def made_policy() -> Policy:
         return load_policy(file, START.timestamp()).policy
 
 
-def _decide(case: Case, client: str) -> tuple[Decision, Record]:
-    """What the core says to a call, and the fields of the record that tell of the call itself."""
-    policy = made_policy()
+def decide_case(case: Case, client: str, policy: Policy | None = None) -> tuple[Decision, Record]:
+    """What the core says to a call under ``POLICY`` or another one, and what the record tells of the call itself."""
+    policy = policy or made_policy()
     method, _, target = case.call.partition(" ")
     raw = b"" if case.body is None else json.dumps(case.body).encode()
     headers = [(b"Host", HOST.encode()), (b"User-Agent", case.agent.encode())]
@@ -205,13 +205,18 @@ def _decide(case: Case, client: str) -> tuple[Decision, Record]:
     raise AssertionError(case)
 
 
+def decision_record(case: Case, client: str) -> Record:
+    """The fields of the decision's record, without those that every record has."""
+    decision, fields = decide_case(case, client)
+    return {**_decided(decision), **_facts(decision), **fields, **_ends(case, client)}
+
+
 @cache
 def _pool() -> tuple[list[tuple[Record, Case]], list[int]]:
     pool, weights = [], []
     for case in CASES:
         for client in case.clients:
-            decision, fields = _decide(case, client)
-            pool.append(({**_decided(decision), **_facts(decision), **fields, **_ends(case, client)}, case))
+            pool.append((decision_record(case, client), case))
             weights.append(case.weight)
     return pool, weights
 
@@ -391,7 +396,7 @@ def line(record: Record) -> bytes:
     body = orjson.dumps(
         {name: value for name, value in record.items() if name != "hash"}, option=orjson.OPT_SORT_KEYS
     )
-    return body[:-1] + b',"hash":"%b"}\n' % str(record.get("hash")).encode()
+    return body[:-1] + b',"hash":%b}\n' % orjson.dumps(record.get("hash"))
 
 
 def write_log(

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .source import DAMAGED, MAX_LINE, read_lines
+from .closed import DAMAGED
+from .damage import broken
+from .source import MAX_LINE, read_lines
 
 
 class BadLine(NamedTuple):
@@ -20,9 +22,11 @@ class BadLine(NamedTuple):
     why: str
 
 
-def find_bad_lines(path: Path, name: str, limit: int) -> list[BadLine]:
-    """The first bad lines of a file, at most ``limit``. Blank lines are none. ``name``: what the file is called."""
+def find_bad_lines(path: Path, name: str, limit: int) -> tuple[list[BadLine], str | None]:
+    """The first bad lines of a file, at most ``limit``, and why it can't be read to its end, if it can't. Blank lines are
+    none. ``name``: what the file is called."""
     found: list[BadLine] = []
+    number = 0
     try:
         for number, line in read_lines(path):
             why = f"longer than {MAX_LINE:,} bytes" if line is None else _fault(line)
@@ -30,9 +34,9 @@ def find_bad_lines(path: Path, name: str, limit: int) -> list[BadLine]:
                 found.append(BadLine(name, number, why))
                 if len(found) >= limit:
                     break
-    except DAMAGED:
-        pass  # told of the file as a whole
-    return found
+    except DAMAGED as error:
+        return found, broken(number, error)
+    return found, None
 
 
 def _fault(line: bytes) -> str | None:

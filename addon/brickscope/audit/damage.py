@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import zstandard
 
-from .source import DAMAGED, MAX_LINE, read_lines
+from .closed import DAMAGED
+from .source import MAX_LINE, read_lines
 
 
 class Restored(NamedTuple):
@@ -33,6 +34,11 @@ def restore(paths: Iterable[Path], folder: Path) -> dict[Path, Restored]:
     return found
 
 
+def broken(line: int, error: Exception) -> str:
+    """What is wrong with a file that can be read no further than a line."""
+    return f"it is broken after line {line}: {error}"
+
+
 def _find_damage(path: Path) -> str | None:
     number = 0
     try:
@@ -42,7 +48,7 @@ def _find_damage(path: Path) -> str | None:
     except FileNotFoundError:
         return "it is gone since reading began"
     except DAMAGED as error:
-        return f"it is broken after line {number}: {error}"
+        return broken(number, error)
     return None
 
 

@@ -127,7 +127,10 @@ class AuditLog:
             count = sum(files.values())
             for source in self.sources:
                 if source.name in files and len(named) < NAMED_LINES:
-                    named += find_bad_lines(source.path, source.name, NAMED_LINES - len(named))
+                    lines, why = find_bad_lines(source.path, source.name, NAMED_LINES - len(named))
+                    named += lines
+                    if why is not None:
+                        self._damaged.setdefault(source.path, why)
         damaged = {
             source.name: self._damaged[source.path] for source in self.sources if source.path in self._damaged
         }

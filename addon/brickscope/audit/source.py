@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import gzip
-import io
 import os
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-import zstandard
+
+from .closed import DAMAGED, open_log
 
 COMPRESSIONS = (".zst", ".gz")
 ENDINGS = (".jsonl", ".jsonl.zst", ".jsonl.gz")
@@ -27,7 +25,6 @@ MAX_LINE = 16 * 1024 * 1024
 _NAMED = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})\.jsonl(?:\.zst|\.gz)?\Z")
 _HEAD_LINES = 20
 _TAIL = 64 * 1024
-_BUFFER = 1024 * 1024
 
 
 class SourceError(Exception):
@@ -101,23 +98,9 @@ def _is_log(path: Path) -> bool:
     return path.name.endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
 
 
-@contextlib.contextmanager
-def open_source(path: Path) -> Iterator[io.BufferedReader]:
-    """The bytes of a file's lines, whether it is compressed or not. Raises DAMAGED, also while it is read."""
-    with path.open("rb") as raw:
-        if path.suffix == ".zst":
-            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as file:
-                yield io.BufferedReader(file, _BUFFER)
-        elif path.suffix == ".gz":
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield io.BufferedReader(unpacked, _BUFFER)
-        else:
-            yield raw
-
-
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
     """The lines of a file, numbered from 1, with their ends; None for one longer than MAX_LINE. Raises DAMAGED."""
-    with open_source(path) as file:
+    with open_log(path) as file:
         number = 0
         while line := file.readline(MAX_LINE):
             number += 1
@@ -129,14 +112,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
             yield number, None
 
 
-DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-"""What opening and reading a broken file raises."""
-
-
 def read_to_end(source: Source) -> Source:
     """With its last record, for which a compressed file has to be unpacked."""
     tail = b""
-    with contextlib.suppress(*DAMAGED), open_source(source.path) as file:
+    with contextlib.suppress(*DAMAGED), open_log(source.path) as file:
         while chunk := file.read(1024 * 1024):
             tail = (tail + chunk)[-_TAIL:]
     last = next(filter(None, map(_mark, reversed(tail.split(b"\n")))), None)
@@ -145,7 +124,7 @@ def read_to_end(source: Source) -> Source:
 
 def _look(path: Path) -> Source:
     first = last = None
-    with contextlib.suppress(*DAMAGED), open_source(path) as file:
+    with contextlib.suppress(*DAMAGED), open_log(path) as file:
         head = file.read(_TAIL)
         first = next(filter(None, map(_mark, head.split(b"\n")[:_HEAD_LINES])), None)
         if path.suffix not in COMPRESSIONS:

@@ -10,7 +10,7 @@ import click
 
 from .output import Output, output_options
 from .selection import Selection, log_options, open_log, report_faults
-from .terminal import console, progress, say, shown, table
+from .terminal import print_rows, progress, say, shown
 
 if TYPE_CHECKING:
     from brickscope.audit.reader import AuditLog
@@ -144,9 +144,7 @@ def _answer(
     elif rows:
         part = show(Table(answer.columns, list(islice(answer.rows, limit or None))))
         rest = max(rows - limit, 0) if limit else 0
-        console().print(
-            table([(shown(name).replace("_", " "), "") for name in part.columns], part.rows, rest)
-        )
+        print_rows(list(part.columns), part.rows, rest)
     return rows > 0
 
 

@@ -98,9 +98,9 @@ def find_files(paths: tuple[str, ...]) -> list[Path]:
 
 def _default() -> list[str | Path]:
     """The log of the current folder: the active file and those of its series that are closed."""
-    closed = sorted(
-        path for ending in ("", ".zst", ".gz") for path in Path().glob(f"{DEFAULT.stem}-*.jsonl{ending}")
-    )
+    from brickscope.audit.closed import series
+
+    closed = series(DEFAULT)
     if not DEFAULT.exists() and not closed:
         raise click.UsageError(
             f"there is no {DEFAULT} here: name the log's files or folder, such as "
@@ -116,8 +116,8 @@ def report_faults(log: AuditLog, bad: int | None = None) -> None:
         say(f"{shown(file)} can't be read whole: {shown(why)}")
     if faults.lines:
         many = "1 line is" if faults.lines == 1 else f"{faults.lines:,} lines are"
-        say(f"{many} no record, and left out:")
+        say(f"{many} no record, and left out{':' if faults.named else ''}")
         for line in faults.named:
             say(f"  {shown(line.file)}:{line.number}: {shown(line.why)}")
-        if faults.lines > len(faults.named):
+        if faults.lines > len(faults.named) > 0:
             say(f"  and {faults.lines - len(faults.named):,} more")

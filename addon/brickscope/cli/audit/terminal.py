@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from brickscope.audit.reader import Progress
 
-PIPED_WIDTH = 240
+PIPED_WIDTH = 20_000
+NARROW = 8
+"""Characters a column, below which rows are shown one field a line."""
 MAX_SHOWN = 400
 STYLES = {"allow": "green", "deny": "red", "sent": "yellow"}
 SENT = "denied, sent"
@@ -95,6 +97,22 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], res
     if rest:
         made.add_row(styled(f"and {rest:,} more", "dim"))
     return made
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], rest: int = 0) -> None:
+    """Print rows as a table; on a terminal that is too narrow for so many columns, one field a line."""
+    out = console()
+    names = [shown(name).replace("_", " ") for name in columns]
+    if out.width >= NARROW * len(names):
+        out.print(table([(name, "") for name in names], rows, rest))
+        return
+    widest = max(map(len, names))
+    for row in rows:
+        for name, value in zip(names, row, strict=True):
+            out.print(styled(f"{name:{widest}}  ", "dim"), styled(_cell(value)), sep="", soft_wrap=True)
+        out.print()
+    if rest:
+        out.print(styled(f"and {rest:,} more", "dim"))
 
 
 def _cell(value: Any) -> str:
