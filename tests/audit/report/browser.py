@@ -61,8 +61,10 @@ class Browser:
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.devtools("Emulation.setDeviceMetricsOverride", **metrics)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.devtools("Emulation.setEmulatedMedia", media="", features=[feature])
+        # Without smooth scrolling, during which nothing could be clicked.
+        wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self.devtools("Emulation.setEmulatedMedia", media="", features=features)
         self.driver.get("about:blank")
         self.console(), self.requests()
         self.driver.get(page.absolute().as_uri())
@@ -74,6 +76,12 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         """The value of a script in the page."""
         return self.driver.execute_script(script, *arguments)
+
+    def settle(self) -> None:
+        """Wait until what was done is drawn."""
+        self.driver.execute_async_script(
+            "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
+        )
 
     def all(self, selector: str) -> list[Any]:
         """The elements of a selector."""

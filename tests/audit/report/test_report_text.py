@@ -31,6 +31,8 @@ def test_what_is_shown_hides_nothing(text: str) -> None:
         ("\x1b[31m", "\\x1b[31m"),
         ("a\nb", "a\\x0ab"),
         ("\ud800", "\\ud800"),
+        ("", '""'),
+        ("  ", '"  "'),
         ("\U000e0041", "\\U000e0041"),
         ("x" * 300, "x" * 240 + "… (60 more characters)"),
     ],

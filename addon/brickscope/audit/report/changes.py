@@ -16,7 +16,7 @@ from .text import counted
 _KEPT = (
     "event, time, instance, seq, policy_revision, mode, version, engine, scope_hosts, scope_other_hosts, fsync, key_id, "
     "loaded, previous_revision, problems, scope, name, previous_mode, side, detail, client_address, server_address, "
-    "server_port, url, fetched, cause, denied, since, file"
+    "server_port, url, fetched, cause, denied, CAST(since AS VARCHAR) AS since, file"
 )
 
 
@@ -160,7 +160,7 @@ def _gap(row: dict[str, Any]) -> tuple[str, str, str]:
     denied = row["denied"]
     facts = [
         row["detail"] or "",
-        f"from {row['since']:%Y-%m-%d %H:%M:%S} on" if row["since"] else "",
+        f"from {row['since']} on" if row["since"] else "",
         f"{counted(denied, 'call')} denied meanwhile, without a record of each" if denied is not None else "",
         row["file"] or "",
     ]

@@ -10,7 +10,25 @@ from .text import brief, duration
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = 86400
-_STEPS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY, 14 * _DAY)
+_STEPS = (
+    1,
+    5,
+    15,
+    30,
+    60,
+    300,
+    900,
+    1800,
+    3600,
+    10800,
+    21600,
+    43200,
+    _DAY,
+    2 * _DAY,
+    4 * _DAY,
+    7 * _DAY,
+    14 * _DAY,
+)
 _MONTH_STEPS = (1, 2, 3, 6)
 _MONDAY = datetime(2024, 1, 1)  # noqa: DTZ001 - UTC, as all times of a log
 

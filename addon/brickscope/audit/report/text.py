@@ -13,8 +13,10 @@ _HIDDEN = re.compile(r"[^ -~]")
 
 def shown(text: object, limit: int = MAX_SHOWN) -> str:
     """Text of the log fit to be seen: what is invisible or turns the direction of writing is spelled out (``\\u202e``), so
-    that no name can look like another one; what is too long is cut, and says so."""
+    that no name can look like another one; what is blank stands in quotes; what is too long is cut, and says so."""
     plain = _HIDDEN.sub(_spell, str(text))
+    if not plain.strip():
+        return f'"{plain}"'
     if len(plain) <= limit:
         return plain
     return f"{plain[:limit]}… ({number(len(plain) - limit)} more characters)"
@@ -66,12 +68,12 @@ def share(part: float, whole: float) -> str:
 
 def moment(value: datetime | None) -> str:
     """``2026-11-24 19:30:05``, UTC; a dash for none."""
-    return "–" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
+    return "–" if value is None else value.isoformat(" ", "seconds")
 
 
 def day(value: datetime | None) -> str:
     """``2026-11-24``; a dash for none."""
-    return "–" if value is None else f"{value:%Y-%m-%d}"
+    return "–" if value is None else value.date().isoformat()
 
 
 def span(value: timedelta) -> str:

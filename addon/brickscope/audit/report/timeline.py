@@ -92,7 +92,7 @@ class Timeline:
         step = self.grid.step
         for seconds, word in ((_WEEK, "week"), (_DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
             if step % seconds == 0:
-                return word if step == seconds else f"{step // seconds} {word}s"
+                return word if step == seconds else f"{step // seconds:,} {word}s"
         return f"{step} seconds"
 
     @property
