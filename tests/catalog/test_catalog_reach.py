@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.catalog.catalog import load_catalog
+from brickscope.catalog.catalog import call_rules, load_catalog
 from brickscope.catalog.reach import reach
+from brickscope.core.decide import decide_for
 from brickscope.core.policy import RuleSet
+from brickscope.core.request import read_request
+from brickscope.core.template import Literal, Segment
 from brickscope.policy.load import load_policy
+from core.wire import h1
 
 HEAD = f"""\
 version: 1
@@ -94,3 +98,33 @@ def test_everything_is_reached_by_a_path_rule_for_everything(tmp_path: Path) -> 
         name for name, each in operations.items() if any(call.startswith("GET /api/") for call in each.calls)
     }
     assert set(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny"),
+    [
+        ("[{class: read}, jobs.*]", "[jobs.delete, {service: secrets, class: secret}]"),
+        ("['GET /api/2.1/{rest...}', 'POST /api/2.0/sql/statements']", "['GET /api/2.1/jobs/{rest...}']"),
+        ("[{preset: catalog-browser}, 'DELETE /api/2.0/{service}/{name}']", "[]"),
+    ],
+    ids=["names", "paths", "both"],
+)
+def test_what_the_proxy_allows_is_what_is_reached(allow: str, deny: str, tmp_path: Path) -> None:
+    """Every call of every operation is judged by the proxy's own decision."""
+    reached = reach(_rule_set(tmp_path, allow, deny))
+    policy = load_policy(tmp_path, 0).policy
+    subject = next(iter(policy.tokens.values()))
+    allowed = set()
+    for operation in load_catalog().operations.values():
+        for rule in call_rules(operation):
+            target = "".join(f"/{_sample(segment)}" for segment in rule.template.segments)
+            request = read_request(h1(rule.method.encode(), target.encode()))
+            if decide_for(policy, subject, request, "10.0.0.1", 0).allow:
+                allowed.add(operation.name)
+    assert allowed == set(reached)
+
+
+def _sample(segment: Segment) -> str:
+    if isinstance(segment, Literal):
+        return segment.text
+    return f"x:{segment.verb}" if segment.verb else "x"
