@@ -215,7 +215,7 @@ def test_whole_log_has_every_change(story: Story) -> None:
     assert Counter(event.kind for event in found.events) == {
         "start": 2, "stop": 1, "reload": 1, "failed_reload": 1, "mode_change": 1, "gap": 1,
     }  # fmt: skip
-    assert (found.failed_reloads, found.to_monitor) == (1, 1)
+    assert (found.failed_reloads, tuple(found.monitored)) == (1, ("subject ml-training",))
     assert [(run.started, run.stopped, run.version) for run in found.runs] == [
         (True, True, "0.1.0"),
         (True, False, "0.1.1"),

@@ -102,10 +102,9 @@ def _of_denials(report: Report) -> Iterator[Point]:
 
 def _of_changes(report: Report) -> Iterator[Point]:
     changes = report.changes
-    if changes.to_monitor:
-        yield Point(
-            "look", f"Denials ceased to be enforced for somebody, {_times(changes.to_monitor)}.", "changes"
-        )
+    if changes.monitored:
+        names = _names(list(changes.monitored))
+        yield Point("look", f"Denials ceased to be enforced for {names}.", "changes")
     if changes.failed_reloads:
         edits = counted(changes.failed_reloads, "policy edit")
         yield Point("note", f"{edits} did not load and changed nothing.", "changes")
@@ -179,7 +178,3 @@ def _of_calls(report: Report) -> Iterator[Point]:
             f"{times} failed: clients that do not trust the proxy, or servers it does not.",
             "connections",
         )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{number(count)} times"

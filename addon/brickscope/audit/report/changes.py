@@ -59,14 +59,15 @@ class Revision:
 
 @dataclass(frozen=True)
 class Changes:
-    """``gaps``: those of the events that say what is missing from the log."""
+    """``gaps``: those of the events that say what is missing from the log. ``monitored``: for whom denials ceased to be
+    enforced."""
 
     events: Rows[Change]
     gaps: Rows[Change]
     runs: Rows[Run]
     revisions: Rows[Revision]
     failed_reloads: int
-    to_monitor: int
+    monitored: Rows[str]
 
 
 def keep_events(facts: Facts, progress: Progress | None = None) -> None:
@@ -80,18 +81,21 @@ def keep_events(facts: Facts, progress: Progress | None = None) -> None:
 
 def gather_changes(facts: Facts) -> Changes:
     """The changes of the period, after ``keep_events``."""
-    ((failed, monitored),) = facts.ask(
-        """SELECT count(*) FILTER (event = 'reload' AND NOT loaded),
-            count(*) FILTER (event = 'mode_change' AND mode = 'monitor')
-        FROM report_events"""
-    )
+    ((failed,),) = facts.ask("SELECT count(*) FROM report_events WHERE event = 'reload' AND NOT loaded")
+    monitored = [
+        _whose(scope, name)
+        for scope, name in facts.ask(
+            """SELECT scope, name FROM report_events WHERE event = 'mode_change' AND mode = 'monitor'
+            GROUP BY scope, name ORDER BY scope, name"""
+        )
+    ]
     return Changes(
         _events(facts, "event IN ('start', 'stop', 'reload', 'mode_change', 'gap')"),
         _events(facts, "event = 'gap'"),
         _runs(facts),
         _revisions(facts),
         failed,
-        monitored,
+        Rows.of(monitored, len(monitored)),
     )
 
 
@@ -140,13 +144,12 @@ def _reload(row: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _mode_change(row: dict[str, Any]) -> tuple[str, str, str]:
-    whose = (
-        "the whole proxy"
-        if row["scope"] == "proxy"
-        else f"{(row['scope'] or '').replace('_', ' ')} {row['name']}"
-    )
     before, after = (row[key] or "inherited" for key in ("previous_mode", "mode"))
-    return "mode_change", f"Mode of {whose}: {after}", f"before: {before}"
+    return "mode_change", f"Mode of {_whose(row['scope'], row['name'])}: {after}", f"before: {before}"
+
+
+def _whose(scope: str | None, name: str | None) -> str:
+    return "the whole proxy" if scope == "proxy" else f"{(scope or '').replace('_', ' ')} {name}"
 
 
 def _gap(row: dict[str, Any]) -> tuple[str, str, str]:

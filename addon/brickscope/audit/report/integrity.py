@@ -28,12 +28,14 @@ class Place:
 
 @dataclass(frozen=True)
 class CheckedLog:
-    """The result for one log (one series of files)."""
+    """The result for one log (one series of files). ``begins``: whether its very first record is among them. ``signed``:
+    when its last good checkpoint was made. ``trusted``: whether the key did not come from the log itself."""
 
     name: str
     files: int
     records: int
     intact: bool
+    begins: bool
     signed: str | None
     after: int
     trusted: bool
@@ -66,17 +68,16 @@ class Integrity:
         if self.status == "damaged":
             places = counted(self.findings, "place")
             return f"The log is not as it was written: something is wrong in {places}."
-        what = (
-            "The log is complete and unaltered"
-            if len(self.logs) == 1
-            else "The logs are complete and unaltered"
-        )
         signed = [log for log in self.logs if log.signed is not None]
+        one = len(self.logs) == 1
+        what = f"{'The log is' if one else 'The logs are'} complete and unaltered"
+        if not all(log.begins for log in self.logs):
+            what += f", from {'its first record here' if one else 'their first records here'} on"
         if len(signed) < len(self.logs):
-            return f"{what} by its chain of hashes, but no checkpoint of it is signed."
-        if len(signed) == 1:
-            return f"{what} as far as the checkpoint of {signed[0].signed}."
-        return f"{what}, each as far as its last signed checkpoint."
+            return f"{what}, by the chain of hashes; but there is no signed checkpoint, so all could be made anew."
+        until = f"the checkpoint of {signed[0].signed}" if one else "the last signed checkpoint of each"
+        whose = "" if all(log.trusted for log in signed) else ", signed by the key that the log itself names"
+        return f"{what} as far as {until}{whose}."
 
 
 def make_integrity(evidence: Sequence[Evidence] | None, faults: Faults) -> Integrity:
@@ -103,6 +104,7 @@ def _checked(evidence: Evidence) -> CheckedLog:
         len(evidence.files),
         evidence.records,
         evidence.intact,
+        evidence.begins,
         None if signed is None else signed.time[:19].replace("T", " "),
         evidence.after,
         evidence.trusted,
