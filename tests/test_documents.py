@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from brickscope.audit.chain import read_hash, true_hash
+from brickscope.audit.event import RECORD_TYPES, GapRecord, check_record, render
+from brickscope.audit.evidence import Damage
 from brickscope.cli.main import main
 from brickscope.core.reason import Reason
 from brickscope.policy.load import load_policy
@@ -64,3 +70,31 @@ def test_what_catalog_search_prints_in_the_documents_is_what_it_prints() -> None
     for command, line in shown:
         result = CliRunner().invoke(main, shlex.split(command.replace("…", "x")))
         assert result.output.splitlines()[0] == line
+
+
+def test_the_records_in_the_documents_are_a_chain_of_the_published_schema() -> None:
+    text = (ROOT / "docs" / "log.md").read_text()
+    lines = re.findall(r"^(\{.*\})$", text, re.M)
+    assert {json.loads(line)["event"] for line in lines} >= {"start", "decision", "outcome", "reload", "stop"}
+    previous = "0" * 64
+    for line in lines:
+        check_record(line)
+        assert read_hash(line.encode()) == true_hash(line.encode())
+        assert json.loads(line)["prev_hash"] == previous
+        previous = json.loads(line)["hash"]
+
+
+def test_the_published_schema_is_that_of_the_models() -> None:
+    published = (ROOT / "docs" / "audit-record.schema.json").read_text()
+    assert published == render()
+    for line in re.findall(r"^(\{.*\})$", (ROOT / "docs" / "log.md").read_text(), re.M):
+        jsonschema.validate(json.loads(line), json.loads(published))
+
+
+def test_every_event_cause_and_damage_is_documented() -> None:
+    text = (ROOT / "docs" / "log.md").read_text()
+    events = [get_args(model.model_fields["event"].annotation)[0] for model in RECORD_TYPES]
+    for name in (*events, *get_args(GapRecord.model_fields["cause"].annotation)):
+        assert f"| `{name}` |" in text, name
+    for damage in Damage:
+        assert f"`{damage}`" in text, damage

@@ -405,3 +405,15 @@ def test_progress_is_told_of(tmp_path: Path, records: list[Record]) -> None:
         log.ask(slow, (), told.append)
     assert told
     assert all(0 <= share <= 1 for share in told)
+
+
+def test_a_machine_of_many_processors_needs_no_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list(made_records(60_000))
+    write_log(tmp_path, made)
+    monkeypatch.setattr("os.cpu_count", lambda: 128)
+    with AuditLog([tmp_path]) as log:
+        assert one(log, "SELECT current_setting('threads')") <= 16
+        assert log.make_facts() == 0
+        assert one(log, "SELECT sum(records) FROM audit_facts") == len(made)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
-from brickscope.core.template import Literal, Rest, TemplateError, Variable
+from brickscope.core.template import Literal, Rest, TemplateError, Variable, parse_catalogue_template
 
 MATCHES = {
     "a literal path": ("GET /api/2.0/jobs/list", "GET", "api/2.0/jobs/list", True),
@@ -166,3 +168,55 @@ def test_a_covered_rule_matches_nothing_of_its_own(broad: str, narrow: str, path
     table, rule = RuleTable([parse_rule(broad)]), parse_rule(narrow)
     if table.covers(rule) is not None and _agrees(rule, rule.method, path):
         assert table.match(rule.method, path) is not None
+
+
+_PARTS = ["a", "b", "c", "a:v", "b:w", "c:v", "c:w"]
+_PATHS = [list(path) for length in range(1, 5) for path in itertools.product(_PARTS, repeat=length)]
+_short_rule = st.builds(
+    lambda segments, rest: "GET /" + "/".join(_numbered([*segments, *(["{r...}"] if rest else [])])),
+    st.lists(_segment, min_size=1, max_size=3),
+    st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_short_rule, max_size=3), _short_rule)
+def test_two_rules_meet_exactly_where_some_path_is_matched_by_both(texts: list[str], text: str) -> None:
+    rules, rule = [parse_rule(each) for each in texts], parse_rule(text)
+    paths = [path for path in _PATHS if _agrees(rule, "GET", path)]
+    shared = {str(other.template) for other in rules if any(_agrees(other, "GET", path) for path in paths)}
+    assert {str(other.template) for other in RuleTable(rules).meeting(rule)} == shared
+
+
+CATALOGUE = RuleTable(
+    [
+        Rule("POST", parse_catalogue_template(path), path)
+        for path in (
+            "/api/2.0/permissions/{type}/{id}",
+            "/api/2.0/permissions/authorization/tokens",
+            "/api/2.0/{name=sandboxes/*}/start",
+            "/api/2.0/files/{path...}",
+            "/api/2.0/{name...}:run",
+            "/api/2.0/x/{name...}/close",
+        )
+    ]
+)
+SANDBOX = "/api/2.0/{name=sandboxes/*}/start"
+TOKENS = "/api/2.0/permissions/authorization/tokens"
+MEETING = [
+    ("POST /api/2.0/permissions/{a}/{b}", {"/api/2.0/permissions/{type}/{id}", TOKENS}),
+    ("POST /api/2.0/permissions/jobs/7", {"/api/2.0/permissions/{type}/{id}"}),
+    ("POST /api/2.0/permissions/jobs", set()),
+    ("POST /api/2.0/sandboxes/{x}/start", {"/api/2.0/{name=sandboxes/*}/start"}),
+    ("POST /api/2.0/{a}/b/start", {SANDBOX, "/api/2.0/files/{path...}", "/api/2.0/permissions/{type}/{id}"}),
+    ("POST /api/2.0/files/a/b/c", {"/api/2.0/files/{path...}"}),
+    ("POST /api/2.0/files/a:run", {"/api/2.0/files/{path...}", "/api/2.0/{name...}:run"}),
+    ("POST /api/2.0/x/a/b/close", {"/api/2.0/x/{name...}/close"}),
+    ("POST /api/2.0/x/a/{rest...}", {"/api/2.0/{name...}:run", "/api/2.0/x/{name...}/close"}),
+    ("GET /api/2.0/files/a", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MEETING)
+def test_a_rule_meets_calls_of_a_catalogue(text: str, expected: set[str]) -> None:
+    assert {rule.text for rule in CATALOGUE.meeting(parse_rule(text))} == expected

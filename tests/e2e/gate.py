@@ -67,8 +67,10 @@ def running_gate(
     policy: str = POLICY,
     alpn: tuple[str, ...] = ("h2", "http/1.1"),
     hosts: tuple[str, ...] = (),
+    audit_file: Path | None = None,
 ) -> Iterator[Gate]:
-    """Start both, with ``policy`` in ``folder/rules``. ``hosts``: patterns under policy besides the default one."""
+    """Start both, with ``policy`` in ``folder/rules``. ``hosts``: patterns under policy besides the default one.
+    ``audit_file``: the log, if it is not to be in the proxy's folder."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (rules / "policy.yaml").write_text(policy, encoding="utf-8")
@@ -83,6 +85,7 @@ def running_gate(
             upstream_ca=workspace.ca_file,
             authority=authority,
             arguments=[*arguments, *more],
+            audit_file=audit_file,
         )
         try:
             yield Gate(proxy, workspace)

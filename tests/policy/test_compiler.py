@@ -53,7 +53,7 @@ def problems(tmp_path: Path, *texts: str | bytes) -> list[str]:
 
 
 def test_a_policy_is_compiled(tmp_path: Path) -> None:
-    policy, warnings, files, _ = load(tmp_path, GOOD)
+    policy, warnings, files, *_ = load(tmp_path, GOOD)
     subject = policy.tokens[A]
     assert (subject.name, subject.rule_set.name, subject.mode) == ("ci", "reader", Mode.MONITOR)
     assert subject.workspaces == {"dbc-a.cloud.databricks.com"}

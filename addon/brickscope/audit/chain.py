@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+SCHEMA = 1
+"""Version of the records, in every one of them (``event.py`` has what it stands for)."""
+
 GENESIS = "0" * 64
 """``prev_hash`` of the first record of a log."""
 

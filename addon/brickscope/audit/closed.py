@@ -17,6 +17,8 @@ from typing import IO, Any, NamedTuple, cast
 
 import zstandard
 
+from .chain import Link, read_link
+
 COMPRESSIONS = {"zstd": ".zst", "gzip": ".gz", "none": ""}
 _NAME = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d+)\Z")
 _CHUNK = 1024 * 1024
@@ -71,6 +73,18 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
     else:
         with path.open("rb") as file:
             yield file
+
+
+def end_of_closed(active: Path) -> Link | None:
+    """The last record of the newest closed file that can be read; None where there is none."""
+    for path in reversed(series(active)):
+        last = b""
+        with contextlib.suppress(*DAMAGED), open_log(path) as file:
+            for line in file:
+                last = line
+        if link := read_link(last.removesuffix(b"\n")):
+            return link
+    return None
 
 
 class _ZstdReader(io.RawIOBase):

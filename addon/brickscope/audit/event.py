@@ -10,11 +10,10 @@ given another meaning. A reader of version 1 reads every log of version 1, and h
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-SCHEMA = 1
 URI = "https://json-schema.org/draft/2020-12/schema"
 
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -222,6 +221,7 @@ AnyRecord = Annotated[
     Field(discriminator="event"),
 ]
 RECORD: TypeAdapter[Any] = TypeAdapter(AnyRecord)
+RECORD_TYPES: tuple[type[Base], ...] = get_args(get_args(AnyRecord)[0])
 
 
 def check_record(line: bytes | str) -> None:

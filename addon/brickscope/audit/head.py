@@ -10,16 +10,8 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 from .chain import Link
-
-
-class Head(NamedTuple):
-    """The end of a log. ``closed``: whether its file was closed there, so that the next record stands in a new one."""
-
-    link: Link
-    closed: bool
 
 
 class HeadFile:
@@ -30,19 +22,18 @@ class HeadFile:
         self.path = folder / f"brickscope-head-{sha256(os.fsencode(log)).hexdigest()[:16]}.json"
         self._log = str(log)
 
-    def read(self) -> Head | None:
-        """The head; None where there is none, or it can't be read."""
+    def read(self) -> Link | None:
+        """The last known record; None where there is none, or it can't be read."""
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))
-            link = Link(str(found["instance"]), int(found["seq"]), str(found["hash"]))
-            return Head(link, bool(found["closed"]))
+            return Link(str(found["instance"]), int(found["seq"]), str(found["hash"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, head: Head) -> None:
-        """Keep the head. Raises OSError."""
+    def write(self, head: Link) -> None:
+        """Keep it. Raises OSError."""
         draft = self.path.with_suffix(".new")
-        content = json.dumps({"log": self._log, **head.link._asdict(), "closed": head.closed})
+        content = json.dumps({"log": self._log, **head._asdict()})
         with open(draft, "w", opener=_private, encoding="utf-8") as file:
             file.write(content)
         draft.replace(self.path)

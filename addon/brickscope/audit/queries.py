@@ -10,3 +10,17 @@ from importlib.resources import files
 def query(name: str) -> str:
     """The SQL of ``summary_subjects``, ``denials``, …: one SELECT without a semicolon."""
     return files("brickscope.audit").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+@cache
+def names() -> dict[str, str]:
+    """Every query there is, those for Databricks first: by the name that people give it, with the one for ``query``."""
+    folder = files("brickscope.audit").joinpath("sql")
+    found = {
+        each.name.removesuffix(".sql"): f"{under}{each.name.removesuffix('.sql')}"
+        for under, place in (("lakehouse/", folder.joinpath("lakehouse")), ("", folder))
+        for each in sorted(place.iterdir(), key=lambda each: each.name)
+        if each.name.endswith(".sql")
+    }
+    order = ("table", "stream", "views", "setup")
+    return {name: found[name] for name in (*order, *(name for name in found if name not in order))}

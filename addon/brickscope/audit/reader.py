@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import tempfile
 import threading
@@ -36,6 +37,8 @@ Progress = Callable[[float], None]
 """Is told how much of a question is done, 0 to 1."""
 
 MEMORY = "1GB"
+MAX_THREADS = 16
+"""Each has a buffer of 32 MB: on a big machine, one for each processor would be more than MEMORY."""
 NAMED_LINES = 10
 SLACK = timedelta(days=1)
 """How far the clocks of two records of one file may be apart, before a file is passed over by its first or last."""
@@ -163,6 +166,7 @@ class AuditLog:
             ":memory:",
             config={
                 "memory_limit": self._memory,
+                "threads": min(os.cpu_count() or 1, MAX_THREADS),
                 "temp_directory": str(Path(self._folder.name) / "spill"),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,

@@ -13,12 +13,11 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .chain import GENESIS, Link, canonical, seal
-from .closed import closed_name
+from .chain import GENESIS, SCHEMA, Link, canonical, seal
+from .closed import closed_name, end_of_closed
 from .error import AuditError
-from .event import SCHEMA
 from .file import LogFile
-from .head import Head, HeadFile
+from .head import HeadFile
 from .key import SigningKey
 from .record import Record
 
@@ -85,22 +84,24 @@ class AuditWriter:
             self._note(
                 "torn_line", "the last line is no whole record", bytes=tail.torn, sha256=tail.torn_hash
             )
-        self.previous = tail.link or (head.link if head else None)
+        end = tail.link or (end_of_closed(self.path) if self._file.regular else None)
+        self.previous = end or head
         if self.previous is not None:
             self._hash = self.previous.hash
-        if head is None or (tail.link is None and head.closed):
+        if head is None:
             return
-        if tail.link is None:
+        if end is None:
             what = "the file with the end of the log is gone"
-        elif tail.link.instance != head.link.instance or tail.link.seq < head.link.seq:
+        elif end.instance != head.instance or end.seq < head.seq:
             what = "the end of the log is gone"
-        elif tail.link.seq == head.link.seq and tail.link.hash != head.link.hash:
+        elif end.seq == head.seq and end.hash != head.hash:
             what = "the last record was changed"
         else:
             return
-        last = f"it had come to record {head.link.seq} of instance {head.link.instance}"
-        logger.error("Brickscope: %s: %s; %s. A gap record says so", self.path, what, last)
-        self._note("lost_tail", f"{what}; {last}", previous=head.link._asdict())
+        last = f"it had come to record {head.seq} of instance {head.instance}"
+        # A warning: mitmproxy does not start if there is an error.
+        logger.warning("Brickscope: %s: %s; %s. A gap record says so", self.path, what, last)
+        self._note("lost_tail", f"{what}; {last}", previous=head._asdict())
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -176,13 +177,13 @@ class AuditWriter:
             self._unsigned += records
             return
         self._unsigned = 0
-        self._keep_head(closed=False)
+        self._keep_head()
 
-    def _keep_head(self, *, closed: bool) -> None:
+    def _keep_head(self) -> None:
         if not self._file.regular:
             return
         try:
-            self._head.write(Head(Link(self.instance, self._seq, self._hash), closed))
+            self._head.write(Link(self.instance, self._seq, self._hash))
         except OSError as error:
             logger.warning("Brickscope: %s can't be written: %s", self._head.path, error.strerror)
 
@@ -265,7 +266,6 @@ class AuditWriter:
             self._try_sync(old)
         old.close()
         self.closed.append(target)
-        self._keep_head(closed=True)
 
     @staticmethod
     def _try_sync(file: LogFile) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import decisions, endtoend, hooks, identity, operations
+from . import decisions, endtoend, hooks, identity, log, operations
 from .machine import describe_machine, describe_versions
 from .measurement import Measurement, Verdict
 from .processes import StartError
@@ -20,6 +20,7 @@ BENCHES = {
     "identity": identity.measure,
     "decisions": decisions.measure,
     "operations": operations.measure,
+    "log": log.measure,
     "endtoend": endtoend.measure,
 }
 

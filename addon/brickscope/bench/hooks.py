@@ -19,7 +19,7 @@ from typing import NamedTuple
 from mitmproxy import http
 
 from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import AuditWriter
+from brickscope.audit.writer import AuditWriter, Keeping
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.head import check_head
 from brickscope.core.hostname import HostPatterns
@@ -98,9 +98,11 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
 
 
 @contextmanager
-def open_gate(folder: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]]) -> Iterator[Gate]:
+def open_gate(
+    folder: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]], keeping: Keeping | None = None
+) -> Iterator[Gate]:
     """A gate with a policy and an audit log in ``folder``."""
-    writer = AuditWriter(folder / "audit.jsonl", folder)
+    writer = AuditWriter(folder / "audit.jsonl", folder, keeping)
     scope = HostPatterns(["*.cloud.databricks.com"])
     try:
         policy = compile_policy(tokens, texts)

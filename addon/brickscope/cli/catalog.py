@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from brickscope.catalog.catalog import Operation
-    from brickscope.core.policy import Policy
+    from brickscope.policy.load import Loaded
 
 _CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -171,35 +170,27 @@ def _lines(key: str, value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
-def _load(rules: Path) -> Policy:
+def _load(rules: Path) -> Loaded:
     import time
 
     from brickscope.policy.load import load_policy
     from brickscope.policy.problem import PolicyError
 
     try:
-        return load_policy(rules, time.time()).policy
+        return load_policy(rules, time.time())
     except PolicyError as error:
         raise click.UsageError(str(error)) from None
 
 
-def _who(policy: Policy, operation: Operation) -> list[dict[str, str]]:
+def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
-    from brickscope.catalog.reach import reach
+    from brickscope.trial.summary import access
 
-    known = policy.principals
-    reached: dict[str, Mapping[str, str]] = {}
-    subjects = [
-        *((subject, "token") for subject in policy.tokens.values()),
-        *((subject, "service principal") for subject in known.service_principals.values()),
-        *((subject, "user") for subject in known.users.values()),
-    ]
-    found = {}
-    for subject, kind in subjects:
-        name = subject.rule_set.name
-        if name not in reached:
-            reached[name] = reach(subject.rule_set)
-        rule = reached[name].get(operation.name)
-        if rule is not None:
-            found[subject.name] = {"subject": subject.name, "kind": kind, "rule": rule}
-    return list(found.values())
+    found = []
+    for each in access(loaded, operation, 0.0):
+        if each.able:
+            # One without conditions settles it; otherwise each may.
+            whole = [way.text for way in each.ways if way.whole]
+            rules = whole[:1] or [way.text for way in each.ways]
+            found.append({"subject": each.who.name, "kind": each.who.kind, "rule": "; ".join(rules)})
+    return found

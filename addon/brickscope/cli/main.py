@@ -8,8 +8,13 @@ import brickscope
 
 from .audit import audit_command
 from .catalog import catalog_command
+from .check import check_command
+from .diff import diff_command
+from .explain import explain_command
 from .fingerprint import fingerprint_command
+from .replay import replay_command
 from .schema import schema_command
+from .test import test_command
 from .whoami import whoami_command
 
 
@@ -24,12 +29,22 @@ def main() -> None:
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
       brickscope audit summary             # who did what, what was refused and why
       brickscope catalog search run job    # operations by words, or by METHOD URL
+      brickscope check                     # what the policy allows without anybody meaning it
+      brickscope diff HEAD:rules rules     # what an edit changes in meaning
+      brickscope explain --subject ci jobs.run_now job_id=1012
+      brickscope replay --policy candidate # yesterday's calls, judged again
       brickscope schema > policy.schema.json
+      brickscope test                      # the tests beside the policy
     """
 
 
 main.add_command(audit_command)
 main.add_command(catalog_command)
+main.add_command(check_command)
+main.add_command(diff_command)
+main.add_command(explain_command)
 main.add_command(fingerprint_command)
+main.add_command(replay_command)
 main.add_command(schema_command)
+main.add_command(test_command)
 main.add_command(whoami_command)

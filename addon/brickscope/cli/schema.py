@@ -14,15 +14,21 @@ import click
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Compare with this file; exit 1 if it differs.",
 )
-def schema_command(file: Path | None) -> None:
+@click.option("--tests", is_flag=True, help="The schema of policy tests (*.test.yaml) instead.")
+def schema_command(file: Path | None, tests: bool) -> None:
     """Print the JSON Schema of a policy file, from which editors complete and check.
 
     \b
     Examples:
       brickscope schema > rules/brickscope.schema.json
       brickscope schema --check rules/brickscope.schema.json
+      brickscope schema --tests > rules/brickscope.test.schema.json
     """
-    from brickscope.policy.schema import render  # here, since the models cost the other commands 0.1 s
+    # Here, since the models cost the other commands 0.1 s.
+    if tests:
+        from brickscope.policytest.model import render
+    else:
+        from brickscope.policy.schema import render
 
     if file is None:
         click.echo(render(), nl=False)

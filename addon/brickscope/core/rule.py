@@ -120,6 +120,14 @@ class RuleTable:
         root = self._roots.get(rule.method)
         return None if root is None else _cover(root, rule.template.segments, 0, besides)
 
+    def meeting(self, rule: Rule) -> list[Rule]:
+        """The rules of this table that match some path that ``rule`` (no rule of a catalogue) matches as well."""
+        root = self._roots.get(rule.method)
+        found: dict[int, Rule] = {}
+        if root is not None:
+            _meet(root, rule.template.segments, 0, found)
+        return list(found.values())
+
 
 def _step(node: _Node, segment: Literal | Variable) -> _Node:
     if isinstance(segment, Literal):
@@ -200,3 +208,58 @@ def _cover(node: _Node, segments: tuple[Segment, ...], at: int, besides: Rule | 
         return _cover(child, segments, at + 1, besides) if child is not None else None
     child = node.verbs.get(segment.verb) if node.verbs else None
     return _cover(child, segments, at + 1, besides) if child is not None else None
+
+
+def _meet(node: _Node, segments: tuple[Segment, ...], at: int, found: dict[int, Rule]) -> None:
+    if at == len(segments):
+        if node.rule is not None:
+            found[id(node.rule)] = node.rule
+        return
+    segment = segments[at]
+    if isinstance(segment, Rest):
+        _gather(node, found)
+        return
+    if node.rest is not None:
+        found[id(node.rest)] = node.rest
+    last = segments[-1]
+    for verb, rule in (node.rest_verbs or {}).items():
+        if isinstance(last, Rest) or _may_be(last, None, verb):
+            found[id(rule)] = rule
+    exact = node.literals.get(segment.text) if isinstance(segment, Literal) else None
+    if exact is not None:
+        _meet(exact, segments, at + 1, found)
+    for text, child in () if isinstance(segment, Literal) else node.literals.items():
+        name, colon, verb = text.rpartition(":")
+        if _may_be(segment, text, verb if colon and name else None):
+            _meet(child, segments, at + 1, found)
+    if node.variable is not None and _may_be(segment, None, None):
+        _meet(node.variable, segments, at + 1, found)
+    for verb, child in (node.verbs or {}).items():
+        if _may_be(segment, None, verb):
+            _meet(child, segments, at + 1, found)
+    if node.through is not None:
+        for following in range(at + 1, len(segments) + 1):
+            _meet(node.through, segments, following, found)
+            if following < len(segments) and isinstance(segments[following], Rest):
+                break
+
+
+def _may_be(segment: Segment, literal: str | None, verb: str | None) -> bool:
+    """Whether a segment of a rule can be some name with this verb (None for no verb), or this very literal."""
+    if isinstance(segment, Literal):
+        name, colon, own = segment.text.rpartition(":")
+        return bool(name) and ":" not in name and own == verb if colon else verb is None
+    return segment.verb == verb and (literal is None or verb is not None or ":" not in literal)
+
+
+def _gather(node: _Node, found: dict[int, Rule]) -> None:
+    """Every rule that ends below a node, at least one segment further."""
+    for rule in (node.rest, *(node.rest_verbs or {}).values()):
+        if rule is not None:
+            found[id(rule)] = rule
+    children = [*node.literals.values(), *(node.verbs or {}).values(), node.variable, node.through]
+    for child in children:
+        if child is not None:
+            if child.rule is not None:
+                found[id(child.rule)] = child.rule
+            _gather(child, found)

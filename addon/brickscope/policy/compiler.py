@@ -19,6 +19,7 @@ from .problem import PolicyError, Position, Problem
 from .revision import revision
 from .rules import compile_rule_set, parse_rules
 from .subjects import SubjectCompiler
+from .written import Written, WrittenRule
 
 SUBJECTS = ("tokens", "service_principals", "users", "logins")
 """The groups whose names stand in the log as ``subject``."""
@@ -37,7 +38,10 @@ class Compiler:
         self._findings = Findings()
         self._groups: dict[str, dict[str, Entry]] = {key: {} for key in ENTRIES}
         self._mode: Entry | None = None
+        self._accepted: list[Entry] = []
         self._unread = False
+        self.written = Written()
+        """The policy as it is written; there once ``finish`` has returned."""
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -61,6 +65,9 @@ class Compiler:
         for key in ENTRIES:
             for name, value in getattr(file, key).items():
                 self._add_entry(key, name, document, value)
+        self._accepted += [
+            Entry(document, ("accept", index), value) for index, value in enumerate(file.accept)
+        ]
 
     def _add_sound(self, document: Document) -> None:
         if not isinstance(document.data, dict):
@@ -111,11 +118,12 @@ class Compiler:
     def finish(self) -> tuple[Policy, list[Problem]]:
         """The policy and its warnings. Raises PolicyError with all errors."""
         groups, findings = self._groups, self._findings
-        rule_sets = {
-            name: compile_rule_set(name, entry, findings)
-            for name, entry in groups["rule_sets"].items()
-            if entry.value
-        }
+        rule_sets = {}
+        written: list[WrittenRule] = []
+        for name, entry in groups["rule_sets"].items():
+            if entry.value:
+                rule_sets[name], rules = compile_rule_set(name, entry, findings)
+                written += rules
         subjects = SubjectCompiler(
             findings, rule_sets, None if self._unread else set(groups["rule_sets"]), self.now
         )
@@ -143,6 +151,14 @@ class Compiler:
         for name, entry in groups["rule_sets"].items():
             if name not in used:
                 findings.warn(entry.document, entry.key_position(), f"no subject has the rule set {name!r}")
+        self.written = Written(
+            written,
+            {name: entry.key_position() for key in SUBJECTS for name, entry in groups[key].items()},
+            {name: entry.key_position() for name, entry in groups["rule_sets"].items()},
+            groups,
+            self._mode.position() if self._mode else None,
+            self._accepted,
+        )
         policy = Policy(tokens, rule_sets, mode, "", principals, operation_table())
         return policy._replace(revision=revision(policy)), sorted(
             findings.problems, key=lambda problem: problem.position

@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails
 from brickscope.core.policy import Grant
 
 from .document import Document, Path
-from .model import ENTRIES, PolicyFile, RuleEntry
+from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
 GRANTS = [grant.value for grant in Grant]
@@ -17,12 +17,14 @@ _PATTERNS = {
     "client_id": "this is no client id; write the application id of the service principal, or the OAuth client's",
     "sub": "this is no login name, such as alice@example.com",
     "keys_file": "a key file is named NAME.jwks.json and lies beside the policy file",
+    "finding": "a finding has a code such as BS213, as 'brickscope check' prints it",
+    "reason": "say why it is accepted",
 }
 
 MAX_WORD = 64
 """How much of a wrong word a message repeats."""
 
-_MESSAGES = {
+MESSAGES = {
     "missing": "the key {key!r} is missing",
     "dict_type": "this must be a mapping of names, 'name: value'",
     "model_type": "this must be a mapping, 'key: value'",
@@ -76,15 +78,17 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
             document.position(path), "an empty allowlist allows nothing", "list calls or delete it"
         )
     if kind == "missing":
-        return document.problem(document.key_position(path[:-1]), _MESSAGES[kind].format(key=key))
+        return document.problem(document.key_position(path[:-1]), MESSAGES[kind].format(key=key))
     where = document.key_position(path) if kind == "string_pattern_mismatch" else document.position(path)
-    return document.problem(where, _MESSAGES.get(kind, "this value can't be used here"))
+    return document.problem(where, MESSAGES.get(kind, "this value can't be used here"))
 
 
 def _keys(path: Path) -> list[str]:
     """The keys that may stand where an unknown one stands."""
     if len(path) == 5 and path[0] == "rule_sets":
         return [field.alias or name for name, field in RuleEntry.model_fields.items()]
+    if len(path) == 3 and path[0] == "accept":
+        return list(AcceptEntry.model_fields)
     if len(path) == 3 and path[0] in ENTRIES:
         return list(ENTRIES[str(path[0])].model_fields)
     return list(PolicyFile.model_fields)

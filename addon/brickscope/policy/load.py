@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from brickscope.core.policy import Policy
@@ -10,6 +11,7 @@ from brickscope.core.policy import Policy
 from .compiler import Compiler
 from .document import MAX_BYTES, read_document
 from .problem import PolicyError, Position, Problem
+from .written import Written
 
 TRIES = 5
 KEYS = ".jwks.json"
@@ -17,12 +19,13 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class Loaded(NamedTuple):
-    """A policy, what to know about it, the files it came from, and their signature when they were read."""
+    """A policy, what to know about it, the files it came from, their signature when read, and the rules as written."""
 
     policy: Policy
     warnings: list[Problem]
     files: list[Path]
     signature: Signature
+    written: Written
 
 
 def policy_files(path: Path) -> list[Path]:
@@ -40,9 +43,7 @@ def policy_files(path: Path) -> list[Path]:
         return sorted(
             file
             for file in path.iterdir()
-            if file.suffix in (".yaml", ".yml")
-            and not file.name.startswith(".")
-            and not file.stem.endswith(".test")
+            if is_policy_file(file.name)
             # A link to nothing is a file that can't be read, not one that is not there.
             and (file.is_file() or (file.is_symlink() and not file.exists()))
         )
@@ -50,6 +51,14 @@ def policy_files(path: Path) -> list[Path]:
         raise PolicyError(
             [Problem(Position(str(path)), "error", f"can't be read: {error.strerror}")]
         ) from None
+
+
+def is_policy_file(name: str) -> bool:
+    """Whether a file of this name belongs to the policy of its folder."""
+    path = PurePath(name)
+    return (
+        path.suffix in (".yaml", ".yml") and not path.name.startswith(".") and not path.stem.endswith(".test")
+    )
 
 
 def key_files(path: Path) -> list[Path]:
@@ -84,11 +93,23 @@ def load_policy(path: Path, now: float) -> Loaded:
         raise PolicyError(
             [Problem(Position(str(path)), "error", "there is no policy file (*.yaml) here", hint)]
         )
-    compiler = Compiler(now, {file.name: raw for file, raw in read.items() if file.name.endswith(KEYS)})
-    for file in files:
-        compiler.add(*read_document(str(file), read[file]))
+    keys = {file.name: raw for file, raw in read.items() if file.name.endswith(KEYS)}
+    policy, warnings, written = compile_contents({str(file): read[file] for file in files}, keys, now)
+    return Loaded(policy, warnings, files, taken, written)
+
+
+def compile_contents(
+    files: Mapping[str, bytes], keys: Mapping[str, bytes], now: float
+) -> tuple[Policy, list[Problem], Written]:
+    """The policy of these files, its warnings, and how it is written. ``keys``: key files by name.
+
+    Raises PolicyError with every error of all files.
+    """
+    compiler = Compiler(now, keys)
+    for name, raw in files.items():
+        compiler.add(*read_document(name, raw))
     policy, warnings = compiler.finish()
-    return Loaded(policy, warnings, files, taken)
+    return policy, warnings, compiler.written
 
 
 def _snapshot(path: Path) -> tuple[Signature, list[bytes]]:

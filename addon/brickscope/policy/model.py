@@ -116,8 +116,8 @@ def _network(value: str) -> str:
         raise ValueError(f"a client is an IP address or network{near}") from None
 
 
-def _expires(value: Any) -> float:
-    """Seconds since the epoch. A date means its first moment in UTC."""
+def moment(value: Any) -> float:
+    """Seconds since the epoch of what is written for a time. A date means its first moment in UTC. Raises ValueError."""
     if isinstance(value, str):
         found = _TIMESTAMP.fullmatch(value)
         with contextlib.suppress(ValueError):
@@ -182,7 +182,7 @@ KeysFile = Annotated[
 GrantWord = Literal["client_credentials", "browser_login", "refresh", "federation", "token_exchange"]
 Network = Annotated[str, AfterValidator(_network), Field(examples=["10.0.8.0/24", "192.0.2.1"])]
 Moment = Annotated[
-    float, BeforeValidator(_expires), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
+    float, BeforeValidator(moment), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
 ]
 Name = Annotated[str, Field(pattern=NAME)]
 ModeWord = Literal["enforce", "monitor"]
@@ -343,6 +343,23 @@ class RuleSetEntry(_Strict):
     description: OptionalText = Field(None, description="Free text for people.")
 
 
+class AcceptEntry(_Strict):
+    """A finding of 'brickscope check' that somebody accepts, why, and until when. No decision looks at it."""
+
+    finding: Annotated[str, Field(pattern=r"^BS[0-9]{3}$", examples=["BS213"])] = Field(
+        description="The code of the finding."
+    )
+    rule_set: Annotated[Name | None, _GIVEN] = Field(None, description="In which rule set.")
+    subject: Annotated[Name | None, _GIVEN] = Field(None, description="For which subject alone.")
+    operations: Annotated[list[str] | None, _GIVEN] = Field(
+        None,
+        min_length=1,
+        description="Only as far as it rests on these operations. Without the key, whatever the rule set gets later.",
+    )
+    reason: Annotated[str, Field(pattern=r"\S")] = Field(description="Why, for whoever reviews it.")
+    until: Moment = Field(description="From this moment on the finding is back.")
+
+
 class PolicyFile(_Strict):
     """One file of a Brickscope policy. All files of the folder together are one policy."""
 
@@ -356,6 +373,9 @@ class PolicyFile(_Strict):
     logins: dict[Name, LoginEntry] = Field(default_factory=dict)
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
+    accept: list[AcceptEntry] = Field(
+        default_factory=list, description="Findings of 'brickscope check' that are known and accepted."
+    )
 
 
 ENTRIES: dict[str, type[_Strict]] = {

@@ -51,13 +51,10 @@ def expand(written: str | RuleEntry, fail: Fail) -> Named:
     if written.preset is not None:
         return _preset(written.preset, fail)
     if written.operation is not None:
-        text = written.operation
-        found = _named(catalog, text, fail)
+        found = _named(catalog, written.operation, fail)
     else:
-        text = " ".join(
-            filter(None, (f"{written.service}.*" if written.service else "", f"class {written.kind}"))
-        )
         found = list(_of_class(catalog, written, fail))
+    text = one_line(written)
     rules = []
     for operation in found:
         where = [
@@ -71,11 +68,27 @@ def expand(written: str | RuleEntry, fail: Fail) -> Named:
                 )
         only = None if written.only is None else frozenset(written.only)
         bound = tuple(each for each in where if each is not None)
-        rules.append(OperationRule(operation.name, text + _conditions(written), bound, only))
+        rules.append(OperationRule(operation.name, text, bound, only))
     return Named(rules, [])
 
 
 MAX_CONDITIONS = 400
+
+
+def one_line(written: str | RuleEntry) -> str:
+    """A rule by name in one line, with its conditions: what decisions call it (operations of a preset have their own)."""
+    if isinstance(written, str):
+        return written
+    if written.preset is not None:
+        return f"preset {written.preset}"
+    text = written.operation
+    if text is None:
+        parts = (
+            f"{written.service}.*" if written.service else "",
+            f"class {written.kind}" if written.kind else "",
+        )
+        text = " ".join(filter(None, parts))
+    return text + _conditions(written)
 
 
 def _conditions(written: RuleEntry) -> str:

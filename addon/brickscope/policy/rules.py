@@ -14,19 +14,21 @@ from brickscope.core.template import TemplateError
 from .document import Document, Path
 from .entry import Entry, Findings
 from .model import RuleEntry
-from .operations import expand, is_name
+from .operations import expand, is_name, one_line
 from .problem import Position
+from .written import WrittenRule
 
 
 class Parsed(NamedTuple):
-    """One list of a rule set: rules by path with their places, and rules by operation."""
+    """One list of a rule set: rules by path with their places, rules by operation, and the entries as written."""
 
     paths: list[tuple[Position, Rule]]
     operations: list[tuple[Position, OperationRule]]
+    written: list[WrittenRule]
 
 
-def compile_rule_set(name: str, entry: Entry, findings: Findings) -> RuleSet:
-    """The rule set of an entry; what is wrong with its rules goes to ``findings``."""
+def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleSet, list[WrittenRule]]:
+    """The rule set of an entry, and its rules as written; what is wrong with them goes to ``findings``."""
     document, path, value = entry
     denied = parse_rules(document, (*path, "deny"), value.deny, findings)
     _refuse_only(document, denied, findings)
@@ -46,7 +48,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> RuleSet:
                 )
     _find_denied_operations(document, allowed, denied, findings)
     _find_partly_denied(document, allowed, denied, table, findings)
-    return RuleSet(
+    rule_set = RuleSet(
         name,
         RuleTable([rule for _, rule in allowed.paths]),
         table,
@@ -54,6 +56,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> RuleSet:
         _by_operation(allowed),
         _by_operation(denied),
     )
+    return rule_set, [*allowed.written, *denied.written]
 
 
 def _by_operation(parsed: Parsed) -> dict[str, tuple[OperationRule, ...]]:
@@ -132,22 +135,26 @@ def _operations_of(rule: Rule) -> set[str]:
 
 
 def parse_rules(document: Document, path: Path, written: Sequence[Any], findings: Findings) -> Parsed:
-    """The rules of one list, each with its place."""
-    parsed = Parsed([], [])
+    """The rules of one list, each with its place. ``path``: where the list stands (``rule_sets``, name, part)."""
+    parsed = Parsed([], [], [])
+    owner, part = str(path[-2]), str(path[-1])
     for index, each in enumerate(written):
         place = document.position((*path, index))
         if isinstance(each, str) and not is_name(each):
             rule = _parse_path(document, place, each, findings)
             if rule is not None:
                 parsed.paths.append((place, rule))
+                parsed.written.append(WrittenRule(owner, part, place, each, (rule,)))
         elif isinstance(each, str | RuleEntry):
 
             def fail(message: str, hint: str, place: Position = place) -> None:
                 findings.error(document, place, message, hint)
 
             named = expand(each, fail)
+            paths = tuple(map(parse_rule, named.paths))
             parsed.operations.extend((place, rule) for rule in named.rules)
-            parsed.paths.extend((place, parse_rule(text)) for text in named.paths)
+            parsed.paths.extend((place, rule) for rule in paths)
+            parsed.written.append(WrittenRule(owner, part, place, one_line(each), paths, tuple(named.rules)))
     return parsed
 
 

@@ -49,7 +49,7 @@ def report(story: Story) -> Report:
             made=END,
             period=Period(SINCE),
             stale_days=30,
-            policy=load_policy(story.rules, END.timestamp()).policy,
+            loaded=load_policy(story.rules, END.timestamp()),
             earlier=earlier,
             evidence=evidence,
         )

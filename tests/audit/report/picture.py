@@ -38,7 +38,7 @@ def make_picture(folder: Path) -> bytes:
             period=Period(SINCE),
             stale_days=30,
             title="Audit report, 9 to 22 November 2026",
-            policy=load_policy(story.rules, END.timestamp()).policy,
+            loaded=load_policy(story.rules, END.timestamp()),
             earlier=earlier,
             evidence=verify_logs([story.log], lambda _: Verifier()),
         )

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit.report.cast import CALLERS, HOST, POLICY, Call, Caller, digest
 from brickscope.audit.chain import GENESIS, canonical, seal
 from brickscope.audit.key import SigningKey
-from brickscope.catalog.reach import reach
 from brickscope.policy.load import load_policy
+from brickscope.trial.abilities import abilities
 
 END = datetime(2026, 11, 23)  # noqa: DTZ001 - UTC, as all times of a log
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(sha256(b"a made-up key").digest()))
@@ -50,8 +50,15 @@ def make_story(folder: Path, days: int = 21, scale: float = 1.0) -> Story:
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (rules / "policy.yaml").write_text(POLICY)
-    policy = load_policy(rules, END.timestamp()).policy
-    reached = {name: reach(rule_set) for name, rule_set in policy.rule_sets.items()}
+    loaded = load_policy(rules, END.timestamp())
+    policy = loaded.policy
+    reached = {
+        name: {
+            each.operation.name: each.allowed[0].text
+            for each in abilities(rule_set, loaded.written.rules).allowed()
+        }
+        for name, rule_set in policy.rule_sets.items()
+    }
     log = folder / "log" / "audit.jsonl"
     log.parent.mkdir()
     log.write_bytes(b"".join(chained(_records(policy.revision, reached, days, scale))))

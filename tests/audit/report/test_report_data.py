@@ -250,9 +250,9 @@ def test_a_policy_that_was_never_in_force_is_said_so(story: Story, tmp_path: Pat
     (tmp_path / "p.yaml").write_text(
         (story.rules / "policy.yaml").read_text().replace("      - jobs.reset\n", "")
     )
-    policy = load_policy(tmp_path, END.timestamp()).policy
+    loaded = load_policy(tmp_path, END.timestamp())
     with AuditLog([story.log]) as log:
-        found = gather(log, made=END, period=Period(), stale_days=30, policy=policy)
+        found = gather(log, made=END, period=Period(), stale_days=30, loaded=loaded)
     assert found.permissions is not None
     assert not found.permissions.in_force
     assert not found.permissions.seen

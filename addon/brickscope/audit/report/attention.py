@@ -111,6 +111,11 @@ def _of_changes(report: Report) -> Iterator[Point]:
     permissions = report.permissions
     if permissions is None:
         return
+    errors = [each for each in permissions.findings if each.severity == "error" and each.accepted is None]
+    if errors:
+        found = counted(len(errors), "error")
+        about = _names(list(dict.fromkeys(each.rule_set or each.subject or "the policy" for each in errors)))
+        yield Point("look", f"brickscope check finds {found} in the policy, about {about}.", "permissions")
     if not permissions.in_force:
         when = "only earlier in the period" if permissions.seen else "never in the period"
         yield Point(

@@ -11,7 +11,7 @@ from brickscope.audit.denials import Denials
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog, Progress
-from brickscope.core.policy import Policy
+from brickscope.policy.load import Loaded
 
 from .activity import (
     COUNTS,
@@ -83,7 +83,7 @@ def gather(
     period: Period,
     stale_days: int,
     title: str | None = None,
-    policy: Policy | None = None,
+    loaded: Loaded | None = None,
     earlier: Earlier | None = None,
     evidence: Sequence[Evidence] | None = None,
     stage: Stage = lambda _: nullcontext(),
@@ -91,7 +91,8 @@ def gather(
     """Gather a report.
 
     ``log``: opened for ``period``. ``made``: now, UTC without a zone. ``title``: None for one that names the days.
-    ``earlier``: what was seen before the period. ``evidence``: what checking the log showed, None if it was not checked.
+    ``loaded``: the policy. ``earlier``: what was seen before the period. ``evidence``: what checking the log showed, None
+    if it was not checked.
 
     Raises EmptyLogError where the period has no records.
     """
@@ -118,7 +119,7 @@ def gather(
         f"SELECT {COUNTS}, count(DISTINCT subject), count(DISTINCT operation) FROM by_call WHERE event = 'decision'"  # noqa: S608
     )
     ((clients,),) = facts.ask("SELECT count(DISTINCT client_address) FROM by_caller WHERE event = 'decision'")
-    permissions = None if policy is None else gather_permissions(facts, policy, end)
+    permissions = None if loaded is None else gather_permissions(facts, loaded, end)
     named = None if permissions is None else permissions.names
     return Report(
         title or f"Audit report, {day(first)} to {day(last)}",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from brickscope.audit.usage import Usage, find_usage
-from brickscope.catalog.catalog import CLASSES, load_catalog
-from brickscope.catalog.reach import reach
-from brickscope.core.policy import Login, Policy, RuleSet, Subject
+from brickscope.catalog.catalog import CLASSES
+from brickscope.check.checker import check
+from brickscope.check.finding import Finding
+from brickscope.core.policy import Policy, RuleSet, Subject
+from brickscope.policy.load import Loaded
+from brickscope.trial.abilities import abilities
+from brickscope.trial.judge import Known, known
+from brickscope.trial.summary import mode_of
 
 from .facts import Facts
 from .rows import Rows
@@ -23,14 +27,15 @@ SOON = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Permitted:
-    """Somebody that the policy names. ``kind``: token, service principal, user or login. ``identity``: what it is known by.
+    """Somebody that the policy names. ``kind``: token, service principal, user or login. ``marks``: fingerprints, client id
+    or login name by which it is known.
 
     ``mode``: as it holds for it. ``state``: ``expired``, ``expires soon`` or empty, at the end of the period.
     """
 
     name: str
     kind: str
-    identity: str
+    marks: tuple[str, ...]
     rule_set: str | None
     mode: str
     workspaces: tuple[str, ...]
@@ -83,7 +88,8 @@ class RuleSetView:
 
 @dataclass(frozen=True)
 class Permissions:
-    """``in_force``: whether the revision was that of the log's last record; ``seen``: of any record."""
+    """``in_force``: whether the revision was that of the log's last record; ``seen``: of any record. ``findings``: what
+    ``brickscope check`` finds about the policy."""
 
     revision: str
     mode: str
@@ -91,6 +97,7 @@ class Permissions:
     seen: bool
     subjects: Rows[Permitted]
     rule_sets: Rows[RuleSetView]
+    findings: Rows[Finding]
     names: frozenset[str]
 
     @property
@@ -99,8 +106,9 @@ class Permissions:
         return [each for each in self.subjects if each.state]
 
 
-def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissions:
+def gather_permissions(facts: Facts, loaded: Loaded, end: datetime) -> Permissions:
     """The policy as it is now, whatever it was during the period. ``end``: of the period."""
+    policy = loaded.policy
     # What `sql/unused.sql` asks of its facts, those of the report have as well: one pass over the log is enough.
     facts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
     usages = find_usage(facts.log, policy)
@@ -116,13 +124,14 @@ def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissio
             GROUP BY policy_revision ORDER BY last"""
         )
     ]
-    subjects = [_permitted(policy, *each, used, end) for each in _named(policy)]
+    subjects = [_permitted(policy, who, used[who.name], end) for who in known(policy).values()]
     subjects.sort(key=lambda each: (each.rule_set or "", each.name))
     rule_sets = sorted(policy.rule_sets.values(), key=lambda rule_set: rule_set.name)
     holders: dict[str, list[str]] = {rule_set.name: [] for rule_set in rule_sets}
     for each in subjects:
         if each.rule_set is not None:
             holders[each.rule_set].append(each.name)
+    findings = check(loaded, end.replace(tzinfo=UTC).timestamp(), SOON.days)
     return Permissions(
         policy.revision,
         policy.mode.value,
@@ -130,48 +139,29 @@ def gather_permissions(facts: Facts, policy: Policy, end: datetime) -> Permissio
         policy.revision in revisions,
         Rows.of(subjects, len(subjects)),
         Rows.of(
-            (_view(rule_set, holders[rule_set.name], rules) for rule_set in rule_sets),
+            (_view(loaded, rule_set, holders[rule_set.name], rules) for rule_set in rule_sets),
             len(rule_sets),
             MAX_RULE_SETS,
         ),
+        Rows.of(findings, len(findings)),
         frozenset(each.name for each in subjects),
     )
 
 
-def _named(policy: Policy) -> Iterator[tuple[Subject | Login, str, str]]:
-    """Everybody in the policy, with what kind it is and what it is known by."""
-    known = policy.principals
-    yield from ((subject, "token", fingerprint) for fingerprint, subject in policy.tokens.items())
-    yield from (
-        (each, "service principal", client_id) for client_id, each in known.service_principals.items()
-    )
-    yield from ((each, "user", sub) for sub, each in known.users.items())
-    yield from ((login, "login", login.client_id or "no client id") for login in known.logins)
-
-
-def _permitted(
-    policy: Policy,
-    subject: Subject | Login,
-    kind: str,
-    identity: str,
-    used: dict[str, Usage],
-    end: datetime,
-) -> Permitted:
-    rule_set = subject.rule_set if isinstance(subject, Subject) else None
-    mode = subject.mode or (rule_set and rule_set.mode) or policy.mode
+def _permitted(policy: Policy, who: Known, usage: Usage, end: datetime) -> Permitted:
+    subject = who.subject
     expires = (
         None if subject.expires is None else datetime.fromtimestamp(subject.expires, UTC).replace(tzinfo=None)
     )
     state = ""
     if expires is not None and expires < end + SOON:
         state = "expired" if expires <= end else "expires soon"
-    usage = used[subject.name]
     return Permitted(
-        subject.name,
-        kind,
-        identity,
-        rule_set.name if rule_set else None,
-        mode.value,
+        who.name,
+        who.kind,
+        who.marks,
+        subject.rule_set.name if isinstance(subject, Subject) else None,
+        mode_of(policy, subject).value,
         tuple(sorted(subject.workspaces or ())),
         tuple(map(str, subject.clients or ())),
         expires,
@@ -183,15 +173,22 @@ def _permitted(
 
 
 def _view(
-    rule_set: RuleSet, holders: list[str], rules: dict[tuple[str | None, str | None], list[Usage]]
+    loaded: Loaded,
+    rule_set: RuleSet,
+    holders: list[str],
+    rules: dict[tuple[str | None, str | None], list[Usage]],
 ) -> RuleSetView:
-    reached = reach(rule_set)
-    operations = load_catalog().operations
-    classes = Counter(operations[name].kind for name in reached)
+    allowed = abilities(rule_set, loaded.written.rules).allowed()
+    classes = Counter(ability.operation.kind for ability in allowed)
     risks = [
-        Risk(name, operations[name].kind, operations[name].risk, rule)
-        for name, rule in reached.items()
-        if operations[name].risk
+        Risk(
+            ability.operation.name,
+            ability.operation.kind,
+            ability.operation.risk,
+            "; ".join(dict.fromkeys(way.text for way in ability.allowed)),
+        )
+        for ability in allowed
+        if ability.operation.risk
     ]
     return RuleSetView(
         rule_set.name,

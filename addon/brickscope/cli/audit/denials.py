@@ -126,6 +126,6 @@ def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, unde
         out.print(styled(f"{indent}{intro} {': '.join(map(shown, remedy.place))}:", "dim"))
         for line in remedy.yaml.splitlines():
             # Not clipped, and not broken at the width of the terminal: it is to be pasted.
-            out.print(styled(f"{indent}  {line}", "green"), soft_wrap=True)
+            out.print(styled(f"{indent}  {line}", "green"))
     if remedy.note:
         out.print(styled(f"{indent}{shown(remedy.note)}", "dim" if remedy.yaml is None else "yellow"))

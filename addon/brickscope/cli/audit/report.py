@@ -18,7 +18,7 @@ from .verify import check_logs
 if TYPE_CHECKING:
     from brickscope.audit.report.data import Report
     from brickscope.audit.report.presence import Earlier
-    from brickscope.core.policy import Policy
+    from brickscope.policy.load import Loaded
 
 OUT = Path("audit-report.html")
 
@@ -92,7 +92,7 @@ def report_command(
     if not to_stdout and not out.parent.is_dir():
         raise click.UsageError(f"there is no folder {out.parent} to write {out.name} into")
     now = datetime.now(UTC)
-    policy = None if rules is None else _load(rules, now)
+    loaded = None if rules is None else _load(rules, now)
     files = find_files(selection.paths)
     evidence = None if no_verify else check_logs(files, public_key, keys)
     earlier = _read_earlier(selection)
@@ -110,7 +110,7 @@ def report_command(
                 period=selection.period,
                 stale_days=stale_days,
                 title=title,
-                policy=policy,
+                loaded=loaded,
                 earlier=earlier,
                 evidence=evidence,
                 stage=progress,
@@ -130,12 +130,12 @@ def report_command(
         raise SystemExit(1)
 
 
-def _load(rules: Path, now: datetime) -> Policy:
+def _load(rules: Path, now: datetime) -> Loaded:
     from brickscope.policy.load import load_policy
     from brickscope.policy.problem import PolicyError
 
     try:
-        return load_policy(rules, now.timestamp()).policy
+        return load_policy(rules, now.timestamp())
     except PolicyError as error:
         raise click.UsageError(str(error)) from None
 

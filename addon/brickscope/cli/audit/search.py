@@ -10,24 +10,25 @@ import click
 
 from .output import Output, output_options
 from .selection import Selection, log_options, open_log, report_faults
-from .terminal import print_rows, progress, say, shown
+from .terminal import Column, print_rows, print_table, progress, say, shown
 
 if TYPE_CHECKING:
     from brickscope.audit.reader import AuditLog
     from brickscope.audit.search import Filter
     from brickscope.audit.table import Table
 
-_SHOWN = (
-    "time",
-    "decision_id",
-    "decision",
-    "subject",
-    "call",
-    "operation",
-    "reason",
-    "status",
-    "client_address",
-)
+_SHOWN = {
+    "time": 0,
+    "decision_id": 1,
+    "decision": 0,
+    "subject": 0,
+    "call": 0,
+    "operation": 4,
+    "reason": 2,
+    "status": 0,
+    "client_address": 3,
+}
+"""What is shown of a call, and which of it is left out first where there is no room."""
 _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
 """Of records of a kind, what is nothing to look at."""
 
@@ -100,10 +101,10 @@ def search_command(
 
         if sql is None:
             asked, parameters = search_sql(wanted, limit)
-            found = _answer(log, asked, parameters, output, _events if wanted.event else _calls)
+            found = _answer(log, asked, parameters, output, _print_events if wanted.event else _print_calls)
         else:
             _check_select(log, sql)
-            found = _answer(log, sql.strip().rstrip(";"), {}, output, _whole, limit)
+            found = _answer(log, sql.strip().rstrip(";"), {}, output, _print_whole, limit)
         report_faults(log)
     if not found:
         say("nothing found")
@@ -124,10 +125,11 @@ def _answer(
     sql: str,
     parameters: dict[str, Any],
     output: Output,
-    show: Callable[[Table], Table],
+    show: Callable[[Table, int], None],
     limit: int = 0,
 ) -> bool:
-    """Print or write an answer. ``show``: what of it is printed. ``limit``: how many rows. Whether there was any row."""
+    """Print or write an answer; whether there was any row. ``show`` prints rows, and how many more there are. ``limit``:
+    how many rows are printed."""
     from brickscope.audit.table import Table, keep_answer, to_json, write_answer
 
     with progress("reading the log") as told:
@@ -142,13 +144,12 @@ def _answer(
         for each in answer.objects():
             click.echo(to_json(each))
     elif rows:
-        part = show(Table(answer.columns, list(islice(answer.rows, limit or None))))
-        rest = max(rows - limit, 0) if limit else 0
-        print_rows(list(part.columns), part.rows, rest)
+        part = Table(answer.columns, list(islice(answer.rows, limit or None)))
+        show(part, max(rows - limit, 0) if limit else 0)
     return rows > 0
 
 
-def _calls(answer: Table) -> Table:
+def _print_calls(answer: Table, rest: int) -> None:
     """Calls at a glance."""
     from .show import verdict_of
 
@@ -156,12 +157,15 @@ def _calls(answer: Table) -> Table:
     for values in answer.rows:
         row = dict(zip(answer.columns, values, strict=True))
         call = f"{row['method']} {row['path']}" if row["method"] else row["server_address"]
-        row |= {"decision": verdict_of(row)[0], "call": call, "time": shown(row["time"])}
-        rows.append([row[name] for name in _SHOWN])
-    return answer._replace(columns=dict.fromkeys(_SHOWN, ""), rows=rows)
+        row |= {"decision": verdict_of(row)[0], "call": call, "status": shown(row["status"])}
+        rows.append([shown(row[name]) for name in _SHOWN])
+    columns = [
+        Column(name.replace("_", " "), folds=name == "call", spare=spare) for name, spare in _SHOWN.items()
+    ]
+    print_table(columns, rows, rest)
 
 
-def _events(answer: Table) -> Table:
+def _print_events(answer: Table, rest: int) -> None:
     """Records of a kind: the columns that they use, but those that are nothing to look at."""
     rows, names = list(answer.rows), list(answer.columns)
     used = [
@@ -169,14 +173,9 @@ def _events(answer: Table) -> Table:
         for at, name in enumerate(names)
         if name not in _LEFT_OUT and any(row[at] is not None for row in rows)
     ]
-    shorter = [[shown(row[at]) for at in used] for row in rows]
-    return answer._replace(columns={names[at]: "" for at in used}, rows=shorter)
+    print_rows([names[at] for at in used], [[shown(row[at]) for at in used] for row in rows], rest)
 
 
-def _whole(answer: Table) -> Table:
-    return answer._replace(rows=[[_full(value) for value in row] for row in answer.rows])
-
-
-def _full(value: Any) -> Any:
-    """Numbers as they are: one's own question may ask for ids, which have no separators."""
-    return str(value) if isinstance(value, int | float) else shown(value)
+def _print_whole(answer: Table, rest: int) -> None:
+    """All columns, numbers as they are: one's own question may ask for ids, which have no separators."""
+    print_rows(list(answer.columns), [[shown(value) for value in row] for row in answer.rows], rest)

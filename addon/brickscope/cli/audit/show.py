@@ -71,9 +71,7 @@ def _print(story: Story) -> None:
     out.print()
     for name, value in decision.items():
         if name not in _TOLD:
-            out.print(
-                styled(f"{name.replace('_', ' '):16}", "dim"), styled(_text(value)), sep="", soft_wrap=True
-            )
+            out.print(styled(f"{name.replace('_', ' '):16}", "dim"), styled(_text(value)), sep="")
     if story.others:
         out.print(
             styled(f"{story.others} more records have this id: the log was put together or altered", "red")
@@ -148,8 +146,6 @@ def _call(record: Record | None) -> str:
 def _text(value: Any) -> str:
     from brickscope.audit.table import to_json
 
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S.%f} UTC"
     return shown(to_json(value) if isinstance(value, dict | list) else value)

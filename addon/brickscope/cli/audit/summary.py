@@ -8,21 +8,27 @@ import click
 
 from .output import Output, output_options
 from .selection import Selection, log_options, open_log, report_faults
-from .terminal import console, minute, progress, shown, styled, table
+from .terminal import Column, console, minute, print_table, progress, shown, styled
 
 if TYPE_CHECKING:
     from brickscope.audit.summary import Row, Summary
     from brickscope.audit.table import Table
 
-_NUMBERS = (("calls", ""), ("allowed", "green"), ("denied, sent", "yellow"), ("denied", "red"))
+_NUMBERS = (
+    Column("calls", right=True),
+    Column("allowed", "green", right=True),
+    Column("denied, sent", "yellow", right=True),
+    Column("denied", "red", right=True),
+)
+_TIMES = (Column("first seen", "dim", spare=1), Column("last seen", "dim"))
 _COUNTS = ("calls", "allowed", "denied_sent", "denied")
 _SEEN = ("first_seen", "last_seen")
-# Section, its title, its name column, the heading of that, further columns.
+# Section, the heading of its names, their column, further columns.
 _BY = (
-    ("subjects", "Who", "subject", ("rule_set", "operations", "clients")),
-    ("operations", "What", "operation", ("subjects",)),
-    ("reasons", "Why", "reason", ("subjects", "operations")),
-    ("clients", "From where", "client_address", ("subjects",)),
+    ("subjects", "who", "subject", ("rule_set", "operations", "clients")),
+    ("operations", "what", "operation", ("subjects",)),
+    ("reasons", "why", "reason", ("subjects", "operations")),
+    ("clients", "from where", "client_address", ("subjects",)),
 )
 _NOBODY = {
     "subject": "(nobody the policy names)",
@@ -113,40 +119,37 @@ def _print(found: Summary, files: int, top: int) -> None:
         styled(f"{denied:,} denied", "red"),
         sep="",
     )
-    for section, title, name, more in _BY:
+    for section, heading, name, more in _BY:
         rows = found.sections[section]
         part = rows[: top or None]
         columns = [
-            (title.lower(), ""),
-            *((f">{heading}", style) for heading, style in _NUMBERS),
-            *((each.replace("_", " ") if each == "rule_set" else f">{each}", "dim") for each in more),
-            *((each.replace("_", " "), "dim") for each in _SEEN),
+            Column(heading, folds=True),
+            *_NUMBERS,
+            *(Column(each.replace("_", " "), "dim", right=each != "rule_set", spare=2) for each in more),
+            *_TIMES,
         ]
         cells = [[_name(name, row), *(row[each] for each in (*_COUNTS, *more, *_SEEN))] for row in part]
         out.print()
-        out.print(table(columns, cells, len(rows) - len(part)))
+        print_table(columns, cells, len(rows) - len(part))
     _print_outcomes(out, found.sections["outcomes"])
     others = [row for row in found.sections["events"] if row["event"] not in ("decision", "outcome")]
     if others:
         cells = [[row[each] for each in ("event", "records", "denied", *_SEEN)] for row in others]
         columns = [
-            ("other records", ""),
-            (">records", ""),
-            (">denied", "red"),
-            ("first seen", "dim"),
-            ("last seen", "dim"),
+            Column("other records"),
+            Column("records", right=True),
+            Column("denied", "red", right=True),
+            *_TIMES,
         ]
         out.print()
-        out.print(table(columns, cells))
+        print_table(columns, cells)
 
 
 def _print_outcomes(out: Any, rows: list[Row]) -> None:
     if not rows:
         return
-    columns = [("answers", "")]
-    columns += [
-        (f">{each}", "") for each in ("calls", "bytes sent", "bytes received", "mean ms", "longest ms")
-    ]
+    numbers = ("calls", "bytes sent", "bytes received", "mean ms", "longest ms")
+    columns = [Column("answers"), *(Column(each, right=True) for each in numbers)]
     cells = [
         [
             ("no answer" if row["status"] is None else str(row["status"]))
@@ -156,7 +159,7 @@ def _print_outcomes(out: Any, rows: list[Row]) -> None:
         for row in rows
     ]
     out.print()
-    out.print(table(columns, cells))
+    print_table(columns, cells)
 
 
 def _name(column: str, row: Row) -> str:

@@ -101,7 +101,7 @@ class _View:
 
             click.echo(to_json(record))
         else:
-            self.out.print(_line(record, call), soft_wrap=True)
+            self.out.print(_line(record, call))
 
     def _note_gap(self, record: Record) -> None:
         """Say if records are missing: two rotations between two looks, or a log that was cut."""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from brickscope.audit.reader import Progress
 
 PIPED_WIDTH = 20_000
-NARROW = 8
+NARROW = 12
 """Characters a column, below which rows are shown one field a line."""
+FOLDED = 24
+"""Characters that a column gets at least, before its text is folded."""
 MAX_SHOWN = 400
 STYLES = {"allow": "green", "deny": "red", "sent": "yellow"}
 SENT = "denied, sent"
@@ -32,6 +33,8 @@ def shown(value: object, *, lines: bool = False, most: int = MAX_SHOWN) -> str:
         return "-"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = str(value)
     if not text.isprintable():
         text = "".join(
@@ -67,7 +70,7 @@ def console() -> Console:
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=False,
+        soft_wrap=True,  # lines are to be copied; a table is printed with soft_wrap=False
     )
 
 
@@ -78,38 +81,71 @@ def styled(text: str, style: str = "") -> Text:
     return Text(text, style)
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], rest: int = 0) -> Table:
-    """A table. ``columns``: heading and style, ``>`` before the heading for numbers. ``rest``: rows that are not shown."""
+class Column(NamedTuple):
+    """A column of a table. ``folds``: its text may take several lines. ``spare``: left out where the terminal is too narrow,
+    the highest first; 0 for never."""
+
+    heading: str
+    style: str = ""
+    right: bool = False
+    folds: bool = False
+    spare: int = 0
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], rest: int = 0) -> None:
+    """Print a table as wide as the terminal allows. ``rest``: how many rows are not shown."""
     from rich.table import Table
 
+    out = console()
+    cells = [[_cell(value) for value in row] for row in rows]
+    kept = _fitting(columns, cells, out.width)
     made = Table(box=None, header_style="dim", pad_edge=False)
-    for heading, style in columns:
-        number = heading.startswith(">")
+    for at in kept:
+        column = columns[at]
         made.add_column(
-            heading.removeprefix(">"),
-            style=style,
-            justify="right" if number else "left",
-            no_wrap=number,
+            column.heading,
+            style=column.style,
+            justify="right" if column.right else "left",
+            no_wrap=not column.folds,
+            min_width=min(FOLDED, _width(columns, cells, at)) if column.folds else None,
             overflow="fold",
         )
-    for row in rows:
-        made.add_row(*(styled(_cell(value)) for value in row))
+    for row in cells:
+        made.add_row(*(styled(row[at]) for at in kept))
+    out.print(made, soft_wrap=False)
     if rest:
-        made.add_row(styled(f"and {rest:,} more", "dim"))
-    return made
+        out.print(styled(f"and {rest:,} more", "dim"))
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], rest: int = 0) -> None:
-    """Print rows as a table; on a terminal that is too narrow for so many columns, one field a line."""
+def _fitting(columns: Sequence[Column], cells: list[list[str]], width: int) -> list[int]:
+    """The columns for which there is room."""
+    kept = list(range(len(columns)))
+    while True:
+        widths = [_width(columns, cells, at) for at in kept]
+        taken = [
+            min(FOLDED, wide) if columns[at].folds else wide for at, wide in zip(kept, widths, strict=True)
+        ]
+        spare = [at for at in kept if columns[at].spare]
+        if not spare or sum(taken) + 2 * len(kept) <= width:
+            return kept
+        kept.remove(max(spare, key=lambda at: columns[at].spare))
+
+
+def _width(columns: Sequence[Column], cells: list[list[str]], at: int) -> int:
+    return max([len(columns[at].heading), *(len(row[at]) for row in cells)])
+
+
+def print_rows(names: Sequence[str], rows: Sequence[Sequence[Any]], rest: int = 0) -> None:
+    """Print rows of any columns as a table; where the terminal is too narrow for so many, one field a line."""
     out = console()
-    names = [shown(name).replace("_", " ") for name in columns]
+    names = [shown(name).replace("_", " ") for name in names]
     if out.width >= NARROW * len(names):
-        out.print(table([(name, "") for name in names], rows, rest))
+        print_table([Column(name, folds=True) for name in names], rows, rest)
         return
     widest = max(map(len, names))
     for row in rows:
         for name, value in zip(names, row, strict=True):
-            out.print(styled(f"{name:{widest}}  ", "dim"), styled(_cell(value)), sep="", soft_wrap=True)
+            out.print(styled(f"{name:{widest}}  ", "dim"), styled(_cell(value)), sep="")
         out.print()
     if rest:
         out.print(styled(f"and {rest:,} more", "dim"))

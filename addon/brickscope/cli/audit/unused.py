@@ -10,7 +10,7 @@ import click
 
 from .output import Output, output_options
 from .selection import Selection, log_options, open_log, report_faults
-from .terminal import console, minute, progress, say, shown, styled, table
+from .terminal import Column, console, minute, print_table, progress, say, shown, styled
 
 if TYPE_CHECKING:
     from brickscope.audit.table import Table
@@ -98,10 +98,10 @@ def _print(found: list[Usage], days: int) -> None:
         rows = [usage for usage in found if usage.kind == kind]
         if not rows:
             continue
-        columns = [(f"unused {title}", "")]
-        columns += [] if kind == "rule_set" else [("rule set", "")]
-        columns += [("list", "dim")] if kind == "rule" else []
-        columns += [(">calls ever", ""), ("last seen", "")]
+        columns = [Column(f"unused {title}", folds=True)]
+        columns += [] if kind == "rule_set" else [Column("rule set")]
+        columns += [Column("list", "dim")] if kind == "rule" else []
+        columns += [Column("calls ever", right=True), Column("last seen")]
         cells = [
             [
                 _name(usage),
@@ -112,7 +112,7 @@ def _print(found: list[Usage], days: int) -> None:
             ]
             for usage in rows
         ]
-        out.print(table(columns, cells))
+        print_table(columns, cells)
         out.print()
 
 

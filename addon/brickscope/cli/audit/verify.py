@@ -96,7 +96,7 @@ def check_logs(
 
         def make(active: Path | None) -> Verifier:
             head = None if active is None else HeadFile(keys, active).read()
-            return Verifier(key, expected or (head and head.link), schema=schema, progress=count)
+            return Verifier(key, expected or head, schema=schema, progress=count)
 
         return verify_logs(files, make)
 

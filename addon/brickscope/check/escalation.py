@@ -1,0 +1,197 @@
+"""Escalation (BS2xx, BS3xx): what a rule set lets its holder become, by one power or by several together.
+
+A power counts only where a request that uses it was allowed by the decision function. What limits it counts only as far
+as ``powers.yaml`` says, with the reason, and not while another power of the same rule set undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.operation import OperationRule
+from brickscope.policy.problem import Position
+
+from .alignment import reach
+from .code import Code, codes
+from .finding import Finding, Proof, Severity
+from .power import Grounds, grounds
+from .proof import Prover, Way
+from .survey import RuleSetView
+
+SHOWN = 4
+"""How many operations a message names before it counts the rest."""
+
+
+class Held(NamedTuple):
+    """An operation by which a rule set has a power. ``limited``: what is left of it, empty for all of it. ``undone``: the
+    operation that undoes the limit which its rule has, empty for none."""
+
+    way: Way
+    grounds: Grounds
+    proof: Proof
+    limited: str = ""
+    undone: str = ""
+
+    @property
+    def order(self) -> tuple[bool, Position, bool, int]:
+        """What is not limited comes first: severity, place and proof are about it. Then as the rules and powers stand,
+        what a path rule says before what it takes in."""
+        hidden = self.way.reach is not None and bool(self.way.reach.hidden)
+        return bool(self.limited), self.way.written.position, hidden, _order()[self.way.operation.name]
+
+
+Holdings = Mapping[str, Sequence[Held]]
+"""What a rule set is able to do, by power."""
+
+
+def escalations(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
+    """The findings about one rule set."""
+    holdings = find_holdings(view, prover)
+    for code in codes().values():
+        if len(code.needs) == 1:
+            yield from _alone(code, holdings, view)
+        elif code.needs:
+            yield from _together(code, holdings, view)
+
+
+def find_holdings(view: RuleSetView, prover: Prover) -> Holdings:
+    """The powers that a rule set really gives: each with the operations, proved."""
+    found: dict[str, list[Held]] = {}
+    for way in ways(view):
+        for each in grounds()[way.operation.name]:
+            if _carries(way.rule, each.carried):
+                proof = prover.proof(way)
+                if proof is not None:
+                    found.setdefault(each.power, []).append(Held(way, each, proof))
+    return {power: [_limited(held, found) for held in each] for power, each in found.items()}
+
+
+def ways(view: RuleSetView) -> Iterator[Way]:
+    """The ways by which a rule set seems to allow operations that give a power."""
+    operations = load_catalog().operations
+    for written in view.allow:
+        for rule in written.operations:
+            if rule.operation in grounds():
+                yield Way(written, operations[rule.operation], rule)
+        for path in written.paths:
+            for each in reach(path):
+                if each.operation.name in grounds():
+                    yield Way(written, each.operation, None, each)
+
+
+def _carries(rule: OperationRule | None, parameter: str | None) -> bool:
+    """Whether a call that a rule allows may carry a parameter."""
+    if rule is None or parameter is None:
+        return True
+    for constraint in rule.where:
+        if constraint.keys == (parameter,):
+            return not constraint.test.absent
+    named = {constraint.keys[0] for constraint in rule.where}
+    return rule.only is None or parameter in rule.only or parameter in named
+
+
+def _limited(held: Held, holdings: Holdings) -> Held:
+    limit = held.grounds.limit
+    if not limit or not set(limit) <= held.way.fixed:
+        return held
+    for power in held.grounds.unless:
+        if power in holdings:
+            return held._replace(undone=holdings[power][0].way.operation.name)
+    return held._replace(limited=held.grounds.limited)
+
+
+@cache
+def _order() -> dict[str, int]:
+    return {name: index for index, name in enumerate(grounds())}
+
+
+def _alone(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
+    found = [held for power in code.needs[0] for held in holdings.get(power, ())]
+    if found:
+        severity = code.severity.milder if all(held.limited for held in found) else code.severity
+        yield _finding(code, severity, [found], view)
+
+
+def _together(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
+    parts = [[held for power in part for held in holdings.get(power, ())] for part in code.needs]
+    if not all(parts):
+        return
+    parts = _meeting(parts, code.same)
+    # One operation alone is no combination.
+    if not all(parts) or len({held.way.operation.name for part in parts for held in part}) < len(parts):
+        return
+    limited = any(all(held.limited and held.grounds.power in code.limits for held in part) for part in parts)
+    yield _finding(code, code.severity.milder if limited else code.severity, parts, view)
+
+
+def _meeting(parts: list[list[Held]], same: Sequence[str]) -> list[list[Held]]:
+    """The parts without what acts on other objects than all of the other part."""
+    for parameter in same:
+        for here, there in ((0, 1), (1, 0)):
+            others = [_values(held, parameter) for held in parts[there]]
+            parts[here] = [
+                held
+                for held in parts[here]
+                if any(_share(_values(held, parameter), other) for other in others)
+            ]
+    return parts
+
+
+def _values(held: Held, parameter: str) -> frozenset[str | bool] | None:
+    """The values that a parameter may have, None for any."""
+    way = held.way
+    if way.reach is not None:
+        return frozenset({way.reach.values[parameter]}) if parameter in way.reach.fixed else None
+    for constraint in () if way.rule is None else way.rule.where:
+        if constraint.keys == (parameter,) and not constraint.test.optional:
+            return constraint.test.one_of
+    return None
+
+
+def _share(one: frozenset[str | bool] | None, other: frozenset[str | bool] | None) -> bool:
+    return one is None or other is None or bool(one & other)
+
+
+def _finding(code: Code, severity: Severity, parts: Sequence[Sequence[Held]], view: RuleSetView) -> Finding:
+    ordered = [sorted(part, key=lambda held: held.order) for part in parts]
+    first = ordered[0][0].way.written.position
+    words = " with ".join(_names(part, alone=len(parts) == 1) for part in ordered)
+    related: dict[Position, str] = {}
+    for part in ordered:
+        for held in part:
+            position = held.way.written.position
+            if position != first:
+                related.setdefault(position, held.way.written.text)
+    return Finding(
+        code.code,
+        severity,
+        f"{code.title}: {words}",
+        first,
+        rule_set=view.name,
+        subjects=view.subjects,
+        operations=tuple(sorted({held.way.operation.name for part in parts for held in part})),
+        proofs=tuple(_distinct(part[0].proof for part in ordered)),
+        related=tuple(related.items()),
+    )
+
+
+def _distinct(proofs: Iterator[Proof]) -> list[Proof]:
+    return list(dict.fromkeys(proofs))
+
+
+def _names(part: Sequence[Held], *, alone: bool) -> str:
+    """The operations of one part in words, each with what limits it (once for several that follow each other)."""
+    remarks: dict[str, str] = {}
+    for held in part:
+        undone = f"limited, but {held.undone} undoes that" if held.undone and alone else ""
+        remarks.setdefault(held.way.operation.name, held.limited or undone)
+    shown = list(remarks.items())[:SHOWN]
+    texts: list[str] = []
+    for index, (name, remark) in enumerate(shown):
+        last = index + 1 == len(shown) or shown[index + 1][1] != remark
+        texts.append(f"{name} ({remark})" if remark and last else name)
+    more = len(remarks) - len(shown)
+    return ", ".join(texts) + (f" and {more} more" if more else "")

@@ -1,0 +1,87 @@
+"""Powers: what operations of the catalogue let their caller become (``powers.yaml``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import translate
+from functools import cache
+from typing import Any, NamedTuple
+
+from brickscope.catalog.catalog import load_catalog
+
+from .code import read_data
+
+
+class Grounds(NamedTuple):
+    """Why an operation gives a power. ``limit``: the parameters that really limit it where a rule fixes them all;
+    ``limited``: what is left then; ``unless``: the powers that undo the limit. ``carried``: the parameter without
+    which the operation does not give the power, None for none. ``sends``: what a request that proves it carries."""
+
+    power: str
+    why: str
+    source: str
+    limit: tuple[str, ...] = ()
+    limited: str = ""
+    unless: tuple[str, ...] = ()
+    carried: str | None = None
+    sends: Mapping[str, Any] = {}
+
+
+@cache
+def powers() -> Mapping[str, str]:
+    """What the holder of each power does, by name: ``runs existing jobs``."""
+    return {name: entry["does"] for name, entry in read_data("powers.yaml")["powers"].items()}
+
+
+@cache
+def grounds() -> Mapping[str, tuple[Grounds, ...]]:
+    """The powers that an operation gives, by its name."""
+    found: dict[str, list[Grounds]] = {}
+    for power, entry in read_data("powers.yaml")["powers"].items():
+        for group in entry["groups"]:
+            each = Grounds(
+                power,
+                group["why"],
+                group["source"],
+                tuple(group.get("limit", ())),
+                group.get("limited", ""),
+                tuple(group.get("unless", ())),
+                group.get("carried"),
+                group.get("sends", {}),
+            )
+            for name in expand(group["operations"]):
+                found.setdefault(name, []).append(each)
+    return {name: tuple(each) for name, each in found.items()}
+
+
+def telling(operation: str) -> dict[str, Any]:
+    """The parameters of a request that shows what an operation gives, besides those the API requires."""
+    known = load_catalog().operations[operation]
+    return {
+        name: value
+        for each in grounds().get(operation, ())
+        for name, value in each.sends.items()
+        if known.place(name) is not None
+    }
+
+
+@cache
+def harmless() -> frozenset[str]:
+    """Operations that grant, run or return something, were looked at, and let nobody become more."""
+    groups = read_data("powers.yaml")["harmless"]
+    return frozenset(name for group in groups for name in expand(group["operations"]))
+
+
+def expand(patterns: Iterable[str]) -> Iterator[str]:
+    """The operations of names and patterns with ``*``. Raises ValueError for one that names none."""
+    known = load_catalog().operations
+    for pattern in patterns:
+        if "*" not in pattern:
+            names = [pattern] if pattern in known else []
+        else:
+            matches = re.compile(translate(pattern)).match
+            names = [name for name in known if matches(name)]
+        if not names:
+            raise ValueError(f"no operation is called {pattern}")
+        yield from names

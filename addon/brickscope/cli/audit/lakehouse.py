@@ -1,0 +1,70 @@
+"""``brickscope audit lakehouse``: the SQL that takes the log to Databricks, to be run there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_POLICY = "policy"
+
+
+@click.command("lakehouse")
+@click.argument("name", required=False)
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, path_type=Path),
+    help="For 'policy': the policy whose subjects and rules are printed.",
+)
+def lakehouse_command(name: str | None, rules: Path | None) -> None:
+    """Print SQL for Databricks or Spark; without NAME, say what there is.
+
+    First table or stream, then views, setup and policy; the others are questions. docs/lakehouse.md goes through it all.
+
+    \b
+    Exit status: 0 printed, 2 there is no such SQL, or the policy does not load.
+
+    \b
+    Examples:
+      brickscope audit lakehouse
+      brickscope audit lakehouse table
+      brickscope audit lakehouse policy --rules rules > policy.sql
+      brickscope audit lakehouse bypass
+    """
+    from brickscope.audit.queries import names, query
+    from brickscope.policy.problem import nearest
+
+    known = names()
+    if (name == _POLICY) is not (rules is not None):
+        raise click.UsageError(
+            "'policy' and --rules go together: brickscope audit lakehouse policy --rules rules"
+        )
+    if rules is not None:
+        click.echo(_policy(rules), nl=False)
+    elif name is None:
+        width = max(map(len, known))
+        for each, path in known.items():
+            click.echo(f"{each:{width}}  {_title(query(path))}")
+        click.echo(f"{_POLICY:{width}}  What of a policy the queries need, with --rules RULES.")
+    elif name in known:
+        click.echo(query(known[name]))
+    else:
+        hint = nearest(name, [*known, _POLICY]) or "without a name it lists them"
+        raise click.UsageError(f"there is no SQL {name!r} ({hint})")
+
+
+def _title(sql: str) -> str:
+    return sql.partition("\n")[0].removeprefix("-- ")
+
+
+def _policy(rules: Path) -> str:
+    import time
+
+    from brickscope.audit.lakehouse import policy_sql
+    from brickscope.policy.load import load_policy
+    from brickscope.policy.problem import PolicyError
+
+    try:
+        return policy_sql(load_policy(rules, time.time()).policy)
+    except PolicyError as error:
+        raise click.UsageError(str(error)) from None

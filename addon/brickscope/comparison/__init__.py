@@ -1,0 +1,1 @@
+"""What changes in meaning between two versions of a policy: by subject and operation, each with a call that proves it."""

@@ -1,0 +1,89 @@
+"""The pytest plugin: collects ``*.test.yaml`` that hold policy tests, one item a cell.
+
+It is loaded into every run of pytest in an environment that has Brickscope. So it imports nothing but pytest until there is
+a file whose name and first bytes say that it is one of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from brickscope.policy.load import Loaded
+
+    from .run import Result
+    from .session import Policies
+    from .suite import Cell
+
+_POLICIES: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Take in a file of policy tests; every other is left alone."""
+    if not file_path.name.endswith((".test.yaml", ".test.yml")):
+        return None
+    from .suite import is_suite
+
+    return PolicyTestFile.from_parent(parent, path=file_path) if is_suite(file_path) else None
+
+
+class PolicyTestFile(pytest.File):
+    """One file of policy tests."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Its cells. Raises CollectError with everything that is wrong with file or policy."""
+        from brickscope.policy.problem import PolicyError
+
+        from .session import Policies
+        from .suite import SuiteError, build, read_source
+
+        policies: Policies = self.config.stash.setdefault(_POLICIES, Policies())
+        try:
+            source = read_source(self.path)
+            loaded = policies.load(source.policy, source.model.now)
+            cells = build(source, loaded).cells
+        except (SuiteError, PolicyError) as error:
+            raise self.CollectError(str(error)) from None
+        for cell in cells:
+            yield PolicyTestItem.from_parent(self, name=cell.name, cell=cell, loaded=loaded)
+
+
+class _NotAsExpected(Exception):
+    def __init__(self, result: Result) -> None:
+        super().__init__("; ".join(result.wrong))
+        self.result = result
+
+
+class PolicyTestItem(pytest.Item):
+    """One call of one subject."""
+
+    def __init__(self, *, cell: Cell, loaded: Loaded, **more: Any) -> None:
+        super().__init__(**more)
+        self.cell = cell
+        self.loaded = loaded
+
+    def runtest(self) -> None:
+        """Judge it. Raises where the answer is not as expected."""
+        from .run import run_cell
+
+        result = run_cell(self.cell, self.loaded)
+        if not result.passed:
+            raise _NotAsExpected(result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What was expected, what came, and why."""
+        if not isinstance(excinfo.value, _NotAsExpected):
+            return super().repr_failure(excinfo, style)
+        from brickscope.trial.shown import place
+
+        from .run import failure_lines
+
+        return "\n".join([place(self.cell.position), *failure_lines(excinfo.value.result, self.loaded)])
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it stands."""
+        return self.path, self.cell.position.line - 1, self.name

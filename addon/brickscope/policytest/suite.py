@@ -1,0 +1,267 @@
+"""A test file read against its policy: the cells of its tables, each with its place, or all that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from brickscope.audit.record import printable
+from brickscope.core.policy import Login
+from brickscope.policy.document import Document, read_document
+from brickscope.policy.document import Path as Place
+from brickscope.policy.finding import MESSAGES
+from brickscope.policy.load import Loaded
+from brickscope.policy.problem import Position, Problem, nearest
+from brickscope.trial.call import Call, Home, read_call
+from brickscope.trial.error import CallError
+from brickscope.trial.judge import Known, home, known
+
+from .model import Case, Row, TestFile
+
+ENDINGS = (".test.yaml", ".test.yml")
+_MARK = re.compile(rb"^(?:\xef\xbb\xbf)?policy_tests[ \t]*:", re.MULTILINE)
+_LOOKED_AT = 64 * 1024
+
+
+_NOTHING = Row.model_validate({})
+
+
+class SuiteError(Exception):
+    """Test files that can't be used; ``problems`` holds all that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: problem.position)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+class Expected(NamedTuple):
+    """The answer that is expected; None where anything will do. ``listed``: whether somebody wrote it down."""
+
+    allow: bool
+    reason: str | None = None
+    rule: str | None = None
+    enforced: bool | None = None
+    mode: str | None = None
+    listed: bool = True
+
+
+class Cell(NamedTuple):
+    """One call of one subject with its expected answer. ``name``: unique in its file. ``client``: None for its own."""
+
+    name: str
+    position: Position
+    who: Known
+    call: Call
+    expected: Expected
+    now: float
+    client: str | None
+
+
+class Suite(NamedTuple):
+    """The tests of one file."""
+
+    file: Path
+    cells: list[Cell]
+
+
+def is_suite(file: Path) -> bool:
+    """Whether a file holds tests of a policy, by name and a look at its beginning. Cheap: other tools have such names."""
+    if not file.name.endswith(ENDINGS):
+        return False
+    try:
+        with file.open("rb") as stream:
+            return _MARK.search(stream.read(_LOOKED_AT)) is not None
+    except OSError:
+        return False
+
+
+class Source(NamedTuple):
+    """A test file that was read, and not yet held against its policy."""
+
+    file: Path
+    document: Document
+    model: TestFile
+
+    @property
+    def policy(self) -> Path:
+        """Where the policy is that it tests."""
+        folder = self.file.parent
+        return folder if self.model.policy is None else folder / self.model.policy
+
+
+def read_source(file: Path) -> Source:
+    """Read a test file. Raises SuiteError with everything that is wrong with its shape."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise SuiteError(
+            [Problem(Position(str(file)), "error", f"can't be read: {error.strerror}")]
+        ) from None
+    document, problems = read_document(str(file), raw)
+    if document.data is not None:
+        try:
+            model = TestFile.model_validate(document.data)
+        except ValidationError as error:
+            problems += [
+                _explain(document, details)
+                for details in error.errors(include_url=False)
+                if "literal['all']" not in details["loc"]  # the other half of what 'allow' may be
+            ]
+    if problems:
+        raise SuiteError(problems)
+    return Source(file, document, model)
+
+
+def _explain(document: Document, details: ErrorDetails) -> Problem:
+    """pydantic's finding in words, at its place."""
+    path: Place = tuple(
+        part for part in details["loc"] if part != "[key]" and not str(part).startswith("list[")
+    )
+    kind, key = details["type"], str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        owner = Case if path[:1] == ("cases",) else Row if path[:1] == ("subjects",) else TestFile
+        return document.problem(
+            document.key_position(path), f"unknown key {key[:64]!r}", nearest(key[:64], owner.model_fields)
+        )
+    if kind == "missing":
+        hint = {"now": "now: 2026-09-21", "policy_tests": "policy_tests: 1"}.get(key, "")
+        return document.problem(document.key_position(path[:-1]), f"the key {key!r} is missing", hint)
+    if kind == "value_error":
+        message, _, hint = str(details.get("ctx", {}).get("error", details["msg"])).partition("; ")
+        return document.problem(document.position(path), message, hint)
+    if kind == "literal_error":
+        expected = details.get("ctx", {}).get("expected", "")
+        return document.problem(document.position(path), f"this is no {key}", f"one of {expected}")
+    return document.problem(document.position(path), MESSAGES.get(kind, "this value can't be used here"))
+
+
+def build(source: Source, loaded: Loaded) -> Suite:
+    """The cells of a file against its policy. Raises SuiteError: names that are not there, calls that can't be read."""
+    maker = _Maker(source, loaded)
+    cells = [*maker.matrix(), *maker.cases()]
+    if not cells and not maker.problems:
+        maker.fail((), "the file has no test", "calls: and subjects:, or cases:")
+    if maker.problems:
+        raise SuiteError(maker.problems)
+    return Suite(source.file, cells)
+
+
+class _Maker:
+    """Makes cells and collects problems."""
+
+    def __init__(self, source: Source, loaded: Loaded) -> None:
+        self.document, self.model = source.document, source.model
+        self.everybody = known(loaded.policy)
+        self.problems: list[Problem] = []
+        self._read: dict[tuple[str, Home], Call | None] = {}
+
+    def fail(self, path: Place, message: str, hint: str = "") -> None:
+        self.problems.append(self.document.problem(self.document.key_position(path), message, hint))
+
+    def matrix(self) -> Iterator[Cell]:
+        """Every subject of the policy with every named call: what is not listed must be denied."""
+        model = self.model
+        for name in model.subjects:
+            self._find(name, ("subjects", name))
+        for index, name in enumerate(model.without):
+            self._find(name, ("without", index))
+            if name in model.subjects:
+                self.fail(("without", index), f"{name!r} stands under subjects as well", "delete one")
+        for name, who in self.everybody.items():
+            if name in model.without:
+                continue
+            row = model.subjects.get(name, _NOTHING)
+            here: Place = ("subjects", name) if name in model.subjects else ("calls",)
+            self._check_names(row, here)
+            for call_name, text in model.calls.items():
+                call = self._call(text, ("calls", call_name), self._home(who, row.host))
+                if call is not None and _makes(who, call):
+                    yield self._cell(who, row, here, call_name, call)
+
+    def _check_names(self, row: Row, here: Place) -> None:
+        if row.allow != "all":
+            for index, name in enumerate(row.allow):
+                self._check_name(name, (*here, "allow", index))
+        for name in row.deny:
+            self._check_name(name, (*here, "deny", name))
+            if row.allow == "all" or name in row.allow:
+                self.fail((*here, "deny", name), f"{name!r} is listed as allowed as well", "delete one")
+
+    def _check_name(self, name: str, path: Place) -> None:
+        calls = self.model.calls
+        if name not in calls:
+            self.fail(path, f"there is no call {name!r} under calls", nearest(name, calls))
+
+    def _cell(self, who: Known, row: Row, here: Place, call_name: str, call: Call) -> Cell:
+        allow = row.allow == "all" or call_name in row.allow
+        reason = row.deny.get(call_name)
+        if reason is not None:
+            position = self.document.position((*here, "deny", call_name))
+        elif allow:
+            listed = () if row.allow == "all" else (row.allow.index(call_name),)
+            position = self.document.position((*here, "allow", *listed))
+        else:
+            position = self.document.key_position(("calls", call_name) if here == ("calls",) else here)
+        expected = Expected(allow, reason, listed=allow or reason is not None)
+        return Cell(
+            f"{who.name}: {printable(call_name)}", position, who, call, expected, self.model.now, row.client
+        )
+
+    def cases(self) -> Iterator[Cell]:
+        """The single expectations, each subject with each call."""
+        taken: dict[str, int] = {}
+        for index, case in enumerate(self.model.cases):
+            for subject in case.subject:
+                who = self._find(subject, ("cases", index, "subject"))
+                for text in case.call if who is not None else ():
+                    written = self.model.calls.get(text, text)
+                    call = self._call(written, ("cases", index, "call"), self._home(who, case.host))
+                    if who is None or call is None:
+                        continue
+                    if not _makes(who, call):
+                        self.fail(("cases", index), f"{subject!r} is a {who.kind}, which makes no such call")
+                        continue
+                    name = f"{subject}: {printable(text)}"
+                    taken[name] = taken.get(name, 0) + 1
+                    name += f" ({taken[name]})" if taken[name] > 1 else ""
+                    expected = Expected(
+                        case.expect == "allow", case.reason, case.rule, case.enforced, case.mode
+                    )
+                    now = self.model.now if case.now is None else case.now
+                    position = self.document.position(("cases", index))
+                    yield Cell(f"case {name}", position, who, call, expected, now, case.client)
+
+    def _find(self, name: str, path: Place) -> Known | None:
+        who = self.everybody.get(name)
+        if who is None:
+            self.fail(path, f"the policy names nobody {name[:64]!r}", nearest(name[:64], self.everybody))
+        return who
+
+    @staticmethod
+    def _home(who: Known | None, host: str | None) -> Home:
+        own = Home() if who is None else home(who)
+        return own if host is None else own._replace(host=host, workspace=None)
+
+    def _call(self, text: str, path: Place, at: Home) -> Call | None:
+        """A call, read once for each home; None for one that can't be read, which is said once."""
+        key = text, at
+        if key not in self._read:
+            try:
+                self._read[key] = read_call(text, at)
+            except CallError as error:
+                self._read[key] = None
+                if not any(other == text for other, home in self._read if home != at):
+                    self.fail(path, error.message, error.hint)
+        return self._read[key]
+
+
+def _makes(who: Known, call: Call) -> bool:
+    """Whether somebody makes such calls: a login only asks for tokens, tokens and people never do themselves."""
+    if call.asked is None:
+        return not isinstance(who.subject, Login)
+    return who.kind in ("service principal", "login")

@@ -1,0 +1,192 @@
+"""What a record tells of a call, as the decision function takes it: a request, and the parameters that rules looked at.
+
+A record holds no query and no body. It holds the parameters that rules looked at then, in full or as keyed digests; with
+those the call is made again (query and JSON body), and whatever a rule asks beyond them makes the call not replayable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from brickscope.audit.key import DigestKey
+from brickscope.audit.record import MAX_TEXT, REDACTED
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.body import Number
+from brickscope.core.constraint import Constraint
+from brickscope.core.decision import Refused
+from brickscope.core.path import read_target
+from brickscope.core.policy import RuleSet
+from brickscope.core.request import ApiRequest
+
+MATCHES_NOTHING = "\ufffdnot in the log"
+"""Stands for a value of which the log has a digest that is none of the values that rules name."""
+WITNESS = "x"
+
+
+class NotReplayable(Exception):
+    """The record does not tell what the policy asks; the message says what."""
+
+
+class Facts(NamedTuple):
+    """A call out of the log. ``body``: made of the parameters that the log has. ``told``: names of parameters whose values
+    it has, or of which it knows that the call lacks them. ``names``: of all parameters, None where it has not those.
+    ``digests``: those that it has as digests only; ``keyed``: whether these were held against what rules name."""
+
+    request: ApiRequest
+    body: bytes
+    told: frozenset[str]
+    names: frozenset[str] | None
+    digests: frozenset[str]
+    keyed: bool
+
+
+def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestKey | None) -> Facts:
+    """The facts of a decision record, for a subject that has ``rule_set`` under the policy it is judged by.
+
+    ``key``: makes digests, to recognise values that rules name. Raises NotReplayable.
+    """
+    path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
+    if REDACTED in path or (len(path) == MAX_TEXT and path.endswith("...")):
+        raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
+    segments = _segments(path)
+    if segments is None:
+        raise NotReplayable("the path in the log has no single reading")
+    workspace = record.get("workspace")
+    query, body, digests = _parameters(record, rule_set, key)
+    params, names = record.get("params") or {}, record.get("param_names")
+    content = _with_numbers(body) if body else b""
+    has_body = bool(content) or record.get("has_body") is True
+    request = ApiRequest(
+        method,
+        host,
+        path,
+        segments,
+        query or None,
+        None,
+        "application/json",
+        len(content),
+        "",
+        workspace if isinstance(workspace, str) else None,
+        has_body,
+        "",
+        has_body,
+    )
+    return Facts(
+        request,
+        content,
+        frozenset(params),
+        None if names is None else frozenset(map(str, names)),
+        frozenset(digests),
+        key is not None,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _segments(path: str) -> tuple[str, ...] | None:
+    try:
+        return read_target(path.encode()).segments
+    except Refused:
+        return None
+
+
+def _parameters(
+    record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestKey | None
+) -> tuple[str, dict[str, Any], set[str]]:
+    operation = load_catalog().operations.get(str(record.get("operation")))
+    query: list[str] = []
+    body: dict[str, Any] = {}
+    digests: set[str] = set()
+    if operation is None:
+        return "", body, digests
+    values: dict[str, Any] = dict(record.get("params") or {})
+    known = {name.partition(".")[0] for name in values}
+    # Of the others a rule with `only` knows the name, and asks no more.
+    values |= {str(name): WITNESS for name in record.get("param_names") or () if name not in known}
+    for name, logged in values.items():
+        first, *below = name.split(".")
+        place = operation.place(name) or operation.place(first)
+        if logged is None or place == "path":
+            continue
+        value = _value(name, logged, _named_values(rule_set, operation.name, name), key, digests)
+        if place == "query":
+            query.append(f"{quote(name, safe='.')}={quote(_text(value), safe='')}")
+        elif place == "body" and name in operation.body:
+            body[name] = value
+        elif place == "body":
+            _put(body, [first, *below], value)
+        elif record.get("method") == "GET":
+            query.append(f"{quote(name, safe='.')}={WITNESS}")  # a parameter that the API has not
+        else:
+            body[name] = value
+    return "&".join(query), body, digests
+
+
+def _value(
+    name: str, logged: Any, candidates: Iterable[str], key: DigestKey | None, digests: set[str]
+) -> Any:
+    """A value as it came, as far as the log has it."""
+    if isinstance(logged, list):
+        return [_value(name, each, candidates, key, digests) for each in logged]
+    if not isinstance(logged, Mapping):
+        return logged
+    if "keys" in logged:
+        return dict.fromkeys(map(str, logged["keys"]), WITNESS)
+    if "number" in logged:
+        return Number(logged["number"])
+    digest = logged.get("hmac_sha256")
+    digests.add(name)
+    if key is not None and "elements" not in logged:
+        for candidate in candidates:
+            if key.digest(candidate) == digest:
+                return candidate
+    return MATCHES_NOTHING
+
+
+def constraints_on(rule_set: RuleSet | None, operation: str, name: str) -> list[tuple[Constraint, bool]]:
+    """The constraints of a rule set on a parameter of an operation, each with whether its rule denies."""
+    if rule_set is None:
+        return []
+    return [
+        (constraint, denies)
+        for rules, denies in ((rule_set.operations, False), (rule_set.denied_operations, True))
+        for rule in rules.get(operation, ())
+        for constraint in rule.where
+        if constraint.name == name
+    ]
+
+
+def _named_values(rule_set: RuleSet | None, operation: str, name: str) -> list[str]:
+    return [
+        str(value)
+        for constraint, _ in constraints_on(rule_set, operation, name)
+        for value in constraint.test.one_of or ()
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def _put(body: dict[str, Any], keys: list[str], value: Any) -> None:
+    for at in keys[:-1]:
+        below = body.setdefault(at, {})
+        if not isinstance(below, dict):
+            raise NotReplayable(f"the log has {'.'.join(keys)!r} in two forms")
+        body = below
+    body[keys[-1]] = value
+
+
+def _with_numbers(value: Any) -> bytes:
+    """JSON in which numbers stand as they were written."""
+    if isinstance(value, dict):
+        parts = [json.dumps(name).encode() + b":" + _with_numbers(each) for name, each in value.items()]
+        return b"{" + b",".join(parts) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(_with_numbers, value)) + b"]"
+    return value.encode() if isinstance(value, Number) else json.dumps(value).encode()

@@ -1,0 +1,138 @@
+"""Example calls: of an operation, of one that meets a rule, of a path rule. Made up, but plausible to a reader.
+
+An example is a proposal. Whether a policy allows it is for ``judge`` to say: another rule may deny it, or two constraints
+can't be met together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from brickscope.catalog.catalog import Operation
+from brickscope.core.constraint import Constraint, Test
+from brickscope.core.operation import OperationRule
+from brickscope.core.parameters import ABSENT
+from brickscope.core.rule import Rule
+from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
+
+from .call import Call, Home, read_call, read_sent
+from .placement import fill, place
+
+_MADE_UP: dict[str, Any] = {
+    "access_control_list": [{"user_name": "alice@example.com", "permission_level": "CAN_MANAGE"}],
+    "account_id": "0d26daa6-5e44-4c97-a497-ef015f91254a",
+    "cluster_id": "1012-083000-abcd1234",
+    "directory_path": "Volumes/main/default/files",
+    "file_path": "Volumes/main/default/files/example.csv",
+    "full_name": "main.sales.orders",
+    "job_id": 1012,
+    "name": "example",
+    "object_type": "notebooks",
+    "parent": "accounts/0d26daa6-5e44-4c97-a497-ef015f91254a",
+    "path": "/Workspace/Shared/example",
+    "principal": "alice@example.com",
+    "request_object_type": "notebooks",
+    "run_id": 2077,
+    "scope": "example",
+    "securable_type": "table",
+    "statement": "SELECT 1",
+    "table_name": "main.sales.orders",
+    "update_mask": "name",
+    "warehouse_id": "a1b2c3d4e5f60718",
+}
+
+
+def made_up(name: str) -> Any:
+    """A plausible value for a parameter of this name."""
+    if name in _MADE_UP:
+        return _MADE_UP[name]
+    return "1012" if name == "id" or name.endswith(("_id", "Id")) else "example"
+
+
+def meeting(constraint: Constraint) -> list[Any]:
+    """Values that meet a constraint, the most telling first; ABSENT among them where it may be absent."""
+    test = constraint.test
+    values = _values(test, constraint)
+    return [*values, ABSENT] if test.optional or test.absent else values
+
+
+def _values(test: Test, constraint: Constraint) -> list[Any]:
+    if test.one_of is not None:
+        return [
+            plain(value)
+            for value in sorted(test.one_of, key=lambda value: (isinstance(value, bool), str(value)))
+        ]
+    if test.prefix is not None:
+        return [f"{test.prefix}x"]
+    if test.pattern is not None:
+        return [_instance(*test.pattern, rooted=constraint.place != "path")]
+    if test.low is not None or test.high is not None:
+        return [int(each) for each in dict.fromkeys((test.low, test.high)) if each is not None]
+    if test.only is not None:
+        return [dict.fromkeys(sorted(test.only), "x")]
+    return []
+
+
+def plain(value: str | bool) -> Any:
+    """A canonical value as people write it: an integer without quotes."""
+    decimal = isinstance(value, str) and len(value) < 19 and value.isdecimal()
+    return int(value) if decimal and str(int(value)) == value else value
+
+
+def _instance(template: Template, separator: str, *, rooted: bool) -> str:
+    """A text that fits a pattern. ``rooted``: with a slash before it where slashes separate."""
+    parts = [segment.text if isinstance(segment, Literal) else "x" for segment in template.segments]
+    return ("/" if rooted and separator == "/" else "") + separator.join(parts)
+
+
+def example(
+    operation: Operation,
+    rule: OperationRule | None = None,
+    home: Home = Home(),  # noqa: B008 - immutable
+    *,
+    index: int = 0,
+    changes: Mapping[str, Any] | None = None,
+) -> Call:
+    """A call of an operation by its ``index``-th call; with parameters that meet ``rule``, and then with ``changes``
+    (ABSENT takes a parameter out). Raises CallError where no such call can be written."""
+    only = None if rule is None else rule.only
+    values = {name: made_up(name) for name in operation.required if only is None or name in only}
+    chosen: dict[str, Any] = {}
+    for constraint in () if rule is None else rule.where:
+        found = meeting(constraint)
+        if found:
+            chosen[constraint.name] = found[0]
+    chosen |= changes or {}
+    for name in sorted(chosen, key=lambda name: name.count(".")):
+        first = name.partition(".")[0]
+        if first != name and not isinstance(values.get(first), dict):
+            values.pop(first, None)  # `queue.enabled` is said below; a made-up `queue` would be in its way
+        values[name] = chosen[name]
+    values = {name: value for name, value in values.items() if value is not ABSENT}
+    template = parse_catalogue_template(operation.calls[index].partition(" ")[2])
+    for part in template.segments:
+        if part.name and part.name not in chosen:
+            values[part.name] = _path_value(template, part.name)
+    # Variables that only another version of the call has.
+    here = {part.name for part in template.segments if part.name}
+    values = {name: value for name, value in values.items() if name in here or name not in operation.path}
+    return read_sent(place(operation.name, values, index), home)
+
+
+def _path_value(template: Template, name: str) -> str:
+    """A value for a variable of several segments, some of them fixed."""
+    parts = [part for part in template.segments if part.name == name]
+    if len(parts) == 1 and not isinstance(parts[0], Literal):
+        value = str(made_up(name))
+        return value.strip("/") if isinstance(parts[0], Rest) else value.replace("/", "-")
+    return "/".join(part.text if isinstance(part, Literal) else "example" for part in parts)
+
+
+def path_example(rule: Rule, home: Home = Home(), instead: Mapping[str, str] | None = None) -> Call:  # noqa: B008
+    """A call that a path rule matches; ``instead``: other values for its variables. Raises CallError."""
+    values = {
+        part.name: _path_value(rule.template, part.name) for part in rule.template.segments if part.name
+    }
+    path = fill(rule.template, values | dict(instead or {}), rule.text)
+    return read_call(f"{rule.method} {path}", home)

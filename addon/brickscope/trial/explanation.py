@@ -1,0 +1,153 @@
+"""One call of one subject, explained: the decision, the rule, the nearest others, and what would allow it.
+
+Everything here asks the proxy's decision function, of the policy or of one with a rule or binding taken away.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from brickscope.core.decision import Decision, Refused
+from brickscope.core.directory import Directory
+from brickscope.core.hostname import in_databricks_zone
+from brickscope.core.policy import Login, RuleSet, Subject
+from brickscope.core.reason import Reason
+from brickscope.core.rule import RuleTable
+from brickscope.policy.load import Loaded
+from brickscope.policy.problem import Position
+from brickscope.policy.written import Written, WrittenRule
+
+from .call import Call
+from .judge import Known, address, judge
+from .nearest import Near, nearest_rules
+from .remedy import Remedy, Try, find_remedy
+from .shown import place, risk
+
+_BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALLOWED)
+
+
+class Explanation(NamedTuple):
+    """What is to be said about one call.
+
+    ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``near``: those that almost do.
+    ``otherwise``: what would be decided without the deny rule or the binding, a sentence. ``notes``: what was assumed.
+    """
+
+    who: Known
+    where: Position | None
+    call: Call
+    client: str
+    now: float
+    decision: Decision
+    rule: WrittenRule | None
+    about: str
+    also: tuple[WrittenRule, ...]
+    near: tuple[Near, ...]
+    otherwise: str
+    remedy: Remedy | None
+    notes: tuple[str, ...]
+
+
+def explain(
+    loaded: Loaded,
+    who: Known,
+    call: Call,
+    now: float,
+    client_address: str | None = None,
+    directory: Directory | None = None,
+    notes: tuple[str, ...] = (),
+) -> Explanation:
+    """Explain the decision on a call. Arguments as for ``judge``. Raises CallError."""
+    policy, written = loaded.policy, loaded.written
+    client = address(who) if client_address is None else client_address
+
+    def attempt(other: Known) -> Decision:
+        return judge(policy, other, call, now, client, directory)
+
+    decision = attempt(who)
+    said = list(notes)
+    if client_address is None and who.subject.clients is not None:
+        said.append(
+            f"the client's address was not given; {client}, from which {who.name!r} may act, was taken"
+        )
+    request = call.request
+    if not isinstance(request, Refused):
+        if not in_databricks_zone(request.host):
+            said.append(
+                f"the proxy judges calls to its scope_hosts only, of which {request.host} may be none"
+            )
+        if (
+            decision.reason is Reason.WORKSPACE_NOT_ALLOWED
+            and request.workspace is not None
+            and directory is None
+        ):
+            said.append(
+                "the proxy also asks the host which workspace it is; --host-workspace says what it answers"
+            )
+    if call.operation is not None and decision.operation not in (None, call.operation):
+        said.append(
+            f"with these parameters it is the operation {decision.operation}; the rule {call.operation} does not mean it"
+        )
+    rules = _rules_of(written, who)
+    near: list[Near] = []
+    also: list[WrittenRule] = []
+    if not isinstance(request, Refused) and isinstance(who.subject, Subject) and call.asked is None:
+        if decision.allow:
+            also = [rule for rule in rules if attempt(_alone(who, who.subject, rule)).allow]
+        elif decision.reason not in (*_BINDINGS, Reason.DENIED_BY_RULE):
+            near = nearest_rules(rules, request, call.body, decision)
+    rule = written.decided(decision)
+    return Explanation(
+        who,
+        written.subjects.get(who.name),
+        call,
+        client,
+        now,
+        decision,
+        rule,
+        risk(decision.operation),
+        tuple(each for each in also if each is not rule),
+        tuple(near),
+        _otherwise(who, decision, attempt, written),
+        find_remedy(who, call, client, decision, attempt),
+        tuple(said),
+    )
+
+
+def _rules_of(written: Written, who: Known) -> list[WrittenRule]:
+    if isinstance(who.subject, Login):
+        return []
+    name = who.subject.rule_set.name
+    return [rule for rule in written.rules if rule.rule_set == name]
+
+
+def _alone(who: Known, subject: Subject, rule: WrittenRule) -> Known:
+    """The same subject with a single rule in its rule set, and nothing denied; a deny rule allows nothing."""
+    rules = rule if rule.part == "allow" else rule._replace(paths=(), operations=())
+    operations = {
+        name: tuple(each for each in rules.operations if each.operation == name)
+        for name in {each.operation for each in rules.operations}
+    }
+    alone = RuleSet(rule.rule_set, RuleTable(rules.paths), RuleTable(()), None, operations)
+    return who._replace(subject=subject._replace(rule_set=alone))
+
+
+def _otherwise(who: Known, decision: Decision, attempt: Try, written: Written) -> str:
+    """What the decision would be without the binding or deny rule that made it."""
+    if isinstance(who.subject, Login):
+        return ""
+    subject = who.subject
+    if decision.reason is Reason.DENIED_BY_RULE:
+        bare = subject.rule_set._replace(deny=RuleTable(()), denied_operations={})
+        other = attempt(who._replace(subject=subject._replace(rule_set=bare)))
+        what = "without the deny rules"
+    elif decision.reason in _BINDINGS:
+        other = attempt(who._replace(subject=subject._replace(workspaces=None, clients=None, expires=None)))
+        what = "without its bindings"
+    else:
+        return ""
+    if not other.allow:
+        return f"{what} it would be denied all the same, for {other.reason.value}: {other.detail}"
+    rule = written.decided(other)
+    by = "" if rule is None else f", by {rule.text!r} ({place(rule.position)})"
+    return f"{what} it would be allowed{by}"

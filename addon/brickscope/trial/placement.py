@@ -1,0 +1,123 @@
+"""An operation with parameters as a request: each parameter where the catalogue says that the API reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from brickscope.catalog.catalog import Operation, load_catalog
+from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
+from brickscope.policy.problem import nearest
+
+from .error import CallError
+from .sent import Sent
+
+# What a path segment may hold unencoded (core/path.py); unreserved characters must be.
+_SEGMENT = "-._~!$&'()*+,=:@"
+
+
+def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
+    """The request for an operation by its ``index``-th call. A dotted name (``queue.enabled``) leads into the body.
+
+    Raises CallError: no such operation or parameter, or a path variable that is missing or does not fit.
+    """
+    operation = find_operation(name)
+    path: dict[str, str] = {}
+    query: list[str] = []
+    body: dict[str, Any] = {}
+    for key, value in parameters.items():
+        first, *below = key.split(".")
+        where = operation.place(key) or operation.place(first)
+        if where is None:
+            known = [*operation.path, *operation.query, *operation.body]
+            hint = nearest(first, known) or (f"it has {', '.join(known[:12])}" if known else "it has none")
+            raise CallError(f"{operation.name} has no parameter {first!r}", hint)
+        if where == "body":
+            _put(body, [key] if key in operation.body else [first, *below], value)
+        elif where == "path":
+            path[key] = _text(value)
+        else:
+            values = value if isinstance(value, list) else [value]
+            query += [f"{quote(key, safe='.')}={quote(_text(each), safe='')}" for each in values]
+    method, _, template = operation.calls[index].partition(" ")
+    target = fill(parse_catalogue_template(template), path, operation.name)
+    if query:
+        target += f"?{'&'.join(query)}"
+    if not body:
+        return Sent(method, target, [])
+    content = json.dumps(body, ensure_ascii=False).encode()
+    return Sent(method, target, [("Content-Type", "application/json")], content)
+
+
+def find_operation(name: str) -> Operation:
+    """An operation by its name. Raises CallError with the nearest one."""
+    catalog = load_catalog()
+    operation = catalog.find(name)
+    if operation is None:
+        raise CallError(
+            f"there is no operation {name[:80]!r}",
+            nearest(name[:80], catalog.names) or "brickscope catalog search WORDS",
+        )
+    return operation
+
+
+def fill(template: Template, values: Mapping[str, str], owner: str) -> str:
+    """A template's path with these values for its variables. ``owner``: whose it is, for the error.
+
+    Raises CallError where a value is missing, or is not of as many segments as its variable.
+    """
+    segments = template.segments
+    wanted: dict[str, int] = {}
+    for part in segments:
+        if part.name:
+            wanted[part.name] = wanted.get(part.name, 0) + 1
+    left: dict[str, list[str]] = {}
+    for name, count in wanted.items():
+        if name not in values:
+            raise CallError(f"{owner} needs the parameter {name!r}", f"{name}=…")
+        pieces = values[name].split("/")
+        rest = any(isinstance(part, Rest) and part.name == name for part in segments)
+        if len(pieces) < count or (len(pieces) > count and not rest):
+            raise CallError(
+                f"the value of {name!r} does not fit {template}",
+                f"it is {count} segment{'s' if count > 1 else ''} of the path",
+            )
+        left[name] = pieces
+    made: list[str] = []
+    for at, part in enumerate(segments):
+        if not part.name:
+            made.append(part.text if isinstance(part, Literal) else "")
+            continue
+        pieces = left[part.name]
+        later = sum(1 for each in segments[at + 1 :] if each.name == part.name)
+        taken, left[part.name] = (
+            (pieces[: len(pieces) - later], pieces[len(pieces) - later :])
+            if isinstance(part, Rest)
+            else (pieces[:1], pieces[1:])
+        )
+        if isinstance(part, Literal):
+            if taken[0] != part.text:
+                raise CallError(
+                    f"the value of {part.name!r} does not fit {template}", f"{part.text!r} is fixed"
+                )
+        elif part.verb is not None:
+            taken = [*taken[:-1], f"{taken[-1]}:{part.verb}"]
+        made += taken
+    return "/" + "/".join(quote(each, safe=_SEGMENT) for each in made)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def _put(body: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        below = body.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise CallError(f"{'.'.join(keys)!r} leads into {key!r}, which is no object")
+        body = below
+    body[keys[-1]] = value

@@ -1,0 +1,143 @@
+"""An explanation as lines for people and as data for programs. All text of a client or log was made printable before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from brickscope.audit.record import printable
+
+from .explanation import Explanation
+from .logged import Logged
+from .shown import moment, place, plain
+
+_WIDTH = 11
+
+
+def explanation_lines(said: Explanation, logged: Logged | None = None) -> list[str]:
+    """One call, in lines."""
+    decision = said.decision
+    verdict = "allow" if decision.allow else "deny"
+    lines = [f"{verdict}  {decision.reason.value}{_monitored(said)}", ""]
+    lines += _field("call", [said.call.text])
+    lines += _field("subject", [_who(said)])
+    if decision.operation is not None:
+        lines += _field("operation", [f"{decision.operation}{f', {said.about}' if said.about else ''}"])
+    lines += _field("reason", [decision.reason.sentence, printable(decision.detail)])
+    if said.rule is not None:
+        lines += _field("rule", [f"{place(said.rule.position)}  {said.rule.text}"])
+    lines += _field("also by", [f"{place(rule.position)}  {rule.text}" for rule in said.also])
+    lines += _field("otherwise", [printable(said.otherwise)] if said.otherwise else [])
+    near = [
+        line
+        for each in said.near
+        for line in (f"{place(each.rule.position)}  {each.rule.text}", *(f"  {why}" for why in each.why))
+    ]
+    lines += _field("nearest", near)
+    if said.remedy is not None:
+        lines += _field("to allow it", [said.remedy.text])
+        lines += [f"    {line}" for line in said.remedy.yaml.splitlines()]
+        if said.remedy.caution:
+            lines += _field("mind", [said.remedy.caution])
+    if logged is not None:
+        lines += _field("then", _then(said, logged))
+        lines += _field("not told", logged.unknown)
+    lines += _field("note", said.notes)
+    return lines
+
+
+def _field(name: str, values: Iterable[str]) -> list[str]:
+    return [f"{f'{name}:' if index == 0 else '':{_WIDTH + 2}}{value}" for index, value in enumerate(values)]
+
+
+def _monitored(said: Explanation) -> str:
+    return (
+        "  (monitor mode: it goes on all the same)"
+        if said.decision.forwards and not said.decision.allow
+        else ""
+    )
+
+
+def _who(said: Explanation) -> str:
+    decision = said.decision
+    text = f"{said.who.name} ({said.who.kind})"
+    if decision.rule_set is not None:
+        text += f", rule set {decision.rule_set}"
+    if said.where is not None:
+        text += f", {place(said.where)}"
+    return f"{text}, from {printable(said.client)} at {moment(said.now)}"
+
+
+def _then(said: Explanation, logged: Logged) -> list[str]:
+    """What was decided when the call was made, and whether it still would be."""
+    record = logged.record
+    now, then = said.decision, (record.get("decision"), record.get("reason"))
+    lines = [
+        f"{printable(str(then[0]))}  {printable(str(then[1]))}"
+        f"{'' if record.get('enforced', True) else '  (monitor mode: it went on)'}",
+        printable(str(record.get("detail"))),
+    ]
+    if record.get("rule"):
+        lines.append(f"by the rule {printable(str(record['rule']))}")
+    same_policy = record.get("policy_revision") == now.policy_revision
+    same = then == ("allow" if now.allow else "deny", now.reason.value)
+    which = (
+        "the same policy"
+        if same_policy
+        else f"another policy, revision {printable(str(record.get('policy_revision')))}"
+    )
+    lines.append(f"under {which}; {'the same is decided now' if same else 'the answer has changed since'}")
+    return lines
+
+
+def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[str, Any]:
+    """One call, as data."""
+    decision = said.decision
+    return {
+        "decision": "allow" if decision.allow else "deny",
+        "enforced": decision.enforced,
+        "mode": decision.mode,
+        "reason": decision.reason.value,
+        "sentence": decision.reason.sentence,
+        "detail": printable(decision.detail),
+        "call": said.call.text,
+        "subject": said.who.name,
+        "kind": said.who.kind,
+        "client_address": printable(said.client),
+        "time": moment(said.now),
+        "rule_set": decision.rule_set,
+        "rule": decision.rule,
+        "place": None if said.rule is None else place(said.rule.position),
+        "operation": decision.operation,
+        "about": said.about or None,
+        "params": {name: plain(value) for name, value in decision.params.items()},
+        "policy_revision": decision.policy_revision,
+        "also": [{"rule": rule.text, "place": place(rule.position)} for rule in said.also],
+        "otherwise": printable(said.otherwise) or None,
+        "nearest": [
+            {"rule": each.rule.text, "place": place(each.rule.position), "why": list(each.why)}
+            for each in said.near
+        ],
+        "remedy": None if said.remedy is None else said.remedy._asdict(),
+        "notes": list(said.notes),
+        "logged": None if logged is None else _logged(logged),
+    }
+
+
+def _logged(logged: Logged) -> dict[str, Any]:
+    keys = (
+        "decision_id",
+        "time",
+        "decision",
+        "enforced",
+        "mode",
+        "reason",
+        "detail",
+        "rule",
+        "policy_revision",
+    )
+    record = {key: logged.record.get(key) for key in keys}
+    return {
+        **{key: printable(value) if isinstance(value, str) else value for key, value in record.items()},
+        "unknown": list(logged.unknown),
+    }

@@ -1,0 +1,69 @@
+"""docs/shipping.md and docs/lakehouse.md show what the commands print and what the queries find."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from audit.conformance import ecs_problems, ocsf_problems
+from brickscope.audit.export.ecs import VERSION as ECS
+from brickscope.audit.export.ocsf import VERSION as OCSF
+from brickscope.audit.queries import names, query
+from brickscope.cli.main import main
+from lakehouse.test_bypass import CASES
+from lakehouse.test_queries import OF_SYSTEM_TABLES
+
+DOCS = Path(__file__).parent.parent / "docs"
+SHIPPING = (DOCS / "shipping.md").read_text()
+LAKEHOUSE = (DOCS / "lakehouse.md").read_text()
+(RECORDS,) = re.findall(r"```jsonl\n(.*?)```", SHIPPING, re.S)
+EVENTS = dict(zip(("ecs", "ocsf"), re.findall(r"```json\n(.*?)```", SHIPPING, re.S), strict=True))
+
+
+@pytest.mark.parametrize("form", EVENTS)
+def test_the_events_shown_are_those_of_the_records_shown(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    file.write_text(RECORDS)
+    result = CliRunner().invoke(main, ["audit", "export", "--format", form, str(file)])
+    assert json.loads(result.stdout) == json.loads(EVENTS[form])
+    assert {"ecs": ecs_problems, "ocsf": ocsf_problems}[form](json.loads(EVENTS[form])) == []
+
+
+def test_the_versions_named_are_those_of_the_code() -> None:
+    assert f"Version {ECS}." in SHIPPING
+    assert f"Version {OCSF}, with" in SHIPPING
+    text = CliRunner().invoke(main, ["audit", "export", "--help"]).stdout
+    assert f"Schema {ECS.rpartition('.')[0]}" in text
+    assert f"OCSF {OCSF.rpartition('.')[0]}" in text
+
+
+def test_the_list_of_queries_is_the_one_that_is_printed() -> None:
+    (shown,) = re.findall(r"\$ brickscope audit lakehouse\n(.*?)```", LAKEHOUSE, re.S)
+    assert shown == CliRunner().invoke(main, ["audit", "lakehouse"]).stdout
+
+
+def test_what_the_page_says_is_found_is_what_the_tests_find() -> None:
+    table = LAKEHOUSE.partition("| the event | verdict |\n|---|---|\n")[2].partition("\n\n")[0]
+    told = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in table.splitlines()]
+    assert told == [(case, verdict or "") for case, (_, verdict) in CASES.items()]
+
+
+def test_every_verdict_is_explained() -> None:
+    verdicts = {verdict for _, verdict in CASES.values() if verdict}
+    assert verdicts == set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", query("lakehouse/bypass"))) - {
+        "sent",
+        "refused",
+    }
+    assert verdicts <= set(re.findall(r"^\| `(\w+)` \|", LAKEHOUSE, re.M))
+
+
+def test_every_query_that_the_page_names_is_there() -> None:
+    named = set(
+        re.findall(r"`((?:bypass|missing|conflicts|denials|unused|setup|views|stream|table)\w*)`", LAKEHOUSE)
+    )
+    assert named <= set(names())
+    assert named >= OF_SYSTEM_TABLES

@@ -1,0 +1,133 @@
+"""A call out of the log: what its record tells makes the same decision again; what it can't tell is said."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from brickscope.audit.key import DigestKey
+from brickscope.audit.record import decision_fields, fact_fields
+from brickscope.core.request import ApiRequest
+from brickscope.policy.load import Loaded
+from brickscope.trial.call import read_call
+from brickscope.trial.error import CallError
+from brickscope.trial.judge import address, find, home, judge
+from brickscope.trial.logged import NOT_TOLD, find_record, make_again
+from trial.policies import NOW, load
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load(tmp_path_factory.mktemp("policy"))
+
+
+def record(loaded: Loaded, name: str, written: str, **more: Any) -> dict[str, Any]:
+    """What the proxy would log of a call."""
+    who = find(loaded.policy, name)
+    call = read_call(written, home(who))
+    decision = judge(loaded.policy, who, call, NOW)
+    assert isinstance(call.request, ApiRequest)
+    return {
+        "event": "decision",
+        "time": "2026-09-21T14:13:20.000000Z",
+        "decision_id": "397d7b97-3",
+        **decision_fields(decision),
+        "method": call.request.method,
+        "path": call.request.path,
+        "server_address": call.request.host,
+        "client_address": address(who),
+        **fact_fields(decision, (), DigestKey(b"")),
+        "workspace": None,
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("ci", "jobs.run_now job_id=1012"),
+        ("ci", "jobs.run_now job_id=7"),
+        ("ci", "jobs.run_now {job_id: 1012, notebook_params: {day: mon}}"),
+        ("ci", "jobs.run_now {job_id: 1012, jar_params: [a]}"),
+        ("ci", "GET /api/2.0/sql/queries"),
+        ("ci", "jobs.delete job_id=1"),
+        ("ci", "permissions.update request_object_type=notebooks request_object_id=7"),
+        ("etl", "oidc.token grant=client_credentials"),
+        ("etl", "oidc.token grant=federation"),
+    ],
+)
+def test_a_logged_call_is_decided_as_it_was(loaded: Loaded, name: str, written: str) -> None:
+    logged = make_again(record(loaded, name, written))
+    assert logged.subject == name
+    again = judge(loaded.policy, find(loaded.policy, name), logged.call, logged.now, logged.client_address)
+    assert again.reason.value == logged.record["reason"]
+    assert again.rule == logged.record["rule"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "query and body are in the log only as far as rules looked"),
+        ({"path": "/api/2.0/x\\x1b"}, "the path is not whole"),
+        ({"path": "[redacted]"}, None),
+        ({"params": {"job_id": {"hmac_sha256": "0" * 64}}}, "keyed digest only"),
+        ({"params": {"job_id": "x" * 256}}, "'job_id' is not whole"),
+        ({"param_names": ["job_id", "secret\n"]}, "of 'secret\\x0a' the log has the name only"),
+    ],
+)
+def test_what_a_record_can_not_tell_is_said(loaded: Loaded, change: dict[str, Any], told: str | None) -> None:
+    made = record(loaded, "ci", "jobs.run_now job_id=7", **change)
+    if told is None:
+        with pytest.raises(CallError, match="of no call"):
+            make_again(made)
+        return
+    logged = make_again(made)
+    assert any(told in text for text in logged.unknown)
+
+
+def test_objects_and_lists_come_back_as_far_as_the_log_has_them(loaded: Loaded) -> None:
+    params = {
+        "job_id": [1, 2],
+        "notebook_params": {"keys": ["day"]},
+        "queue.enabled": True,
+        "jar_params": None,
+    }
+    call = make_again(record(loaded, "ci", "jobs.run_now job_id=7", params=params)).call
+    assert json.loads(call.body) == {
+        "job_id": [1, 2],
+        "notebook_params": {"day": NOT_TOLD},
+        "queue": {"enabled": True},
+    }
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "jsonl.zst"])
+def test_a_record_is_found_by_its_id_in_files_and_folders(
+    loaded: Loaded, tmp_path: Path, ending: str
+) -> None:
+    wanted = record(loaded, "ci", "jobs.list")
+    outcome = {"event": "outcome", "decision_id": "397d7b97-3", "status": 200}
+    lines = [b'{"event":"decision","decision_id":"397d7b97-33"}', b'{"event":"deci', b""]
+    raw = b"\n".join([*lines, json.dumps(outcome).encode(), json.dumps(wanted).encode(), b""])
+    pack = {"jsonl": bytes, "jsonl.gz": gzip.compress, "jsonl.zst": zstandard.ZstdCompressor().compress}[
+        ending
+    ]
+    file = tmp_path / "logs" / f"audit.{ending}"
+    file.parent.mkdir()
+    file.write_bytes(pack(raw))
+    # `in` the bytes of a line is by the id as JSON writes it.
+    assert find_record([file], "397d7b97-3") == wanted
+    assert find_record([file.parent], "397d7b97-3") == wanted
+    with pytest.raises(CallError, match="no decision 397d7b97-4 in 1 file"):
+        find_record([file], "397d7b97-4")
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl.zst"
+    file.write_bytes(b"no zstandard at all")
+    with pytest.raises(CallError, match="could not be read to the end"):
+        find_record([file], "397d7b97-4")
