@@ -236,6 +236,21 @@ def test_a_bad_line_costs_itself_and_is_named(
     assert faults.named[0].why.isascii()
 
 
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"])
+def test_a_time_that_no_record_can_have_is_a_bad_line(
+    tmp_path: Path, records: list[Record], time: str
+) -> None:
+    """DuckDB has such times, and whoever reads its answers stumbles over them."""
+    file = tmp_path / "audit.jsonl"
+    file.write_bytes(line(records[0]) + line({**records[1], "time": time}))
+    with AuditLog([file]) as log:
+        assert one(log, "SELECT count(*) FROM records") == 1
+        assert one(log, "SELECT count(*) FROM audit_records WHERE event IS NULL AND time IS NULL") == 1
+        faults = log.find_faults()
+    assert faults.lines == 1
+    assert [bad.number for bad in faults.named] == [2]
+
+
 def test_a_torn_end_is_named_as_such(tmp_path: Path, records: list[Record]) -> None:
     file = tmp_path / "audit.jsonl"
     file.write_bytes(b"".join(map(line, records[:10])) + line(records[10])[:200])

@@ -9,8 +9,12 @@ from .columns import COLUMNS
 from .period import Period
 from .source import MAX_LINE
 
-IS_BAD = "time IS NULL OR seq IS NULL OR instance IS NULL OR event IS NULL"
-"""Of a row: the line was no record, so it has not even what all records have."""
+IS_BAD = (
+    "time IS NULL OR time < TIMESTAMP '0001-01-01' OR time >= TIMESTAMP '10000-01-01' "
+    "OR seq IS NULL OR instance IS NULL OR event IS NULL"
+)
+"""Of a row: the line was no record, so it has not even what all records have. DuckDB knows more times than a record can
+have (before Christ, beyond the year 9999, infinity), of which whoever reads its answers makes no time."""
 
 VIEWS = {
     "decisions": "*, decision = 'allow' OR NOT enforced AS sent FROM records WHERE event = 'decision'",
@@ -45,8 +49,8 @@ def view_statements(
     wanted = within or "true"
     yield f"CREATE TEMP VIEW records AS SELECT * FROM lines WHERE NOT ({IS_BAD}) AND {wanted}"
     yield (
-        f"CREATE TEMP VIEW audit_records AS SELECT * REPLACE (CASE WHEN NOT ({IS_BAD}) THEN event END AS event) "
-        f"FROM lines WHERE {IS_BAD} OR ({wanted})"
+        f"CREATE TEMP VIEW audit_records AS SELECT * REPLACE (CASE WHEN NOT ({IS_BAD}) THEN event END AS event, "
+        f"CASE WHEN NOT ({IS_BAD}) THEN time END AS time) FROM lines WHERE {IS_BAD} OR ({wanted})"
     )
     for name, select in VIEWS.items():
         yield f"CREATE TEMP VIEW {name} AS SELECT {select}"

@@ -8,6 +8,7 @@ from .denials import denials_command
 from .export import export_command
 from .key import key_command
 from .lakehouse import lakehouse_command
+from .report import report_command
 from .search import search_command
 from .show import show_command
 from .summary import summary_command
@@ -37,6 +38,7 @@ audit_command.add_command(denials_command)
 audit_command.add_command(export_command)
 audit_command.add_command(key_command)
 audit_command.add_command(lakehouse_command)
+audit_command.add_command(report_command)
 audit_command.add_command(search_command)
 audit_command.add_command(show_command)
 audit_command.add_command(summary_command)

@@ -61,14 +61,25 @@ def verify_command(
       brickscope audit verify /var/log/brickscope --public-key proxy-1.pem
       brickscope audit verify audit.jsonl --expect 1a2b3c4d:5000:9f86d081884c7d65… --json
     """
+    found = check_logs(find_files(paths), public_key, keys, None if expect is None else _link(expect), schema)
+    if as_json:
+        click.echo(json.dumps({"intact": _is_good(found), "logs": [_data(each) for each in found]}))
+    else:
+        for each in found:
+            _print(each)
+    raise SystemExit(0 if _is_good(found) else 1)
+
+
+def check_logs(
+    files: list[Path], public_key: Path | None, keys: Path, expected: Link | None = None, schema: bool = False
+) -> list[Evidence]:
+    """Check the logs that these files make, with a progress bar. A key that can't be read is an error of usage."""
     from brickscope.audit.error import AuditError
     from brickscope.audit.head import HeadFile
     from brickscope.audit.key import VerifyKey
     from brickscope.audit.series import verify_logs
     from brickscope.audit.verify import Verifier
 
-    files = find_files(paths)
-    expected = None if expect is None else _link(expect)
     try:
         key = None if public_key is None else VerifyKey.load(public_key)
     except AuditError as error:
@@ -87,13 +98,7 @@ def verify_command(
             head = None if active is None else HeadFile(keys, active).read()
             return Verifier(key, expected or head, schema=schema, progress=count)
 
-        found = verify_logs(files, make)
-    if as_json:
-        click.echo(json.dumps({"intact": _is_good(found), "logs": [_data(each) for each in found]}))
-    else:
-        for each in found:
-            _print(each)
-    raise SystemExit(0 if _is_good(found) else 1)
+        return verify_logs(files, make)
 
 
 def _is_good(found: list[Evidence]) -> bool:

@@ -1,0 +1,73 @@
+"""The sentence on the log itself says what was shown, and not more."""
+
+from __future__ import annotations
+
+import pytest
+
+from brickscope.audit.chain import Link
+from brickscope.audit.evidence import Damage, Evidence, Finding, Signed
+from brickscope.audit.reader import Faults
+from brickscope.audit.report.integrity import make_integrity
+
+NONE = Faults(0, [], {})
+LINK = Link("1a2b3c4d", 9, "0" * 64)
+SIGNED = Signed(LINK, "2026-11-22T13:00:00.000000Z", "ed25519:0011223344556677", "audit.jsonl", 9)
+GOOD = Evidence(
+    ("audit.jsonl",), 9, 900, "2026-11-01", "2026-11-22", True, LINK, SIGNED, 0, True, True, False, (), 0, (), (), 0
+)  # fmt: skip
+FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one are missing")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "status", "sentence"),
+    [
+        (None, "unchecked", "Whether the log is complete and unaltered was not checked."),
+        ([], "unchecked", "Whether the log is complete and unaltered was not checked."),
+        (
+            [GOOD],
+            "intact",
+            "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00.",
+        ),
+        (
+            [GOOD._replace(trusted=False)],
+            "intact",
+            "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00, signed by the key that the "
+            "log itself names.",
+        ),
+        (
+            [GOOD._replace(begins=False)],
+            "intact",
+            "The log is complete and unaltered, from its first record here on as far as the checkpoint of "
+            "2026-11-22 13:00:00.",
+        ),
+        (
+            [GOOD._replace(signed=None)],
+            "intact",
+            "The log is complete and unaltered, by the chain of hashes; but there is no signed checkpoint, so all could be "
+            "made anew.",
+        ),
+        (
+            [GOOD, GOOD],
+            "intact",
+            "The logs are complete and unaltered as far as the last signed checkpoint of each.",
+        ),
+        (
+            [GOOD, GOOD._replace(findings=(FINDING,), more_findings=4)],
+            "damaged",
+            "The log is not as it was written: something is wrong in 5 places.",
+        ),
+    ],
+    ids=["not run", "nothing", "good", "own key", "middle", "unsigned", "two", "damaged"],
+)
+def test_it_is_said_so(evidence: list[Evidence] | None, status: str, sentence: str) -> None:
+    integrity = make_integrity(evidence, NONE)
+    assert (integrity.status, integrity.sentence) == (status, sentence)
+
+
+def test_unreadable_lines_beyond_those_named_are_counted() -> None:
+    from brickscope.audit.bad_line import BadLine
+
+    faults = Faults(40, [BadLine("a.jsonl", 3, "no JSON")], {"b.jsonl": "it is broken after line 9"})
+    integrity = make_integrity([GOOD], faults)
+    assert integrity.unreadable == 40
+    assert (len(integrity.faults), integrity.faults.total) == (2, 41)
