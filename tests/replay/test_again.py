@@ -25,7 +25,7 @@ from brickscope.policy.load import load_policy
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate, Verdict
 from brickscope.replay.again import judge_again
-from brickscope.replay.facts import NotReplayable
+from brickscope.trial.facts import NotReplayable
 from brickscope.trial.judge import Told
 from core.wire import HOST, TOKEN, h1, h1_headers
 

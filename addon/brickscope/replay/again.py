@@ -14,9 +14,8 @@ from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Mode, Policy, Subject
 from brickscope.core.principal import match_claims
 from brickscope.core.reason import Kind, Reason
+from brickscope.trial.facts import Facts, NotReplayable, constraints_on, read_facts
 from brickscope.trial.judge import Told, known
-
-from .facts import Facts, NotReplayable, constraints_on, read_facts
 
 _REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.

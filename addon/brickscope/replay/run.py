@@ -14,10 +14,10 @@ from brickscope.audit.closed import DAMAGED, open_log
 from brickscope.audit.key import DigestKey
 from brickscope.audit.period import Period
 from brickscope.core.policy import Policy
+from brickscope.trial.facts import NotReplayable
 from brickscope.trial.judge import known
 
 from .again import Verdict, judge_again
-from .facts import NotReplayable
 from .result import Change, GroupKey, Result, change, what
 
 MAX_REMEMBERED = 200_000

@@ -24,7 +24,8 @@ from brickscope.core.request import ApiRequest
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""
-WITNESS = "x"
+NOT_TOLD = "[not in the log]"
+"""Stands for a value of which the log has the name."""
 
 
 class NotReplayable(Exception):
@@ -105,7 +106,7 @@ def _parameters(
     values: dict[str, Any] = dict(record.get("params") or {})
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
-    values |= {str(name): WITNESS for name in record.get("param_names") or () if name not in known}
+    values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}
     for name, logged in values.items():
         first, *below = name.split(".")
         place = operation.place(name) or operation.place(first)
@@ -119,7 +120,7 @@ def _parameters(
         elif place == "body":
             _put(body, [first, *below], value)
         elif record.get("method") == "GET":
-            query.append(f"{quote(name, safe='.')}={WITNESS}")  # a parameter that the API has not
+            query.append(f"{quote(name, safe='.')}={quote(NOT_TOLD)}")  # a parameter that the API has not
         else:
             body[name] = value
     return "&".join(query), body, digests
@@ -134,7 +135,7 @@ def _value(
     if not isinstance(logged, Mapping):
         return logged
     if "keys" in logged:
-        return dict.fromkeys(map(str, logged["keys"]), WITNESS)
+        return dict.fromkeys(map(str, logged["keys"]), NOT_TOLD)
     if "number" in logged:
         return Number(logged["number"])
     digest = logged.get("hmac_sha256")
