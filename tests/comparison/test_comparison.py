@@ -193,7 +193,8 @@ def test_subjects_that_come_go_and_are_renamed(tmp_path: Path) -> None:
     assert check_proofs(said) >= 500
     text = "\n".join(lines(said))
     assert "builder (token) was ci" in text
-    assert "+ 570 operations  newly allowed (570 read)" in text
+    reads = len(by_name[("bob",)].change.operations)
+    assert f"+ {reads} operations  newly allowed ({reads} read)" in text
 
 
 def test_a_proof_holds_within_the_bindings_of_its_subject(tmp_path: Path) -> None:
@@ -295,6 +296,8 @@ _CALLS = [
     *(f"GET /internal/{rest}" for rest in ("health", "x", "x:run", "x/y")),
     "GET /api/2.0/nothing/here",
 ]
+# `only` can't be used under deny.
+_DENIED = [index for index, rule in enumerate(_RULES) if "only" not in str(rule)]
 _LIST = st.lists(st.sampled_from(range(len(_RULES))), min_size=1, max_size=4, unique=True)
 
 
@@ -332,8 +335,8 @@ def pair(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.tuples(_LIST, st.lists(st.sampled_from(range(len(_RULES))), max_size=2)),
-    st.tuples(_LIST, st.lists(st.sampled_from(range(len(_RULES))), max_size=2)),
+    st.tuples(_LIST, st.lists(st.sampled_from(_DENIED), max_size=2)),
+    st.tuples(_LIST, st.lists(st.sampled_from(_DENIED), max_size=2)),
 )
 @example(([16], []), ([15, 16], []))
 @example(([15, 16], []), ([15], []))
@@ -362,7 +365,7 @@ def test_a_call_that_is_newly_allowed_is_never_missed(
 
 
 @settings(max_examples=40, deadline=None)
-@given(_LIST, st.lists(st.sampled_from(range(len(_RULES))), max_size=2), st.randoms())
+@given(_LIST, st.lists(st.sampled_from(_DENIED), max_size=2), st.randoms())
 def test_a_policy_and_itself_differ_in_nothing(
     tmp_path_factory: pytest.TempPathFactory, allow: list[int], deny: list[int], random: object
 ) -> None:

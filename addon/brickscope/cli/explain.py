@@ -166,7 +166,7 @@ def _call(
     from brickscope.trial.call import read_call
     from brickscope.trial.explanation import explain
     from brickscope.trial.judge import Told, home
-    from brickscope.trial.logged import DECISION_ID
+    from brickscope.trial.logged import DECISION_ID, make_again
     from brickscope.trial.wording import explanation_data, explanation_lines
 
     logged: Logged | None = None
@@ -174,10 +174,11 @@ def _call(
     now = _now(at)
     words = (sys.stdin.read(),) if written == ("-",) else written
     if len(words) == 1 and DECISION_ID.match(words[0]):
-        logged = _logged(words[0], logs)
-        if subject is None and logged.subject is None:
-            raise click.UsageError(f"{_nobody(logged)}; say with --subject whose call it shall be")
-        who = _who(loaded, subject or logged.subject, logged.call)
+        record = _record(words[0], logs)
+        if subject is None and not isinstance(record.get("subject"), str):
+            raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it shall be")
+        who = _who(loaded, subject or record["subject"], None)
+        logged = make_again(record, who, loaded.policy)
         call, client = logged.call, client or logged.client_address
         now = logged.now if at is None else now
         host_workspace = host_workspace or logged.record.get("host_workspace")
@@ -197,20 +198,20 @@ def _call(
     return explanation_data(said, logged), explanation_lines(said, logged)
 
 
-def _logged(decision_id: str, logs: tuple[Path, ...]) -> Logged:
-    from brickscope.trial.logged import find_record, make_again
+def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
+    from brickscope.trial.logged import find_record
 
     if not logs:
         raise click.UsageError(f"{decision_id} is a decision id: say in which log, with --log audit.jsonl")
-    return make_again(find_record(logs, decision_id))
+    return find_record(logs, decision_id)
 
 
-def _nobody(logged: Logged) -> str:
+def _nobody(record: dict[str, Any]) -> str:
     """Why a record names no subject."""
     from brickscope.audit.record import printable
     from brickscope.core.reason import Reason
 
-    code = logged.record.get("reason")
+    code = record.get("reason")
     sentence = next((reason.sentence for reason in Reason if reason.value == code), "")
     return f"the record names nobody: {printable(str(code))}. {sentence}".rstrip(". ")
 
