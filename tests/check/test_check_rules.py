@@ -270,14 +270,6 @@ NEVER: dict[str, tuple[dict[str, Any], str]] = {
         {"operation": "workspace.import_", "where": {"path": {"prefix": "/a//b"}}},
         "passes no prefix test",
     ),
-    "a leading slash in the rest of a path": (
-        {"operation": "files.upload", "where": {"file_path": {"prefix": "/Volumes"}}},
-        "write Volumes",
-    ),
-    "a leading slash in a value": (
-        {"operation": "files.upload", "where": {"file_path": "/Volumes/x"}},
-        "write Volumes/x",
-    ),
     "slashes in one segment": (
         {"operation": "repos.get", "where": {"repo_id": {"prefix": "a/b"}}},
         "one segment of the path",
@@ -298,10 +290,6 @@ NEVER: dict[str, tuple[dict[str, Any], str]] = {
         {"operation": "jobs.list", "where": {"expand_tasks": {"one_of": ["true"]}}},
         "write it without quotes",
     ),
-    "a value by which the call is another": (
-        {"operation": "permissions.get", "where": {"request_object_type": "jobs"}},
-        "the call is then jobs.get_permissions",
-    ),
     "something in what is absent": (
         {"operation": "jobs.update", "where": {"new_settings": {"absent": True}, "new_settings.name": "x"}},
         "new_settings must be absent",
@@ -318,6 +306,8 @@ def test_a_condition_that_no_call_can_meet(case: str, tmp_path: Path) -> None:
     rule, why = NEVER[case]
     finding = only(findings(tmp_path, rules([rule, "current_user.me"])), "BS107")
     assert why in finding.message
+    if "only" in str(rule):
+        return  # which the loader refuses under deny
     denied = only(findings(tmp_path, rules([rule["operation"]], [rule])), "BS107")
     assert denied.severity == "error"
 
@@ -329,9 +319,9 @@ SOMETIMES: dict[str, dict[str, Any]] = {
         "where": {"jar_params": {"absent": True}},
     },
     "one value that can be, of two": {"operation": "repos.get", "where": {"repo_id": ["a/b", 7]}},
-    "one value that is this call, of two": {
-        "operation": "permissions.get",
-        "where": {"request_object_type": ["jobs", "notebooks"]},
+    "a prefix of a rest with its slash": {
+        "operation": "files.upload",
+        "where": {"file_path": {"prefix": "/Volumes/main/"}},
     },
     "a prefix of a rest": {"operation": "files.upload", "where": {"file_path": {"prefix": "Volumes/main/"}}},
     "a prefix that ends in dots": {"operation": "workspace.import_", "where": {"path": {"prefix": "/a/.."}}},

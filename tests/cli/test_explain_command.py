@@ -53,6 +53,10 @@ def run(rules: Path, *arguments: str, stdin: str | None = None) -> tuple[int, st
         (("--subject", "old"), 0, "It has expired: it may do nothing."),
         (("--operation", "permissions.update"), 0, "allowed where request_object_type is notebooks"),
         (("--operation", "jobs.delete"), 0, "Nobody can."),
+        (("--subject", "ci", "jobs.run_now", f"job_id={TOKEN.decode()}"), 1, "[redacted]"),
+        (("--subject", "ci", "GET", f"/{TOKEN.decode()}"), 1, "[redacted]"),
+        (("--subject", TOKEN.decode(), "jobs.list"), 2, "names nobody '[redacted]'"),
+        ((TOKEN.decode(),), 2, "'[redacted]' is no call"),
         ((), 2, "name a CALL, --subject or --operation"),
         (("jobs.list",), 2, "name who calls with --subject"),
         (("--subject", "cii", "jobs.list"), 2, "did you mean 'ci'?"),
@@ -133,6 +137,25 @@ def test_a_decision_of_the_log_is_explained_under_the_policy_of_today(rules: Pat
     assert "\x1b" not in output
     said = json.loads(run(rules, "397d7b97-3", "--log", str(log), "--json")[1])
     assert said["logged"]["reason"] == "allowed_by_rule"
+
+
+def test_a_record_of_nobody_says_why(rules: Path, tmp_path: Path) -> None:
+    record = {
+        "event": "decision",
+        "time": "2026-09-21T14:13:20.000000Z",
+        "decision_id": "397d7b97-3",
+        "reason": "unknown_token",
+        "subject": None,
+        "server_address": HOME,
+        "method": "GET",
+        "path": "/api/2.2/jobs/list",
+    }
+    log = tmp_path / "audit.jsonl"
+    log.write_text(json.dumps(record) + "\n")
+    status, output = run(rules, "397d7b97-3", "--log", str(log))
+    assert status == 2
+    assert "unknown_token. The policy names no token with this fingerprint" in " ".join(output.split())
+    assert run(rules, "397d7b97-3", "--log", str(log), "--subject", "alice")[0] == 0
 
 
 def test_a_broken_policy_is_no_traceback(tmp_path: Path) -> None:

@@ -170,6 +170,11 @@ def test_a_covered_rule_matches_nothing_of_its_own(broad: str, narrow: str, path
         assert table.match(rule.method, path) is not None
 
 
+def test_one_segment_and_the_rest_are_not_equal() -> None:
+    assert parse_rule("GET /a/{x}").template != parse_rule("GET /a/{x...}").template
+    assert len({parse_rule("GET /a/{x}").template, parse_rule("GET /a/{x...}").template}) == 2
+
+
 _PARTS = ["a", "b", "c", "a:v", "b:w", "c:v", "c:w"]
 _PATHS = [list(path) for length in range(1, 5) for path in itertools.product(_PARTS, repeat=length)]
 _short_rule = st.builds(

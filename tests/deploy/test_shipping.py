@@ -21,8 +21,8 @@ from audit.example_records import decision
 from brickscope.audit.columns import COLUMNS
 
 ROOT = Path(__file__).parents[2]
-VECTOR = yaml.safe_load((ROOT / "deploy" / "vector.yaml").read_text())
-FLUENT = yaml.safe_load((ROOT / "deploy" / "fluent-bit.yaml").read_text())
+VECTOR = yaml.safe_load((ROOT / "docs" / "deploy" / "vector.yaml").read_text())
+FLUENT = yaml.safe_load((ROOT / "docs" / "deploy" / "fluent-bit.yaml").read_text())
 OPTIONS = yaml.safe_load((Path(__file__).parent / "options.yaml").read_text())
 LIVE_AND_CLOSED = ["audit.jsonl", "audit-20261124T193000Z-1a2b3c4d-5000.jsonl"]
 COMPRESSED = [f"{name}{ending}" for name in LIVE_AND_CLOSED for ending in (".zst", ".gz")]
@@ -151,7 +151,7 @@ def test_fluent_bit_can_read_the_time_of_a_record() -> None:
 
 @pytest.mark.parametrize("file", ["vector.yaml", "fluent-bit.yaml"])
 def test_no_secret_is_asked_for_in_a_file(file: str) -> None:
-    text = (ROOT / "deploy" / file).read_text()
+    text = (ROOT / "docs" / "deploy" / file).read_text()
     code = "\n".join(line.partition("#")[0] for line in text.splitlines())
     for word in ("password", "passwd", "secret", "access_key", "api_key", "${"):
         assert word not in code
@@ -160,8 +160,8 @@ def test_no_secret_is_asked_for_in_a_file(file: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ["vector", "validate", "--no-environment", "deploy/vector.yaml"],
-        ["fluent-bit", "--dry-run", "-c", "deploy/fluent-bit.yaml"],
+        ["vector", "validate", "--no-environment", "docs/deploy/vector.yaml"],
+        ["fluent-bit", "--dry-run", "-c", "docs/deploy/fluent-bit.yaml"],
     ],
     ids=["vector", "fluent-bit"],
 )

@@ -20,7 +20,7 @@ from brickscope.audit.usage import policy_rows
 from lakehouse.engines import Duck, Spark, comparable
 
 ROOT = Path(__file__).parents[2]
-JOB = runpy.run_path(str(ROOT / "deploy" / "lakehouse_job.py"))
+JOB = runpy.run_path(str(ROOT / "docs" / "deploy" / "lakehouse_job.py"))
 NOT_SHARED = {"table", "stream", "views", "setup"}
 OF_SYSTEM_TABLES = {"bypass", "bypass_surplus", "bypass_coverage"}
 SHARED = sorted(set(names()) - NOT_SHARED - OF_SYSTEM_TABLES)

@@ -87,7 +87,7 @@ def table_sql() -> str:
 -- The table that the lines of the log are loaded into, as they are: nothing is changed or deleted in it.
 --
 -- Made from the log's schema by `python -m brickscope.audit.lakehouse`. Columns without a word of their own are explained
--- in docs/log.md. Run it once; deploy/lakehouse_job.py then loads. Where SQL alone is to load, run stream.sql instead.
+-- in docs/log.md. Run it once; docs/deploy/lakehouse_job.py then loads. Where SQL alone is to load, run stream.sql instead.
 CREATE TABLE IF NOT EXISTS audit_lines (
 {",\n".join(lines)}
 )

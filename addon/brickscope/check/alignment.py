@@ -9,7 +9,7 @@ from typing import NamedTuple
 from brickscope.catalog.catalog import Operation, call_rules, load_catalog, operation_table
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template, bind
-from brickscope.trial.overlap import common
+from brickscope.trial.overlap import common, without_mirror
 
 
 class Reach(NamedTuple):
@@ -30,7 +30,7 @@ class Reach(NamedTuple):
 def reach(rule: Rule) -> tuple[Reach, ...]:
     """The calls of the catalogue that a path rule matches, at least in part, in the order of their operations."""
     found = []
-    written = _without_mirror(rule.template)
+    written = without_mirror(rule.template)
     for call in operation_table().meeting(rule):
         shared = common(call.template, written)
         if shared is not None:
@@ -51,14 +51,6 @@ def _places() -> Mapping[int, tuple[Operation, int]]:
         seen[rule.text] = index + 1
         found[id(rule)] = (operations[rule.text], index)
     return found
-
-
-def _without_mirror(template: Template) -> Template:
-    """``/ajax-api/...`` as ``/api/...``, which the catalogue takes for the same."""
-    first = template.segments[0]
-    if isinstance(first, Literal) and first.text == "ajax-api":
-        return Template((Literal("api"), *template.segments[1:]))
-    return template
 
 
 def _held_apart(written: Template, call: Template) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -83,14 +75,3 @@ def _held_apart(written: Template, call: Template) -> tuple[frozenset[str], tupl
 def calls(name: str) -> tuple[Rule, ...]:
     """Every call of an operation."""
     return tuple(call_rules(load_catalog().operations[name]))
-
-
-@cache
-def spellings(name: str) -> tuple[Rule, ...]:
-    """Every call of an operation, also by the mirror that the web interface uses."""
-    mirrors = [
-        rule._replace(template=Template((Literal("ajax-api"), *rule.template.segments[1:])))
-        for rule in calls(name)
-        if rule.template.segments[0] == Literal("api")
-    ]
-    return (*calls(name), *mirrors)

@@ -11,8 +11,9 @@ from brickscope.catalog.catalog import operation_table
 from brickscope.core.operation import OperationRule
 from brickscope.core.rule import Rule
 from brickscope.policy.written import WrittenRule
+from brickscope.trial.overlap import spellings
 
-from .alignment import reach, spellings
+from .alignment import reach
 from .survey import RuleSetView
 
 

@@ -175,6 +175,8 @@ def _call(
     words = (sys.stdin.read(),) if written == ("-",) else written
     if len(words) == 1 and DECISION_ID.match(words[0]):
         logged = _logged(words[0], logs)
+        if subject is None and logged.subject is None:
+            raise click.UsageError(f"{_nobody(logged)}; say with --subject whose call it shall be")
         who = _who(loaded, subject or logged.subject, logged.call)
         call, client = logged.call, client or logged.client_address
         now = logged.now if at is None else now
@@ -201,6 +203,16 @@ def _logged(decision_id: str, logs: tuple[Path, ...]) -> Logged:
     if not logs:
         raise click.UsageError(f"{decision_id} is a decision id: say in which log, with --log audit.jsonl")
     return make_again(find_record(logs, decision_id))
+
+
+def _nobody(logged: Logged) -> str:
+    """Why a record names no subject."""
+    from brickscope.audit.record import printable
+    from brickscope.core.reason import Reason
+
+    code = logged.record.get("reason")
+    sentence = next((reason.sentence for reason in Reason if reason.value == code), "")
+    return f"the record names nobody: {printable(str(code))}. {sentence}".rstrip(". ")
 
 
 def _who(loaded: Loaded, subject: str | None, call: Call | None) -> Known:

@@ -8,6 +8,7 @@ the call, bodies that can't be read.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,19 +23,24 @@ from brickscope.core.template import Literal, Rest
 from brickscope.trial.call import Call, Home, read_call, read_sent
 from brickscope.trial.error import CallError
 from brickscope.trial.example import example, made_up, meeting, path_example
-from brickscope.trial.overlap import Reached
 from brickscope.trial.sent import Sent
 
 MAX_TOGETHER = 64
 """How many combinations of two changed parameters are tried for one rule."""
+MAX_WORDS = 6
+"""How many words of other rules are tried for the variables of a pattern."""
 _STRANGE: tuple[Any, ...] = ("elsewhere", 20771)
 """Values that hardly any rule names."""
 
 
 def operation_calls(
-    operation: Operation, rules: Sequence[OperationRule], reached: Sequence[tuple[Rule, Reached]], at: Home
+    operation: Operation,
+    rules: Sequence[OperationRule],
+    paths: Sequence[tuple[Rule, tuple[str, ...]]],
+    at: Home,
 ) -> Iterator[Call]:
-    """Calls of one operation. ``rules``, ``reached``: what either rule set says of it by name and by path."""
+    """Calls of one operation. ``rules``: what either rule set says of it by name. ``paths``: path rules of either that reach
+    it, each with the segments of such a call."""
     values = _values(rules)
     if not any(rule.is_bound for rule in rules):
         rules = ()
@@ -42,9 +48,9 @@ def operation_calls(
     for rule in bases:
         for index in range(len(operation.calls)):
             yield from _tried(operation, rule, at, index=index)
-    for path, each in reached:
+    for path, segments in paths:
         with suppress(CallError):
-            yield read_call(f"{path.method} /{'/'.join(each.segments)}", at)
+            yield read_call(f"{path.method} /{'/'.join(segments)}", at)
     for rule in bases if values or rules else ():
         yield from _varied(operation, rule, values, at)
     for call in list(_tried(operation, None, at)):
@@ -69,19 +75,31 @@ def _tried(
 def _values(rules: Sequence[OperationRule]) -> dict[str, list[Any]]:
     """What to put for each parameter that a rule looks at."""
     found: dict[str, list[Any]] = {}
+    words = _words(rules)
     for rule in rules:
         for constraint in rule.where:
-            listed = found.setdefault(constraint.name, [])
             met = meeting(constraint)
-            listed += [*met, *_beside(constraint), *_STRANGE, ABSENT]
+            listed = found.setdefault(constraint.name, [])
+            listed += [*met, *_beside(constraint, words), *_STRANGE, ABSENT]
             if constraint.place == "body" and len(met) > 1:
-                listed.append(
-                    [value for value in met if value is not ABSENT]
-                )  # each of a list must meet the test
+                # A list meets the test if each of its elements does.
+                listed.append([value for value in met if value is not ABSENT])
     listed_names = set().union(*(rule.only or () for rule in rules)) if rules else set()
     for name in listed_names - found.keys():
         found[name] = [made_up(name)]
     return {name: _unique(listed) for name, listed in found.items()}
+
+
+def _words(rules: Sequence[OperationRule]) -> list[str]:
+    """Words that stand in prefixes and patterns: what one rule leaves open, another may name."""
+    found: dict[str, None] = {}
+    for constraint in (constraint for rule in rules for constraint in rule.where):
+        for word in re.split(r"[/.]", constraint.test.prefix or ""):
+            found[word] = None
+        for part in constraint.test.pattern[0].segments if constraint.test.pattern is not None else ():
+            if isinstance(part, Literal):
+                found[part.text] = None
+    return [word for word in found if word][:MAX_WORDS]
 
 
 def _unique(values: list[Any]) -> list[Any]:
@@ -91,7 +109,7 @@ def _unique(values: list[Any]) -> list[Any]:
     return list(seen.values())
 
 
-def _beside(constraint: Constraint) -> list[Any]:
+def _beside(constraint: Constraint, words: Sequence[str]) -> list[Any]:
     """Values that just miss a condition, or that a narrower one would miss."""
     test: Test = constraint.test
     if test.prefix is not None:
@@ -99,9 +117,12 @@ def _beside(constraint: Constraint) -> list[Any]:
         return [f"{above}/x" if above else "x", f"{test.prefix}x/x", f"{test.prefix}another"]
     if test.pattern is not None:
         template, separator = test.pattern
-        parts = [part.text if isinstance(part, Literal) else "another" for part in template.segments]
         start = "/" if separator == "/" and constraint.place != "path" else ""
-        return [start + separator.join(parts), start + separator.join([*parts, "x"])]
+        found = []
+        for word in ("another", *words):
+            parts = [part.text if isinstance(part, Literal) else word for part in template.segments]
+            found += [start + separator.join(parts), start + separator.join([*parts, "x"])]
+        return found
     if test.low is not None or test.high is not None:
         below = [] if test.low is None else [int(test.low) - 1]
         return below + ([] if test.high is None else [int(test.high) + 1])

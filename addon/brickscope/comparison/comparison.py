@@ -79,7 +79,7 @@ class Comparison(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether nothing changed in meaning."""
-        return not self.effects() and not self.subjects
+        return not self.subjects and all(effect is Effect.SAME for effect in self.effects())
 
 
 def compare_versions(old: Version, new: Version, at: float) -> Comparison:

@@ -24,6 +24,7 @@ _SIGNS = {
     Effect.NARROWER: "-",
     Effect.OTHER: "~",
     Effect.UNCLEAR: "?",
+    Effect.NOT_WIDER: "-",
     Effect.SAME: "=",
 }
 _WORDS = {
@@ -33,13 +34,14 @@ _WORDS = {
     Effect.NARROWER: "narrower",
     Effect.OTHER: "other than before",
     Effect.UNCLEAR: "not clear: it may be wider; no call was found that shows it",
+    Effect.NOT_WIDER: "written differently: surely no wider, perhaps narrower",
     Effect.SAME: "written differently, means the same",
 }
 
 
 def lines(said: Comparison) -> list[str]:
     """A comparison, in lines: what is newly allowed is marked with +, what is newly denied with -."""
-    if said.is_empty:
+    if said.is_empty and not said.groups:
         return ["nothing changes in meaning"]
     found: list[str] = []
     for change in said.policy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from brickscope.policy.written import WrittenRule
 from brickscope.trial.abilities import Ability, Way, abilities
 from brickscope.trial.call import Call, Home
 from brickscope.trial.implication import covers, pieces
-from brickscope.trial.overlap import Reached, reached
+from brickscope.trial.overlap import common, spellings
 
 from .candidates import operation_calls, path_calls
 
@@ -35,6 +35,8 @@ class Effect(StrEnum):
     """Something is possible that was not, and something else no more."""
     UNCLEAR = "unclear"
     """It is written differently, and nobody can tell from the rules alone that it allows no more than before."""
+    NOT_WIDER = "not_wider"
+    """It is written differently and allows surely no more than before, perhaps less."""
     SAME = "same"
     """It is written differently, and means the same."""
 
@@ -45,8 +47,8 @@ class Effect(StrEnum):
 
     @property
     def closes(self) -> bool:
-        """Whether something is not possible any more."""
-        return self in (Effect.DENIED, Effect.NARROWER, Effect.OTHER)
+        """Whether something may not be possible any more."""
+        return self in (Effect.DENIED, Effect.NARROWER, Effect.OTHER, Effect.NOT_WIDER)
 
 
 class Side(NamedTuple):
@@ -125,17 +127,14 @@ def _abilities(side: Side) -> dict[str, Ability]:
 
 def _meaning(ability: Ability) -> Any:
     """What decides about an operation, whatever the rules are called."""
-    return tuple(
-        frozenset(
-            (way.path.method, str(way.path.template))
-            if way.path is not None
-            else (way.named.where, way.named.only)
-            if way.named is not None
-            else ()
-            for way in ways
-        )
-        for ways in (ability.allowed, ability.denied)
-    )
+    return tuple(frozenset(map(_said, ways)) for ways in (ability.allowed, ability.denied))
+
+
+def _said(way: Way) -> Any:
+    if way.named is None:
+        return way.path and (way.path.method, str(way.path.template))
+    where = frozenset((constraint.place, constraint.keys, constraint.test) for constraint in way.named.where)
+    return where, way.named.only
 
 
 def _operation(
@@ -143,13 +142,10 @@ def _operation(
 ) -> OperationChange | None:
     ways = (*one.allowed, *one.denied, *other.allowed, *other.denied)
     named = {id(way.named): way.named for way in ways if way.named is not None}.values()
-    by_path = {id(way.path): way.path for way in ways if way.path is not None}.values()
-    hits: list[tuple[Rule, Reached]] = [
-        (path, each) for path in by_path for each in reached(path) if each.operation == operation.name
-    ]
+    by_path = {(way.path, way.segments) for way in ways if way.path is not None}
     opened = closed = None
     could = can = False
-    for call in operation_calls(operation, list(named), hits, at):
+    for call in operation_calls(operation, list(named), sorted(by_path), at):
         was, now = old.decide(call), new.decide(call)
         if _operation_of(was, now) != operation.name:
             continue
@@ -160,7 +156,9 @@ def _operation(
         if did and not does:
             closed = closed or call
     effect = _effect(could, can, opened, closed, sure=_not_wider(one, other, old, new))
-    if effect is Effect.SAME and not (one.allowed and other.allowed):
+    if effect is Effect.SAME and not _not_wider(other, one, new, old):
+        effect = Effect.NOT_WIDER
+    if effect in (Effect.SAME, Effect.NOT_WIDER) and not (could or can):
         return None  # a rule that never allowed anything came or went
     places = tuple(dict.fromkeys(way.rule.position for way in (other.allowed or one.allowed)))
     return OperationChange(operation, effect, _words(one), _words(other), opened, closed, places)
@@ -202,15 +200,25 @@ def _not_wider(one: Ability, other: Ability, old: Side, new: Side) -> bool:
         return not other.allowed
     if new.rule_set is None:
         return True
-    return all(_is_within(way, one.allowed, old.rule_set.allow) for way in other.allowed) and all(
-        _is_within(way, other.denied, new.rule_set.deny) for way in one.denied
+    name = one.operation.name
+    return all(_is_within(name, way, one.allowed, old.rule_set.allow) for way in other.allowed) and all(
+        _is_within(name, way, other.denied, new.rule_set.deny) for way in one.denied
     )
 
 
-def _is_within(way: Way, others: Iterable[Way], table: RuleTable) -> bool:
-    """Whether all that a rule says of an operation is said by one of these others as well."""
-    others = list(others)
+def _is_within(name: str, way: Way, others: Sequence[Way], table: RuleTable) -> bool:
+    """Whether all that a rule says of an operation is said by these others as well; ``table``: their path rules."""
     if way.path is not None and table.covers(way.path) is not None:
+        return True
+    # Of a path rule only the calls of this operation matter here, of a name all of them.
+    calls = [
+        call
+        for call in spellings(name)
+        if way.path is None or common(way.path.template, call.template) is not None
+    ]
+    if all(
+        table.covers(call) is not None for call in calls if way.path is None or call.method == way.path.method
+    ):
         return True
     if any(other.named is not None and not other.named.is_bound for other in others):
         return True

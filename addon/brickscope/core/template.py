@@ -53,11 +53,13 @@ class Variable(NamedTuple):
 class Rest(NamedTuple):
     """One or more segments: up to the end of the path, or (in the catalogue) up to what follows.
 
-    With ``verb`` the last of them ends in ``:verb``.
+    With ``verb`` the last of them ends in ``:verb``. ``dots`` keeps it apart from a Variable of the same name, to which a
+    tuple of the same two fields would be equal: a rule that grants the rest would then count as the narrower one.
     """
 
     name: str
     verb: str | None = None
+    dots: str = "..."
 
 
 Segment = Literal | Variable | Rest

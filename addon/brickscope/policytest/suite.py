@@ -20,6 +20,7 @@ from brickscope.policy.problem import Position, Problem, nearest
 from brickscope.trial.call import Call, Home, read_call
 from brickscope.trial.error import CallError
 from brickscope.trial.judge import Known, home, known
+from brickscope.trial.shown import quoted
 
 from .model import Case, Row, TestFile
 
@@ -239,7 +240,7 @@ class _Maker:
     def _find(self, name: str, path: Place) -> Known | None:
         who = self.everybody.get(name)
         if who is None:
-            self.fail(path, f"the policy names nobody {name[:64]!r}", nearest(name[:64], self.everybody))
+            self.fail(path, f"the policy names nobody {quoted(name)}", nearest(name[:64], self.everybody))
         return who
 
     @staticmethod

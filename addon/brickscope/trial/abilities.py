@@ -20,13 +20,14 @@ from .overlap import reached
 class Way(NamedTuple):
     """How one rule speaks of an operation: by name (``named``) or by path.
 
-    ``whole``: of all its calls and parameters.
+    ``whole``: of all its calls and parameters. ``segments``: of a call by path.
     """
 
     rule: WrittenRule
     named: OperationRule | None
     path: Rule | None
     whole: bool
+    segments: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -99,7 +100,7 @@ def abilities(rule_set: RuleSet, rules: Iterable[WrittenRule]) -> Abilities:
             for each in found:
                 operation = catalog.operations[each.operation]
                 whole = each.whole and covers_all(path, operation)
-                ways.setdefault(each.operation, []).append(Way(rule, None, path, whole))
+                ways.setdefault(each.operation, []).append(Way(rule, None, path, whole, each.segments))
     operations = {
         name: Ability(catalog.operations[name], tuple(allowed.get(name, ())), tuple(denied.get(name, ())))
         for name in sorted({*allowed, *denied})

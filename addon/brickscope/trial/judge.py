@@ -17,6 +17,7 @@ from brickscope.policy.problem import nearest
 
 from .call import EXAMPLE_HOST, Call, Home
 from .error import CallError
+from .shown import quoted
 
 ANYWHERE = "192.0.2.1"
 """The client's address where a subject may act from any (RFC 5737: nobody's)."""
@@ -56,7 +57,7 @@ def find(policy: Policy, name: str) -> Known:
     everybody = known(policy)
     if name not in everybody:
         raise CallError(
-            f"the policy names nobody {name[:64]!r}",
+            f"the policy names nobody {quoted(name)}",
             nearest(name[:64], everybody) or f"it names {', '.join(sorted(everybody)[:10])}",
         )
     return everybody[name]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from brickscope.catalog.catalog import operation_table
+from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment, Template, Variable
 
@@ -76,15 +77,16 @@ def _one(first: Segment, second: Segment) -> str | None:
     return first.text if fits else None
 
 
-def reached(rule: Rule) -> list[Reached]:
+@lru_cache(maxsize=16384)
+def reached(rule: Rule) -> tuple[Reached, ...]:
     """The operations that a path rule reaches, each once."""
     table, template = operation_table(), rule.template
     if all(isinstance(part, Literal) for part in template.segments):
         segments = tuple(_text(part) for part in template.segments)
         found = table.match(rule.method, segments)
-        whole = found is not None and str(found.template) == str(_plain(template))
-        return [] if found is None else [Reached(found.text, whole, segments)]
-    plain = _plain(template)
+        whole = found is not None and str(found.template) == str(without_mirror(template))
+        return () if found is None else (Reached(found.text, whole, segments),)
+    plain = without_mirror(template)
     alone = RuleTable([rule._replace(template=plain)])
     operations: dict[str, Reached] = {}
     for call in table.meeting(rule):
@@ -97,11 +99,23 @@ def reached(rule: Rule) -> list[Reached]:
         before = operations.get(matched.text)
         if before is None or (whole and not before.whole):
             operations[matched.text] = Reached(matched.text, whole, shared)
-    return list(operations.values())
+    return tuple(operations.values())
 
 
-def _plain(template: Template) -> Template:
-    """The template below ``/api``, of which ``/ajax-api`` is a mirror."""
+@cache
+def spellings(name: str) -> tuple[Rule, ...]:
+    """Every call of an operation, also by the mirror that the web interface uses (``/ajax-api``)."""
+    calls = call_rules(load_catalog().operations[name])
+    mirrors = [
+        rule._replace(template=Template((Literal("ajax-api"), *rule.template.segments[1:])))
+        for rule in calls
+        if rule.template.segments[0] == Literal("api")
+    ]
+    return (*calls, *mirrors)
+
+
+def without_mirror(template: Template) -> Template:
+    """``/ajax-api/...`` as ``/api/...``, which the catalogue takes for the same."""
     first = template.segments[0]
     if isinstance(first, Literal) and first.text == "ajax-api":
         return Template((Literal("api"), *template.segments[1:]))

@@ -1,7 +1,7 @@
 -- The table that the lines of the log are loaded into, as they are: nothing is changed or deleted in it.
 --
 -- Made from the log's schema by `python -m brickscope.audit.lakehouse`. Columns without a word of their own are explained
--- in docs/log.md. Run it once; deploy/lakehouse_job.py then loads. Where SQL alone is to load, run stream.sql instead.
+-- in docs/log.md. Run it once; docs/deploy/lakehouse_job.py then loads. Where SQL alone is to load, run stream.sql instead.
 CREATE TABLE IF NOT EXISTS audit_lines (
   `schema` INT COMMENT 'Version of these records.',
   `time` TIMESTAMP COMMENT 'RFC 3339, UTC, microseconds.',
