@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -162,3 +164,21 @@ def test_the_help_has_examples(run: Run) -> None:
     said = run("--help").stdout
     assert "brickscope audit report --since 30d --rules rules" in said
     assert "Exit status: 0 written, 1 written and the log is damaged" in said
+
+
+def test_what_it_prints_in_its_document_is_what_it_prints(run: Run, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "audit-report.md").read_text(encoding="utf-8")
+    shown = re.search(r"^\$ brickscope audit report (.+)\n((?:.+\n)+?)```", text, re.M)
+    assert shown is not None
+    made = make_story(tmp_path / "story")
+    made.log.parent.rename("log")
+    made.rules.rename("rules")
+    said = run(*shlex.split(shown[1])).stdout
+    size = re.compile(r"\d+ kB")
+    assert size.sub("", said) == size.sub("", shown[2])
+
+
+def test_every_option_is_documented(run: Run) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "audit-report.md").read_text(encoding="utf-8")
+    for option in re.findall(r"^  (--[a-z-]+)", run("--help").stdout, re.M):
+        assert option == "--help" or f"`{option}" in text, option

@@ -16,6 +16,7 @@ from typing import Any
 
 import brickscope
 from brickscope.catalog.catalog import CLASSES
+from brickscope.trial.shown import place
 
 from . import text
 from .attention import find_points
@@ -136,6 +137,7 @@ def _environment() -> Any:
         "shown": text.shown,
         "lines": text.shown_lines,
         "params": describe_params,
+        "place": place,
         "number": text.number,
         "brief": text.brief,
         "counted": text.counted,

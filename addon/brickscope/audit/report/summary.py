@@ -22,5 +22,6 @@ def sentences(report: Report) -> list[str]:
         said.append(
             f"{number(counts.sent)} of the denied calls were sent all the same, since monitor mode only records."
         )
-    said.append(report.integrity.sentence)
-    return said
+    gaps = report.changes.gaps.total
+    itself = f" It names {counted(gaps, 'gap')} itself." if gaps else ""
+    return [*said, report.integrity.sentence + itself]
