@@ -11,6 +11,7 @@ from .catalog import catalog_command
 from .diff import diff_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
+from .learn import learn_command
 from .schema import schema_command
 from .test import test_command
 from .whoami import whoami_command
@@ -29,6 +30,7 @@ def main() -> None:
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
       brickscope explain --subject ci jobs.run_now job_id=1012
+      brickscope learn --subject ci --rules rules   # rules from what the log shows
       brickscope schema > policy.schema.json
       brickscope test                      # the tests beside the policy
     """
@@ -39,6 +41,7 @@ main.add_command(catalog_command)
 main.add_command(diff_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
+main.add_command(learn_command)
 main.add_command(schema_command)
 main.add_command(test_command)
 main.add_command(whoami_command)
