@@ -17,6 +17,7 @@ from .proposal import Entry, LearnError, flow
 
 MAX_CLIENTS = 4
 """Most addresses that are proposed as a binding."""
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -76,7 +77,7 @@ def _subject(name: str, who: Selector, seen: Evidence) -> list[str]:
                 f"the calls came with {len(fingerprints)} tokens: name one of them with --fingerprint, or the policy with "
                 "--rules"
             )
-        group, mark, bound = "tokens", f"fingerprint: {flow(fingerprints[0])}", f"# {workspaces}"
+        group, mark, bound = "tokens", f"fingerprint: {_plain(fingerprints[0])}", f"# {workspaces}"
     elif sub is not None:
         # A user's entry has to name its workspaces.
         group, mark, bound = "users", f"sub: {flow(sub)}", workspaces
@@ -94,6 +95,11 @@ def _subject(name: str, who: Selector, seen: Evidence) -> list[str]:
         f"clients: {flow(sorted(seen.clients))}" if few else f"seen from {len(seen.clients):,} addresses"
     )
     return [*lines, f"    # {addresses}"]
+
+
+def _plain(fingerprint: str) -> str:
+    """A fingerprint as people write it: without the quotes that the library would give it for its colon."""
+    return fingerprint if _FINGERPRINT.fullmatch(fingerprint) else flow(fingerprint)
 
 
 def _claims(who: Selector, seen: Evidence) -> tuple[str | None, str | None]:

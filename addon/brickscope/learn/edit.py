@@ -56,8 +56,9 @@ def _edit_lines(
 ) -> str:
     """A list with one rule a line."""
     lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith(("\n", "\r")):
-        lines[-1] += "\n"
+    ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
+    if not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += ending
     count = sum(path[:-1] == key for path in document.places if len(path) == len(key) + 1)
     ends: list[tuple[int, int]] = []
     dash = 0
@@ -68,7 +69,6 @@ def _edit_lines(
             raise LearnError(f"the file's layout can't be edited: {_BY_HAND}")
         dash = before.index("-")
         ends.append((line - 1, _end(lines, line - 1, dash)))
-    ending = "\r\n" if lines[ends[-1][0]].endswith("\r\n") else "\n"
     added = [f"{' ' * dash}{line}{ending}" for entry in add for line in entry.lines]
     lines[ends[-1][1] : ends[-1][1]] = added
     for index in sorted(remove, reverse=True):

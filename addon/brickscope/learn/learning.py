@@ -181,10 +181,10 @@ def _calls(log: AuditLog, found: _Sorted | None = None) -> Iterator[tuple[Group,
             _leave_out(found, "not_told", group)
             continue
         request = logged.call.request
-        if isinstance(request, Refused):
-            _leave_out(found, "no_single_reading", group)
-        elif any(why.startswith("the path") for why in logged.unknown):
+        if any(why.startswith("the path") for why in logged.unknown):
             _leave_out(found, "not_told", group)
+        elif isinstance(request, Refused):
+            _leave_out(found, "no_single_reading", group)
         else:
             yield group, logged, request
 

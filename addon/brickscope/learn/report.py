@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from brickscope.audit.record import printable
-from brickscope.audit.remedy import to_yaml
 from brickscope.trial.shown import counted, place, risk
 
 from .learning import Learned
 from .limits import WATCHED
 from .observation import Tally
-from .proposal import Proposal, describe
+from .proposal import Proposal, describe, rule_lines
 from .scopes import EVERYTHING, Scopes
 
 MAX_LISTED = 20
@@ -36,7 +35,7 @@ def lines(said: Learned) -> Iterator[str]:
     kept = seen.calls - sum(said.left_out.values())
     yield (
         f"{printable(said.name)}: {counted(seen.calls, 'call')}, {kept:,} of them "
-        f"evidence, from {counted(len(seen.clients), 'address')}{'es' if len(seen.clients) != 1 else ''}"
+        f"evidence, from {len(seen.clients):,} address{'es' if len(seen.clients) != 1 else ''}"
     )
     yield from _left_out(said)
     yield ""
@@ -53,7 +52,9 @@ def lines(said: Learned) -> Iterator[str]:
 def proof_lines(said: Learned) -> Iterator[str]:
     """What was shown of the draft."""
     if said.proof is None:
-        yield "nothing to propose" + (": the policy allows all of it already" if said.covered else "")
+        left = said.proposal.dangerous or said.proposal.paths
+        why = "" if not said.covered else " beyond that" if left else ": the policy allows all of it already"
+        yield f"nothing to propose{why}"
         return
     proof = said.proof
     yield (
@@ -123,9 +124,7 @@ def _unlogged(proposal: Proposal) -> Iterator[str]:
 
 def watching(operation: str, parameters: Iterable[str]) -> list[str]:
     """A rule that limits nothing and makes the log hold these parameters, as lines of a list."""
-    return to_yaml([{"operation": operation, "where": {name: dict(WATCHED) for name in parameters}}]).split(
-        "\n"
-    )
+    return rule_lines({"operation": operation, "where": {name: dict(WATCHED) for name in parameters}})
 
 
 def _rules(said: Learned) -> Iterator[str]:
