@@ -114,10 +114,8 @@ def _unlogged(proposal: Proposal) -> Iterator[str]:
     if not proposal.unlogged:
         return
     yield ""
-    yield (
-        "not limited, because the log has only parameters that a rule looked at. To learn their values, put these "
-        "in place of the rules without limits, in monitor mode, and learn again from then on (--since):"
-    )
+    yield "not limited, because the log has only parameters that a rule looked at. To learn their values, put these in place"
+    yield "of the rules without limits, in monitor mode, and learn again from then on (--since):"
     for name, parameters in proposal.unlogged.items():
         yield from (f"  {line}" for line in watching(name, parameters))
 

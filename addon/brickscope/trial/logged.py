@@ -119,11 +119,17 @@ def make_again(record: Mapping[str, Any]) -> Logged:
     headers: list[tuple[str, str]] = []
     if isinstance(record.get("workspace"), str):
         headers.append(("X-Databricks-Org-Id", record["workspace"]))
-    query, body = _parameters(record, unknown)
+    try:
+        query, body = _parameters(record, unknown)
+    except UnicodeError:  # half a surrogate pair
+        raise CallError("the record has text that no client can send") from None
     target = f"https://{host}{path}{f'?{query}' if query else ''}"
     content = json.dumps(body).encode() if body else b""
     asked = _asked(record)
-    call = read_sent(Sent(method, target, headers, content), asked=asked)
+    try:
+        call = read_sent(Sent(method, target, headers, content), asked=asked)
+    except UnicodeError:
+        raise CallError("the record has text that no client can send") from None
     if asked is None:
         unknown.append("query and body are in the log only as far as rules looked at them then")
     try:
