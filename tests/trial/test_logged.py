@@ -122,3 +122,16 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"no zstandard at all")
     with pytest.raises(CallError, match="could not be read to the end"):
         find_record([file], "397d7b97-4")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"server_address": "a[b"},
+        {"server_address": "a\ud800"},
+        {"params": {"job_id": "\ud800"}, "operation": "jobs.get"},
+    ],
+)
+def test_a_record_that_is_no_call_at_all_is_no_traceback(loaded: Loaded, change: dict[str, Any]) -> None:
+    with pytest.raises(CallError):
+        make_again(record(loaded, "ci", "GET /api/2.0/jobs/get") | change)

@@ -12,6 +12,7 @@ from .check import check_command
 from .diff import diff_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
+from .learn import learn_command
 from .replay import replay_command
 from .schema import schema_command
 from .test import test_command
@@ -32,6 +33,7 @@ def main() -> None:
       brickscope check                     # what the policy allows without anybody meaning it
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
       brickscope explain --subject ci jobs.run_now job_id=1012
+      brickscope learn --subject ci --rules rules   # rules from what the log shows
       brickscope replay --policy candidate # yesterday's calls, judged again
       brickscope schema > policy.schema.json
       brickscope test                      # the tests beside the policy
@@ -44,6 +46,7 @@ main.add_command(check_command)
 main.add_command(diff_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
+main.add_command(learn_command)
 main.add_command(replay_command)
 main.add_command(schema_command)
 main.add_command(test_command)

@@ -151,7 +151,10 @@ def read_sent(sent: Sent, home: Home = Home(), asked: TokenRequest | None = None
     ``asked``: what a token request asks for, where its form is not there to be read. Raises CallError.
     """
     url = _HOST_TO_FILL_IN.sub("", sent.url, count=1) or "/"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise CallError("the URL can't be read") from None
     host, port = (parts.hostname or "").lower(), None
     if url.startswith("/"):
         host = home.host

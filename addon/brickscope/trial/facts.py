@@ -18,9 +18,11 @@ from brickscope.catalog.catalog import load_catalog
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
+from brickscope.core.hostname import is_hostname
 from brickscope.core.path import read_target
 from brickscope.core.policy import RuleSet
 from brickscope.core.request import ApiRequest
+from brickscope.core.rule import METHODS
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""
@@ -53,6 +55,8 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) == MAX_TEXT and path.endswith("...")):
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
+    if method not in METHODS or not is_hostname(host):
+        raise NotReplayable("the record names no method or host that a call can have")
     segments = _segments(path)
     if segments is None:
         raise NotReplayable("the path in the log has no single reading")

@@ -1,0 +1,170 @@
+"""``brickscope learn``: a rule set from what the log shows of a subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .audit.output import Output
+from .audit.selection import Selection, log_options, open_log, report_faults
+from .audit.terminal import progress, say, shown
+
+if TYPE_CHECKING:
+    from brickscope.learn.evidence import Selector
+    from brickscope.learn.learning import Learned
+    from brickscope.policy.load import Loaded
+
+_OUT = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("learn")
+@log_options
+@click.option("--subject", help="Whose calls: the name of a token, service principal or user.")
+@click.option("--fingerprint", help="Or those with an unknown token: its fingerprint, sha256:….")
+@click.option("--client-id", help="Or those of a service principal, by its verified client id.")
+@click.option("--sub", help="Or those of a user, by the verified sub of the token.")
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, path_type=Path),
+    help="The present policy: what is learned is a change of it.",
+)
+@click.option("--name", help="The name of subject and rule set where the policy has none yet.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="OPERATION",
+    help="Also propose this one, though it is dangerous (jobs.run_now), or a class (class:execute). Repeatable.",
+)
+@click.option(
+    "--paths", "by_path", is_flag=True, help="Also propose path rules for calls of no known operation."
+)
+@click.option(
+    "--max-values",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Name so many different objects at most; of more, nothing is named.",
+)
+@click.option("--drop-unused", is_flag=True, help="Take out rules that no observed call needed.")
+@click.option("--write", type=_OUT, metavar="FILE", help="Write the whole policy file that is proposed.")
+@click.option("--patch", type=_OUT, metavar="FILE", help="Write the change as a patch (git apply).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def learn_command(
+    selection: Selection,
+    subject: str | None,
+    fingerprint: str | None,
+    client_id: str | None,
+    sub: str | None,
+    rules: Path | None,
+    name: str | None,
+    include: tuple[str, ...],
+    by_path: bool,
+    max_values: int,
+    drop_unused: bool,
+    write: Path | None,
+    patch: Path | None,
+    as_json: bool,
+) -> None:
+    """Propose the smallest rule set that covers what a subject was seen to do.
+
+    PATHS are the log's files and folders (default: the log of this folder). Evidence are calls that were let go on and
+    succeeded. What grants, reads secrets or runs code is never proposed unless it is asked for by name. With --rules the
+    proposal is a change of the policy's file, its comments kept. Every covered call is judged again under the proposal.
+
+    \b
+    Exit status: 0 the proposal covers its calls (or nothing is to be added), 1 it does not, or there is no evidence,
+    2 it can't be carried out.
+
+    \b
+    Examples:
+      brickscope learn --subject ci --rules rules
+      brickscope learn --subject ci --rules rules --include jobs.run_now --patch ci.patch
+      brickscope learn --fingerprint sha256:… --name nightly-export --write rules/nightly-export.yaml
+    """
+    from brickscope.audit.table import to_json
+    from brickscope.learn import report
+    from brickscope.learn.learning import learn
+    from brickscope.learn.proposal import LearnError, Wish, read_include
+    from brickscope.policy.problem import PolicyError
+
+    who = _who(subject, fingerprint, client_id, sub)
+    try:
+        names, classes = read_include(include)
+        policy = None if rules is None else _load(rules)
+        with open_log(selection, Output()) as log:
+            with progress("reading the log") as told:
+                said = learn(
+                    log,
+                    who,
+                    Wish(names, classes, by_path, max_values),
+                    policy,
+                    name=name,
+                    drop_unused=drop_unused,
+                    progress=told,
+                )
+            report_faults(log)
+    except (LearnError, PolicyError) as error:
+        raise click.UsageError(shown(error, lines=True, most=10_000)) from None
+    _write(said, write, patch)
+    if as_json:
+        click.echo(to_json(report.data(said)))
+    else:
+        _print(said, quiet=write is not None or patch is not None)
+    if said.evidence.calls == sum(said.left_out.values()) or (
+        said.proof is not None and not said.proof.holds
+    ):
+        raise SystemExit(1)
+
+
+def _who(subject: str | None, fingerprint: str | None, client_id: str | None, sub: str | None) -> Selector:
+    from brickscope.learn.evidence import Selector
+
+    given = {"subject": subject, "fingerprint": fingerprint, "client_id": client_id, "sub": sub}
+    named = [Selector(by, value) for by, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise click.UsageError("say whose calls, by one of --subject, --fingerprint, --client-id and --sub")
+    return named[0]
+
+
+def _load(rules: Path) -> Loaded:
+    import time
+
+    from brickscope.policy.load import load_policy
+
+    return load_policy(rules, time.time())
+
+
+def _write(said: Learned, write: Path | None, patch: Path | None) -> None:
+    draft = said.draft
+    if draft is None:
+        if write is not None or patch is not None:
+            say("nothing to propose, so nothing is written")
+        return
+    if patch is not None and draft.file is None:
+        raise click.UsageError(
+            "there is nothing to patch: the policy has no such rule set. Use --write for a new file"
+        )
+    if said.proof is not None and not said.proof.holds and (write is not None or patch is not None):
+        say("the proposal does not allow all that it is to cover, so nothing is written")
+        return
+    try:
+        if write is not None:
+            write.write_bytes(draft.text.encode())
+        if patch is not None:
+            patch.write_bytes(draft.patch.encode())
+    except OSError as error:
+        raise click.UsageError(f"{shown(error.filename)}: {error.strerror}") from None
+
+
+def _print(said: Learned, *, quiet: bool) -> None:
+    from brickscope.learn import report
+
+    for line in report.lines(said):
+        click.echo(shown(line, most=2_000))
+    click.echo()
+    if said.draft is not None and not quiet:
+        click.echo(shown(said.draft.patch or said.draft.text, lines=True, most=1_000_000))
+    for line in report.proof_lines(said):
+        click.echo(shown(line, most=2_000))

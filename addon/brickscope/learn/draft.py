@@ -1,0 +1,115 @@
+"""The text that is proposed: the policy's file edited, or a new file with the subject and its rule set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from brickscope.policy.load import Loaded
+from brickscope.policy.written import WrittenRule
+
+from .edit import edit_rule_set, unified
+from .evidence import Evidence, Selector
+from .present import Present
+from .proposal import Entry, LearnError, flow
+
+MAX_CLIENTS = 4
+"""Most addresses that are proposed as a binding."""
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Draft(NamedTuple):
+    """``text``: of the whole file. ``file``: the policy's that it takes the place of, None for a new one. ``patch``: what
+    changes, as a unified diff; empty where nothing does."""
+
+    text: str
+    file: Path | None
+    patch: str = ""
+
+
+def edited(present: Present, add: Sequence[Entry], remove: Sequence[WrittenRule]) -> Draft:
+    """The policy's file with other rules in the rule set. Raises LearnError."""
+    place = present.loaded.written.rule_sets[present.rule_set]
+    file = Path(place.file)
+    raw = file.read_bytes()
+    text = raw.decode("utf-8-sig")
+    gone = {rule.position for rule in remove}
+    indices = [index for index, rule in enumerate(present.rules) if rule.position in gone]
+    new = edit_rule_set(text, present.rule_set, indices, add) if add or indices else text
+    mark = "\ufeff" if raw.startswith(b"\xef\xbb\xbf") else ""
+    return Draft(mark + new, file, unified(mark + text, mark + new, _relative(file)))
+
+
+def _relative(file: Path) -> str:
+    """As git would call it, seen from here."""
+    absolute = file.absolute()
+    try:
+        return absolute.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return file.name
+
+
+def new_file(
+    name: str, who: Selector, seen: Evidence, entries: Sequence[Entry], policy: Loaded | None
+) -> Draft:
+    """A policy file for a subject that the policy does not name: its token or principal, and its rule set.
+
+    ``name``: of both. Raises LearnError where the name is taken, or the log does not tell whose calls they were.
+    """
+    plain = _NAME.sub("-", name).strip("-.")[:64] or "learned"
+    if policy is not None and (plain in policy.policy.rule_sets or plain in policy.written.subjects):
+        raise LearnError(f"the policy has the name {plain!r} already: choose another one with --name")
+    lines = ["version: 1", "", *_subject(plain, who, seen), "", "rule_sets:", f"  {flow(plain)}:"]
+    lines += ["    allow:", *(f"      {line}" for entry in entries for line in entry.lines)]
+    return Draft("\n".join(lines) + "\n", None)
+
+
+def _subject(name: str, who: Selector, seen: Evidence) -> list[str]:
+    workspaces = f"workspaces: {flow(list(seen.workspaces))}"
+    client, sub = _claims(who, seen)
+    if who.by == "fingerprint" or (client is None and sub is None):
+        fingerprints = [who.value] if who.by == "fingerprint" else list(seen.fingerprints)
+        if len(fingerprints) != 1:
+            raise LearnError(
+                f"the calls came with {len(fingerprints)} tokens: name one of them with --fingerprint, or the policy with "
+                "--rules"
+            )
+        group, mark, bound = "tokens", f"fingerprint: {_plain(fingerprints[0])}", f"# {workspaces}"
+    elif sub is not None:
+        # A user's entry has to name its workspaces.
+        group, mark, bound = "users", f"sub: {flow(sub)}", workspaces
+    else:
+        group, mark, bound = "service_principals", f"client_id: {flow(client)}", f"# {workspaces}"
+    lines = [
+        f"{group}:",
+        f"  {flow(name)}:",
+        f"    {mark}",
+        f"    rule_set: {flow(name)}",
+        f"    {bound}",
+    ]
+    few = 0 < len(seen.clients) <= MAX_CLIENTS
+    addresses = (
+        f"clients: {flow(sorted(seen.clients))}" if few else f"seen from {len(seen.clients):,} addresses"
+    )
+    return [*lines, f"    # {addresses}"]
+
+
+def _plain(fingerprint: str) -> str:
+    """A fingerprint as people write it: without the quotes that the library would give it for its colon."""
+    return fingerprint if _FINGERPRINT.fullmatch(fingerprint) else flow(fingerprint)
+
+
+def _claims(who: Selector, seen: Evidence) -> tuple[str | None, str | None]:
+    """Client id of a service principal, or ``sub`` of a user."""
+    if who.by == "client_id":
+        return who.value, None
+    if who.by == "sub":
+        return None, who.value
+    found = {(each.get("client_id"), each.get("sub")) for each in seen.principals}
+    if who.by != "subject" or len(found) != 1:
+        return None, None
+    client, sub = found.pop()
+    return (client, None) if sub in (None, client) else (None, sub)

@@ -1,0 +1,161 @@
+"""What a log shows of one subject: its calls that succeeded, alike ones together, and why others are no evidence.
+
+A denied call is no evidence, nor is one that failed: whoever holds a stolen token tries what it may not do, and a rule that
+was learned from the tries would let it. So is a call that a deny rule or a binding denied, though monitor mode sent it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from brickscope.audit.reader import AuditLog, Progress
+
+_BATCH = 10_000
+
+REASONS = (
+    "allowed_by_rule",
+    "no_rule_matches",
+    "unknown_operation",
+    "constraint_not_met",
+    "unknown_token",
+    "unknown_principal",
+)
+"""Reasons of decisions that say nothing against a call: it was allowed, or the policy knows no rule or subject yet."""
+
+_WHO = {
+    "subject": "subject = $who",
+    "fingerprint": "fingerprint = $who",
+    # A user's token names the application as its client: that is everybody who uses it.
+    "client_id": "principal->>'$.client_id' = $who AND coalesce(principal->>'$.sub', $who) = $who",
+    "sub": "principal->>'$.sub' = $who",
+}
+
+_TABLE = f"""
+CREATE OR REPLACE TEMP TABLE learned AS
+WITH calls AS (
+    SELECT d.*, o.decision_id IS NOT NULL AS ended, o.status AS answer
+    FROM decisions d LEFT JOIN (
+        SELECT decision_id, any_value(status) AS status FROM outcomes GROUP BY decision_id
+    ) o ON d.decision_id = o.decision_id
+    WHERE {{who}}
+), judged AS (
+    SELECT *, CASE
+        WHEN "grant" IS NOT NULL THEN 'token_request'
+        WHEN NOT coalesce(sent, false) THEN 'denied'
+        WHEN reason IS NULL OR reason NOT IN ({", ".join(f"'{reason}'" for reason in REASONS)}) THEN 'denied_sent'
+        WHEN NOT ended THEN 'no_outcome'
+        WHEN answer IS NULL THEN 'no_answer'
+        WHEN answer < 200 OR answer >= 400 THEN 'failed'
+        WHEN method IS NULL OR path IS NULL OR server_address IS NULL THEN 'not_told'
+    END AS why FROM calls
+), whole AS (
+    SELECT * REPLACE (
+        CASE WHEN why IS NULL THEN method END AS method,
+        CASE WHEN why IS NULL THEN path END AS path,
+        CASE WHEN why IS NULL THEN params::VARCHAR END AS params,
+        CASE WHEN why IS NULL THEN param_names::VARCHAR END AS param_names,
+        CASE WHEN why IS NULL THEN operation END AS operation
+    ) FROM judged
+)
+SELECT row_number() OVER () - 1 AS number, * FROM (
+    SELECT why, method, path, operation, params, param_names, server_address, workspace, host_workspace,
+        client_address, fingerprint, principal::VARCHAR AS principal, time::DATE AS day,
+        count(*) AS calls, min(time) AS first_seen, max(time) AS last_seen
+    FROM whole GROUP BY ALL
+)
+"""  # noqa: S608 - reasons are ours
+
+
+class Selector(NamedTuple):
+    """Whose calls. ``by``: ``subject``, ``fingerprint``, ``client_id`` (a service principal's) or ``sub`` (a user's)."""
+
+    by: str
+    value: str
+
+
+class Group(NamedTuple):
+    """Calls of one day that a record does not tell apart. ``record``: as the log has them. ``number``: 0, 1, 2 …"""
+
+    number: int
+    record: dict[str, Any]
+    day: date
+    calls: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+class Evidence(NamedTuple):
+    """``calls``: of the subject, all. ``left_out``: calls that are no evidence, by why. ``groups``: of those that are.
+
+    ``fingerprints``, ``principals``: by which the subject was known in them; ``workspaces``: where they went;
+    ``clients``: addresses with their calls.
+    """
+
+    calls: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    groups: int
+    left_out: dict[str, int]
+    fingerprints: tuple[str, ...]
+    principals: tuple[dict[str, str | None], ...]
+    workspaces: tuple[str, ...]
+    clients: dict[str, int]
+
+
+def collect(log: AuditLog, who: Selector, progress: Progress | None = None) -> Evidence:
+    """Gather the calls of a subject into the table ``learned`` of the log's connection. Raises duckdb.Error."""
+    log.ask(_TABLE.format(who=_WHO[who.by]), {"who": who.value}, progress)
+    ask = log.connection.execute
+    row = ask("SELECT sum(calls), min(first_seen), max(last_seen) FROM learned").fetchone()
+    groups = ask("SELECT count(*) FROM learned").fetchone()
+    left_out = ask(
+        "SELECT why, sum(calls) FROM learned WHERE why IS NOT NULL GROUP BY why ORDER BY 2 DESC, why"
+    )
+    counted = {str(why): int(calls) for why, calls in left_out.fetchall()}
+
+    def distinct(column: str) -> list[str]:
+        sql = f"SELECT DISTINCT {column} FROM learned WHERE why IS NULL AND {column} IS NOT NULL ORDER BY 1"  # noqa: S608
+        return [str(value) for (value,) in ask(sql).fetchall()]
+
+    clients = ask(
+        "SELECT coalesce(client_address, '-'), sum(calls) FROM learned WHERE why IS NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+    return Evidence(
+        int(row[0] or 0) if row else 0,
+        row[1] if row else None,
+        row[2] if row else None,
+        int(groups[0]) if groups else 0,
+        counted,
+        tuple(distinct("fingerprint")),
+        tuple(json.loads(each) for each in distinct("principal")),
+        tuple(distinct("server_address || coalesce('?o=' || workspace, '')")),
+        {str(client): int(calls) for client, calls in clients},
+    )
+
+
+def groups(log: AuditLog) -> Iterator[Group]:
+    """The calls that are evidence, in no order. No other question can be asked of the log meanwhile."""
+    found = log.connection.execute(
+        "SELECT number, method, path, operation, params, param_names, server_address, workspace, host_workspace, "
+        "client_address, day, calls, first_seen, last_seen FROM learned WHERE why IS NULL"
+    )
+    while batch := found.fetchmany(_BATCH):
+        for number, method, path, operation, params, names, host, workspace, home, client, *seen in batch:
+            day, calls, first, last = seen
+            record = {
+                "event": "decision",
+                "time": f"{last:%Y-%m-%dT%H:%M:%S.%f}Z",
+                "method": method,
+                "path": path,
+                "operation": operation,
+                "params": None if params is None else json.loads(params),
+                "param_names": None if names is None else json.loads(names),
+                "server_address": host,
+                "workspace": workspace,
+                "host_workspace": home,
+                "client_address": client,
+            }
+            yield Group(int(number), record, day, int(calls), first, last)
