@@ -187,6 +187,23 @@ LIMITS = {
     ),
     "tables of several": (tables("main.sales.a", "dev.sales.b"), ["tables.get"]),
     "a table with a brace in its name": (tables("main.sales.a", "main.sales.%7Bb%7D"), ["tables.get"]),
+    "more files than are kept, in one folder": (
+        files(*(f"main/raw/{number}.csv" for number in range(2_500))),
+        [{"operation": "files.download", "where": {"file_path": {"prefix": "Volumes/main/raw/"}}}],
+    ),
+    "more files than are kept, the last one elsewhere": (
+        files(*(f"main/raw/{number}.csv" for number in range(2_500)), "main/other.csv"),
+        [{"operation": "files.download", "where": {"file_path": {"prefix": "Volumes/main/"}}}],
+    ),
+    "more files than are kept, the last one with an odd name": (
+        files(*(f"main/raw/{number}.csv" for number in range(2_500)), "main/raw/100%25"),
+        ["files.download"],
+    ),
+    "names of other lengths": (tables("main.sales.a", "main.sales"), ["tables.get"]),
+    "one scope of many keys": (
+        [get(SECRET, params={"scope": "a", "key": f"k{number}"}) for number in range(2_500)],
+        [{"operation": "secrets.get_secret", "where": {"scope": ["a"]}}],
+    ),
     "pairs that were seen, and no others": (
         [get(SECRET, params={"scope": scope, "key": key}) for scope, key in ("ax", "by")] * 2,
         [
