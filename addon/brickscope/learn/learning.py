@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,7 +121,7 @@ def learn(
         who,
         present.who.name if present is not None else name or who.value,
         evidence,
-        {**evidence.left_out, **sorted_.left_out},
+        dict(Counter(evidence.left_out) + Counter(sorted_.left_out)),
         present,
         {key: each.tally for key, each in sorted(sorted_.covered.items())},
         proposal,

@@ -20,6 +20,7 @@ from .paths import path_rules
 
 DANGEROUS = ("grant", "secret", "execute")
 STARTUP = "client-startup"
+TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 _CLASS = "class:"
 
 
@@ -61,6 +62,8 @@ def read_include(written: Iterable[str]) -> tuple[frozenset[str], frozenset[str]
         if operation is None:
             hint = nearest(text, load_catalog().names) or "an operation, or class:execute"
             raise LearnError(f"--include: there is no operation {text[:64]!r}: {hint}")
+        if operation.name == TOKEN_OPERATION:
+            raise LearnError(f"--include: {TOKEN_OPERATION} is opened by grants:, never by a rule")
         names.add(operation.name)
     return frozenset(names), frozenset(classes)
 
