@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.learn.edit import edit_rule_set, unified
@@ -109,6 +109,7 @@ RULES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(RULES, COMMENTS, st.sampled_from(["", "\n", "# between\n", "        # deep\n"])), min_size=1

@@ -31,6 +31,11 @@ NO_EVIDENCE = {
     "a call that Databricks refused": ("failed", {}, 403),
     "a call that broke the server": ("failed", {}, 500),
     "a request for a token": ("token_request", {"grant": "refresh"}, 200),
+    "a request for a token, whose record has no grant": (
+        "not_told",
+        {"method": "POST", "path": "/oidc/v1/token"},
+        200,
+    ),
     "a path with a token in it": ("not_told", {"path": "[redacted]"}, 200),
     "a path that was clipped": ("not_told", {"path": "/" + "a" * 2044 + "..."}, 200),
     "a path with a control character": ("not_told", {"path": "/api/2.0/\\x1b[2J"}, 200),
@@ -45,6 +50,12 @@ def test_no_evidence_is(case: str, tmp_path: Path) -> None:
     said = learned(tmp_path, [get(CATALOGS, status=status, fields=fields)])
     assert said.left_out == {why: 1}
     assert (said.draft, proposed(said)) == (None, [])
+
+
+def test_what_is_left_out_at_two_places_is_counted_once_each(tmp_path: Path) -> None:
+    paths = (None, "[redacted]", "/api/2.0/\\x1b")
+    said = learned(tmp_path, [get(CATALOGS, fields={"path": path}) for path in paths])
+    assert said.left_out == {"not_told": 3}
 
 
 @pytest.mark.parametrize("status", [200, 204, 302])
@@ -124,7 +135,7 @@ def test_include_takes_operations_and_classes_that_there_are() -> None:
         frozenset(["jobs.run_now"]),
         frozenset(["execute"]),
     )
-    for wrong in ("jobs.run_nwo", "class:exec", "jobs.*"):
+    for wrong in ("jobs.run_nwo", "class:exec", "jobs.*", "oidc.token"):
         with pytest.raises(LearnError, match="--include"):
             read_include([wrong])
 
@@ -187,6 +198,23 @@ LIMITS = {
     ),
     "tables of several": (tables("main.sales.a", "dev.sales.b"), ["tables.get"]),
     "a table with a brace in its name": (tables("main.sales.a", "main.sales.%7Bb%7D"), ["tables.get"]),
+    "more files than are kept, in one folder": (
+        files(*(f"main/raw/{number}.csv" for number in range(2_500))),
+        [{"operation": "files.download", "where": {"file_path": {"prefix": "Volumes/main/raw/"}}}],
+    ),
+    "more files than are kept, the last one elsewhere": (
+        files(*(f"main/raw/{number}.csv" for number in range(2_500)), "main/other.csv"),
+        [{"operation": "files.download", "where": {"file_path": {"prefix": "Volumes/main/"}}}],
+    ),
+    "more files than are kept, the last one with an odd name": (
+        files(*(f"main/raw/{number}.csv" for number in range(2_500)), "main/raw/100%25"),
+        ["files.download"],
+    ),
+    "names of other lengths": (tables("main.sales.a", "main.sales"), ["tables.get"]),
+    "one scope of many keys": (
+        [get(SECRET, params={"scope": "a", "key": f"k{number}"}) for number in range(2_500)],
+        [{"operation": "secrets.get_secret", "where": {"scope": ["a"]}}],
+    ),
     "pairs that were seen, and no others": (
         [get(SECRET, params={"scope": scope, "key": key}) for scope, key in ("ax", "by")] * 2,
         [

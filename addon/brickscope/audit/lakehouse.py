@@ -265,7 +265,9 @@ def _comment(column: Column) -> str:
 
 
 def _as_read(column: Column) -> str:
-    return "CASE WHEN NOT is_bad THEN event END AS event" if column.name == "event" else column.quoted
+    if column.name in ("event", "time"):
+        return f"CASE WHEN NOT is_bad THEN {column.quoted} END AS {column.quoted}"
+    return column.quoted
 
 
 def _code(sql: str) -> str:

@@ -94,7 +94,7 @@ def learn_command(
         names, classes = read_include(include)
         policy = None if rules is None else _load(rules)
         with open_log(selection, Output()) as log:
-            with progress("reading the log") as told:
+            with progress("reading and judging the log") as told:
                 said = learn(
                     log,
                     who,

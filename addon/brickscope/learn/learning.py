@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from brickscope.audit.reader import AuditLog, Progress
 from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.core.grant import is_token_request
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded
@@ -29,6 +31,7 @@ from .scopes import Scopes, minimal_scopes
 MAX_PATHS = 5_000
 """Different calls of no known operation that are kept."""
 MAX_FAILED = 5
+_STEP = 500
 _COVERED, _OPEN = 1, 2
 """Marks of calls, by the number of their group: allowed now, and to be allowed if that is proposed. 0: left out."""
 _AGAINST = frozenset(
@@ -89,8 +92,8 @@ def learn(
             f"the policy names nobody {who.value[:64]!r}: name the token with --fingerprint, or the principal with "
             "--client-id or --sub"
         )
-    evidence = collect(log, who, progress)
-    sorted_ = _sort(log, present, evidence)
+    evidence = collect(log, who, _part(progress, 0.0, 0.4))
+    sorted_ = _sort(log, present, evidence, _part(progress, 0.4, 0.7))
     watched = {each.operation for rule in present.watching for each in rule.operations} if present else set()
     proposal = propose(sorted_.seen, wish, frozenset(watched))
     unused: tuple[WrittenRule, ...] = ()
@@ -111,12 +114,15 @@ def learn(
         draft = new_file(
             name or (who.value if who.by == "subject" else "learned"), who, evidence, proposal.entries, policy
         )
-    proof = None if draft is None else _prove(log, draft, policy, present, sorted_, proposal)
+    proof = None
+    if draft is not None:
+        told = _part(progress, 0.7, 1.0)
+        proof = _prove(log, draft, policy, present, evidence, sorted_, proposal, told)
     return Learned(
         who,
         present.who.name if present is not None else name or who.value,
         evidence,
-        {**evidence.left_out, **sorted_.left_out},
+        dict(Counter(evidence.left_out) + Counter(sorted_.left_out)),
         present,
         {key: each.tally for key, each in sorted(sorted_.covered.items())},
         proposal,
@@ -135,9 +141,14 @@ def _is_learned(rule: WrittenRule, proposal: Proposal) -> bool:
     return all(each.operation in learned for each in rule.operations)
 
 
-def _sort(log: AuditLog, present: Present | None, evidence: Evidence) -> _Sorted:
+def _part(progress: Progress | None, begin: float, end: float) -> Progress | None:
+    """The progress of one step of several."""
+    return None if progress is None else lambda share: progress(begin + share * (end - begin))
+
+
+def _sort(log: AuditLog, present: Present | None, evidence: Evidence, progress: Progress | None) -> _Sorted:
     found = _Sorted(marks=bytearray(evidence.groups))
-    for group, logged, request in _calls(log, found):
+    for group, logged, request in _calls(log, evidence, progress, found):
         call = operation_table().match(request.method, request.segments)
         found.last_seen = max(found.last_seen, group.last_seen)
         if present is not None:
@@ -172,9 +183,13 @@ def _sort(log: AuditLog, present: Present | None, evidence: Evidence) -> _Sorted
     return found
 
 
-def _calls(log: AuditLog, found: _Sorted | None = None) -> Iterator[tuple[Group, Logged, ApiRequest]]:
+def _calls(
+    log: AuditLog, evidence: Evidence, progress: Progress | None, found: _Sorted | None = None
+) -> Iterator[tuple[Group, Logged, ApiRequest]]:
     """The calls that are evidence, made again; those that can't be are left out."""
-    for group in groups(log):
+    for number, group in enumerate(groups(log)):
+        if progress is not None and number % _STEP == 0:
+            progress(number / evidence.groups)
         try:
             logged = _made_again(group.record)
         except (NotReplayable, ValueError):
@@ -188,6 +203,8 @@ def _calls(log: AuditLog, found: _Sorted | None = None) -> Iterator[tuple[Group,
 def _made_again(record: Mapping[str, Any]) -> Logged:
     """A call, as far as the log tells it. Raises NotReplayable, and ValueError for a time that is none."""
     facts = read_facts(record, None, None)
+    if is_token_request(facts.request):
+        raise NotReplayable("the log does not tell which token was asked for")
     client = record.get("client_address")
     now = datetime.fromisoformat(str(record.get("time"))).timestamp()
     return Logged(
@@ -211,8 +228,10 @@ def _prove(
     draft: Draft,
     policy: Loaded | None,
     present: Present | None,
+    evidence: Evidence,
     found: _Sorted,
     proposal: Proposal,
+    progress: Progress | None,
 ) -> Proof:
     """Every call that is to be covered, judged again under the draft as the loader reads it."""
     compiled, _, _ = compile_draft(draft, policy, found.last_seen.replace(tzinfo=UTC).timestamp())
@@ -221,7 +240,7 @@ def _prove(
     name = present.who.name if present is not None else next(each for each in everybody if each not in before)
     calls = allowed = 0
     failed: list[str] = []
-    for group, logged, request in _calls(log):
+    for group, logged, request in _calls(log, evidence, progress):
         mark = found.marks[group.number]
         if not mark or (
             mark == _OPEN and not proposal.proposes(_operation(request), request.method, request.path)

@@ -3,16 +3,13 @@ the rest is not limited. What is proposed is always met by all that was observed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from brickscope.catalog.catalog import Operation
-from brickscope.core.constraint import Constraint
-from brickscope.core.parameters import ABSENT
 from brickscope.policy.where import parse_constraint
 from brickscope.trial.example import plain
 
-from .observation import Observation, Tally, Value
+from .observation import Observation, Shape, Value
 
 WATCHED = {"pattern": "{any...}", "optional": True}
 """A test that every value meets, so that the log gets it."""
@@ -30,7 +27,7 @@ class Limit(NamedTuple):
 
 def find_limits(seen: Observation, max_values: int) -> list[Limit]:
     """One for each parameter that says what the operation acts on."""
-    return [_limit(seen, index, name, max_values) for index, name in enumerate(seen.operation.object)]
+    return [_limit(seen, name, max_values) for name in seen.operation.object]
 
 
 def conditions(seen: Observation, limits: Sequence[Limit]) -> Iterator[dict[str, Any]]:
@@ -42,7 +39,7 @@ def conditions(seen: Observation, limits: Sequence[Limit]) -> Iterator[dict[str,
     named = [limit.name for limit in bound if isinstance(limit.test, list) and len(limit.test) > 1]
     if len(named) > 1 and len(named) == len(bound):
         names = list(seen.operation.object)
-        pairs = {tuple(values[names.index(name)] for name in named) for values in seen.objects}
+        pairs = {tuple(values[names.index(name)] for name in named) for values in seen.pairs}
         product = 1
         for limit in bound:
             product *= len(limit.test)
@@ -62,44 +59,31 @@ def _apart(names: list[str], pairs: set[tuple[Value, ...]]) -> Iterator[dict[str
         yield dict(zip(names, values, strict=True))
 
 
-def _limit(seen: Observation, index: int, name: str, max_values: int) -> Limit:
+def _limit(seen: Observation, name: str, max_values: int) -> Limit:
     if name in seen.unlogged:
         return Limit(name, None, f"{name} is not in the log: not limited")
     if name in seen.untold:
         return Limit(name, None, f"{name} is in the log as a digest only: not limited")
-    tallies: dict[Value, list[Tally]] = {}
-    for values, tally in seen.objects.items():
-        tallies.setdefault(values[index], []).append(tally)
-    absent = tallies.pop(None, None) is not None
-    if not tallies:
+    values = seen.values.get(name)
+    if not values:
         return Limit(name, None, f"{name} was never given: not limited")
-    once = sum(not _is_repeated(each) for each in tallies.values())
-    count = f"{'more than ' if seen.too_many else ''}{len(tallies):,} different {name}"
-    if not seen.too_many and not once and len(tallies) <= max_values:
-        named = [_written(each) for each in sorted(tallies, key=_order)]
-        return _checked(seen.operation, name, named, tallies, absent, "") or Limit(
-            name, None, f"{count} seen: not limited"
-        )
-    texts = [each for each in tallies if isinstance(each, str)]
-    if len(texts) == len(tallies) > 1 and not seen.too_many:
-        for test, words in ((_prefix(texts), "in one folder"), (_pattern(texts), "of one pattern")):
-            found = test and _checked(
-                seen.operation, name, test, tallies, absent, f"{count} seen, all {words}"
-            )
-            if found:
+    once = sum(not tally.is_repeated for tally in values.values())
+    many = name in seen.many
+    count = f"{'more than ' if many else ''}{len(values):,} different {name}"
+    if not many and not once and len(values) <= max_values:
+        named = [_written(each) for each in sorted(values, key=_order)]
+        found = _checked(seen, name, named, "")
+        return found or Limit(name, None, f"{count} seen: not limited")
+    if len(values) > 1:
+        shape = seen.shapes[name]
+        for test, words in ((_prefix(shape), "in one folder"), (_pattern(shape), "of one pattern")):
+            found = None if test is None else _checked(seen, name, test, f"{count} seen, all {words}")
+            if found is not None:
                 return found
     more = (
-        f", {once:,} of them once"
-        if 0 < once < len(tallies)
-        else ", once"
-        if once and len(tallies) == 1
-        else ""
+        f", {once:,} of them once" if 0 < once < len(values) else ", once" if once == len(values) == 1 else ""
     )
     return Limit(name, None, f"{count} seen{more}: not limited")
-
-
-def _is_repeated(tallies: list[Tally]) -> bool:
-    return sum(each.calls for each in tallies) > 1 or len(set().union(*(each.days for each in tallies))) > 1
 
 
 def _order(value: Value) -> tuple[bool, int, str]:
@@ -111,49 +95,30 @@ def _written(value: Value) -> Any:
     return None if value is None else plain(value)
 
 
-def _checked(
-    operation: Operation, name: str, test: Any, values: Mapping[Value, Any], absent: bool, note: str
-) -> Limit | None:
+def _checked(seen: Observation, name: str, test: Any, note: str) -> Limit | None:
     """A limit that the policy's reader takes and that all observed values meet; None for another."""
-    if absent:
+    if name in seen.absent:
         test = {"one_of": test} if isinstance(test, list) else test
         test = {**test, "optional": True}
     wrong: list[str] = []
-    made: Constraint | None = parse_constraint(
-        operation, name, test, lambda message, _: wrong.append(message)
-    )
+    made = parse_constraint(seen.operation, name, test, lambda message, _: wrong.append(message))
     if made is None or wrong:
         return None
-    if not all(made.test.is_met(value, query=made.place == "query") for value in values):
-        return None
-    return Limit(name, test, note) if not absent or made.test.is_met(ABSENT) else None
+    met = all(made.test.is_met(value, query=made.place == "query") for value in seen.values[name])
+    return Limit(name, test, note) if met else None
 
 
-def _prefix(texts: Sequence[str]) -> dict[str, Any] | None:
+def _prefix(shape: Shape) -> dict[str, Any] | None:
     """The folder that all are in, of whole segments; None if it is less than two deep."""
-    parts = [text.split("/")[:-1] for text in texts]
-    common: list[str] = []
-    for level in zip(*parts, strict=False):
-        if len(set(level)) > 1:
-            break
-        common.append(level[0])
-    return {"prefix": "/".join(common) + "/"} if len([each for each in common if each]) > 1 else None
+    folder = shape.folder or []
+    return {"prefix": "/".join(folder) + "/"} if len(list(filter(None, folder))) > 1 else None
 
 
-def _pattern(texts: Sequence[str]) -> dict[str, Any] | None:
+def _pattern(shape: Shape) -> dict[str, Any] | None:
     """``main.sales.{table}`` for dotted names of one length that begin alike."""
-    parts = [text.split(".") for text in texts]
-    length = len(parts[0])
-    if length < 2 or any(len(each) != length for each in parts) or any("/" in text for text in texts):
+    levels = shape.levels
+    if levels is None or levels[0] is None:
         return None
-    names = _DOTTED.get(length) or tuple(f"part{index}" for index in range(1, length + 1))
-    levels = [set(level) for level in zip(*parts, strict=True)]
-    if len(levels[0]) > 1:
-        return None
-    # A brace in a name would become a variable.
-    if any("{" in text or "}" in text for text in texts):
-        return None
-    shape = [
-        level.pop() if len(level) == 1 else f"{{{name}}}" for level, name in zip(levels, names, strict=True)
-    ]
-    return {"pattern": ".".join(shape)}
+    names = _DOTTED.get(len(levels)) or tuple(f"part{index}" for index in range(1, len(levels) + 1))
+    parts = [f"{{{name}}}" if level is None else level for level, name in zip(levels, names, strict=True)]
+    return {"pattern": ".".join(parts)}

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any
 
 from brickscope.catalog.catalog import Operation
-from brickscope.core.constraint import canonical
+from brickscope.core.constraint import Test, canonical
 from brickscope.core.template import Template, bind
 
 from .evidence import Group
 
 MAX_KEPT = 2_000
-"""Different objects of one operation that are kept; of more it is only known that they are many."""
+"""Different values of one parameter that are kept; of more it is known that they are many, and what they have in common."""
 MAX_CLIENTS = 100
 
 Value = str | bool | None
@@ -46,21 +47,61 @@ class Tally:
         return self.calls > 1 or len(self.days) > 1
 
 
+_CLEAR = Test(prefix="")
+"""Met by every text that a server could read as one path or name only."""
+
+
+class Shape:
+    """What all values of a parameter have in common, however many: ``folder``, the segments of the folder that they are in,
+    and ``levels``, the parts of dotted names, None for one that differs. Each is None where there is no such thing."""
+
+    def __init__(self) -> None:
+        self.folder: list[str] | None = None
+        self.levels: list[str | None] | None = None
+        self._is_odd = False
+        self._is_first = True
+
+    def add(self, value: Value) -> None:
+        """Take in a value that was not absent."""
+        if self._is_odd:
+            return
+        if not isinstance(value, str) or not _CLEAR.is_met(value):
+            self._is_odd, self.folder, self.levels = True, None, None
+            return
+        folder, levels = value.split("/")[:-1], value.split(".")
+        dotted = len(levels) > 1 and all(levels) and not any(each in value for each in "/{}")
+        if self._is_first:
+            self._is_first, self.folder, self.levels = False, folder, [*levels] if dotted else None
+            return
+        if self.folder is not None:
+            same = (one == other for one, other in zip(self.folder, folder, strict=False))
+            self.folder = self.folder[: sum(takewhile(bool, same))]
+        if self.levels is not None:
+            alike = dotted and len(levels) == len(self.levels)
+            pairs = zip(self.levels, levels, strict=True) if alike else ()
+            self.levels = [one if one == other else None for one, other in pairs] or None
+
+
 @dataclass
 class Observation:
-    """One operation. ``objects``: by the values of the parameters that say what is acted on, in the catalogue's order.
+    """One operation, and its objects: by the parameters that say what is acted on, in the catalogue's order.
 
-    ``unlogged``: such parameters whose value the log has not, since no rule looked at them; ``untold``: of which it has a
-    digest only, or a value that no rule can name.
+    ``values``: how often each value of a parameter was seen; ``many``: parameters of which not all were kept. ``pairs``:
+    which values came together. ``absent``: parameters that a call lacked; ``unlogged``: whose value the log has not, since
+    no rule looked at them; ``untold``: of which it has a digest only, or a value that no rule can name. ``shapes``: what
+    the values of a parameter have in common.
     """
 
     operation: Operation
     tally: Tally = field(default_factory=Tally)
     methods: set[str] = field(default_factory=set)
-    objects: dict[tuple[Value, ...], Tally] = field(default_factory=dict)
-    too_many: bool = False
+    values: dict[str, dict[Value, Tally]] = field(default_factory=dict)
+    many: set[str] = field(default_factory=set)
+    pairs: set[tuple[Value, ...]] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     unlogged: set[str] = field(default_factory=set)
     untold: set[str] = field(default_factory=set)
+    shapes: dict[str, Shape] = field(default_factory=dict)
 
     def add(self, group: Group, template: Template, segments: tuple[str, ...]) -> None:
         """Count calls whose path has these segments, which the catalogue's template matches."""
@@ -70,14 +111,20 @@ class Observation:
             return
         bound = bind(template, segments)
         params = group.record["params"] or {}
-        values = tuple(
-            self._value(name, place, bound if place == "path" else params)
-            for name, place in self.operation.object.items()
-        )
-        if values in self.objects or len(self.objects) < MAX_KEPT:
-            self.objects.setdefault(values, Tally()).add(group)
-        else:
-            self.too_many = True
+        found: list[Value] = []
+        for name, place in self.operation.object.items():
+            value = self._value(name, place, bound if place == "path" else params)
+            found.append(value)
+            if value is None:
+                continue
+            self.shapes.setdefault(name, Shape()).add(value)
+            kept = self.values.setdefault(name, {})
+            if value in kept or len(kept) < MAX_KEPT:
+                kept.setdefault(value, Tally()).add(group)
+            else:
+                self.many.add(name)
+        if len(self.pairs) < MAX_KEPT:
+            self.pairs.add(tuple(found))
 
     def _value(self, name: str, place: str, told: Mapping[str, Any]) -> Value:
         if name not in told:
@@ -85,6 +132,7 @@ class Observation:
             return None
         value = told[name]
         if value is None:
+            self.absent.add(name)
             return None
         found = canonical(value, query=place == "query")
         if found is None or (isinstance(found, str) and not found.isprintable()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from .paths import path_rules
 
 DANGEROUS = ("grant", "secret", "execute")
 STARTUP = "client-startup"
+TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 _CLASS = "class:"
 
 
@@ -61,6 +63,8 @@ def read_include(written: Iterable[str]) -> tuple[frozenset[str], frozenset[str]
         if operation is None:
             hint = nearest(text, load_catalog().names) or "an operation, or class:execute"
             raise LearnError(f"--include: there is no operation {text[:64]!r}: {hint}")
+        if operation.name == TOKEN_OPERATION:
+            raise LearnError(f"--include: {TOKEN_OPERATION} is opened by grants:, never by a rule")
         names.add(operation.name)
     return frozenset(names), frozenset(classes)
 
@@ -75,7 +79,9 @@ def rule_lines(written: str | dict[str, Any]) -> list[str]:
 
 def flow(value: Any) -> str:
     """A value as YAML on one line."""
-    return yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=2**30)[1:-2]
+    text = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=2**30)[1:-2]
+    # A line end in a value, which a client may have put there, must not begin a line of the policy. (JSON is YAML.)
+    return json.dumps(value) if "\n" in text else text
 
 
 class Entry(NamedTuple):

@@ -61,7 +61,10 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     if segments is None:
         raise NotReplayable("the path in the log has no single reading")
     workspace = record.get("workspace")
-    query, body, digests = _parameters(record, rule_set, key)
+    try:
+        query, body, digests = _parameters(record, rule_set, key)
+    except UnicodeError:  # half of a surrogate pair
+        raise NotReplayable("the record has text that no client can send") from None
     params, names = record.get("params") or {}, record.get("param_names")
     content = _with_numbers(body) if body else b""
     has_body = bool(content) or record.get("has_body") is True
@@ -94,7 +97,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
 def _segments(path: str) -> tuple[str, ...] | None:
     try:
         return read_target(path.encode()).segments
-    except Refused:
+    except (Refused, UnicodeError):
         return None
 
 

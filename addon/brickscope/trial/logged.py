@@ -120,7 +120,10 @@ def _call(
         facts = read_facts(record, rule_set, None)
     except NotReplayable as error:
         unknown.append(str(error))
-        return read_sent(Sent(method, url, []), asked=asked)
+        try:
+            return read_sent(Sent(method, url, []), asked=asked)
+        except (ValueError, UnicodeError):
+            raise CallError(str(error)) from None
     workspace = record.get("workspace")
     headers = [("X-Databricks-Org-Id", workspace)] if isinstance(workspace, str) else []
     query = f"?{facts.request.query}" if facts.request.query else ""

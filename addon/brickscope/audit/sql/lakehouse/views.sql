@@ -8,10 +8,10 @@
 CREATE OR REPLACE VIEW audit_records AS
 SELECT
   `schema`,
-  `time`,
+  CASE WHEN NOT is_bad THEN `time` END AS `time`,
   `seq`,
   `instance`,
-  CASE WHEN NOT is_bad THEN event END AS event,
+  CASE WHEN NOT is_bad THEN `event` END AS `event`,
   `policy_revision`,
   `prev_hash`,
   `hash`,
@@ -78,7 +78,7 @@ SELECT
 FROM (
   SELECT
     *,
-    time IS NULL OR seq IS NULL OR instance IS NULL OR event IS NULL AS is_bad,
+    time IS NULL OR time < TIMESTAMP '0001-01-01' OR time >= TIMESTAMP '10000-01-01' OR seq IS NULL OR instance IS NULL OR event IS NULL AS is_bad,
     row_number() OVER (PARTITION BY instance, seq, hash ORDER BY loaded_at, source_file) AS copy
   FROM audit_lines
 )
