@@ -26,15 +26,18 @@ class Grid:
     def over(cls, first: datetime, last: datetime, least: int) -> Grid:
         """At most MAX_BUCKETS steps of a handy length, of ``least`` seconds or more."""
         length = (last - first).total_seconds()
-        step = next((each for each in _STEPS if each >= least and length / each < MAX_BUCKETS - 1), 0)
+        step = next((size for size in _STEPS if size >= least and length / size < MAX_BUCKETS - 1), 0)
         # A single record that claims to be of the year 9999 must not cost more than a coarse chart.
         step = step or _WEEK * 4 * (1 + int(length / (_WEEK * 4 * (MAX_BUCKETS - 1))))
-        before = int((first - _MONDAY).total_seconds() // step)
+        each = timedelta(
+            seconds=step
+        )  # whole numbers: in seconds as a float, centuries lose their microseconds
+        before = (first - _MONDAY) // each
         try:
-            start = _MONDAY + timedelta(seconds=before * step)
+            start = _MONDAY + before * each
         except OverflowError:
             start = datetime.min  # noqa: DTZ901 - UTC; nor is there a year 0
-        return cls(start, step, 1 + int((last - start).total_seconds() // step))
+        return cls(start, step, 1 + (last - start) // each)
 
     @property
     def end(self) -> datetime:
