@@ -18,7 +18,7 @@ def open_writer(folder: Path, keeping: Keeping | None = None, name: str = "audit
     return AuditWriter(folder / name, folder / "keys", keeping)
 
 
-def start(writer: AuditWriter) -> None:
+def start(writer: AuditWriter, digest_key_id: str | None = None) -> None:
     """The record that a run begins with."""
     writer.append(
         "start",
@@ -31,6 +31,7 @@ def start(writer: AuditWriter) -> None:
             "fsync": writer.keeping.fsync,
             "key_id": writer.key.public.key_id,
             "public_key": writer.key.public.base64,
+            "digest_key_id": digest_key_id,
             "previous": None if writer.previous is None else writer.previous._asdict(),
         },
     )

@@ -54,6 +54,7 @@ COLUMNS: dict[str, str] = {
     "fsync": "VARCHAR",
     "key_id": "VARCHAR",
     "public_key": "VARCHAR",
+    "digest_key_id": "VARCHAR",
     "previous": "JSON",
     # reload, mode_change
     "loaded": "BOOLEAN",

@@ -129,6 +129,10 @@ class StartRecord(Base):
     fsync: Literal["always", "interval", "never"]
     key_id: KeyId
     public_key: Annotated[str, Field(description="Ed25519, 32 bytes in base64; trust only the exported one.")]
+    digest_key_id: Annotated[
+        str | None,
+        Field(pattern=r"^hmac:[0-9a-f]{16}$", description="Of the key that `hmac_sha256` values are by."),
+    ] = None
     previous: dict[Literal["instance", "seq", "hash"], str | int] | None
 
 

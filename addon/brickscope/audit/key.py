@@ -103,10 +103,14 @@ class SigningKey:
 
 
 class DigestKey:
-    """Makes keyed digests (HMAC-SHA-256): equal values have equal digests, and without the key none can be tried out."""
+    """Makes keyed digests (HMAC-SHA-256): equal values have equal digests, and without the key none can be tried out.
+
+    ``key_id`` names the key in the log, so that nobody takes a digest by another key for another value.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.key_id = f"hmac:{hmac.digest(key, b'brickscope key id', 'sha256').hex()[:16]}"
 
     @classmethod
     def load_or_make(cls, path: Path) -> DigestKey:

@@ -217,6 +217,7 @@ class Scope:
                     "fsync": self._settings.keeping.fsync,
                     "key_id": writer.key.public.key_id,
                     "public_key": writer.key.public.base64,
+                    "digest_key_id": self._gate.digests.key_id,
                     "previous": None if writer.previous is None else writer.previous._asdict(),
                 },
             )

@@ -22,7 +22,7 @@ from .result import Change, GroupKey, Result, change, what
 
 MAX_REMEMBERED = 200_000
 MAX_BAD = 20
-_DECISION = b'"event":"decision"'
+_DECISION, _START = b'"event":"decision"', b'"event":"start"'
 _FACTS = (
     "decision",
     "enforced",
@@ -56,10 +56,11 @@ class Replay:
         period: Period = Period(),  # noqa: B008 - immutable
         progress: Progress | None = None,
     ) -> None:
-        """``key``: of the digests in the log. ``period``: which part of it."""
+        """``key``: of the digests in the log, where their run's ``start`` record names it. ``period``: which part of it."""
         self._policy, self._key, self._progress = policy, key, progress
         self._since, self._until = (_stamp(each) for each in (period.since, period.until))
         self._judged: dict[tuple[Any, ...], GroupKey] = {}
+        self._keyed: set[str] = set()
         self._ends = _ends(policy)
         self.result = Result(policy.revision)
 
@@ -81,14 +82,19 @@ class Replay:
                 if self._progress:
                     self._progress(read)
                 read = 0
-            if _DECISION not in line and line.startswith(b"{"):
-                continue
-            if not line.strip():
+            if (_DECISION not in line and _START not in line and line.startswith(b"{")) or not line.strip():
                 continue
             try:
                 record = orjson.loads(line)
                 if record.get("event") == "decision":
                     self._judge(record)
+                elif (
+                    self._key
+                    and record.get("event") == "start"
+                    and record.get("digest_key_id") == self._key.key_id
+                ):
+                    # A digest by another key would be taken for another value.
+                    self._keyed.add(record["instance"])
             except (ValueError, KeyError, TypeError, AttributeError):
                 self._bad(f"{path}:{number}: the line is no record")
         if self._progress:
@@ -105,7 +111,13 @@ class Replay:
             self._until is not None and time >= self._until
         ):
             return
-        facts = (*map(record.get, _FACTS), str(record.get("principal")), bisect_right(self._ends, time))
+        keyed = record["instance"] in self._keyed
+        facts = (
+            *map(record.get, _FACTS),
+            str(record.get("principal")),
+            bisect_right(self._ends, time),
+            keyed,
+        )
         key = self._judged.get(facts)
         if key is None:
             # Most rules look at no parameters; only where they do, these make another kind of call.
@@ -114,11 +126,11 @@ class Replay:
             if key is None:
                 if len(self._judged) >= MAX_REMEMBERED:
                     self._judged.clear()
-                key, looked = self._again(record)
+                key, looked = self._again(record, self._key if keyed else None)
                 self._judged[more if looked else facts] = key
         self.result.add(key, time, record["decision_id"])
 
-    def _again(self, record: Mapping[str, Any]) -> tuple[GroupKey, bool]:
+    def _again(self, record: Mapping[str, Any], digests: DigestKey | None) -> tuple[GroupKey, bool]:
         """The group of a call, and whether its parameters had a part in that."""
         allow = record["decision"] == "allow"
         then = Verdict(
@@ -130,7 +142,7 @@ class Replay:
         )
         common = (record.get("subject"), what(record), then.reason)
         try:
-            now = judge_again(self._policy, record, self._key)
+            now = judge_again(self._policy, record, digests)
         except NotReplayable as why:
             return GroupKey(Change.NOT_REPLAYABLE, *common, None, then.rule, None, str(why)), True
         return GroupKey(change(then, now), *common, now.reason, then.rule, now.rule, None), now.looked

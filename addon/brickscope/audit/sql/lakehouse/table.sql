@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `fsync` STRING COMMENT 'Of start.',
   `key_id` STRING COMMENT 'Of start, checkpoint.',
   `public_key` STRING COMMENT 'Ed25519, 32 bytes in base64; trust only the exported one. Of start.',
+  `digest_key_id` STRING COMMENT 'Of the key that `hmac_sha256` values are by. Of start.',
   `previous` STRING COMMENT 'Of start, gap.',
   `loaded` BOOLEAN COMMENT 'Of reload.',
   `previous_revision` STRING COMMENT 'Of reload.',

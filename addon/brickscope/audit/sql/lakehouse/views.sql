@@ -51,6 +51,7 @@ SELECT
   `fsync`,
   `key_id`,
   `public_key`,
+  `digest_key_id`,
   `previous`,
   `loaded`,
   `previous_revision`,
