@@ -32,7 +32,7 @@ def destinations(*, relay: bool = True, allowed: Sequence[str] = ()) -> Destinat
         (WORKSPACE.upper(), Side.WORKSPACE),
         (WORKSPACE + ".", Side.WORKSPACE),
         ("a b.cloud.databricks.com", Side.WORKSPACE),
-        ("pypi.org", Side.OTHER),
+        ("example.org", Side.OTHER),
         ("docs.databricks.com", Side.OTHER),
         ("localhost", Side.OTHER),
     ],
@@ -56,10 +56,10 @@ REFUSED = {
     "a decimal IPv4 literal": ("2130706433", 443, Reason.ADDRESS_NOT_ALLOWED),
     "an octal IPv4 literal": ("0177.0.0.1", 443, Reason.ADDRESS_NOT_ALLOWED),
     "a literal with a trailing dot": ("203.0.113.7.", 443, Reason.ADDRESS_NOT_ALLOWED),
-    "a trailing dot": ("pypi.org.", 443, Reason.HOST_NOT_CANONICAL),
+    "a trailing dot": ("example.org.", 443, Reason.HOST_NOT_CANONICAL),
     "an ideographic full stop": ("dbc-a\u3002cloud\u3002databricks\u3002com", 443, Reason.HOST_NOT_CANONICAL),
     "a percent": ("dbc-a%2ecloud.databricks.example", 443, Reason.HOST_NOT_CANONICAL),
-    "a NUL": ("pypi.org\x00.cloud", 443, Reason.HOST_NOT_CANONICAL),
+    "a NUL": ("example.org\x00.cloud", 443, Reason.HOST_NOT_CANONICAL),
     "nothing": ("", 443, Reason.HOST_NOT_CANONICAL),
 }
 
@@ -73,7 +73,7 @@ def test_what_could_lead_round_the_policy_is_refused(host: str, port: int, reaso
 
 def test_other_hosts_can_be_closed() -> None:
     with pytest.raises(Refused) as refused:
-        destinations(relay=False).classify("pypi.org", 443)
+        destinations(relay=False).classify("example.org", 443)
     assert refused.value.reason is Reason.OTHER_HOST
     assert destinations(relay=False).classify(WORKSPACE, 443) is Side.WORKSPACE
 

@@ -208,7 +208,7 @@ def _tunnels(chance: random.Random, start: datetime, days: int) -> Events:
     found: Events = []
     for _ in range(40):
         host, allowed = chance.choice(
-            (("pypi.org", True), ("files.pythonhosted.org", True), ("169.254.169.254", False))
+            (("packages.example.org", True), ("downloads.example.org", True), ("169.254.169.254", False))
         )
         tunnel = {
             "event": "tunnel",
