@@ -15,6 +15,7 @@ from brickscope.audit.chain import canonical, seal
 from brickscope.audit.closed import compress, series
 from brickscope.audit.evidence import Damage, Evidence
 from brickscope.audit.key import SigningKey, VerifyKey
+from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier, verify
 from brickscope.audit.writer import Keeping
 
@@ -217,6 +218,61 @@ def test_a_forged_chain_fails_at_its_signatures(log: Path) -> None:
     forge(log, None)
     damages = {each.damage for each in check(log).findings}
     assert damages == {Damage.BAD_SIGNATURE}
+
+
+def test_a_checkpoint_with_two_previous_hashes_signs_nothing(log: Path) -> None:
+    # One reader takes the first, which is forged, and the signature's reader the last, which is true.
+    import re
+    from hashlib import sha256
+
+    previous, made = b"", []
+    for line in log.read_bytes().splitlines():
+        body = (line[:-75] + b"}").replace(b"unity-catalog/catalogs", b"unity-catalog/forged")
+        true = re.search(rb'"prev_hash":"([0-9a-f]{64})"', body)
+        assert true
+        if previous and b'"event":"checkpoint"' in body:
+            body = body.replace(true[1], previous, 1)[:-1] + b',"prev_hash":"' + true[1] + b'"}'
+        elif previous:
+            body = body.replace(true[1], previous)
+        previous = sha256(body).hexdigest().encode()
+        made.append(body[:-1] + b',"hash":"' + previous + b'"}\n')
+    log.write_bytes(b"".join(made))
+    assert check(log, schema=False).findings
+
+
+SEALED = {
+    "no JSON": b"garbage}",
+    "no record": b'{"event":"decision","x":1}',
+    "a number that is none": b'{"a":"b","event":"start","instance":"aaaaaaaa","prev_hash":"x","seq":[1]}',
+    "a very long number": b'{"event":"stop","instance":"aaaaaaaa","prev_hash":"x","schema":1,"seq":'
+    + b"9" * 5000
+    + b"}",
+    "not in the order of names": b'{"seq":1,"event":"stop","instance":"aaaaaaaa","prev_hash":"x"}',
+}
+
+
+@pytest.mark.parametrize("body", SEALED.values(), ids=SEALED)
+def test_a_true_hash_makes_no_record(body: bytes, tmp_path: Path) -> None:
+    from hashlib import sha256
+
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(body[:-1] + b',"hash":"' + sha256(body).hexdigest().encode() + b'"}\n')
+    assert [each.damage for each in check(path, schema=False).findings] == [Damage.ALTERED]
+
+
+def test_a_log_without_checkpoints_is_not_the_keys(log: Path, tmp_path: Path) -> None:
+    key = VerifyKey.load(tmp_path / "keys" / "brickscope-audit-key.pem")
+    log.write_bytes(b"".join(lines_of(log)[:5]))
+    assert [each.damage for each in check(log, key=key).findings] == [Damage.BAD_SIGNATURE]
+
+
+def test_files_of_one_log_under_other_names_are_missed(rotated: list[Path]) -> None:
+    first, last = rotated[0], rotated[-1]
+    middle = rotated[1:-1]
+    last.rename(last.with_name("proxy2.jsonl"))
+    found = verify_logs([first, last.with_name("proxy2.jsonl")], lambda _: Verifier())
+    assert middle
+    assert [each.damage for log in found for each in log.findings] == [Damage.MISSING_FILE]
 
 
 def test_a_chain_signed_by_another_key_is_told_by_the_true_one(log: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from brickscope.audit import writer as writer_module
 from brickscope.audit.chain import GENESIS, seal
 from brickscope.audit.closed import series
 from brickscope.audit.error import AuditError
+from brickscope.audit.verify import Verifier, verify
 from brickscope.audit.writer import AuditWriter, Keeping
 
 
@@ -162,12 +163,34 @@ def test_a_half_written_record_that_stays_ends_its_line(
             call(writer)
     call(writer)
     lines = writer.path.read_bytes().splitlines()
-    assert [orjson.loads(line)["event"] for line in (lines[0], *lines[2:])] == [
-        "start",
-        "gap",
-        "decision",
-        "outcome",
-    ]
+    after = [orjson.loads(line) for line in lines[2:]]
+    assert [record["event"] for record in after] == ["gap", "gap", "decision", "outcome"]
+    assert [record["cause"] for record in after[:2]] == ["torn_line", "write_failed"]
+    assert verify([writer.path], Verifier()).findings == ()
+
+
+def test_a_path_that_is_no_text_does_not_stop_the_log_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    writer = open_writer(folder)
+    start(writer)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", no_space)
+        with pytest.raises(AuditError):
+            call(writer)
+    call(writer)
+    assert records(writer.path)[1]["cause"] == "write_failed"
+
+
+def test_a_run_that_was_killed_early_is_no_loss(tmp_path: Path) -> None:
+    run(tmp_path)
+    killed = open_writer(tmp_path)
+    call(killed)  # before its start record even
+    os.close(killed._file.fd)
+    again = run(tmp_path)
+    assert not [record for record in records(again.path) if record["event"] == "gap"]
 
 
 def test_a_deleted_file_is_made_again_and_that_is_recorded(tmp_path: Path) -> None:

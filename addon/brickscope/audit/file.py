@@ -41,6 +41,7 @@ class LogFile:
         """
         self.path = path
         self._unended = False
+        self.leftover = b""
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if path.exists() and stat.S_ISCHR(path.stat().st_mode):
@@ -100,17 +101,25 @@ class LogFile:
         except OSError as error:
             raise AuditError(f"the audit log {self.path} can't be written: {error.strerror}") from error
         if written != len(lines):
-            self._undo()
+            self._undo(lines[:written])
             raise AuditError(f"the audit log {self.path} took only a part of a record: the disk may be full")
         self._unended = False
         self.size += written
 
-    def _undo(self) -> None:
-        """Take the part of a record away again; where that fails, the next one begins on a line of its own."""
+    def _undo(self, written: bytes) -> None:
+        """Take the part of a record away again; where that fails, it is ``leftover``, and the next one begins on a line of
+        its own."""
         try:
             os.ftruncate(self.fd, self.size)
         except OSError:
+            self.leftover = written.removeprefix(b"\n") if self._unended else written
             self._unended = True
+            self.size += len(written)
+
+    def ends_with(self, digest: str) -> bool:
+        """Whether a record with this hash is near the end of the file."""
+        length = min(self.size, MAX_LINE)
+        return f'"hash":"{digest}"'.encode() in os.pread(self.fd, length, self.size - length)
 
     def sync(self) -> None:
         """Have all that was written survive a loss of power. Raises AuditError."""

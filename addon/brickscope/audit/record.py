@@ -48,6 +48,8 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
             decoded = plain
             if _holds_secret(decoded, secrets):
                 return REDACTED
+        else:
+            return REDACTED  # encoded more often than anybody means
     text = text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_escape, text)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
 
@@ -97,6 +99,8 @@ def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) ->
         else {},
         "param_names": None
         if decision.names is None
+        else [f"hmac_sha256:{key.digest(repr(sorted(decision.names)))}"]
+        if len(decision.names) > MAX_NAMES
         else sorted(_parameter_name(name, secrets, key) for name in decision.names),
         "principal": None
         if principal is None
@@ -112,6 +116,8 @@ def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) ->
 
 MAX_PARAMETER = 256
 MAX_ELEMENTS = 20
+MAX_NAMES = 100
+"""Most names of parameters, or keys of an object, that a record takes; no operation has so many."""
 SAFE_INTEGER = 2**53
 """Integers beyond are written as text: readers of JSON may round them (RFC 8259 section 6)."""
 
@@ -125,9 +131,12 @@ def _parameter(value: Any, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
         return [[]]  # as a list in a list, which meets no test either
     if isinstance(value, list):
         if len(value) <= MAX_ELEMENTS:
-            return [_parameter(each, secrets, key) for each in value]
+            # A list in a list meets no test; what is in it is no matter, and could be a million texts.
+            return [[] if isinstance(each, list) else _parameter(each, secrets, key) for each in value]
         return {"elements": len(value), "hmac_sha256": key.digest(repr(value))}
     if isinstance(value, Mapping):
+        if len(value) > MAX_NAMES:
+            return {"elements": len(value), "hmac_sha256": key.digest(repr(sorted(map(str, value))))}
         return {"keys": sorted(_parameter_name(str(name), secrets, key) for name in value)}
     if isinstance(value, Number):
         return {"number": printable(str(value))[:MAX_PARAMETER]}

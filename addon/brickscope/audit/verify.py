@@ -23,13 +23,12 @@ from .key import VerifyKey
 
 MAX_FINDINGS = 1000
 MAX_SHOWN = 100
-_SEQ = b',"schema":1,"seq":'
 _EVENT = b'"event":"'
-_INSTANCE = b'"instance":"'
-_PREVIOUS = b'"prev_hash":"'
 _DECISION_ID = b'"decision_id":"'
 _ALLOWED, _UNENFORCED = b'"decision":"allow"', b'"enforced":false'
-_PLAIN = (b"decision", b"outcome")
+_PLAIN = ("decision", "outcome")
+MAX_UNSIGNED = 10_100
+"""The proxy signs after 10,000 records; a few may come between."""
 
 Progress = Callable[[int], None]
 """Takes the number of bytes read since it was called last."""
@@ -69,6 +68,7 @@ class Verifier:
         self._suspect: list[int] = []
         self._suspect_bytes = b""
         self._ends: dict[str, Finding] = {}
+        self._told_unsigned = False
         self._boundary = False
 
     @property
@@ -155,6 +155,7 @@ class Verifier:
             self._stopped = self._boundary = False
             self._expected, self._last = previous[:-1].decode(), last
             self._end = Link(self._end.instance, seq, self._expected)
+            self._check_unsigned(self._end)
 
     def _report(self, read: int) -> None:
         self._bytes += read
@@ -179,12 +180,15 @@ class Verifier:
             self._suspect.append(self._line)
             self._suspect_bytes += raw if len(self._suspect_bytes) < 2 * 1024 * 1024 else b""
             return
-        at = line.find(_EVENT)
-        event = line[at + len(_EVENT) : line.find(b'"', at + len(_EVENT))]
-        record: dict[str, Any] | None = None
-        if event not in _PLAIN or at < 0:
-            record = orjson.loads(line)
-        link, previous = _read(line, at, claimed)
+        record = _parse(line)
+        if record is None:
+            # Its hash holds, and it is no record that the proxy writes. Of two members of one name one reader takes the
+            # first and another the last: a checkpoint with two `prev_hash` would sign one history and go on from another.
+            self._suspect.append(self._line)
+            self._suspect_bytes += raw if len(self._suspect_bytes) < 2 * 1024 * 1024 else b""
+            return
+        link = Link(record["instance"], record["seq"], claimed)
+        previous = record["prev_hash"]
         if self._suspect:
             self._settle_suspects(record, link, previous)
         elif self._expected is None:
@@ -202,11 +206,12 @@ class Verifier:
         self._end = link
         if link == self._head or (self._head and link[:2] == self._head[:2]):
             self._head_seen = link == self._head
-        if record is None:
-            self._keep_open(orjson.loads(line))
+        if record.get("event") in _PLAIN:
+            self._keep_open(record)
             self._stopped = False
         else:
             self._read_record(record, link)
+        self._check_unsigned(link)
         if self._schema:
             self._check_schema(line)
 
@@ -272,6 +277,16 @@ class Verifier:
             self._signed = Signed(link, str(record.get("time")), key_id, self._file, self._line)
             self._after = 0
 
+    def _check_unsigned(self, link: Link) -> None:
+        """Whoever leaves out all checkpoints can write what is between them anew."""
+        if self._after > MAX_UNSIGNED and not self._told_unsigned:
+            self._told_unsigned = True
+            self._find(
+                Damage.BAD_SIGNATURE,
+                f"more than {MAX_UNSIGNED:,} records stand here without a checkpoint",
+                link,
+            )
+
     def _check_schema(self, line: bytes) -> None:
         try:
             check_record(line)
@@ -297,15 +312,14 @@ class Verifier:
             self._more += 1
         return finding
 
-    def _settle_suspects(self, record: dict[str, Any] | None, link: Link, previous: str) -> None:
+    def _settle_suspects(self, record: dict[str, Any], link: Link, previous: str) -> None:
         """Lines that are no whole records stand before this one: either it accounts for them, or they were changed."""
         lines, self._suspect = self._suspect, []
         content, self._suspect_bytes = self._suspect_bytes, b""
         torn = content.removesuffix(b"\n")
-        recorded = record is not None and record.get("cause") == "torn_line"
+        recorded = record.get("cause") == "torn_line"
         if (
             recorded
-            and record is not None
             and previous in (self._expected, None)
             and record.get("bytes") == len(torn)
             and record.get("sha256") == sha256(torn).hexdigest()
@@ -373,6 +387,9 @@ class Verifier:
 
     def finish(self) -> Evidence:
         """The result."""
+        if self._key is not None and self._signed is None and self._records:
+            text = "no checkpoint here is signed by the key that was given, so nothing shows who wrote this"
+            self._find(Damage.BAD_SIGNATURE, text)
         if self._head is not None and not self._head_seen and self._records:
             text = f"the log had come to record {self._head.seq} of instance {self._head.instance}, which is not here"
             self._find(Damage.TRUNCATED, text)
@@ -408,23 +425,19 @@ def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:
     return verifier.finish()
 
 
-def _read(line: bytes, at: int, digest: str) -> tuple[Link, str]:
-    """What a whole record is to the next one, and the hash it goes on from."""
-    seq_at = line.rfind(_SEQ)
-    prev_at = line.rfind(_PREVIOUS, 0, seq_at)
-    instance_at = line.find(_INSTANCE, at)
-    if at < 0 or seq_at < 0 or prev_at < 0 or instance_at < 0:
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """The record of a line whose hash holds; None if it is not written as the proxy writes records."""
+    try:
         record = orjson.loads(line)
-        return Link(str(record.get("instance")), int(record.get("seq") or 0), digest), str(
-            record.get("prev_hash")
-        )
-    start = seq_at + len(_SEQ)
-    end = start
-    while line[end : end + 1].isdigit():
-        end += 1
-    instance = line[instance_at + len(_INSTANCE) : line.find(b'"', instance_at + len(_INSTANCE))]
-    previous = line[prev_at + len(_PREVIOUS) : prev_at + len(_PREVIOUS) + 64]
-    return Link(instance.decode("latin-1"), int(line[start:end]), digest), previous.decode("latin-1")
+        content = {name: value for name, value in record.items() if name != "hash"}
+        written = canonical(content) == line[:-75] + b"}"
+        seq, names = record["seq"], (record["instance"], record["prev_hash"], record["event"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    whole = (
+        isinstance(seq, int) and not isinstance(seq, bool) and all(isinstance(each, str) for each in names)
+    )
+    return record if written and whole else None
 
 
 def _time(line: bytes) -> str:

@@ -7,9 +7,11 @@ and the proxy then denies: promise 2. What is missing for whatever reason stands
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ from .error import AuditError
 from .file import LogFile
 from .head import HeadFile
 from .key import SigningKey
-from .record import Record
+from .record import Record, printable
 
 logger = logging.getLogger("brickscope")
 
@@ -92,9 +94,11 @@ class AuditWriter:
             return
         if end is None:
             what = "the file with the end of the log is gone"
-        elif end.instance != head.instance or end.seq < head.seq:
+        elif (end.instance != head.instance and not self._file.ends_with(head.hash)) or (
+            end.instance == head.instance and end.seq < head.seq
+        ):
             what = "the end of the log is gone"
-        elif end.seq == head.seq and end.hash != head.hash:
+        elif end[:2] == head[:2] and end.hash != head.hash:
             what = "the last record was changed"
         else:
             return
@@ -137,6 +141,8 @@ class AuditWriter:
             self._recover()
         if waits and self.keeping.fsync == "always":
             self._sync_now()
+        if event == "start":
+            self._keep_head()
         if self._unsigned >= CHECKPOINT_RECORDS and event != "checkpoint":
             self.checkpoint("interval")
 
@@ -195,8 +201,14 @@ class AuditWriter:
 
     def _alarm(self, error: AuditError, waits: bool) -> None:
         if self._trouble is None:
-            self._trouble = _Trouble(str(error), time.time())
+            # Printable: a path need not be text, and a record has to be.
+            self._trouble = _Trouble(printable(str(error)), time.time())
             logger.error("Brickscope: %s. EVERY CALL IS DENIED until it can be written again", error)
+        if self._file.leftover:
+            torn, self._file.leftover = self._file.leftover, b""
+            self._note(
+                "torn_line", "a record was written in part", bytes=len(torn), sha256=sha256(torn).hexdigest()
+            )
         if waits:
             self._trouble.denied += 1
         else:
@@ -231,10 +243,9 @@ class AuditWriter:
             return
         keeping, day = self.keeping, second // _DAY_S
         full = 0 < keeping.rotate_bytes <= self._file.size
-        if (full or (keeping.daily and day != self._day)) and time.monotonic() >= self._no_rotation_before:
+        due = (full or (keeping.daily and day != self._day)) and time.monotonic() >= self._no_rotation_before
+        if due and (not self._file.size or self._rotate()):
             self._day = day
-            if self._file.size:
-                self._rotate()
 
     def _replace(self) -> None:
         """The file was deleted or moved away: go on in a new one. Raises AuditError if that can't be made."""
@@ -244,11 +255,12 @@ class AuditWriter:
         self._note("file_replaced", "the file was deleted, or moved away by another program")
         logger.error("Brickscope: %s was deleted or moved away; a new one was begun", self.path)
 
-    def _rotate(self) -> None:
-        """Close the file under a name of its own and begin a new one; if that fails, go on in the old one."""
+    def _rotate(self) -> bool:
+        """Close the file under a name of its own and begin a new one; if that fails, go on in the old one. Returns whether
+        it did not."""
         self.checkpoint("rotation")
         if self._trouble is not None:
-            return
+            return False
         target = self.path.with_name(closed_name(self.path, time.time(), self.instance, self._seq))
         try:
             self.path.rename(target)
@@ -259,13 +271,15 @@ class AuditWriter:
                 "Brickscope: the audit log can't be rotated, and goes on in the same file: %s", error
             )
             if not self.path.exists() and target.exists():
-                target.rename(self.path)
-            return
+                with contextlib.suppress(OSError):
+                    target.rename(self.path)
+            return False
         old, self._file = self._file, file
         if self.keeping.fsync != "never":
             self._try_sync(old)
         old.close()
         self.closed.append(target)
+        return True
 
     @staticmethod
     def _try_sync(file: LogFile) -> None:

@@ -151,10 +151,9 @@ def refuse_query_credentials(query: str) -> None:
                 Reason.MULTIPLE_CREDENTIALS, f"the query parameter {name[:32]!a} is a second credential"
             )
         if len(value) >= 24 and holds_token(unquote_plus(value)):
-            raise Refused(
-                Reason.MULTIPLE_CREDENTIALS,
-                f"the value of the query parameter {name[:32]!a} looks like a token",
-            )
+            # The name may be the token once more, and clipped it would not look like one.
+            which = "a query parameter" if holds_token(name) else f"the query parameter {name[:32]!a}"
+            raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the value of {which} looks like a token")
 
 
 _QUERY_NAMES = frozenset(name.replace("-", "_") for name in _QUERY_CREDENTIALS)

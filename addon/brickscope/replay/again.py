@@ -14,7 +14,7 @@ from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Mode, Policy, Subject
 from brickscope.core.principal import match_claims
 from brickscope.core.reason import Kind, Reason
-from brickscope.trial.facts import Facts, NotReplayable, constraints_on, read_facts
+from brickscope.trial.facts import PART, Facts, NotReplayable, constraints_on, read_facts
 from brickscope.trial.judge import Told, known
 
 _REASONS = {reason.value: reason for reason in Reason}
@@ -195,6 +195,9 @@ def _check_parameters(subject: Subject, decision: Decision, facts: Facts) -> Non
         raise NotReplayable(f"rules look at the parameter {missing[0]!r}, which is not in the log")
     if decision.names is not None and facts.names is None:
         raise NotReplayable("rules look at the names of all parameters, which are not in the log")
+    for name in looked:
+        if f"{PART}{name}" in facts.digests:
+            raise NotReplayable(f"of the parameter {name!r} the log has a part only")
     for name in facts.digests & set(looked):
         if not facts.keyed:
             raise NotReplayable(f"of the parameter {name!r} the log has a digest, and its key was not given")

@@ -26,6 +26,8 @@ from brickscope.core.rule import METHODS
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""
+PART = "part of "
+"""Before the name of a parameter of which the log has too little to say anything."""
 NOT_TOLD = "[not in the log]"
 """Stands for a value of which the log has the name."""
 
@@ -141,13 +143,16 @@ def _value(
         return [_value(name, each, candidates, key, digests) for each in logged]
     if not isinstance(logged, Mapping):
         return logged
+    if "elements" in logged or any(str(each).startswith("hmac_sha256:") for each in logged.get("keys", ())):
+        digests.add(f"{PART}{name}")
+        return MATCHES_NOTHING
     if "keys" in logged:
         return dict.fromkeys(map(str, logged["keys"]), NOT_TOLD)
     if "number" in logged:
         return Number(logged["number"])
     digest = logged.get("hmac_sha256")
     digests.add(name)
-    if key is not None and "elements" not in logged:
+    if key is not None:
         for candidate in candidates:
             if key.digest(candidate) == digest:
                 return candidate
