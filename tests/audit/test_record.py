@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.audit.record import MAX_TEXT, REDACTED, printable
+from brickscope.audit.key import DigestKey
+from brickscope.audit.record import MAX_TEXT, REDACTED, fact_fields, printable
+from brickscope.core.credential import refuse_query_credentials
+from brickscope.core.decision import Decision, Refused
+from brickscope.core.reason import Reason
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"
 ODD = b"my~own.Token_Value"
@@ -81,3 +86,34 @@ def test_a_token_is_found_whatever_stands_before_it(before: str) -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0xyz.c2lnbmF0dXJl"
     assert token not in printable(f"{before}{token}")
     assert printable(f"{before}{token}") == REDACTED
+
+
+def test_a_record_stays_small_whatever_a_body_holds() -> None:
+    nested: object = "\u00e9"
+    for _ in range(4):
+        nested = [nested] * 20
+    params = {"a": nested, "b": {f"key{index}": 1 for index in range(5000)}, "c": ["x"] * 1000}
+    decision = Decision(
+        False,
+        Reason.CONSTRAINT_NOT_MET,
+        "",
+        params=params,
+        names=frozenset(f"n{index}" for index in range(5000)),
+    )
+    fields = fact_fields(decision, (), DigestKey(b"k"))
+    assert len(orjson.dumps(fields)) < 4096
+    assert fields["params"]["a"] == [[]] * 20
+
+
+def test_a_name_that_is_a_token_is_not_told() -> None:
+    token = "dapi" + "0123456789abcdef" * 2
+    with pytest.raises(Refused) as refused:
+        refuse_query_credentials(f"{token}={token}")
+    assert "0123456789" not in refused.value.detail
+
+
+def test_what_is_encoded_too_often_is_redacted() -> None:
+    text = "dapi" + "0123456789abcdef" * 2
+    for _ in range(9):
+        text = text.replace("%", "%25").replace("d", "%64", 1)
+    assert printable(f"/x/{text}") == REDACTED
