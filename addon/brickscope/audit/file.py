@@ -40,6 +40,8 @@ class LogFile:
         Raises AuditError: it can't be opened, is a link, or belongs to another process.
         """
         self.path = path
+        self.name = os.fsencode(path).decode("utf-8", "backslashreplace")
+        """The path as text; it need not be any, and a message has to be."""
         self._unended = False
         self.leftover = b""
         try:
@@ -49,7 +51,7 @@ class LogFile:
             else:
                 self.fd = os.open(path, _FLAGS | (os.O_EXCL if new else 0), 0o600)
         except OSError as error:
-            raise AuditError(f"the audit log {path} can't be opened: {error.strerror}") from error
+            raise AuditError(f"the audit log {self.name} can't be opened: {error.strerror}") from error
         try:
             self._take()
         except BaseException:
@@ -68,13 +70,13 @@ class LogFile:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise AuditError(
-                f"the audit log {self.path} is being written by another process: give each proxy one of its own "
+                f"the audit log {self.name} is being written by another process: give each proxy one of its own "
                 "(scope_audit_log)"
             ) from None
         try:
             self.tail = self._read_tail()
         except OSError as error:
-            raise AuditError(f"the audit log {self.path} can't be read: {error.strerror}") from error
+            raise AuditError(f"the audit log {self.name} can't be read: {error.strerror}") from error
         self._unended = self.tail.torn > 0 or self.tail.unended
 
     def _read_tail(self) -> Tail:
@@ -99,10 +101,10 @@ class LogFile:
         try:
             written = os.write(self.fd, lines)
         except OSError as error:
-            raise AuditError(f"the audit log {self.path} can't be written: {error.strerror}") from error
+            raise AuditError(f"the audit log {self.name} can't be written: {error.strerror}") from error
         if written != len(lines):
             self._undo(lines[:written])
-            raise AuditError(f"the audit log {self.path} took only a part of a record: the disk may be full")
+            raise AuditError(f"the audit log {self.name} took only a part of a record: the disk may be full")
         self._unended = False
         self.size += written
 
@@ -128,7 +130,7 @@ class LogFile:
         except OSError as error:
             if self.regular:
                 raise AuditError(
-                    f"the audit log {self.path} can't be brought to disk: {error.strerror}"
+                    f"the audit log {self.name} can't be brought to disk: {error.strerror}"
                 ) from error
 
     @property

@@ -104,7 +104,7 @@ class AuditWriter:
             return
         last = f"it had come to record {head.seq} of instance {head.instance}"
         # A warning: mitmproxy does not start if there is an error.
-        logger.warning("Brickscope: %s: %s; %s. A gap record says so", self.path, what, last)
+        logger.warning("Brickscope: %s: %s; %s. A gap record says so", self._file.name, what, last)
         self._note("lost_tail", f"{what}; {last}", previous=head._asdict())
 
     # -- records -----------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class AuditWriter:
     def append(self, event: str, fields: Record) -> None:
         """Write one record. Adds what every record has. Raises AuditError; then nothing counts."""
         if self._is_closed:
-            raise AuditError(f"the audit log {self.path} is closed")
+            raise AuditError(f"the audit log {self._file.name} is closed")
         waits = event != "outcome"
         try:
             if waits:
@@ -253,7 +253,7 @@ class AuditWriter:
         self._file.close()
         self._file = file
         self._note("file_replaced", "the file was deleted, or moved away by another program")
-        logger.error("Brickscope: %s was deleted or moved away; a new one was begun", self.path)
+        logger.error("Brickscope: %s was deleted or moved away; a new one was begun", self._file.name)
 
     def _rotate(self) -> bool:
         """Close the file under a name of its own and begin a new one; if that fails, go on in the old one. Returns whether
