@@ -150,14 +150,5 @@ def _compressor(raw: IO[bytes], how: str) -> Sink:
     )
 
 
-def outdated(active: Path, retention: Retention, now: float) -> list[Path]:
-    """The closed files that are not to be kept any longer."""
-    files = series(active)
-    over = files[: -retention.files] if retention.files else []
-    oldest = now - retention.days * 24 * 60 * 60
-    old = [path for path in files if retention.days and path.stat().st_mtime < oldest]
-    return [path for path in files if path in over or path in old]
-
-
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)

@@ -116,8 +116,8 @@ class Evidence(NamedTuple):
         whose = "the key you gave" if self.trusted else "the key that the log itself names"
         said = [
             f"{which.capitalize()} {self.signed_records:,} records, from {self.first_time} to {self.signed.time}, are "
-            f"unaltered, complete and in order: each carries the hash of the one before, and the last of them is signed by {whose} "
-            f"({self.signed.key_id})."
+            f"unaltered, complete and in order: each carries the hash of the one before, and the last of them is signed by "
+            f"{whose} ({self.signed.key_id})."
         ]
         if self.begins:
             said.append("The log is here from its very first record on.")

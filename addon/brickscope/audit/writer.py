@@ -249,6 +249,11 @@ class AuditWriter:
             )
 
     @property
+    def written(self) -> float | None:
+        """When the file was written last before it was opened, in seconds since the epoch; None for a new one."""
+        return self._file.written
+
+    @property
     def is_failing(self) -> bool:
         """Whether the last record could not be written."""
         return self._trouble is not None
@@ -259,15 +264,15 @@ class AuditWriter:
         """Before a record that a call waits for: see that the file is still there, and not too large or old."""
         if self._file.is_deleted:
             self._replace()
-        second = int(time.time())
-        if second == self._looked and self._trouble is None:
-            return  # the rest at most once a second
-        self._looked = second
+        passed = int(time.monotonic())
+        if passed == self._looked and self._trouble is None:
+            return  # the rest at most once a second, whatever is done to the clock
+        self._looked = passed
         if not self._file.is_in_place:
             self._replace()
         if not self._file.regular or self._trouble is not None:
             return
-        keeping, day = self.keeping, second // _DAY_S
+        keeping, day = self.keeping, int(time.time()) // _DAY_S
         full = 0 < keeping.rotate_bytes <= self._file.size
         due = (full or (keeping.daily and day != self._day)) and time.monotonic() >= self._no_rotation_before
         if due and (not self._file.size or self._rotate()):

@@ -1,8 +1,8 @@
 """Reading zstd files block by block (RFC 8878), so that no file, however made, unpacks to more than a block at a time.
 
 A few bytes of a zstd file can stand for gigabytes. A block has 128 KB of content at most (RFC 8878 section
-3.1.1.2.4), so blocks are handed to the library one at a time. It also shows a file that was cut, which the library's own reader takes
-for one that ended.
+3.1.1.2.4), so blocks are handed to the library one at a time. It also shows a file that was cut, which the library's own
+reader takes for one that ended.
 """
 
 from __future__ import annotations

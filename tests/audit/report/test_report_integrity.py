@@ -42,9 +42,9 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one
         ),
         (
             [GOOD._replace(signed=None)],
-            "intact",
-            "Nothing shows that the log is complete and unaltered: its hashes fit together, but it has no signed checkpoint, "
-            "so all could be made anew.",
+            "unsigned",
+            "Nothing shows that the log is complete and unaltered: its hashes fit together, but it has no signed "
+            "checkpoint, so all could be made anew.",
         ),
         (
             [GOOD._replace(after=70)],

@@ -13,7 +13,7 @@ from brickscope.audit.reader import Faults
 from .rows import Rows
 from .text import counted
 
-Status = Literal["intact", "damaged", "unchecked"]
+Status = Literal["intact", "damaged", "unsigned", "unchecked"]
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,18 @@ class Integrity:
         signed = [log for log in self.logs if log.signed is not None]
         one = len(self.logs) == 1
         behind = sum(log.after for log in signed)
-        tail = f"; no signature covers the {counted(behind, 'record')} behind it, which prove nothing" if behind else ""
+        tail = (
+            f"; no signature covers the {counted(behind, 'record')} behind it, which prove nothing"
+            if behind
+            else ""
+        )
         what = f"{'The log is' if one else 'The logs are'} complete and unaltered"
         if not all(log.begins for log in self.logs):
             what += f", from {'its first record here' if one else 'their first records here'} on"
         if len(signed) < len(self.logs):
             return (
                 "Nothing shows that the log is complete and unaltered: its hashes fit together, but "
-                f"{'it has' if one else 'not all have a'}{' no' if one else ''} signed checkpoint, so all could be made anew."
+                f"{'it has no' if one else 'not all have a'} signed checkpoint, so all could be made anew."
             )
         until = f"the checkpoint of {signed[0].signed}" if one else "the last signed checkpoint of each"
         whose = "" if all(log.trusted for log in signed) else ", signed by the key that the log itself names"
@@ -95,6 +99,8 @@ def make_integrity(evidence: Sequence[Evidence] | None, faults: Faults) -> Integ
         status = "unchecked"
     elif not all(log.intact for log in logs):
         status = "damaged"
+    elif not all(log.signed for log in logs):
+        status = "unsigned"
     return Integrity(
         status, logs, faults.lines, Rows.of([*broken, *named], len(broken) + max(len(named), faults.lines))
     )
