@@ -32,12 +32,11 @@ MAX_ENCODED = 16 * 1024
 # Groups of four that stand for three bytes of ASCII, as tokens are: the first bit of each byte is 0, which other text has in
 # seven groups once in two million. So nearly no text is decoded, and where it is, it is known where a group begins.
 _GROUPS = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
-_ALPHABET = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
-_CLASS = bytes(1 if byte in _ALPHABET else 0 for byte in range(256))
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_CLASS = bytes(1 if chr(byte) in _LETTERS else 0 for byte in range(256))
 _LONG_RUN = bytes([1]) * 28
 """Of so many characters of base64, as ``_CLASS`` makes them: what most texts don't have, and what costs least to see."""
 _ENCODED = re.compile(f"(?:{_GROUPS}){{7,}}+")
-_GROUP = re.compile(r"[A-Za-z0-9+/_-]{4}")
 _REST = re.compile(r"[A-Za-z0-9+/_-]{1,64}")
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
@@ -93,8 +92,8 @@ def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
     for found in _ENCODED.finditer(text):
         start, end = found.span()
         # At its edges a group can be half another's.
-        while start >= max(4, found.start() - 64) and _GROUP.fullmatch(text, start - 4, start):
-            start -= 4
+        while start > max(0, found.start() - 64) and text[start - 1] in _LETTERS:
+            start -= 1
         rest = _REST.match(text, end)
         run = text[start : end if rest is None else rest.end()].replace("-", "+").replace("_", "/")
         # Text that repeats itself can look so from another place too.
