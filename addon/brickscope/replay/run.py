@@ -11,6 +11,7 @@ from typing import IO, Any
 import orjson
 
 from brickscope.audit.closed import DAMAGED, open_log
+from brickscope.audit.extent import in_order, look
 from brickscope.audit.key import DigestKey
 from brickscope.audit.line import MAX_RECORD, bounded
 from brickscope.audit.period import Period
@@ -67,7 +68,8 @@ class Replay:
 
     def run(self, paths: Iterable[Path]) -> Result:
         """Go through the files."""
-        for path in paths:
+        # In the order of the chain: a run's `start` names the key of its digests.
+        for path in (each.path for each in in_order(map(look, paths))):
             try:
                 with open_log(path) as file:
                     self._read(path, file)
