@@ -1,12 +1,14 @@
 """Making an authority whose key, once stolen, is worth little.
 
-A root, which clients trust, signs one intermediate authority, and its key is forgotten: nobody can ever sign with it again.
-The proxy holds the intermediate's key alone. Both certificates are limited to the domains under policy (critical
-NameConstraints, RFC 5280, 4.2.1.10), so whoever steals the proxy's key can pose as a workspace, which the proxy does anyway, but
-not as a bank or a mail server towards the hosts that trust the root. The limit stands in the intermediate too because
-validators need not look at limits of a trust anchor (RFC 5280, 6.1.1 d; Java does not), but have to at those of any other.
+A root, which clients trust, signs one intermediate authority, and its key is forgotten: nobody can ever sign with it
+again. The proxy holds the intermediate's key alone. Both certificates are limited to the domains under policy (critical
+NameConstraints, RFC 5280, 4.2.1.10), so whoever steals the proxy's key can pose as a workspace, which the proxy does
+anyway, but not as a bank or a mail server to the hosts that trust the root. The limit stands in the intermediate too
+because validators need not look at limits of a trust anchor (RFC 5280, 6.1.1 d; Java does not), but have to at those of
+any other.
 
-The key is EC P-256: every client knows it, and signing a handshake costs a fraction of what RSA costs.
+The key is EC P-256, and that of all leaf certificates too (mitmproxy has no other): every client knows the curve, and
+signing a handshake costs a fraction of what RSA costs.
 """
 
 from __future__ import annotations

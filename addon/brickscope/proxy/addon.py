@@ -27,6 +27,8 @@ from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
 from brickscope.audit.upkeep import Upkeep
 from brickscope.audit.writer import DIGEST_KEY, AuditWriter
+from brickscope.authority.error import AuthorityError
+from brickscope.authority.findings import refuse_or_warn
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
@@ -140,7 +142,10 @@ class Scope:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
-        except (PolicyError, AuditError) as error:
+            ca_warnings = refuse_or_warn(
+                Path(ctx.options.confdir).expanduser(), settings.destinations.scope.patterns
+            )
+        except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
         self._gate = Gate(
@@ -150,7 +155,7 @@ class Scope:
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
-        for warning in [*find_warnings(ctx.options), *map(str, loaded.warnings)]:
+        for warning in [*find_warnings(ctx.options), *ca_warnings, *map(str, loaded.warnings)]:
             logger.warning("Brickscope: %s", warning)
         self.armed = True
 
