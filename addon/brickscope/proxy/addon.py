@@ -22,6 +22,8 @@ from mitmproxy import addonmanager, ctx, exceptions, version
 from mitmproxy.proxy import mode_specs
 
 import brickscope
+from brickscope.advisories.advisory import known
+from brickscope.advisories.packages import components, installed
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
@@ -155,7 +157,13 @@ class Scope:
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
-        for warning in [*find_warnings(ctx.options), *ca_warnings, *map(str, loaded.warnings)]:
+        concerns = known().concerns(installed())
+        for warning in [
+            *find_warnings(ctx.options),
+            *ca_warnings,
+            *map(str, concerns),
+            *map(str, loaded.warnings),
+        ]:
             logger.warning("Brickscope: %s", warning)
         self.armed = True
 
@@ -214,6 +222,7 @@ class Scope:
                 {
                     "version": brickscope.__version__,
                     "engine": f"mitmproxy {version.VERSION}",
+                    "versions": components(),
                     "mode": policy.mode.value,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
                     "scope_other_hosts": "tunnel"
