@@ -225,6 +225,16 @@ def test_keys_that_others_may_read_are_said(folder: AuthorityFolder) -> None:
     ]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(("mode", "said"), [(0o440, False), (0o640, False), (0o460, True), (0o444, True)])
+def test_a_key_of_another_user_that_the_group_reads_is_how_secrets_are_mounted(
+    mode: int, said: bool, folder: AuthorityFolder
+) -> None:
+    os.chown(folder.path / CURRENT, 4321, 0)
+    (folder.path / CURRENT).chmod(mode)
+    assert bool(findings(folder)) is said
+
+
 def test_hosts_that_it_may_not_sign_for_are_said(tmp_path: Path) -> None:
     folder = AuthorityFolder(tmp_path)
     folder.add(make_authority(DOMAINS))

@@ -39,5 +39,9 @@ def test_the_table_takes_the_place_of_the_old_one() -> None:
 def test_the_document_has_a_table_of_every_row() -> None:
     text = DOCUMENT.read_text()
     assert fill(text, "") != text
-    for name in ("memory of a worker at rest", "calls on kept connections", "audit log, decision and outcome of a call"):
+    for name in (
+        "memory of a worker at rest",
+        "calls on kept connections",
+        "audit log, decision and outcome of a call",
+    ):
         assert f"| {name} |" in text, f"run scripts/capacity ({capacity.__name__})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,8 +46,9 @@ def findings(
             )
         )
     for held in folder.held():
-        mode = stat.S_IMODE(held.path.stat().st_mode)
-        if mode & 0o077:
+        status = held.path.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        if _exposed(mode, status.st_uid):
             found.append(
                 Finding(
                     False,
@@ -54,6 +56,12 @@ def findings(
                 )
             )
     return found
+
+
+def _exposed(mode: int, owner: int) -> bool:
+    """Whether others than the proxy's user may use a key. Its group may read one that belongs to another user: that is how
+    a secret of Kubernetes (fsGroup) or a credential of systemd (an ACL, whose mask stands in the group's bits) is read."""
+    return bool(mode & 0o037) or (bool(mode & 0o040) and owner == os.geteuid())
 
 
 def refuse_or_warn(confdir: Path, patterns: Sequence[str]) -> list[str]:
