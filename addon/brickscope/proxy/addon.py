@@ -53,6 +53,7 @@ from .options import (
     refuse_dangerous,
     refuse_unknown,
 )
+from .renewal import renew_certificates
 from .requests import Requests
 
 logger = logging.getLogger("brickscope")
@@ -213,6 +214,7 @@ class Scope:
         self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
         upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
+        self._tasks.append(loop.create_task(renew_certificates(), name="certificates"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
         policy, writer = self._gate.policy, self._gate.writer
