@@ -146,7 +146,9 @@ class Scope:
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
             ca_warnings = refuse_or_warn(
-                Path(ctx.options.confdir).expanduser(), settings.destinations.scope.patterns
+                Path(ctx.options.confdir).expanduser(),
+                settings.destinations.scope.patterns,
+                sole=not ctx.options.certs,
             )
         except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
