@@ -1,0 +1,116 @@
+"""Certificates in files: read strictly, since what gets into a bundle is trusted by every client of a host."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+SYSTEM_BUNDLES = (
+    # Go's crypto/x509 root_linux.go, root_bsd.go: where the systems keep their bundle.
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+)
+_BLOCK = re.compile(rb"-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----", re.S)
+
+
+class CertificateError(Exception):
+    """A file that can't be taken; the message says which, why and what to do."""
+
+
+def read_certificates(file: Path) -> list[x509.Certificate]:
+    """All certificates of a PEM (or one DER) file. Raises CertificateError.
+
+    A file with a private key is refused: ``mitmproxy-ca.pem`` holds the proxy's, and who has it can pose as any host.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{file} can't be read: {error.strerror}") from None
+    if b"PRIVATE KEY-----" in content:
+        raise CertificateError(
+            f"{file} holds a private key and must not leave the proxy's host; give mitmproxy-ca-cert.pem, "
+            "which holds the certificate only"
+        )
+    try:
+        if b"-----BEGIN" not in content:
+            return [x509.load_der_x509_certificate(content)]
+        found = [x509.load_pem_x509_certificate(block.group()) for block in _BLOCK.finditer(content)]
+    except ValueError:
+        raise CertificateError(f"{file} holds something that is no certificate") from None
+    if not found:
+        raise CertificateError(f"{file} holds no certificate")
+    return found
+
+
+def read_roots() -> tuple[str, list[x509.Certificate]]:
+    """The system's own roots, with where they come from; certifi's where the system has no file. Raises CertificateError."""
+    for name in SYSTEM_BUNDLES:
+        if Path(name).is_file():
+            return name, _lenient(Path(name))
+    import certifi
+
+    return "certifi", _lenient(Path(certifi.where()))
+
+
+def _lenient(file: Path) -> list[x509.Certificate]:
+    """As ``read_certificates``, but passing over what the library does not like: roots of another age are not our fault."""
+    found = []
+    for block in _BLOCK.finditer(file.read_bytes()):
+        try:
+            found.append(x509.load_pem_x509_certificate(block.group()))
+        except ValueError:
+            continue
+    if not found:
+        raise CertificateError(f"{file} holds no certificate")
+    return found
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it may sign others (RFC 5280 section 4.2.1.9)."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 as 64 hex digits; what ``openssl x509 -noout -fingerprint -sha256`` prints with colons."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def subject(certificate: x509.Certificate) -> str:
+    """The name in one printable line."""
+    try:
+        text = certificate.subject.rfc4514_string()
+    except ValueError:
+        text = "?"
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in text)[:120]
+
+
+def has_ended(certificate: x509.Certificate, now: datetime | None = None) -> bool:
+    """Whether its time is over."""
+    return certificate.not_valid_after_utc < (now or datetime.now(UTC))
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    """As PEM, with a line end."""
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def issued(authority: x509.Certificate, leaf: x509.Certificate) -> bool:
+    """Whether ``authority`` signed ``leaf``: names and signature, not time."""
+    try:
+        leaf.verify_directly_issued_by(authority)
+    except Exception:  # the library raises several types for keys and signatures it can't use
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""Which entries of NO_PROXY lead a client past the proxy. Every client has its own reading of that list.
+
+An entry that bypasses in one client only is a hole all the same: its calls reach Databricks unjudged, or fail where the
+network is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Bypass(NamedTuple):
+    """``entry``: as it is written. ``clients``: who goes past the proxy because of it."""
+
+    entry: str
+    clients: tuple[str, ...]
+
+
+def _python(host: str, entry: str) -> bool:
+    # urllib.request.proxy_bypass_environment: a leading dot is dropped, then equal or a whole-label suffix.
+    # requests' should_bypass_proxies uses no label borders: "bricks.com" ends "databricks.com".
+    return host.endswith(entry.lstrip("."))
+
+
+def _go(host: str, entry: str) -> bool:
+    # golang.org/x/net/http/httpproxy: "*.x" and ".x" fit below x, "x" fits x and below.
+    if entry.startswith("*."):
+        entry = entry[1:]
+    return host.endswith(entry) if entry.startswith(".") else host == entry or host.endswith("." + entry)
+
+
+def _curl(host: str, entry: str) -> bool:
+    # lib/noproxy.c: leading and trailing dots are dropped, then equal or a whole-label suffix.
+    name = entry.strip(".")
+    return host == name or host.endswith("." + name)
+
+
+def _grpc(host: str, entry: str) -> bool:
+    # http_proxy_mapper.cc: EndsWithIgnoreCase, without label borders.
+    return host.endswith(entry)
+
+
+def _node(host: str, entry: str) -> bool:
+    # undici lib/dispatcher/env-http-proxy-agent.js: "*." and "." fit below, else equal.
+    name = entry.removeprefix("*")
+    return host.endswith(name) if name.startswith(".") else host == name
+
+
+_READINGS: dict[str, Callable[[str, str], bool]] = {
+    "requests": _python,
+    "go": _go,
+    "curl": _curl,
+    "grpc": _grpc,
+    "node": _node,
+}
+
+
+def find_bypasses(no_proxy: str, host: str) -> list[Bypass]:
+    """The entries of ``no_proxy`` that let ``host`` past the proxy in at least one client."""
+    host = host.lower().rstrip(".")
+    found = []
+    for entry in entries(no_proxy):
+        name = entry.lower().rpartition(":")[0] if entry.endswith(":443") else entry.lower()
+        if name == "*":
+            found.append(Bypass(entry, tuple(_READINGS)))
+            continue
+        clients = tuple(client for client, fits in _READINGS.items() if name.strip(".*") and fits(host, name))
+        if clients:
+            found.append(Bypass(entry, clients))
+    return found
+
+
+def without_bypasses(no_proxy: str, host: str) -> str:
+    """The list without the entries that let ``host`` past the proxy."""
+    bad = {bypass.entry for bypass in find_bypasses(no_proxy, host)}
+    return ",".join(entry for entry in entries(no_proxy) if entry not in bad)
+
+
+def entries(no_proxy: str) -> list[str]:
+    """The entries, without blanks around them; some clients split at blanks, too."""
+    return no_proxy.replace(",", " ").split()
