@@ -63,5 +63,9 @@ class HandshakeCause(StrEnum):
         "the proxy does not trust the server's certificate",
         "if a company's gateway stands between, give its CA with ssl_verify_upstream_trusted_ca",
     )
-    CLOSED_BY_SERVER = "closed_by_server", "the server hung up without a word", "look at the way to the server"
+    CLOSED_BY_SERVER = (
+        "closed_by_server",
+        "the server hung up without a word",
+        "look at the way to the server",
+    )
     OTHER = "other", "the cause is not known; `detail` holds what the TLS library said", ""

@@ -1,7 +1,7 @@
 """The file that clients are given for trust: the system's roots, a company's own, and the proxy's CA.
 
-All of them in one file, since ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE`` and ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` *replace* what
-a client trusts. While a CA is replaced, the old and the new one are in it together.
+All of them in one file, since ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE`` and ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` *replace*
+what a client trusts. While a CA is replaced, the old and the new one are in it together.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import ssl
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.utils import CryptographyDeprecationWarning
 
 from .certificates import (
     CertificateError,
+    der,
     fingerprint,
     has_ended,
     is_authority,
-    pem,
+    known,
     read_certificates,
     read_roots,
     subject,
@@ -31,17 +35,18 @@ TRUSTSTORE_PASSWORD = "changeit"  # noqa: S105 - Java wants one; it guards nothi
 
 
 class Trust(NamedTuple):
-    """What a bundle is made of. ``ended``: authorities that were given and are left out, since their time is over."""
+    """What a bundle is made of. ``roots``: in DER. ``ended``: authorities that were given and are
+    left out, since their time is over."""
 
     source: str
-    roots: list[x509.Certificate]
+    roots: list[bytes]
     authorities: list[x509.Certificate]
     ended: list[x509.Certificate]
 
     @property
-    def all(self) -> list[x509.Certificate]:
-        """Every certificate once, the proxy's first."""
-        return list({fingerprint(each): each for each in (*self.authorities, *self.roots)}.values())
+    def all(self) -> list[bytes]:
+        """Every certificate once, in DER, the proxy's first."""
+        return list(dict.fromkeys([*map(der, self.authorities), *self.roots]))
 
 
 def gather(authorities: Sequence[Path], also: Sequence[Path] = ()) -> Trust:
@@ -63,7 +68,7 @@ def gather(authorities: Sequence[Path], also: Sequence[Path] = ()) -> Trust:
         )
     source, roots = read_roots()
     for file in also:
-        roots += read_certificates(file)
+        roots += [der(each) for each in read_certificates(file)]
     return Trust(source, roots, valid, ended)
 
 
@@ -72,21 +77,24 @@ def write_bundle(trust: Trust, file: Path) -> bool:
 
     Raises CertificateError.
     """
-    lines = ["# CAs for clients behind Brickscope, made by `brickscope client-env`. Certificates only, no key."]
+    lines = [
+        "# CAs for clients behind Brickscope, made by `brickscope client-env`. Certificates only, no key."
+    ]
     lines += [
         f"# proxy: {subject(each)}, until {each.not_valid_after_utc:%Y-%m-%d}, sha256:{fingerprint(each)}"
         for each in trust.authorities
     ]
     lines.append(f"# roots: {len(trust.all) - len(trust.authorities)}, of {trust.source}")
-    content = "\n".join(lines).encode() + b"\n" + b"".join(map(pem, trust.all))
+    content = "\n".join(lines).encode() + b"\n" + "".join(map(ssl.DER_cert_to_PEM_cert, trust.all)).encode()
     return write_public(file, content)
 
 
 def write_truststore(trust: Trust, file: Path) -> bool:
     """Write the same as a PKCS #12 trust store for Java. False: it held the same already. Raises CertificateError."""
-    entries = [pkcs12.PKCS12Certificate(each, fingerprint(each)[:16].encode()) for each in trust.all]
-    if set(_stored(file)) == {fingerprint(each) for each in trust.all}:
+    certificates = known(trust.all)
+    if set(_stored(file)) == set(map(fingerprint, certificates)):
         return False
+    entries = [pkcs12.PKCS12Certificate(each, fingerprint(each)[:16].encode()) for each in certificates]
     content = pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(TRUSTSTORE_PASSWORD.encode()))
     return write_public(file, content)
 
@@ -94,7 +102,9 @@ def write_truststore(trust: Trust, file: Path) -> bool:
 def _stored(file: Path) -> list[str]:
     """The fingerprints in a trust store; none if there is none that can be read."""
     try:
-        stored = pkcs12.load_pkcs12(file.read_bytes(), TRUSTSTORE_PASSWORD.encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            stored = pkcs12.load_pkcs12(file.read_bytes(), TRUSTSTORE_PASSWORD.encode())
     except (OSError, ValueError):
         return []
     return [fingerprint(each.certificate) for each in stored.additional_certs]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import ssl
+import warnings
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 
 SYSTEM_BUNDLES = (
     # Go's crypto/x509 root_linux.go, root_bsd.go: where the systems keep their bundle.
@@ -20,7 +24,7 @@ SYSTEM_BUNDLES = (
     "/etc/ssl/cert.pem",
     "/usr/local/etc/ssl/cert.pem",
 )
-_BLOCK = re.compile(rb"-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----", re.S)
+_PLAIN = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 
 
 class CertificateError(Exception):
@@ -42,9 +46,11 @@ def read_certificates(file: Path) -> list[x509.Certificate]:
             "which holds the certificate only"
         )
     try:
-        if b"-----BEGIN" not in content:
-            return [x509.load_der_x509_certificate(content)]
-        found = [x509.load_pem_x509_certificate(block.group()) for block in _BLOCK.finditer(content)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            if b"-----BEGIN" not in content:
+                return [x509.load_der_x509_certificate(content)]
+            found = [x509.load_pem_x509_certificate(block) for block in _PLAIN.findall(content)]
     except ValueError:
         raise CertificateError(f"{file} holds something that is no certificate") from None
     if not found:
@@ -52,26 +58,44 @@ def read_certificates(file: Path) -> list[x509.Certificate]:
     return found
 
 
-def read_roots() -> tuple[str, list[x509.Certificate]]:
-    """The system's own roots, with where they come from; certifi's where the system has no file. Raises CertificateError."""
+def read_roots() -> tuple[str, list[bytes]]:
+    """The system's own roots in DER, with where they come from; certifi's where the system has no file. Raises
+    CertificateError."""
     for name in SYSTEM_BUNDLES:
         if Path(name).is_file():
-            return name, _lenient(Path(name))
+            return name, read_blocks(Path(name))
     import certifi
 
-    return "certifi", _lenient(Path(certifi.where()))
+    return "certifi", read_blocks(Path(certifi.where()))
 
 
-def _lenient(file: Path) -> list[x509.Certificate]:
-    """As ``read_certificates``, but passing over what the library does not like: roots of another age are not our fault."""
-    found = []
-    for block in _BLOCK.finditer(file.read_bytes()):
-        try:
-            found.append(x509.load_pem_x509_certificate(block.group()))
-        except ValueError:
-            continue
+def read_blocks(file: Path) -> list[bytes]:
+    """The certificates of a PEM file in DER, not looked into: among roots are some of an age whose rules were others, and
+    what the system trusts is not for us to sort. Raises CertificateError."""
+    try:
+        content = file.read_bytes()
+        found = [ssl.PEM_cert_to_DER_cert(block.decode("ascii")) for block in _PLAIN.findall(content)]
+    except OSError as error:
+        raise CertificateError(f"{file} can't be read: {error.strerror}") from None
+    except ValueError:
+        raise CertificateError(f"{file} holds something that is no certificate") from None
     if not found:
         raise CertificateError(f"{file} holds no certificate")
+    return found
+
+
+def known(blocks: Iterable[bytes]) -> list[x509.Certificate]:
+    """Those that the library can read."""
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", CryptographyDeprecationWarning
+        )  # serial numbers of 0, in roots that are in use
+        for block in blocks:
+            try:
+                found.append(x509.load_der_x509_certificate(block))
+            except ValueError:
+                continue
     return found
 
 
@@ -102,9 +126,9 @@ def has_ended(certificate: x509.Certificate, now: datetime | None = None) -> boo
     return certificate.not_valid_after_utc < (now or datetime.now(UTC))
 
 
-def pem(certificate: x509.Certificate) -> bytes:
-    """As PEM, with a line end."""
-    return certificate.public_bytes(Encoding.PEM)
+def der(certificate: x509.Certificate) -> bytes:
+    """Its bytes."""
+    return certificate.public_bytes(Encoding.DER)
 
 
 def issued(authority: x509.Certificate, leaf: x509.Certificate) -> bool:

@@ -30,12 +30,14 @@ class ProxyUrl(NamedTuple):
 
 
 def mask(url: str) -> str:
-    """A URL without the secret that may stand before its ``@``: also where it can't be read as a URL."""
+    """A URL without the secrets that may stand before its ``@``: also where it can't be read as a URL."""
     head, at, tail = url.rpartition("@")
     if not at:
         return url
     scheme, slashes, user = head.rpartition("://")
-    return f"{scheme}{slashes}{user.partition(':')[0]}:***@{tail}"
+    name, colon, _ = user.partition(":")
+    # A name without a password may be a token.
+    return f"{scheme}{slashes}{name + ':***' if colon else '***'}@{tail}"
 
 
 def read_proxy_url(text: str) -> ProxyUrl:

@@ -13,9 +13,9 @@ class Stack(NamedTuple):
     """One way to speak HTTPS. Of several variables, the first that is set counts.
 
     ``name``: what ``--client`` takes. ``serves``: clients that are built on it; ``--client`` takes them too.
-    ``packages``: Python distributions by which it is found. ``proxy``, ``no_proxy``, ``ca``: variables. ``switch``: a variable
-    that has to have a value before the proxy's variables count. ``settings``: what a program or its configuration can
-    say instead. ``roots``: what is trusted without a variable.
+    ``packages``: Python distributions by which it is found. ``proxy``, ``no_proxy``, ``ca``: variables. ``switch``: a
+    variable that has to have a value before the proxy's variables count. ``settings``: what a program or its
+    configuration can say instead. ``roots``: what is trusted without a variable.
     """
 
     name: str
@@ -42,7 +42,7 @@ STACKS: tuple[Stack, ...] = (
         ("no_proxy", "NO_PROXY"),
         ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
         "certifi's file, not the system's",
-        "mlflow: MLFLOW_TRACKING_SERVER_CERT_PATH goes before the variables; MLFLOW_TRACKING_INSECURE_TLS switches trust off",
+        "mlflow: MLFLOW_TRACKING_SERVER_CERT_PATH goes before the variables; MLFLOW_TRACKING_INSECURE_TLS takes trust away",
         (
             "requests 2.33 sessions.py merge_environment_settings; utils.py get_environ_proxies",
             "mlflow 3.17 utils/rest_utils.py, environment_variables.py",
@@ -118,8 +118,8 @@ STACKS: tuple[Stack, ...] = (
         ("JAVA_TOOL_OPTIONS",),
         ("JAVA_TOOL_OPTIONS",),
         "the runtime's lib/security/cacerts",
-        "-Dhttps.proxyHost, -Dhttps.proxyPort, -Dhttp.nonProxyHosts, -Djavax.net.ssl.trustStore; JDBC has UseProxy, ProxyHost, "
-        "ProxyPort, SSLTrustStore, SSLTrustStorePwd, UseSystemTrustStore in its URL",
+        "-Dhttps.proxyHost, -Dhttps.proxyPort, -Dhttp.nonProxyHosts, -Djavax.net.ssl.trustStore; JDBC has UseProxy, "
+        "ProxyHost, ProxyPort, SSLTrustStore, SSLTrustStorePwd, UseSystemTrustStore in its URL",
         (
             "OpenJDK src/java.base/share/conf/net.properties",
             "JSSE reference guide, javax.net.ssl.trustStore",

@@ -69,7 +69,8 @@ def gather_connections(facts: Facts) -> Connections:
         ORDER BY tunnel, calls DESC, server_address, why LIMIT {LIMIT}"""  # noqa: S608
     )
     handshakes = facts.ask(
-        f"""SELECT side, server_address, client_address, cause, detail, count(*) AS times, min(time), max(time), count(*) OVER ()
+        f"""SELECT side, server_address, client_address, cause, detail, count(*) AS times, min(time), max(time),
+            count(*) OVER ()
         FROM report_events WHERE event = 'tls_refused' GROUP BY side, server_address, client_address, cause, detail
         ORDER BY times DESC, detail LIMIT {LIMIT}"""  # noqa: S608
     )
