@@ -63,7 +63,8 @@ def find_bypasses(no_proxy: str, host: str) -> list[Bypass]:
     for entry in entries(no_proxy):
         name = entry.lower().rpartition(":")[0] if entry.endswith(":443") else entry.lower()
         if name == "*":
-            found.append(Bypass(entry, tuple(_READINGS)))
+            # gRPC alone does not know it.
+            found.append(Bypass(entry, tuple(client for client in _READINGS if client != "grpc")))
             continue
         clients = tuple(client for client, fits in _READINGS.items() if name.strip(".*") and fits(host, name))
         if clients:
