@@ -388,7 +388,7 @@ class _Examination:
         if system and not verify(leaf, system).trusted:
             yield note(
                 "ca_system",
-                f"the system's own store ({system}) lacks the proxy's CA; the variables stand in for it",
+                f"the system's own store ({system}) lacks the proxy's CA; a bundle that the variables name stands in for it",
             )
         elif system:
             yield ok("ca_system", f"the system's own store ({system}) trusts the proxy")
