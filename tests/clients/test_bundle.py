@@ -134,6 +134,23 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path, new: Aut
         write_bundle(gather([new.write(tmp_path)]), tmp_path / "file" / "clients.pem")
 
 
+def test_a_slip_of_the_hand_costs_no_file(tmp_path: Path, new: Authority) -> None:
+    confdir = new.write_confdir(tmp_path / "confdir")
+    trust = gather([confdir / "mitmproxy-ca-cert.pem"])
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    system = Path(read_roots()[0])
+    before = {
+        file: file.read_bytes() for file in (confdir / "mitmproxy-ca.pem", notes, system) if file.exists()
+    }
+    for file in before:
+        with pytest.raises(CertificateError, match=r"left as it is|is the system's own"):
+            write_bundle(trust, file)
+        with pytest.raises(CertificateError, match="left as it is"):
+            write_truststore(trust, file)
+        assert file.read_bytes() == before[file]
+
+
 def test_java_reads_the_trust_store(tmp_path: Path, old: Authority, new: Authority) -> None:
     store = tmp_path / "clients.p12"
     trust = gather([old.write(tmp_path, "old.pem"), new.write(tmp_path, "new.pem")])

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from brickscope.clients.stack import STACKS
 from brickscope.clients.syntax import FORMATS
 from clients.authority import make
@@ -29,6 +31,7 @@ def plain(text: str) -> list[str]:
     return text.splitlines()
 
 
+@pytest.mark.timeout(600)
 def test_the_guide_prints_what_it_shows(tmp_path: Path, proxy_authority: Path) -> None:
     home = tmp_path / "ada"
     home.mkdir()
@@ -48,7 +51,7 @@ def test_the_guide_prints_what_it_shows(tmp_path: Path, proxy_authority: Path) -
                 env=host.environment({}),
                 capture_output=True,
                 text=True,
-                timeout=110,
+                timeout=240,
                 cwd=home,
             )
             assert done.returncode == int(status or 0), done.stderr

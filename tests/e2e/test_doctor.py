@@ -27,6 +27,8 @@ from e2e.proxy_process import free_port, make_authority
 
 SETTINGS = ("SSL_", "REQUESTS_", "CURL_", "NODE_", "GRPC_", "JAVA_", "PIP_", "DATABRICKS_", "MLFLOW_", "XDG_")
 BIN = Path(sys.executable).parent
+# Programs start slowly where other tests run; nothing here rests on time.
+pytestmark = pytest.mark.timeout(600)
 ALL = ("curl", "node", "java", "go", "requests", "httpx", "grpc")
 FAST = "--client curl --client requests --client grpc"
 
@@ -64,7 +66,7 @@ class Host(NamedTuple):
             env=self.environment(more),
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=240,
             cwd=self.home,
         )
 

@@ -20,10 +20,12 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.utils import CryptographyDeprecationWarning
 
 from .certificates import (
+    SYSTEM_BUNDLES,
     CertificateError,
     der,
     fingerprint,
     has_ended,
+    holds_key,
     is_authority,
     known,
     read_certificates,
@@ -86,28 +88,53 @@ def write_bundle(trust: Trust, file: Path) -> bool:
     ]
     lines.append(f"# roots: {len(trust.all) - len(trust.authorities)}, of {trust.source}")
     content = "\n".join(lines).encode() + b"\n" + "".join(map(ssl.DER_cert_to_PEM_cert, trust.all)).encode()
+    _check_replaceable(file)
     return write_public(file, content)
+
+
+def _check_replaceable(file: Path) -> None:
+    """A slip of the hand must cost nobody a key, or the system its roots. Raises CertificateError."""
+    if str(file) in SYSTEM_BUNDLES or str(file.resolve()) in SYSTEM_BUNDLES:
+        raise CertificateError(
+            f"{file} is the system's own; name another file, or add the CA with the system's own program"
+        )
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return
+    if holds_key(content) or (content and b"-----BEGIN CERTIFICATE-----" not in content):
+        raise CertificateError(
+            f"{file} is there and is no bundle of CAs; it was left as it is. Name another file"
+        )
 
 
 def write_truststore(trust: Trust, file: Path) -> bool:
     """Write the same as a PKCS #12 trust store for Java. False: it held the same already. Raises CertificateError."""
     certificates = known(trust.all)
-    if set(_stored(file)) == set(map(fingerprint, certificates)):
+    if _stored(file) == set(map(fingerprint, certificates)):
         return False
     entries = [pkcs12.PKCS12Certificate(each, fingerprint(each)[:16].encode()) for each in certificates]
     content = pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(TRUSTSTORE_PASSWORD.encode()))
     return write_public(file, content)
 
 
-def _stored(file: Path) -> list[str]:
-    """The fingerprints in a trust store; none if there is none that can be read."""
+def _stored(file: Path) -> set[str]:
+    """The fingerprints in the trust store that is to be replaced. Raises CertificateError if it is something else."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return set()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            stored = pkcs12.load_pkcs12(file.read_bytes(), TRUSTSTORE_PASSWORD.encode())
-    except (OSError, ValueError):
-        return []
-    return [fingerprint(each.certificate) for each in stored.additional_certs]
+            stored = pkcs12.load_pkcs12(content, TRUSTSTORE_PASSWORD.encode())
+    except ValueError:
+        stored = None
+    if stored is None or stored.key is not None:
+        raise CertificateError(
+            f"{file} is there and is no trust store of client-env; it was left as it is. Name another file"
+        )
+    return {fingerprint(each.certificate) for each in stored.additional_certs}
 
 
 def write_public(file: Path, content: bytes) -> bool:

@@ -32,19 +32,8 @@ class CertificateError(Exception):
 
 
 def read_certificates(file: Path) -> list[x509.Certificate]:
-    """All certificates of a PEM (or one DER) file. Raises CertificateError.
-
-    A file with a private key is refused: ``mitmproxy-ca.pem`` holds the proxy's, and who has it can pose as any host.
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CertificateError(f"{file} can't be read: {error.strerror}") from None
-    if b"PRIVATE KEY-----" in content:
-        raise CertificateError(
-            f"{file} holds a private key and must not leave the proxy's host; give mitmproxy-ca-cert.pem, "
-            "which holds the certificate only"
-        )
+    """All certificates of a PEM (or one DER) file. Raises CertificateError."""
+    content = _read(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
@@ -72,16 +61,33 @@ def read_roots() -> tuple[str, list[bytes]]:
 def read_blocks(file: Path) -> list[bytes]:
     """The certificates of a PEM file in DER, not looked into: among roots are some of an age whose rules were others, and
     what the system trusts is not for us to sort. Raises CertificateError."""
+    content = _read(file)
     try:
-        content = file.read_bytes()
         found = [ssl.PEM_cert_to_DER_cert(block.decode("ascii")) for block in _PLAIN.findall(content)]
-    except OSError as error:
-        raise CertificateError(f"{file} can't be read: {error.strerror}") from None
     except ValueError:
         raise CertificateError(f"{file} holds something that is no certificate") from None
     if not found:
         raise CertificateError(f"{file} holds no certificate")
     return found
+
+
+def holds_key(content: bytes) -> bool:
+    """Whether a file has a private key in PEM (RFC 7468), of whatever kind."""
+    return b"PRIVATE KEY-----" in content
+
+
+def _read(file: Path) -> bytes:
+    """A file without a private key: ``mitmproxy-ca.pem`` holds the proxy's, and who has it can pose as any host."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{file} can't be read: {error.strerror}") from None
+    if holds_key(content):
+        raise CertificateError(
+            f"{file} holds a private key and must not leave the proxy's host; give mitmproxy-ca-cert.pem, "
+            "which holds the certificate only"
+        )
+    return content
 
 
 def known(blocks: Iterable[bytes]) -> list[x509.Certificate]:

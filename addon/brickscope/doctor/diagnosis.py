@@ -48,6 +48,13 @@ def diagnose(outcome: Outcome, case: Case) -> Check:
         return found
     if outcome.kind is Kind.UNTRUSTED:
         return _untrusted(name, who, stack, case)
+    if stack.name == "java" and case.remedy.proxy and case.remedy.proxy.user:
+        return problem(
+            name,
+            f"{who} takes no password for the proxy from a variable; give it a way to the proxy without one",
+            None,
+            stack.name,
+        )
     what = (
         f"is answered by something that is not Brickscope ({outcome.told})"
         if outcome.kind is Kind.OTHER

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from cryptography import x509
 
-from brickscope.clients.certificates import CertificateError, fingerprint, read_certificates
+from brickscope.clients.certificates import fingerprint, holds_key
 from brickscope.clients.no_proxy import find_bypasses, without_bypasses
 from brickscope.clients.proxy_url import ProxyUrl, mask, read_proxy_url
 from brickscope.clients.stack import STACKS
@@ -22,7 +22,7 @@ from .check import Check, Status, note, ok, problem
 from .diagnosis import Case, diagnose
 from .probe import Calls, find_pythons, run_clients
 from .remedy import Remedy
-from .trust import describe_end, find_issuer, system_source, verify
+from .trust import describe_end, find_issuer, held, system_source, verify
 from .way import Presented, WayError, is_open, look, open_tunnel, resolve
 
 SOON = 30
@@ -177,15 +177,15 @@ class _Examination:
         yield from self._exceptions()
 
     def _spellings(self, proxy: ProxyUrl) -> Iterator[Check]:
-        held = {name: self.environment.get(name, "") for name in _VARIABLES}
-        if not any(held.values()):
+        given = {name: self.environment.get(name, "") for name in _VARIABLES}
+        if not any(given.values()):
             yield problem(
                 "proxy_variable",
                 "neither HTTPS_PROXY nor https_proxy is set: clients do not know the proxy",
                 self.remedy.everything(),
             )
             return
-        for name, value in held.items():
+        for name, value in given.items():
             if value and value.rstrip("/") != proxy.url:
                 yield problem(
                     "proxy_variable",
@@ -197,7 +197,7 @@ class _Examination:
                     "gRPC reads small letters only" if name.islower() else "some programs read capitals only"
                 )
                 yield problem("proxy_variable", f"{name} is not set: {who}", self._give(name, proxy))
-        if all(value.rstrip("/") == proxy.url for value in held.values()):
+        if all(value.rstrip("/") == proxy.url for value in given.values()):
             yield ok("proxy_variable", f"HTTPS_PROXY and https_proxy are {proxy.masked}")
         other = self.environment.get("grpc_proxy", "")
         if other and other.rstrip("/") != proxy.url:
@@ -325,10 +325,10 @@ class _Examination:
         """Find a file from which every client can be mended."""
         good = [file for file in self._candidates() if find_issuer(leaf, file)]
         whole = next(
-            (file for file in good if len(read_certificates(file)) > BUNDLE and verify(leaf, file).trusted),
+            (file for file in good if len(held(file)) > BUNDLE and verify(leaf, file).trusted),
             None,
         )
-        single = next((file for file in good if len(read_certificates(file)) <= BUNDLE), None)
+        single = next((file for file in good if len(held(file)) <= BUNDLE), None)
         if single and single == self.ask.authority:
             whole = None
         self.remedy = self.remedy._replace(authority=single, bundle=whole)
@@ -356,12 +356,7 @@ class _Examination:
 
     def _missing(self, leaf: x509.Certificate) -> str:
         for file in self._candidates():
-            try:
-                namesake = next(
-                    (each for each in read_certificates(file) if each.subject == leaf.issuer), None
-                )
-            except CertificateError:
-                continue
+            namesake = next((each for each in held(file) if each.subject == leaf.issuer), None)
             if namesake:
                 return (
                     f"{file} holds another CA of the same name (sha256:{fingerprint(namesake)[:16]}…): the proxy's was "
@@ -397,7 +392,7 @@ class _Examination:
 def _holds_key(file: Path) -> str | None:
     """What is to be said of a file with the proxy's private key."""
     try:
-        found = b"PRIVATE KEY-----" in file.read_bytes()
+        found = holds_key(file.read_bytes())
     except OSError:
         return None
     return (

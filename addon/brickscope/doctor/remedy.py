@@ -85,6 +85,8 @@ class Remedy(NamedTuple):
         if shutil.which("brickscope", path=self.environment.get("PATH")):
             return "brickscope"
         called = Path(sys.argv[0])
-        if called.name.startswith("brickscope") and called.is_file():
-            return quote(str(called.absolute()), self.shell)
-        return f"{quote(sys.executable, self.shell)} -m brickscope.cli.main"
+        is_own = called.name.startswith("brickscope") and called.is_file()
+        program = quote(str(called.absolute()) if is_own else sys.executable, self.shell)
+        if self.shell == "powershell" and program.startswith("'"):
+            program = f"& {program}"  # else it is a string and no command
+        return program if is_own else f"{program} -m brickscope"

@@ -14,6 +14,8 @@ from brickscope.clients.certificates import (
     CertificateError,
     fingerprint,
     issued,
+    known,
+    read_blocks,
     read_certificates,
     subject,
 )
@@ -46,11 +48,7 @@ def verify(leaf: x509.Certificate, source: Path) -> Verdict:
 
 
 def _why(leaf: x509.Certificate, source: Path, error: crypto.X509StoreContextError) -> str:
-    try:
-        held = read_certificates(source) if source.is_file() else []
-    except CertificateError:
-        held = []
-    namesakes = [each for each in held if each.subject == leaf.issuer]
+    namesakes = [each for each in held(source) if each.subject == leaf.issuer]
     if namesakes and not any(issued(each, leaf) for each in namesakes):
         return (
             f"it holds another CA of the same name (sha256:{fingerprint(namesakes[0])[:16]}…): "
@@ -63,10 +61,21 @@ def _why(leaf: x509.Certificate, source: Path, error: crypto.X509StoreContextErr
 
 def find_issuer(leaf: x509.Certificate, source: Path) -> x509.Certificate | None:
     """The CA in a file that signed ``leaf``; None if there is none, or the file is not fit."""
+    return next((each for each in held(source) if issued(each, leaf)), None)
+
+
+def held(source: Path) -> list[x509.Certificate]:
+    """The certificates in a file, as far as the library can read them; none if it is not fit."""
+    if not source.is_file():
+        return []
     try:
-        return next((each for each in read_certificates(source) if issued(each, leaf)), None)
+        return known(read_blocks(source))
     except CertificateError:
-        return None
+        pass
+    try:
+        return read_certificates(source)
+    except CertificateError:
+        return []
 
 
 def system_source() -> Path | None:
