@@ -5,6 +5,7 @@ Each line is run in a real shell as it was printed, and then doctor is run again
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from brickscope.clients.no_proxy import find_bypasses
 from brickscope.fake.workspace import FakeWorkspace
 from clients.authority import make
 from e2e.gate import HOST, POLICY, TOKEN, Gate, running_gate
@@ -297,6 +300,51 @@ def test_no_proxy_leads_past(host: Host, entry: str, left: str | None) -> None:
     mended(host, report, before=before)
 
 
+CALLS = """
+import sys, requests, httpx, grpc
+host, url = sys.argv[1], "https://" + sys.argv[1] + "/api/2.0//"
+for name, call in {
+    "requests": lambda: requests.get(url + "requests", timeout=20),
+    "httpx": lambda: httpx.get(url + "httpx", timeout=20),
+    "grpc": lambda: grpc.secure_channel(host + ":443", grpc.ssl_channel_credentials())
+        .unary_unary("/api/2.0//grpc")(b"", timeout=20),
+}.items():
+    try:
+        call()
+    except Exception:
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "*",
+        "databricks.com",
+        ".databricks.com",
+        "*.databricks.com",
+        "bricks.com",
+        "com",
+        HOST,
+        f"{HOST}:443",
+        "localhost",
+    ],
+)
+def test_no_client_goes_past_the_proxy_without_doctor_knowing(host: Host, entry: str) -> None:
+    """The readings of NO_PROXY, held against what the clients do: who is not named goes through."""
+    before = len(host.gate.proxy.audit("decision"))
+    line = f"{host.good()}; export NO_PROXY='{entry}' no_proxy='{entry}'"
+    script = f'{line}; curl -s --path-as-is https://{HOST}/api/2.0//curl; {sys.executable} -c "$CALLS" {HOST}'
+    host.run(script, CALLS=CALLS)
+    records = host.gate.proxy.audit("decision")[before:]
+    through = {record["path"].rpartition("/")[2] for record in records}
+    named = {client for bypass in find_bypasses(entry, HOST) for client in bypass.clients}
+    assert {"curl", "requests", "grpc"} - through <= named
+    assert ("httpx" in through) or "requests" in named
+    if not named:
+        assert through == {"curl", "requests", "httpx", "grpc"}
+
+
 def test_grpc_has_a_proxy_of_its_own(host: Host) -> None:
     before = f"{host.good()}; export grpc_proxy=http://127.0.0.1:1"
     report = host.doctor(before=before)
@@ -406,6 +454,24 @@ def test_what_listens_there_is_something_else(host: Host, answer: bytes, words: 
         assert words in json.dumps(report)
         shown = host.run(f"brickscope doctor --workspace {HOST}", HTTPS_PROXY=url, https_proxy=url)
         assert "\x1b" not in shown.stdout
+
+
+def test_what_never_answers_does_not_hold_doctor(host: Host) -> None:
+    """One that is silent, and one that sends a byte at a time for ever: each wait is short, and the whole has an end."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as slow:
+
+        def drip() -> None:
+            client, _ = slow.accept()
+            with contextlib.suppress(OSError):
+                while True:
+                    client.sendall(b"x")
+                    time.sleep(0.5)
+
+        threading.Thread(target=drip, daemon=True).start()
+        for server in (silent, slow):
+            url = f"http://127.0.0.1:{server.getsockname()[1]}"
+            report = host.doctor(HTTPS_PROXY=url, https_proxy=url)
+            assert problems(report) == ["proxy_answers"]
 
 
 def test_a_proxy_with_a_password_is_used_and_never_shown(

@@ -18,8 +18,8 @@ class Bypass(NamedTuple):
 
 
 def _python(host: str, entry: str) -> bool:
-    # urllib.request.proxy_bypass_environment: a leading dot is dropped, then equal or a whole-label suffix.
-    # requests' should_bypass_proxies uses no label borders: "bricks.com" ends "databricks.com".
+    # urllib.request.proxy_bypass_environment: a leading dot is dropped, then equal or a whole-label suffix. requests'
+    # should_bypass_proxies has no label borders: "bricks.com" ends "databricks.com".
     return host.endswith(entry.lstrip("."))
 
 
@@ -37,14 +37,8 @@ def _curl(host: str, entry: str) -> bool:
 
 
 def _grpc(host: str, entry: str) -> bool:
-    # http_proxy_mapper.cc: EndsWithIgnoreCase, without label borders.
+    # http_proxy_mapper.cc: EndsWithIgnoreCase, without label borders; newer releases have them (1.85 does).
     return host.endswith(entry)
-
-
-def _node(host: str, entry: str) -> bool:
-    # undici lib/dispatcher/env-http-proxy-agent.js: "*." and "." fit below, else equal.
-    name = entry.removeprefix("*")
-    return host.endswith(name) if name.startswith(".") else host == name
 
 
 _READINGS: dict[str, Callable[[str, str], bool]] = {
@@ -52,8 +46,10 @@ _READINGS: dict[str, Callable[[str, str], bool]] = {
     "go": _go,
     "curl": _curl,
     "grpc": _grpc,
-    "node": _node,
+    "node": _go,  # seen in runs of Node 24
 }
+_WITH_PORT = ("go", "node")
+"""Who takes an entry with a port for that port alone; for the others it fits nothing."""
 
 
 def find_bypasses(no_proxy: str, host: str) -> list[Bypass]:
@@ -61,12 +57,16 @@ def find_bypasses(no_proxy: str, host: str) -> list[Bypass]:
     host = host.lower().rstrip(".")
     found = []
     for entry in entries(no_proxy):
-        name = entry.lower().rpartition(":")[0] if entry.endswith(":443") else entry.lower()
+        name, port = entry.lower().removesuffix(":443"), entry.endswith(":443")
         if name == "*":
             # gRPC alone does not know it.
             found.append(Bypass(entry, tuple(client for client in _READINGS if client != "grpc")))
             continue
-        clients = tuple(client for client, fits in _READINGS.items() if name.strip(".*") and fits(host, name))
+        clients = tuple(
+            client
+            for client, fits in _READINGS.items()
+            if name.strip(".*") and fits(host, name) and (not port or client in _WITH_PORT)
+        )
         if clients:
             found.append(Bypass(entry, clients))
     return found

@@ -81,6 +81,18 @@ def connect(host: str, port: int, seconds: float = SECONDS) -> socket.socket:
 
 def open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     """A tunnel to port 443 of ``host``. Raises WayError with what came instead."""
+    return _limited(lambda: _open_tunnel(proxy, host))
+
+
+def _limited[Found](call: Callable[[], Found]) -> Found:
+    """A limit on the whole, since what answers byte by byte keeps every single wait short."""
+    try:
+        return within(4 * SECONDS, call)
+    except TimeoutError as error:
+        raise WayError(f"what listens there does not come to an end: {error}") from None
+
+
+def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     sock = connect(proxy.host, proxy.port)
     lines = [f"CONNECT {host}:443 HTTP/1.1", f"Host: {host}:443"]
     if proxy.authorization:
@@ -111,6 +123,10 @@ def look(proxy: ProxyUrl, host: str) -> Presented:
 
     The certificate is not verified here, but looked at: no secret is sent, and what is wrong with it is to be found out.
     """
+    return _limited(lambda: _look(proxy, host))
+
+
+def _look(proxy: ProxyUrl, host: str) -> Presented:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
