@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -29,15 +30,29 @@ class ProxyUrl(NamedTuple):
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?")
+
+
 def mask(url: str) -> str:
     """A URL without the secrets that may stand before its ``@``: also where it can't be read as a URL."""
-    head, at, tail = url.rpartition("@")
-    if not at:
+    scheme, name, colon, _, tail = _parts(url)
+    if tail is None:
         return url
-    scheme, slashes, user = head.rpartition("://")
-    name, colon, _ = user.partition(":")
     # A name without a password may be a token.
-    return f"{scheme}{slashes}{name + ':***' if colon else '***'}@{tail}"
+    return f"{scheme}{name + ':***' if colon else '***'}@{tail}"
+
+
+def secret_of(url: str) -> str:
+    """What ``mask`` hides; empty for nothing."""
+    _, name, colon, password, tail = _parts(url)
+    return "" if tail is None else password if colon else name
+
+
+def _parts(url: str) -> tuple[str, str, str, str, str | None]:
+    head, at, tail = url.rpartition("@")
+    found = _SCHEME.match(head)
+    scheme = found.group() if found else ""
+    return scheme, *head[len(scheme) :].partition(":"), tail if at else None
 
 
 def read_proxy_url(text: str) -> ProxyUrl:

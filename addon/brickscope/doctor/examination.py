@@ -15,7 +15,7 @@ from cryptography import x509
 
 from brickscope.clients.certificates import fingerprint, holds_key
 from brickscope.clients.no_proxy import find_bypasses, without_bypasses
-from brickscope.clients.proxy_url import ProxyUrl, mask, read_proxy_url
+from brickscope.clients.proxy_url import ProxyUrl, mask, read_proxy_url, secret_of
 from brickscope.clients.stack import STACKS
 
 from .check import Check, Status, note, ok, problem
@@ -105,7 +105,7 @@ def _scrubbed(check: Check, question: Question) -> Check:
     """A client's own words may hold the proxy's password."""
     names = (name for name in question.environment if name.lower().endswith("_proxy"))
     for text in (question.proxy, *map(question.environment.get, names)):
-        _, _, secret = (text or "").rpartition("@")[0].rpartition("://")[2].partition(":")
+        secret = secret_of(text or "")
         for form in {secret, unquote(secret)} - {""}:
             check = check._replace(detail=check.detail.replace(form, "***"))
     return check

@@ -20,9 +20,9 @@ from brickscope.core.reason import Reason
 
 from .closed import fail_closed
 from .denial import Asked, denial
-from .destination import Side as HostSide
+from .destination import Side
 from .gate import Gate
-from .handshake import Repetition, Side, find_cause
+from .handshake import Repetition, TlsSide, find_cause
 from .stream import GatedHttpLayer
 from .tunnel import Refuse
 
@@ -112,7 +112,7 @@ class Connections:
             )
         except Refused as refused:
             side, decision = None, refused.decision(self.gate.policy.revision)
-        if side is HostSide.WORKSPACE:
+        if side is Side.WORKSPACE:
             flow.response = None  # every request inside is decided on, and recorded, on its own
             return
         try:
@@ -134,7 +134,7 @@ class Connections:
         if server.via is not None or server.address is None:
             return
         host, port = server.address
-        if self.gate.destinations.classify(host, port) is HostSide.WORKSPACE:
+        if self.gate.destinations.classify(host, port) is Side.WORKSPACE:
             # Verify the certificate of the host that was decided on, not of the name the client chose to send.
             server.sni = host.lower()
             # Offer only the HTTP version the client speaks (or, before that is settled, could speak).
@@ -167,7 +167,7 @@ class Connections:
         """A host whose certificate is not trusted gets nothing."""
         self._record_tls(data, "server")
 
-    def _record_tls(self, data: tls.TlsData, side: Side) -> None:
+    def _record_tls(self, data: tls.TlsData, side: TlsSide) -> None:
         host, port = data.context.server.address or ("", 0)
         client, shown = data.context.client.peername[0], printable(host)[:256]
         cause = find_cause(side, data.conn.error)

@@ -11,9 +11,9 @@ from typing import Literal
 
 from brickscope.audit.handshake import HandshakeCause
 
-Side = Literal["client", "server"]
+TlsSide = Literal["client", "server"]
 
-_PHRASES: dict[Side, tuple[tuple[str, HandshakeCause], ...]] = {
+_PHRASES: dict[TlsSide, tuple[tuple[str, HandshakeCause], ...]] = {
     "client": (
         ("alert unknown ca", HandshakeCause.CA_UNKNOWN),
         ("certificate expired", HandshakeCause.CERTIFICATE_EXPIRED),
@@ -56,7 +56,7 @@ _PHRASES: dict[Side, tuple[tuple[str, HandshakeCause], ...]] = {
 }
 
 
-def find_cause(side: Side, error: str | None) -> HandshakeCause:
+def find_cause(side: TlsSide, error: str | None) -> HandshakeCause:
     """The likely cause of a handshake that ``side`` refused, from mitmproxy's text; ``OTHER`` if it says nothing known.
 
     ``error`` None: the handshake ended without one, which is a hang-up.
