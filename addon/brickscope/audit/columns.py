@@ -69,7 +69,7 @@ COLUMNS: dict[str, str] = {
     "url": "VARCHAR",
     "fetched": "BOOLEAN",
     "key_ids": "JSON",
-    # gap
+    # gap, checkpoint, tls_refused
     "cause": "VARCHAR",
     "bytes": "BIGINT",
     "sha256": "VARCHAR",

@@ -11,7 +11,9 @@ from .audit import audit_command
 from .ca import ca_command
 from .catalog import catalog_command
 from .check import check_command
+from .client_env import client_env_command
 from .diff import diff_command
+from .doctor import doctor_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
 from .learn import learn_command
@@ -35,7 +37,9 @@ def main() -> None:
       brickscope ca show                   # the CA that clients trust, and the way to the next one
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope check                     # what the policy allows without anybody meaning it
+      brickscope client-env --proxy http://10.0.8.2:8080   # settings for all clients
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
+      brickscope doctor                    # what keeps this host's clients from the proxy
       brickscope explain --subject ci jobs.run_now job_id=1012
       brickscope learn --subject ci --rules rules   # rules from what the log shows
       brickscope replay --policy candidate # yesterday's calls, judged again
@@ -49,7 +53,9 @@ main.add_command(audit_command)
 main.add_command(ca_command)
 main.add_command(catalog_command)
 main.add_command(check_command)
+main.add_command(client_env_command)
 main.add_command(diff_command)
+main.add_command(doctor_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
 main.add_command(learn_command)

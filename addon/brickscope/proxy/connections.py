@@ -5,6 +5,8 @@ Each refuses first and clears the refusal last, and is a few lines over ``destin
 
 from __future__ import annotations
 
+import logging
+
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import modes
@@ -20,8 +22,11 @@ from .closed import fail_closed
 from .denial import Asked, denial
 from .destination import Side
 from .gate import Gate
+from .handshake import Repetition, TlsSide, find_cause
 from .stream import GatedHttpLayer
 from .tunnel import Refuse
+
+logger = logging.getLogger("brickscope")
 
 TLS_HANDSHAKE = 0x16
 ALPN = (b"h2", b"http/1.1")
@@ -62,6 +67,7 @@ class Connections:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
+        self._refusals = Repetition()
 
     @fail_closed(_refuse_layer)
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
@@ -161,18 +167,31 @@ class Connections:
         """A host whose certificate is not trusted gets nothing."""
         self._record_tls(data, "server")
 
-    def _record_tls(self, data: tls.TlsData, side: str) -> None:
+    def _record_tls(self, data: tls.TlsData, side: TlsSide) -> None:
         host, port = data.context.server.address or ("", 0)
+        client, shown = data.context.client.peername[0], printable(host)[:256]
+        cause = find_cause(side, data.conn.error)
         self.gate.record(
             "tls_refused",
             {
                 "side": side,
+                "cause": cause.value,
                 "detail": printable(data.conn.error or "the TLS handshake ended early")[:256],
-                "client_address": data.context.client.peername[0],
-                "server_address": printable(host)[:256],
+                "client_address": client,
+                "server_address": shown,
                 "server_port": port,
             },
         )
+        if self._refusals.is_new(side, client, shown, cause):
+            advice = f"; {cause.advice}" if cause.advice else ""
+            logger.warning(
+                "Brickscope: TLS between %s and %s was refused (%s): %s%s",
+                client,
+                shown,
+                cause.value,
+                cause.sentence,
+                advice,
+            )
 
     @fail_closed(_already_closed)
     def client_disconnected(self, client: connection.Client) -> None:

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `url` STRING COMMENT 'Of key_set.',
   `fetched` BOOLEAN COMMENT 'Of key_set.',
   `key_ids` STRING COMMENT 'Of key_set.',
-  `cause` STRING COMMENT 'Of gap, checkpoint.',
+  `cause` STRING COMMENT 'Of tls_refused, gap, checkpoint.',
   `bytes` BIGINT COMMENT 'Of the torn line. Of gap.',
   `sha256` STRING COMMENT 'Of the torn line\'s bytes. Of gap.',
   `denied` BIGINT COMMENT 'Calls denied because no record could be written. Of gap.',
