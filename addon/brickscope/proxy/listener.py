@@ -52,7 +52,7 @@ class Listener:
         self._serving = asyncio.Event()
 
     async def bind(self, inherited: Sequence[socket.socket] = ()) -> None:
-        """Take the port; connections wait until ``serve``. ``inherited``: sockets that are bound already. Raises OSError with words.
+        """Take the port; connections wait until ``serve``. ``inherited``: a socket that is bound. Raises OSError with words.
 
         Only loopback unless told otherwise: who can connect is only as strong as its token.
         """
