@@ -148,7 +148,7 @@ def test_a_port_that_is_taken_is_said_in_words() -> None:
 
 
 def test_a_host_that_is_none_is_said_in_words() -> None:
-    with pytest.raises(OSError, match="the proxy can't listen on no-such-host.invalid:8080"):
+    with pytest.raises(OSError, match=r"the proxy can't listen on no-such-host\.invalid:8080"):
         open_port("no-such-host.invalid", 8080)
 
 
