@@ -68,6 +68,8 @@ COLUMNS: dict[str, str] = {
     "url": "VARCHAR",
     "fetched": "BOOLEAN",
     "key_ids": "JSON",
+    # stop
+    "cut": "BIGINT",
     # gap
     "cause": "VARCHAR",
     "bytes": "BIGINT",

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `url` STRING COMMENT 'Of key_set.',
   `fetched` BOOLEAN COMMENT 'Of key_set.',
   `key_ids` STRING COMMENT 'Of key_set.',
+  `cut` BIGINT COMMENT 'Connections that were cut since their calls took longer than was waited for. Of stop.',
   `cause` STRING COMMENT 'Of gap, checkpoint.',
   `bytes` BIGINT COMMENT 'Of the torn line. Of gap.',
   `sha256` STRING COMMENT 'Of the torn line\'s bytes. Of gap.',

@@ -63,6 +63,7 @@ SELECT
   `url`,
   `fetched`,
   `key_ids`,
+  `cut`,
   `cause`,
   `bytes`,
   `sha256`,
