@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `denied` BIGINT COMMENT 'Calls denied because no record could be written. Of gap.',
   `lost` BIGINT COMMENT 'Other records lost meanwhile. Of gap.',
   `since` TIMESTAMP COMMENT 'When the first record was lost. Of gap.',
-  `file` STRING COMMENT 'The file that retention deleted. Of gap.',
+  `file` STRING COMMENT 'The file that retention deleted, or that the log was moved to. Of gap.',
   `records` BIGINT COMMENT 'Records since the last checkpoint of this instance. Of checkpoint.',
   `signature` STRING COMMENT '64 bytes in base64. Of checkpoint.',
   `_corrupt_record` STRING COMMENT 'The whole line, where it is no record of this log.',
