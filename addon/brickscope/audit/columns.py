@@ -69,6 +69,8 @@ COLUMNS: dict[str, str] = {
     "url": "VARCHAR",
     "fetched": "BOOLEAN",
     "key_ids": "JSON",
+    # stop
+    "cut": "BIGINT",
     # gap, checkpoint, tls_refused
     "cause": "VARCHAR",
     "bytes": "BIGINT",
