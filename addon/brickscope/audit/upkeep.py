@@ -16,6 +16,8 @@ from .writer import AuditWriter
 logger = logging.getLogger("brickscope")
 
 PAUSE_S = 1.0
+UPKEEP = {"event": "audit_upkeep"}
+"""See ``monitoring/events.py``."""
 
 
 class Upkeep:
@@ -37,20 +39,24 @@ class Upkeep:
             try:
                 await self.step()
             except Exception as error:
-                logger.error("Brickscope: upkeep of the audit log: %s: %s", type(error).__name__, error)
+                logger.error(
+                    "Brickscope: upkeep of the audit log: %s: %s", type(error).__name__, error, extra=UPKEEP
+                )
             await asyncio.sleep(PAUSE_S)
 
     async def step(self) -> None:
         """One round."""
         fd = self._writer.tick()
         if fd >= 0:
-            await asyncio.to_thread(_sync, os.dup(fd))
+            self._writer.statistics.sync_ends(await asyncio.to_thread(_sync, os.dup(fd)))
         while self._writer.closed:
             path = self._writer.closed.pop(0)
             try:
                 await asyncio.to_thread(compress, path, self._compression)
             except DAMAGED as error:
-                logger.error("Brickscope: %s can't be compressed, and stays as it is: %s", path, error)
+                logger.error(
+                    "Brickscope: %s can't be compressed, and stays as it is: %s", path, error, extra=UPKEEP
+                )
         if self._retention != Retention():
             for path in await asyncio.to_thread(outdated, self._writer.path, self._retention, time.time()):
                 self._delete(path)
@@ -60,15 +66,19 @@ class Upkeep:
             try:
                 path.unlink()
             except PermissionError as error:
-                logger.error("Brickscope: %s can't be deleted: %s", path, error.strerror)
+                logger.error("Brickscope: %s can't be deleted: %s", path, error.strerror, extra=UPKEEP)
                 return
             self._writer.note_deleted(path.name)
 
 
-def _sync(fd: int) -> None:
+def _sync(fd: int) -> bool:
+    """Bring a file to disk and close this descriptor of it. Returns whether it is there."""
     try:
         sync(fd)
     except OSError as error:
-        logger.error("Brickscope: the audit log can't be brought to disk: %s", error.strerror)
+        logger.error("Brickscope: the audit log can't be brought to disk: %s", error.strerror, extra=UPKEEP)
+        return False
+    else:
+        return True
     finally:
         os.close(fd)

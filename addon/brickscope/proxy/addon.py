@@ -38,6 +38,7 @@ from brickscope.policy.watch import PolicyWatcher
 from .connections import Connections, HelloOrder
 from .destination import Resolver
 from .gate import Gate
+from .monitor import Monitor
 from .options import (
     FORCED,
     OURS,
@@ -50,6 +51,7 @@ from .options import (
     refuse_unknown,
 )
 from .requests import Requests
+from .terminal import install_terminal
 
 logger = logging.getLogger("brickscope")
 
@@ -92,6 +94,7 @@ class Scope:
         self._gate: Gate | None = None
         self._taken: Signature | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._monitor: Monitor | None = None
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -136,6 +139,7 @@ class Scope:
                 "Brickscope must be the only script: a second one could undo its decisions, first or last."
             )
         settings = read_settings(ctx.options, self.script.parent.parent)
+        install_terminal(settings.json_log)
         try:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
@@ -151,7 +155,7 @@ class Scope:
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
         for warning in [*find_warnings(ctx.options), *map(str, loaded.warnings)]:
-            logger.warning("Brickscope: %s", warning)
+            logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         self.armed = True
 
     async def running(self) -> None:
@@ -159,6 +163,7 @@ class Scope:
         try:
             await self._bind_loopback()
             self._settle()
+            await self._monitor_gate()
         except OptionError as error:
             fatal(str(error))
         except Exception as error:
@@ -173,6 +178,19 @@ class Scope:
         servers = ctx.master.addons.get("proxyserver").servers
         if not await servers.update([mode_specs.ProxyMode.parse(f"regular@127.0.0.1:{port}")]):
             raise OptionError(f"the proxy can't listen on 127.0.0.1:{port}.")
+
+    async def _monitor_gate(self) -> None:
+        """Serve metrics and health, if that is wanted. Last: what it finds now is what has to stay."""
+        if self._gate is None or self._settings is None or self._settings.status is None:
+            return
+        self._monitor = Monitor(self._gate, [self, *self.addons])
+        try:
+            where = await self._monitor.start(self._settings.status)
+        except OSError as error:
+            raise OptionError(
+                f"scope_status: can't listen on {self._settings.status}: {error.strerror or error}"
+            ) from None
+        logger.info("Brickscope: status at %s", where, extra={"event": "listening"})
 
     def _settle(self) -> None:
         if self._gate is None or self._settings is None:
@@ -223,7 +241,12 @@ class Scope:
             )
         except AuditError as error:
             raise OptionError(str(error)) from None
-        logger.info("Brickscope: records are signed by %s", writer.key.public.key_id)
+        key_id = writer.key.public.key_id
+        logger.info(
+            "Brickscope: records are signed by %s",
+            key_id,
+            extra={"event": "audit_key", "fields": {"key_id": key_id}},
+        )
         logger.info(
             "Brickscope %s judges %s by %s (revision %s, %s); audit log: %s",
             brickscope.__version__,
@@ -232,10 +255,20 @@ class Scope:
             policy.revision,
             policy.mode.value,
             self._settings.audit_log,
+            extra={
+                "event": "started",
+                "fields": {
+                    "version": brickscope.__version__,
+                    "policy_revision": policy.revision,
+                    "mode": policy.mode.value,
+                    "audit_log": self._settings.audit_log,
+                },
+            },
         )
         if policy.mode.value == "monitor":
             logger.warning(
-                "Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent"
+                "Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent",
+                extra={"event": "monitor_mode"},
             )
 
     # -- policy ------------------------------------------------------------------------------------------------
@@ -246,22 +279,29 @@ class Scope:
         assert gate is not None
         before = gate.policy
         for warning in loaded.warnings:
-            logger.warning("Brickscope: %s", warning)
+            logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         if loaded.policy.revision == before.revision:
+            gate.tally.reloaded("unchanged")
             return
         gate.swap(loaded.policy)
+        gate.tally.reloaded("loaded")
         gate.record(
             "reload",
             {"loaded": True, "mode": loaded.policy.mode.value, "previous_revision": before.revision},
         )
         for change in mode_changes(before, loaded.policy):
             gate.record("mode_change", change._asdict())
-        logger.info("Brickscope: the policy was loaded again (revision %s)", loaded.policy.revision)
+        logger.info(
+            "Brickscope: the policy was loaded again (revision %s)",
+            loaded.policy.revision,
+            extra={"event": "policy_loaded", "fields": {"policy_revision": loaded.policy.revision}},
+        )
 
     def _on_policy_error(self, error: PolicyError) -> None:
         """A bad edit: said and logged; the last good policy stays in force."""
         gate = self._gate
         assert gate is not None
+        gate.tally.reloaded("failed")
         problems = [str(problem) for problem in error.problems]
         gate.record(
             "reload",
@@ -271,14 +311,18 @@ class Scope:
             "Brickscope: the edited policy has errors; revision %s stays in force\n%s",
             gate.policy.revision,
             error,
+            extra={"event": "policy_failed", "fields": {"policy_revision": gate.policy.revision}},
         )
 
     def _on_keys(self, url: str, keys: KeySet | None, error: str) -> None:
         """An issuer's public keys were fetched, or can't be: auditors see which keys were trusted, and when."""
         if self._gate is None:
             return
+        self._gate.tally.keys_fetched(keys is not None)
         if keys is None:
-            logger.warning("Brickscope: the keys at %s can't be had: %s", url, error)
+            logger.warning(
+                "Brickscope: the keys at %s can't be had: %s", url, error, extra={"event": "keys_unavailable"}
+            )
         self._gate.record(
             "key_set",
             {
@@ -293,6 +337,8 @@ class Scope:
         """The proxy stops."""
         for task in self._tasks:
             task.cancel()
+        if self._monitor is not None:
+            self._monitor.close()
         if self._gate is not None:
             self._gate.record("stop", {})
             self._gate.writer.close()

@@ -37,7 +37,9 @@ def abort(client: connection.Client, only: connection.Connection | None = None) 
 
 
 def _refuse_connect(hooks: Connections, flow: http.HTTPFlow, error: Exception) -> None:
-    flow.response = denial(hooks.gate.internal(error), "none", Asked("CONNECT", "", ""))
+    decision = hooks.gate.internal(error)
+    hooks.gate.tally.tunnelled(decision)
+    flow.response = denial(decision, "none", Asked("CONNECT", "", ""))
 
 
 def _refuse_layer(hooks: Connections, nextlayer: layer.NextLayer, error: Exception) -> None:
@@ -51,6 +53,10 @@ def _refuse_server(hooks: Connections, data: ServerConnectionHookData, error: Ex
 
 def _abort_tls(hooks: Connections, data: tls.TlsData | tls.ClientHelloData, error: Exception) -> None:
     abort(data.context.client)
+
+
+def _count_failed(hooks: Connections, data: ServerConnectionHookData, error: Exception) -> None:
+    """There is no connection that could be refused; the wrapper has reported the failure."""
 
 
 def _already_closed(hooks: Connections, client: connection.Client, error: Exception) -> None:
@@ -113,6 +119,7 @@ class Connections:
             decision_id = self.gate.record_tunnel(decision, client, request.host, request.port)
         except Exception as error:
             decision, decision_id = self.gate.unrecorded(error), "none"
+            self.gate.tally.tunnelled(decision)
         shown = printable(request.host)[:256]
         flow.response = (
             None
@@ -161,7 +168,13 @@ class Connections:
         """A host whose certificate is not trusted gets nothing."""
         self._record_tls(data, "server")
 
+    @fail_closed(_count_failed)
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Nothing was reached; the client is told by whatever asked for the connection."""
+        self.gate.tally.not_connected()
+
     def _record_tls(self, data: tls.TlsData, side: str) -> None:
+        self.gate.tally.refused_tls(side)
         host, port = data.context.server.address or ("", 0)
         self.gate.record(
             "tls_refused",

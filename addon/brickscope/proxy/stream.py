@@ -39,7 +39,7 @@ from brickscope.core.reason import Reason
 
 from .answer import answer
 from .denial import raw_denial
-from .gate import ENDED, Gate, wire_request
+from .gate import BROKE, ENDED, LEFT, Gate, wire_request
 from .tunnel import Relay
 
 MAX_WAITING = 256 * 1024
@@ -168,6 +168,8 @@ class GatedStream(HttpStream):
         """The one place where a request gets a server to go to."""
         if not self.gate.may_leave(self.flow):
             return (yield from self._fail("the request has no pass from the gate"))
+        self.flow.metadata[LEFT] = now = time.time()
+        self.gate.tally.left(not self.flow.metadata.get(ENDED), self.flow.request.timestamp_start, now)
         if not (yield from super().make_server_connection()):
             return False
         client, server = self.context.client, self.flow.server_conn
@@ -176,7 +178,20 @@ class GatedStream(HttpStream):
             return (yield from self._fail("the host speaks another HTTP version than the client"))
         return True
 
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
+        """Note which side the flow broke on, for the count of failures."""
+        cause = (
+            "client"
+            if isinstance(event, RequestProtocolError)
+            else "connect"
+            if event.code is ErrorCode.CONNECT_FAILED
+            else "upstream"
+        )
+        self.flow.metadata.setdefault(BROKE, cause)
+        yield from super().handle_protocol_error(event)
+
     def _fail(self, message: str) -> layer.CommandGenerator[bool]:
+        self.flow.metadata[BROKE] = "proxy"
         yield from self.handle_protocol_error(
             ResponseProtocolError(self.stream_id, message, ErrorCode.CONNECT_FAILED)
         )
