@@ -33,6 +33,7 @@ CHECKPOINT_SECONDS = 60
 ROTATION_PAUSE_S = 60
 """After a rotation that failed, the next is tried so much later."""
 _DAY_S = 24 * 60 * 60
+_ROOM = 16 * 1024
 _UPKEEP = {"event": "audit_upkeep"}
 
 
@@ -279,6 +280,12 @@ class AuditWriter:
         return found.f_bavail * found.f_frsize
 
     @property
+    def _has_room(self) -> bool:
+        """Whether there is space for many records, not just for the one that would seem to mend things."""
+        free = self.free_bytes
+        return free is None or free >= _ROOM
+
+    @property
     def unsynced_s(self) -> float | None:
         """Age of the oldest record that a loss of power could take, in seconds; None where none is ever synced."""
         if self.keeping.fsync == "never" or self._is_closed or not self._file.regular:
@@ -368,7 +375,7 @@ class AuditWriter:
         """Called about once a second: a checkpoint if one is due. Returns the descriptor to be synced, -1 for none."""
         if self._is_closed:
             return -1
-        if self._trouble is not None or not self.is_in_place:
+        if (self._trouble is not None and self._has_room) or not self.is_in_place:
             # A balancer leads no calls to a proxy whose log is broken, so none of them would find out that it no longer is.
             self.checkpoint("interval")
         elif self._unsigned and time.monotonic() - self._signed_at >= CHECKPOINT_SECONDS:

@@ -15,7 +15,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Concatenate
+from typing import Any
 
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Policy
@@ -39,15 +39,13 @@ Key = tuple[str, bool, str, str, bool]
 """Subject, whether it was allowed, reason, mode, whether it was enforced."""
 
 
-def harmless[**Arguments](
-    count: Callable[Concatenate[Tally, Arguments], None],
-) -> Callable[Concatenate[Tally, Arguments], None]:
+def harmless[*Arguments](count: Callable[[Tally, *Arguments], None]) -> Callable[[Tally, *Arguments], None]:
     """A method that never raises an Exception."""
 
     @functools.wraps(count)
-    def counted(tally: Tally, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> None:
+    def counted(tally: Tally, *arguments: *Arguments) -> None:
         try:
-            count(tally, *arguments, **named)
+            count(tally, *arguments)
         except Exception as error:
             tally.failed(error)
 
@@ -123,8 +121,8 @@ class Tally:
     # -- calls -------------------------------------------------------------------------------------------------
 
     @harmless
-    def decided(self, decision: Decision, took: float | None = None) -> None:
-        """A decision on a request; ``took``: how long it took, with its record."""
+    def decided(self, decision: Decision, took: float | None) -> None:
+        """A decision on a request; ``took``: how long it took, with its record; None where that is not known."""
         key = (
             decision.subject or UNKNOWN,
             decision.allow,

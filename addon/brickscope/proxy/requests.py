@@ -41,7 +41,7 @@ def _refuse_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None
     decision = hooks.gate.internal(error)
     decision_id = hooks.gate.writer.new_decision_id()
     flow.response = denial(decision, decision_id, Asked("this", "call", ""), close=True)
-    hooks.gate.tally.decided(decision)
+    hooks.gate.tally.decided(decision, None)
     hooks.gate.record("decision", {"decision_id": decision_id, **decision_fields(decision)})
 
 
