@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import socket
 import stat
 from pathlib import Path
@@ -49,6 +50,11 @@ def read_address(text: str) -> StatusAddress:
     if not (port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
         raise ValueError(f"{text!r} has no port from 0 to 65535; {EXAMPLE}")
     return StatusAddress(str(address), int(port))
+
+
+def words(error: OSError) -> str:
+    """What the system says, without asyncio's words around it."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def free_path(path: Path) -> None:

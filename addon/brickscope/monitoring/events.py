@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-ENGINE, OTHER = "engine", "other"
+ENGINE, SUPERVISOR, OTHER = "engine", "supervisor", "other"
 
 EVENTS: dict[str, str] = {
     "started": "The proxy is up: version, policy, log.",
@@ -27,6 +27,7 @@ EVENTS: dict[str, str] = {
     "audit_upkeep": "Rotation, compression, retention or a sync of the audit log failed.",
     "metrics_failed": "A count failed; some metrics are wrong from now on.",
     "status_failed": "A page of the status server failed.",
+    SUPERVISOR: "A worker was started, ended, or could not be started.",
     ENGINE: "A message of mitmproxy or of Python.",
     OTHER: "A message of Brickscope without a code of its own.",
 }

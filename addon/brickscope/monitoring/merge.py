@@ -23,7 +23,9 @@ def merge(expositions: Mapping[str, str]) -> bytes:
         try:
             families = list(text_string_to_metric_families(text))
         except (ValueError, IndexError, KeyError) as error:
-            raise ValueError(f"the metrics of worker {worker} can't be read: {type(error).__name__}") from error
+            raise ValueError(
+                f"the metrics of worker {worker} can't be read: {type(error).__name__}"
+            ) from error
         for family in families:
             into = merged.setdefault(family.name, Family(family.name, family.documentation, family.type))
             for sample in family.samples:

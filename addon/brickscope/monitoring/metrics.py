@@ -201,4 +201,19 @@ METRICS = (
 )
 """Of one proxy process. The names of Python's and the process's own (``process_…``) are prometheus-client's."""
 
+FLEET_METRICS = (
+    Metric("brickscope_workers", "gauge", "Worker processes, by what they do.", ("state",)),
+    Metric("brickscope_workers_wanted", "gauge", "Workers that should serve (--workers)."),
+    Metric("brickscope_worker_starts_total", "counter", "Workers that were started and became ready."),
+    Metric(
+        "brickscope_worker_crashes_total", "counter", "Workers that ended though nobody had asked them to."
+    ),
+    Metric(
+        "brickscope_worker_unreachable_total",
+        "counter",
+        "Pages that a worker was asked for and did not answer within three seconds.",
+    ),
+)
+"""Of the supervisor, with --workers. All of METRICS then have the label ``worker`` besides."""
+
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -16,7 +16,7 @@ import orjson
 
 from brickscope.audit.record import REDACTED, printable
 
-from .events import ENGINE, OTHER
+from .events import ENGINE, OTHER, SUPERVISOR
 
 _LEVELS = {"CRITICAL": "error", "WARN": "warning"}
 
@@ -57,6 +57,8 @@ def _event(record: logging.LogRecord) -> str:
     event = getattr(record, "event", None)
     if isinstance(event, str):
         return event
+    if record.name == "brickscope.supervisor":
+        return SUPERVISOR
     return OTHER if record.name.partition(".")[0] == "brickscope" else ENGINE
 
 

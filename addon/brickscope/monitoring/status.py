@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import h11
@@ -41,10 +41,14 @@ def json_page(content: object, status: int = 200) -> Page:
     return Page(status, orjson.dumps(content) + b"\n")
 
 
+Pages = Mapping[str, Callable[[], Page | Awaitable[Page]]]
+"""Path -> what makes the page; it may have to wait for something."""
+
+
 class StatusServer:
     """Serves pages by path. A page that fails is a 500, said once in the log; nothing else hangs on it."""
 
-    def __init__(self, pages: Mapping[str, Callable[[], Page]]) -> None:
+    def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, None] = {}
@@ -100,7 +104,7 @@ class StatusServer:
             request = await _read_head(connection, reader)
             if request is None:
                 return
-            page, head = self._page(request), request.method == b"HEAD"
+            page, head = await self._page(request), request.method == b"HEAD"
         except h11.RemoteProtocolError as error:
             page, head = json_page({"error": "malformed request"}, error.error_status_hint), False
         headers = [
@@ -117,15 +121,16 @@ class StatusServer:
             connection.send(h11.EndOfMessage())
         await writer.drain()
 
-    def _page(self, request: h11.Request) -> Page:
+    async def _page(self, request: h11.Request) -> Page:
         if request.method not in (b"GET", b"HEAD"):
             return json_page({"error": "only GET and HEAD"}, 405)
         path = request.target.partition(b"?")[0].decode("latin-1")
-        page = self._pages.get(path)
-        if page is None:
+        make = self._pages.get(path)
+        if make is None:
             return json_page({"error": "no such page", "pages": list(self._pages)}, 404)
         try:
-            return page()
+            page = make()
+            return page if isinstance(page, Page) else await page
         except Exception as error:
             self._say(error)
             return json_page({"error": "this page failed inside"}, 500)

@@ -19,7 +19,6 @@ from typing import Any, NoReturn
 
 import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
-from mitmproxy.proxy import mode_specs
 
 import brickscope
 from brickscope.audit.error import AuditError
@@ -30,14 +29,19 @@ from brickscope.audit.writer import DIGEST_KEY, AuditWriter
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
+from brickscope.monitoring.address import words
 from brickscope.policy.change import mode_changes
 from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
+from brickscope.supervisor.channel import numbered, worker_address
+from brickscope.supervisor.systemd import inherited_sockets, notify
 
 from .connections import Connections, HelloOrder
 from .destination import Resolver
+from .drain import Drain
 from .gate import Gate
+from .listener import Listener
 from .monitor import Monitor
 from .options import (
     FORCED,
@@ -52,6 +56,7 @@ from .options import (
 )
 from .requests import Requests
 from .terminal import install_terminal
+from .worker import Worker
 
 logger = logging.getLogger("brickscope")
 
@@ -95,6 +100,9 @@ class Scope:
         self._taken: Signature | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._monitor: Monitor | None = None
+        self._worker: Worker | None = None
+        self._listener: Listener | None = None
+        self._drain: Drain | None = None
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -141,12 +149,21 @@ class Scope:
         settings = read_settings(ctx.options, self.script.parent.parent)
         install_terminal(settings.json_log)
         try:
+            self._worker = Worker.of_environment()
+        except ValueError as error:
+            raise OptionError(str(error)) from None
+        if self._worker is not None:
+            # A chain has one writer, so each worker has a log of its own.
+            settings = settings._replace(audit_log=numbered(settings.audit_log, self._worker.number))
+        try:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
         except (PolicyError, AuditError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
+        if settings.status is not None:
+            settings.destinations.status_port = settings.status.port
         self._gate = Gate(
             settings.destinations, writer, loaded.policy, directory, digests, hints=settings.hints
         )
@@ -159,42 +176,59 @@ class Scope:
         self.armed = True
 
     async def running(self) -> None:
-        """The proxy is up: make sure that nothing takes the gate away again, and say so."""
+        """Everything is loaded: make sure that nothing takes the gate away again, and only then let anybody in."""
         try:
-            await self._bind_loopback()
-            self._settle()
-            await self._monitor_gate()
-        except OptionError as error:
+            await self._open()
+        except (OptionError, OSError) as error:
             fatal(str(error))
         except Exception as error:
             fatal(f"{type(error).__name__} while starting: {error}")
 
-    async def _bind_loopback(self) -> None:
-        """Listen on loopback unless told otherwise. mitmproxy binds all addresses, and before a script can say no."""
-        mode = mode_specs.ProxyMode.parse(ctx.options.mode[0])
-        if ctx.options.listen_host or mode.custom_listen_host:
-            return
-        port = mode.listen_port(ctx.options.listen_port)
-        servers = ctx.master.addons.get("proxyserver").servers
-        if not await servers.update([mode_specs.ProxyMode.parse(f"regular@127.0.0.1:{port}")]):
-            raise OptionError(f"the proxy can't listen on 127.0.0.1:{port}.")
+    async def _open(self) -> None:
+        if self._gate is None or self._settings is None:
+            raise OptionError("the script was not configured.")
+        # Without --no-server mitmproxy has bound the port, on all addresses, while the script was still loading.
+        await ctx.master.addons.get("proxyserver").servers.update([])
+        self._listener = Listener(self._gate, ctx.options.mode[0], self._settings.balancers)
+        if self._worker is None:
+            await self._listener.bind(inherited_sockets())
+        self._settle()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, self._stop)
+        await self._monitor_gate()
+        if self._worker is None:
+            self._listener.serve()
+            notify("READY=1")
+        else:
+            self._worker.serve(self._listener, self._stop)
 
     async def _monitor_gate(self) -> None:
         """Serve metrics and health, if that is wanted. Last: what it finds now is what has to stay."""
-        if self._gate is None or self._settings is None or self._settings.status is None:
+        assert self._gate is not None
+        assert self._settings is not None
+        wanted = self._settings.status
+        if wanted is None:
             return
-        self._monitor = Monitor(self._gate, [self, *self.addons])
+        if self._worker is not None:
+            wanted = worker_address(self._worker.number)  # the supervisor has the one that is wanted
+        self._monitor = Monitor(self._gate, [self, *self.addons], self._is_listening)
         try:
-            where = await self._monitor.start(self._settings.status)
+            where = await self._monitor.start(wanted)
         except OSError as error:
-            raise OptionError(
-                f"scope_status: can't listen on {self._settings.status}: {error.strerror or error}"
-            ) from None
+            raise OptionError(f"scope_status: can't listen on {wanted}: {words(error)}") from None
+        if self._worker is None:
+            self._gate.destinations.status_port = where.port
         logger.info("Brickscope: status at %s", where, extra={"event": "listening"})
 
+    def _is_listening(self) -> bool:
+        """Whether connections come: a worker gets them from its supervisor."""
+        return self._worker is not None or (self._listener is not None and bool(self._listener.addresses))
+
     def _settle(self) -> None:
-        if self._gate is None or self._settings is None:
-            raise OptionError("the script was not configured.")
+        assert self._gate is not None
+        assert self._settings is not None
         refuse_unknown(ctx.options)
         manager = ctx.master.addons
         for script in manager.get("scriptloader").addons:
@@ -333,6 +367,41 @@ class Scope:
             },
         )
 
+    # -- end ---------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """Asked to end: let calls finish first. Asked again: end at once."""
+        assert self._gate is not None
+        assert self._settings is not None
+        assert self._listener is not None
+        if self._drain is not None:
+            self._drain.hurry()
+            return
+        self._drain = Drain(self._settings.stop_after)
+        self._gate.draining = True
+        self._listener.close()
+        if self._worker is None:
+            notify("STOPPING=1")
+        else:
+            self._worker.say_draining()
+        if self._listener.open:
+            logger.info(
+                "Brickscope: stopping; %d connections have %g seconds to finish. A second signal ends them at once",
+                len(self._listener.open),
+                self._settings.stop_after,
+            )
+        self._tasks.append(asyncio.get_running_loop().create_task(self._run_drain(), name="drain"))
+
+    async def _run_drain(self) -> None:
+        assert self._drain is not None
+        assert self._listener is not None
+        try:
+            await self._drain.run(self._listener.open)
+        except Exception as error:
+            logger.error("Brickscope: %s while stopping", type(error).__name__)
+        finally:
+            ctx.master.shutdown()
+
     def done(self) -> None:
         """The proxy stops."""
         for task in self._tasks:
@@ -340,7 +409,7 @@ class Scope:
         if self._monitor is not None:
             self._monitor.close()
         if self._gate is not None:
-            self._gate.record("stop", {})
+            self._gate.record("stop", {"cut": 0 if self._drain is None else self._drain.cut})
             self._gate.writer.close()
 
 

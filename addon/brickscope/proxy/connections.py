@@ -20,6 +20,7 @@ from .closed import fail_closed
 from .denial import Asked, denial
 from .destination import Side
 from .gate import Gate
+from .listener import Handler
 from .stream import GatedHttpLayer
 from .tunnel import Refuse
 
@@ -40,6 +41,11 @@ def _refuse_connect(hooks: Connections, flow: http.HTTPFlow, error: Exception) -
     decision = hooks.gate.internal(error)
     hooks.gate.tally.tunnelled(decision)
     flow.response = denial(decision, "none", Asked("CONNECT", "", ""))
+
+
+def _refuse_client(hooks: Connections, client: connection.Client, error: Exception) -> None:
+    client.error = "Brickscope failed inside"
+    abort(client)
 
 
 def _refuse_layer(hooks: Connections, nextlayer: layer.NextLayer, error: Exception) -> None:
@@ -68,6 +74,13 @@ class Connections:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
+
+    @fail_closed(_refuse_client)
+    def client_connected(self, client: connection.Client) -> None:
+        """Close what did not come by our listener: mitmproxy's own is open for a moment while the script is loaded."""
+        error, client.error = client.error, "Brickscope does not listen there"
+        if isinstance(ctx.master.addons.get("proxyserver").connections.get(client.id), Handler):
+            client.error = error
 
     @fail_closed(_refuse_layer)
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
@@ -150,12 +163,13 @@ class Connections:
         """Look at the address that was really reached; no byte has been sent yet."""
         peer = data.server.peername
         host, port = data.server.address or ("", 0)
-        if peer is not None and self.gate.destinations.may_reach(str(peer[0]), host):
-            return
+        rules, detail = self.gate.destinations, "the host leads to a private or local address"
+        if peer is not None and rules.may_reach(str(peer[0]), host):
+            if not rules.is_status(peer, data.server.sockname or ("",)):
+                return
+            detail = "the host leads to the proxy's own status"
         abort(data.client, data.server)
-        decision = self.gate.refuse(
-            Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address"
-        )
+        decision = self.gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
         self.gate.record_tunnel(decision, data.client.peername[0], host, port)
 
     @fail_closed(_abort_tls)

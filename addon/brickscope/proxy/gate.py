@@ -112,6 +112,8 @@ class Gate:
         self.hints = hints
         self.ahead = 0
         """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
+        self.draining = False
+        """Whether the proxy is about to stop (``drain.py``)."""
         self.swap(policy)
 
     def swap(self, policy: Policy) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import connection, ctx, version
@@ -29,9 +30,10 @@ MIN_FREE = 1024 * 1024
 class Monitor:
     """The process as ``monitoring.collector.Proxy`` wants it."""
 
-    def __init__(self, gate: Gate, ours: list[Any]) -> None:
+    def __init__(self, gate: Gate, ours: list[Any], listening: Callable[[], bool]) -> None:
         """Make it last, when all addons are where they stay. ``ours``: those without which there is no gate."""
         self.gate = gate
+        self._listening = listening
         self.tally: Tally = gate.tally
         self.writer: AuditWriter = gate.writer
         self.versions = Versions(brickscope.__version__, version.VERSION, platform.python_version())
@@ -65,7 +67,9 @@ class Monitor:
     def obstacles(self) -> list[Obstacle]:
         """Why no traffic should be led here."""
         found = [Obstacle(Reason.GATE_MISSING, fault) for fault in self.faults()[:1]]
-        if not ctx.master.addons.get("proxyserver").listen_addrs():
+        if self.gate.draining:
+            found.append(Obstacle(Reason.DRAINING))
+        elif not self._listening():
             found.append(Obstacle(Reason.NOT_LISTENING))
         if not subjects_of(self.policy) and self.policy.mode is not Mode.MONITOR:
             # In monitor the log of an empty policy tells who is there: that is the first day, and calls go on.
