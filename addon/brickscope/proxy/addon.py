@@ -30,6 +30,7 @@ from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
 from brickscope.monitoring.address import words
+from brickscope.monitoring.operational_log import JsonFormatter
 from brickscope.policy.change import mode_changes
 from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
@@ -83,7 +84,12 @@ and asking each of them at each event costs more than a third of a request's tim
 def fatal(message: str) -> NoReturn:
     """End the process with words for the operator. Not an exception: mitmproxy would log it and go on."""
     sys.stdout.flush()
-    sys.stderr.write(f"Brickscope can't start.\n\n{message}\n\n")
+    said = f"Brickscope can't start.\n\n{message}\n"
+    if getattr(ctx.options, "scope_log_format", None) == "json":
+        record = logging.makeLogRecord({"name": "brickscope", "levelname": "ERROR", "msg": said})
+        record.event = "start_failed"
+        said = JsonFormatter().format(record)
+    sys.stderr.write(f"{said}\n")
     sys.stderr.flush()
     os._exit(1)
 
