@@ -228,7 +228,7 @@ def test_a_full_disk_is_not_ready_and_says_so_and_heals_without_a_call(
             assert status.reasons() == ["audit_failing", "disk_full"]
             answer = status.get("/readyz")
             assert answer.status == 503
-            assert "No space left on device" in answer.body
+            assert "No space left on device" in answer.body or "the disk may be full" in answer.body
             found = status.metrics()
             assert found("brickscope_audit_failing") == 1
             assert found("brickscope_ready") == 0
@@ -322,7 +322,8 @@ def test_while_it_drains_it_is_not_ready_and_still_seen(
 ) -> None:
     with running_gate(tmp_path, proxy_authority, *status.option) as gate:
         with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
-            send_h1(sock, head(target="/sse"))
+            # An upload that does not come to its end.
+            send_h1(sock, head("PUT", "/api/2.0/fs/files/x", "Content-Length: 1000000"))
             gate.proxy.wait_for(lambda: status.metrics()("brickscope_calls_in_flight") == 1, 20)
             gate.proxy.process.terminate()
             gate.proxy.wait_for(lambda: status.reasons() == ["draining"], 20)
@@ -455,7 +456,9 @@ def test_no_client_reaches_it_through_the_proxy(
                     assert not answer.startswith(b"HTTP/1.1 200")
         assert status.get("/healthz").status == 200
         refused = {record["reason"] for record in gate.proxy.audit("tunnel") if record["decision"] == "deny"}
-        assert refused == {"address_not_allowed"}
+        # (what follows a refused CONNECT is a request to the proxy itself, outside TLS)
+        assert "address_not_allowed" in refused
+        assert refused <= {"address_not_allowed", "not_encrypted"}
 
 
 START_ERRORS = {

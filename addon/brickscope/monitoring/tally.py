@@ -87,7 +87,10 @@ class Tally:
 
     def failed(self, error: BaseException) -> None:
         """A count was lost. Says so once: the type only, since the text may hold what a client sent."""
-        self.errors += 1
+        try:
+            self.errors += 1
+        except TypeError:  # even this number is none
+            self.errors = 1
         if self.errors == 1:
             logger.error(
                 "Brickscope: %s in the metrics: some numbers are wrong from now on; no decision depends on them",

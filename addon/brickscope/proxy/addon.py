@@ -199,11 +199,12 @@ class Scope:
         if self._worker is None:
             await self._listener.bind(inherited_sockets())
         self._settle()
+        await self._monitor_gate()
+        self._record_start()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._stop)
-        await self._monitor_gate()
         if self._worker is None:
             self._listener.serve()
             notify("READY=1")
@@ -211,7 +212,7 @@ class Scope:
             self._worker.serve(self._listener, self._stop)
 
     async def _monitor_gate(self) -> None:
-        """Serve metrics and health, if that is wanted. Last: what it finds now is what has to stay."""
+        """Serve metrics and health, if that is wanted. The chain of addons that it finds now is what has to stay."""
         assert self._gate is not None
         assert self._settings is not None
         wanted = self._settings.status
@@ -260,6 +261,10 @@ class Scope:
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
+
+    def _record_start(self) -> None:
+        assert self._gate is not None
+        assert self._settings is not None
         policy, writer = self._gate.policy, self._gate.writer
         try:
             writer.append(
