@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +41,8 @@ def open_port(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for each in found:
             each.close()
-        words = error.strerror or str(error)
+        # The system's words, without Python's round them.
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         hint = (
             "; another program listens there, choose another port with -p"
             if error.errno == errno.EADDRINUSE
