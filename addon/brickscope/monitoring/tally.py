@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 from brickscope.core.decision import Decision
-from brickscope.core.policy import Policy
-from brickscope.core.reason import Reason
+from brickscope.core.policy import Mode, Policy
+from brickscope.core.reason import Kind, Reason
 
 from .distribution import Distribution
 
@@ -105,6 +105,16 @@ class Tally:
         """This policy is in force: its subjects may be shown by name."""
         self._names = frozenset(subject.name for subject in subjects_of(policy))
         self._cells.clear()  # a name that is gone is nobody's
+        # A series that is born with its first count looks to Prometheus as if nothing had been counted: the first unknown
+        # token would raise no alarm.
+        for reason in Reason:
+            if reason.kind in (Kind.SUBJECT, Kind.INTERNAL):
+                monitored = reason.kind is Kind.SUBJECT and policy.mode is Mode.MONITOR
+                self.decisions.setdefault(
+                    (UNKNOWN, False, reason.value, "monitor" if monitored else "enforce", not monitored), [0]
+                )
+            elif reason.kind is Kind.DESTINATION:
+                self.tunnels.setdefault((False, reason.value), 0)
 
     @harmless
     def reloaded(self, result: str) -> None:
