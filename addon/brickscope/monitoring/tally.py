@@ -133,22 +133,21 @@ class Tally:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    @harmless
+    # Those of every call catch by themselves: the wrapper would cost as much as the counting.
+
     def decided(self, decision: Decision, took: float | None) -> None:
         """A decision on a request; ``took``: how long it took, with its record; None where that is not known."""
-        key = (
-            decision.subject or UNKNOWN,
-            decision.allow,
-            decision.reason._value_,
-            decision.mode,
-            decision.enforced,
-        )
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cell(key)
-        cell[0] += 1
-        if took is not None:
-            self.decision_s.add(took)
+        try:
+            reason = decision.reason._value_
+            key = (decision.subject or UNKNOWN, decision.allow, reason, decision.mode, decision.enforced)
+            cell = self._cells.get(key)
+            if cell is None:
+                cell = self._cell(key)
+            cell[0] += 1
+            if took is not None:
+                self.decision_s.add(took)
+        except Exception as error:
+            self.failed(error)
 
     def _cell(self, key: Key) -> list[int]:
         subject, allow, reason, mode, enforced = key
@@ -173,17 +172,14 @@ class Tally:
             self._cells[key] = cell
         return cell
 
-    @harmless
     def left(self, has_body: bool, read: float, now: float) -> None:
         """A request whose head was read at ``read`` may be written to its host."""
-        self.delay_s["yes" if has_body else "no"].add(now - read)
+        try:
+            self.in_flight += 1
+            self.delay_s["yes" if has_body else "no"].add(now - read)
+        except Exception as error:
+            self.failed(error)
 
-    @harmless
-    def began(self) -> None:
-        """A call was let go on."""
-        self.in_flight += 1
-
-    @harmless
     def ended(
         self,
         status: int | None,
@@ -195,15 +191,19 @@ class Tally:
     ) -> None:
         """A call that was let go on came to its end, ``took`` after its decision. ``left``: when it might be written to its
         host; ``answered``: when the head of the answer came; None for what never happened."""
-        self.in_flight -= 1
-        self.outcomes[
-            "none" if status is None or not 100 <= status < 600 else STATUSES[status // 100 - 1]
-        ] += 1
-        self.bytes["request"] += request_bytes
-        self.bytes["response"] += response_bytes or 0
-        self.call_s.add(took)
-        if left is not None and answered is not None:
-            self.upstream_s.add(answered - left)
+        try:
+            if left is not None:
+                self.in_flight -= 1
+                if answered is not None:
+                    self.upstream_s.add(answered - left)
+            known = status is not None and 100 <= status < 600
+            self.outcomes[STATUSES[status // 100 - 1] if known else "none"] += 1  # type: ignore[operator]
+            total = self.bytes
+            total["request"] += request_bytes
+            total["response"] += response_bytes or 0
+            self.call_s.add(took)
+        except Exception as error:
+            self.failed(error)
 
     @harmless
     def broke(self, cause: str) -> None:
