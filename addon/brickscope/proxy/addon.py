@@ -407,6 +407,7 @@ class Scope:
                 "Brickscope: stopping; %d connections have %g seconds to finish. A second signal ends them at once",
                 len(self._listener.open),
                 self._settings.stop_after,
+                extra={"event": "stopping"},
             )
         work = self._run_drain(self._drain, self._listener)
         self._tasks.append(asyncio.get_running_loop().create_task(work, name="drain"))
@@ -418,7 +419,7 @@ class Scope:
                 self._worker.leave()
             await drain.finish(listener)
         except Exception as error:
-            logger.error("Brickscope: %s while stopping", type(error).__name__)
+            logger.error("Brickscope: %s while stopping", type(error).__name__, extra={"event": "stopping"})
         finally:
             ctx.master.shutdown()
 

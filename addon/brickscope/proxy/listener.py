@@ -77,7 +77,7 @@ class Listener:
     def serve(self) -> None:
         """Serve connections from now on."""
         self._serving.set()
-        logger.info("Brickscope: listening at %s", " and ".join(self.addresses))
+        logger.info("Brickscope: listening at %s", " and ".join(self.addresses), extra={"event": "listening"})
 
     @property
     def addresses(self) -> list[str]:
@@ -131,7 +131,11 @@ class Listener:
         try:
             await loop.connect_accepted_socket(lambda: protocol, connection)
         except Exception as error:
-            logger.warning("Brickscope: %s; a connection was lost", type(error).__name__)
+            logger.warning(
+                "Brickscope: %s; a connection was lost",
+                type(error).__name__,
+                extra={"event": "connection_lost"},
+            )
             connection.close()
             arrive()
             ended()
@@ -148,7 +152,11 @@ class Listener:
             pass  # it was only looked at, as balancers do that check a port
         except Exception as error:
             # Only the type: the text of an exception may hold what the client sent.
-            logger.error("Brickscope: %s on a connection; it was closed", type(error).__name__)
+            logger.error(
+                "Brickscope: %s on a connection; it was closed",
+                type(error).__name__,
+                extra={"event": "connection_lost"},
+            )
         finally:
             await self._end(writer)
 
@@ -183,6 +191,11 @@ class Listener:
             self.open.pop(writer, None)
 
     def _refuse(self, peer: Address, detail: str) -> None:
-        logger.warning("Brickscope: a connection from %s was closed: %s", peer[0], detail)
+        logger.warning(
+            "Brickscope: a connection from %s was closed: %s",
+            peer[0],
+            detail,
+            extra={"event": "balancer_refused"},
+        )
         decision = self.gate.refuse(Reason.PROXY_HEADER_REFUSED, detail)
         self.gate.record_tunnel(decision, peer[0], "", 0)
