@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
 import socket
+import subprocess
 import time
 from typing import Any, NamedTuple
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
@@ -99,3 +103,14 @@ class Status:
         sock = socket.create_connection(("127.0.0.1", self.port), 10)
         sock.sendall(request)
         return sock
+
+
+def check_exposition(text: str) -> None:
+    """Have Prometheus' own checker look at a scrape."""
+    if shutil.which("promtool") is None:
+        assert not os.environ.get("CI"), "promtool is missing: install the package prometheus"
+        pytest.skip("promtool is not installed")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")

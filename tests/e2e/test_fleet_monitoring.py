@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
+from brickscope.fake.workspace import FakeWorkspace
 from brickscope.monitoring.metrics import FLEET_METRICS, METRICS
 from brickscope.supervisor.channel import FOLDER
 from e2e.fleet_process import Load, running_fleet, start_fleet
 from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, head
 from e2e.proxy_process import free_port
-from e2e.raw_client import open_tls, read_h1, send_h1
-from e2e.scrape import Status
+from e2e.raw_client import connect, open_tls, read_h1, send_h1
+from e2e.scrape import Status, check_exposition
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -42,6 +44,7 @@ def test_all_workers_are_seen_each_by_itself(tmp_path: Path, proxy_authority: Pa
             assert found("brickscope_ready", worker=worker) == 1
         for metric in (*METRICS, *FLEET_METRICS):
             assert f"# TYPE {metric.name} {metric.kind}\n" in found.text, metric.name
+        check_exposition(found.text)
         assert found("brickscope_workers", state="serving") == found("brickscope_workers_wanted") == 2
         assert found("brickscope_worker_starts_total") == 2
         assert found("brickscope_supervisor_process_resident_memory_bytes") > 1e6
@@ -118,8 +121,6 @@ def test_it_stays_ready_through_a_rolling_restart_and_not_beyond(
 def test_no_client_reaches_the_supervisors_status_through_a_worker(
     tmp_path: Path, proxy_authority: Path, status: Status
 ) -> None:
-    from e2e.raw_client import connect
-
     allowed = ("--set", "scope_allow_addresses=127.0.0.0/8")
     with running_fleet(tmp_path, proxy_authority, *status.option, *allowed) as fleet:
         with connect(fleet.proxy.proxy_url, f"127.0.0.1:{status.port}").sock as sock:
@@ -133,10 +134,6 @@ def test_no_client_reaches_the_supervisors_status_through_a_worker(
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path, proxy_authority: Path, status: Status) -> None:
-    import socket
-
-    from brickscope.fake.workspace import FakeWorkspace
-
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "policy.yaml").write_text(POLICY)
     with socket.create_server(("127.0.0.1", status.port)), FakeWorkspace.start() as workspace:

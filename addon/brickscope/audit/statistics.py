@@ -27,6 +27,10 @@ class Statistics:
         if self._unsynced_since is None:
             self._unsynced_since = time.monotonic()
 
+    def noted(self, cause: str) -> None:
+        """A gap record was written."""
+        self.gaps[cause] = self.gaps.get(cause, 0) + 1
+
     def failed(self) -> None:
         """A record could not be written, or not be brought to disk."""
         self.failures += 1

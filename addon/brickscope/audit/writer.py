@@ -154,7 +154,7 @@ class AuditWriter:
         self._seq, self._hash = seq, last
         if gaps:
             for gap in gaps:
-                self.statistics.gaps[gap["cause"]] += 1
+                self.statistics.noted(gap["cause"])
             self._gaps = []
             self._recover()
         if waits and self.keeping.fsync == "always":

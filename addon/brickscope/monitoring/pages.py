@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .collector import Exposition, Proxy
-from .status import Page, json_page
+from .status import Page, Pages, json_page
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def pages_of(proxy: Proxy) -> dict[str, Callable[[], Page]]:
+def pages_of(proxy: Proxy) -> Pages:
     """Path -> what makes the page."""
     exposition = Exposition(proxy)
 
-    def metrics() -> Page:
-        return Page(200, exposition.render(), TEXT)
+    async def metrics() -> Page:
+        return Page(200, await exposition.render(), TEXT)
 
     def healthz() -> Page:
         faults = proxy.faults()
@@ -26,5 +24,5 @@ def pages_of(proxy: Proxy) -> dict[str, Callable[[], Page]]:
         shown = [obstacle.shown() for obstacle in obstacles]
         return json_page({"ready": not obstacles, "reasons": shown}, 503 if obstacles else 200)
 
-    pages = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
-    return {"/": lambda: json_page({"pages": list(pages)})} | pages
+    pages: Pages = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
+    return {"/": lambda: json_page({"pages": list(pages)}), **pages}

@@ -36,8 +36,8 @@ class Terminal(log.MitmLogHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
-        # ValueError: the file is closed.
-        with contextlib.suppress(OSError, ValueError):
+        # Whatever is wrong with a message or its reader, no hook that says something may fail by it.
+        with contextlib.suppress(Exception):
             self._file.write(self.format(record) + "\n")
             self._file.flush()
 
