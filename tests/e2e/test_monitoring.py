@@ -125,9 +125,13 @@ def test_calls_that_break_are_counted_by_side_and_leave_nothing_in_flight(
         broken = found.total("brickscope_call_failures_total")
         assert broken == sum("error" in record for record in gate.proxy.audit("outcome"))
     port = free_port()  # where nobody listens
-    gone = ("--set", f"scope_hosts={HOST}", "--set", f"scope_connect_to={HOST}=127.0.0.1:{port}")
+    gone = ("--set", "scope_hosts=gone.example", "--set", f"scope_connect_to=gone.example=127.0.0.1:{port}")
     with running_gate(tmp_path / "gone", proxy_authority, *status.option, *gone) as gate:
-        assert call(gate) == 502
+        with open_tls(gate.proxy.proxy_url, "gone.example", ca=gate.ca) as sock:
+            send_h1(sock, head(host="gone.example"))
+            response = read_h1(sock, timeout=20)
+        assert response is not None
+        assert response.status == 502
         found = status.metrics()
         assert found("brickscope_call_failures_total", cause="connect") == 1
         assert found("brickscope_upstream_connect_failures_total") == 1

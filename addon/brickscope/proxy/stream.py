@@ -198,6 +198,21 @@ class GatedStream(HttpStream):
         self.flow.metadata.setdefault(BROKE, cause)
         yield from super().handle_protocol_error(event)
 
+    def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
+        """The same where the client went away while something was awaited (mitmproxy looks ahead for it)."""
+        if any(isinstance(event, RequestProtocolError) for event in self._paused_event_queue):
+            self.flow.metadata.setdefault(BROKE, "client")
+        return (yield from super().check_killed(emit_error_hook))
+
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        """The same where the head of an answer is malformed."""
+        if not request:
+            self.flow.metadata.setdefault(BROKE, "upstream")
+        found = yield from super().check_invalid(request)
+        if not found and not request:
+            self.flow.metadata.pop(BROKE, None)
+        return found
+
     def _fail(self, message: str) -> layer.CommandGenerator[bool]:
         self.flow.metadata[BROKE] = "proxy"
         yield from self.handle_protocol_error(
