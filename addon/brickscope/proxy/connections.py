@@ -43,7 +43,9 @@ def abort(client: connection.Client, only: connection.Connection | None = None) 
 
 
 def _refuse_connect(hooks: Connections, flow: http.HTTPFlow, error: Exception) -> None:
-    flow.response = denial(hooks.gate.internal(error), "none", Asked("CONNECT", "", ""))
+    decision = hooks.gate.internal(error)
+    hooks.gate.tally.tunnelled(decision)
+    flow.response = denial(decision, "none", Asked("CONNECT", "", ""))
 
 
 def _refuse_client(hooks: Connections, client: connection.Client, error: Exception) -> None:
@@ -62,6 +64,10 @@ def _refuse_server(hooks: Connections, data: ServerConnectionHookData, error: Ex
 
 def _abort_tls(hooks: Connections, data: tls.TlsData | tls.ClientHelloData, error: Exception) -> None:
     abort(data.context.client)
+
+
+def _count_failed(hooks: Connections, data: ServerConnectionHookData, error: Exception) -> None:
+    """There is no connection that could be refused; the wrapper has reported the failure."""
 
 
 def _already_closed(hooks: Connections, client: connection.Client, error: Exception) -> None:
@@ -132,6 +138,7 @@ class Connections:
             decision_id = self.gate.record_tunnel(decision, client, request.host, request.port)
         except Exception as error:
             decision, decision_id = self.gate.unrecorded(error), "none"
+            self.gate.tally.tunnelled(decision)
         shown = printable(request.host)[:256]
         flow.response = (
             None
@@ -162,12 +169,13 @@ class Connections:
         """Look at the address that was really reached; no byte has been sent yet."""
         peer = data.server.peername
         host, port = data.server.address or ("", 0)
-        if peer is not None and self.gate.destinations.may_reach(str(peer[0]), host):
-            return
+        rules, detail = self.gate.destinations, "the host leads to a private or local address"
+        if peer is not None and rules.may_reach(str(peer[0]), host):
+            if not rules.is_status(peer, data.server.sockname or ("",)):
+                return
+            detail = "the host leads to the proxy's own status"
         abort(data.client, data.server)
-        decision = self.gate.refuse(
-            Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address"
-        )
+        decision = self.gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
         self.gate.record_tunnel(decision, data.client.peername[0], host, port)
 
     @fail_closed(_abort_tls)
@@ -180,7 +188,13 @@ class Connections:
         """A host whose certificate is not trusted gets nothing."""
         self._record_tls(data, "server")
 
+    @fail_closed(_count_failed)
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Nothing was reached; the client is told by whatever asked for the connection."""
+        self.gate.tally.not_connected()
+
     def _record_tls(self, data: tls.TlsData, side: TlsSide) -> None:
+        self.gate.tally.refused_tls(side)
         host, port = data.context.server.address or ("", 0)
         client, shown = data.context.client.peername[0], printable(host)[:256]
         cause = find_cause(side, data.conn.error)

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from brickscope.core.reason import Reason
+from brickscope.monitoring.address import words
 
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_ends
 from .destination import Network
@@ -72,12 +72,12 @@ class Listener:
                 if error.errno == errno.EADDRINUSE
                 else ""
             )
-            raise OSError(f"the proxy can't listen on {host}:{port}: {_words(error)}{hint}") from None
+            raise OSError(f"the proxy can't listen on {host}:{port}: {words(error)}{hint}") from None
 
     def serve(self) -> None:
         """Serve connections from now on."""
         self._serving.set()
-        logger.info("Brickscope: listening at %s", " and ".join(self.addresses))
+        logger.info("Brickscope: listening at %s", " and ".join(self.addresses), extra={"event": "listening"})
 
     @property
     def addresses(self) -> list[str]:
@@ -131,7 +131,11 @@ class Listener:
         try:
             await loop.connect_accepted_socket(lambda: protocol, connection)
         except Exception as error:
-            logger.warning("Brickscope: %s; a connection was lost", type(error).__name__)
+            logger.warning(
+                "Brickscope: %s; a connection was lost",
+                type(error).__name__,
+                extra={"event": "connection_lost"},
+            )
             connection.close()
             arrive()
             ended()
@@ -148,7 +152,11 @@ class Listener:
             pass  # it was only looked at, as balancers do that check a port
         except Exception as error:
             # Only the type: the text of an exception may hold what the client sent.
-            logger.error("Brickscope: %s on a connection; it was closed", type(error).__name__)
+            logger.error(
+                "Brickscope: %s on a connection; it was closed",
+                type(error).__name__,
+                extra={"event": "connection_lost"},
+            )
         finally:
             await self._end(writer)
 
@@ -183,11 +191,11 @@ class Listener:
             self.open.pop(writer, None)
 
     def _refuse(self, peer: Address, detail: str) -> None:
-        logger.warning("Brickscope: a connection from %s was closed: %s", peer[0], detail)
+        logger.warning(
+            "Brickscope: a connection from %s was closed: %s",
+            peer[0],
+            detail,
+            extra={"event": "balancer_refused"},
+        )
         decision = self.gate.refuse(Reason.PROXY_HEADER_REFUSED, detail)
         self.gate.record_tunnel(decision, peer[0], "", 0)
-
-
-def _words(error: OSError) -> str:
-    """What the system says, without asyncio's words around it."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)

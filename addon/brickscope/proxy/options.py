@@ -18,6 +18,7 @@ from mitmproxy.proxy import mode_specs
 from brickscope.audit.closed import COMPRESSIONS, Retention
 from brickscope.audit.writer import Keeping
 from brickscope.core.hostname import HostPatterns
+from brickscope.monitoring.address import StatusAddress, read_address
 
 from .destination import Destinations, Network, Upstream
 
@@ -95,6 +96,18 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         str | None,
         None,
         "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
+    ),
+    (
+        "scope_status",
+        str | None,
+        None,
+        "Where /metrics, /healthz and /readyz are served: ADDRESS:PORT, or unix:/path. Default: nowhere.",
+    ),
+    (
+        "scope_log_format",
+        str | None,
+        None,
+        "How messages are written to standard error: text (default) or json, an object a line.",
     ),
     (
         "scope_connect_to",
@@ -252,6 +265,8 @@ class Settings(NamedTuple):
     retention: Retention
     balancers: tuple[Network, ...]
     stop_after: float
+    status: StatusAddress | None
+    json_log: bool
 
 
 def read_settings(options: Options, checkout: Path) -> Settings:
@@ -270,6 +285,7 @@ def read_settings(options: Options, checkout: Path) -> Settings:
     for name, choices in (
         ("scope_audit_fsync", ("always", "interval", "never")),
         ("scope_audit_compress", tuple(COMPRESSIONS)),
+        ("scope_log_format", ("text", "json")),
     ):
         if getattr(options, name) not in (None, *choices):
             raise OptionError(f"{name}: {getattr(options, name)!r} is none of {', '.join(choices)}")
@@ -291,7 +307,16 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         _retention(_split(options.scope_audit_keep)),
         tuple(_network("scope_proxy_protocol", text) for text in _split(options.scope_proxy_protocol)),
         _seconds(options.scope_stop_after or "30"),
+        _status(options.scope_status),
+        options.scope_log_format == "json",
     )
+
+
+def _status(text: str | None) -> StatusAddress | None:
+    try:
+        return read_address(text) if text else None
+    except ValueError as error:
+        raise OptionError(f"scope_status: {error}") from None
 
 
 _SIZE = re.compile(r"([1-9][0-9]{0,8}) ?([KMG])i?B\Z")
@@ -371,6 +396,12 @@ def find_warnings(options: Options) -> list[str]:
         for name, why in WARNED.items()
         if name in options and options.has_changed(name)
     ]
+    status = _status(options.scope_status)
+    if status is not None and not status.is_local:
+        found.append(
+            f"option scope_status: whoever can connect to {status} sees the names of subjects and how much they call; "
+            "let a firewall or NetworkPolicy leave only Prometheus there"
+        )
     if options.scope_connect_to:
         found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")
     known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | {name for name, *_ in OURS}

@@ -44,7 +44,7 @@ from brickscope.core.reason import Reason
 from .answer import answer
 from .denial import raw_denial
 from .drain import Draining
-from .gate import ENDED, Gate, wire_request
+from .gate import BROKE, ENDED, LEFT, Gate, wire_request
 from .tunnel import Relay
 
 MAX_WAITING = 256 * 1024
@@ -176,6 +176,8 @@ class GatedStream(HttpStream):
         """The one place where a request gets a server to go to."""
         if not self.gate.may_leave(self.flow):
             return (yield from self._fail("the request has no pass from the gate"))
+        self.flow.metadata[LEFT] = now = time.time()
+        self.gate.tally.left(not self.flow.metadata.get(ENDED), self.flow.request.timestamp_start, now)
         if not (yield from super().make_server_connection()):
             return False
         client, server = self.context.client, self.flow.server_conn
@@ -184,7 +186,35 @@ class GatedStream(HttpStream):
             return (yield from self._fail("the host speaks another HTTP version than the client"))
         return True
 
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
+        """Note which side the flow broke on, for the count of failures."""
+        cause = (
+            "client"
+            if isinstance(event, RequestProtocolError)
+            else "connect"
+            if event.code is ErrorCode.CONNECT_FAILED
+            else "upstream"
+        )
+        self.flow.metadata.setdefault(BROKE, cause)
+        yield from super().handle_protocol_error(event)
+
+    def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
+        """The same where the client went away while something was awaited (mitmproxy looks ahead for it)."""
+        if any(isinstance(event, RequestProtocolError) for event in self._paused_event_queue):
+            self.flow.metadata.setdefault(BROKE, "client")
+        return (yield from super().check_killed(emit_error_hook))
+
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        """The same where the head of an answer is malformed."""
+        if not request:
+            self.flow.metadata.setdefault(BROKE, "upstream")
+        found = yield from super().check_invalid(request)
+        if not found and not request:
+            self.flow.metadata.pop(BROKE, None)
+        return found
+
     def _fail(self, message: str) -> layer.CommandGenerator[bool]:
+        self.flow.metadata[BROKE] = "proxy"
         yield from self.handle_protocol_error(
             ResponseProtocolError(self.stream_id, message, ErrorCode.CONNECT_FAILED)
         )

@@ -75,7 +75,10 @@ class Worker:
     def _take(self, listener: Listener, descriptors: list[int]) -> None:
         self._say(TAKEN)
         if not descriptors:  # the kernel had none left for this process, and closed it
-            logger.error("Brickscope: out of file descriptors; a connection was lost. Raise nofile")
+            logger.error(
+                "Brickscope: out of file descriptors; a connection was lost. Raise nofile",
+                extra={"event": "connection_lost"},
+            )
             self._say(ENDED)
             return
         connection = socket.socket(fileno=descriptors[0])

@@ -11,9 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from brickscope.monitoring.address import words
+from brickscope.monitoring.operational_log import JsonFormatter
+
 from .doorway import Doorway, open_port
 from .fleet import Fleet, StartFailed
 from .preparation import SCRIPT, Plan
+from .status import FleetStatus
 from .systemd import inherited_sockets, notify, watchdog_seconds
 
 logger = logging.getLogger("brickscope.supervisor")
@@ -24,7 +28,7 @@ MOST = 256
 def main() -> None:
     """Run the supervisor. Exit status 0: stopped in good order; 1: it could not start; 2: wrong usage."""
     logging.basicConfig(
-        stream=sys.stdout, format="[%(asctime)s.%(msecs)03d] supervisor: %(message)s", datefmt="%H:%M:%S"
+        stream=sys.stderr, format="[%(asctime)s.%(msecs)03d] supervisor: %(message)s", datefmt="%H:%M:%S"
     )
     logger.setLevel(logging.INFO)
     workers, flags = _read(sys.argv[1:])
@@ -40,6 +44,8 @@ def main() -> None:
         sys.stdout.write(prepared.stdout.decode())
         sys.exit(0)
     plan = Plan(**json.loads(prepared.stdout.splitlines()[-1]))
+    if plan.json_log:
+        logging.getLogger().handlers[0].setFormatter(JsonFormatter())
     try:
         doorway = Doorway(inherited or open_port(plan.host, plan.port))
     except OSError as error:
@@ -47,10 +53,10 @@ def main() -> None:
     command = [str(Path(sys.executable).with_name("mitmdump")), "-s", str(SCRIPT), "--no-server", *flags]
     fleet = Fleet(command, workers, plan.stop_after, doorway)
     doorway.workers = lambda: fleet.serving
-    sys.exit(asyncio.run(_run(fleet, doorway)))
+    sys.exit(asyncio.run(_run(fleet, doorway, plan.status)))
 
 
-async def _run(fleet: Fleet, doorway: Doorway) -> int:
+async def _run(fleet: Fleet, doorway: Doorway, status_address: str) -> int:
     loop = asyncio.get_running_loop()
     asked, hurry = asyncio.Event(), asyncio.Event()
 
@@ -63,6 +69,12 @@ async def _run(fleet: Fleet, doorway: Doorway) -> int:
     loop.add_signal_handler(signal.SIGUSR2, fleet.replace_all)
     logger.info("pid %d starts %d workers for %s", os.getpid(), fleet.size, " and ".join(doorway.addresses))
     status = 0
+    watched = FleetStatus(fleet, asked.is_set)
+    try:
+        await watched.start(status_address)
+    except OSError as failure:
+        doorway.close()
+        _fail(f"scope_status: can't listen on {status_address}: {words(failure)}")
     stopping = asyncio.ensure_future(asked.wait())
     tasks: list[asyncio.Task[None]] = []
     starting = asyncio.ensure_future(fleet.start())
@@ -87,6 +99,7 @@ async def _run(fleet: Fleet, doorway: Doorway) -> int:
     doorway.close()
     logger.info("stopping %d workers; a second signal ends them at once", len(fleet.workers))
     await fleet.stop(hurry)
+    watched.close()
     return status
 
 

@@ -6,10 +6,16 @@ when it dies. What else it wants it says by signals.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from brickscope.monitoring.address import StatusAddress
 
 VARIABLE = "BRICKSCOPE_WORKER"
 """Environment variable by which a worker knows its place: ``DESCRIPTOR:NUMBER``."""
+
+FOLDER = "BRICKSCOPE_STATUS_FOLDER"
+"""Environment variable: where workers put the sockets of their status."""
 
 CONNECTION = b"c"
 """To the worker, with a socket: serve this."""
@@ -26,3 +32,11 @@ DRAINING = b"D"
 def numbered(path: Path, number: int) -> Path:
     """A worker's own file: ``audit.jsonl`` becomes ``audit-1.jsonl``."""
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def worker_address(number: int) -> StatusAddress:
+    """Where a worker serves its own status. Raises OSError: no supervisor has said where."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        raise OSError(f"the variable {FOLDER}, which the supervisor sets, is missing")
+    return StatusAddress(path=Path(folder) / f"worker-{number}.sock")

@@ -41,6 +41,8 @@ class Fleet:
         self._changed = asyncio.Event()
         self._replacing = False
         self._failures = 0
+        self.started = self.crashed = 0
+        """Workers that became ready, and workers that ended though nobody had asked them to."""
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,6 +82,7 @@ class Fleet:
             worker.signal(signal.SIGKILL)
             ready = False
         if ready:
+            self.started += 1
             logger.info("worker %d is ready (pid %d)", number, worker.process.pid)
         return worker if ready else None
 
@@ -94,6 +97,7 @@ class Fleet:
             logger.info("worker %d (pid %d) ended", worker.number, worker.process.pid)
         else:
             logger.warning("worker %d (pid %d) ended %s", worker.number, worker.process.pid, how)
+            self.crashed += 1
             self._failures = 0 if worker.lived >= STEADY_SECONDS else self._failures + 1
         self._doorway.take_back(untouched)
         self._on_change()

@@ -19,11 +19,14 @@ LOOPBACK = "127.0.0.1"
 
 
 class Plan(NamedTuple):
-    """Where to listen, and how long a stop may take (``stop_after``, seconds)."""
+    """Where to listen, how long a stop may take (``stop_after``, seconds), ``scope_status`` as text (empty: nowhere), and
+    whether messages are written as JSON."""
 
     host: str
     port: int
     stop_after: float
+    status: str
+    json_log: bool
 
 
 def prepare(arguments: Sequence[str]) -> Plan:
@@ -66,6 +69,8 @@ async def _prepare(arguments: Sequence[str]) -> Plan:
         mode.listen_host(options.listen_host) or LOOPBACK,
         mode.listen_port(options.listen_port) or 0,
         settings.stop_after,
+        "" if settings.status is None else str(settings.status),
+        settings.json_log,
     )
 
 
