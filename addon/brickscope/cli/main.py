@@ -13,6 +13,7 @@ from .diff import diff_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
 from .learn import learn_command
+from .proxy import proxy_command
 from .replay import replay_command
 from .schema import schema_command
 from .test import test_command
@@ -34,6 +35,7 @@ def main() -> None:
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
       brickscope explain --subject ci jobs.run_now job_id=1012
       brickscope learn --subject ci --rules rules   # rules from what the log shows
+      brickscope proxy --set scope_rules=/etc/brickscope/rules
       brickscope replay --policy candidate # yesterday's calls, judged again
       brickscope schema > policy.schema.json
       brickscope test                      # the tests beside the policy
@@ -47,6 +49,7 @@ main.add_command(diff_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
 main.add_command(learn_command)
+main.add_command(proxy_command)
 main.add_command(replay_command)
 main.add_command(schema_command)
 main.add_command(test_command)

@@ -1,0 +1,31 @@
+"""``brickscope proxy``: becomes mitmdump with the installed script, so that nobody has to know where that lies."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from brickscope.script import script_path
+
+_MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump()"
+
+
+@click.command("proxy", context_settings={"ignore_unknown_options": True})
+@click.argument("flags", metavar="[FLAGS OF MITMDUMP]", nargs=-1, type=click.UNPROCESSED)
+def proxy_command(flags: tuple[str, ...]) -> None:
+    """Run the proxy, as scripts/proxy does in a checkout: on 127.0.0.1:8080 unless the flags say otherwise.
+
+    Every flag goes to mitmdump as it is. This process becomes the proxy, so signals sent to it reach it: SIGTERM ends
+    the proxy, SIGHUP loads the policy again.
+
+    \b
+    Examples:
+      brickscope proxy --set scope_rules=/etc/brickscope/rules
+      brickscope proxy --listen-host 10.0.8.2 --set scope_rules=/etc/brickscope/rules \\
+          --set confdir=/etc/brickscope/ca --set scope_audit_log=/var/log/brickscope/audit.jsonl
+    """
+    # By this Python, and not by whichever mitmdump PATH has. -P: the working directory may hold a module of any name.
+    command = [sys.executable, "-P", "-c", _MITMDUMP, "-s", str(script_path()), "--no-server"]
+    os.execv(sys.executable, [*command, *flags])
