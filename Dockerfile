@@ -8,9 +8,11 @@
 
 FROM python:3.12-slim AS build
 RUN ["python", "-m", "venv", "/opt/brickscope"]
-COPY pyproject.toml LICENSE /src/
+COPY pyproject.toml LICENSE requirements.txt /src/
+# What it needs, each file by its hash.
+RUN ["/opt/brickscope/bin/python", "-m", "pip", "install", "--no-cache-dir", "--no-input", "--require-hashes", "-r", "/src/requirements.txt"]
 COPY addon /src/addon/
-RUN ["/opt/brickscope/bin/python", "-m", "pip", "install", "--no-cache-dir", "--no-input", "/src"]
+RUN ["/opt/brickscope/bin/python", "-m", "pip", "install", "--no-cache-dir", "--no-input", "--no-deps", "/src"]
 
 FROM python:3.12-slim
 LABEL org.opencontainers.image.title="Brickscope" \
@@ -37,9 +39,9 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 9464, timeout=4); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
 
-# The proxy is process 1, so SIGTERM and SIGHUP reach it. Arguments after the image's name replace those of CMD.
+# The supervisor is process 1, so SIGTERM and SIGHUP reach it. Arguments after the image's name replace those of CMD.
 ENTRYPOINT ["brickscope", "proxy"]
-CMD ["--listen-host", "0.0.0.0", "--listen-port", "8080", \
+CMD ["--workers", "2", "--listen-host", "0.0.0.0", "--listen-port", "8080", \
      "--set", "confdir=/var/lib/brickscope/ca", \
      "--set", "scope_rules=/etc/brickscope/rules", \
      "--set", "scope_audit_log=/var/log/brickscope/audit.jsonl", \

@@ -123,6 +123,10 @@ class StartRecord(Base):
     event: Literal["start"]
     version: str
     engine: str
+    versions: Annotated[
+        dict[str, str] | None,
+        Field(description="Of what stands in a request's path, and of Python and OpenSSL."),
+    ] = None
     mode: Mode
     scope_hosts: list[str]
     scope_other_hosts: Literal["tunnel", "deny"]

@@ -21,11 +21,15 @@ import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
 import brickscope
+from brickscope.advisories.advisory import known
+from brickscope.advisories.packages import components, installed
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
 from brickscope.audit.upkeep import Upkeep
 from brickscope.audit.writer import DIGEST_KEY, AuditWriter
+from brickscope.authority.error import AuthorityError
+from brickscope.authority.findings import refuse_or_warn
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
@@ -165,7 +169,10 @@ class Scope:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
-        except (PolicyError, AuditError) as error:
+            ca_warnings = refuse_or_warn(
+                Path(ctx.options.confdir).expanduser(), settings.destinations.scope.patterns
+            )
+        except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
         if settings.status is not None:
@@ -177,7 +184,13 @@ class Scope:
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
-        for warning in [*find_warnings(ctx.options), *map(str, loaded.warnings)]:
+        concerns = known().concerns(installed())
+        for warning in [
+            *find_warnings(ctx.options),
+            *ca_warnings,
+            *map(str, concerns),
+            *map(str, loaded.warnings),
+        ]:
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         self.armed = True
 
@@ -272,6 +285,7 @@ class Scope:
                 {
                     "version": brickscope.__version__,
                     "engine": f"mitmproxy {version.VERSION}",
+                    "versions": components(),
                     "mode": policy.mode.value,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
                     "scope_other_hosts": "tunnel"
