@@ -40,25 +40,30 @@ class BoxedProxy(NamedTuple):
         assert answer is not None
         return answer.status
 
-    def ready(self) -> int | None:
-        """The status of /readyz; None while nobody answers."""
+    def status(self, page: str = "/readyz") -> int | None:
+        """The status of a page of scope_status; None while nobody answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.status_port, timeout=5)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", page)
             return connection.getresponse().status
         except OSError:
             return None
         finally:
             connection.close()
 
-    def events(self) -> list[str]:
-        """The events of its log."""
-        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+    def records(self, event: str) -> list[dict[str, Any]]:
+        """The records of its log, of all workers, of one kind."""
+        lines = [
+            line
+            for file in sorted(self.log.parent.glob("audit*.jsonl"))
+            for line in file.read_text().splitlines()
+        ]
+        return [record for line in lines if (record := json.loads(line))["event"] == event]
 
     def works(self) -> None:
         """One call is allowed, one denied, and both are in the log."""
         assert (self.call(), self.call(WAREHOUSES)) == (200, 403), self.output.read_text()
-        assert self.events().count("decision") >= 2
+        assert len(self.records("decision")) >= 2
 
 
 @contextmanager
@@ -73,16 +78,22 @@ def boxed_proxy(
     readable: Mapping[str, Path] | None = None,
     environment: Mapping[str, str] | None = None,
     rules: Path | None = None,
+    writable: Sequence[str] = (),
+    ca_file: Path | None = None,
 ) -> Iterator[BoxedProxy]:
     """Run ``command`` in a box of its own, as a user without rights, until it is ready.
 
     ``confdir``: where in the box the authority's files are shown, read-only. ``rules``: here, instead of the usual policy.
-    Addresses and ports in the command become free ones of loopback; what the fake workspace needs is added. Nothing else.
+    ``ca_file``: what clients trust, if it is not there. ``writable``: folders that the user may write besides those of log and state. Addresses and ports in the command become free ones
+    of loopback; what the fake workspace needs is added. Nothing else.
     """
     box = Box(folder / "box")
-    for path in ("/var/lib/brickscope", "/var/log/brickscope"):
+    written = ["/var/lib/brickscope", "/var/log/brickscope", *writable]
+    for path in written:
         os.chown(box.held(path), USER, USER)
         box.held(path).chmod(0o700)
+    if (box.folder / Path(confdir).parts[1]).exists():
+        box.held(confdir)  # a place to show it at
     shown = folder / "shown"
     shutil.copytree(authority, shown / "ca")
     shutil.copy(workspace.ca_file, shown / "workspace.pem")
@@ -102,7 +113,7 @@ def boxed_proxy(
     output, log = folder / "output.txt", box.folder / "var" / "log" / "brickscope" / "audit.jsonl"
     wrapped = box.command(
         words,
-        writable=["/var/lib/brickscope", "/var/log/brickscope"],
+        writable=written,
         readable={
             "/opt": image.folder / "opt",
             confdir: shown / "ca",
@@ -112,12 +123,15 @@ def boxed_proxy(
         },
         environment={"PATH": IMAGE_PATH, **(environment or {})},
         user=USER,
+        more=["--chdir", "/var/lib/brickscope"],
     )
     boxed = start(wrapped, output)
-    proxy = BoxedProxy(boxed, port, status_port, shown / "ca" / "mitmproxy-ca-cert.pem", output, log)
+    proxy = BoxedProxy(
+        boxed, port, status_port, ca_file or shown / "ca" / "mitmproxy-ca-cert.pem", output, log
+    )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while proxy.ready() != 200:
+        while proxy.status() != 200:
             assert boxed.process.poll() is None, output.read_text()
             assert time.monotonic() < deadline, output.read_text()
             time.sleep(0.1)

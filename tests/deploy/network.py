@@ -97,7 +97,9 @@ def outcomes(rules: Sequence[str], addresses: Sequence[str], attempts: Sequence[
     TCP ports 443, 444 and 8080 and UDP port 443 answer on every address, and the TCP ports on the host's own 127.0.0.1. What came of
     each: ``reached``, the name of the error, or ``silent``. Needs root.
     """
-    given = json.dumps([SERVER, CONNECT, list(rules), list(addresses), PORTS, [list(each) for each in attempts]])
+    given = json.dumps(
+        [SERVER, CONNECT, list(rules), list(addresses), PORTS, [list(each) for each in attempts]]
+    )
     done = subprocess.run(
         ["unshare", "--net", "/usr/bin/python3", "-I", "-c", HOST, given],
         capture_output=True,

@@ -123,7 +123,7 @@ def test_the_image_serves_from_a_root_that_cannot_be_written(
         check = _health_check(proxy.status_port)
         assert image.run(check, user=USER, environment={"PATH": IMAGE_PATH}).returncode == 0
         assert proxy.boxed.stop(60) == 0
-        assert "stop" in proxy.events()
+        assert proxy.records("stop")
         assert image.run(check, user=USER, environment={"PATH": IMAGE_PATH}).returncode != 0
 
 

@@ -25,9 +25,7 @@ def played(rules: str) -> str:
 @pytest.mark.parametrize("rules", [played(HOST_RULES), POD_RULES], ids=["host", "pod"])
 def test_nft_takes_the_rules(rules: str) -> None:
     need("nft", root=True)
-    done = subprocess.run(
-        ["nft", "-c", "-f", "-"], input=rules, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["nft", "-c", "-f", "-"], input=rules, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -59,7 +57,11 @@ def test_loading_the_rules_again_replaces_them() -> None:
 def test_without_the_rules_the_host_reaches_databricks() -> None:
     """Otherwise the tests here would prove nothing."""
     need("nft", "unshare", "ip", root=True)
-    tried = [Attempt(AGENT, "192.0.2.7"), Attempt(AGENT, "2001:db8::7"), Attempt(AGENT, "192.0.2.7", 443, "udp")]
+    tried = [
+        Attempt(AGENT, "192.0.2.7"),
+        Attempt(AGENT, "2001:db8::7"),
+        Attempt(AGENT, "192.0.2.7", 443, "udp"),
+    ]
     assert outcomes([], ["192.0.2.7", "2001:db8::7"], tried) == ["reached"] * 3
 
 
