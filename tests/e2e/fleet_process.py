@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,7 +120,13 @@ class Fleet(NamedTuple):
 
 
 def start_fleet(
-    folder: Path, authority: Path | None, workspace: FakeWorkspace, *arguments: str, workers: int = 2
+    folder: Path,
+    authority: Path | None,
+    workspace: FakeWorkspace,
+    *arguments: str,
+    workers: int = 2,
+    program: Sequence[str] = (sys.executable, "-m", "brickscope.supervisor"),
+    pass_fds: Sequence[int] = (),
 ) -> FleetProcess:
     """Start a supervisor without waiting for its workers. The policy is in ``folder/rules``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +140,7 @@ def start_fleet(
         f"scope_connect_to={HOSTS}=127.0.0.1:{workspace.port}",
         f"ssl_verify_upstream_trusted_ca={workspace.ca_file}",
     ]
-    command = [sys.executable, "-m", "brickscope.supervisor", "--workers", str(workers), "-p", str(port)]
+    command = [*program, "--workers", str(workers), "-p", str(port)]
     command += [part for setting in settings for part in ("--set", setting)]
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
@@ -144,6 +150,7 @@ def start_fleet(
             stderr=subprocess.STDOUT,
             env=plain_environment() | {"PYTHONUNBUFFERED": "1"},
             cwd=folder,
+            pass_fds=pass_fds,
             start_new_session=True,
         )
     return FleetProcess(process, folder, port)

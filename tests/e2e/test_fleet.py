@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.core import Config
 
 from brickscope.fake.workspace import FakeWorkspace
 from e2e.fleet_process import Fleet, FleetProcess, Load, brickscope, running_fleet, start_fleet
-from e2e.gate import CATALOGS, HOST, POLICY, head
-from e2e.raw_client import H1Reader, open_tls, read_h1, send_h1
+from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, head
+from e2e.raw_client import H1Reader, dial, open_tls, read_h1, send_h1, tls
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -75,6 +79,39 @@ def test_a_rolling_restart_breaks_no_call(fleet: Fleet) -> None:
     assert_recorded(fleet)
     assert {record["cut"] for record in fleet.proxy.audit("stop")} == {0}
     verify(fleet.proxy)
+
+
+def test_a_rolling_restart_breaks_no_call_over_http2(fleet: Fleet) -> None:
+    with Load(fleet.proxy.proxy_url, fleet.proxy.ca_file, clients=3, http2=True) as load:
+        load.wait_for(30)
+        fleet.proxy.process.send_signal(signal.SIGUSR2)
+        fleet.proxy.wait_for_line("all workers are new")
+        fleet.proxy.wait_for_line(r"worker \d+ \(pid \d+\) ended\n", 2)
+        load.wait_for(30)
+    assert load.failures == []
+    assert fleet.proxy.stop() == 0
+    assert {record["cut"] for record in fleet.proxy.audit("stop")} == {0}
+    assert_recorded(fleet)
+
+
+def test_a_rolling_restart_breaks_no_call_of_the_official_sdk(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [*os.environ]:
+        if name.lower().endswith("_proxy") or name.startswith("DATABRICKS"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HTTPS_PROXY", fleet.proxy.proxy_url)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(fleet.proxy.ca_file))
+    # No retries: a call that fails once counts.
+    config = Config(host=f"https://{HOST}", token=TOKEN, auth_type="pat", retry_timeout_seconds=1)
+    client = WorkspaceClient(config=config)
+    fleet.proxy.process.send_signal(signal.SIGUSR2)
+    calls = 0
+    while "all workers are new" not in fleet.proxy.output or calls < 50:
+        assert [each.name for each in client.catalogs.list()] == ["main", "samples"]
+        calls += 1
+    fleet.proxy.wait_for_line(r"worker \d+ \(pid \d+\) ended\n", 2)
+    assert [each.name for each in client.catalogs.list()] == ["main", "samples"]
 
 
 def test_a_reload_breaks_no_call_and_reaches_every_worker(fleet: Fleet) -> None:
@@ -246,8 +283,6 @@ def test_the_client_that_a_balancer_names_is_judged_whichever_worker_has_it(
 
 
 def _call_as(fleet: Fleet, address: str) -> int:
-    from e2e.raw_client import dial, tls
-
     sock = dial(fleet.proxy.proxy_url)
     sock.sendall(
         f"PROXY TCP4 {address} 10.0.0.1 4000 8080\r\nCONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
@@ -259,3 +294,29 @@ def _call_as(fleet: Fleet, address: str) -> int:
         answer = read_h1(inner)
         assert answer is not None
         return answer.status
+
+
+SOCKET = """
+import os, sys
+os.environ["LISTEN_PID"], os.environ["LISTEN_FDS"] = str(os.getpid()), "1"
+os.dup2(int(sys.argv[1]), 3)
+os.execv(sys.executable, [sys.executable, "-m", "brickscope.supervisor", *sys.argv[2:]])
+"""
+
+
+def test_a_socket_of_systemd_is_served(
+    tmp_path: Path, proxy_authority: Path, workspace: FakeWorkspace
+) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "policy.yaml").write_text(POLICY)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        program = [sys.executable, "-c", SOCKET, str(server.fileno())]
+        proxy = start_fleet(tmp_path, proxy_authority, workspace, program=program, pass_fds=[server.fileno()])
+        proxy.port = server.getsockname()[1]
+    try:
+        with Load(proxy.proxy_url, proxy.ca_file, clients=2) as load:
+            load.wait_for(4)
+        assert load.failures == []
+        assert proxy.stop() == 0
+    finally:
+        proxy.kill()

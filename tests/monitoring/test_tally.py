@@ -69,7 +69,7 @@ def test_beyond_the_cap_subjects_are_counted_together() -> None:
         for name in names:
             tally.decided(denied(name), 0.0)
     found = by_subject(tally)
-    assert len(found) == MAX_SUBJECTS + 1
+    assert len(found) == MAX_SUBJECTS + 2  # and nobody
     assert found[OTHER] == 100
     assert found["s0"] == 2
     # Another policy does not give room for more.
@@ -133,7 +133,7 @@ def test_an_unknown_cause_is_the_proxys() -> None:
 )
 def test_statuses_are_classes(status: int | None, shown: str) -> None:
     tally = tally_of()
-    tally.began()
+    tally.left(False, 0.5, 1.0)
     tally.ended(status, 1, None, 0.1, 1.0, 1.5)
     assert [name for name, count in tally.outcomes.items() if count] == [shown]
     assert tally.in_flight == 0

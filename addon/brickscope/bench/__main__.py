@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import capacity, decisions, endtoend, hooks, identity, log, operations
+from . import capacity, decisions, endtoend, fleet, hooks, identity, log, operations
 from .machine import describe_machine, describe_versions
 from .measurement import Measurement, Verdict
 from .processes import StartError
@@ -23,6 +23,7 @@ BENCHES = {
     "log": log.measure,
     "endtoend": endtoend.measure,
     "capacity": capacity.measure,
+    "fleet": fleet.measure,
 }
 
 

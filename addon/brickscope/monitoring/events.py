@@ -18,6 +18,8 @@ EVENTS: dict[str, str] = {
     "policy_failed": "An edited policy has errors; the last good one stays in force.",
     "keys_unavailable": "The public keys of a token issuer can't be had.",
     "hook_failed": "Something failed inside the proxy; the connection or call was refused.",
+    "connection_lost": "A connection could not be served; its client saw it closed.",
+    "balancer_refused": "A load balancer's connection came without a valid PROXY header.",
     "unrecorded": "A call was denied, or a record lost, because it could not be written to the audit log.",
     "audit_key": "Which key signs the audit log.",
     "audit_failing": "The audit log can't be written; every call is denied.",

@@ -53,7 +53,9 @@ METRICS = (
         ("side",),
     ),
     Metric(
-        "brickscope_calls_in_flight", "gauge", "Calls that were let go on and have not come to their end."
+        "brickscope_calls_in_flight",
+        "gauge",
+        "Calls that may be written to their host, or were, and have not come to their end.",
     ),
     Metric(
         "brickscope_connections_open",

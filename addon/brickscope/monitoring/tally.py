@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 from brickscope.core.decision import Decision
-from brickscope.core.policy import Policy
-from brickscope.core.reason import Reason
+from brickscope.core.policy import Mode, Policy
+from brickscope.core.reason import Kind, Reason
 
 from .distribution import Distribution
 
@@ -105,6 +105,16 @@ class Tally:
         """This policy is in force: its subjects may be shown by name."""
         self._names = frozenset(subject.name for subject in subjects_of(policy))
         self._cells.clear()  # a name that is gone is nobody's
+        # A series that is born with its first count looks to Prometheus as if nothing had been counted: the first unknown
+        # token would raise no alarm.
+        for reason in Reason:
+            if reason.kind in (Kind.SUBJECT, Kind.INTERNAL):
+                monitored = reason.kind is Kind.SUBJECT and policy.mode is Mode.MONITOR
+                self.decisions.setdefault(
+                    (UNKNOWN, False, reason.value, "monitor" if monitored else "enforce", not monitored), [0]
+                )
+            elif reason.kind is Kind.DESTINATION:
+                self.tunnels.setdefault((False, reason.value), 0)
 
     @harmless
     def reloaded(self, result: str) -> None:
@@ -123,22 +133,21 @@ class Tally:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    @harmless
+    # Those of every call catch by themselves: the wrapper would cost as much as the counting.
+
     def decided(self, decision: Decision, took: float | None) -> None:
         """A decision on a request; ``took``: how long it took, with its record; None where that is not known."""
-        key = (
-            decision.subject or UNKNOWN,
-            decision.allow,
-            decision.reason._value_,
-            decision.mode,
-            decision.enforced,
-        )
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cell(key)
-        cell[0] += 1
-        if took is not None:
-            self.decision_s.add(took)
+        try:
+            reason = decision.reason._value_
+            key = (decision.subject or UNKNOWN, decision.allow, reason, decision.mode, decision.enforced)
+            cell = self._cells.get(key)
+            if cell is None:
+                cell = self._cell(key)
+            cell[0] += 1
+            if took is not None:
+                self.decision_s.add(took)
+        except Exception as error:
+            self.failed(error)
 
     def _cell(self, key: Key) -> list[int]:
         subject, allow, reason, mode, enforced = key
@@ -163,17 +172,14 @@ class Tally:
             self._cells[key] = cell
         return cell
 
-    @harmless
     def left(self, has_body: bool, read: float, now: float) -> None:
         """A request whose head was read at ``read`` may be written to its host."""
-        self.delay_s["yes" if has_body else "no"].add(now - read)
+        try:
+            self.in_flight += 1
+            self.delay_s["yes" if has_body else "no"].add(now - read)
+        except Exception as error:
+            self.failed(error)
 
-    @harmless
-    def began(self) -> None:
-        """A call was let go on."""
-        self.in_flight += 1
-
-    @harmless
     def ended(
         self,
         status: int | None,
@@ -185,15 +191,19 @@ class Tally:
     ) -> None:
         """A call that was let go on came to its end, ``took`` after its decision. ``left``: when it might be written to its
         host; ``answered``: when the head of the answer came; None for what never happened."""
-        self.in_flight -= 1
-        self.outcomes[
-            "none" if status is None or not 100 <= status < 600 else STATUSES[status // 100 - 1]
-        ] += 1
-        self.bytes["request"] += request_bytes
-        self.bytes["response"] += response_bytes or 0
-        self.call_s.add(took)
-        if left is not None and answered is not None:
-            self.upstream_s.add(answered - left)
+        try:
+            if left is not None:
+                self.in_flight -= 1
+                if answered is not None:
+                    self.upstream_s.add(answered - left)
+            known = status is not None and 100 <= status < 600
+            self.outcomes[STATUSES[status // 100 - 1] if known else "none"] += 1  # type: ignore[operator]
+            total = self.bytes
+            total["request"] += request_bytes
+            total["response"] += response_bytes or 0
+            self.call_s.add(took)
+        except Exception as error:
+            self.failed(error)
 
     @harmless
     def broke(self, cause: str) -> None:

@@ -215,14 +215,15 @@ class Scope:
         await self._monitor_gate()
         self._record_start()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._stop)
+        with contextlib.suppress(NotImplementedError):
+            # A worker is told SIGTERM by the supervisor, and perhaps by a service manager too: that is one and the same.
+            loop.add_signal_handler(signal.SIGTERM, self._stop if self._worker is None else self._begin_stop)
+            loop.add_signal_handler(signal.SIGINT, self._stop)
         if self._worker is None:
             self._listener.serve()
             notify("READY=1")
         else:
-            self._worker.serve(self._listener, self._stop)
+            self._worker.serve(self._listener, self._begin_stop)
 
     async def _monitor_gate(self) -> None:
         """Serve metrics and health, if that is wanted. The chain of addons that it finds now is what has to stay."""
@@ -396,34 +397,43 @@ class Scope:
 
     def _stop(self) -> None:
         """Asked to end: let calls finish first. Asked again: end at once."""
+        if self._drain is None:
+            self._begin_stop()
+        else:
+            self._drain.hurry()
+
+    def _begin_stop(self) -> None:
+        """Accept no more, and end when all calls have. A second time changes nothing."""
         assert self._gate is not None
         assert self._settings is not None
         assert self._listener is not None
         if self._drain is not None:
-            self._drain.hurry()
             return
         self._drain = Drain(self._settings.stop_after)
         self._gate.draining = True
-        self._listener.close()
         if self._worker is None:
             notify("STOPPING=1")
         else:
             self._worker.say_draining()
-        if self._listener.open:
+        self._listener.close()
+        if not self._listener.is_quiet:
             logger.info(
                 "Brickscope: stopping; %d connections have %g seconds to finish. A second signal ends them at once",
                 len(self._listener.open),
                 self._settings.stop_after,
+                extra={"event": "stopping"},
             )
-        self._tasks.append(asyncio.get_running_loop().create_task(self._run_drain(), name="drain"))
+        work = self._run_drain(self._drain, self._listener)
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name="drain"))
 
-    async def _run_drain(self) -> None:
-        assert self._drain is not None
-        assert self._listener is not None
+    async def _run_drain(self, drain: Drain, listener: Listener) -> None:
         try:
-            await self._drain.run(self._listener.open)
+            await drain.wait(listener)
+            if self._worker is not None:
+                self._worker.leave()
+            await drain.finish(listener)
         except Exception as error:
-            logger.error("Brickscope: %s while stopping", type(error).__name__)
+            logger.error("Brickscope: %s while stopping", type(error).__name__, extra={"event": "stopping"})
         finally:
             ctx.master.shutdown()
 

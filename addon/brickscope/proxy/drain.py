@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mitmproxy.proxy import events
+
+if TYPE_CHECKING:
+    from .listener import Listener
 
 TICK = 0.25
 GRACE = 5.0
@@ -46,27 +48,35 @@ class Drain:
         """Wait no longer."""
         self._hurry.set()
 
-    async def run(self, connections: Mapping[asyncio.StreamWriter, Any]) -> None:
-        """Wait until all connections have ended, and cut those that are left when time is up.
-
-        ``connections``: with mitmproxy's handler of each (``Listener.open``); the mapping changes meanwhile.
-        """
+    async def wait(self, listener: Listener) -> None:
+        """Wait until all connections have ended, or time is up; afterwards nothing that is open is waited for any more."""
         started = time.monotonic()
         idle_since: dict[asyncio.StreamWriter, float] = {}
         grace = min(GRACE, self.seconds / 2)
-        while connections and not self._hurry.is_set():
+        while not self._hurry.is_set():
+            # First a pause: what was just accepted is not among the open ones yet.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), min(TICK, self.seconds))
             now = time.monotonic()
-            if now - started >= self.seconds:
+            if listener.is_quiet or now - started >= self.seconds:
                 break
-            for writer, handler in list(connections.items()):
+            for writer, handler in list(listener.open.items()):
                 if await _is_busy(writer, handler, late=now - started >= grace):
                     idle_since.pop(writer, None)
                 elif now - idle_since.setdefault(writer, now) >= grace:
                     _close(writer, handler)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), TICK)
-        self.cut = len(connections)
-        await _cut(connections)
+
+    async def finish(self, listener: Listener) -> None:
+        """Cut what is left, and wait until it has ended: the outcome of each call belongs into the log before ``stop``."""
+        self.cut = len(listener.open)
+        for writer, handler in list(listener.open.items()):
+            for io in list(handler.transports.values()) if handler else ():
+                if isinstance(io.writer, asyncio.StreamWriter):
+                    io.writer.transport.abort()
+            writer.transport.abort()
+        deadline = time.monotonic() + SETTLE
+        while not listener.is_quiet and time.monotonic() < deadline:  # noqa: ASYNC110 - a mapping tells nobody that it is empty
+            await asyncio.sleep(0.02)
 
 
 async def _is_busy(writer: asyncio.StreamWriter, handler: Any, *, late: bool) -> bool:
@@ -100,15 +110,3 @@ def _close(writer: asyncio.StreamWriter, handler: Any) -> None:
     io = handler.transports.get(handler.client)
     if io is not None and io.handler is not None:
         handler.close_connection(handler.client)
-
-
-async def _cut(connections: Mapping[asyncio.StreamWriter, Any]) -> None:
-    """End everything, and wait until it has ended: the outcome of each call belongs into the log before ``stop``."""
-    for writer, handler in list(connections.items()):
-        for io in list(handler.transports.values()) if handler else ():
-            if io.writer is not None and io.writer is not writer:
-                io.writer.transport.abort()
-        writer.transport.abort()
-    deadline = time.monotonic() + SETTLE
-    while connections and time.monotonic() < deadline:  # noqa: ASYNC110 - a mapping tells nobody that it is empty
-        await asyncio.sleep(0.02)

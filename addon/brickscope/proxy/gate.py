@@ -240,8 +240,6 @@ class Gate:
 
     def remember(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
         """Keep the verdict until the outcome is known."""
-        if verdict.decision.forwards:
-            self.tally.began()
         flow.metadata[_VERDICT] = verdict
 
     def forwards(self, flow: http.HTTPFlow) -> bool:

@@ -9,6 +9,7 @@ that came another way are closed (``Connections.client_connected``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -48,8 +49,10 @@ class Listener:
         self.balancers = tuple(balancers)
         self.open: dict[asyncio.StreamWriter, Handler | None] = {}
         """All connections until their last byte is sent, with what serves them: nothing while a PROXY header is awaited."""
+        self._arriving = 0
         self._server: asyncio.Server | None = None
         self._serving = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def bind(self, inherited: Sequence[socket.socket] = ()) -> None:
         """Take the port; connections wait until ``serve``. ``inherited``: a socket that is bound. Raises OSError with words.
@@ -74,7 +77,7 @@ class Listener:
     def serve(self) -> None:
         """Serve connections from now on."""
         self._serving.set()
-        logger.info("Brickscope: listening at %s", " and ".join(self.addresses))
+        logger.info("Brickscope: listening at %s", " and ".join(self.addresses), extra={"event": "listening"})
 
     @property
     def addresses(self) -> list[str]:
@@ -82,15 +85,41 @@ class Listener:
         names = [each.getsockname() for each in self._server.sockets] if self._server else []
         return [f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}" for name in names]
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no connection is open, or about to be."""
+        return not self.open and not self._arriving
+
     def close(self) -> None:
-        """Accept no more; what is open goes on."""
+        """Accept what the kernel has accepted for us already, and then no more; what is open goes on."""
+        for wrapped in self._server.sockets if self._server else ():
+            with contextlib.closing(wrapped.dup()) as listening, contextlib.suppress(BlockingIOError):
+                listening.setblocking(False)
+                for _ in range(BACKLOG):
+                    connection, _ = listening.accept()
+                    connection.setblocking(False)
+                    self.take(connection, lambda: None)
         if self._server is not None:
             self._server.close()
 
-    async def take(self, connection: socket.socket, ended: Callable[[], None]) -> None:
-        """Serve a connection that another process accepted; ``ended`` is called when it is over, whatever becomes of it."""
+    def take(self, connection: socket.socket, ended: Callable[[], None]) -> None:
+        """Serve a connection that was accepted elsewhere; ``ended`` is called when it is over, whatever becomes of it."""
+        self._arriving += 1
+        task = asyncio.get_running_loop().create_task(self._take(connection, ended), name="taken connection")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, connection: socket.socket, ended: Callable[[], None]) -> None:
+        arrived = False
+
+        def arrive() -> None:
+            nonlocal arrived
+            self._arriving -= not arrived
+            arrived = True
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.open[writer] = None
+            arrive()
             try:
                 await self._accepted(reader, writer)
             finally:
@@ -101,10 +130,15 @@ class Listener:
         protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), serve, loop=loop)
         try:
             await loop.connect_accepted_socket(lambda: protocol, connection)
-        except Exception:
+        except Exception as error:
+            logger.warning(
+                "Brickscope: %s; a connection was lost",
+                type(error).__name__,
+                extra={"event": "connection_lost"},
+            )
             connection.close()
+            arrive()
             ended()
-            raise
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its end. What fails here ends it."""
@@ -118,7 +152,11 @@ class Listener:
             pass  # it was only looked at, as balancers do that check a port
         except Exception as error:
             # Only the type: the text of an exception may hold what the client sent.
-            logger.error("Brickscope: %s on a connection; it was closed", type(error).__name__)
+            logger.error(
+                "Brickscope: %s on a connection; it was closed",
+                type(error).__name__,
+                extra={"event": "connection_lost"},
+            )
         finally:
             await self._end(writer)
 
@@ -153,6 +191,11 @@ class Listener:
             self.open.pop(writer, None)
 
     def _refuse(self, peer: Address, detail: str) -> None:
-        logger.warning("Brickscope: a connection from %s was closed: %s", peer[0], detail)
+        logger.warning(
+            "Brickscope: a connection from %s was closed: %s",
+            peer[0],
+            detail,
+            extra={"event": "balancer_refused"},
+        )
         decision = self.gate.refuse(Reason.PROXY_HEADER_REFUSED, detail)
         self.gate.record_tunnel(decision, peer[0], "", 0)

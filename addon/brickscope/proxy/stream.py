@@ -240,32 +240,24 @@ class GatedHttpLayer(HttpLayer):
     def __init__(self, context: Context, mode: HTTPMode, gate: Gate) -> None:
         super().__init__(context, mode)
         self.gate = gate
-        self.said_goaway = False
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
-            self.connections[self.context.client] = StrictHttp1Server(self.context.fork(), self.gate)
+        if isinstance(event, events.Start):
+            server = StrictHttp1Server if self.context.client.alpn != b"h2" else EndingHttp2Server
+            self.connections[self.context.client] = server(self.context.fork(), self.gate)
         if isinstance(event, Draining):
             yield from self.drain(event)
-            return
-        yield from super()._handle_event(event)
+        else:
+            yield from super()._handle_event(event)
 
     def drain(self, event: Draining) -> Commands:
-        """Say whether a call is under way, and have an HTTP/2 client open no more streams.
-
-        RFC 9113 section 6.8: a GOAWAY with the highest number, since streams may be on their way; all of them are served.
-        It is sent when no stream is open, if that comes in time, since some clients (of Python's h2) give up the streams
-        they have when it comes.
-        """
+        """Say whether a call is under way, and let an HTTP/2 client that is idle know that the end has come."""
         for stream in list(self.streams.values()):
             yield from self.event_to_child(stream, event)
         server = self.connections[self.context.client]
-        if isinstance(server, Http2Server):
+        if isinstance(server, EndingHttp2Server):
             event.busy = event.busy or server.h2_conn.open_inbound_streams > 0
-            if not self.said_goaway and (event.late or not event.busy):
-                self.said_goaway = True
-                goaway = GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=0)
-                yield commands.SendData(self.context.client, goaway.serialize())
+            yield from server.drain(event)
         elif isinstance(server, StrictHttp1Server):
             event.busy = event.busy or bool(server.buf)
 
@@ -339,3 +331,43 @@ class StrictHttp1Server(Http1Server):
             self.state = self.done
             return
         yield from super().wait(event)
+
+
+class EndingHttp2Server(Http2Server):
+    """Speaks a client's HTTP/2, and has it open no more streams when the proxy stops.
+
+    RFC 9113 section 6.8: a GOAWAY with the highest number, since streams may be on their way; all of them are served. It
+    goes out with the end of the last open stream, or when nothing was open for a while: some clients (of Python's h2) give
+    up what they have open when it comes. A connection on which there is always something open hears it all the same, late.
+    """
+
+    def __init__(self, context: Context, gate: Gate) -> None:
+        super().__init__(context)
+        self.gate = gate
+        self._said_goaway = False
+        self._idle = 0
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        for command in super()._handle_event(event):
+            if (
+                self.gate.draining
+                and isinstance(command, commands.SendData)
+                and isinstance(event, HttpEvent)
+                and self.h2_conn.open_inbound_streams == 0
+            ):
+                # In one piece, so that the client can't begin another call in between.
+                command = commands.SendData(command.connection, command.data + self._goaway())
+            yield command
+
+    def drain(self, event: Draining) -> Commands:
+        """Asked from time to time while the proxy stops."""
+        self._idle = 0 if event.busy else self._idle + 1
+        if (event.late or self._idle > 1) and (goaway := self._goaway()):
+            yield commands.SendData(self.conn, goaway)
+
+    def _goaway(self) -> bytes:
+        """The frame, once."""
+        if self._said_goaway:
+            return b""
+        self._said_goaway = True
+        return GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=0).serialize()

@@ -24,7 +24,6 @@ class Worker:
         self._channel = channel
         self._channel.setblocking(False)
         self._unsent = bytearray()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     def of_environment(cls) -> Worker | None:
@@ -65,6 +64,10 @@ class Worker:
         loop.add_reader(self._channel, receive)
         self._say(READY)
 
+    def leave(self) -> None:
+        """Take no more: what was sent and not taken goes to another worker."""
+        asyncio.get_running_loop().remove_reader(self._channel)
+
     def say_draining(self) -> None:
         """Let the supervisor send no more."""
         self._say(DRAINING)
@@ -72,21 +75,15 @@ class Worker:
     def _take(self, listener: Listener, descriptors: list[int]) -> None:
         self._say(TAKEN)
         if not descriptors:  # the kernel had none left for this process, and closed it
-            logger.error("Brickscope: out of file descriptors; a connection was lost. Raise nofile")
+            logger.error(
+                "Brickscope: out of file descriptors; a connection was lost. Raise nofile",
+                extra={"event": "connection_lost"},
+            )
             self._say(ENDED)
             return
-        task = asyncio.get_running_loop().create_task(
-            self._serve(listener, socket.socket(fileno=descriptors[0])), name="taken connection"
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, listener: Listener, connection: socket.socket) -> None:
-        try:
-            connection.setblocking(False)
-            await listener.take(connection, lambda: self._say(ENDED))
-        except OSError as error:
-            logger.warning("Brickscope: a connection was lost: %s", error.strerror)
+        connection = socket.socket(fileno=descriptors[0])
+        connection.setblocking(False)
+        listener.take(connection, lambda: self._say(ENDED))
 
     def _say(self, byte: bytes) -> None:
         """Send a byte to the supervisor; later, if it does not read just now."""

@@ -176,8 +176,9 @@ class Fleet:
             await asyncio.wait([*open_ends, hurried], timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if hurried.done():
             for worker in self.workers:
-                worker.drain()
-            await asyncio.wait(ends, timeout=STOP_MARGIN) if ends else None
+                worker.drain(at_once=True)
+            if ends:
+                await asyncio.wait(ends, timeout=STOP_MARGIN)
         hurried.cancel()
         for worker in self.workers:
             if worker.process.returncode is None:

@@ -86,10 +86,10 @@ class WorkerProcess:
         self._given.append(connection)
         return True
 
-    def drain(self) -> None:
-        """Let it finish what it has, and end; a second time: at once."""
+    def drain(self, *, at_once: bool = False) -> None:
+        """Let it finish what it has, and end; or end ``at_once``."""
         self.draining = True
-        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGINT if at_once else signal.SIGTERM)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; nothing happens if it has ended."""
@@ -128,10 +128,11 @@ class WorkerProcess:
             self._taken += 1
             if self._given:
                 self._given.popleft().close()
-        elif byte == ENDED:
+            return
+        if byte == ENDED:
             self._taken -= 1
             return
-        elif byte == READY:
+        if byte == READY:
             self.ready, self._ready_at = True, time.monotonic()
             if not self.settled.done():
                 self.settled.set_result(True)
