@@ -140,14 +140,8 @@ def accepts(client: str, port: int, name: str, root: Path) -> tuple[bool, str]:
 def test_a_client_accepts_a_workspace_and_refuses_what_a_stolen_key_would_sign(
     client: str, made: Made, store: CertStore, tmp_path: Path
 ) -> None:
-    if (
-        client == "java"
-        and subprocess.run([program("java"), "--list-modules"], capture_output=True).stdout.find(
-            b"jdk.compiler"
-        )
-        < 0
-    ):
-        pytest.skip("this Java has no compiler")
+    if client == "java":
+        program("javac")  # the runtime alone does not run a source file
     root = tmp_path / "root.pem"
     root.write_bytes(made.chain.anchor_pem)
     with server(made, store, tmp_path, HOST, [HOST]) as port:

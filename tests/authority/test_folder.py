@@ -243,6 +243,25 @@ def test_hosts_that_it_may_not_sign_for_are_said(tmp_path: Path) -> None:
     assert "not for *.azuredatabricks.net" in text
 
 
+def test_an_expired_one_is_a_warning_where_the_operator_gives_certificates(tmp_path: Path) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=100)
+    AuthorityFolder(tmp_path).add(make_authority(DOMAINS, 90, now=long_ago))
+    with pytest.raises(AuthorityError, match="expired"):
+        refuse_or_warn(tmp_path, [])
+    assert "expired" in refuse_or_warn(tmp_path, [], sole=False)[0]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    with pytest.raises(AuthorityError, match="Permission denied"):
+        refuse_or_warn(tmp_path, [])
+
+
 def test_no_authority_is_no_finding(tmp_path: Path) -> None:
     assert refuse_or_warn(tmp_path / "none", ["*.cloud.databricks.com"]) == []
 

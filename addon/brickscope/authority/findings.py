@@ -64,11 +64,17 @@ def _exposed(mode: int, owner: int) -> bool:
     return bool(mode & 0o037) or (bool(mode & 0o040) and owner == os.geteuid())
 
 
-def refuse_or_warn(confdir: Path, patterns: Sequence[str]) -> list[str]:
-    """The warnings for a start. Raises AuthorityError if there is no sense in starting."""
-    found = findings(AuthorityFolder(confdir), patterns)
+def refuse_or_warn(confdir: Path, patterns: Sequence[str], *, sole: bool = True) -> list[str]:
+    """The warnings for a start. Raises AuthorityError if there is no sense in starting.
+
+    ``sole``: every certificate comes from this authority; false where mitmproxy's option ``certs`` gives others.
+    """
+    try:
+        found = findings(AuthorityFolder(confdir), patterns)
+    except OSError as error:
+        raise AuthorityError(f"the CA in {confdir} can't be read: {error.strerror}") from None
     for each in found:
-        if each.fatal:
+        if each.fatal and sole:
             raise AuthorityError(each.text)
     return [each.text for each in found]
 

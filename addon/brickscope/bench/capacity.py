@@ -75,15 +75,13 @@ def measure(*, quick: bool, say: Say, scale: Scale | None = None) -> list[Measur
             say(f"capacity: calls, round {round_ + 1} of {scale.rounds}")
             with stage.run(PRODUCT) as proxy:
                 for load, kind, connections in (("keep", "keep", CONNECTIONS), ("fresh", "fresh", FRESH)):
-                    before = _log_size(stage)
                     job = make_job(
                         stage, PRODUCT, proxy, kind, connections=connections, seconds=scale.seconds
                     )
                     run = send(job, proxy)
                     runs.setdefault(load, []).append(run)
                     faults += run.result.wrong + run.result.errors
-                    if load == "keep":
-                        logged.append((_log_size(stage) - before) / max(run.result.done, 1))
+                logged.append(stage.audit_file.stat().st_size / stage.decisions_recorded())
             with modern.run(PRODUCT) as proxy:
                 job = make_job(modern, PRODUCT, proxy, "fresh", connections=FRESH, seconds=scale.seconds)
                 run = send(job, proxy)
@@ -114,10 +112,6 @@ def _speed(what: str, runs: Sequence[Run]) -> list[tuple[str, str, list[float]]]
         (f"calls on {what}", "calls/s", [run.rate for run in runs]),
         (f"CPU of a call on {what}", "ms", [run.cpu_ms for run in runs]),
     ]
-
-
-def _log_size(stage: Stage) -> int:
-    return stage.audit_file.stat().st_size if stage.audit_file.exists() else 0
 
 
 def _footprint(stage: Stage, proxy: Proxy, count: int) -> Footprint:

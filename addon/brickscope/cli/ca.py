@@ -46,6 +46,8 @@ def _words(command: Callable[..., None]) -> Callable[..., None]:
             command(*arguments, **options)
         except AuthorityError as error:
             raise click.UsageError(str(error)) from None
+        except OSError as error:
+            raise click.UsageError(f"{error.filename}: {error.strerror}") from None
 
     return with_words
 

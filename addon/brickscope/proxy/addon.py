@@ -59,6 +59,7 @@ from .options import (
     refuse_dangerous,
     refuse_unknown,
 )
+from .renewal import renew_certificates
 from .requests import Requests
 from .terminal import install_terminal
 from .worker import Worker
@@ -170,7 +171,9 @@ class Scope:
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
             ca_warnings = refuse_or_warn(
-                Path(ctx.options.confdir).expanduser(), settings.destinations.scope.patterns
+                Path(ctx.options.confdir).expanduser(),
+                settings.destinations.scope.patterns,
+                sole=not ctx.options.certs,
             )
         except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
@@ -273,6 +276,7 @@ class Scope:
         self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
         upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
+        self._tasks.append(loop.create_task(renew_certificates(), name="certificates"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
 
