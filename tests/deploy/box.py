@@ -1,6 +1,7 @@
 """A container without Docker: a root of its own made by bubblewrap, into which the Dockerfile's own steps are run.
 
-The base image is played by this machine's /usr with the Python that runs the tests in /usr/local, where python:3.12-slim has it.
+The base image is played by this machine's /usr with the Python that runs the tests in /usr/local, where python:3.12-slim
+has it.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ class Box:
         user: int = 0,
         more: Sequence[str] = (),
     ) -> list[str]:
-        """What runs ``words`` in the box. The root is read-only but for the folders ``writable``; ``readable`` shows other files
-        or folders of this machine in it. ``user``: its number; one that is not 0 has no capability and can't get any.
+        """What runs ``words`` in the box. The root is read-only but for the folders ``writable``; ``readable`` shows other
+        files or folders of this machine in it. ``user``: its number; one that is not 0 has no capability and can't get any.
         """
         command = ["bwrap", "--tmpfs", "/", "--ro-bind", "/usr", "/usr"]
         command += ["--dir", "/etc"]

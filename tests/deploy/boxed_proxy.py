@@ -84,8 +84,9 @@ def boxed_proxy(
     """Run ``command`` in a box of its own, as a user without rights, until it is ready.
 
     ``confdir``: where in the box the authority's files are shown, read-only. ``rules``: here, instead of the usual policy.
-    ``ca_file``: what clients trust, if it is not there. ``writable``: folders that the user may write besides those of log and state. Addresses and ports in the command become free ones
-    of loopback; what the fake workspace needs is added. Nothing else.
+    ``ca_file``: what clients trust, if it is not there. ``writable``: folders that the user may write besides those of log
+    and state. Addresses and ports in the command become free ones of loopback; what the fake workspace needs is added.
+    Nothing else.
     """
     box = Box(folder / "box")
     written = ["/var/lib/brickscope", "/var/log/brickscope", *writable]

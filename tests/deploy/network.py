@@ -1,5 +1,5 @@
-"""Two network namespaces joined by a cable: a host or pod where packet filters really hold, and what it wants to reach. Nothing in
-them reaches this machine. The programs below run there, by the system's Python."""
+"""Two network namespaces joined by a cable: a host or pod where packet filters really hold, and what it wants to reach.
+Nothing in them reaches this machine. The programs below run there, by the system's Python."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ far = subprocess.Popen(['unshare', '--net', sys.executable, '-I', '-c', SERVER, 
 try:
     assert far.stdout.readline().strip() == 'there'
     run('ip link add name near type veth peer name far'); run(f'ip link set far netns {far.pid}')
-    run('ip link set near up'); run('ip address add 10.255.0.2/30 dev near'); run('ip -6 address add fd00::2/64 dev near nodad')
+    run('ip link set near up'); run('ip address add 10.255.0.2/30 dev near')
+    run('ip -6 address add fd00::2/64 dev near nodad')
     far.stdin.write('\n'); far.stdin.flush()
     assert far.stdout.readline().strip() == 'listening'
     run('ip route add default via 10.255.0.1'); run('ip -6 route add default via fd00::1')
@@ -92,10 +93,10 @@ class Attempt(NamedTuple):
 
 
 def outcomes(rules: Sequence[str], addresses: Sequence[str], attempts: Sequence[Attempt]) -> list[str]:
-    """Load files of nftables rules on a host that reaches ``addresses`` over its cable, and make the attempts one after the other.
+    """Load files of nftables rules on a host that reaches ``addresses`` over its cable, and make the attempts in turn.
 
-    TCP ports 443, 444 and 8080 and UDP port 443 answer on every address, and the TCP ports on the host's own 127.0.0.1. What came of
-    each: ``reached``, the name of the error, or ``silent``. Needs root.
+    TCP ports 443, 444 and 8080 and UDP port 443 answer on every address, and the TCP ports on the host's own 127.0.0.1.
+    What came of each: ``reached``, the name of the error, or ``silent``. Needs root.
     """
     given = json.dumps(
         [SERVER, CONNECT, list(rules), list(addresses), PORTS, [list(each) for each in attempts]]

@@ -1,4 +1,4 @@
-"""HAProxy with docs/deploy/haproxy.cfg before two real proxies: client addresses arrive, and no call fails while machines go."""
+"""HAProxy with docs/deploy/haproxy.cfg before two real proxies: client addresses arrive, no call fails while machines go."""
 
 from __future__ import annotations
 

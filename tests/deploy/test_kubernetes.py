@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: valid by the published schemas, hardened, consistent, and their arguments given to the real proxy."""
+"""The Kubernetes manifests: valid by published schemas, hardened, consistent; their arguments given to the real proxy."""
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ def test_kubectl_makes_the_secret_that_is_mounted(tmp_path: Path, authority: Pat
 
 
 class ConfigMapVolume:
-    """A volume as the kubelet writes it: files are links to ``..data/FILE``, ``..data`` is a link to a folder with a time in its
-    name, and an update swaps that one link (pkg/volume/util/atomic_writer.go)."""
+    """A volume as the kubelet writes it: files are links to ``..data/FILE``, ``..data`` is a link to a folder with a time in
+    its name, and an update swaps that one link (pkg/volume/util/atomic_writer.go)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -197,7 +197,7 @@ def test_memory_that_is_both_written_and_run_is_still_needed(
     """If this fails, a newer pyOpenSSL no longer needs it: put MemoryDenyWriteExecute=yes into the unit."""
     assert UNIT.one("MemoryDenyWriteExecute") == "no"
     with confined(image, tmp_path, workspace, authority, no_exec_gain=True) as proxy:
-        with pytest.raises(OSError, match="EOF|reset"):
+        with pytest.raises(OSError, match=r"EOF|reset"):
             proxy.call()
         assert not proxy.records("decision")
         assert "write+execute" in proxy.output.read_text()

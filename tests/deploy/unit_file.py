@@ -1,4 +1,4 @@
-"""The unit of systemd, and what its sandbox is made of, so that a test can put the same on a process where systemd does not run."""
+"""The unit of systemd, and what its sandbox is made of, so that a test can put the same on a process without systemd."""
 
 from __future__ import annotations
 

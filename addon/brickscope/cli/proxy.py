@@ -34,4 +34,4 @@ def proxy_command(workers: int | None, flags: tuple[str, ...]) -> None:
         command += ["-c", _MITMDUMP, "-s", str(script_path()), "--no-server"]
     else:
         command += ["-m", "brickscope.supervisor", "--workers", str(workers)]
-    os.execv(sys.executable, [*command, *flags])
+    os.execv(sys.executable, [*command, *flags])  # noqa: S606

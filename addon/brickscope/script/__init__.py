@@ -12,5 +12,5 @@ _CHECKOUT = Path(__file__).parents[2] / "scope.py"
 
 
 def script_path() -> Path:
-    """What ``mitmdump -s`` has to load: the checkout's ``addon/scope.py``, or the copy that was installed with the package."""
+    """What ``mitmdump -s`` has to load: the checkout's ``addon/scope.py``, or the copy installed with the package."""
     return _CHECKOUT if _CHECKOUT.is_file() else Path(__file__).with_name("scope.py")
