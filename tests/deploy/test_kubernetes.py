@@ -314,16 +314,31 @@ def test_the_pod_works_and_its_probes_and_its_end_too(pod: BoxedProxy, image: Bo
 def test_an_edit_of_the_config_map_is_taken_and_a_bad_one_changes_nothing(
     pod: BoxedProxy, policy_volume: ConfigMapVolume
 ) -> None:
-    assert (pod.call(CATALOGS), pod.call(QUERIES)) == (200, 200)
+    def taken(good: int, bad: int) -> None:
+        """Until each of both workers, which load by themselves, has seen so many edits."""
+        wait_until(
+            lambda: (
+                sorted(each["loaded"] for each in pod.records("reload"))
+                == [False] * 2 * bad + [True] * 2 * good
+            ),
+            pod.output.read_text,
+        )
+
+    def answers() -> list[set[int]]:
+        return [{pod.call(path) for _ in range(4)} for path in (CATALOGS, QUERIES)]
+
+    wait_until(lambda: len(pod.records("start")) == 2, pod.output.read_text)
+    assert answers() == [{200}, {200}]
     policy_volume.write(policy__yaml=POLICY.replace(f"      - GET {QUERIES}\n", ""))
-    wait_until(lambda: pod.call(QUERIES) == 403, pod.output.read_text)
-    assert pod.call(CATALOGS) == 200
+    taken(good=1, bad=0)
+    assert answers() == [{200}, {403}]
     policy_volume.write(policy__yaml="version: 1\ntokens: nonsense\n")
-    wait_until(lambda: [each for each in pod.records("reload") if not each["loaded"]], pod.output.read_text)
-    assert (pod.call(CATALOGS), pod.call(QUERIES)) == (200, 403), "the last good policy stays in force"
+    taken(good=1, bad=1)
+    assert answers() == [{200}, {403}], "the last good policy stays in force"
     tokens, _, rules = POLICY.partition("rule_sets:\n")
     policy_volume.write(tokens__yaml=tokens, rules__yaml=f"version: 1\nrule_sets:\n{rules}")
-    wait_until(lambda: pod.call(QUERIES) == 200, pod.output.read_text)
+    taken(good=2, bad=1)
+    assert answers() == [{200}, {200}]
 
 
 def test_the_sidecar_makes_an_authority_that_its_workload_trusts(
