@@ -205,7 +205,9 @@ class GapRecord(Base):
     lost: Annotated[Count | None, Field(description="Other records lost meanwhile.")] = None
     since: Annotated[str | None, Field(description="When the first record was lost.")] = None
     previous: dict[Literal["instance", "seq", "hash"], str | int] | None = None
-    file: Annotated[str | None, Field(description="The file that retention deleted.")] = None
+    file: Annotated[
+        str | None, Field(description="The file that retention deleted, or that the log was moved to.")
+    ] = None
 
 
 class CheckpointRecord(Base):
