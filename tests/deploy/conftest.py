@@ -36,3 +36,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Box:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The authority of all machines, as the documentation has it made."""
     return make_authority(tmp_path_factory.mktemp("authority"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that wants the image waits for its build, which installs everything anew."""
+    for item in items:
+        if {"image", "site"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.timeout(900))
