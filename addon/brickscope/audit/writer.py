@@ -140,7 +140,12 @@ class AuditWriter:
                 sha256=found.torn_hash,
             )
         what = f"the file was moved away while the proxy did not run, and is now {name}; nothing is missing"
-        logger.warning("Brickscope: %s: %s. The log goes on from its last record", self._file.name, what)
+        logger.warning(
+            "Brickscope: %s: %s. The log goes on from its last record",
+            self._file.name,
+            what,
+            extra={"event": "audit_moved"},
+        )
         self._note("file_replaced", what, file=name)
 
     # -- records -----------------------------------------------------------------------------------------------

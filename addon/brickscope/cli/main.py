@@ -17,6 +17,7 @@ from .doctor import doctor_command
 from .explain import explain_command
 from .fingerprint import fingerprint_command
 from .learn import learn_command
+from .proxy import proxy_command
 from .replay import replay_command
 from .schema import schema_command
 from .test import test_command
@@ -42,6 +43,7 @@ def main() -> None:
       brickscope doctor                    # what keeps this host's clients from the proxy
       brickscope explain --subject ci jobs.run_now job_id=1012
       brickscope learn --subject ci --rules rules   # rules from what the log shows
+      brickscope proxy --set scope_rules=/etc/brickscope/rules
       brickscope replay --policy candidate # yesterday's calls, judged again
       brickscope schema > policy.schema.json
       brickscope test                      # the tests beside the policy
@@ -59,6 +61,7 @@ main.add_command(doctor_command)
 main.add_command(explain_command)
 main.add_command(fingerprint_command)
 main.add_command(learn_command)
+main.add_command(proxy_command)
 main.add_command(replay_command)
 main.add_command(schema_command)
 main.add_command(test_command)

@@ -218,6 +218,7 @@ class Connections:
                 cause.value,
                 cause.sentence,
                 advice,
+                extra={"event": "tls_refused"},
             )
 
     @fail_closed(_already_closed)

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scope.py"
+from brickscope.script import script_path
+
+SCRIPT = script_path()
 LOOPBACK = "127.0.0.1"
 
 
