@@ -21,14 +21,24 @@ from .soak import FULL, QUICK, run
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help=f"{QUICK.calls:,} calls in about a minute and a half.")
-@click.option("--calls", type=click.IntRange(100), help=f"How many calls at least; {FULL.calls:,} if not given.")
+@click.option(
+    "--calls", type=click.IntRange(100), help=f"How many calls at least; {FULL.calls:,} if not given."
+)
 @click.option("--idle", type=click.IntRange(0), help=f"Connections that stay open and silent; {FULL.idle:,}.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Proxy processes.")
-@click.option("--report", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it there (Markdown).")
+@click.option(
+    "--report", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it there (Markdown)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and output, and name it.")
 def main(
-    quick: bool, calls: int | None, idle: int | None, workers: int, file: Path | None, as_json: bool, keep: bool
+    quick: bool,
+    calls: int | None,
+    idle: int | None,
+    workers: int,
+    file: Path | None,
+    as_json: bool,
+    keep: bool,
 ) -> None:
     """Load the proxy for an hour's worth of calls in minutes while everything goes wrong that can: processes killed, disk
     full, clock jumps, a workspace that hangs or dies, clients that dawdle or drop; then hold every call against what reached
@@ -49,7 +59,9 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = QUICK if quick else FULL
     scale = scale._replace(
-        calls=scale.calls if calls is None else calls, idle=scale.idle if idle is None else idle, workers=workers
+        calls=scale.calls if calls is None else calls,
+        idle=scale.idle if idle is None else idle,
+        workers=workers,
     )
     _raise_limit(scale.idle)
     console, progress = Console(), Console(stderr=True)
@@ -58,7 +70,9 @@ def main(
         with progress.status("starting") as status:
             result = run(folder, scale, status.update)
     except StartError as error:
-        progress.print(f"The soak failed: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        progress.print(
+            f"The soak failed: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
         raise SystemExit(2) from None
     finally:
         if keep:
@@ -74,7 +88,7 @@ def main(
     else:
         judged = result.judgement
         console.print(
-            f"{judged.calls:,} calls in {result.seconds:,.0f} s, {judged.broken:,} broken while something was broken on purpose",
+            f"{judged.calls:,} calls in {result.seconds:,.0f} s; {judged.broken:,} broke, as something was broken",
             highlight=False,
         )
         for check in result.checks:

@@ -60,11 +60,11 @@ HANG = Kind("hang", "GET", CATALOGS + "hang-")
 RESET = Kind("reset", "GET", CATALOGS + "reset-")
 NO_NAME = Kind("no such host", "GET", CATALOGS + "n-", host=GONE)
 NO_RULE = Kind("no rule", "GET", WAREHOUSES + "d-", "no_rule_matches")
-NO_RULE_UPLOAD = Kind("no rule, with a body", "POST", WAREHOUSES + "d-", "no_rule_matches", body=200_000)
+NO_SUCH_CALL = Kind("no such call, with a body", "POST", WAREHOUSES + "d-", "unknown_operation", body=200_000)
 UNKNOWN = Kind("unknown token", "GET", CATALOGS + "s-", "unknown_token", token=STRANGER)
 DOTS = Kind("dot segments", "GET", "/api/2.1/unity-catalog/catalogs/../catalogs/", "path_not_canonical")
 
-MIX = (READ,) * 12 + (NO_RULE,) * 4 + (UNKNOWN, DOTS, UPLOAD, NO_RULE_UPLOAD)
+MIX = (READ,) * 12 + (NO_RULE,) * 4 + (UNKNOWN, DOTS, UPLOAD, NO_SUCH_CALL)
 """Kinds of calls on one connection, in their shares."""
 
 _numbers = itertools.count(1)

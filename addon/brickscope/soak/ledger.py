@@ -133,7 +133,7 @@ class Ledger:
         if kind.allowed:
             if answer.status == 200:
                 return "", False
-            if answer.status == 502 and (excused or kind.name == "no such host"):
+            if answer.status == 502 and (excused or kind.name in ("no such host", "reset")):
                 return "", False
             return f"{kind.name} {entry.call.path} was answered {answer.status} {answer.reason}", False
         if answer.status == 403 and answer.reason == kind.reason:

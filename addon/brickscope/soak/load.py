@@ -7,7 +7,7 @@ import contextlib
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from .call import BIG, EVENTS, HANG, HOST, NO_NAME, READ, RESET, Kind, new_call
 from .client import FAULTS, Answer, Tunnel
@@ -15,6 +15,7 @@ from .ledger import Ledger
 
 IDLE_BATCH = 25
 DRIP_S = 1.0
+SLOW_HEADS = 20
 
 
 class Load:
@@ -45,17 +46,15 @@ class Load:
                 group.create_task(self._repeat(self._single(kind), pause))
             group.create_task(self._repeat(self._hang, 1.0))
             group.create_task(self._repeat(self._slow_reader, 1.0))
-            for _ in range(20):
+            for _ in range(SLOW_HEADS):
                 group.create_task(self._repeat(self._slowloris, 1.0))
             for _ in range(2):
                 group.create_task(self._repeat(self._drop, 0.05))
             group.create_task(self._hold_idle())
 
-    async def _repeat(self, work: Callable[[], object], pause: float) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
         while not self._ending:
-            result = work()
-            if asyncio.iscoroutine(result):
-                await result
+            await work()
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret hangs on it
 
     # -- calls that are judged ---------------------------------------------------------------------------------
@@ -100,7 +99,7 @@ class Load:
             await self._call(tunnel)
             tunnel.close()
 
-    def _single(self, kind: Kind) -> Callable[[], object]:
+    def _single(self, kind: Kind) -> Callable[[], Awaitable[None]]:
         async def call() -> None:
             tunnel = await self._open(kind.host)
             if tunnel is not None:
@@ -198,4 +197,3 @@ class Load:
         if tunnel is None or not await self._call(tunnel, READ):
             return None
         return tunnel
-

@@ -8,8 +8,10 @@ from typing import Any
 
 from brickscope.bench.machine import describe_machine, describe_versions
 
-from .ledger import first_of
+from .ledger import RECOVERY_S, first_of
+from .load import SLOW_HEADS
 from .soak import Result
+from .watch import Flatness
 
 
 def as_markdown(result: Result, command: str) -> str:
@@ -20,8 +22,8 @@ def as_markdown(result: Result, command: str) -> str:
     lines = [
         "# Soak",
         "",
-        "Load for the time it takes, while everything goes wrong that can, and then each call held against three witnesses: what the client got, what reached the workspace,",
-        "and what the audit logs say. Made by:",
+        "Load, while everything goes wrong that can; then each call is held against three witnesses: what the client got,",
+        "what reached the workspace, and what the audit logs say. Made by:",
         "",
         "```console",
         f"$ {command}",
@@ -40,20 +42,26 @@ def as_markdown(result: Result, command: str) -> str:
     ]
     for check in result.checks:
         if not check.holds:
-            lines += [f"**{check.name}** does not hold:", "", *(f"* {text}" for text in first_of(check.details)), ""]
+            lines += [
+                f"**{check.name}** does not hold:",
+                "",
+                *(f"* {text}" for text in first_of(check.details)),
+                "",
+            ]
     lines += [
         "## The load",
         "",
         "| | |",
         "|---|---|",
-        f"| calls | {judged.calls:,} in {result.seconds:,.0f} s ({rate:,.0f} a second), through {result.scale.workers} workers |",
+        f"| calls | {judged.calls:,} in {result.seconds:,.0f} s ({rate:,.0f} a second) |",
+        f"| workers | {result.scale.workers} |",
         f"| answered | {judged.answered:,} |",
         f"| broken or answered 502 while something was broken on purpose | {judged.broken:,} |",
         f"| denied because the log could not be written | {judged.denied_without_log:,} |",
         f"| records in the logs | {result.records:,} |",
         f"| connections that stayed open and silent | {result.idle:,} |",
         f"| connections opened and dropped half way | {result.dropped:,} |",
-        f"| slow heads (slowloris) at any time, one byte a second | 20 |",
+        f"| slow heads (slowloris) at any time, one byte a second | {SLOW_HEADS} |",
         "",
         "| kind of call | calls |",
         "|---|---|",
@@ -69,24 +77,27 @@ def as_markdown(result: Result, command: str) -> str:
         ),
         "",
         *(f"Not run: {each}.\n" for each in result.not_run),
-        "Calls may break only while a process or the workspace is down, and 3 seconds after. They may not break at an edit of the policy, a full disk (they are denied),",
-        "a jump of the clock, or a rolling restart.",
+        f"Calls may break only while a process or the workspace is down, and {RECOVERY_S:.0f} seconds after. They may not",
+        "at an edit of the policy, a full disk (they are denied), a jump of the clock, or a rolling restart.",
         "",
         "## Memory and file descriptors",
         "",
         "Medians of the first and the last third of the time after the last fault.",
         "",
-        "| process | memory, first | last | descriptors, first | last |",
+        "| worker | memory, first | last | descriptors, first | last |",
         "|---|---|---|---|---|",
-        *(
-            f"| worker {number} | {each.memory[0]:.0f} MB | {each.memory[1]:.0f} MB | {each.files[0]:.0f} | {each.files[1]:.0f} |"
-            for number, each in enumerate(result.flat, 1)
-        ),
+        *(_row(number, each) for number, each in enumerate(result.flat, 1)),
         "",
-        f"Descriptors of the fullest worker before any client came: {result.files_before}; after all had gone: {result.files_after}.",
+        f"Descriptors of the fullest worker before any client came: {result.files_before};"
+        f" after all had gone: {result.files_after}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _row(number: int, flat: Flatness) -> str:
+    memory, files = flat.memory, flat.files
+    return f"| {number} | {memory[0]:.0f} MB | {memory[1]:.0f} MB | {files[0]:.0f} | {files[1]:.0f} |"
 
 
 def as_json(result: Result) -> str:

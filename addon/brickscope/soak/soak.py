@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from brickscope.audit.key import VerifyKey
+from brickscope.audit.key import SigningKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
+from brickscope.audit.writer import SIGNING_KEY
 
 from .fault import FAULTS, PAUSE_S, Fault, window
 from .ledger import Judgement, Ledger, Window
@@ -142,29 +143,23 @@ async def _run(stage: Stage, scale: Scale, say: Callable[[str], None]) -> Result
 
 
 async def _break(
-    stage: Stage, ledger: Ledger, fault: Fault, wait: Callable[[float, str], object]
+    stage: Stage, ledger: Ledger, fault: Fault, wait: Callable[[float, str], Awaitable[None]]
 ) -> None:
-    waiting = wait(0.5, fault.name)
-    assert asyncio.iscoroutine(waiting)
-    await waiting
+    await wait(0.5, fault.name)
     async with window(ledger, fault):
         await fault.run(stage)
     stage.settle_policy()
-    waiting = wait(PAUSE_S, f"after: {fault.name}")
-    assert asyncio.iscoroutine(waiting)
-    await waiting
+    await wait(PAUSE_S, f"after: {fault.name}")
 
 
 def _verify(stage: Stage, logs: list[Path]) -> tuple[int, list[str]]:
     """Records in the logs, and what ``brickscope audit verify`` finds wrong with them."""
-    key = next(iter(sorted(stage.confdir.glob("*audit-key.pem"))), None)
-    public = None
-    if key is not None:
-        with contextlib.suppress(Exception):
-            public = VerifyKey.load(key)
+    public = SigningKey.load_or_make(stage.confdir / SIGNING_KEY).public
     found = verify_logs(logs, lambda active: Verifier(public, None))
     damage = [f"{finding}" for each in found for finding in each.findings]
-    damage += [f"{', '.join(each.files)}: not intact" for each in found if not each.intact and not each.findings]
+    damage += [
+        f"{', '.join(each.files)}: not intact" for each in found if not each.intact and not each.findings
+    ]
     return sum(each.records for each in found), damage
 
 
@@ -183,7 +178,9 @@ def _checks(
         if not each.memory_is_flat
     ]
     files = [
-        f"process {each.pid}: {each.files[0]:.0f}, then {each.files[1]:.0f}" for each in flat if not each.files_are_flat
+        f"process {each.pid}: {each.files[0]:.0f}, then {each.files[1]:.0f}"
+        for each in flat
+        if not each.files_are_flat
     ]
     left = (
         []
@@ -195,7 +192,9 @@ def _checks(
         Check("no wrong decision", not judgement.wrong, judgement.wrong),
         Check("no lost record", not judgement.lost, judgement.lost),
         Check("the logs verify", not damage, damage),
-        Check("memory is flat", bool(flat) and not memory, memory or ([] if flat else ["nothing was measured"])),
+        Check(
+            "memory is flat", bool(flat) and not memory, memory or ([] if flat else ["nothing was measured"])
+        ),
         Check("file descriptors are flat", not files and not left, files + left),
         Check("no traceback was printed", not traces, traces),
         Check("a graceful stop with status 0", status == 0, [] if status == 0 else [f"exit status {status}"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from glob import glob
 from pathlib import Path
 
 from brickscope.bench.processes import StartError, environment, free_port, stop
@@ -22,7 +20,7 @@ from .call import GONE, HOST, POLICY
 
 START_S = 60.0
 STOP_S = 60.0
-LIBFAKETIME = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib*/faketime/libfaketime.so.1")
+LIBFAKETIME = "lib*/**/faketime/libfaketime.so.1"
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -46,7 +44,7 @@ class Stage:
         self._workspace: subprocess.Popen[str] | None = None
         self._workspace_port = 0
         self._proxy: subprocess.Popen[bytes] | None = None
-        self.faketime = next((path for pattern in LIBFAKETIME for path in glob(pattern)), None)
+        self.faketime = next(Path("/usr").glob(LIBFAKETIME), None)
 
     # -- the workspace -----------------------------------------------------------------------------------------
 
@@ -103,7 +101,7 @@ class Stage:
         if self.faketime:
             self.set_clock("+0")
             settings |= {
-                "LD_PRELOAD": self.faketime,
+                "LD_PRELOAD": str(self.faketime),
                 "FAKETIME_TIMESTAMP_FILE": str(self._clock),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -159,7 +157,11 @@ class Stage:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             pids = self.workers()
-            if len(pids) == self._workers and not gone & set(pids) and len(self.logs_of_workers()) == self._workers:
+            if (
+                len(pids) == self._workers
+                and not gone & set(pids)
+                and len(self.logs_of_workers()) == self._workers
+            ):
                 return
             await asyncio.sleep(0.1)
         raise StartError(f"the workers did not come back; the proxy printed:\n{self.output}")
@@ -176,9 +178,9 @@ class Stage:
         for pid in self.workers():
             with contextlib.suppress(OSError):
                 for link in Path(f"/proc/{pid}/fd").iterdir():
-                    target = os.readlink(link)
-                    if target.startswith(str(self.folder / "audit")) and target.endswith(".jsonl"):
-                        found[pid] = Path(target)
+                    target = link.readlink()
+                    if target.parent == self.folder and target.suffix == ".jsonl":
+                        found[pid] = target
         return found
 
     def set_clock(self, offset: str) -> None:
@@ -189,10 +191,7 @@ class Stage:
 
     def edit_policy(self, number: int) -> None:
         """Save the policy again: with another comment, or with odd numbers as nonsense."""
-        nonsense = "rule_sets: [no policy\n" if number % 2 else ""
-        self._rules.write_text(f"# edit {number}\n{nonsense or POLICY}")
-        if nonsense:
-            return
+        self._rules.write_text(f"# edit {number}\n{'rule_sets: [no policy' if number % 2 else POLICY}")
 
     def settle_policy(self) -> None:
         """The policy as it was."""

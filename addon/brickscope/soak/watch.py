@@ -65,7 +65,9 @@ class Watch:
         found = []
         for pid in self._pids():
             with contextlib.suppress(OSError, StopIteration):
-                found.append(Sample(now, pid, _memory(pid), sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())))
+                found.append(
+                    Sample(now, pid, _memory(pid), sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+                )
         self.samples += found
         return found
 

@@ -4,8 +4,8 @@ That file is the truth that decisions and log are held against. The process can 
 same port; the file goes on. Run as ``python -m brickscope.soak.workspace CERTIFICATE KEY PORT LEDGER``; it prints its port
 and serves until its input ends.
 
-What the last part of a path begins with says how it is answered: ``hang-`` never, ``reset-`` half an answer and then a reset,
-``big-`` 4 MiB, ``events-`` five server-sent events; all else at once.
+What the last part of a path begins with says how it is answered: ``hang-`` never, ``reset-`` half an answer and then a
+reset, ``big-`` 4 MiB, ``events-`` five server-sent events; all else at once.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Workspace:
             raise OSError("reset on purpose")
         elif kind == b"big":
             writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: %d\r\n\r\n" % BIG
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: %d\r\n\r\n"
+                % BIG
             )
             for _ in range(BIG // len(CHUNK)):
                 writer.write(CHUNK)
