@@ -140,6 +140,10 @@ class StopRecord(Base):
     """The proxy ends in good order; a checkpoint follows."""
 
     event: Literal["stop"]
+    cut: Annotated[
+        Count | None,
+        Field(description="Connections that were cut since their calls took longer than was waited for."),
+    ] = None
 
 
 class ReloadRecord(Base):

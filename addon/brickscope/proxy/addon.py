@@ -19,7 +19,6 @@ from typing import Any, NoReturn
 
 import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
-from mitmproxy.proxy import mode_specs
 
 import brickscope
 from brickscope.audit.error import AuditError
@@ -34,10 +33,14 @@ from brickscope.policy.change import mode_changes
 from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
+from brickscope.supervisor.channel import numbered
+from brickscope.supervisor.systemd import inherited_sockets, notify
 
 from .connections import Connections, HelloOrder
 from .destination import Resolver
+from .drain import Drain
 from .gate import Gate
+from .listener import Listener
 from .options import (
     FORCED,
     OURS,
@@ -50,6 +53,7 @@ from .options import (
     refuse_unknown,
 )
 from .requests import Requests
+from .worker import Worker
 
 logger = logging.getLogger("brickscope")
 
@@ -92,6 +96,9 @@ class Scope:
         self._gate: Gate | None = None
         self._taken: Signature | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._worker: Worker | None = None
+        self._listener: Listener | None = None
+        self._drain: Drain | None = None
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -137,6 +144,13 @@ class Scope:
             )
         settings = read_settings(ctx.options, self.script.parent.parent)
         try:
+            self._worker = Worker.of_environment()
+        except ValueError as error:
+            raise OptionError(str(error)) from None
+        if self._worker is not None:
+            # A chain has one writer, so each worker has a log of its own.
+            settings = settings._replace(audit_log=numbered(settings.audit_log, self._worker.number))
+        try:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
@@ -155,28 +169,36 @@ class Scope:
         self.armed = True
 
     async def running(self) -> None:
-        """The proxy is up: make sure that nothing takes the gate away again, and say so."""
+        """Everything is loaded: make sure that nothing takes the gate away again, and only then let anybody in."""
         try:
-            await self._bind_loopback()
-            self._settle()
-        except OptionError as error:
+            await self._open()
+        except (OptionError, OSError) as error:
             fatal(str(error))
         except Exception as error:
             fatal(f"{type(error).__name__} while starting: {error}")
 
-    async def _bind_loopback(self) -> None:
-        """Listen on loopback unless told otherwise. mitmproxy binds all addresses, and before a script can say no."""
-        mode = mode_specs.ProxyMode.parse(ctx.options.mode[0])
-        if ctx.options.listen_host or mode.custom_listen_host:
-            return
-        port = mode.listen_port(ctx.options.listen_port)
-        servers = ctx.master.addons.get("proxyserver").servers
-        if not await servers.update([mode_specs.ProxyMode.parse(f"regular@127.0.0.1:{port}")]):
-            raise OptionError(f"the proxy can't listen on 127.0.0.1:{port}.")
-
-    def _settle(self) -> None:
+    async def _open(self) -> None:
         if self._gate is None or self._settings is None:
             raise OptionError("the script was not configured.")
+        # Without --no-server mitmproxy has bound the port, on all addresses, while the script was still loading.
+        await ctx.master.addons.get("proxyserver").servers.update([])
+        self._listener = Listener(self._gate, ctx.options.mode[0], self._settings.balancers)
+        if self._worker is None:
+            await self._listener.bind(inherited_sockets())
+        self._settle()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, self._stop)
+        if self._worker is None:
+            self._listener.serve()
+            notify("READY=1")
+        else:
+            self._worker.serve(self._listener, self._stop)
+
+    def _settle(self) -> None:
+        assert self._gate is not None
+        assert self._settings is not None
         refuse_unknown(ctx.options)
         manager = ctx.master.addons
         for script in manager.get("scriptloader").addons:
@@ -289,12 +311,47 @@ class Scope:
             },
         )
 
+    # -- end ---------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """Asked to end: let calls finish first. Asked again: end at once."""
+        assert self._gate is not None
+        assert self._settings is not None
+        assert self._listener is not None
+        if self._drain is not None:
+            self._drain.hurry()
+            return
+        self._drain = Drain(self._settings.stop_after)
+        self._gate.draining = True
+        self._listener.close()
+        if self._worker is None:
+            notify("STOPPING=1")
+        else:
+            self._worker.say_draining()
+        if self._listener.open:
+            logger.info(
+                "Brickscope: stopping; %d connections have %g seconds to finish. A second signal ends them at once",
+                len(self._listener.open),
+                self._settings.stop_after,
+            )
+        self._tasks.append(asyncio.get_running_loop().create_task(self._run_drain(), name="drain"))
+
+    async def _run_drain(self) -> None:
+        assert self._drain is not None
+        assert self._listener is not None
+        try:
+            await self._drain.run(self._listener.open)
+        except Exception as error:
+            logger.error("Brickscope: %s while stopping", type(error).__name__)
+        finally:
+            ctx.master.shutdown()
+
     def done(self) -> None:
         """The proxy stops."""
         for task in self._tasks:
             task.cancel()
         if self._gate is not None:
-            self._gate.record("stop", {})
+            self._gate.record("stop", {"cut": 0 if self._drain is None else self._drain.cut})
             self._gate.writer.close()
 
 

@@ -20,6 +20,7 @@ from .closed import fail_closed
 from .denial import Asked, denial
 from .destination import Side
 from .gate import Gate
+from .listener import Handler
 from .stream import GatedHttpLayer
 from .tunnel import Refuse
 
@@ -38,6 +39,11 @@ def abort(client: connection.Client, only: connection.Connection | None = None) 
 
 def _refuse_connect(hooks: Connections, flow: http.HTTPFlow, error: Exception) -> None:
     flow.response = denial(hooks.gate.internal(error), "none", Asked("CONNECT", "", ""))
+
+
+def _refuse_client(hooks: Connections, client: connection.Client, error: Exception) -> None:
+    client.error = "Brickscope failed inside"
+    abort(client)
 
 
 def _refuse_layer(hooks: Connections, nextlayer: layer.NextLayer, error: Exception) -> None:
@@ -62,6 +68,13 @@ class Connections:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
+
+    @fail_closed(_refuse_client)
+    def client_connected(self, client: connection.Client) -> None:
+        """Close what did not come by our listener: mitmproxy's own is open for a moment while the script is loaded."""
+        error, client.error = client.error, "Brickscope does not listen there"
+        if isinstance(ctx.master.addons.get("proxyserver").connections.get(client.id), Handler):
+            client.error = error
 
     @fail_closed(_refuse_layer)
     def next_layer(self, nextlayer: layer.NextLayer) -> None:

@@ -108,6 +108,8 @@ class Gate:
         self.hints = hints
         self.ahead = 0
         """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
+        self.draining = False
+        """Whether the proxy is about to stop (``drain.py``)."""
 
     def swap(self, policy: Policy) -> None:
         """Decide by another policy from now on. One reference changes, so no request sees half of it."""

@@ -85,6 +85,18 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "Whether a denial tells the client which rule would allow the call: on (default) or off.",
     ),
     (
+        "scope_proxy_protocol",
+        Sequence[str],
+        [],
+        "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2).",
+    ),
+    (
+        "scope_stop_after",
+        str | None,
+        None,
+        "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
+    ),
+    (
         "scope_connect_to",
         Sequence[str],
         [],
@@ -101,6 +113,7 @@ FORCED: dict[str, Any] = {
     "connection_strategy": "lazy",  # nothing is dialled before it is needed
     "flow_detail": 0,  # higher prints headers, tokens among them
     "showhost": False,
+    "server": False,  # mitmproxy's own; ours is in listener.py
 }
 """Set while loading, whatever was asked for."""
 
@@ -145,7 +158,6 @@ REFUSED |= {
     "emudhra": "it signs with a private key that everybody has",
     "emudhra_old": "it signs with a private key that everybody has",
     "request_client_cert": "client certificates are no credential here",
-    "server": "without a server there is no proxy",
 }
 """Options nobody can change and still have a gate, with the reason said to who tries."""
 
@@ -238,6 +250,8 @@ class Settings(NamedTuple):
     keeping: Keeping
     compression: str
     retention: Retention
+    balancers: tuple[Network, ...]
+    stop_after: float
 
 
 def read_settings(options: Options, checkout: Path) -> Settings:
@@ -265,7 +279,9 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         Destinations(
             scope,
             relay_other_hosts=other == "tunnel",
-            allowed=[_network(text) for text in _split(options.scope_allow_addresses)],
+            allowed=[
+                _network("scope_allow_addresses", text) for text in _split(options.scope_allow_addresses)
+            ],
             upstreams=[_upstream(text) for text in _split(options.scope_connect_to)],
         ),
         options.scope_hints != "off",
@@ -273,6 +289,8 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         _keeping(options.scope_audit_fsync or "interval", _split(options.scope_audit_rotate)),
         options.scope_audit_compress or "zstd",
         _retention(_split(options.scope_audit_keep)),
+        tuple(_network("scope_proxy_protocol", text) for text in _split(options.scope_proxy_protocol)),
+        _seconds(options.scope_stop_after or "30"),
     )
 
 
@@ -305,11 +323,17 @@ def _split(values: Sequence[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def _network(text: str) -> Network:
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text):
+        raise OptionError(f"scope_stop_after: {text!r} is no number of seconds such as 30")
+    return float(text)
+
+
+def _network(option: str, text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise OptionError(f"scope_allow_addresses: {error}; write a network such as 10.1.0.0/16") from None
+        raise OptionError(f"{option}: {error}; write a network such as 10.1.0.0/16") from None
 
 
 def _upstream(text: str) -> Upstream:

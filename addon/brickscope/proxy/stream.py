@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 
+from hyperframe.frame import GoAwayFrame
 from mitmproxy import flow as mitm_flow
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -22,16 +23,19 @@ from mitmproxy.proxy.layers.http import DropStream, HttpLayer, HTTPMode, HttpStr
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
+    HttpEvent,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpResponseHeadersHook
 from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 
 from brickscope.core.decision import Refused
 from brickscope.core.head import check_head
@@ -39,6 +43,7 @@ from brickscope.core.reason import Reason
 
 from .answer import answer
 from .denial import raw_denial
+from .drain import Draining
 from .gate import ENDED, Gate, wire_request
 from .tunnel import Relay
 
@@ -101,6 +106,9 @@ class GatedStream(HttpStream):
         yield from super().state_consume_request_body(event)
 
     def handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, Draining) and (self.child_layer is None or self._paused):
+            event.busy = True
+            return
         if (
             isinstance(event, RequestData)
             and self._paused
@@ -217,11 +225,34 @@ class GatedHttpLayer(HttpLayer):
     def __init__(self, context: Context, mode: HTTPMode, gate: Gate) -> None:
         super().__init__(context, mode)
         self.gate = gate
+        self.said_goaway = False
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
             self.connections[self.context.client] = StrictHttp1Server(self.context.fork(), self.gate)
+        if isinstance(event, Draining):
+            yield from self.drain(event)
+            return
         yield from super()._handle_event(event)
+
+    def drain(self, event: Draining) -> Commands:
+        """Say whether a call is under way, and have an HTTP/2 client open no more streams.
+
+        RFC 9113 section 6.8: a GOAWAY with the highest number, since streams may be on their way; all of them are served.
+        It is sent when no stream is open, if that comes in time, since some clients (of Python's h2) give up the streams
+        they have when it comes.
+        """
+        for stream in list(self.streams.values()):
+            yield from self.event_to_child(stream, event)
+        server = self.connections[self.context.client]
+        if isinstance(server, Http2Server):
+            event.busy = event.busy or server.h2_conn.open_inbound_streams > 0
+            if not self.said_goaway and (event.late or not event.busy):
+                self.said_goaway = True
+                goaway = GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=0)
+                yield commands.SendData(self.context.client, goaway.serialize())
+        elif isinstance(server, StrictHttp1Server):
+            event.busy = event.busy or bool(server.buf)
 
     def make_stream(self, stream_id: int) -> Commands:
         self.streams[stream_id] = GatedStream(self.context.fork(), stream_id, self.gate)
@@ -234,6 +265,19 @@ class StrictHttp1Server(Http1Server):
     def __init__(self, context: Context, gate: Gate) -> None:
         super().__init__(context)
         self.gate = gate
+
+    def send(self, event: HttpEvent) -> Commands:
+        """Answer; while the proxy stops, in the last answer of the connection (RFC 9112 section 9.6)."""
+        if (
+            isinstance(event, ResponseHeaders)
+            and self.gate.draining
+            and self.request is not None
+            and self.request.data.method != b"CONNECT"
+        ):
+            response = event.response.copy()
+            response.headers["Connection"] = "close"
+            event = ResponseHeaders(event.stream_id, response, event.end_stream)
+        yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         if isinstance(event, events.DataReceived):
