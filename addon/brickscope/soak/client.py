@@ -27,6 +27,14 @@ class Answer(NamedTuple):
     closes: bool
 
 
+def read_answer(head: bytes) -> Answer:
+    """What the head of an answer says. Raises ValueError if it is none."""
+    reason = _REASON.search(head)
+    return Answer(
+        int(head.split(b" ", 2)[1]), reason[1].decode() if reason else "", _CLOSE.search(head) is not None
+    )
+
+
 class Tunnel:
     """One connection through the proxy to a host."""
 
@@ -61,13 +69,13 @@ class Tunnel:
                 left -= part
             await self.writer.drain()
             head = await self.reader.readuntil(b"\r\n\r\n")
-            status = int(head.split(b" ", 2)[1])
+            answer = read_answer(head)
             length = _LENGTH.search(head)
             if b"chunked" in head:
                 while int((await self.reader.readuntil(b"\r\n"))[:-2], 16):
                     await self.reader.readuntil(b"\r\n")
                 await self.reader.readuntil(b"\r\n")
-            elif length is not None and status == 200:
+            elif length is not None and answer.status == 200:
                 left = int(length[1])
                 while left:
                     part = len(await self.reader.read(min(left, len(CHUNK))))
@@ -76,8 +84,7 @@ class Tunnel:
                     left -= part
             elif length is not None:
                 await self.reader.readexactly(int(length[1]))
-        reason = _REASON.search(head)
-        return Answer(status, reason[1].decode() if reason else "", _CLOSE.search(head) is not None)
+        return answer
 
     def close(self) -> None:
         """Close it, without waiting."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from .call import BIG, EVENTS, HANG, HOST, NO_NAME, READ, RESET, Kind, new_call
-from .client import FAULTS, Answer, Tunnel
+from .client import FAULTS, Answer, Tunnel, read_answer
 from .ledger import Ledger
 
 IDLE_BATCH = 25
@@ -132,8 +132,7 @@ class Load:
         fault = ""
         try:
             tunnel.writer.write(call.head)
-            head = await tunnel.reader.readuntil(b"\r\n\r\n")
-            answer = Answer(int(head.split(b" ", 2)[1]), "", False)
+            answer = read_answer(await tunnel.reader.readuntil(b"\r\n\r\n"))
             for _ in range(10):
                 await asyncio.sleep(DRIP_S)
                 if self._ending or not await tunnel.reader.read(4096):
