@@ -187,7 +187,7 @@ def _checks(
         if files_after <= files_before + 25
         else [f"{files_after} after all clients had gone, {files_before} before they came"]
     )
-    traces = [line for line in stage.output.splitlines() if "Traceback" in line]
+    traces = [line for line in stage.output.splitlines() if "Traceback" in line or "engine failed" in line]
     return [
         Check("no wrong decision", not judgement.wrong, judgement.wrong),
         Check("no lost record", not judgement.lost, judgement.lost),
@@ -196,6 +196,6 @@ def _checks(
             "memory is flat", bool(flat) and not memory, memory or ([] if flat else ["nothing was measured"])
         ),
         Check("file descriptors are flat", not files and not left, files + left),
-        Check("no traceback was printed", not traces, traces),
+        Check("the engine failed on no connection", not traces, traces),
         Check("a graceful stop with status 0", status == 0, [] if status == 0 else [f"exit status {status}"]),
     ]
