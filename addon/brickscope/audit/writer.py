@@ -191,7 +191,10 @@ class AuditWriter:
             self._sync_now()
         if event == "start":
             self._keep_head()
-        if self._unsigned >= CHECKPOINT_RECORDS and event != "checkpoint":
+        # A run that goes on from another signs at once: a killed one has left up to so many records unsigned, and with as
+        # many of this run a genuine log would look like one whose checkpoints were taken out.
+        goes_on = event == "start" and self.previous is not None
+        if (goes_on or self._unsigned >= CHECKPOINT_RECORDS) and event != "checkpoint":
             self.checkpoint("interval")
 
     def _sync_now(self) -> None:

@@ -103,6 +103,9 @@ class Connections:
                 nextlayer.layer = Refuse(nextlayer.context)
             else:
                 nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.regular, self.gate)
+        elif nextlayer.context.client.state is connection.ConnectionState.CLOSED:
+            # It went away meanwhile. mitmproxy's TLS layer would fail on what it had sent before.
+            nextlayer.layer = Refuse(nextlayer.context)
         elif isinstance(above, HttpStream) and data[0] == TLS_HANDSHAKE:
             nextlayer.layer = ServerTLSLayer(nextlayer.context)
             nextlayer.layer.child_layer = ClientTLSLayer(nextlayer.context)
