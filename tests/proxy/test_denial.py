@@ -46,7 +46,7 @@ def test_the_message_says_who_denied_what_and_why() -> None:
 
 def test_thrift_clients_find_the_message_in_headers() -> None:
     headers = denial(DENIED, "x-1", ASKED).headers
-    for name in ("x-thriftserver-error-message", "x-databricks-error-or-redirect-message"):
+    for name in ("x-thriftserver-error-message", "x-databricks-reason-phrase"):
         assert "no_rule_matches" in headers[name]
 
 

@@ -119,10 +119,10 @@ def denial(
     fields += [
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),
-        # Thrift clients ignore the body and read these (databricks-sql-connector, JDBC).
+        # Thrift clients ignore the body and read these (databricks-sql-connector, JDBC). Not beside them
+        # x-databricks-error-or-redirect-message: the connector (4.9, thrift_backend.py) then says all of it three times.
         (b"x-databricks-reason-phrase", line),
         (b"x-thriftserver-error-message", line),
-        (b"x-databricks-error-or-redirect-message", line),
         (b"content-length", b"0" if head else str(len(body)).encode()),
     ]
     if close:

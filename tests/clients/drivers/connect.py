@@ -1,4 +1,7 @@
-"""databricks-connect: a session on a cluster, a plan whose rows stream back. ``connect.py CLUSTER ROWS``."""
+"""databricks-connect: a session on a cluster, a plan whose rows stream back. ``connect.py CLUSTER ROWS [unchecked]``.
+
+``unchecked``: without the check of the cluster's version, which comes first by REST, so that gRPC is refused.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from outcome import HOST, tell
 
 
 def call() -> object:
-    spark = DatabricksSession.builder.remote(
+    builder = DatabricksSession.builder.remote(
         host=f"https://{HOST}", token=os.environ["DATABRICKS_TOKEN"], cluster_id=sys.argv[1]
-    ).getOrCreate()
+    )
+    spark = builder.validateSession("unchecked" not in sys.argv).getOrCreate()
     rows = [row.id for row in spark.range(int(sys.argv[2])).collect()]
+    spark.stop()
     return {"rows": len(rows), "sum": sum(rows)}
 
 

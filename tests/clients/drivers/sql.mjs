@@ -18,6 +18,8 @@ try {
   await session.close();
   tell({ value: rows.map((row) => row.answer) });
 } catch (error) {
-  tell({ error: String(error.message ?? error), kind: error.name });
+  // The message of the error says no more than "403"; what Brickscope said is in the answer's headers.
+  const said = error.response?.headers?.get("x-thriftserver-error-message");
+  tell({ error: said ?? String(error.message ?? error), kind: error.name });
 }
 process.exit(0);
