@@ -51,7 +51,9 @@ class Client(NamedTuple):
         host = {"DATABRICKS_HOST": f"https://{HOST}"}
         if self.oauth:
             return host | {"DATABRICKS_CLIENT_ID": CLIENT_ID, "DATABRICKS_CLIENT_SECRET": CLIENT_SECRET}
-        return host | {"DATABRICKS_TOKEN": token_of(self.rule_set if allowed else self.refused_as or self.rule_set)}
+        return host | {
+            "DATABRICKS_TOKEN": token_of(self.rule_set if allowed else self.refused_as or self.rule_set)
+        }
 
 
 def token_of(rule_set: str) -> str:

@@ -127,7 +127,14 @@ def denial(
     ]
     if close:
         fields.append((b"connection", b"close"))
-    return _response(403, b"Forbidden", fields, b"" if head else body)
+    return _response(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+
+
+def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
+    """The reason phrase. Of an answer to CONNECT it is all that Python's http.client, aiohttp and Go's net/http show."""
+    if asked.method != "CONNECT":
+        return b"Forbidden"
+    return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
 
 
 def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> bytes:

@@ -1,4 +1,7 @@
-"""databricks-sql-connector: a session on a warehouse over Thrift. ``sql_connector.py WAREHOUSE [STATEMENT]``."""
+"""databricks-sql-connector: a session on a warehouse over Thrift. ``sql_connector.py WAREHOUSE [STATEMENT [inside]]``.
+
+``inside``: no result by links to storage.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ def call() -> object:
             server_hostname=HOST,
             http_path=f"/sql/1.0/warehouses/{sys.argv[1]}",
             access_token=os.environ["DATABRICKS_TOKEN"],
+            use_cloud_fetch="inside" not in sys.argv,
         ) as connection,
         connection.cursor() as cursor,
     ):

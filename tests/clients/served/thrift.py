@@ -24,6 +24,7 @@ LINKED_ROWS = 1_000
 _OK = ttypes.TStatus(statusCode=ttypes.TStatusCode.SUCCESS_STATUS)
 _RANGE = re.compile(r"range\((\d+)\)")
 
+
 class Warehouse:
     """What TCLIService asks for. Every result is there at once, as ``directResults``."""
 
@@ -70,7 +71,9 @@ class Warehouse:
 
     def GetColumns(self, request: Any) -> Any:
         """No column."""
-        return self._listing(ttypes.TGetColumnsResp, ["TABLE_CAT", "TABLE_SCHEM", "TABLE_NAME", "COLUMN_NAME"])
+        return self._listing(
+            ttypes.TGetColumnsResp, ["TABLE_CAT", "TABLE_SCHEM", "TABLE_NAME", "COLUMN_NAME"]
+        )
 
     def CloseOperation(self, request: Any) -> Any:
         """The end of an operation."""
