@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from functools import cache
 from importlib.metadata import Distribution
-from pathlib import Path
 
 import pytest
 

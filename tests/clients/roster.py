@@ -28,7 +28,7 @@ class Client(NamedTuple):
     it needs, all that it is given. ``allowed``, ``refused``: the commands. ``value``: what the allowed one prints.
     ``path``: what is refused. ``shown``: where its user finds the message, ``repeats``: how often it stands there, ``kind``:
     the class of the error. ``oauth``: as the service principal. ``refused_as``: the rule set of the token that is refused,
-    if it is another.
+    if it is another. ``told``: what the table says of the settings, where it is more than variables.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Client(NamedTuple):
     kind: str | None = None
     oauth: bool = False
     refused_as: str | None = None
+    told: str = ""
     repeats: int = 1
 
     def credentials(self, *, allowed: bool) -> dict[str, str]:
@@ -210,6 +211,7 @@ CLIENTS = (
         NAMES,
         WAREHOUSES,
         "the answer's JSON",
+        told="`EnvHttpProxyAgent` of undici in the code; `HTTPS_PROXY`, `NODE_EXTRA_CA_CERTS`",
     ),
     Client(
         "Node, built-in fetch",
@@ -222,6 +224,7 @@ CLIENTS = (
         NAMES,
         WAREHOUSES,
         "the answer's JSON",
+        told="`setGlobalDispatcher(new EnvHttpProxyAgent())` of undici; `HTTPS_PROXY`, `NODE_EXTRA_CA_CERTS`",
     ),
     Client(
         "@databricks/sql",
@@ -234,6 +237,7 @@ CLIENTS = (
         [42],
         f"/sql/1.0/warehouses/{OTHER_WAREHOUSE}",
         "`error.response.headers`, `x-thriftserver-error-message`; its own message says 403 only",
+        told="option `proxy` of `connect()`; `NODE_EXTRA_CA_CERTS`",
     ),
     Client(
         "@databricks/sdk-experimental",
@@ -246,6 +250,7 @@ CLIENTS = (
         NAMES,
         WAREHOUSES,
         "the exception's message",
+        told="option `agent` of the client, an `HttpsProxyAgent`; `NODE_EXTRA_CA_CERTS`",
     ),
     Client(
         "curl, HTTP/1.1",
@@ -282,6 +287,7 @@ CLIENTS = (
         NAMES,
         WAREHOUSES,
         "the answer's JSON",
+        told="`JAVA_TOOL_OPTIONS` with `https.proxyHost`, `https.proxyPort`, `javax.net.ssl.trustStore`",
     ),
     Client(
         "Go, net/http",

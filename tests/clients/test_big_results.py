@@ -135,9 +135,9 @@ def closed(stage: Stage, tmp_path: Path) -> Iterator[Stage]:
         yield Stage(tmp_path, proxy, stage.workspace)
 
 
-@pytest.mark.parametrize(("more", "by_links"), [(["inside"], False), ([], True)], ids=["inside", "by links"])
-def test_where_storage_is_closed_results_come_inside(more: list[str], by_links: bool, closed: Stage) -> None:
-    command = [str(PYTHON), str(DRIVERS / "sql_connector.py"), WAREHOUSE, "SELECT * FROM range(1500)", *more]
+@pytest.mark.parametrize(("how", "by_links"), [("inside", False), ("once", True)], ids=["inside", "by links"])
+def test_where_storage_is_closed_results_come_inside(how: str, by_links: bool, closed: Stage) -> None:
+    command = [str(PYTHON), str(DRIVERS / "sql_connector.py"), WAREHOUSE, "SELECT * FROM range(1500)", how]
     done = closed.run(command, OPENSSL, {"DATABRICKS_TOKEN": token_of("sql-connector")})
     tunnels = [record for record in closed.proxy.audit("tunnel") if record["decision"] == "deny"]
     if not by_links:

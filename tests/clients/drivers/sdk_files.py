@@ -17,7 +17,8 @@ from outcome import tell
 def call() -> object:
     client = WorkspaceClient()
     if sys.argv[1] == "refused":
-        client.files.upload("/Volumes/other/s/v/x.bin", open(sys.argv[3], "rb"))  # noqa: SIM115
+        with Path(sys.argv[3]).open("rb") as source:
+            client.files.upload("/Volumes/other/s/v/x.bin", source)
         return "uploaded"
     size, folder = int(sys.argv[2]), Path(sys.argv[3])
     path = f"/Volumes/demo/bytes/{size}"

@@ -1,6 +1,6 @@
-"""databricks-sql-connector: a session on a warehouse over Thrift. ``sql_connector.py WAREHOUSE [STATEMENT [inside]]``.
+"""databricks-sql-connector: a session on a warehouse over Thrift. ``sql_connector.py WAREHOUSE [STATEMENT [inside|once]]``.
 
-``inside``: no result by links to storage.
+``inside``: no result by links to storage. ``once``: no second try.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def call() -> object:
             http_path=f"/sql/1.0/warehouses/{sys.argv[1]}",
             access_token=os.environ["DATABRICKS_TOKEN"],
             use_cloud_fetch="inside" not in sys.argv,
+            _retry_stop_after_attempts_count=1 if "once" in sys.argv else 30,
         ) as connection,
         connection.cursor() as cursor,
     ):
