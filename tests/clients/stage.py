@@ -17,7 +17,7 @@ from clients.served_workspace import ServedWorkspace, serve_workspace
 from e2e.proxy_process import REPOSITORY, ProxyProcess
 
 RULES = REPOSITORY / "docs" / "clients"
-RUN_SECONDS = 100.0
+RUN_SECONDS = 200.0
 STORE_PASSWORD = "changeit"
 
 

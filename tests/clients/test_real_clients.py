@@ -12,7 +12,7 @@ from clients.installed import HOME, PROGRAMS, need_program
 from clients.roster import CLIENTS, DRIVERS, GO_PROGRAM, Client
 from clients.stage import Stage, outcome
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 by_name = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 
 
