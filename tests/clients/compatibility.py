@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from clients.installed import PROGRAMS, pinned, program_version
-from clients.roster import CLIENTS
+from clients.roster import CLIENTS, DBT_SETTINGS
 from e2e.proxy_process import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "compatibility.md"
@@ -27,7 +27,7 @@ def render(program: Callable[[str], str | None]) -> str:
     """The table. ``program``: gives the version of a program of the system."""
     versions = pinned()
     dbt = f"{versions['dbt-databricks']} (dbt-core {versions['dbt-core']})"
-    told = "`HTTPS_PROXY`, `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`"
+    told = ", ".join(f"`{name}`" for name in DBT_SETTINGS)
     lines = [HEAD]
     for client in CLIENTS:
         package = client.package.removeprefix("program:")

@@ -81,6 +81,8 @@ GO_PROGRAM = "rest-go"
 """Stands for what rest.go is compiled to."""
 REQUESTS = ("HTTPS_PROXY", "REQUESTS_CA_BUNDLE")
 OPENSSL = ("HTTPS_PROXY", "SSL_CERT_FILE")
+DBT_SETTINGS = (*OPENSSL, "REQUESTS_CA_BUNDLE")
+"""Those of dbt, which is tested apart (``test_dbt.py``)."""
 
 CLIENTS = (
     Client(

@@ -93,9 +93,11 @@ def outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 @contextmanager
 def open_stage(folder: Path, authority: Path) -> Iterator[Stage]:
     """Start workspace and proxy; stop both at the end."""
-    for driver in DRIVERS.glob("*.mjs"):
-        if (HOME / "node").exists():  # a module finds its packages from where it lies
-            shutil.copy(driver, HOME / "node" / driver.name)
+    if (HOME / "node").exists():
+        for driver in DRIVERS.glob("*.mjs"):  # a module finds its packages from where it lies
+            place = HOME / "node" / driver.name
+            # Put there at once: another process of the tests may be running it.
+            Path(shutil.copy(driver, place.with_suffix(f".{os.getpid()}"))).replace(place)
     with (
         serve_workspace(PYTHON, folder) as workspace,
         ProxyProcess.start(

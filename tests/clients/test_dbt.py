@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from clients.installed import DBT
-from clients.roster import OPENSSL, OTHER_WAREHOUSE, WAREHOUSE, token_of
+from clients.roster import DBT_SETTINGS, OTHER_WAREHOUSE, WAREHOUSE, token_of
 from clients.stage import Stage
 from e2e.gate import HOST
 
 pytestmark = pytest.mark.timeout(300)
-SETTINGS = (*OPENSSL, "REQUESTS_CA_BUNDLE")
 PROFILE = f"""\
 demo:
   target: dev
@@ -43,7 +42,7 @@ def dbt(stage: Stage, folder: Path, verb: str, warehouse: str) -> subprocess.Com
     (folder / "profiles.yml").write_text(PROFILE)
     return stage.run(
         (str(DBT), "--no-use-colors", verb, "--project-dir", str(folder), "--profiles-dir", str(folder)),
-        SETTINGS,
+        DBT_SETTINGS,
         {
             "DATABRICKS_TOKEN": token_of("dbt"),
             "HTTP_PATH": f"/sql/1.0/warehouses/{warehouse}",
