@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import decisions, endtoend, hooks, identity, log, operations
+from . import capacity, decisions, endtoend, hooks, identity, log, operations
 from .machine import describe_machine, describe_versions
 from .measurement import Measurement, Verdict
 from .processes import StartError
@@ -22,6 +22,7 @@ BENCHES = {
     "operations": operations.measure,
     "log": log.measure,
     "endtoend": endtoend.measure,
+    "capacity": capacity.measure,
 }
 
 

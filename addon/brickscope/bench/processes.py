@@ -53,6 +53,10 @@ class Proxy(NamedTuple):
                 return int(line.split()[1]) * KIB
         raise StartError(f"the proxy {self.pid} does not run any more")
 
+    def descriptors(self) -> int:
+        """Open file descriptors."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def forget_peak(self) -> None:
         """Let the highest memory start anew (proc(5), clear_refs), so that it is not the one of starting."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
