@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from brickscope.fake.exchange import Exchange
+from brickscope.fake.replies import json_answer
+from brickscope.fake.route import Route
 from brickscope.fake.streams import pattern
 from brickscope.fake.workspace import FakeWorkspace
 from e2e.raw_client import H2Client, h2_headers, read_h1, send_h1
@@ -174,3 +177,20 @@ def test_grpc_that_can_not_be_echoed(workspace: FakeWorkspace, body: bytes, stat
             h2_headers("POST", "/s/C", HOST, "t", [(b"content-type", b"application/grpc")]), body
         )
         assert client.collect(stream).trailers == [(b"grpc-status", status)]
+
+
+@pytest.mark.parametrize(("token", "status"), [(True, 200), (False, 401)])
+def test_further_routes_come_first_and_want_a_credential_unless_they_are_anonymous(
+    token: bool, status: int
+) -> None:
+    async def own(exchange: Exchange) -> None:
+        await json_answer(exchange, 200, {"own": exchange.path.decode()})
+
+    routes = [
+        Route((b"GET",), b"/api/2.0/sql/warehouses", own),
+        Route((b"GET",), b"/presigned/*", own, anonymous=True),
+    ]
+    with FakeWorkspace.start(routes=routes) as workspace:
+        assert call(workspace, "GET", "/api/2.0/sql/warehouses", token=token).status == status
+        assert json.loads(call(workspace, "GET", "/presigned/x", token=token).body) == {"own": "/presigned/x"}
+        assert call(workspace, "POST", "/presigned/x", token=token).status == status

@@ -11,7 +11,7 @@ from databricks.sdk.errors import PermissionDenied
 
 from brickscope.core.decision import Decision
 from brickscope.core.reason import Reason
-from brickscope.proxy.denial import Asked, denial, raw_denial
+from brickscope.proxy.denial import Asked, denial, is_retried, raw_denial
 
 DENIED = Decision(
     False,
@@ -46,8 +46,17 @@ def test_the_message_says_who_denied_what_and_why() -> None:
 
 def test_thrift_clients_find_the_message_in_headers() -> None:
     headers = denial(DENIED, "x-1", ASKED).headers
-    for name in ("x-thriftserver-error-message", "x-databricks-error-or-redirect-message"):
+    for name in ("x-thriftserver-error-message", "x-databricks-reason-phrase"):
         assert "no_rule_matches" in headers[name]
+
+
+def test_the_answer_to_connect_says_why_in_its_first_line() -> None:
+    for reason in Reason:
+        decision = DENIED._replace(reason=reason)
+        said = denial(decision, "x-1", Asked("CONNECT", "a.example.com:443", "a.example.com")).reason
+        assert said == f"Denied by Brickscope: {reason.value}, decision x-1"
+        assert not is_retried(said)
+    assert denial(DENIED, "x-1", ASKED).reason == "Forbidden"
 
 
 def test_grpc_clients_get_trailers_only() -> None:

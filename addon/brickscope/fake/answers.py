@@ -7,16 +7,14 @@ would show in the client's hands and in the recorded requests.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
 
 from . import oauth
 from .exchange import Exchange
 from .replies import error_answer, json_answer
+from .route import Handler, Route
 from .streams import files, grpc_echo, invocations, server_sent_events
-
-Handler = Callable[[Exchange], Awaitable[None]]
 
 MAX_SECONDS = 300.0
 
@@ -67,16 +65,21 @@ async def answer(exchange: Exchange) -> None:
 
 
 def _handler(exchange: Exchange) -> Handler:
-    if exchange.header(b"authorization") is None and not exchange.path.startswith(
-        (b"/.well-known/", b"/oidc/")
+    own = next((route for route in exchange.routes if route.answers(exchange)), None)
+    if (
+        exchange.header(b"authorization") is None
+        and not exchange.path.startswith((b"/.well-known/", b"/oidc/"))
+        and not (own and own.anonymous)
     ):
         return unauthenticated
+    if own:
+        return own.handler
     if exchange.request.version == "2" and (exchange.header(b"content-type") or b"").startswith(
         b"application/grpc"
     ):
         return grpc_echo
     for route in ROUTES:
-        if exchange.request.method in route.methods and route.matches(exchange.path):
+        if route.answers(exchange):
             return route.handler
     return echo
 
@@ -134,22 +137,6 @@ async def echo(exchange: Exchange) -> None:
             "query": parse_qs(exchange.query.decode("latin-1"), keep_blank_values=True),
         },
     )
-
-
-class Route(NamedTuple):
-    """Methods and a path, ``*`` for the rest, and who answers. The first that matches does."""
-
-    methods: tuple[bytes, ...]
-    path: bytes
-    handler: Handler
-
-    def matches(self, path: bytes) -> bool:
-        """Whether the route is for this path (without query)."""
-        if b"*" not in self.path:
-            return path == self.path
-        before, _, after = self.path.partition(b"*")
-        inside = len(before) + len(after) < len(path)
-        return inside and path.startswith(before) and path.endswith(after)
 
 
 _GET = (b"GET", b"HEAD")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import h11
 
@@ -10,6 +11,7 @@ from .answers import answer
 from .evidence import ConnectionLog, Evidence, Headers, RequestLog
 from .exchange import HANG_UP, Exchange, Fields, has_no_body
 from .issuer import TokenIssuer
+from .route import Route
 
 READ = 64 * 1024
 MAX_HEAD = 1024 * 1024
@@ -25,12 +27,14 @@ class Http1Connection:
         log: ConnectionLog,
         evidence: Evidence,
         issuer: TokenIssuer,
+        routes: Sequence[Route] = (),
     ) -> None:
         self._reader = reader
         self.writer = writer
         self._log = log
         self._evidence = evidence
         self.issuer = issuer
+        self.routes = routes
         self.protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
 
     async def run(self) -> None:
@@ -104,7 +108,7 @@ class Http1Exchange(Exchange):
     """A request and its response over HTTP/1.1."""
 
     def __init__(self, request: RequestLog, connection: Http1Connection) -> None:
-        super().__init__(request, connection.issuer)
+        super().__init__(request, connection.issuer, connection.routes)
         self._connection = connection
         self._silent = False
         self._broken = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import h2.config
 import h2.connection
@@ -20,6 +21,7 @@ from .answers import answer
 from .evidence import ConnectionLog, Evidence, Headers, RequestLog
 from .exchange import HANG_UP, Exchange, Fields, has_no_body
 from .issuer import TokenIssuer
+from .route import Route
 
 READ = 64 * 1024
 WINDOW = 1024 * 1024
@@ -35,12 +37,14 @@ class Http2Connection:
         log: ConnectionLog,
         evidence: Evidence,
         issuer: TokenIssuer,
+        routes: Sequence[Route] = (),
     ) -> None:
         self._reader = reader
         self.writer = writer
         self._log = log
         self._evidence = evidence
         self.issuer = issuer
+        self.routes = routes
         self._streams: dict[int, Http2Exchange] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.window_opened = asyncio.Event()
@@ -135,7 +139,7 @@ class Http2Exchange(Exchange):
     """A request and its response on one stream."""
 
     def __init__(self, request: RequestLog, connection: Http2Connection, number: int) -> None:
-        super().__init__(request, connection.issuer)
+        super().__init__(request, connection.issuer, connection.routes)
         self.number = number
         self.incoming: asyncio.Queue[tuple[bytes, int] | None] = asyncio.Queue()
         self.trailers: Headers = ()

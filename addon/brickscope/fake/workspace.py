@@ -27,6 +27,7 @@ from .evidence import Connection, ConnectionLog, Evidence, Request
 from .http1 import Http1Connection
 from .http2 import Http2Connection
 from .issuer import TokenIssuer
+from .route import Route
 
 DNS_NAMES = ("*.cloud.databricks.com", "localhost")
 ALPN = ("h2", "http/1.1")
@@ -38,13 +39,16 @@ BUFFER = 256 * 1024
 class FakeWorkspace:
     """The server. ``start`` makes one that runs; ``close`` (or leaving the ``with``) ends it."""
 
-    def __init__(self, folder: Path, names: Sequence[str], alpn: Sequence[str], port: int) -> None:
+    def __init__(
+        self, folder: Path, names: Sequence[str], alpn: Sequence[str], port: int, routes: Sequence[Route]
+    ) -> None:
         """Make certificates in ``folder`` and listen; nothing is served until ``start``."""
         authority = Authority(folder)
         leaf = authority.issue(names)
         self.ca_file = authority.ca_file
         self.evidence = Evidence()
         self.issuer = TokenIssuer()
+        self.routes = routes
         self._names: WeakKeyDictionary[ssl.SSLObject | ssl.SSLSocket, str] = WeakKeyDictionary()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(leaf.certificate_file, leaf.key_file)
@@ -68,18 +72,20 @@ class FakeWorkspace:
         names: Sequence[str] = DNS_NAMES,
         alpn: Sequence[str] = ALPN,
         port: int = 0,
+        routes: Sequence[Route] = (),
     ) -> Self:
         """A server that runs on 127.0.0.1.
 
         ``folder``: where certificates go; without one they go to a temporary folder that is removed at the end.
         ``names``: the DNS names it has a certificate for. ``alpn``: the protocols it offers in TLS, best first;
         ``["http/1.1"]`` or ``["h2"]`` restrict it, an empty list leaves ALPN out. ``port``: 0 for a free one.
+        ``routes``: what it answers besides its own, looked at first.
         """
         made = None if folder is not None else Path(tempfile.mkdtemp(prefix="brickscope-fake-"))
         home = folder or made
         assert home is not None
         try:
-            workspace = cls(home, names, alpn, port)
+            workspace = cls(home, names, alpn, port, routes)
         except BaseException:
             if made is not None:
                 shutil.rmtree(made, ignore_errors=True)
@@ -165,7 +171,7 @@ class FakeWorkspace:
             alpn = tls.selected_alpn_protocol()
             log.established(self._names.get(tls), alpn)
             serve = Http2Connection if alpn == "h2" else Http1Connection
-            await serve(reader, writer, log, self.evidence, self.issuer).run()
+            await serve(reader, writer, log, self.evidence, self.issuer, self.routes).run()
         except Exception as error:
             log.failed(f"{type(error).__name__}: {error}")
         finally:

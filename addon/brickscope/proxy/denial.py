@@ -119,15 +119,22 @@ def denial(
     fields += [
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),
-        # Thrift clients ignore the body and read these (databricks-sql-connector, JDBC).
+        # Thrift clients ignore the body and read these (databricks-sql-connector, JDBC). Not beside them
+        # x-databricks-error-or-redirect-message: the connector (4.9, thrift_backend.py) then says all of it three times.
         (b"x-databricks-reason-phrase", line),
         (b"x-thriftserver-error-message", line),
-        (b"x-databricks-error-or-redirect-message", line),
         (b"content-length", b"0" if head else str(len(body)).encode()),
     ]
     if close:
         fields.append((b"connection", b"close"))
-    return _response(403, b"Forbidden", fields, b"" if head else body)
+    return _response(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+
+
+def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
+    """The reason phrase. Of an answer to CONNECT it is all that Python's http.client, aiohttp and Go's net/http show."""
+    if asked.method != "CONNECT":
+        return b"Forbidden"
+    return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
 
 
 def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> bytes:

@@ -1,0 +1,52 @@
+"""The fake workspace with what the clients need besides: run by the clients' Python, which has their message formats.
+
+``python -m clients.served FOLDER`` prints where it is as one line of JSON. Each line that it then reads is a wish,
+answered by one line of JSON: ``requests`` (what reached it so far) or ``clear``. It ends with its input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from brickscope.fake.workspace import FakeWorkspace
+from clients.served import clusters, files, mlflow, sharing, spark, storage, thrift
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    routes = [*thrift.ROUTES, *spark.ROUTES, *mlflow.ROUTES, *sharing.ROUTES, *files.ROUTES, *clusters.ROUTES]
+    with FakeWorkspace.start(Path(sys.argv[1]), routes=routes) as workspace:
+        storage.stand_at(workspace.port)
+        _say({"port": workspace.port, "ca_file": str(workspace.ca_file)})
+        for line in sys.stdin:
+            if line.strip() == "clear":
+                workspace.clear()
+                _say([])
+            else:
+                _say(
+                    [
+                        {
+                            "version": request.version,
+                            "method": request.method.decode("latin-1"),
+                            "path": request.path.decode("latin-1"),
+                            "body_length": request.body_length,
+                            "body_sha256": request.body_sha256,
+                            "headers": {
+                                name.decode("latin-1").lower(): value.decode("latin-1")
+                                for name, value in request.headers
+                            },
+                        }
+                        for request in workspace.requests
+                    ]
+                )
+
+
+def _say(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
