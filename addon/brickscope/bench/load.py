@@ -21,12 +21,15 @@ from .workload import EVENTS, FILE, HOST, Call
 
 WARM_UP = 5
 CHUNK = b"\x5a" * (1 << 18)
+STRIDE = 1 << 22
+"""Bytes of a download between two looks at the clock."""
 
 
 class Job(NamedTuple):
     """What to do. ``kind``: ``keep``, ``fresh``, ``download``, ``upload`` or ``events``.
 
-    ``port``: of the upstream, for a load without a proxy. ``status``: what a denied call is answered with.
+    ``port``: of the upstream or of a reverse proxy, for a load without a proxy. ``denied_status``: what a denied call is
+    answered with. ``patience``: seconds after which a transfer, or an answer that does not come, is an error.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class Job(NamedTuple):
     connections: int = 1
     seconds: float = 1.0
     size: int = 0
+    patience: float = 120.0
 
 
 class Result(NamedTuple):
@@ -72,7 +76,8 @@ class Worker:
     def connect(self) -> Stream:
         """The connection; opened if there is none."""
         if self._stream is None:
-            self._stream = open_stream(HOST, self._job.port, self._context, self._job.proxy_port)
+            job = self._job
+            self._stream = open_stream(HOST, job.port, self._context, job.proxy_port, job.patience)
             self.opened += 1
         return self._stream
 
@@ -131,7 +136,12 @@ class Worker:
         head = Head(stream.read_head())
         if head.status != 200 or head.length != self._job.size:
             raise StreamEnded(f"status {head.status}, length {head.length}")
-        stream.drop(head.length)
+        left = head.length
+        while left:
+            part = min(left, STRIDE)
+            stream.drop(part)
+            left -= part
+            self._hurry(started)
         return time.perf_counter() - started
 
     def upload(self) -> float:
@@ -144,6 +154,7 @@ class Worker:
             part = view[: min(left, len(view))]
             stream.send(part)
             left -= len(part)
+            self._hurry(started)
         head = Head(stream.read_head())
         if head.status != 200:
             raise StreamEnded(f"status {head.status}")
@@ -168,6 +179,10 @@ class Worker:
             first = time.perf_counter() - started
             stream.read((head.length or 1) - 1)
         return first
+
+    def _hurry(self, started: float) -> None:
+        if time.perf_counter() - started > self._job.patience:
+            raise TimeoutError(f"a transfer took more than {self._job.patience:g} seconds")
 
     def _file_call(self, method: str) -> Call:
         return Call(self._job.calls[0][0], method, FILE.replace(".bin", f"-{self._job.size}.bin"), True)
