@@ -27,7 +27,8 @@ frontend workspace
     bind 127.0.0.1:{port} ssl crt {pem}
     log global
     log-format '{{"time":"%t","client":"%ci","method":"%HM","path":"%HU","status":%ST,"decision":"%[var(txn.ok)]"}}'
-    http-request set-var(txn.token) req.hdr(authorization),field(2," "),map_str({tokens}) if {{ req.hdr(authorization) -m beg "Bearer " }}
+    acl bearer req.hdr(authorization) -m beg "Bearer "
+    http-request set-var(txn.token) req.hdr(authorization),field(2," "),map_str({tokens}) if bearer
     http-request set-var(txn.target) pathq
     http-request set-var(txn.call) method,concat(" ",txn.target)
 {rules}

@@ -70,7 +70,9 @@ def _prepare(stage: Stage, folder: Path) -> None:
     write_private(folder / "ca-key.pem", authority.private_bytes(*plain))
     write_private(folder / "key.pem", rsa.generate_private_key(65537, 2048).private_bytes(*plain))
     settings = {
-        "tokens": {grant.token: [f"^{method} {path[1:]}" for method, path in grant.rules] for grant in grants(stage)},
+        "tokens": {
+            grant.token: [f"^{method} {path[1:]}" for method, path in grant.rules] for grant in grants(stage)
+        },
         "upstream_port": stage.upstream_port,
         "log": str(folder / LOG),
     }

@@ -21,7 +21,8 @@ class Peer(NamedTuple):
 
     ``start``: runs it on a stage. ``missing``: what is not installed, with the command that installs it; empty if
     nothing. ``version``: asks the installed program. ``reverse``: it is reached like the host itself, without a tunnel.
-    ``denied_status``: 200 if it denies nothing.
+    ``names_port``: the client names the upstream's own port in tunnel and Host header, since this peer can't be told to
+    dial another one than is named. ``denied_status``: 200 if it denies nothing.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Peer(NamedTuple):
     missing: Callable[[], str]
     version: Callable[[], str]
     reverse: bool = False
+    names_port: bool = False
     denied_status: int = 403
 
 

@@ -41,10 +41,14 @@ class Policy(HttpProxyBasePlugin):
         """The decision. The CONNECT passes; each request inside is asked for."""
         if request.method == b"CONNECT":
             return request
-        call = b"%b %b" % (request.method, request.path)
+        call = b"%b %b" % (request.method or b"", request.path or b"")
         credential = request.header(b"authorization") if request.has_header(b"authorization") else b""
         allowed = any(rule.match(call) for rule in _RULES.get(credential, ()))
-        line = {"time": time.time(), "call": call.decode("latin-1"), "decision": "allow" if allowed else "deny"}
+        line = {
+            "time": time.time(),
+            "call": call.decode("latin-1"),
+            "decision": "allow" if allowed else "deny",
+        }
         _LOG.write(json.dumps(line) + "\n")
         _LOG.flush()
         if not allowed:

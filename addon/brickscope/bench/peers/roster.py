@@ -11,7 +11,7 @@ from ..variants import BARE, NAIVE, PRODUCT, TWIN
 from .haproxy import HAPROXY
 from .interception import INTERCEPTION
 from .nginx import NGINX
-from .peer import Peer, of_variant
+from .peer import of_variant
 from .squid import SQUID
 
 
@@ -24,7 +24,9 @@ PRODUCT_PEER = of_variant(
 )
 BARE_PEER = of_variant(BARE, "mitmdump -q without an addon; denies nothing", _mitmproxy)
 TWIN_PEER = of_variant(TWIN, "the same once more: how far its ratio strays from 1 is the noise", _mitmproxy)
-NAIVE_PEER = of_variant(NAIVE, "mitmdump with an afternoon's addon: hash, regular expressions, 403, log", _mitmproxy)
+NAIVE_PEER = of_variant(
+    NAIVE, "mitmdump with an afternoon's addon: hash, regular expressions, 403, log", _mitmproxy
+)
 
 PEERS = (BARE_PEER, PRODUCT_PEER, NAIVE_PEER, INTERCEPTION, SQUID, NGINX, HAPROXY, TWIN_PEER)
 """``BARE_PEER`` is the base of all ratios, and always runs."""

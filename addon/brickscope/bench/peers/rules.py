@@ -34,9 +34,7 @@ class Grant(NamedTuple):
 
 def grants(stage: Stage) -> list[Grant]:
     """The policy of a stage."""
-    return [
-        Grant(token, _rules(texts)) for token, texts in zip(stage.tokens, stage.granted, strict=True)
-    ]
+    return [Grant(token, _rules(texts)) for token, texts in zip(stage.tokens, stage.granted, strict=True)]
 
 
 def _rules(texts: Sequence[str]) -> list[tuple[str, str]]:

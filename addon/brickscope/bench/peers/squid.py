@@ -23,9 +23,7 @@ _CERTIFICATE_HELPERS = (
     Path("/usr/lib64/squid/security_file_certgen"),
     Path("/usr/libexec/squid/security_file_certgen"),
 )
-_LINE = (
-    r'{"time":"%{%Y-%m-%dT%H:%M:%S}tg","client":"%>a","method":"%rm","path":"%rp","status":%>Hs,"decision":"%Ss"}'
-)
+_LINE = r'{"time":"%{%Y-%m-%dT%H:%M:%S}tg","client":"%>a","method":"%rm","path":"%rp","status":%>Hs,"decision":"%Ss"}'
 USER = "proxy"
 """Whom Squid becomes when it is started by root (Debian's default)."""
 
@@ -45,6 +43,7 @@ def configure(stage: Stage, port: int) -> Path:
     folder = stage.folder / "squid"
     errors = folder / "errors"
     errors.mkdir(parents=True, exist_ok=True)
+    (folder / "hosts").write_text(f"127.0.0.1 {HOST}\n")
     (errors / "ERR_BENCH").write_bytes(REFUSAL + b"\n")
     certificates = folder / "certificates"
     helper = _certificate_helper()
@@ -59,9 +58,8 @@ def configure(stage: Stage, port: int) -> Path:
         f"sslcrtd_program {helper} -s {certificates} -M 4MB",
         "sslcrtd_children 2 startup=1 idle=1",
         "ssl_bump bump all",
-        f"cache_peer 127.0.0.1 parent {stage.upstream_port} 0 no-query no-digest originserver name=workspace"
-        f" tls tls-cafile={stage.upstream_ca} ssldomain={HOST} connect-fail-limit=100",
-        "never_direct allow all",
+        f"hosts_file {folder / 'hosts'}",
+        f"tls_outgoing_options cafile={stage.upstream_ca}",
         "cache deny all",
         "cache_mem 0 MB",
         "acl CONNECT method CONNECT",
@@ -75,6 +73,7 @@ def configure(stage: Stage, port: int) -> Path:
         f"cache_log {folder / 'cache.log'}",
         f"coredump_dir {folder}",
         "pid_filename none",
+        "server_pconn_for_nonretriable allow all",  # or each POST would cost a new connection to the host
         "pinger_enable off",
         "visible_hostname bench",
         "dns_nameservers 127.0.0.1",
@@ -133,4 +132,5 @@ SQUID = Peer(
     _start,
     _missing,
     version_of("squid", "-v"),
+    names_port=True,
 )
