@@ -80,13 +80,14 @@ def _head(race: Race, command: str, load_before: float) -> Iterator[str]:
     )
     yield ""
     yield (
-        f"{scale.rounds} rounds of {scale.seconds:g} s a load, {scale.transfers} of transfers; each peer in a fresh "
-        "process, in the order A B C and then C B A; proxies on one core, client and upstream on the other, TLS on both "
-        "sides, loopback. Ten tokens with 33 rules each; every answer is held against the policy. Ratios are within one round: "
-        "median [lowest-highest]. **The twin is a second bare mitmdump: a difference smaller than its range is noise.** "
-        "`≥`: the load generator (Python, on one core with the upstream) held the peer back: it carried more than a tenth of "
-        "what the generator can send at all, with a quarter of its own core to spare. Its true rate is higher, and the CPU "
-        "a call is the figure to compare."
+        f"{scale.rounds} rounds of {scale.seconds:g} s a load, {scale.transfers} of transfers; each peer in "
+        "a fresh process, in the order A B C and then C B A; proxies on one core, client and upstream on "
+        "the other, TLS on both sides, loopback. Ten tokens with 33 rules each; every answer is held "
+        "against the policy. Ratios are within one round: median [lowest-highest]. **The twin is a second "
+        "bare mitmdump: a difference smaller than its range is noise.** `≥`: the load generator (Python, on"
+        " one core with the upstream) held the peer back: it carried more than a tenth of what the "
+        "generator can send at all, with a quarter of its own core to spare. Its true rate is higher, and "
+        "the CPU a call is the figure to compare."
     )
 
 
