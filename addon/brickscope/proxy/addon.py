@@ -37,6 +37,7 @@ from brickscope.policy.watch import PolicyWatcher
 
 from .connections import Connections, HelloOrder
 from .destination import Resolver
+from .dispatch import Dispatcher
 from .gate import Gate
 from .options import (
     FORCED,
@@ -190,9 +191,9 @@ class Scope:
                 with contextlib.suppress(exceptions.AddonManagerError):
                     manager.remove(addon)
         manager.add(HelloOrder(self._gate))
-        # After each hook of a flow mitmproxy asks every addon again whether it has an `update` hook, for its user
-        # interfaces; none of those left has one.
-        manager.handle_lifecycle = manager.trigger_event  # type: ignore[method-assign]
+        dispatcher = Dispatcher(manager)
+        dispatcher.install()
+        self._gate.start_hooks = dispatcher.start
         watcher = PolicyWatcher(
             self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
         )

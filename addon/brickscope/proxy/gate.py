@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from mitmproxy import connection, http
+from mitmproxy.hooks import Hook
 
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
@@ -106,6 +107,8 @@ class Gate:
         self.writer.revision = policy.revision
         self.directory = directory
         self.hints = hints
+        self.start_hooks: Callable[[Hook], bool] = lambda event: False
+        """Calls the hooks of an event at once, and says whether that is done; ``dispatch.py`` puts itself here."""
         self.ahead = 0
         """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
 
