@@ -50,6 +50,7 @@ from .options import (
     refuse_dangerous,
     refuse_unknown,
 )
+from .ready import known_hosts, make_ready
 from .requests import Requests
 
 logger = logging.getLogger("brickscope")
@@ -194,6 +195,11 @@ class Scope:
         dispatcher = Dispatcher(manager)
         dispatcher.install()
         self._gate.start_hooks = dispatcher.start
+        try:
+            hosts = known_hosts(self._settings.destinations.scope.patterns, self._gate.policy)
+            make_ready(manager.get("tlsconfig"), ctx.options, hosts)
+        except Exception as error:
+            logger.warning("Brickscope: TLS can't be prepared, calls will fail: %s", error)
         watcher = PolicyWatcher(
             self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
         )

@@ -56,7 +56,7 @@ MAX_AHEAD = 4 * 1024 * 1024
 MAX_AHEAD_OF_ALL = 64 * 1024 * 1024
 """The same for all requests together."""
 
-AT_ONCE = frozenset([HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook])
+AT_ONCE = (HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook)
 """Hooks that are called at once if they have nothing to wait for. ``response`` is not among them, and must not be: its pause
 is what ends one request before the next one in the client's buffer begins. Without it, that one could be sent on a
 connection whose last answer is still being read, and many denied ones would nest."""
@@ -87,7 +87,7 @@ class GatedStream(HttpStream):
             except StopIteration:
                 return
             # Only this stream's own: for another layer's command nobody would go on at once.
-            if type(command) in AT_ONCE and command.flow is self.flow and self.gate.start_hooks(command):
+            if isinstance(command, AT_ONCE) and command.flow is self.flow and self.gate.start_hooks(command):
                 reply = None
             else:
                 reply = yield command
