@@ -11,7 +11,7 @@ import pytest
 
 from audit.written import call, open_writer, records, start
 from brickscope.audit import closed as closed_module
-from brickscope.audit.closed import Retention, closed_name, compress, open_log, outdated, series
+from brickscope.audit.closed import Retention, closed_name, compress, open_log, series
 from brickscope.audit.upkeep import Upkeep
 from brickscope.audit.writer import Keeping
 
@@ -60,17 +60,6 @@ def test_a_copy_that_is_not_the_same_is_thrown_away(tmp_path: Path, monkeypatch:
         compress(path, "zstd")
     assert path.read_bytes() == b"line\n"
     assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "empty"]
-
-
-def test_retention_by_number_and_by_days(tmp_path: Path) -> None:
-    active = tmp_path / "audit.jsonl"
-    for index in range(5):
-        path = tmp_path / closed_name(active, index, "aaaaaaaa", index)
-        path.touch()
-        os.utime(path, (index * 86400, index * 86400))
-    assert outdated(active, Retention(), 10 * 86400) == []
-    assert outdated(active, Retention(files=2), 0) == series(active)[:3]
-    assert outdated(active, Retention(days=7), 10 * 86400) == series(active)[:3]
 
 
 def test_upkeep_compresses_deletes_and_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

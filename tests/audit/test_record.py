@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brickscope.audit.key import DigestKey
-from brickscope.audit.record import MAX_TEXT, REDACTED, fact_fields, printable
+from brickscope.audit.record import MAX_TEXT, REDACTED, fact_fields, is_clean, printable
 from brickscope.core.credential import refuse_query_credentials
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.reason import Reason
@@ -117,3 +120,40 @@ def test_what_is_encoded_too_often_is_redacted() -> None:
     for _ in range(9):
         text = text.replace("%", "%25").replace("d", "%64", 1)
     assert printable(f"/x/{text}") == REDACTED
+
+
+@pytest.mark.parametrize("secret", [ODD + b"0123456789", TOKEN], ids=["own", "somebody else's"])
+@pytest.mark.parametrize(
+    "alphabet", [base64.b64encode, base64.urlsafe_b64encode], ids=["standard", "for URLs"]
+)
+@pytest.mark.parametrize("after", [b"", b"x", b"xy", b"xyz"], ids=len)
+@pytest.mark.parametrize("before", [b"", b"u", b"us", b"user:", b"\xff\xfe\xfd\xff\xff\xff"], ids=len)
+@pytest.mark.parametrize("around", ["{}", "/x/{}/y", "tool/1.0 (Basic {})", "a%2F{}", "/{}%3D%3D"])
+def test_a_secret_in_base64_is_redacted(
+    around: str, before: bytes, after: bytes, alphabet: Callable[[bytes], bytes], secret: bytes
+) -> None:
+    own = (secret,) if secret != TOKEN else ()
+    text = alphabet(before + secret + after).decode()
+    for written in (text, text.rstrip("="), "".join(f"%{ord(each):02X}" for each in text)):
+        shown = around.format(written)
+        assert printable(shown, own) == REDACTED
+        assert not is_clean(shown, own)
+
+
+@given(st.binary(max_size=20), st.from_regex(rb"[!-~]{24,200}", fullmatch=True), st.binary(max_size=20))
+def test_any_secret_is_found_in_base64(before: bytes, secret: bytes, after: bytes) -> None:
+    assert printable(base64.b64encode(before + secret + after).decode(), (secret,)) == REDACTED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/api/2.0/fs/files/Volumes/main/default/raw/exports/customers/part-00000-of-00064.snappy.parquet",
+        "/api/2.1/jobs/runs/get/" + "0123456789abcdef" * 4,
+        "databricks-sdk-py/0.162.0 python/3.12.1 os/linux auth/pat runtime/client-cluster-very-long-name-of-it",
+        base64.b64encode(bytes(range(200))).decode(),
+    ],
+)
+def test_other_long_text_stays(text: str) -> None:
+    assert printable(text, (ODD, TOKEN)) == text
+    assert is_clean(text, (ODD, TOKEN))

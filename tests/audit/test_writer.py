@@ -97,7 +97,7 @@ def test_an_end_that_was_cut_is_recorded(tmp_path: Path, caplog: pytest.LogCaptu
     run(tmp_path)
     gap = next(record for record in records(first.path) if record["event"] == "gap")
     assert (gap["cause"], gap["previous"]["seq"]) == ("lost_tail", len(lines))
-    assert "the end of the log is gone" in caplog.text
+    assert "the end of the log is not here" in caplog.text
 
 
 def test_a_file_that_was_taken_away_between_two_runs_is_recorded(tmp_path: Path) -> None:

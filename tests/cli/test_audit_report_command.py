@@ -41,7 +41,7 @@ def test_it_writes_one_file_and_says_what_is_in_it(run: Run, story: Story) -> No
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert " calls by 7 subjects in 7 days; " in lines[0]
-    assert "complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00" in lines[-2]
+    assert "complete and unaltered as far as the checkpoint of 2026-11-22 23:57:14" in lines[-2]
     assert lines[-1].startswith("audit-report.html: ")
     file = Path("audit-report.html")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -119,7 +119,7 @@ def test_the_public_key_that_is_given_counts(run: Run, story: Story, tmp_path: P
     right.write_text(KEY.public.pem)
     wrong.write_text(SigningKey(Ed25519PrivateKey.generate()).public.pem)
     assert run(story.log, "--public-key", right).exit_code == 0
-    assert "a signature of the key you gave" in Path("audit-report.html").read_text(encoding="utf-8")
+    assert "signed by the key you gave" in Path("audit-report.html").read_text(encoding="utf-8")
     assert run(story.log, "--public-key", wrong, "--force").exit_code == 1
 
 

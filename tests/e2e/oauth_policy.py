@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from urllib.parse import urlencode
@@ -36,6 +37,11 @@ logins:
     grants: [browser_login, refresh]
 """
 )
+
+
+def b64(raw: bytes | str) -> str:
+    """As JSON Web Tokens have it."""
+    return base64.urlsafe_b64encode(raw.encode() if isinstance(raw, str) else raw).rstrip(b"=").decode()
 
 
 def ask(gate: Gate, raw: bytes, host: str = HOST) -> H1Response:

@@ -236,6 +236,18 @@ def test_a_file_can_name_its_policy(tmp_path: Path) -> None:
     assert failed(run_suites([file])) == {}
 
 
+def test_a_rule_is_covered_once_for_a_folder_and_its_file(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "policy.yaml").write_text(POLICY)
+    files = []
+    for name, policy in (("a", "rules"), ("b", "rules/policy.yaml")):
+        files.append(tmp_path / f"{name}.test.yaml")
+        files[-1].write_text(f"{CALLS}{ALL_LISTED}policy: {policy}\n")
+    alone, both = run_suites(files[:1]), run_suites(files)
+    assert len(both.coverage) == len(alone.coverage)
+    assert [each.cells for each in both.coverage] == [2 * each.cells for each in alone.coverage]
+
+
 def test_the_example_passes_and_covers_every_rule() -> None:
     session = run_suites(find_suites([ROOT / "rules"]))
     assert session.results

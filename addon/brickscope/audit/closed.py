@@ -13,14 +13,15 @@ import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 import zstandard
 
-from .chain import Link, read_link
+from .zstd import ZstdReader
 
 COMPRESSIONS = {"zstd": ".zst", "gzip": ".gz", "none": ""}
-_NAME = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d+)\Z")
+CLOSED_NAME = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})(?:\.\w+)?(?:\.zst|\.gz)?\Z")
+"""How the name of a closed file ends: when it was closed, and with which record."""
 _CHUNK = 1024 * 1024
 
 
@@ -39,13 +40,13 @@ def closed_name(active: Path, now: float, instance: str, seq: int) -> str:
 
 
 def series(active: Path) -> list[Path]:
-    """The closed files of a log, the oldest first."""
+    """The closed files of a log, by name: their order is that of the clock (``extent.py`` tells the chain's)."""
     found = []
     for path in active.parent.glob(f"{glob_escape(active.stem)}-*"):
         name = path.name
         for ending in (".zst", ".gz"):
             name = name.removesuffix(ending)
-        matched = _NAME.search(name.removesuffix(active.suffix))
+        matched = CLOSED_NAME.search(name)
         if name.endswith(active.suffix) and matched and name.startswith(f"{active.stem}-{matched[1]}"):
             found.append((matched[1], int(matched[3]), path.name, path))
     return [each[-1] for each in sorted(found)]
@@ -65,7 +66,7 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
     """A file of the log as the bytes of its lines, whether it is compressed or not. Raises DAMAGED, also while it is
     read."""
     if path.suffix == ".zst":
-        with path.open("rb") as raw, io.BufferedReader(_ZstdReader(raw), _CHUNK) as file:
+        with path.open("rb", _CHUNK) as raw, io.BufferedReader(ZstdReader(raw), _CHUNK) as file:
             yield file
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as file:
@@ -75,42 +76,15 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
-def end_of_closed(active: Path) -> Link | None:
-    """The last record of the newest closed file that can be read; None where there is none."""
-    for path in reversed(series(active)):
-        last = b""
-        with contextlib.suppress(*DAMAGED), open_log(path) as file:
-            for line in file:
-                last = line
-        if link := read_link(last.removesuffix(b"\n")):
-            return link
-    return None
-
-
-class _ZstdReader(io.RawIOBase):
-    """The content of a zstd file. Raises EOFError where it was cut; the library's own reader would take that for its end."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            chunk = self._frame.unused_data or self._raw.read(_CHUNK // 8)
-            if not chunk:
-                if not self._frame.eof:
-                    raise EOFError("the compressed file ends too soon")
-                return 0
-            if self._frame.eof:  # files that were joined
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = memoryview(self._frame.decompress(chunk))
-        size = min(len(buffer), len(self._ready))
-        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
-        return size
+def holds_same(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes once they are unpacked. Raises DAMAGED."""
+    with open_log(one) as first, open_log(other) as second:
+        while True:
+            content = first.read(_CHUNK)
+            if content != second.read(_CHUNK):
+                return False
+            if not content:
+                return True
 
 
 def compress(path: Path, how: str) -> Path:
@@ -118,7 +92,16 @@ def compress(path: Path, how: str) -> Path:
 
     Raises DAMAGED; then the original is still there.
     """
-    if how == "none" or not path.exists():
+    if not path.exists():
+        return path
+    for ending in filter(None, COMPRESSIONS.values()):
+        # A crash can have come between the copy and the end of the original.
+        copy = path.with_name(path.name + ending)
+        if copy.exists():
+            if not holds_same(path, copy):
+                raise OSError(f"{copy.name} is there already, and holds something else")
+            return _replace(path, copy)
+    if how == "none":
         return path
     target = path.with_name(path.name + COMPRESSIONS[how])
     draft = path.with_name(f".{target.name}.part")
@@ -133,17 +116,27 @@ def compress(path: Path, how: str) -> Path:
             os.fsync(raw.fileno())
         named = draft.rename(target)
         found = sha256()
-        with open_log(named) as copy:
-            while chunk := copy.read(_CHUNK):
+        with open_log(named) as content:
+            while chunk := content.read(_CHUNK):
                 found.update(chunk)
         if found.digest() != expected.digest():
             named.unlink()
             raise OSError(f"the compressed copy {target.name} is not the file that was compressed")
     finally:
         draft.unlink(missing_ok=True)
-    shutil.copystat(path, named)
+    return _replace(path, named)
+
+
+def _replace(path: Path, copy: Path) -> Path:
+    """Delete a file of which there is a copy, once that is sure to be found after a loss of power."""
+    shutil.copystat(path, copy)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
     path.unlink()
-    return named
+    return copy
 
 
 Sink = contextlib.AbstractContextManager[IO[bytes]]
@@ -155,15 +148,6 @@ def _compressor(raw: IO[bytes], how: str) -> Sink:
     return cast(
         Sink, zstandard.ZstdCompressor(level=6, write_checksum=True).stream_writer(raw, closefd=False)
     )
-
-
-def outdated(active: Path, retention: Retention, now: float) -> list[Path]:
-    """The closed files that are not to be kept any longer."""
-    files = series(active)
-    over = files[: -retention.files] if retention.files else []
-    oldest = now - retention.days * 24 * 60 * 60
-    old = [path for path in files if retention.days and path.stat().st_mtime < oldest]
-    return [path for path in files if path in over or path in old]
 
 
 def _private(path: str, flags: int) -> int:

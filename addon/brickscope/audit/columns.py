@@ -49,6 +49,7 @@ COLUMNS: dict[str, str] = {
     # start
     "version": "VARCHAR",
     "engine": "VARCHAR",
+    "versions": "JSON",
     "scope_hosts": "JSON",
     "scope_other_hosts": "VARCHAR",
     "fsync": "VARCHAR",

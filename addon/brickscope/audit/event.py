@@ -123,6 +123,10 @@ class StartRecord(Base):
     event: Literal["start"]
     version: str
     engine: str
+    versions: Annotated[
+        dict[str, str] | None,
+        Field(description="Of what stands in a request's path, and of Python and OpenSSL."),
+    ] = None
     mode: Mode
     scope_hosts: list[str]
     scope_other_hosts: Literal["tunnel", "deny"]
@@ -197,7 +201,9 @@ class GapRecord(Base):
     lost: Annotated[Count | None, Field(description="Other records lost meanwhile.")] = None
     since: Annotated[str | None, Field(description="When the first record was lost.")] = None
     previous: dict[Literal["instance", "seq", "hash"], str | int] | None = None
-    file: Annotated[str | None, Field(description="The file that retention deleted.")] = None
+    file: Annotated[
+        str | None, Field(description="The file that retention deleted, or that the log was moved to.")
+    ] = None
 
 
 class CheckpointRecord(Base):

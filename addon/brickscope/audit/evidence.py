@@ -25,6 +25,8 @@ class Damage(StrEnum):
     """A whole file between two others is missing."""
     TRUNCATED = "truncated"
     """The end is missing, or the last line is no whole record."""
+    FORKED = "forked"
+    """A run goes on from an earlier record: what stands behind that is there, and nothing vouches for it."""
     BAD_SIGNATURE = "bad_signature"
     """A checkpoint is not signed by the key it should be signed by."""
     UNREADABLE = "unreadable"
@@ -93,29 +95,32 @@ class Evidence(NamedTuple):
     notes: tuple[Note, ...]
     in_flight: tuple[str, ...]
     unfinished: int
+    more_notes: int = 0
 
     @property
     def intact(self) -> bool:
         """Whether nothing was found wrong."""
         return not self.findings
 
+    @property
+    def signed_records(self) -> int:
+        """How many records a good signature covers: those up to the last good checkpoint."""
+        return 0 if self.signed is None else self.records - self.after
+
     def proved(self) -> list[str]:
-        """What was shown, in sentences."""
-        if not self.intact or self.end is None:
+        """What was shown, in sentences. Of records that no signature covers nothing is: who can write the file could have
+        written them, hashes and all."""
+        if not self.intact or self.signed is None:
             return []
+        which = "all" if not self.after else "the first"
+        whose = "the key you gave" if self.trusted else "the key that the log itself names"
         said = [
-            f"{self.records:,} records in {len(self.files)} file(s) are unaltered, complete and in order, from "
-            f"{self.first_time} to {self.last_time}: each carries the hash of the one before."
+            f"{which.capitalize()} {self.signed_records:,} records, from {self.first_time} to {self.signed.time}, are "
+            f"unaltered, complete and in order: each carries the hash of the one before, and the last of them is signed by "
+            f"{whose} ({self.signed.key_id})."
         ]
         if self.begins:
             said.append("The log is here from its very first record on.")
-        if self.signed is not None:
-            whose = "the key you gave" if self.trusted else "the key that the log itself names"
-            part = f"All but the last {self.after:,} records are" if self.after else "All of it is"
-            said.append(
-                f"{part} covered by a signature of {whose} ({self.signed.key_id}), "
-                f"made at {self.signed.time}."
-            )
         if self.head_checked:
             said.append("The log reaches as far as the head file beside the signing key says it once did.")
         return said
@@ -127,16 +132,19 @@ class Evidence(NamedTuple):
             said.append("What came before the first record: the log begins in the middle of its chain.")
         if self.signed is None:
             said.append(
-                "Who wrote it: no checkpoint is signed, so somebody could have written all of it anew."
+                "Who wrote it: no checkpoint is signed, so somebody could have written all of it anew. That its hashes fit "
+                "together shows nothing."
             )
         elif not self.trusted:
             said.append(
-                "That the key is the proxy's: compare it with what `brickscope audit key` printed there, and give it with "
-                "--public-key."
+                "That the key is the proxy's: whoever writes a log anew names a key of their own in it. Compare it with "
+                "what `brickscope audit key` printed there, and give it with --public-key."
             )
         if self.signed is not None and self.after:
             said.append(
-                f"That the last {self.after:,} records were not written by somebody else: no signature follows them."
+                f"THE LAST {self.after:,} RECORDS, from {self.signed.file}:{self.signed.line + 1} to the end at "
+                f"{self.last_time}: no signature follows them, so whoever can write the file could have written or changed "
+                "all of them, or left some out. Do not take them for evidence."
             )
         if not self.stopped and not self.head_checked:
             said.append(

@@ -63,6 +63,8 @@ class LogFile:
         self.regular = stat.S_ISREG(status.st_mode)
         self.size = status.st_size
         self.tail = Tail(None)
+        self.written = status.st_mtime if status.st_size else None
+        """When it was written last before it was opened, in seconds since the epoch."""
         if not self.regular:
             return
         try:

@@ -78,8 +78,12 @@ def _same_times(sources: list[Source], logs: dict[int, int]) -> Iterator[int]:
         for number, other in enumerate(sources):
             if number == holder or other.first is None or other.last is None:
                 continue
+            # Of a file in which the clock was set back, times tell nothing.
+            unknown = whole.first.time > whole.last.time or other.first.time > other.last.time
             of_it = logs[number] == logs[holder] or _is_piece(other.first, ends)
-            if of_it and other.first.time < whole.last.time and other.last.time > whole.first.time:
+            if of_it and (
+                unknown or (other.first.time < whole.last.time and other.last.time > whole.first.time)
+            ):
                 yield from (number, holder)
 
 

@@ -235,15 +235,13 @@ def _may_hold(source: Source, period: Period) -> bool:
     if source.size == 0:
         return False
     try:
+        # Of both: a clock that was set back can give the first record the latest time.
+        times = [_moment(each.time) for each in (source.first, source.last) if each is not None]
         begins_late = (
-            period.until is not None
-            and source.first is not None
-            and _moment(source.first.time) - SLACK >= period.until
+            period.until is not None and source.first is not None and min(times) - SLACK >= period.until
         )
         ends_early = (
-            period.since is not None
-            and source.last is not None
-            and _moment(source.last.time) + SLACK < period.since
+            period.since is not None and source.last is not None and max(times) + SLACK < period.since
         )
     except (ValueError, OverflowError):
         return True

@@ -6,6 +6,7 @@ A record is a flat dictionary of snake_case names; ``event.py`` has all of them.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +24,20 @@ REDACTED = "[redacted]"
 MAX_DECODINGS = 5
 
 Record = dict[str, Any]
+
+MIN_ENCODED = 32
+"""Characters of base64 that 24 bytes have; no token has fewer."""
+MAX_ENCODED = 16 * 1024
+"""So much of a text is searched for it: eight times what is written of one, so that a client can't make it costly."""
+# Groups of four that stand for three bytes of ASCII, as tokens are: the first bit of each byte is 0, which other text has in
+# seven groups once in two million. So nearly no text is decoded, and where it is, it is known where a group begins.
+_GROUPS = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_CLASS = bytes(1 if chr(byte) in _LETTERS else 0 for byte in range(256))
+_LONG_RUN = bytes([1]) * 28
+"""Of so many characters of base64, as ``_CLASS`` makes them: what most texts don't have, and what costs least to see."""
+_ENCODED = re.compile(f"(?:{_GROUPS}){{7,}}+")
+_REST = re.compile(r"[A-Za-z0-9+/_-]{1,64}")
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
@@ -65,7 +80,30 @@ def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return True
-    return holds_token(text)
+    return holds_token(text) or (
+        len(text) >= MIN_ENCODED
+        and _LONG_RUN in text[:MAX_ENCODED].encode("latin-1", "replace").translate(_CLASS)
+        and _holds_encoded(text[:MAX_ENCODED], secrets)
+    )
+
+
+def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
+    """Whether a secret or token stands in a text in base64, in either alphabet, alone or among other bytes (``Basic``)."""
+    for found in _ENCODED.finditer(text):
+        start, end = found.span()
+        # At its edges a group can be half another's.
+        while start > max(0, found.start() - 64) and text[start - 1] in _LETTERS:
+            start -= 1
+        rest = _REST.match(text, end)
+        run = text[start : end if rest is None else rest.end()].replace("-", "+").replace("_", "/")
+        # Text that repeats itself can look so from another place too.
+        for part in (run, run[1:], run[2:], run[3:]):
+            # One character too many is no byte; two and three are one and two.
+            padded = part[:-1] if len(part) % 4 == 1 else part + "=" * (-len(part) % 4)
+            decoded = a2b_base64(padded)
+            if any(secret in decoded for secret in secrets) or holds_token(decoded.decode("latin-1")):
+                return True
+    return False
 
 
 def _escape(found: re.Match[str]) -> str:

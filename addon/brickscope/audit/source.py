@@ -17,12 +17,15 @@ from typing import Any, NamedTuple
 import orjson
 
 from .closed import DAMAGED, open_log
+from .line import bounded
 
 COMPRESSIONS = (".zst", ".gz")
 ENDINGS = (".jsonl", ".jsonl.zst", ".jsonl.gz")
 MAX_LINE = 16 * 1024 * 1024
 """Longest line, in bytes, that is read. The proxy's longest are some kilobytes."""
 _NAMED = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})\.jsonl(?:\.zst|\.gz)?\Z")
+_LOG = re.compile(r"\.jsonl(?:[.-]\d+)?(?:\.zst|\.gz)?\Z")
+"""Names of logs, also as logrotate gives them: ``audit.jsonl.1``, ``audit.jsonl-20261128.gz``."""
 _HEAD_LINES = 20
 _TAIL = 64 * 1024
 
@@ -95,21 +98,13 @@ def _expand(given: str | Path) -> list[Path]:
 
 
 def _is_log(path: Path) -> bool:
-    return path.name.endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
+    return bool(_LOG.search(path.name)) and not path.name.startswith(".") and path.is_file()
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
     """The lines of a file, numbered from 1, with their ends; None for one longer than MAX_LINE. Raises DAMAGED."""
     with open_log(path) as file:
-        number = 0
-        while line := file.readline(MAX_LINE):
-            number += 1
-            if len(line) < MAX_LINE or line.endswith(b"\n"):
-                yield number, line
-                continue
-            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                pass
-            yield number, None
+        yield from enumerate(bounded(file, MAX_LINE), 1)
 
 
 def read_to_end(source: Source) -> Source:

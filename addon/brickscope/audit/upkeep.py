@@ -9,13 +9,16 @@ import os
 import time
 from pathlib import Path
 
-from .closed import DAMAGED, Retention, compress, outdated, series
+from .closed import DAMAGED, Retention, compress, series
 from .file import sync
+from .retention import Expiry
 from .writer import AuditWriter
 
 logger = logging.getLogger("brickscope")
 
 PAUSE_S = 1.0
+RETRY_S = 600.0
+"""A file that could not be compressed is tried again so much later."""
 
 
 class Upkeep:
@@ -26,6 +29,8 @@ class Upkeep:
         self._writer = writer
         self._compression = compression
         self._retention = retention
+        self._expiry = Expiry(writer.path, retention, writer.written)
+        self._later: list[tuple[float, Path]] = []
 
     async def run(self) -> None:
         """Go on until cancelled. Nothing that fails here ends it."""
@@ -45,14 +50,19 @@ class Upkeep:
         fd = self._writer.tick()
         if fd >= 0:
             await asyncio.to_thread(_sync, os.dup(fd))
-        while self._writer.closed:
-            path = self._writer.closed.pop(0)
+        passed = time.monotonic()
+        due = [path for when, path in self._later if when <= passed]
+        self._later = [each for each in self._later if each[0] > passed]
+        while self._writer.closed or due:
+            path = due.pop() if due else self._writer.closed.pop(0)
             try:
                 await asyncio.to_thread(compress, path, self._compression)
             except DAMAGED as error:
+                # The disk may be full, and have room again later.
+                self._later.append((passed + RETRY_S, path))
                 logger.error("Brickscope: %s can't be compressed, and stays as it is: %s", path, error)
         if self._retention != Retention():
-            for path in await asyncio.to_thread(outdated, self._writer.path, self._retention, time.time()):
+            for path in await asyncio.to_thread(self._expiry.outdated, time.time(), time.monotonic()):
                 self._delete(path)
 
     def _delete(self, path: Path) -> None:

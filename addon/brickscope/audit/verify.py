@@ -7,10 +7,14 @@ backslashes before its quotes. Only rare records are parsed.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from pydantic import ValidationError
@@ -20,15 +24,22 @@ from .closed import DAMAGED, open_log
 from .event import check_record
 from .evidence import Damage, Evidence, Finding, Note, Signed
 from .key import VerifyKey
+from .line import MAX_RECORD, skip
+from .suspect import MAX_SHOWN, Suspects
 
 MAX_FINDINGS = 1000
-MAX_SHOWN = 100
 _EVENT = b'"event":"'
 _DECISION_ID = b'"decision_id":"'
 _ALLOWED, _UNENFORCED = b'"decision":"allow"', b'"enforced":false'
+_TIME = b',"time":"'
 _PLAIN = ("decision", "outcome")
 MAX_UNSIGNED = 10_100
 """The proxy signs after 10,000 records; a few may come between."""
+MAX_UNSIGNED_MINUTES = 10
+"""It signs 60 seconds after a record, by a clock that nobody sets: that is three minutes of the other clock at most, and
+some more where that is set again and again."""
+CLOCK_STEP = timedelta(seconds=1)
+MAX_HEADS = 1000
 
 Progress = Callable[[int], None]
 """Takes the number of bytes read since it was called last."""
@@ -54,7 +65,7 @@ class Verifier:
         self._notes: list[Note] = []
         self._files: list[str] = []
         self._file, self._line = "", 0
-        self._records = self._bytes = self._after = self._unreported = 0
+        self._records = self._bytes = self._after = self._bare = self._unreported = 0
         self._first: str | None = None
         self._last: bytes = b""
         self._begins = False
@@ -65,8 +76,12 @@ class Verifier:
         self._open: dict[bytes, None] = {}
         self._in_flight: list[str] = []
         self._unfinished = 0
-        self._suspect: list[int] = []
-        self._suspect_bytes = b""
+        self._suspects: Suspects | None = None
+        self._torn: Suspects | None = None
+        self._heads: dict[str, int] = {}
+        self._clock = b""
+        self._minutes = 0
+        self._more_notes = 0
         self._ends: dict[str, Finding] = {}
         self._told_unsigned = False
         self._boundary = False
@@ -89,16 +104,26 @@ class Verifier:
             self._find(
                 Damage.UNREADABLE, f"the file can't be read to its end: {error or type(error).__name__}"
             )
-        self._give_up_suspects()
+            if self._suspects is not None:
+                self._give_up(self._suspects)
+                self._suspects = None
+        if self._suspects is not None:
+            # The first record of the next file may account for them.
+            self._torn, self._suspects = self._suspects, None
 
-    def _check_lines(self, file: Iterable[bytes]) -> None:
+    def _check_lines(self, file: IO[bytes]) -> None:
         last = b"\n"
         for last in self._unexpected(file):
-            self._check_line(last[:-1] if last.endswith(b"\n") else last, last)
-        if not last.endswith(b"\n") and not self._suspect:
+            if len(last) >= MAX_RECORD and not last.endswith(b"\n"):
+                self._bytes += skip(file)
+                last = b"\n"
+                self._suspect(last, f"the line is longer than {MAX_RECORD:,} bytes, so it is no record")
+            else:
+                self._check_line(last[:-1] if last.endswith(b"\n") else last, last)
+        if not last.endswith(b"\n") and self._suspects is None:
             self._find(Damage.ALTERED, "the last line has lost its line end")
 
-    def _unexpected(self, file: Iterable[bytes]) -> Iterator[bytes]:
+    def _unexpected(self, file: IO[bytes]) -> Iterator[bytes]:
         """Go through a file and yield the lines that have to be looked at.
 
         Nearly every line is the decision or outcome that had to come next, which a handful of searches shows; such a line
@@ -106,8 +131,8 @@ class Verifier:
         """
         read = passed = 0
         seq, previous, head = self._next()
-        last, under_way = b"", self._open
-        for raw in file:
+        last, under_way, clock = b"", self._open, self._clock
+        for raw in iter(partial(file.readline, MAX_RECORD), b""):
             read += len(raw)
             digest = sha256(raw[:-76] + b"}").hexdigest().encode()
             at = raw.rfind(b',"schema":1,"seq":') + 18
@@ -117,6 +142,7 @@ class Verifier:
                 and raw.startswith(previous, before)
                 and raw.startswith(b"%d," % (seq + 1), at)
                 and seq + 1 != head
+                and (now := raw[(then := raw.find(_TIME, at) + 9) : then + 19]) >= clock
             ):
                 kind = raw.find(_EVENT) + 9
                 start = raw.find(_DECISION_ID) + 15
@@ -128,13 +154,19 @@ class Verifier:
                     under_way[raw[start : raw.find(b'"', start)]] = None
                 if start >= 15:
                     seq, previous, passed, last = seq + 1, digest + b'"', passed + 1, raw
+                    if now != clock:
+                        self._minutes += now[:16] != clock[:16]
+                        clock = now
                     continue
+            self._clock = clock
             self._came_to(passed, seq, previous, last)
             self._line += 1
             self._report(read)
             read = passed = 0
             yield raw
             seq, previous, head = self._next()
+            clock = self._clock
+        self._clock = clock
         self._came_to(passed, seq, previous, last)
         self._report(read)
 
@@ -142,7 +174,7 @@ class Verifier:
         """What lets the next line pass: the number before its own, the hash before it (and a quote), and a number at
         which it has to be looked at all the same. After anything odd, and where each record is held against the schema,
         no line passes. (Of which instance it is needs no look: another one begins again with 1.)"""
-        if self._end is None or self._suspect or self._schema:
+        if self._end is None or self._suspects or self._torn or self._schema:
             return 0, b"\n", -1
         head = self._head.seq if self._head and self._head.instance == self._end.instance else -1
         return self._end.seq, b'%b"' % self._end.hash.encode(), head
@@ -152,6 +184,7 @@ class Verifier:
             self._line += passed
             self._records += passed
             self._after += passed
+            self._bare += passed
             self._stopped = self._boundary = False
             self._expected, self._last = previous[:-1].decode(), last
             self._end = Link(self._end.instance, seq, self._expected)
@@ -164,32 +197,30 @@ class Verifier:
             self._progress(self._unreported)
             self._unreported = 0
 
-    def _give_up_suspects(self) -> None:
-        """The file ends with lines that are no whole records, and nothing accounts for them."""
-        for line in self._suspect[:MAX_SHOWN]:
-            last = line == self._suspect[-1] and not self._suspect_bytes.endswith(b"\n")
+    def _give_up(self, suspects: Suspects) -> None:
+        """These lines are no whole records, and nothing accounts for them."""
+        for number, why in suspects.lines:
+            last = number == suspects.lines[0][0] + suspects.count - 1 and suspects.is_torn
             damage = Damage.TRUNCATED if last else Damage.ALTERED
-            self._find(damage, "the line is no whole record", line=line)
-        self._suspect, self._suspect_bytes = [], b""
+            self._find(damage, why or "the line is no whole record", place=(suspects.file, number))
+        self._more += suspects.count - len(suspects.lines)
 
     # -- lines -------------------------------------------------------------------------------------------------
 
     def _check_line(self, line: bytes, raw: bytes) -> None:
         claimed = read_hash(line)
-        if claimed is None or true_hash(line) != claimed:
-            self._suspect.append(self._line)
-            self._suspect_bytes += raw if len(self._suspect_bytes) < 2 * 1024 * 1024 else b""
-            return
-        record = _parse(line)
-        if record is None:
-            # Its hash holds, and it is no record that the proxy writes. Of two members of one name one reader takes the
-            # first and another the last: a checkpoint with two `prev_hash` would sign one history and go on from another.
-            self._suspect.append(self._line)
-            self._suspect_bytes += raw if len(self._suspect_bytes) < 2 * 1024 * 1024 else b""
+        # Where a hash holds and it is no record that the proxy writes: of two members of one name one reader takes the
+        # first and another the last. A checkpoint with two `prev_hash` would sign one history and go on from another.
+        record = _parse(line) if claimed is not None and true_hash(line) == claimed else None
+        if claimed is None or record is None:
+            self._suspect(raw)
             return
         link = Link(record["instance"], record["seq"], claimed)
         previous = record["prev_hash"]
-        if self._suspect:
+        torn, self._torn = self._torn, None
+        if torn is not None and not (previous == self._expected and _accounts(record, torn)):
+            self._give_up(torn)
+        if self._suspects is not None:
             self._settle_suspects(record, link, previous)
         elif self._expected is None:
             self._begin(previous)
@@ -198,11 +229,14 @@ class Verifier:
         self._boundary = False
         self._records += 1
         self._after += 1
+        self._bare += 1
         self._expected, self._last = claimed, line
+        self._watch_clock(str(record.get("time")).encode())
         if self._first is None:
             self._first = _time(line)
         if self._end is None or self._end.instance != link.instance:
             self._next_run()
+            self._heads.clear()
         self._end = link
         if link == self._head or (self._head and link[:2] == self._head[:2]):
             self._head_seen = link == self._head
@@ -214,6 +248,32 @@ class Verifier:
         self._check_unsigned(link)
         if self._schema:
             self._check_schema(line)
+
+    def _suspect(self, raw: bytes, why: str = "") -> None:
+        if self._torn is not None:
+            self._give_up(self._torn)
+            self._torn = None
+        if self._suspects is None:
+            self._suspects = Suspects(self._file)
+        self._suspects.add(self._line, raw, why)
+
+    def _watch_clock(self, time: bytes) -> None:
+        """Records follow each other by the chain, whatever the clock says; that it was set back is worth knowing."""
+        then, now = self._clock, time[:19]
+        self._minutes += now[:16] != then[:16]
+        self._clock = now
+        if now < then:
+            with contextlib.suppress(ValueError):
+                before, after = (datetime.fromisoformat(each.decode()) for each in (then, now))
+                if before - after > CLOCK_STEP:
+                    self.note(f"the clock went back here by {before - after}: from {before} to {after}")
+
+    def note(self, text: str) -> None:
+        """Have something said about the line that was come to."""
+        if len(self._notes) < MAX_FINDINGS:
+            self._notes.append(Note(self._file, self._line, text))
+        else:
+            self._more_notes += 1
 
     def _begin(self, previous: str) -> None:
         self._begins = previous == GENESIS
@@ -235,19 +295,19 @@ class Verifier:
                 if self._stopped
                 else "when the run ended without a stop record"
             )
-            self._notes.append(
-                Note(
-                    self._file,
-                    self._line,
-                    f"{count} call(s) of instance {self._end.instance} had no outcome {word}",
-                )
-            )
+            self.note(f"{count} call(s) of instance {self._end.instance} had no outcome {word}")
             self._unfinished += count
-            self._in_flight += [each.decode("latin-1") for each in list(self._open)[:MAX_SHOWN]]
+            room = MAX_SHOWN - len(self._in_flight)
+            self._in_flight += [each.decode("latin-1") for each in islice(self._open, room)]
         self._open.clear()
 
     def _read_record(self, record: dict[str, Any], link: Link) -> None:
         event = record.get("event")
+        if event in ("start", "checkpoint"):
+            # The proxy keeps these as the head, from which it goes on if it finds nothing else.
+            self._heads[link.hash] = link.seq
+            if len(self._heads) > MAX_HEADS:
+                del self._heads[next(iter(self._heads))]
         if event != "checkpoint":
             self._stopped = event == "stop"
         if event == "start":
@@ -259,12 +319,13 @@ class Verifier:
         elif event == "checkpoint":
             self._check_signature(record, link)
         elif event == "gap":
-            self._notes.append(Note(self._file, self._line, _gap_words(record)))
+            self.note(_gap_words(record))
 
     def _check_signature(self, record: dict[str, Any], link: Link) -> None:
         key_id = str(record.get("key_id"))
         key = self._key or self._named.get(key_id)
         if key is None:
+            self._bare = self._minutes = 0
             return  # the part of the log that names the key is not here
         content = {name: value for name, value in record.items() if name not in ("hash", "signature")}
         if key.key_id != key_id:
@@ -275,11 +336,11 @@ class Verifier:
             self._find(Damage.BAD_SIGNATURE, f"the signature is not that of {key_id}", link)
         else:
             self._signed = Signed(link, str(record.get("time")), key_id, self._file, self._line)
-            self._after = 0
+            self._after = self._bare = self._minutes = 0
 
     def _check_unsigned(self, link: Link) -> None:
         """Whoever leaves out all checkpoints can write what is between them anew."""
-        if self._after > MAX_UNSIGNED and not self._told_unsigned:
+        if self._bare > MAX_UNSIGNED and not self._told_unsigned:
             self._told_unsigned = True
             self._find(
                 Damage.BAD_SIGNATURE,
@@ -297,11 +358,12 @@ class Verifier:
 
     # -- damage ------------------------------------------------------------------------------------------------
 
-    def _find(self, damage: Damage, text: str, link: Link | None = None, line: int | None = None) -> Finding:
+    def _find(
+        self, damage: Damage, text: str, link: Link | None = None, place: tuple[str, int] | None = None
+    ) -> Finding:
         finding = Finding(
             damage,
-            self._file,
-            self._line if line is None else line,
+            *(place or (self._file, self._line)),
             text,
             link.instance if link else None,
             link.seq if link else None,
@@ -314,33 +376,37 @@ class Verifier:
 
     def _settle_suspects(self, record: dict[str, Any], link: Link, previous: str) -> None:
         """Lines that are no whole records stand before this one: either it accounts for them, or they were changed."""
-        lines, self._suspect = self._suspect, []
-        content, self._suspect_bytes = self._suspect_bytes, b""
-        torn = content.removesuffix(b"\n")
-        recorded = record.get("cause") == "torn_line"
-        if (
-            recorded
-            and previous in (self._expected, None)
-            and record.get("bytes") == len(torn)
-            and record.get("sha256") == sha256(torn).hexdigest()
-        ):
+        suspects, self._suspects = self._suspects, None
+        assert suspects is not None
+        if previous in (self._expected, None) and _accounts(record, suspects):
             return
-        for line in lines[:MAX_SHOWN]:
-            self._find(Damage.ALTERED, "the line is not the record that was written there", line=line)
-        end = self._end
+        end, count = self._end, suspects.count
+        same = end is not None and end.instance == link.instance
+        missing = link.seq - end.seq - 1 - count if end is not None and same else 0
+        behind = same and end is not None and link.seq <= end.seq
+        # Nothing is missing between the two, so the lines were put in.
+        put_in = (
+            end is not None
+            and missing <= 0
+            and not behind
+            and previous == self._expected
+            and record.get("cause") != "torn_line"
+        )
+        damage = Damage.INSERTED if put_in else Damage.ALTERED
+        text = (
+            "the line was put in: nothing is missing without it"
+            if put_in
+            else "the line is not the record that was written there"
+        )
+        for number, why in suspects.lines:
+            self._find(damage, why or text, place=(suspects.file, number))
+        self._more += count - len(suspects.lines)
         if end is None:
             self._begin(previous)
-        elif end.instance == link.instance and link.seq > end.seq + 1 + len(lines):
-            count = link.seq - end.seq - 1 - len(lines)
-            self._find(Damage.REMOVED, f"{count} record(s) before this one are missing as well", link)
-        elif end.instance == link.instance and link.seq <= end.seq:
+        elif missing > 0:
+            self._find(Damage.REMOVED, f"{missing} record(s) before this one are missing as well", link)
+        elif behind:
             self._break(link, previous)
-        elif previous == self._expected and not recorded:
-            # Nothing is missing between the two, so the lines were put in.
-            for index in range(len(self._findings) - len(lines[:MAX_SHOWN]), len(self._findings)):
-                self._findings[index] = self._findings[index]._replace(
-                    damage=Damage.INSERTED, text="the line was put in: nothing is missing without it"
-                )
 
     def _break(self, link: Link, previous: str) -> None:
         """The record does not go on from the one before it: say why.
@@ -351,7 +417,9 @@ class Verifier:
         assert self._end is not None
         assert self._expected is not None
         known = self._ends.pop(previous, None)
-        if known is None:
+        if link.seq == 1 and previous in self._heads and known is None:
+            finding = self._find(Damage.FORKED, self._fork_words(self._heads[previous], self._end), link)
+        elif known is None:
             finding = self._find(*self._what_broke(link, self._end), link)
         else:
             finding = known
@@ -361,6 +429,18 @@ class Verifier:
                 finding = known._replace(damage=Damage.REORDERED, text=text)
                 self._findings[self._findings.index(known)] = finding
         self._ends[self._expected] = finding
+
+    @staticmethod
+    def _fork_words(head: int, end: Link) -> str:
+        which = f"record {end.seq}" if end.seq == head + 1 else f"records {head + 1} to {end.seq}"
+        return (
+            f"the proxy went on from record {head} of instance {end.instance}, since it did not find what came after it; "
+            f"{which}, before this line, were written and are not lost, but nothing vouches for them"
+        )
+
+    def goes_on_from(self, digest: str | None) -> bool:
+        """Whether a run can have begun from the record with this hash, although others stand behind it."""
+        return digest in self._heads
 
     def _what_broke(self, link: Link, end: Link) -> tuple[Damage, str]:
         if link.instance != end.instance:
@@ -393,6 +473,14 @@ class Verifier:
         if self._head is not None and not self._head_seen and self._records:
             text = f"the log had come to record {self._head.seq} of instance {self._head.instance}, which is not here"
             self._find(Damage.TRUNCATED, text)
+        if self._torn is not None:
+            self._give_up(self._torn)
+        if self._signed is not None and self._minutes > MAX_UNSIGNED_MINUTES:
+            text = (
+                f"the last {self._after:,} records are of {self._minutes} different minutes, and no checkpoint stands "
+                "behind them: the proxy signs 60 seconds after a record at the latest"
+            )
+            self._find(Damage.BAD_SIGNATURE, text)
         stopped = self._stopped
         if self._open and not stopped:
             self._next_run()
@@ -415,6 +503,7 @@ class Verifier:
             tuple(self._notes),
             tuple(self._in_flight[:MAX_SHOWN]),
             unfinished,
+            self._more_notes,
         )
 
 
@@ -438,6 +527,12 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         isinstance(seq, int) and not isinstance(seq, bool) and all(isinstance(each, str) for each in names)
     )
     return record if written and whole else None
+
+
+def _accounts(record: dict[str, Any], suspects: Suspects) -> bool:
+    """Whether a record says that the proxy found these lines so."""
+    told = record.get("event") == "gap" and record.get("cause") == "torn_line"
+    return told and suspects.accounted_by(record.get("bytes"), record.get("sha256"))
 
 
 def _time(line: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import secrets
 import time
 from hashlib import sha256
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .chain import GENESIS, SCHEMA, Link, canonical, seal
-from .closed import closed_name, end_of_closed
+from .closed import closed_name
+from .ending import Ending, find_end, has_passed
 from .error import AuditError
 from .file import LogFile
 from .head import HeadFile
@@ -86,26 +88,50 @@ class AuditWriter:
             self._note(
                 "torn_line", "the last line is no whole record", bytes=tail.torn, sha256=tail.torn_hash
             )
-        end = tail.link or (end_of_closed(self.path) if self._file.regular else None)
+        found = find_end(self.path, head) if tail.link is None and self._file.regular else None
+        if found is not None and found.is_moved:
+            self._note_moved(found)
+        end = tail.link or (None if found is None else found.link)
         self.previous = end or head
         if self.previous is not None:
             self._hash = self.previous.hash
-        if head is None:
+        if head is None or (found is not None and found.is_moved):
             return
         if end is None:
-            what = "the file with the end of the log is gone"
-        elif (end.instance != head.instance and not self._file.ends_with(head.hash)) or (
-            end.instance == head.instance and end.seq < head.seq
-        ):
-            what = "the end of the log is gone"
+            what = "the file with the end of the log is not here: it was deleted, or moved to another folder"
         elif end[:2] == head[:2] and end.hash != head.hash:
             what = "the last record was changed"
-        else:
+        elif self._has_head(end, head, found):
             return
+        else:
+            what = "the end of the log is not here"
         last = f"it had come to record {head.seq} of instance {head.instance}"
         # A warning: mitmproxy does not start if there is an error.
         logger.warning("Brickscope: %s: %s; %s. A gap record says so", self._file.name, what, last)
         self._note("lost_tail", f"{what}; {last}", previous=head._asdict())
+
+    def _has_head(self, end: Link, head: Link, found: Ending | None) -> bool:
+        """Whether the log that ends with ``end`` came as far as the head."""
+        if end.instance == head.instance:
+            return end.seq >= head.seq
+        if found is not None:
+            return found.has_head
+        # A head that could not be written, since its disk was full, is of some run before.
+        return self._file.ends_with(head.hash) or has_passed(self.path, head)
+
+    def _note_moved(self, found: Ending) -> None:
+        """The file was moved away while no proxy ran, and is still beside its place: nothing is missing."""
+        name = printable(os.fsencode(found.path.name))
+        if found.torn:
+            self._note(
+                "torn_line",
+                f"the last line of {name} is no whole record",
+                bytes=found.torn,
+                sha256=found.torn_hash,
+            )
+        what = f"the file was moved away while the proxy did not run, and is now {name}; nothing is missing"
+        logger.warning("Brickscope: %s: %s. The log goes on from its last record", self._file.name, what)
+        self._note("file_replaced", what, file=name)
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -223,6 +249,11 @@ class AuditWriter:
             )
 
     @property
+    def written(self) -> float | None:
+        """When the file was written last before it was opened, in seconds since the epoch; None for a new one."""
+        return self._file.written
+
+    @property
     def is_failing(self) -> bool:
         """Whether the last record could not be written."""
         return self._trouble is not None
@@ -233,15 +264,15 @@ class AuditWriter:
         """Before a record that a call waits for: see that the file is still there, and not too large or old."""
         if self._file.is_deleted:
             self._replace()
-        second = int(time.time())
-        if second == self._looked and self._trouble is None:
-            return  # the rest at most once a second
-        self._looked = second
+        passed = int(time.monotonic())
+        if passed == self._looked and self._trouble is None:
+            return  # the rest at most once a second, whatever is done to the clock
+        self._looked = passed
         if not self._file.is_in_place:
             self._replace()
         if not self._file.regular or self._trouble is not None:
             return
-        keeping, day = self.keeping, second // _DAY_S
+        keeping, day = self.keeping, int(time.time()) // _DAY_S
         full = 0 < keeping.rotate_bytes <= self._file.size
         due = (full or (keeping.daily and day != self._day)) and time.monotonic() >= self._no_rotation_before
         if due and (not self._file.size or self._rotate()):

@@ -54,6 +54,10 @@ class Proxy(NamedTuple):
             raise StartError(f"the proxy {self.pid} does not run any more")
         return sum(sizes)
 
+    def descriptors(self) -> int:
+        """Open file descriptors."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def forget_peak(self) -> None:
         """Let the highest memory start anew (proc(5), clear_refs), so that it is not the one of starting."""
         for pid in self.family():

@@ -6,7 +6,9 @@ import click
 
 import brickscope
 
+from .advisories import advisories_command
 from .audit import audit_command
+from .ca import ca_command
 from .catalog import catalog_command
 from .check import check_command
 from .diff import diff_command
@@ -26,9 +28,11 @@ def main() -> None:
 
     \b
     Examples:
+      brickscope advisories                # known flaws of what is installed
       brickscope fingerprint               # asks for a token, hidden
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
       brickscope audit summary             # who did what, what was refused and why
+      brickscope ca show                   # the CA that clients trust, and the way to the next one
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope check                     # what the policy allows without anybody meaning it
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
@@ -40,7 +44,9 @@ def main() -> None:
     """
 
 
+main.add_command(advisories_command)
 main.add_command(audit_command)
+main.add_command(ca_command)
 main.add_command(catalog_command)
 main.add_command(check_command)
 main.add_command(diff_command)

@@ -40,6 +40,7 @@ def test_command(
     from brickscope.policytest import report
     from brickscope.policytest.session import find_suites, run_suites
     from brickscope.policytest.suite import SuiteError
+    from brickscope.trial.shown import counted
 
     try:
         found = find_suites(files or [rules or Path("rules")])
@@ -55,6 +56,9 @@ def test_command(
             raise click.UsageError(f"{junit} can't be written: {error.strerror}") from None
     click.echo(json.dumps(report.data(session)) if as_json else "\n".join(report.lines(session)))
     if fail_uncovered and session.uncovered:
-        click.echo(f"{len(session.uncovered)} of the rules decided no test (--fail-uncovered)", err=True)
+        rules_of_all = counted(len(session.coverage), "rule")
+        click.echo(
+            f"{len(session.uncovered):,} of {rules_of_all} decided no test (--fail-uncovered)", err=True
+        )
     if session.failed or (fail_uncovered and session.uncovered):
         raise SystemExit(1)

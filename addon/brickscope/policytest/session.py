@@ -100,8 +100,13 @@ def run_suites(files: Iterable[Path], rules: Path | None = None) -> Session:
             done.append(FileResults(file, loaded, run(suite.cells, loaded)))
     if problems:
         raise SuiteError(problems)
-    covered: list[Covered] = []
+    covered: dict[tuple[Path, Position], Covered] = {}
     for loaded in {id(each.loaded): each.loaded for each in done}.values():
         results = [result for each in done if each.loaded is loaded for result in each.results]
-        covered += coverage(loaded.written, results)
-    return Session(done, covered, time.monotonic() - started)
+        for each in coverage(loaded.written, results):
+            # One file of rules can be in two policies: its folder, and itself. Each of its rules is one rule all the same.
+            position = each.rule.position
+            place = Path(position.file).resolve(), position._replace(file="")
+            known = covered.get(place)
+            covered[place] = each if known is None else known._replace(cells=known.cells + each.cells)
+    return Session(done, list(covered.values()), time.monotonic() - started)

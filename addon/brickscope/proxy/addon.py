@@ -22,11 +22,15 @@ from mitmproxy import addonmanager, ctx, exceptions, version
 from mitmproxy.proxy import mode_specs
 
 import brickscope
+from brickscope.advisories.advisory import known
+from brickscope.advisories.packages import components, installed
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
 from brickscope.audit.upkeep import Upkeep
 from brickscope.audit.writer import DIGEST_KEY, AuditWriter
+from brickscope.authority.error import AuthorityError
+from brickscope.authority.findings import refuse_or_warn
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
@@ -51,6 +55,7 @@ from .options import (
     refuse_unknown,
 )
 from .ready import known_hosts, make_ready
+from .renewal import renew_certificates
 from .requests import Requests
 
 logger = logging.getLogger("brickscope")
@@ -142,7 +147,12 @@ class Scope:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
-        except (PolicyError, AuditError) as error:
+            ca_warnings = refuse_or_warn(
+                Path(ctx.options.confdir).expanduser(),
+                settings.destinations.scope.patterns,
+                sole=not ctx.options.certs,
+            )
+        except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
         self._gate = Gate(
@@ -152,7 +162,13 @@ class Scope:
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
-        for warning in [*find_warnings(ctx.options), *map(str, loaded.warnings)]:
+        concerns = known().concerns(installed())
+        for warning in [
+            *find_warnings(ctx.options),
+            *ca_warnings,
+            *map(str, concerns),
+            *map(str, loaded.warnings),
+        ]:
             logger.warning("Brickscope: %s", warning)
         self.armed = True
 
@@ -207,6 +223,7 @@ class Scope:
         self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
         upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
+        self._tasks.append(loop.create_task(renew_certificates(), name="certificates"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
         policy, writer = self._gate.policy, self._gate.writer
@@ -216,6 +233,7 @@ class Scope:
                 {
                     "version": brickscope.__version__,
                     "engine": f"mitmproxy {version.VERSION}",
+                    "versions": components(),
                     "mode": policy.mode.value,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
                     "scope_other_hosts": "tunnel"

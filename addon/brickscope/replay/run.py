@@ -6,12 +6,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
 from brickscope.audit.closed import DAMAGED, open_log
+from brickscope.audit.extent import in_order, look
 from brickscope.audit.key import DigestKey
+from brickscope.audit.line import MAX_RECORD, bounded
 from brickscope.audit.period import Period
 from brickscope.core.policy import Policy
 from brickscope.trial.facts import NotReplayable
@@ -66,7 +68,8 @@ class Replay:
 
     def run(self, paths: Iterable[Path]) -> Result:
         """Go through the files."""
-        for path in paths:
+        # In the order of the chain: a run's `start` names the key of its digests.
+        for path in (each.path for each in in_order(map(look, paths))):
             try:
                 with open_log(path) as file:
                     self._read(path, file)
@@ -74,9 +77,14 @@ class Replay:
                 self._bad(f"{path}: it can't be read to its end: {error or type(error).__name__}")
         return self.result
 
-    def _read(self, path: Path, file: Iterable[bytes]) -> None:
+    def _read(self, path: Path, file: IO[bytes]) -> None:
         read = 0
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(bounded(file), 1):
+            if line is None:
+                self._bad(
+                    f"{path}:{number}: the line is longer than {MAX_RECORD:,} bytes, so it is no record"
+                )
+                continue
             read += len(line)
             if read > 4 * 1024 * 1024:
                 if self._progress:

@@ -61,7 +61,7 @@ def make_story(folder: Path, days: int = 21, scale: float = 1.0) -> Story:
     }
     log = folder / "log" / "audit.jsonl"
     log.parent.mkdir()
-    log.write_bytes(b"".join(chained(_records(policy.revision, reached, days, scale))))
+    log.write_bytes(b"".join(chained(_signed_at_end(_records(policy.revision, reached, days, scale)))))
     return Story(log, rules)
 
 
@@ -251,3 +251,10 @@ def chained(records: Iterable[tuple[datetime, Record]]) -> Iterator[bytes]:
             record["signature"] = KEY.sign(canonical(record))
         line, last = seal(record)
         yield line
+
+
+def _signed_at_end(records: Iterable[tuple[datetime, Record]]) -> Iterator[tuple[datetime, Record]]:
+    for when, fields in records:
+        yield when, fields
+    checkpoint = {"event": "checkpoint", "cause": "interval", "records": 0, "key_id": KEY.public.key_id}
+    yield when, {**checkpoint, "policy_revision": fields["policy_revision"]}

@@ -266,7 +266,7 @@ def test_the_summary_says_it_in_a_sentence(report: Report) -> None:
     assert first.endswith(f"for {report.reasons.total} reasons.")
     assert second.startswith(f"{report.counts.sent:,} of the denied calls were sent all the same")
     assert last.startswith(
-        "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00"
+        "The log is complete and unaltered as far as the checkpoint of 2026-11-22 23:46:13"
     )
 
 

@@ -42,9 +42,15 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one
         ),
         (
             [GOOD._replace(signed=None)],
+            "unsigned",
+            "Nothing shows that the log is complete and unaltered: its hashes fit together, but it has no signed "
+            "checkpoint, so all could be made anew.",
+        ),
+        (
+            [GOOD._replace(after=70)],
             "intact",
-            "The log is complete and unaltered, by the chain of hashes; but there is no signed checkpoint, so all could be "
-            "made anew.",
+            "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00; no signature covers the 70 "
+            "records behind it, which prove nothing.",
         ),
         (
             [GOOD, GOOD],
@@ -57,7 +63,7 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one
             "The log is not as it was written: something is wrong in 5 places.",
         ),
     ],
-    ids=["not run", "nothing", "good", "own key", "middle", "unsigned", "two", "damaged"],
+    ids=["not run", "nothing", "good", "own key", "middle", "unsigned", "tail", "two", "damaged"],
 )
 def test_it_is_said_so(evidence: list[Evidence] | None, status: str, sentence: str) -> None:
     integrity = make_integrity(evidence, NONE)

@@ -67,7 +67,7 @@ def _of_log(report: Report) -> Iterator[Point]:
         yield Point(
             "serious", f"The log itself names {counted(gaps.total, 'gap')}: {_names(titles)}.", "integrity"
         )
-    if integrity.status == "unchecked":
+    if integrity.status in ("unchecked", "unsigned"):
         yield Point("look", integrity.sentence, "integrity")
     unstopped = [run for run in report.changes.runs if not run.stopped][:-1]
     if unstopped:

@@ -13,7 +13,7 @@ from brickscope.audit.reader import Faults
 from .rows import Rows
 from .text import counted
 
-Status = Literal["intact", "damaged", "unchecked"]
+Status = Literal["intact", "damaged", "unsigned", "unchecked"]
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,23 @@ class Integrity:
             return f"The log is not as it was written: something is wrong in {places}."
         signed = [log for log in self.logs if log.signed is not None]
         one = len(self.logs) == 1
+        behind = sum(log.after for log in signed)
+        tail = (
+            f"; no signature covers the {counted(behind, 'record')} behind it, which prove nothing"
+            if behind
+            else ""
+        )
         what = f"{'The log is' if one else 'The logs are'} complete and unaltered"
         if not all(log.begins for log in self.logs):
             what += f", from {'its first record here' if one else 'their first records here'} on"
         if len(signed) < len(self.logs):
-            return f"{what}, by the chain of hashes; but there is no signed checkpoint, so all could be made anew."
+            return (
+                "Nothing shows that the log is complete and unaltered: its hashes fit together, but "
+                f"{'it has no' if one else 'not all have a'} signed checkpoint, so all could be made anew."
+            )
         until = f"the checkpoint of {signed[0].signed}" if one else "the last signed checkpoint of each"
         whose = "" if all(log.trusted for log in signed) else ", signed by the key that the log itself names"
-        return f"{what} as far as {until}{whose}."
+        return f"{what} as far as {until}{whose}{tail}."
 
 
 def make_integrity(evidence: Sequence[Evidence] | None, faults: Faults) -> Integrity:
@@ -90,6 +99,8 @@ def make_integrity(evidence: Sequence[Evidence] | None, faults: Faults) -> Integ
         status = "unchecked"
     elif not all(log.intact for log in logs):
         status = "damaged"
+    elif not all(log.signed for log in logs):
+        status = "unsigned"
     return Integrity(
         status, logs, faults.lines, Rows.of([*broken, *named], len(broken) + max(len(named), faults.lines))
     )
@@ -111,6 +122,6 @@ def _checked(evidence: Evidence) -> CheckedLog:
         tuple(evidence.proved()),
         tuple(evidence.not_proved()),
         Rows.of(findings, len(findings) + evidence.more_findings),
-        Rows.of(notes, len(notes)),
+        Rows.of(notes, len(notes) + evidence.more_notes),
         evidence.unfinished,
     )

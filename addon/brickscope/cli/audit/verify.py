@@ -125,11 +125,13 @@ def _data(found: Evidence) -> dict[str, Any]:
         "signed": None
         if found.signed is None
         else {**found.signed._asdict(), "link": found.signed.link._asdict()},
+        "signed_records": found.signed_records,
         "records_after_signature": found.after,
         "intact": found.intact,
         "findings": [each._asdict() for each in found.findings],
         "more_findings": found.more_findings,
         "notes": [each._asdict() for each in found.notes],
+        "more_notes": found.more_notes,
         "calls_without_outcome": found.unfinished,
         "in_flight": list(found.in_flight),
         "proved": found.proved(),
@@ -145,7 +147,7 @@ def _print(found: Evidence) -> None:
         out.print(styled("  no record was found", "red"))
     _list(out, "WRONG", "red", [str(each) for each in found.findings], found.more_findings)
     _list(out, "proved", "green", found.proved())
-    _list(out, "told by the log", "yellow", [str(each) for each in found.notes])
+    _list(out, "told by the log", "yellow", [str(each) for each in found.notes], found.more_notes)
     if found.unfinished:
         ids = ", ".join(found.in_flight[:10]) + (" …" if found.unfinished > 10 else "")
         _list(

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `error` STRING COMMENT 'Of outcome.',
   `version` STRING COMMENT 'Of start.',
   `engine` STRING COMMENT 'Of start.',
+  `versions` STRING COMMENT 'Of what stands in a request\'s path, and of Python and OpenSSL. Of start.',
   `scope_hosts` STRING COMMENT 'Of start.',
   `scope_other_hosts` STRING COMMENT 'Of start.',
   `fsync` STRING COMMENT 'Of start.',

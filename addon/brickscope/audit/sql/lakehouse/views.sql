@@ -46,6 +46,7 @@ SELECT
   `error`,
   `version`,
   `engine`,
+  `versions`,
   `scope_hosts`,
   `scope_other_hosts`,
   `fsync`,

@@ -1,0 +1,281 @@
+"""Where the log goes on: told by the chain, whatever the clock did, and wherever its file was moved."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from audit.written import call, open_writer, records, run, start, stop
+from brickscope.audit.closed import Retention, compress, series
+from brickscope.audit.ending import find_end
+from brickscope.audit.evidence import Damage, Evidence
+from brickscope.audit.extent import in_order, look
+from brickscope.audit.head import HeadFile
+from brickscope.audit.key import VerifyKey
+from brickscope.audit.retention import Expiry
+from brickscope.audit.series import verify_logs
+from brickscope.audit.verify import Verifier
+from brickscope.audit.writer import AuditWriter
+
+
+class Clock:
+    """A wall clock that is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_800_000_000.0
+        monkeypatch.setattr(time, "time", lambda: self.now)
+        monkeypatch.setattr(time, "time_ns", lambda: int(self.now * 1e9))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def kill(writer: AuditWriter) -> None:
+    """As `kill -9` does: the file is closed, and nothing more is written."""
+    writer._file.close()
+
+
+def rotate(writer: AuditWriter) -> None:
+    assert writer._rotate()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def check(folder: Path, *others: Path) -> list[Evidence]:
+    key = VerifyKey.load(folder / "keys" / "brickscope-audit-key.pem")
+    head = HeadFile(folder / "keys", folder / "audit.jsonl").read()
+    return verify_logs([*files(folder), *others], lambda active: Verifier(key, head if active else None))
+
+
+# by how much the clock is set before the second rotation, in seconds
+JUMPS = {
+    "an hour back": -3600,
+    "ten years back": -10 * 365 * 86400,
+    "ten years forward": 10 * 365 * 86400,
+    "not": 0,
+}
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
+@pytest.mark.parametrize("with_head", [True, False], ids=["head", "no head"])
+@pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
+def test_a_clock_that_is_set_does_not_fork_the_chain(
+    jump: float, with_head: bool, compressed: bool, tmp_path: Path, clock: Clock
+) -> None:
+    writer = open_writer(tmp_path)
+    start(writer)
+    for _ in range(3):
+        call(writer)
+        clock.now += 100
+        rotate(writer)
+    clock.now += jump
+    call(writer)
+    rotate(writer)
+    kill(writer)  # while the new file is still empty
+    end = writer._hash
+    if compressed:
+        for path in writer.closed:
+            compress(path, "zstd")
+    if not with_head:
+        HeadFile(tmp_path / "keys", writer.path).path.unlink()
+    again = open_writer(tmp_path)
+    assert again.previous is not None
+    assert again.previous.hash == end
+    start(again)
+    call(again)
+    stop(again)
+    (found,) = check(tmp_path)
+    assert found.findings == ()
+    assert found.begins
+    told = [note.text for note in found.notes]
+    assert (jump < 0) == any("the clock went back here" in each for each in told)
+
+
+def test_closed_files_are_ordered_by_the_chain(tmp_path: Path, clock: Clock) -> None:
+    for jump in (0, -500_000, 900_000_000, -900_000_000, 10):
+        clock.now += jump
+        writer = open_writer(tmp_path)
+        start(writer)
+        call(writer)
+        rotate(writer)
+        call(writer)
+        rotate(writer)
+        stop(writer)
+    ordered = in_order(map(look, series(tmp_path / "audit.jsonl")))
+    assert len(ordered) == 10
+    for before, after in pairwise(ordered):
+        assert records(after.path)[0]["prev_hash"] == records(before.path)[-1]["hash"]
+    # The oldest go, and not those whose names have the oldest times.
+    expiry = Expiry(tmp_path / "audit.jsonl", Retention(files=4))
+    assert expiry.outdated(clock.now, 0) == [each.path for each in ordered[:-4]]
+
+
+# what becomes of the log's file while no proxy runs, and its new name
+MOVES = {
+    "renamed as logrotate does": "audit.jsonl.1",
+    "and compressed": "audit.jsonl.1.gz",
+    "renamed by hand": "audit-old.jsonl",
+}
+
+
+@pytest.mark.parametrize("rotated", [False, True], ids=["first file", "after a rotation"])
+@pytest.mark.parametrize("name", MOVES.values(), ids=MOVES)
+def test_a_file_that_was_moved_aside_is_gone_on_from(name: str, rotated: bool, tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    start(writer)
+    if rotated:
+        rotate(writer)
+    for _ in range(4):
+        call(writer)
+    kill(writer)  # its head is before the four calls
+    content = writer.path.read_bytes()
+    writer.path.unlink()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    again = open_writer(tmp_path)
+    assert again.previous is not None
+    assert again.previous.hash == writer._hash
+    start(again)
+    stop(again)
+    gap = records(again.path)[0]
+    assert (gap["event"], gap["cause"], gap["file"]) == ("gap", "file_replaced", name)
+    assert "nothing is missing" in gap["detail"]
+    (found,) = check(tmp_path)
+    assert found.findings == ()
+
+
+def test_a_torn_line_in_a_file_that_was_moved_is_accounted_for(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    start(writer)
+    call(writer)
+    kill(writer)
+    with writer.path.open("ab") as file:
+        file.write(b'{"client_address":"10.')
+    writer.path.rename(tmp_path / "audit.jsonl.1")
+    again = open_writer(tmp_path)
+    start(again)
+    stop(again)
+    assert [each["cause"] for each in records(again.path)[:2]] == ["torn_line", "file_replaced"]
+    (found,) = check(tmp_path)
+    assert found.findings == ()
+    with (tmp_path / "audit.jsonl.1").open("ab") as file:
+        file.write(b"0")
+    (found,) = check(tmp_path)
+    assert [each.damage for each in found.findings] == [Damage.TRUNCATED]
+
+
+def test_a_file_moved_elsewhere_is_no_proof_of_loss(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "log")
+    start(writer)
+    for _ in range(2):
+        call(writer)
+    kill(writer)
+    moved = tmp_path / "moved.jsonl"
+    writer.path.rename(moved)
+    again = open_writer(tmp_path / "log")
+    start(again)
+    stop(again)
+    gap = records(again.path)[0]
+    assert (gap["cause"], gap["previous"]["seq"]) == ("lost_tail", 1)
+    assert "deleted, or moved to another folder" in gap["detail"]
+    (found,) = check(tmp_path / "log", moved)
+    (finding,) = found.findings
+    assert finding.damage is Damage.FORKED
+    assert (
+        "records 2 to 5, before this line, were written and are not lost, but nothing vouches" in finding.text
+    )
+    # Where they are not given, the log says itself that they are missing.
+    (found,) = check(tmp_path / "log")
+    assert found.findings == ()
+    assert not found.begins
+    assert "moved to another folder" in found.notes[0].text
+
+
+def test_another_log_in_the_folder_is_not_gone_on_from(tmp_path: Path) -> None:
+    writer = run(tmp_path)
+    other = open_writer(tmp_path, name="audit-2.jsonl")
+    start(other)
+    call(other)
+    kill(other)
+    writer.path.unlink()
+    again = open_writer(tmp_path)
+    assert again.previous is not None
+    assert again.previous.instance == writer.instance
+    start(again)
+    assert records(again.path)[0]["cause"] == "lost_tail"
+
+
+def test_a_head_that_could_not_be_written_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path)
+
+    def full(self: HeadFile, head: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeadFile, "write", full)
+        middle = open_writer(tmp_path)
+        start(middle)
+        for _ in range(600):  # so that the head is further back than is looked at first
+            call(middle, detail="x" * 2000)
+        rotate(middle)
+        call(middle)
+        kill(middle)
+    again = open_writer(tmp_path)
+    start(again)
+    stop(again)
+    assert not [each for each in records(again.path) if each["event"] == "gap"]
+    (found,) = check(tmp_path)
+    assert found.findings == ()
+
+
+def test_without_any_file_there_is_no_end(tmp_path: Path) -> None:
+    assert find_end(tmp_path / "audit.jsonl", None) is None
+
+
+# -- copies ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["zstd", "gzip", "none"])
+def test_a_crash_between_copy_and_deletion_is_mended(how: str, tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    start(writer)
+    call(writer)
+    rotate(writer)
+    (path,) = writer.closed
+    content = path.read_bytes()
+    copy = compress(path, "zstd")
+    path.write_bytes(content)
+    call(writer)
+    stop(writer)
+    (found,) = check(tmp_path)
+    assert found.findings == ()
+    assert found.records == 8
+    assert any("holds the same, and was read once" in note.text for note in found.notes)
+    # At the next start the plain one goes, also if the kind of compression was changed meanwhile.
+    assert compress(path, how) == copy
+    assert not path.exists()
+    (found,) = check(tmp_path)
+    assert found.findings == ()
+
+
+def test_a_compressed_file_that_is_another_is_not_overwritten(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    start(writer)
+    call(writer)
+    rotate(writer)
+    (path,) = writer.closed
+    content = path.read_bytes()
+    copy = compress(path, "zstd")
+    path.write_bytes(content.replace(b'"allow"', b'"deny!"'))
+    with pytest.raises(OSError, match="holds something else"):
+        compress(path, "zstd")
+    assert path.exists()
+    assert copy.exists()
+    assert [each for log in check(tmp_path) for each in log.findings]
