@@ -172,6 +172,7 @@ OTHERS: dict[str, Record] = {
     "a failed handshake": _record(
         "tls_refused",
         side="client",
+        cause="ca_unknown",
         detail="unknown ca",
         client_address="10.0.8.7",
         server_address=HOST,

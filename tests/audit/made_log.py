@@ -355,6 +355,7 @@ def _tunnel(run: _Run, chance: random.Random, calls: int) -> Record:
 def _tls_refused() -> Record:
     return {
         "side": "client",
+        "cause": "ca_unknown",
         "detail": "The client does not trust the proxy's certificate (tlsv1 alert unknown ca)",
         "client_address": "192.168.4.20",
         "server_address": HOST,

@@ -193,6 +193,17 @@ def test_a_run_that_was_killed_early_is_no_loss(tmp_path: Path) -> None:
     assert not [record for record in records(again.path) if record["event"] == "gap"]
 
 
+def test_two_runs_killed_before_their_first_checkpoint_make_a_log_that_verifies(tmp_path: Path) -> None:
+    for _ in range(2):
+        killed = open_writer(tmp_path)
+        start(killed)
+        for _ in range(3_000):
+            call(killed)  # 6,000 records; with those of the other run more than may stand unsigned
+        os.close(killed._file.fd)
+    last = run(tmp_path)
+    assert verify([last.path], Verifier(last.key.public, None)).intact
+
+
 def test_a_deleted_file_is_made_again_and_that_is_recorded(tmp_path: Path) -> None:
     writer = open_writer(tmp_path)
     start(writer)

@@ -71,6 +71,8 @@ class ProxyProcess:
             shutil.copytree(authority, confdir)
         folder.mkdir(parents=True, exist_ok=True)
         log = audit_file or folder / "audit.jsonl"
+        if not any("scope_stop_after" in argument for argument in arguments):
+            arguments = [*arguments, "--set", "scope_stop_after=0"]  # tests leave connections open
         options = [f"confdir={confdir}", f"scope_rules={rules}", f"scope_audit_log={log}"]
         if upstream_port is not None:
             options.append(f"scope_connect_to={HOSTS}=127.0.0.1:{upstream_port}")

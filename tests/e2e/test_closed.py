@@ -243,7 +243,7 @@ def test_by_hand_it_listens_on_loopback_only(tmp_path: Path, proxy_authority: Pa
         seen = []
         for line in process.stdout:
             seen.append(line)
-            if "judges" in line:
+            if "Brickscope: listening" in line:
                 break
         process.terminate()
     bound = re.findall(r"listening at (\S+):\d+", "".join(seen))

@@ -69,7 +69,9 @@ COLUMNS: dict[str, str] = {
     "url": "VARCHAR",
     "fetched": "BOOLEAN",
     "key_ids": "JSON",
-    # gap
+    # stop
+    "cut": "BIGINT",
+    # gap, checkpoint, tls_refused
     "cause": "VARCHAR",
     "bytes": "BIGINT",
     "sha256": "VARCHAR",

@@ -144,6 +144,10 @@ class StopRecord(Base):
     """The proxy ends in good order; a checkpoint follows."""
 
     event: Literal["stop"]
+    cut: Annotated[
+        Count | None,
+        Field(description="Connections that were cut since their calls took longer than was waited for."),
+    ] = None
 
 
 class ReloadRecord(Base):
@@ -167,10 +171,26 @@ class ModeChangeRecord(Base):
 
 
 class TlsRefusedRecord(Base):
-    """A TLS handshake failed."""
+    """A TLS handshake failed. ``cause``: see docs/log.md; missing in logs of earlier versions."""
 
     event: Literal["tls_refused"]
     side: Literal["client", "server"]
+    cause: (
+        Literal[
+            "ca_unknown",
+            "certificate_refused",
+            "certificate_expired",
+            "closed_by_client",
+            "protocol_version",
+            "no_shared_cipher",
+            "server_name",
+            "not_tls",
+            "server_untrusted",
+            "closed_by_server",
+            "other",
+        ]
+        | None
+    ) = None
     detail: str
     client_address: str | None
     server_address: str | None

@@ -70,6 +70,7 @@ class Expiry:
                 "closed file of the audit log is deleted for its age. Check the clock",
                 "forward" if jump > 0 else "back",
                 abs(jump) / 3600,
+                extra={"event": "audit_upkeep"},
             )
 
 

@@ -19,6 +19,8 @@ logger = logging.getLogger("brickscope")
 PAUSE_S = 1.0
 RETRY_S = 600.0
 """A file that could not be compressed is tried again so much later."""
+UPKEEP = {"event": "audit_upkeep"}
+"""See ``monitoring/events.py``."""
 
 
 class Upkeep:
@@ -42,14 +44,16 @@ class Upkeep:
             try:
                 await self.step()
             except Exception as error:
-                logger.error("Brickscope: upkeep of the audit log: %s: %s", type(error).__name__, error)
+                logger.error(
+                    "Brickscope: upkeep of the audit log: %s: %s", type(error).__name__, error, extra=UPKEEP
+                )
             await asyncio.sleep(PAUSE_S)
 
     async def step(self) -> None:
         """One round."""
         fd = self._writer.tick()
         if fd >= 0:
-            await asyncio.to_thread(_sync, os.dup(fd))
+            self._writer.statistics.sync_ends(await asyncio.to_thread(_sync, os.dup(fd)))
         passed = time.monotonic()
         due = [path for when, path in self._later if when <= passed]
         self._later = [each for each in self._later if each[0] > passed]
@@ -60,7 +64,9 @@ class Upkeep:
             except DAMAGED as error:
                 # The disk may be full, and have room again later.
                 self._later.append((passed + RETRY_S, path))
-                logger.error("Brickscope: %s can't be compressed, and stays as it is: %s", path, error)
+                logger.error(
+                    "Brickscope: %s can't be compressed, and stays as it is: %s", path, error, extra=UPKEEP
+                )
         if self._retention != Retention():
             for path in await asyncio.to_thread(self._expiry.outdated, time.time(), time.monotonic()):
                 self._delete(path)
@@ -70,15 +76,19 @@ class Upkeep:
             try:
                 path.unlink()
             except PermissionError as error:
-                logger.error("Brickscope: %s can't be deleted: %s", path, error.strerror)
+                logger.error("Brickscope: %s can't be deleted: %s", path, error.strerror, extra=UPKEEP)
                 return
             self._writer.note_deleted(path.name)
 
 
-def _sync(fd: int) -> None:
+def _sync(fd: int) -> bool:
+    """Bring a file to disk and close this descriptor of it. Returns whether it is there."""
     try:
         sync(fd)
     except OSError as error:
-        logger.error("Brickscope: the audit log can't be brought to disk: %s", error.strerror)
+        logger.error("Brickscope: the audit log can't be brought to disk: %s", error.strerror, extra=UPKEEP)
+        return False
+    else:
+        return True
     finally:
         os.close(fd)

@@ -24,6 +24,7 @@ from .file import LogFile
 from .head import HeadFile
 from .key import SigningKey
 from .record import Record, printable
+from .statistics import Statistics
 
 logger = logging.getLogger("brickscope")
 
@@ -33,6 +34,8 @@ CHECKPOINT_SECONDS = 60
 ROTATION_PAUSE_S = 60
 """After a rotation that failed, the next is tried so much later."""
 _DAY_S = 24 * 60 * 60
+_ROOM = 16 * 1024
+_UPKEEP = {"event": "audit_upkeep"}
 
 
 class Keeping(NamedTuple):
@@ -70,7 +73,8 @@ class AuditWriter:
         self._gaps: list[Record] = []
         self._trouble: _Trouble | None = None
         self._unsigned = 0
-        self._signed_at = time.monotonic()
+        self._signed_at = self._unsigned_since = time.monotonic()
+        self.statistics = Statistics()
         self._no_rotation_before = 0.0
         self._is_closed = False
         self._file = LogFile(path)
@@ -107,7 +111,13 @@ class AuditWriter:
             what = "the end of the log is not here"
         last = f"it had come to record {head.seq} of instance {head.instance}"
         # A warning: mitmproxy does not start if there is an error.
-        logger.warning("Brickscope: %s: %s; %s. A gap record says so", self._file.name, what, last)
+        logger.warning(
+            "Brickscope: %s: %s; %s. A gap record says so",
+            self._file.name,
+            what,
+            last,
+            extra={"event": "audit_damaged"},
+        )
         self._note("lost_tail", f"{what}; {last}", previous=head._asdict())
 
     def _has_head(self, end: Link, head: Link, found: Ending | None) -> bool:
@@ -130,7 +140,12 @@ class AuditWriter:
                 sha256=found.torn_hash,
             )
         what = f"the file was moved away while the proxy did not run, and is now {name}; nothing is missing"
-        logger.warning("Brickscope: %s: %s. The log goes on from its last record", self._file.name, what)
+        logger.warning(
+            "Brickscope: %s: %s. The log goes on from its last record",
+            self._file.name,
+            what,
+            extra={"event": "audit_moved"},
+        )
         self._note("file_replaced", what, file=name)
 
     # -- records -----------------------------------------------------------------------------------------------
@@ -156,28 +171,41 @@ class AuditWriter:
                 lines += line
             seq += 1
             line, last = self._seal(event, fields, seq, last)
-            self._file.write(lines + line)
+            lines += line
+            self._file.write(lines)
         except AuditError as error:
-            self._alarm(error, waits)
+            self.statistics.failed()
+            self._alarm(error, waits, probe=event == "checkpoint")
             raise
+        self.statistics.wrote(seq - self._seq, len(lines))
+        if not self._unsigned:
+            self._unsigned_since = time.monotonic()
         self._unsigned += seq - self._seq
         self._seq, self._hash = seq, last
         if gaps:
+            for gap in gaps:
+                self.statistics.noted(gap["cause"])
             self._gaps = []
             self._recover()
         if waits and self.keeping.fsync == "always":
             self._sync_now()
         if event == "start":
             self._keep_head()
-        if self._unsigned >= CHECKPOINT_RECORDS and event != "checkpoint":
+        # A run that goes on from another signs at once: a killed one has left up to so many records unsigned, and with as
+        # many of this run a genuine log would look like one whose checkpoints were taken out.
+        goes_on = event == "start" and self.previous is not None
+        if (goes_on or self._unsigned >= CHECKPOINT_RECORDS) and event != "checkpoint":
             self.checkpoint("interval")
 
     def _sync_now(self) -> None:
+        self.statistics.sync_begins()
         try:
             self._file.sync()
         except AuditError as error:
+            self.statistics.sync_ends(success=False)
             self._alarm(error, waits=True)
             raise
+        self.statistics.sync_ends(success=True)
 
     def _seal(self, event: str, fields: Record, seq: int, last: str) -> tuple[bytes, str]:
         now = time.time_ns()
@@ -217,7 +245,9 @@ class AuditWriter:
         try:
             self._head.write(Link(self.instance, self._seq, self._hash))
         except OSError as error:
-            logger.warning("Brickscope: %s can't be written: %s", self._head.path, error.strerror)
+            logger.warning(
+                "Brickscope: %s can't be written: %s", self._head.path, error.strerror, extra=_UPKEEP
+            )
 
     # -- trouble -----------------------------------------------------------------------------------------------
 
@@ -225,16 +255,22 @@ class AuditWriter:
         """Have the next record preceded by a ``gap``."""
         self._gaps.append({"cause": cause, "detail": detail, **fields})
 
-    def _alarm(self, error: AuditError, waits: bool) -> None:
+    def _alarm(self, error: AuditError, waits: bool, probe: bool = False) -> None:
         if self._trouble is None:
             # Printable: a path need not be text, and a record has to be.
             self._trouble = _Trouble(printable(str(error)), time.time())
-            logger.error("Brickscope: %s. EVERY CALL IS DENIED until it can be written again", error)
+            logger.error(
+                "Brickscope: %s. EVERY CALL IS DENIED until it can be written again",
+                error,
+                extra={"event": "audit_failing"},
+            )
         if self._file.leftover:
             torn, self._file.leftover = self._file.leftover, b""
             self._note(
                 "torn_line", "a record was written in part", bytes=len(torn), sha256=sha256(torn).hexdigest()
             )
+        if probe:
+            return  # no call waited for it, and it is written later
         if waits:
             self._trouble.denied += 1
         else:
@@ -245,7 +281,9 @@ class AuditWriter:
             denied = self._trouble.denied
             self._trouble = None
             logger.warning(
-                "Brickscope: the audit log is written again; %d calls were denied meanwhile", denied
+                "Brickscope: the audit log is written again; %d calls were denied meanwhile",
+                denied,
+                extra={"event": "audit_recovered", "fields": {"denied": denied}},
             )
 
     @property
@@ -257,6 +295,45 @@ class AuditWriter:
     def is_failing(self) -> bool:
         """Whether the last record could not be written."""
         return self._trouble is not None
+
+    @property
+    def trouble(self) -> str:
+        """Why the last record could not be written; empty if it could."""
+        return "" if self._trouble is None else self._trouble.why
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file still is what its path names."""
+        return self._is_closed or (self._file.is_in_place and not self._file.is_deleted)
+
+    @property
+    def free_bytes(self) -> int | None:
+        """Free space for this user where the file lies; None where the log is no file, or it can't be told."""
+        if self._is_closed or not self._file.regular:
+            return None
+        try:
+            found = os.fstatvfs(self._file.fd)
+        except OSError:
+            return None
+        return found.f_bavail * found.f_frsize
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether there is space for many records, not just for the one that would seem to mend things."""
+        free = self.free_bytes
+        return free is None or free >= _ROOM
+
+    @property
+    def unsynced_s(self) -> float | None:
+        """Age of the oldest record that a loss of power could take, in seconds; None where none is ever synced."""
+        if self.keeping.fsync == "never" or self._is_closed or not self._file.regular:
+            return None
+        return self.statistics.unsynced_s()
+
+    @property
+    def unsigned_s(self) -> float:
+        """Age of the oldest record that no checkpoint covers, in seconds."""
+        return time.monotonic() - self._unsigned_since if self._unsigned else 0.0
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -284,7 +361,11 @@ class AuditWriter:
         self._file.close()
         self._file = file
         self._note("file_replaced", "the file was deleted, or moved away by another program")
-        logger.error("Brickscope: %s was deleted or moved away; a new one was begun", self._file.name)
+        logger.error(
+            "Brickscope: %s was deleted or moved away; a new one was begun",
+            self._file.name,
+            extra={"event": "audit_moved"},
+        )
 
     def _rotate(self) -> bool:
         """Close the file under a name of its own and begin a new one; if that fails, go on in the old one. Returns whether
@@ -299,7 +380,9 @@ class AuditWriter:
         except (OSError, AuditError) as error:
             self._no_rotation_before = time.monotonic() + ROTATION_PAUSE_S
             logger.error(
-                "Brickscope: the audit log can't be rotated, and goes on in the same file: %s", error
+                "Brickscope: the audit log can't be rotated, and goes on in the same file: %s",
+                error,
+                extra=_UPKEEP,
             )
             if not self.path.exists() and target.exists():
                 with contextlib.suppress(OSError):
@@ -307,17 +390,20 @@ class AuditWriter:
             return False
         old, self._file = self._file, file
         if self.keeping.fsync != "never":
-            self._try_sync(old)
+            self.statistics.sync_begins()
+            self.statistics.sync_ends(self._try_sync(old))
         old.close()
         self.closed.append(target)
         return True
 
     @staticmethod
-    def _try_sync(file: LogFile) -> None:
+    def _try_sync(file: LogFile) -> bool:
         try:
             file.sync()
         except AuditError as error:
-            logger.error("Brickscope: %s", error)
+            logger.error("Brickscope: %s", error, extra=_UPKEEP)
+            return False
+        return True
 
     def note_deleted(self, name: str) -> None:
         """Record that retention deleted a closed file."""
@@ -327,9 +413,15 @@ class AuditWriter:
         """Called about once a second: a checkpoint if one is due. Returns the descriptor to be synced, -1 for none."""
         if self._is_closed:
             return -1
-        if self._unsigned and time.monotonic() - self._signed_at >= CHECKPOINT_SECONDS:
+        if (self._trouble is not None and self._has_room) or not self.is_in_place:
+            # A balancer leads no calls to a proxy whose log is broken, so none of them would find out that it no longer is.
             self.checkpoint("interval")
-        return self._file.fd if self.keeping.fsync == "interval" and self._file.regular else -1
+        elif self._unsigned and time.monotonic() - self._signed_at >= CHECKPOINT_SECONDS:
+            self.checkpoint("interval")
+        if self.keeping.fsync != "interval" or not self._file.regular:
+            return -1
+        self.statistics.sync_begins()
+        return self._file.fd
 
     def close(self) -> None:
         """Sign what there is and close the file; every later ``append`` raises AuditError."""

@@ -4,6 +4,7 @@
     mitmproxy-ca-cert.pem       its certificate for clients
     brickscope-ca-next.pem      the one that was made and waits
     brickscope-ca-previous.pem  the one before, kept for the way back until it is retired
+    mitmproxy-dhparam.pem       no secret, and needed where the proxy can't write the folder
     brickscope-ca-bundle.pem    the certificates of all of these: what clients have to trust
 
 Who trusts the bundle trusts the proxy before a step, after it, and while half of several proxies have made it. What is what
@@ -32,6 +33,9 @@ CERTIFICATE = "mitmproxy-ca-cert.pem"
 NEXT = "brickscope-ca-next.pem"
 PREVIOUS = "brickscope-ca-previous.pem"
 BUNDLE = "brickscope-ca-bundle.pem"
+DHPARAM = "mitmproxy-dhparam.pem"
+"""Numbers that are no secret, without which mitmproxy writes into its folder when it starts. With them the folder may be
+read-only: a Secret of Kubernetes, a credential of systemd."""
 COPIES = ("mitmproxy-ca.p12", "mitmproxy-ca-cert.p12", "mitmproxy-ca-cert.cer")
 """What mitmproxy lays beside its authority for phones and Windows, one of them with the key. Nothing reads them here, and
 after a change they would be of another authority than the one in use."""
@@ -86,6 +90,10 @@ class AuthorityFolder:
             if self.find("current") is None:
                 self._write(CURRENT, made.pem, SECRET)
                 self._write(CERTIFICATE, made.chain.anchor_pem, PUBLIC)
+                if not (self.path / DHPARAM).exists():
+                    from mitmproxy.certs import DEFAULT_DHPARAM
+
+                    self._write(DHPARAM, DEFAULT_DHPARAM, PUBLIC)
                 role = "current"
             else:
                 self._write(NEXT, made.pem, SECRET)

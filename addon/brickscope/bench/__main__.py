@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import capacity, decisions, endtoend, hooks, identity, log, operations
+from . import capacity, decisions, endtoend, fleet, hooks, identity, log, operations
 from .machine import describe_machine, describe_versions
 from .measurement import Measurement, Say, Verdict
 from .peers.command import DOCUMENT, compare_peers
@@ -28,6 +28,7 @@ BENCHES = {
     "log": log.measure,
     "endtoend": endtoend.measure,
     "capacity": capacity.measure,
+    "fleet": fleet.measure,
 }
 
 

@@ -72,7 +72,7 @@ class Stage(NamedTuple):
         if variant is PRODUCT:
             self.audit_file.unlink(missing_ok=True)
             command = [
-                *(str(Path(sys.executable).with_name("mitmdump")), "-s", str(SCRIPT), *shared),
+                *(str(Path(sys.executable).with_name("mitmdump")), "-s", str(SCRIPT), "--no-server", *shared),
                 *("--set", f"scope_rules={self.folder / 'rules'}"),
                 *("--set", f"scope_audit_log={self.audit_file}"),
                 *("--set", f"scope_connect_to=*.cloud.databricks.com=127.0.0.1:{self.upstream_port}"),

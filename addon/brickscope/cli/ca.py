@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from brickscope.authority.certificate import Chain
     from brickscope.authority.folder import Held
 
-CONFDIR = Path("~/.mitmproxy").expanduser()
+# By os.path: a user that is only a number has no home, and pathlib would raise before any command could run.
+CONFDIR = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
 DOMAIN = "cloud.databricks.com"
 
 _RESTART = (

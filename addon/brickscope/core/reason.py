@@ -275,6 +275,11 @@ class Reason(StrEnum):
         Kind.DESTINATION,
         "The host belongs to Databricks but not to scope_hosts, so it would be reached without being judged.",
     )
+    PROXY_HEADER_REFUSED = (
+        "proxy_header_refused",
+        Kind.DESTINATION,
+        "The connection came from a load balancer of scope_proxy_protocol without a valid PROXY header.",
+    )
     OTHER_HOST = (
         "other_host",
         Kind.DESTINATION,

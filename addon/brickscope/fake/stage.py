@@ -119,7 +119,7 @@ def _command(folder: Path, workspace: FakeWorkspace, script: Path, port: int) ->
     mitmdump = Path(sys.executable).with_name("mitmdump")
     if not mitmdump.exists():
         raise StageError(f"{mitmdump} is missing; scripts/demo makes the environment that has it")
-    command = [str(mitmdump), "-s", str(script), "--listen-host", "127.0.0.1", "--listen-port", str(port)]
+    command = [str(mitmdump), "-s", str(script), "--no-server", "--listen-port", str(port)]
     for option in (
         f"confdir={folder / 'confdir'}",
         f"scope_rules={folder / 'rules'}",

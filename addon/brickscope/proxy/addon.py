@@ -19,7 +19,6 @@ from typing import Any, NoReturn
 
 import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
-from mitmproxy.proxy import mode_specs
 
 import brickscope
 from brickscope.advisories.advisory import known
@@ -34,15 +33,22 @@ from brickscope.authority.findings import refuse_or_warn
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
+from brickscope.monitoring.address import words
+from brickscope.monitoring.operational_log import JsonFormatter
 from brickscope.policy.change import mode_changes
 from brickscope.policy.load import Loaded, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
+from brickscope.supervisor.channel import numbered, worker_address
+from brickscope.supervisor.systemd import inherited_sockets, notify
 
 from .connections import Connections, HelloOrder
 from .destination import Resolver
 from .dispatch import Dispatcher
+from .drain import Drain
 from .gate import Gate
+from .listener import Listener
+from .monitor import Monitor
 from .options import (
     FORCED,
     OURS,
@@ -57,6 +63,8 @@ from .options import (
 from .ready import known_hosts, make_ready
 from .renewal import renew_certificates
 from .requests import Requests
+from .terminal import install_terminal
+from .worker import Worker
 
 logger = logging.getLogger("brickscope")
 
@@ -83,7 +91,12 @@ and asking each of them at each event costs more than a third of a request's tim
 def fatal(message: str) -> NoReturn:
     """End the process with words for the operator. Not an exception: mitmproxy would log it and go on."""
     sys.stdout.flush()
-    sys.stderr.write(f"Brickscope can't start.\n\n{message}\n\n")
+    said = f"Brickscope can't start.\n\n{message}\n"
+    if getattr(ctx.options, "scope_log_format", None) == "json":
+        record = logging.makeLogRecord({"name": "brickscope", "levelname": "ERROR", "msg": said})
+        record.event = "start_failed"
+        said = JsonFormatter().format(record)
+    sys.stderr.write(f"{said}\n")
     sys.stderr.flush()
     os._exit(1)
 
@@ -99,6 +112,10 @@ class Scope:
         self._gate: Gate | None = None
         self._taken: Signature | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._monitor: Monitor | None = None
+        self._worker: Worker | None = None
+        self._listener: Listener | None = None
+        self._drain: Drain | None = None
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -143,6 +160,14 @@ class Scope:
                 "Brickscope must be the only script: a second one could undo its decisions, first or last."
             )
         settings = read_settings(ctx.options, self.script.parent.parent)
+        install_terminal(settings.json_log)
+        try:
+            self._worker = Worker.of_environment()
+        except ValueError as error:
+            raise OptionError(str(error)) from None
+        if self._worker is not None:
+            # A chain has one writer, so each worker has a log of its own.
+            settings = settings._replace(audit_log=numbered(settings.audit_log, self._worker.number))
         try:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
@@ -155,6 +180,8 @@ class Scope:
         except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
+        if settings.status is not None:
+            settings.destinations.status_port = settings.status.port
         self._gate = Gate(
             settings.destinations, writer, loaded.policy, directory, digests, hints=settings.hints
         )
@@ -169,32 +196,65 @@ class Scope:
             *map(str, concerns),
             *map(str, loaded.warnings),
         ]:
-            logger.warning("Brickscope: %s", warning)
+            logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         self.armed = True
 
     async def running(self) -> None:
-        """The proxy is up: make sure that nothing takes the gate away again, and say so."""
+        """Everything is loaded: make sure that nothing takes the gate away again, and only then let anybody in."""
         try:
-            await self._bind_loopback()
-            self._settle()
-        except OptionError as error:
+            await self._open()
+        except (OptionError, OSError) as error:
             fatal(str(error))
         except Exception as error:
             fatal(f"{type(error).__name__} while starting: {error}")
 
-    async def _bind_loopback(self) -> None:
-        """Listen on loopback unless told otherwise. mitmproxy binds all addresses, and before a script can say no."""
-        mode = mode_specs.ProxyMode.parse(ctx.options.mode[0])
-        if ctx.options.listen_host or mode.custom_listen_host:
-            return
-        port = mode.listen_port(ctx.options.listen_port)
-        servers = ctx.master.addons.get("proxyserver").servers
-        if not await servers.update([mode_specs.ProxyMode.parse(f"regular@127.0.0.1:{port}")]):
-            raise OptionError(f"the proxy can't listen on 127.0.0.1:{port}.")
-
-    def _settle(self) -> None:
+    async def _open(self) -> None:
         if self._gate is None or self._settings is None:
             raise OptionError("the script was not configured.")
+        # Without --no-server mitmproxy has bound the port, on all addresses, while the script was still loading.
+        await ctx.master.addons.get("proxyserver").servers.update([])
+        self._listener = Listener(self._gate, ctx.options.mode[0], self._settings.balancers)
+        if self._worker is None:
+            await self._listener.bind(inherited_sockets())
+        self._settle()
+        await self._monitor_gate()
+        self._record_start()
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):
+            # A worker is told SIGTERM by the supervisor, and perhaps by a service manager too: that is one and the same.
+            loop.add_signal_handler(signal.SIGTERM, self._stop if self._worker is None else self._begin_stop)
+            loop.add_signal_handler(signal.SIGINT, self._stop)
+        if self._worker is None:
+            self._listener.serve()
+            notify("READY=1")
+        else:
+            self._worker.serve(self._listener, self._begin_stop)
+
+    async def _monitor_gate(self) -> None:
+        """Serve metrics and health, if that is wanted. The chain of addons that it finds now is what has to stay."""
+        assert self._gate is not None
+        assert self._settings is not None
+        wanted = self._settings.status
+        if wanted is None:
+            return
+        if self._worker is not None:
+            wanted = worker_address(self._worker.number)  # the supervisor has the one that is wanted
+        self._monitor = Monitor(self._gate, [self, *self.addons], self._is_listening)
+        try:
+            where = await self._monitor.start(wanted)
+        except OSError as error:
+            raise OptionError(f"scope_status: can't listen on {wanted}: {words(error)}") from None
+        if self._worker is None:
+            self._gate.destinations.status_port = where.port
+        logger.info("Brickscope: status at %s", where, extra={"event": "listening"})
+
+    def _is_listening(self) -> bool:
+        """Whether connections come: a worker gets them from its supervisor."""
+        return self._worker is not None or (self._listener is not None and bool(self._listener.addresses))
+
+    def _settle(self) -> None:
+        assert self._gate is not None
+        assert self._settings is not None
         refuse_unknown(ctx.options)
         manager = ctx.master.addons
         for script in manager.get("scriptloader").addons:
@@ -226,6 +286,10 @@ class Scope:
         self._tasks.append(loop.create_task(renew_certificates(), name="certificates"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
+
+    def _record_start(self) -> None:
+        assert self._gate is not None
+        assert self._settings is not None
         policy, writer = self._gate.policy, self._gate.writer
         try:
             writer.append(
@@ -248,7 +312,12 @@ class Scope:
             )
         except AuditError as error:
             raise OptionError(str(error)) from None
-        logger.info("Brickscope: records are signed by %s", writer.key.public.key_id)
+        key_id = writer.key.public.key_id
+        logger.info(
+            "Brickscope: records are signed by %s",
+            key_id,
+            extra={"event": "audit_key", "fields": {"key_id": key_id}},
+        )
         logger.info(
             "Brickscope %s judges %s by %s (revision %s, %s); audit log: %s",
             brickscope.__version__,
@@ -257,10 +326,20 @@ class Scope:
             policy.revision,
             policy.mode.value,
             self._settings.audit_log,
+            extra={
+                "event": "started",
+                "fields": {
+                    "version": brickscope.__version__,
+                    "policy_revision": policy.revision,
+                    "mode": policy.mode.value,
+                    "audit_log": self._settings.audit_log,
+                },
+            },
         )
         if policy.mode.value == "monitor":
             logger.warning(
-                "Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent"
+                "Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent",
+                extra={"event": "monitor_mode"},
             )
 
     # -- policy ------------------------------------------------------------------------------------------------
@@ -271,22 +350,29 @@ class Scope:
         assert gate is not None
         before = gate.policy
         for warning in loaded.warnings:
-            logger.warning("Brickscope: %s", warning)
+            logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         if loaded.policy.revision == before.revision:
+            gate.tally.reloaded("unchanged")
             return
         gate.swap(loaded.policy)
+        gate.tally.reloaded("loaded")
         gate.record(
             "reload",
             {"loaded": True, "mode": loaded.policy.mode.value, "previous_revision": before.revision},
         )
         for change in mode_changes(before, loaded.policy):
             gate.record("mode_change", change._asdict())
-        logger.info("Brickscope: the policy was loaded again (revision %s)", loaded.policy.revision)
+        logger.info(
+            "Brickscope: the policy was loaded again (revision %s)",
+            loaded.policy.revision,
+            extra={"event": "policy_loaded", "fields": {"policy_revision": loaded.policy.revision}},
+        )
 
     def _on_policy_error(self, error: PolicyError) -> None:
         """A bad edit: said and logged; the last good policy stays in force."""
         gate = self._gate
         assert gate is not None
+        gate.tally.reloaded("failed")
         problems = [str(problem) for problem in error.problems]
         gate.record(
             "reload",
@@ -296,14 +382,18 @@ class Scope:
             "Brickscope: the edited policy has errors; revision %s stays in force\n%s",
             gate.policy.revision,
             error,
+            extra={"event": "policy_failed", "fields": {"policy_revision": gate.policy.revision}},
         )
 
     def _on_keys(self, url: str, keys: KeySet | None, error: str) -> None:
         """An issuer's public keys were fetched, or can't be: auditors see which keys were trusted, and when."""
         if self._gate is None:
             return
+        self._gate.tally.keys_fetched(keys is not None)
         if keys is None:
-            logger.warning("Brickscope: the keys at %s can't be had: %s", url, error)
+            logger.warning(
+                "Brickscope: the keys at %s can't be had: %s", url, error, extra={"event": "keys_unavailable"}
+            )
         self._gate.record(
             "key_set",
             {
@@ -314,12 +404,58 @@ class Scope:
             },
         )
 
+    # -- end ---------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """Asked to end: let calls finish first. Asked again: end at once."""
+        if self._drain is None:
+            self._begin_stop()
+        else:
+            self._drain.hurry()
+
+    def _begin_stop(self) -> None:
+        """Accept no more, and end when all calls have. A second time changes nothing."""
+        assert self._gate is not None
+        assert self._settings is not None
+        assert self._listener is not None
+        if self._drain is not None:
+            return
+        self._drain = Drain(self._settings.stop_after)
+        self._gate.draining = True
+        if self._worker is None:
+            notify("STOPPING=1")
+        else:
+            self._worker.say_draining()
+        self._listener.close()
+        if not self._listener.is_quiet:
+            logger.info(
+                "Brickscope: stopping; %d connections have %g seconds to finish. A second signal ends them at once",
+                len(self._listener.open),
+                self._settings.stop_after,
+                extra={"event": "stopping"},
+            )
+        work = self._run_drain(self._drain, self._listener)
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name="drain"))
+
+    async def _run_drain(self, drain: Drain, listener: Listener) -> None:
+        try:
+            await drain.wait(listener)
+            if self._worker is not None:
+                self._worker.leave()
+            await drain.finish(listener)
+        except Exception as error:
+            logger.error("Brickscope: %s while stopping", type(error).__name__, extra={"event": "stopping"})
+        finally:
+            ctx.master.shutdown()
+
     def done(self) -> None:
         """The proxy stops."""
         for task in self._tasks:
             task.cancel()
+        if self._monitor is not None:
+            self._monitor.close()
         if self._gate is not None:
-            self._gate.record("stop", {})
+            self._gate.record("stop", {"cut": 0 if self._drain is None else self._drain.cut})
             self._gate.writer.close()
 
 

@@ -55,5 +55,6 @@ def _refuse(otherwise: Otherwise, hook: Hook, addon: Any, argument: Any, error: 
         "Brickscope: %s in the hook %s; the connection was refused",
         type(error).__name__,
         getattr(hook, "__name__", "?"),
+        extra={"event": "hook_failed"},
     )
     otherwise(addon, argument, error)

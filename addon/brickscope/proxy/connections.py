@@ -5,6 +5,8 @@ Each refuses first and clears the refusal last, and is a few lines over ``destin
 
 from __future__ import annotations
 
+import logging
+
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import modes
@@ -20,8 +22,12 @@ from .closed import fail_closed
 from .denial import Asked, denial
 from .destination import Side
 from .gate import Gate
+from .handshake import Repetition, TlsSide, find_cause
+from .listener import Handler
 from .stream import GatedHttpLayer
 from .tunnel import Refuse
+
+logger = logging.getLogger("brickscope")
 
 TLS_HANDSHAKE = 0x16
 ALPN = (b"h2", b"http/1.1")
@@ -37,7 +43,14 @@ def abort(client: connection.Client, only: connection.Connection | None = None) 
 
 
 def _refuse_connect(hooks: Connections, flow: http.HTTPFlow, error: Exception) -> None:
-    flow.response = denial(hooks.gate.internal(error), "none", Asked("CONNECT", "", ""))
+    decision = hooks.gate.internal(error)
+    hooks.gate.tally.tunnelled(decision)
+    flow.response = denial(decision, "none", Asked("CONNECT", "", ""))
+
+
+def _refuse_client(hooks: Connections, client: connection.Client, error: Exception) -> None:
+    client.error = "Brickscope failed inside"
+    abort(client)
 
 
 def _refuse_layer(hooks: Connections, nextlayer: layer.NextLayer, error: Exception) -> None:
@@ -53,6 +66,10 @@ def _abort_tls(hooks: Connections, data: tls.TlsData | tls.ClientHelloData, erro
     abort(data.context.client)
 
 
+def _count_failed(hooks: Connections, data: ServerConnectionHookData, error: Exception) -> None:
+    """There is no connection that could be refused; the wrapper has reported the failure."""
+
+
 def _already_closed(hooks: Connections, client: connection.Client, error: Exception) -> None:
     """The client is gone; the wrapper has reported the failure."""
 
@@ -62,6 +79,14 @@ class Connections:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
+        self._refusals = Repetition()
+
+    @fail_closed(_refuse_client)
+    def client_connected(self, client: connection.Client) -> None:
+        """Close what did not come by our listener: mitmproxy's own is open for a moment while the script is loaded."""
+        error, client.error = client.error, "Brickscope does not listen there"
+        if isinstance(ctx.master.addons.get("proxyserver").connections.get(client.id), Handler):
+            client.error = error
 
     @fail_closed(_refuse_layer)
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
@@ -78,6 +103,9 @@ class Connections:
                 nextlayer.layer = Refuse(nextlayer.context)
             else:
                 nextlayer.layer = GatedHttpLayer(nextlayer.context, HTTPMode.regular, self.gate)
+        elif nextlayer.context.client.state is connection.ConnectionState.CLOSED:
+            # It went away meanwhile. mitmproxy's TLS layer would fail on what it had sent before.
+            nextlayer.layer = Refuse(nextlayer.context)
         elif isinstance(above, HttpStream) and data[0] == TLS_HANDSHAKE:
             nextlayer.layer = ServerTLSLayer(nextlayer.context)
             nextlayer.layer.child_layer = ClientTLSLayer(nextlayer.context)
@@ -113,6 +141,7 @@ class Connections:
             decision_id = self.gate.record_tunnel(decision, client, request.host, request.port)
         except Exception as error:
             decision, decision_id = self.gate.unrecorded(error), "none"
+            self.gate.tally.tunnelled(decision)
         shown = printable(request.host)[:256]
         flow.response = (
             None
@@ -143,12 +172,13 @@ class Connections:
         """Look at the address that was really reached; no byte has been sent yet."""
         peer = data.server.peername
         host, port = data.server.address or ("", 0)
-        if peer is not None and self.gate.destinations.may_reach(str(peer[0]), host):
-            return
+        rules, detail = self.gate.destinations, "the host leads to a private or local address"
+        if peer is not None and rules.may_reach(str(peer[0]), host):
+            if not rules.is_status(peer, data.server.sockname or ("",)):
+                return
+            detail = "the host leads to the proxy's own status"
         abort(data.client, data.server)
-        decision = self.gate.refuse(
-            Reason.ADDRESS_NOT_ALLOWED, "the host leads to a private or local address"
-        )
+        decision = self.gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
         self.gate.record_tunnel(decision, data.client.peername[0], host, port)
 
     @fail_closed(_abort_tls)
@@ -161,18 +191,38 @@ class Connections:
         """A host whose certificate is not trusted gets nothing."""
         self._record_tls(data, "server")
 
-    def _record_tls(self, data: tls.TlsData, side: str) -> None:
+    @fail_closed(_count_failed)
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Nothing was reached; the client is told by whatever asked for the connection."""
+        self.gate.tally.not_connected()
+
+    def _record_tls(self, data: tls.TlsData, side: TlsSide) -> None:
+        self.gate.tally.refused_tls(side)
         host, port = data.context.server.address or ("", 0)
+        client, shown = data.context.client.peername[0], printable(host)[:256]
+        cause = find_cause(side, data.conn.error)
         self.gate.record(
             "tls_refused",
             {
                 "side": side,
+                "cause": cause.value,
                 "detail": printable(data.conn.error or "the TLS handshake ended early")[:256],
-                "client_address": data.context.client.peername[0],
-                "server_address": printable(host)[:256],
+                "client_address": client,
+                "server_address": shown,
                 "server_port": port,
             },
         )
+        if self._refusals.is_new(side, client, shown, cause):
+            advice = f"; {cause.advice}" if cause.advice else ""
+            logger.warning(
+                "Brickscope: TLS between %s and %s was refused (%s): %s%s",
+                client,
+                shown,
+                cause.value,
+                cause.sentence,
+                advice,
+                extra={"event": "tls_refused"},
+            )
 
     @fail_closed(_already_closed)
     def client_disconnected(self, client: connection.Client) -> None:

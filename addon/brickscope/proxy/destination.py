@@ -75,6 +75,8 @@ class Destinations:
         self.relay_other_hosts = relay_other_hosts
         self.allowed = tuple(allowed)
         self.upstreams = tuple(upstreams)
+        self.status_port = 0
+        """Where the proxy tells its operator how it does, 0 for nowhere; no client of the proxy is led there."""
 
     def under_policy(self, host: str) -> bool:
         """Whether a host, however it is spelt, belongs to Databricks: judged, or not reached at all."""
@@ -131,6 +133,15 @@ class Destinations:
             return True
         upstream = self.upstream(host)
         return upstream is not None and address == ipaddress.ip_address(upstream.address)
+
+    def is_status(self, peer: Sequence[Any], own: Sequence[Any]) -> bool:
+        """Whether a connection from ``own`` to ``peer`` (socket names) leads to the proxy's own status.
+
+        Its addresses may be among those of ``scope_allow_addresses``, as a pod's is in the cluster's network.
+        """
+        if not self.status_port or peer[1] != self.status_port:
+            return False
+        return peer[0] == own[0] or ipaddress.ip_address(str(peer[0]).partition("%")[0]).is_loopback
 
     def upstream(self, host: str) -> Upstream | None:
         """Where ``scope_connect_to`` leads a host, or None."""

@@ -28,6 +28,7 @@ from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
 from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.monitoring.tally import Tally
 
 from .denial import Asked
 from .destination import Destinations
@@ -40,6 +41,10 @@ _VERDICT = "brickscope.verdict"
 _HELD = "brickscope.held"
 ENDED = "brickscope.ended"
 """Whether the request was over with its headers."""
+LEFT = "brickscope.left"
+"""When the request might be written to its host, in seconds since the epoch."""
+BROKE = "brickscope.broke"
+"""Which side a flow broke on; one of ``tally.FAILURES``."""
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
 
@@ -103,19 +108,22 @@ class Gate:
         self.destinations = destinations
         self.writer = writer
         self.digests = digests
-        self.policy = policy
-        self.writer.revision = policy.revision
+        self.tally = Tally()
         self.directory = directory
         self.hints = hints
         self.start_hooks: Callable[[Hook], bool] = lambda event: False
         """Calls the hooks of an event at once, and says whether that is done; ``dispatch.py`` puts itself here."""
         self.ahead = 0
         """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
+        self.draining = False
+        """Whether the proxy is about to stop (``drain.py``)."""
+        self.swap(policy)
 
     def swap(self, policy: Policy) -> None:
         """Decide by another policy from now on. One reference changes, so no request sees half of it."""
         self.policy = policy
         self.writer.revision = policy.revision
+        self.tally.know(policy)
 
     # -- decisions ---------------------------------------------------------------------------------------------
 
@@ -172,12 +180,17 @@ class Gate:
             )
         except Exception as error:
             decision = self.unrecorded(error)
+        self.tally.decided(decision, time.monotonic() - started)
         return Verdict(decision, decision_id, asked, started, request)
 
     def internal(self, error: Exception) -> Decision:
         """The denial for something that failed inside. The text of the error stays out of log and answer: it may
         hold what the client sent."""
-        logger.error("Brickscope: %s while a request was judged; it was denied", type(error).__name__)
+        logger.error(
+            "Brickscope: %s while a request was judged; it was denied",
+            type(error).__name__,
+            extra={"event": "hook_failed"},
+        )
         return Decision(
             False,
             Reason.INTERNAL_ERROR,
@@ -188,7 +201,11 @@ class Gate:
     def unrecorded(self, error: Exception) -> Decision:
         """The denial for a decision that could not be recorded."""
         reason = str(error) if isinstance(error, AuditError) else type(error).__name__
-        logger.error("Brickscope: a call was denied because its record could not be written: %s", reason)
+        logger.error(
+            "Brickscope: a call was denied because its record could not be written: %s",
+            reason,
+            extra={"event": "unrecorded"},
+        )
         return Decision(
             False,
             Reason.AUDIT_UNAVAILABLE,
@@ -244,7 +261,12 @@ class Gate:
         try:
             self.writer.append(event, fields)
         except Exception as error:
-            logger.error("Brickscope: a %s record could not be written: %s", event, error)
+            logger.error(
+                "Brickscope: a %s record could not be written: %s",
+                event,
+                error,
+                extra={"event": "unrecorded"},
+            )
 
     def record_tunnel(self, decision: Decision, client_address: str, host: str, port: int) -> str:
         """Record what became of a CONNECT. Returns the decision id. Raises AuditError if it can't be written."""
@@ -259,6 +281,7 @@ class Gate:
                 "server_port": port,
             },
         )
+        self.tally.tunnelled(decision)
         return decision_id
 
     def refuse(self, reason: Reason, detail: str) -> Decision:

@@ -18,6 +18,7 @@ from mitmproxy.proxy import mode_specs
 from brickscope.audit.closed import COMPRESSIONS, Retention
 from brickscope.audit.writer import Keeping
 from brickscope.core.hostname import HostPatterns
+from brickscope.monitoring.address import StatusAddress, read_address
 
 from .destination import Destinations, Network, Upstream
 
@@ -85,6 +86,30 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "Whether a denial tells the client which rule would allow the call: on (default) or off.",
     ),
     (
+        "scope_proxy_protocol",
+        Sequence[str],
+        [],
+        "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2).",
+    ),
+    (
+        "scope_stop_after",
+        str | None,
+        None,
+        "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
+    ),
+    (
+        "scope_status",
+        str | None,
+        None,
+        "Where /metrics, /healthz and /readyz are served: ADDRESS:PORT, or unix:/path. Default: nowhere.",
+    ),
+    (
+        "scope_log_format",
+        str | None,
+        None,
+        "How messages are written to standard error: text (default) or json, an object a line.",
+    ),
+    (
         "scope_connect_to",
         Sequence[str],
         [],
@@ -101,6 +126,7 @@ FORCED: dict[str, Any] = {
     "connection_strategy": "lazy",  # nothing is dialled before it is needed
     "flow_detail": 0,  # higher prints headers, tokens among them
     "showhost": False,
+    "server": False,  # mitmproxy's own; ours is in listener.py
 }
 """Set while loading, whatever was asked for."""
 
@@ -145,7 +171,6 @@ REFUSED |= {
     "emudhra": "it signs with a private key that everybody has",
     "emudhra_old": "it signs with a private key that everybody has",
     "request_client_cert": "client certificates are no credential here",
-    "server": "without a server there is no proxy",
 }
 """Options nobody can change and still have a gate, with the reason said to who tries."""
 
@@ -238,6 +263,10 @@ class Settings(NamedTuple):
     keeping: Keeping
     compression: str
     retention: Retention
+    balancers: tuple[Network, ...]
+    stop_after: float
+    status: StatusAddress | None
+    json_log: bool
 
 
 def read_settings(options: Options, checkout: Path) -> Settings:
@@ -256,6 +285,7 @@ def read_settings(options: Options, checkout: Path) -> Settings:
     for name, choices in (
         ("scope_audit_fsync", ("always", "interval", "never")),
         ("scope_audit_compress", tuple(COMPRESSIONS)),
+        ("scope_log_format", ("text", "json")),
     ):
         if getattr(options, name) not in (None, *choices):
             raise OptionError(f"{name}: {getattr(options, name)!r} is none of {', '.join(choices)}")
@@ -265,7 +295,9 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         Destinations(
             scope,
             relay_other_hosts=other == "tunnel",
-            allowed=[_network(text) for text in _split(options.scope_allow_addresses)],
+            allowed=[
+                _network("scope_allow_addresses", text) for text in _split(options.scope_allow_addresses)
+            ],
             upstreams=[_upstream(text) for text in _split(options.scope_connect_to)],
         ),
         options.scope_hints != "off",
@@ -273,7 +305,18 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         _keeping(options.scope_audit_fsync or "interval", _split(options.scope_audit_rotate)),
         options.scope_audit_compress or "zstd",
         _retention(_split(options.scope_audit_keep)),
+        tuple(_network("scope_proxy_protocol", text) for text in _split(options.scope_proxy_protocol)),
+        _seconds(options.scope_stop_after or "30"),
+        _status(options.scope_status),
+        options.scope_log_format == "json",
     )
+
+
+def _status(text: str | None) -> StatusAddress | None:
+    try:
+        return read_address(text) if text else None
+    except ValueError as error:
+        raise OptionError(f"scope_status: {error}") from None
 
 
 _SIZE = re.compile(r"([1-9][0-9]{0,8}) ?([KMG])i?B\Z")
@@ -305,11 +348,17 @@ def _split(values: Sequence[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def _network(text: str) -> Network:
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text):
+        raise OptionError(f"scope_stop_after: {text!r} is no number of seconds such as 30")
+    return float(text)
+
+
+def _network(option: str, text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise OptionError(f"scope_allow_addresses: {error}; write a network such as 10.1.0.0/16") from None
+        raise OptionError(f"{option}: {error}; write a network such as 10.1.0.0/16") from None
 
 
 def _upstream(text: str) -> Upstream:
@@ -347,6 +396,12 @@ def find_warnings(options: Options) -> list[str]:
         for name, why in WARNED.items()
         if name in options and options.has_changed(name)
     ]
+    status = _status(options.scope_status)
+    if status is not None and not status.is_local:
+        found.append(
+            f"option scope_status: whoever can connect to {status} sees the names of subjects and how much they call; "
+            "let a firewall or NetworkPolicy leave only Prometheus there"
+        )
     if options.scope_connect_to:
         found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")
     known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | {name for name, *_ in OURS}

@@ -16,7 +16,7 @@ from brickscope.core.reason import Reason
 from .answer import answer
 from .closed import fail_closed
 from .denial import Asked, denial
-from .gate import ENDED, Gate, Verdict, header, wire_request
+from .gate import BROKE, ENDED, LEFT, Gate, Verdict, header, wire_request
 
 SMALL_BODY = 64 * 1024
 """Bodies of known size up to this many bytes are passed on whole (cheaper); all others stream."""
@@ -41,6 +41,7 @@ def _refuse_flow(hooks: Requests, flow: http.HTTPFlow, error: Exception) -> None
     decision = hooks.gate.internal(error)
     decision_id = hooks.gate.writer.new_decision_id()
     flow.response = denial(decision, decision_id, Asked("this", "call", ""), close=True)
+    hooks.gate.tally.decided(decision, None)
     hooks.gate.record("decision", {"decision_id": decision_id, **decision_fields(decision)})
 
 
@@ -145,6 +146,7 @@ class Requests:
             decision_id = self.gate.record_tunnel(decision, client.peername[0], host, port)
         except Exception as error:
             decision, decision_id = self.gate.unrecorded(error), "none"
+            self.gate.tally.tunnelled(decision)
         verdict = Verdict(
             decision, decision_id, Asked("plain HTTP", "request", printable(host)[:256]), time.monotonic()
         )
@@ -217,16 +219,22 @@ class Requests:
         if verdict is None or not verdict.decision.forwards:
             return  # a denial's record says all there is to say
         response = flow.response
+        status = None if response is None else response.status_code
+        sent, received = _size(flow.request), None if response is None else _size(response)
+        took = time.monotonic() - verdict.started
         fields = {
             "decision_id": verdict.decision_id,
-            "status": None if response is None else response.status_code,
-            "request_bytes": _size(flow.request),
-            "response_bytes": None if response is None else _size(response),
-            "duration_ms": round((time.monotonic() - verdict.started) * 1000, 3),
+            "status": status,
+            "request_bytes": sent,
+            "response_bytes": received,
+            "duration_ms": round(took * 1000, 3),
         }
         if error is not None:
             fields["error"] = printable(error)[:256]
+            self.gate.tally.broke(flow.metadata.get(BROKE, "proxy"))
         self.gate.record("outcome", fields)
+        answered = None if response is None else response.timestamp_start
+        self.gate.tally.ended(status, sent, received, took, flow.metadata.get(LEFT), answered)
 
 
 @lru_cache(maxsize=2048)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 
+from hyperframe.frame import GoAwayFrame
 from mitmproxy import flow as mitm_flow
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -23,12 +24,14 @@ from mitmproxy.proxy.layers.http import DropStream, HttpLayer, HTTPMode, HttpStr
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
+    HttpEvent,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._hooks import (
@@ -38,6 +41,7 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHeadersHook,
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 
 from brickscope.core.decision import Refused
 from brickscope.core.head import check_head
@@ -45,7 +49,8 @@ from brickscope.core.reason import Reason
 
 from .answer import answer
 from .denial import raw_denial
-from .gate import ENDED, Gate, wire_request
+from .drain import Draining
+from .gate import BROKE, ENDED, LEFT, Gate, wire_request
 from .tunnel import Relay
 
 MAX_WAITING = 256 * 1024
@@ -126,6 +131,9 @@ class GatedStream(HttpStream):
         yield from super().state_consume_request_body(event)
 
     def handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, Draining) and (self.child_layer is None or self._paused):
+            event.busy = True
+            return
         if (
             isinstance(event, RequestData)
             and self._paused
@@ -193,6 +201,8 @@ class GatedStream(HttpStream):
         """The one place where a request gets a server to go to."""
         if not self.gate.may_leave(self.flow):
             return (yield from self._fail("the request has no pass from the gate"))
+        self.flow.metadata[LEFT] = now = time.time()
+        self.gate.tally.left(not self.flow.metadata.get(ENDED), self.flow.request.timestamp_start, now)
         if not (yield from super().make_server_connection()):
             return False
         client, server = self.context.client, self.flow.server_conn
@@ -201,7 +211,35 @@ class GatedStream(HttpStream):
             return (yield from self._fail("the host speaks another HTTP version than the client"))
         return True
 
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
+        """Note which side the flow broke on, for the count of failures."""
+        cause = (
+            "client"
+            if isinstance(event, RequestProtocolError)
+            else "connect"
+            if event.code is ErrorCode.CONNECT_FAILED
+            else "upstream"
+        )
+        self.flow.metadata.setdefault(BROKE, cause)
+        yield from super().handle_protocol_error(event)
+
+    def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
+        """The same where the client went away while something was awaited (mitmproxy looks ahead for it)."""
+        if any(isinstance(event, RequestProtocolError) for event in self._paused_event_queue):
+            self.flow.metadata.setdefault(BROKE, "client")
+        return (yield from super().check_killed(emit_error_hook))
+
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        """The same where the head of an answer is malformed."""
+        if not request:
+            self.flow.metadata.setdefault(BROKE, "upstream")
+        found = yield from super().check_invalid(request)
+        if not found and not request:
+            self.flow.metadata.pop(BROKE, None)
+        return found
+
     def _fail(self, message: str) -> layer.CommandGenerator[bool]:
+        self.flow.metadata[BROKE] = "proxy"
         yield from self.handle_protocol_error(
             ResponseProtocolError(self.stream_id, message, ErrorCode.CONNECT_FAILED)
         )
@@ -244,9 +282,24 @@ class GatedHttpLayer(HttpLayer):
         self.gate = gate
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
-            self.connections[self.context.client] = StrictHttp1Server(self.context.fork(), self.gate)
-        yield from super()._handle_event(event)
+        if isinstance(event, events.Start):
+            server = StrictHttp1Server if self.context.client.alpn != b"h2" else EndingHttp2Server
+            self.connections[self.context.client] = server(self.context.fork(), self.gate)
+        if isinstance(event, Draining):
+            yield from self.drain(event)
+        else:
+            yield from super()._handle_event(event)
+
+    def drain(self, event: Draining) -> Commands:
+        """Say whether a call is under way, and let an HTTP/2 client that is idle know that the end has come."""
+        for stream in list(self.streams.values()):
+            yield from self.event_to_child(stream, event)
+        server = self.connections[self.context.client]
+        if isinstance(server, EndingHttp2Server):
+            event.busy = event.busy or server.h2_conn.open_inbound_streams > 0
+            yield from server.drain(event)
+        elif isinstance(server, StrictHttp1Server):
+            event.busy = event.busy or bool(server.buf)
 
     def make_stream(self, stream_id: int) -> Commands:
         self.streams[stream_id] = GatedStream(self.context.fork(), stream_id, self.gate)
@@ -259,6 +312,19 @@ class StrictHttp1Server(Http1Server):
     def __init__(self, context: Context, gate: Gate) -> None:
         super().__init__(context)
         self.gate = gate
+
+    def send(self, event: HttpEvent) -> Commands:
+        """Answer; while the proxy stops, in the last answer of the connection (RFC 9112 section 9.6)."""
+        if (
+            isinstance(event, ResponseHeaders)
+            and self.gate.draining
+            and self.request is not None
+            and self.request.data.method != b"CONNECT"
+        ):
+            response = event.response.copy()
+            response.headers["Connection"] = "close"
+            event = ResponseHeaders(event.stream_id, response, event.end_stream)
+        yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         if isinstance(event, events.DataReceived):
@@ -305,3 +371,43 @@ class StrictHttp1Server(Http1Server):
             self.state = self.done
             return
         yield from super().wait(event)
+
+
+class EndingHttp2Server(Http2Server):
+    """Speaks a client's HTTP/2, and has it open no more streams when the proxy stops.
+
+    RFC 9113 section 6.8: a GOAWAY with the highest number, since streams may be on their way; all of them are served. It
+    goes out with the end of the last open stream, or when nothing was open for a while: some clients (of Python's h2) give
+    up what they have open when it comes. A connection on which there is always something open hears it all the same, late.
+    """
+
+    def __init__(self, context: Context, gate: Gate) -> None:
+        super().__init__(context)
+        self.gate = gate
+        self._said_goaway = False
+        self._idle = 0
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        for command in super()._handle_event(event):
+            if (
+                self.gate.draining
+                and isinstance(command, commands.SendData)
+                and isinstance(event, HttpEvent)
+                and self.h2_conn.open_inbound_streams == 0
+            ):
+                # In one piece, so that the client can't begin another call in between.
+                command = commands.SendData(command.connection, command.data + self._goaway())
+            yield command
+
+    def drain(self, event: Draining) -> Commands:
+        """Asked from time to time while the proxy stops."""
+        self._idle = 0 if event.busy else self._idle + 1
+        if (event.late or self._idle > 1) and (goaway := self._goaway()):
+            yield commands.SendData(self.conn, goaway)
+
+    def _goaway(self) -> bytes:
+        """The frame, once."""
+        if self._said_goaway:
+            return b""
+        self._said_goaway = True
+        return GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=0).serialize()

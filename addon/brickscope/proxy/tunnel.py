@@ -11,6 +11,7 @@ from mitmproxy.proxy.layers.tls import parse_client_hello
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
+from .drain import Draining
 from .gate import Gate
 
 MAX_HELLO = 64 * 1024
@@ -48,7 +49,9 @@ class Relay(layer.Layer):
         )
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.DataReceived):
+        if isinstance(event, Draining):
+            event.busy = True  # whether a call is under way can't be seen
+        elif isinstance(event, events.DataReceived):
             if event.connection is self.context.server:
                 yield commands.SendData(self.context.client, event.data)
             elif self._held is None:

@@ -169,6 +169,7 @@ def _happenings(start: datetime, day: timedelta) -> Events:
     refused = {
         "event": "tls_refused",
         "side": "client",
+        "cause": "ca_unknown",
         "detail": f"The client does not trust the proxy's certificate for {HOST} (tlsv1 alert unknown ca)",
         "client_address": "10.0.40.2",
         "server_address": HOST,

@@ -131,7 +131,8 @@ def _tunnel(record: Record) -> dict[str, Any]:
 
 
 def _handshake(record: Record) -> dict[str, Any]:
-    return _event(record, _NETWORK, (4, "Fail"), _MEDIUM, "failure") | _ends(record)
+    event = _event(record, _NETWORK, (4, "Fail"), _MEDIUM, "failure") | _ends(record)
+    return event | present(status_code=record.get("cause"))
 
 
 def _lifecycle(record: Record) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Handshake:
     side: str | None
     host: str | None
     client: str | None
+    cause: str | None
     detail: str | None
     times: int
     first_seen: datetime
@@ -68,8 +69,9 @@ def gather_connections(facts: Facts) -> Connections:
         ORDER BY tunnel, calls DESC, server_address, why LIMIT {LIMIT}"""  # noqa: S608
     )
     handshakes = facts.ask(
-        f"""SELECT side, server_address, client_address, detail, count(*) AS times, min(time), max(time), count(*) OVER ()
-        FROM report_events WHERE event = 'tls_refused' GROUP BY side, server_address, client_address, detail
+        f"""SELECT side, server_address, client_address, cause, detail, count(*) AS times, min(time), max(time),
+            count(*) OVER ()
+        FROM report_events WHERE event = 'tls_refused' GROUP BY side, server_address, client_address, cause, detail
         ORDER BY times DESC, detail LIMIT {LIMIT}"""  # noqa: S608
     )
     keys = facts.ask(

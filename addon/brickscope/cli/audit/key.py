@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
 
-KEYS = Path("~/.mitmproxy").expanduser()
+# By os.path: a user that is only a number has no home, and pathlib would raise before any command could run.
+KEYS = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
 """Where the proxy keeps its keys, unless ``scope_audit_keys`` or ``confdir`` says otherwise."""
 
 

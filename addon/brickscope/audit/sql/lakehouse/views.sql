@@ -64,6 +64,7 @@ SELECT
   `url`,
   `fetched`,
   `key_ids`,
+  `cut`,
   `cause`,
   `bytes`,
   `sha256`,

@@ -1,0 +1,142 @@
+"""``brickscope client-env``: the variables that lead every client to the proxy, and the file of CAs that they name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from brickscope.clients.bundle import Trust
+
+_FORMATS = ("sh", "fish", "powershell", "docker", "dockerfile", "systemd", "github-actions", "json")
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def default_bundle() -> Path:
+    """Where the bundle is written if nothing else is said."""
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(home).expanduser() / "brickscope" / "clients.pem"
+
+
+def default_ca() -> Path | None:
+    """The CA certificate of a proxy that this user runs on this host, if there is one."""
+    file = Path("~/.mitmproxy/mitmproxy-ca-cert.pem").expanduser()
+    return file if file.is_file() else None
+
+
+@click.command("client-env")
+@click.option("--proxy", metavar="URL", help="The proxy: http://HOST:PORT. Default: HTTPS_PROXY.")
+@click.option(
+    "--ca",
+    "authorities",
+    multiple=True,
+    type=_FILE,
+    help="The proxy's CA certificate (mitmproxy-ca-cert.pem). Twice for the old and the new one while it is replaced. "
+    "Default: a bundle that is there stays as it is; else the one in ~/.mitmproxy.",
+)
+@click.option(
+    "--also",
+    multiple=True,
+    type=_FILE,
+    help="More roots to trust, such as a company's. May be given several times.",
+)
+@click.option(
+    "--bundle", type=_FILE, help="The file of CAs to write. Default: ~/.config/brickscope/clients.pem."
+)
+@click.option(
+    "--bundle-at",
+    type=click.Path(path_type=Path),
+    help="The path of that file where the variables will be used, such as in a container.",
+)
+@click.option(
+    "--java-truststore", type=_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
+)
+@click.option("--no-proxy", metavar="HOSTS", help="Also set NO_PROXY and no_proxy to this.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="sh", show_default=True)
+def client_env_command(
+    proxy: str | None,
+    authorities: tuple[Path, ...],
+    also: tuple[Path, ...],
+    bundle: Path | None,
+    bundle_at: Path | None,
+    java_truststore: Path | None,
+    no_proxy: str | None,
+    form: str,
+) -> None:
+    """Print the settings that lead all clients of Databricks through the proxy, and write the CAs they have to trust.
+
+    The file of CAs holds the system's roots and the proxy's CA certificate, never a key. It may be written again at any
+    time: it is replaced in one step, and stays as it is if nothing changed. A password in the proxy's URL is printed, since
+    clients need it; give such a URL by HTTPS_PROXY and not as an argument, which every user of a machine can read.
+
+    \b
+    Exit status: 0 done, 2 the command can't be carried out.
+
+    \b
+    Examples:
+      eval "$(brickscope client-env --proxy http://10.0.8.2:8080 --ca mitmproxy-ca-cert.pem)"
+      brickscope client-env --proxy http://10.0.8.2:8080 --format fish | source
+      brickscope client-env --format powershell | Out-String | Invoke-Expression
+      brickscope client-env --format docker --bundle ./clients.pem --bundle-at /etc/clients.pem > proxy.env
+      brickscope client-env --format github-actions >> "$GITHUB_ENV"
+      brickscope client-env --java-truststore ~/.config/brickscope/clients.p12
+    """
+    from brickscope.clients.bundle import write_bundle, write_truststore
+    from brickscope.clients.certificates import CertificateError
+    from brickscope.clients.proxy_url import read_proxy_url
+    from brickscope.clients.syntax import render
+    from brickscope.clients.variables import variables
+
+    url = proxy or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if not url:
+        raise click.UsageError("say where the proxy is: --proxy http://HOST:PORT, or HTTPS_PROXY")
+    file = (bundle or default_bundle()).absolute()
+    try:
+        address = read_proxy_url(url)
+        made = variables(
+            address,
+            bundle_at or file,
+            truststore=java_truststore.absolute() if java_truststore else None,
+            no_proxy=no_proxy,
+            java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in ("sh", "fish", "powershell") else "",
+        )
+        text = render(made, form)
+        trust, is_new = _trust(authorities, also, file)
+        if is_new and write_bundle(trust, file):
+            _say(file, trust)
+        if java_truststore and write_truststore(trust, java_truststore.absolute()):
+            _say(java_truststore, trust)
+    except (ValueError, CertificateError) as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(text, nl=False)
+
+
+def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) -> tuple[Trust, bool]:
+    """What the bundle holds, and whether it is to be written. Raises CertificateError."""
+    from brickscope.clients.bundle import Trust, gather
+    from brickscope.clients.certificates import read_blocks
+
+    if not authorities and file.is_file():
+        if also:
+            raise click.UsageError("--also is for a new bundle; give --ca, too")
+        return Trust(str(file), read_blocks(file), [], []), False
+    found = default_ca()
+    if not authorities and found is None:
+        raise click.UsageError(
+            "say which CA the proxy has: --ca mitmproxy-ca-cert.pem, a file in the confdir of the proxy "
+            "(~/.mitmproxy of its user)"
+        )
+    return gather(authorities or (found,) if found else authorities, also), True
+
+
+def _say(file: Path, trust: Trust) -> None:
+    from brickscope.clients.certificates import fingerprint, subject
+
+    click.echo(f"brickscope: wrote {file}: {len(trust.all)} CAs", err=True)
+    for each in trust.ended:
+        click.echo(
+            f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has ended", err=True
+        )

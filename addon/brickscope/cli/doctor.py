@@ -1,0 +1,140 @@
+"""``brickscope doctor``: what keeps the clients of this host from the proxy, and the line that mends it."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+if TYPE_CHECKING:
+    from brickscope.doctor.examination import Report
+
+_MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yellow"), "skipped": ("–", "dim")}
+
+
+@click.command("doctor")
+@click.option(
+    "--workspace", metavar="HOST", help="The workspace. Default: DATABRICKS_HOST, or ~/.databrickscfg."
+)
+@click.option("--proxy", metavar="URL", help="Where the proxy is. Default: HTTPS_PROXY.")
+@click.option(
+    "--ca",
+    "authority",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The proxy's CA certificate, if you have it.",
+)
+@click.option(
+    "--client", "clients", multiple=True, metavar="NAME", help="Only this client: curl, databricks-sdk, …"
+)
+@click.option(
+    "--python", "pythons", multiple=True, metavar="PATH", help="A Python to look into, such as a project's."
+)
+@click.option(
+    "--shell", type=click.Choice(["sh", "fish", "powershell"]), help="For the lines. Default: yours."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor_command(
+    workspace: str | None,
+    proxy: str | None,
+    authority: Path | None,
+    clients: tuple[str, ...],
+    pythons: tuple[str, ...],
+    shell: str | None,
+    as_json: bool,
+) -> None:
+    """Test the way from this host to Databricks through the proxy, as each client that is installed here goes it.
+
+    The variables, the proxy, a tunnel, who answers in it, the proxy's CA; then each client is run with one call that has
+    no token. Nothing is changed. For each problem there is the line for your shell that mends it.
+
+    \b
+    Exit status: 0 all is well, 1 there are problems, 2 the command can't be carried out.
+
+    \b
+    Examples:
+      brickscope doctor --workspace dbc-a1b2c3d4-e5f6.cloud.databricks.com
+      brickscope doctor --proxy http://10.0.8.2:8080 --ca mitmproxy-ca-cert.pem
+      brickscope doctor --client databricks-connect --python ./venv/bin/python --json
+    """
+    from brickscope.clients.stack import find_stack, names
+    from brickscope.core.hostname import is_hostname
+    from brickscope.doctor.examination import Question, examine
+    from brickscope.doctor.remedy import find_shell
+
+    from .client_env import default_bundle, default_ca
+
+    host = _host(workspace)
+    if not is_hostname(host):
+        raise click.UsageError(f"{host!r} is no host name of a workspace")
+    stacks = set()
+    for name in clients:
+        stack = find_stack(name)
+        if stack is None:
+            raise click.UsageError(f"there is no client {name!r}; there are {', '.join(names())}")
+        stacks.add(stack.name)
+    report = examine(
+        Question(
+            host,
+            os.environ,
+            shell or find_shell(os.environ),
+            proxy,
+            authority.absolute() if authority else default_ca(),
+            default_bundle(),
+            frozenset(stacks),
+            pythons,
+        )
+    )
+    if as_json:
+        click.echo(json.dumps(report.data()))
+    else:
+        _print(report)
+    if not report.healthy:
+        raise SystemExit(1)
+
+
+def _host(given: str | None) -> str:
+    """The host name of the workspace. Of ``~/.databrickscfg`` nothing but the host is taken."""
+    text = given or os.environ.get("DATABRICKS_HOST")
+    if not text:
+        file = Path(os.environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg").expanduser()
+        config = configparser.ConfigParser(interpolation=None)
+        try:
+            config.read(file, encoding="utf-8")
+            text = config.get("DEFAULT", "host", fallback=None)
+        except (configparser.Error, OSError, UnicodeError):
+            text = None
+    if not text:
+        raise click.UsageError(
+            "say which workspace: --workspace dbc-….cloud.databricks.com, or DATABRICKS_HOST"
+        )
+    try:
+        host = urlsplit(text if "://" in text else f"https://{text}").hostname
+    except ValueError:
+        host = None
+    return (host or "").lower()
+
+
+def _print(report: Report) -> None:
+    from .audit.terminal import console, shown, styled
+
+    out = console()
+    out.print(styled(f"{shown(report.workspace)} through {shown(report.proxy or 'no proxy')}", "bold"))
+    for check in report.checks:
+        mark, style = _MARKS[check.status.value]
+        line = styled(f"  {mark} ", style)
+        line.append(f"{check.name:16} ", "dim")
+        line.append(shown(check.detail))
+        out.print(line)
+    if report.healthy:
+        out.print(styled("All is well.", "green"))
+        return
+    fixes = report.fixes()
+    out.print(styled("To mend it:" if fixes else "There are problems.", "bold"))
+    for fix in fixes:
+        # As it is, since it is to be pasted: all of it was quoted for the shell.
+        out.print(styled(f"  {shown(fix, most=4000)}"))

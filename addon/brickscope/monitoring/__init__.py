@@ -1,0 +1,1 @@
+"""What an operator sees: metrics, health and readiness, and the operational log. Free of mitmproxy."""

@@ -1,0 +1,91 @@
+"""From what mitmproxy says of a failed TLS handshake to its likely cause.
+
+mitmproxy 12 gives a text: of its own for the common cases (``proxy/layers/tls.py``, on_handshake_error), with OpenSSL's
+reason codes inside (``ssl/ssl_err.c``). The phrases are looked for in order; the first one that fits counts.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from brickscope.audit.handshake import HandshakeCause
+
+TlsSide = Literal["client", "server"]
+
+_PHRASES: dict[TlsSide, tuple[tuple[str, HandshakeCause], ...]] = {
+    "client": (
+        ("alert unknown ca", HandshakeCause.CA_UNKNOWN),
+        ("certificate expired", HandshakeCause.CERTIFICATE_EXPIRED),
+        ("bad certificate", HandshakeCause.CERTIFICATE_REFUSED),
+        ("certificate unknown", HandshakeCause.CERTIFICATE_REFUSED),
+        ("certificate revoked", HandshakeCause.CERTIFICATE_REFUSED),
+        ("unsupported certificate", HandshakeCause.CERTIFICATE_REFUSED),
+        ("access denied", HandshakeCause.CERTIFICATE_REFUSED),
+        ("cannot agree on a TLS version", HandshakeCause.PROTOCOL_VERSION),
+        ("protocol version", HandshakeCause.PROTOCOL_VERSION),
+        ("unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
+        ("no shared cipher", HandshakeCause.NO_SHARED_CIPHER),
+        ("no suitable signature algorithm", HandshakeCause.NO_SHARED_CIPHER),
+        ("insufficient security", HandshakeCause.NO_SHARED_CIPHER),
+        ("handshake failure", HandshakeCause.NO_SHARED_CIPHER),
+        ("unrecognized name", HandshakeCause.SERVER_NAME),
+        ("Cannot parse ClientHello", HandshakeCause.NOT_TLS),
+        ("does not speak TLS", HandshakeCause.NOT_TLS),
+        ("wrong version number", HandshakeCause.NOT_TLS),
+        ("http request", HandshakeCause.NOT_TLS),
+        # Last: mitmproxy's own sentence for a hang-up speaks of trust as well.
+        ("disconnected during the handshake", HandshakeCause.CLOSED_BY_CLIENT),
+        ("connection closed", HandshakeCause.CLOSED_BY_CLIENT),
+        ("unexpected eof", HandshakeCause.CLOSED_BY_CLIENT),
+        ("user canceled", HandshakeCause.CLOSED_BY_CLIENT),
+    ),
+    "server": (
+        ("certificate verify failed", HandshakeCause.SERVER_UNTRUSTED),
+        ("cannot agree on a TLS version", HandshakeCause.PROTOCOL_VERSION),
+        ("protocol version", HandshakeCause.PROTOCOL_VERSION),
+        ("unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
+        ("handshake failure", HandshakeCause.NO_SHARED_CIPHER),
+        ("insufficient security", HandshakeCause.NO_SHARED_CIPHER),
+        ("unrecognized name", HandshakeCause.SERVER_NAME),
+        ("does not speak TLS", HandshakeCause.NOT_TLS),
+        ("wrong version number", HandshakeCause.NOT_TLS),
+        ("connection closed", HandshakeCause.CLOSED_BY_SERVER),
+        ("unexpected eof", HandshakeCause.CLOSED_BY_SERVER),
+    ),
+}
+
+
+def find_cause(side: TlsSide, error: str | None) -> HandshakeCause:
+    """The likely cause of a handshake that ``side`` refused, from mitmproxy's text; ``OTHER`` if it says nothing known.
+
+    ``error`` None: the handshake ended without one, which is a hang-up.
+    """
+    if error is None:
+        return HandshakeCause.CLOSED_BY_CLIENT if side == "client" else HandshakeCause.CLOSED_BY_SERVER
+    text = error.lower()
+    for phrase, cause in _PHRASES[side]:
+        if phrase.lower() in text:
+            return cause
+    return HandshakeCause.OTHER
+
+
+class Repetition:
+    """Holds back what was said a short while ago, so that a client that tries again all day does not fill the
+    operational log; the audit log has every record."""
+
+    def __init__(self, seconds: float = 600, most: int = 1024) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._said: dict[tuple[str, ...], float] = {}
+
+    def is_new(self, *what: str, now: float | None = None) -> bool:
+        """Whether this was not said within the last ``seconds``; it counts as said from now on."""
+        moment = time.monotonic() if now is None else now
+        last = self._said.pop(what, None)
+        if last is None and len(self._said) >= self._most:
+            # A client picks its host names: the oldest go, or the memory would be the client's to fill.
+            del self._said[next(iter(self._said))]
+        new = last is None or moment - last > self._seconds
+        self._said[what] = moment if new or last is None else last
+        return new

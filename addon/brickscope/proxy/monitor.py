@@ -1,0 +1,94 @@
+"""What an operator sees of this process: the status server, and what its pages are made of."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy import connection, ctx, version
+
+import brickscope
+from brickscope.audit.writer import AuditWriter
+from brickscope.core.policy import Mode, Policy
+from brickscope.monitoring.address import StatusAddress
+from brickscope.monitoring.collector import Engine, Versions
+from brickscope.monitoring.loop_lag import watch_loop
+from brickscope.monitoring.pages import pages_of
+from brickscope.monitoring.readiness import Obstacle, Reason
+from brickscope.monitoring.status import StatusServer
+from brickscope.monitoring.tally import Tally, subjects_of
+
+from .gate import Gate
+from .installation import Installation
+
+MIN_FREE = 1024 * 1024
+"""Bytes: with less on its disk the log counts as full. Some hundred records fit, which is a moment under load."""
+
+
+class Monitor:
+    """The process as ``monitoring.collector.Proxy`` wants it."""
+
+    def __init__(self, gate: Gate, ours: list[Any], listening: Callable[[], bool]) -> None:
+        """Make it last, when all addons are where they stay. ``ours``: those without which there is no gate."""
+        self.gate = gate
+        self._listening = listening
+        self.tally: Tally = gate.tally
+        self.writer: AuditWriter = gate.writer
+        self.versions = Versions(brickscope.__version__, version.VERSION, platform.python_version())
+        self._installation = Installation(ctx.master.addons, ours)
+        self._server = StatusServer(pages_of(self))
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, address: StatusAddress) -> StatusAddress:
+        """Serve the pages. Returns where. Raises OSError."""
+        await self._server.start(address)
+        self._task = asyncio.get_running_loop().create_task(
+            watch_loop(self.tally.lagged), name="event loop lag"
+        )
+        return self._server.address
+
+    def close(self) -> None:
+        """Serve no more."""
+        if self._task is not None:
+            self._task.cancel()
+        self._server.close()
+
+    @property
+    def policy(self) -> Policy:
+        """The one in force."""
+        return self.gate.policy
+
+    def faults(self) -> list[str]:
+        """What is wrong with the gate itself."""
+        return self._installation.faults()
+
+    def obstacles(self) -> list[Obstacle]:
+        """Why no traffic should be led here."""
+        found = [Obstacle(Reason.GATE_MISSING, fault) for fault in self.faults()[:1]]
+        if self.gate.draining:
+            found.append(Obstacle(Reason.DRAINING))
+        elif not self._listening():
+            found.append(Obstacle(Reason.NOT_LISTENING))
+        if not subjects_of(self.policy) and self.policy.mode is not Mode.MONITOR:
+            # In monitor the log of an empty policy tells who is there: that is the first day, and calls go on.
+            found.append(Obstacle(Reason.POLICY_EMPTY))
+        writer, free = self.writer, self.writer.free_bytes
+        if writer.is_failing:
+            found.append(Obstacle(Reason.AUDIT_FAILING, writer.trouble))
+        elif not writer.is_in_place:
+            found.append(Obstacle(Reason.AUDIT_MOVED))
+        if free is not None and free < MIN_FREE:
+            found.append(Obstacle(Reason.DISK_FULL, f"{free} bytes are free"))
+        return found
+
+    def engine(self) -> Engine:
+        """Connections, and the authority that clients trust."""
+        handlers = list(ctx.master.addons.get("proxyserver").connections.values())
+        servers = sum(
+            isinstance(each, connection.Server) for handler in handlers for each in handler.transports
+        )
+        store = ctx.master.addons.get("tlsconfig").certstore
+        expires = None if store is None else store.default_ca.notafter.timestamp()
+        return Engine(len(handlers), servers, expires)

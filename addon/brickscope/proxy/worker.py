@@ -1,0 +1,98 @@
+"""A worker's side: takes connections from the supervisor, and tells it how it does (``supervisor/channel.py``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable
+
+from brickscope.supervisor.channel import CONNECTION, DRAINING, ENDED, READY, TAKEN, VARIABLE
+
+from .listener import Listener
+
+logger = logging.getLogger("brickscope")
+
+
+class Worker:
+    """This process as one of several. ``number``: its own among those that run, from 1."""
+
+    def __init__(self, channel: socket.socket, number: int) -> None:
+        self.number = number
+        self._channel = channel
+        self._channel.setblocking(False)
+        self._unsent = bytearray()
+
+    @classmethod
+    def of_environment(cls) -> Worker | None:
+        """The worker that the supervisor started; None for a process on its own. Raises ValueError."""
+        value = os.environ.pop(VARIABLE, None)
+        if value is None:
+            return None
+        descriptor, _, number = value.partition(":")
+        try:
+            channel = socket.socket(fileno=int(descriptor))
+            if channel.family != socket.AF_UNIX:
+                raise ValueError(value)
+            os.set_inheritable(channel.fileno(), False)
+            return cls(channel, int(number))
+        except (OSError, ValueError):
+            raise ValueError(f"the variable {VARIABLE} is set by the supervisor only; unset it") from None
+
+    def serve(self, listener: Listener, on_orphaned: Callable[[], None]) -> None:
+        """Take connections from now on. ``on_orphaned``: called when the supervisor is gone."""
+        loop = asyncio.get_running_loop()
+
+        def receive() -> None:
+            while True:
+                try:
+                    # One byte at a time: a connection's descriptor comes with its byte.
+                    data, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+                except (BlockingIOError, InterruptedError):
+                    return
+                except OSError:
+                    data, descriptors = b"", []
+                if not data:
+                    loop.remove_reader(self._channel)
+                    on_orphaned()
+                    return
+                if data == CONNECTION:
+                    self._take(listener, descriptors)
+
+        loop.add_reader(self._channel, receive)
+        self._say(READY)
+
+    def leave(self) -> None:
+        """Take no more: what was sent and not taken goes to another worker."""
+        asyncio.get_running_loop().remove_reader(self._channel)
+
+    def say_draining(self) -> None:
+        """Let the supervisor send no more."""
+        self._say(DRAINING)
+
+    def _take(self, listener: Listener, descriptors: list[int]) -> None:
+        self._say(TAKEN)
+        if not descriptors:  # the kernel had none left for this process, and closed it
+            logger.error(
+                "Brickscope: out of file descriptors; a connection was lost. Raise nofile",
+                extra={"event": "connection_lost"},
+            )
+            self._say(ENDED)
+            return
+        connection = socket.socket(fileno=descriptors[0])
+        connection.setblocking(False)
+        listener.take(connection, lambda: self._say(ENDED))
+
+    def _say(self, byte: bytes) -> None:
+        """Send a byte to the supervisor; later, if it does not read just now."""
+        self._unsent += byte
+        with contextlib.suppress(OSError):
+            while self._unsent:
+                try:
+                    del self._unsent[: self._channel.send(self._unsent)]
+                except BlockingIOError:
+                    asyncio.get_running_loop().add_writer(self._channel, self._say, b"")
+                    return
+            asyncio.get_running_loop().remove_writer(self._channel)
