@@ -44,11 +44,12 @@ QUICK = Scale(2, 1.5, 2, 256 * MIB)
 
 
 class Run(NamedTuple):
-    """One load through one process. ``cpu``: its processor seconds; ``growth``: bytes of memory above idle."""
+    """One load through one process. ``cpu``: its processor seconds; ``growth``: bytes of memory above ``idle``."""
 
     result: Result
     cpu: float
     growth: int
+    idle: int = 0
 
     @property
     def rate(self) -> float:
@@ -158,10 +159,13 @@ def send(job: Job, proxy: Proxy | None) -> Run:
             proxy.forget_peak()
         tell.write("go\n")
         tell.flush()
-        result = Result(**json.loads(hear.readline()))
+        line = hear.readline()
+        if not line:
+            raise StartError("the load generator failed; its error is above")
+        result = Result(**json.loads(line))
         after = proxy.cpu_seconds() if proxy else 0.0
         peak = proxy.memory("VmHWM") if proxy else 0
-    return Run(result, after - before, peak - idle)
+    return Run(result, after - before, peak - idle, idle)
 
 
 def report(runs: Runs, direct: Run, lost: int) -> list[Measurement]:

@@ -21,12 +21,16 @@ from .workload import EVENTS, FILE, HOST, Call
 
 WARM_UP = 5
 CHUNK = b"\x5a" * (1 << 18)
+STRIDE = 1 << 22
+"""Bytes of a download between two looks at the clock."""
 
 
 class Job(NamedTuple):
     """What to do. ``kind``: ``keep``, ``fresh``, ``download``, ``upload`` or ``events``.
 
-    ``port``: of the upstream, for a load without a proxy. ``status``: what a denied call is answered with.
+    ``port``: of the upstream or of a reverse proxy, for a load without a proxy. ``denied_status``: what a denied call is
+    answered with. ``patience``: seconds after which a transfer, or an answer that does not come, is an error.
+    ``named_port``: by which tunnel and Host header call the workspace.
     """
 
     kind: str
@@ -38,6 +42,16 @@ class Job(NamedTuple):
     connections: int = 1
     seconds: float = 1.0
     size: int = 0
+    patience: float = 120.0
+    named_port: int = 443
+
+    def head(self, call: Call, length: int = 0) -> bytes:
+        """The head of a request, as this load sends it."""
+        head = head_bytes(call, length)
+        if self.named_port == 443:
+            return head
+        host = HOST.encode()
+        return head.replace(b"Host: %b\r\n" % host, b"Host: %b:%d\r\n" % (host, self.named_port))
 
 
 class Result(NamedTuple):
@@ -58,7 +72,7 @@ class Worker:
     def __init__(self, job: Job, context: ssl.SSLContext, calls: Sequence[Call]) -> None:
         self._job = job
         self._context = context
-        self._next = itertools.cycle([(head_bytes(call), call.allowed) for call in calls])
+        self._next = itertools.cycle([(job.head(call), call.allowed) for call in calls])
         self._stream: Stream | None = None
         self.opened = self.done = self.wrong = self.errors = 0
         self.delays: list[float] = []
@@ -72,7 +86,10 @@ class Worker:
     def connect(self) -> Stream:
         """The connection; opened if there is none."""
         if self._stream is None:
-            self._stream = open_stream(HOST, self._job.port, self._context, self._job.proxy_port)
+            job = self._job
+            self._stream = open_stream(
+                HOST, job.port, self._context, job.proxy_port, job.patience, job.named_port
+            )
             self.opened += 1
         return self._stream
 
@@ -127,23 +144,29 @@ class Worker:
         """Seconds for a body from the upstream."""
         stream = self.connect()
         started = time.perf_counter()
-        stream.send(head_bytes(self._file_call("GET")))
+        stream.send(self._job.head(self._file_call("GET")))
         head = Head(stream.read_head())
         if head.status != 200 or head.length != self._job.size:
             raise StreamEnded(f"status {head.status}, length {head.length}")
-        stream.drop(head.length)
+        left = head.length
+        while left:
+            part = min(left, STRIDE)
+            stream.drop(part)
+            left -= part
+            self._hurry(started)
         return time.perf_counter() - started
 
     def upload(self) -> float:
         """Seconds for a body to the upstream, answer included."""
         stream = self.connect()
         started = time.perf_counter()
-        stream.send(head_bytes(self._file_call("PUT"), self._job.size))
+        stream.send(self._job.head(self._file_call("PUT"), self._job.size))
         left, view = self._job.size, memoryview(CHUNK)
         while left:
             part = view[: min(left, len(view))]
             stream.send(part)
             left -= len(part)
+            self._hurry(started)
         head = Head(stream.read_head())
         if head.status != 200:
             raise StreamEnded(f"status {head.status}")
@@ -154,7 +177,7 @@ class Worker:
         """Seconds until the first server-sent event."""
         stream = self.connect()
         started = time.perf_counter()
-        stream.send(head_bytes(Call(self._job.calls[0][0], "POST", EVENTS, True)))
+        stream.send(self._job.head(Call(self._job.calls[0][0], "POST", EVENTS, True)))
         head = Head(stream.read_head())
         if head.status != 200:
             raise StreamEnded(f"status {head.status}")
@@ -168,6 +191,10 @@ class Worker:
             first = time.perf_counter() - started
             stream.read((head.length or 1) - 1)
         return first
+
+    def _hurry(self, started: float) -> None:
+        if time.perf_counter() - started > self._job.patience:
+            raise TimeoutError(f"a transfer took more than {self._job.patience:g} seconds")
 
     def _file_call(self, method: str) -> Call:
         return Call(self._job.calls[0][0], method, FILE.replace(".bin", f"-{self._job.size}.bin"), True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -28,7 +29,8 @@ def pin(pid: int, number: int) -> None:
     """Keep a process on one core: 0 for the proxy, 1 for client and upstream. With one core, there is no choice."""
     cores = usable_cores()
     if sys.platform == "linux" and len(cores) > 1:
-        os.sched_setaffinity(pid, {cores[number]})
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, {cores[number]})
 
 
 class StartError(Exception):
@@ -36,22 +38,21 @@ class StartError(Exception):
 
 
 class Proxy(NamedTuple):
-    """A proxy that runs."""
+    """A proxy that runs, with all processes that it started."""
 
     pid: int
     port: int
 
     def cpu_seconds(self) -> float:
-        """Processor time since its start, of all threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time since its start, of all threads and processes, those that have ended included."""
+        return sum(_ticks(pid) for pid in self.family()) / os.sysconf("SC_CLK_TCK")
 
     def memory(self, name: str = "VmRSS") -> int:
-        """Bytes of memory: ``VmRSS`` now, ``VmHWM`` at the highest."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split()[1]) * KIB
-        raise StartError(f"the proxy {self.pid} does not run any more")
+        """Bytes of memory: ``VmRSS`` now, ``VmHWM`` at the highest. Pages that processes share count in each."""
+        sizes = [_memory(pid, name) for pid in self.family()]
+        if not sizes[0]:
+            raise StartError(f"the proxy {self.pid} does not run any more")
+        return sum(sizes)
 
     def descriptors(self) -> int:
         """Open file descriptors."""
@@ -59,7 +60,41 @@ class Proxy(NamedTuple):
 
     def forget_peak(self) -> None:
         """Let the highest memory start anew (proc(5), clear_refs), so that it is not the one of starting."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        for pid in self.family():
+            with contextlib.suppress(OSError):  # it may have ended, or belong to another user
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def family(self) -> list[int]:
+        """The process, and all that descend from it."""
+        children: dict[int, list[int]] = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit() and (fields := _stat(int(folder.name))):
+                children.setdefault(int(fields[1]), []).append(int(folder.name))
+        found = [self.pid]
+        for pid in found:
+            found += children.get(pid, ())
+        return found
+
+
+def _stat(pid: int) -> list[str]:
+    """What proc(5) has after a process's name; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _ticks(pid: int) -> int:
+    """Of the process, and of those of its children that have ended and were waited for."""
+    return sum(map(int, _stat(pid)[11:15]))
+
+
+def _memory(pid: int, name: str) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1]) * KIB
+    return 0
 
 
 @contextmanager
@@ -81,7 +116,10 @@ def start_proxy(
     try:
         pin(process.pid, 0)
         _wait(process, port, output)
-        yield Proxy(process.pid, port)
+        proxy = Proxy(process.pid, port)
+        for pid in proxy.family():  # some may have been started before their parent was pinned
+            pin(pid, 0)
+        yield proxy
         if process.poll() is not None:
             raise StartError(
                 f"the proxy ended with status {process.returncode}:\n{output.read_text(errors='replace')}"
@@ -127,13 +165,19 @@ def start_helper(module: str, *arguments: str) -> Iterator[tuple[IO[str], IO[str
 
 
 def stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
-    """End a process, by force if it must be."""
+    """End a process and what it started, by force if it must be."""
+    family = Proxy(process.pid, 0).family() if sys.platform == "linux" and process.poll() is None else []
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(STOP_SECONDS)
+    group = process.pid  # each is started in a session of its own, which tells its children from a reused id
+    for pid in family[1:]:
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) == group:
+                os.kill(pid, signal.SIGKILL)
 
 
 def environment() -> dict[str, str]:

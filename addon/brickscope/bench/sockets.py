@@ -88,13 +88,26 @@ class Head:
         self.closes = _CLOSE.search(head) is not None
 
 
-def open_stream(host: str, port: int, context: ssl.SSLContext, proxy_port: int | None) -> Stream:
-    """Connect on loopback: through a proxy's tunnel, or straight to ``port``. Raises OSError or StreamEnded."""
-    plain = socket.create_connection(("127.0.0.1", proxy_port or port), timeout=120)
+def open_stream(
+    host: str,
+    port: int,
+    context: ssl.SSLContext,
+    proxy_port: int | None,
+    patience: float = 120,
+    named_port: int = 443,
+) -> Stream:
+    """Connect on loopback: through a proxy's tunnel, or straight to ``port``. Raises OSError or StreamEnded.
+
+    ``named_port``: the one that the tunnel is asked for. ``patience``: seconds without a byte after which every wait ends
+    with TimeoutError.
+    """
+    plain = socket.create_connection(("127.0.0.1", proxy_port or port), timeout=patience)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if proxy_port is not None:
-            plain.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
+            plain.sendall(
+                f"CONNECT {host}:{named_port} HTTP/1.1\r\nHost: {host}:{named_port}\r\n\r\n".encode()
+            )
             answer = b""
             while not answer.endswith(b"\r\n\r\n"):
                 data = plain.recv(4096)

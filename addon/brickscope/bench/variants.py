@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from mitmproxy.certs import CertStore
 
-from brickscope.fake.authority import Authority
+from brickscope.fake.authority import Authority, Leaf
 
 from .hooks import write_naive_config
 from .processes import Proxy, StartError, free_port, start_helper, start_proxy
-from .workload import STREAM_RULES, Call, calls, policy_file, rule_texts, token
+from .workload import DENIED_SHARE, STREAM_RULES, Call, calls, policy_file, rule_texts, token
 
 TOKENS, RULES = 10, 30
 MIX = 320
@@ -36,13 +36,21 @@ NAIVE = Variant("naive", 403)
 
 
 class Stage(NamedTuple):
-    """What all variants share."""
+    """What all variants share.
+
+    ``leaf``: the upstream's certificate, which a reverse proxy shows as well. ``tokens``, ``granted``: the policy, each
+    token with its rules. ``allowed``, ``mixed``, ``denied``: calls of which none, 5% and all are denied.
+    """
 
     folder: Path
     upstream_port: int
     upstream_ca: Path
+    leaf: Leaf
     confdir: Path
+    tokens: list[str]
+    granted: list[list[str]]
     allowed: list[Call]
+    mixed: list[Call]
     denied: list[Call]
 
     @property
@@ -111,5 +119,5 @@ def open_stage() -> Iterator[Stage]:
         granted = [[*rules_of_one, *STREAM_RULES] for rules_of_one in texts]
         (rules / "policy.yaml").write_text(policy_file(tokens, granted))
         write_naive_config(folder / "naive.json", tokens, granted, folder / "naive.jsonl")
-        allowed, denied = (calls(tokens, texts, MIX, share) for share in (0, 1))
-        yield Stage(folder, int(line), authority.ca_file, confdir, allowed, denied)
+        mixes = [calls(tokens, texts, MIX, share) for share in (0, DENIED_SHARE, 1)]
+        yield Stage(folder, int(line), authority.ca_file, leaf, confdir, tokens, granted, *mixes)

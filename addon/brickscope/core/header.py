@@ -18,6 +18,9 @@ MAX_HEADERS = 200
 MAX_HEADER_BYTES = 64 * 1024
 """Most headers, and most bytes in all names and values. HTTP/2 stacks stop at 64 KiB as well."""
 
+USUAL_HEADERS, USUAL_NAME_BYTES = 40, 1024
+"""Requests with at most so many headers, and bytes in their names, are recognised by these names the next time."""
+
 Fields = Iterable[tuple[bytes, bytes]]
 """Header names and values as they will be sent, in order."""
 
@@ -201,17 +204,35 @@ def read_headers(fields: Fields) -> dict[bytes, bytes]:
     Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN, MULTIPLE_CREDENTIALS,
     UPGRADE_REFUSED or TRAILERS_REFUSED. The detail names the header, never its value.
     """
-    found: dict[bytes, bytes] = {}
-    count = size = 0
+    fields = tuple(fields)
     values = b" ".join([value for _, value in fields])
     if len(values.translate(None, _CONTROLS)) != len(values):
         for name, value in fields:
             if _CONTROL.search(value):
                 # Also folded lines (obs-fold), which mitmproxy passes on as they are and servers read in two ways.
                 raise Refused(Reason.HEADER_MALFORMED, f"the value of {_show(name)} has control characters")
-    names = [name for name, _ in fields]
-    count, size = len(names), len(b"".join(names)) + len(values) - max(len(names) - 1, 0)
-    for name, value in fields:
+    names = tuple([name for name, _ in fields])
+    count, name_bytes = len(names), len(b"".join(names))
+    # What a client makes up must not fill the memory: only layouts of the usual size are remembered.
+    is_usual = count <= USUAL_HEADERS and name_bytes <= USUAL_NAME_BYTES
+    found = {lower: fields[place][1] for lower, place in (_layout if is_usual else _read_layout)(names)}
+    size = name_bytes + len(values) - max(count - 1, 0)
+    if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
+        raise Refused(
+            Reason.TOO_LARGE,
+            f"the request has {count} headers with {size} bytes, more than {MAX_HEADERS} or {MAX_HEADER_BYTES}",
+        )
+    return found
+
+
+def _read_layout(names: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
+    """Judge the names of a request's headers; for those that are read their lower-case form and where they stand.
+
+    A client sends the same names in the same order for most of its calls, so the answer is remembered (``_layout``); a
+    refusal is not. Raises Refused.
+    """
+    found: dict[bytes, int] = {}
+    for place, name in enumerate(names):
         lower, rule = classify(name) if len(name) <= 64 else (name.lower(), _judge_long(name))
         if rule is _PASS:
             continue
@@ -220,15 +241,13 @@ def read_headers(fields: Fields) -> dict[bytes, bytes]:
                 if lower == b"authorization":
                     raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")
                 raise Refused(Reason.HEADER_DUPLICATE, f"the header {_show(lower)} stands there twice")
-            found[lower] = value
+            found[lower] = place
         else:
             _refuse(lower, rule)
-    if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
-        raise Refused(
-            Reason.TOO_LARGE,
-            f"the request has {count} headers with {size} bytes, more than {MAX_HEADERS} or {MAX_HEADER_BYTES}",
-        )
-    return found
+    return tuple(found.items())
+
+
+_layout = lru_cache(maxsize=512)(_read_layout)
 
 
 def _judge_long(name: bytes) -> Rule:

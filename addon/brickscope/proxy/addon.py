@@ -44,6 +44,7 @@ from brickscope.supervisor.systemd import inherited_sockets, notify
 
 from .connections import Connections, HelloOrder
 from .destination import Resolver
+from .dispatch import Dispatcher
 from .drain import Drain
 from .gate import Gate
 from .listener import Listener
@@ -59,6 +60,7 @@ from .options import (
     refuse_dangerous,
     refuse_unknown,
 )
+from .ready import known_hosts, make_ready
 from .renewal import renew_certificates
 from .requests import Requests
 from .terminal import install_terminal
@@ -266,9 +268,14 @@ class Scope:
                 with contextlib.suppress(exceptions.AddonManagerError):
                     manager.remove(addon)
         manager.add(HelloOrder(self._gate))
-        # After each hook of a flow mitmproxy asks every addon again whether it has an `update` hook, for its user
-        # interfaces; none of those left has one.
-        manager.handle_lifecycle = manager.trigger_event  # type: ignore[method-assign]
+        dispatcher = Dispatcher(manager)
+        dispatcher.install()
+        self._gate.start_hooks = dispatcher.start
+        try:
+            hosts = known_hosts(self._settings.destinations.scope.patterns, self._gate.policy)
+            make_ready(manager.get("tlsconfig"), ctx.options, hosts)
+        except Exception as error:
+            logger.warning("Brickscope: TLS can't be prepared, calls will fail: %s", error)
         watcher = PolicyWatcher(
             self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
         )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from mitmproxy import connection, http
+from mitmproxy.hooks import Hook
 
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
@@ -110,6 +111,8 @@ class Gate:
         self.tally = Tally()
         self.directory = directory
         self.hints = hints
+        self.start_hooks: Callable[[Hook], bool] = lambda event: False
+        """Calls the hooks of an event at once, and says whether that is done; ``dispatch.py`` puts itself here."""
         self.ahead = 0
         """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
         self.draining = False
@@ -156,7 +159,8 @@ class Gate:
         decision_id = self.writer.new_decision_id()
         asked = _NOTHING
         try:
-            asked, user_agent = _describe(wire, request)
+            secrets = find_secrets(wire) if request is None else secrets_of(request)
+            asked, user_agent = _describe(wire, request, secrets)
             if not self.hints:
                 asked = asked._replace(hints=False)
             self.writer.append(
@@ -168,10 +172,8 @@ class Gate:
                     "server_address": asked.host,
                     "method": asked.method,
                     "path": asked.path,
-                    **fact_fields(decision, () if request is None else secrets_of(request), self.digests),
-                    "workspace": None
-                    if request is None or request.workspace is None
-                    else printable(request.workspace)[:64],
+                    **fact_fields(decision, secrets, self.digests),
+                    "workspace": None if request is None else _shown_workspace(request.workspace),
                     "has_body": None if request is None else request.has_body,
                     "user_agent": user_agent,
                 },
@@ -311,23 +313,28 @@ def header(fields: Any, wanted: bytes) -> bytes:
     return next((value for name, value in fields if name.lower() == wanted), b"")
 
 
-def _describe(wire: WireRequest, request: ApiRequest | None) -> tuple[Asked, str]:
+def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[bytes, ...]) -> tuple[Asked, str]:
     """What was asked and by which program, fit for log and answer."""
     if request is not None:
-        secrets = secrets_of(request)
         oauth = request.path[1:2] in "oO" and is_token_request(request)
         if is_clean(f"{request.path} {request.user_agent}", secrets):
             return Asked(request.method, request.path, request.host, oauth), request.user_agent[:MAX_AGENT]
         path = printable(request.path, secrets)
         asked = Asked(request.method, path, request.host, oauth)
         return asked, printable(request.user_agent, secrets)[:MAX_AGENT]
-    secrets = find_secrets(wire)
     asked = Asked(
         printable(wire.method, secrets)[:32],
         printable(wire.target.partition(b"?")[0], secrets),
         printable(wire.tunnel_host)[:256],
     )
     return asked, printable(header(wire.headers, b"user-agent"), secrets)[:MAX_AGENT]
+
+
+def _shown_workspace(workspace: str | None) -> str | None:
+    """The chosen workspace, fit for the log. As a rule it is a number, which has nothing to be taken out."""
+    if workspace is None or (workspace.isdecimal() and workspace.isascii() and len(workspace) <= 64):
+        return workspace
+    return printable(workspace)[:64]
 
 
 def secrets_of(request: ApiRequest) -> tuple[bytes, ...]:

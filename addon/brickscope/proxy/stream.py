@@ -9,6 +9,7 @@ What is changed, and why hooks do not suffice (all found by experiment, see docs
   mitmproxy would hold the whole body in memory first.
 * headers after the body are refused: they were not there when the call was judged.
 * the head of an HTTP/1.1 request must be regular as it came in, and of bounded size.
+* hooks that have nothing to wait for are called at once, and not in a task of their own (``dispatch.py``).
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpResponseHeadersHook
+from mitmproxy.proxy.layers.http._hooks import (
+    HttpErrorHook,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+)
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
@@ -55,6 +61,11 @@ MAX_AHEAD = 4 * 1024 * 1024
 MAX_AHEAD_OF_ALL = 64 * 1024 * 1024
 """The same for all requests together."""
 
+AT_ONCE = (HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook)
+"""Hooks that are called at once if they have nothing to wait for. ``response`` is not among them, and must not be: its pause
+is what ends one request before the next one in the client's buffer begins. Without it, that one could be sent on a
+connection whose last answer is still being read, and many denied ones would nest."""
+
 Commands = layer.CommandGenerator[None]
 
 
@@ -70,7 +81,21 @@ class GatedStream(HttpStream):
         if isinstance(event, RequestTrailers) and event.trailers.fields:
             yield from self.refuse_trailers()
         else:
-            yield from super()._handle_event(event)
+            yield from self.call_hooks(super()._handle_event(event))
+
+    def call_hooks(self, inner: Commands) -> Commands:
+        """Run mitmproxy's own state; call its hooks on the way, where that takes no waiting."""
+        reply: object = None
+        while True:
+            try:
+                command = inner.send(reply)
+            except StopIteration:
+                return
+            # Only this stream's own: for another layer's command nobody would go on at once.
+            if isinstance(command, AT_ONCE) and command.flow is self.flow and self.gate.start_hooks(command):
+                reply = None
+            else:
+                reply = yield command
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         if self.context.client.alpn == b"h2" and event.request.data.scheme != b"https":
