@@ -1,7 +1,7 @@
 # The proxy as an image: a numeric user without rights, a root filesystem that may be read-only, no shell at run time.
 #
 #   docker build --tag brickscope .
-#   docs/deploy.md says how it is run; docs/deploy/compose.yaml and docs/deploy/kubernetes/ do it.
+#   docs/deploy.md says how it is run; docs/deploy/kubernetes/ does it.
 #
 # Pin the base where you build for others: a tag moves, a digest does not. Put it behind both FROM lines, as
 # python:3.12-slim@sha256:…, and take it from `docker buildx imagetools inspect python:3.12-slim`.

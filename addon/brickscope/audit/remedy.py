@@ -76,6 +76,7 @@ def _by_rule(denial: Fields, params: list[Any]) -> Remedy:
     name = denial.get("operation")
     if not name:
         return _by_path(denial, params)
+    name = str(name)
     operation = load_catalog().find(name)
     if operation is None or operation.name == "oidc.token":
         return NOTHING._replace(note="this version's catalogue has no such operation")

@@ -200,12 +200,13 @@ class Gate:
 
     def unrecorded(self, error: Exception) -> Decision:
         """The denial for a decision that could not be recorded."""
-        reason = str(error) if isinstance(error, AuditError) else type(error).__name__
-        logger.error(
-            "Brickscope: a call was denied because its record could not be written: %s",
-            reason,
-            extra={"event": "unrecorded"},
-        )
+        # A log that can't be written is told of once by its writer; a line for each call would fill the other disk too.
+        if not (isinstance(error, AuditError) and self.writer.is_failing):
+            logger.error(
+                "Brickscope: a call was denied because its record could not be written: %s",
+                str(error) if isinstance(error, AuditError) else type(error).__name__,
+                extra={"event": "unrecorded"},
+            )
         return Decision(
             False,
             Reason.AUDIT_UNAVAILABLE,
