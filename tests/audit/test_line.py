@@ -63,7 +63,7 @@ def bomb(
             # Members one after the other are one file.
             raw.write(gzip.compress(first))
             member = gzip.compress(b"".join(repeated(text, MIB)), 1)
-            for _ in range(size // MIB // 8):
+            for _ in range(max(1, size // MIB // 8)):
                 raw.write(member)
     assert path.stat().st_size < 16 * 1024 * 1024
     return path

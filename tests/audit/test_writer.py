@@ -42,8 +42,11 @@ def test_records_are_numbered_lines_in_a_chain(tmp_path: Path) -> None:
 
 
 def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    os.umask(0)
-    writer = run(tmp_path)
+    before = os.umask(0)
+    try:
+        writer = run(tmp_path)
+    finally:
+        os.umask(before)
     files = [writer.path, *(tmp_path / "keys").iterdir()]
     assert len(files) == 3
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}

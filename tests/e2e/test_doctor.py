@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from brickscope.clients.no_proxy import find_bypasses
 from brickscope.fake.workspace import FakeWorkspace
@@ -255,10 +256,15 @@ def test_the_ca_was_replaced(tmp_path: Path, host: Host) -> None:
                 assert done["healthy"], (pair, proxy, done)
 
 
-def test_the_ca_has_ended(tmp_path: Path, host: Host) -> None:
-    authority = make(begins=-20, ends=-1).write_confdir(tmp_path / "ended")
-    with running_gate(tmp_path / "gate", authority) as gate:
-        ca = Path(shutil.copy(gate.ca, host.home / "ended.pem"))
+def test_the_ca_has_ended(tmp_path: Path, host: Host, proxy_authority: Path) -> None:
+    # No proxy starts with a CA of its own that has ended; one may end while it runs, or have signed what it is given.
+    authority = make(begins=-20, ends=-1)
+    shown = tmp_path / "shown.pem"
+    shown.write_bytes(
+        authority.key_pem + authority.issue(HOST).public_bytes(serialization.Encoding.PEM) + authority.pem
+    )
+    with running_gate(tmp_path / "gate", proxy_authority, "--set", f"certs=*={shown}") as gate:
+        ca = authority.write(host.home, "ended.pem")
         before = (
             f"export HTTPS_PROXY={gate.proxy.proxy_url} https_proxy={gate.proxy.proxy_url} "
             f"REQUESTS_CA_BUNDLE={ca} SSL_CERT_FILE={ca} CURL_CA_BUNDLE={ca} GRPC_DEFAULT_SSL_ROOTS_FILE_PATH={ca}"
