@@ -276,6 +276,23 @@ def test_the_ca_has_ended(tmp_path: Path, host: Host, proxy_authority: Path) -> 
     assert "ended on" in detail(report, "ca")
 
 
+def test_a_ca_limited_to_databricks(tmp_path: Path, host: Host) -> None:
+    """It signs by one in between, which the proxy shows; what clients trust is the one above."""
+    authority = tmp_path / "limited"
+    subprocess.run([BIN / "brickscope", "ca", "new", "--confdir", authority], check=True, capture_output=True)
+    with running_gate(tmp_path / "gate", authority) as gate:
+        moved = host._replace(gate=gate, ca=Path(shutil.copy(gate.ca, host.home / "limited.pem")))
+        names = [f"--client {name}" for name in ("curl", "java", "node", "requests", "httpx", "grpc")]
+        done = moved.doctor(" ".join(names), moved.good("--java-truststore", "limited.p12"))
+        assert done["healthy"], done
+        assert "the proxy's CA is in" in detail(done, "ca")
+        before = moved._replace(ca=host.ca).good()
+        report = moved.doctor(before=before)
+        assert {"ca", "ca_variable"} <= set(problems(report))
+        assert "lacks the proxy's CA" in detail(report, "ca_variable")
+        mended(moved, moved.doctor(f"--ca {moved.ca.name} {FAST}", before), before=before)
+
+
 def test_a_variable_that_names_no_file(host: Host) -> None:
     before = f"{host.good()}; export SSL_CERT_FILE=/no/such/file.pem"
     report = host.doctor(f"{FAST} --client httpx --client go", before=before)

@@ -8,24 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from cryptography import x509
-
 from brickscope.clients.no_proxy import find_bypasses, without_bypasses
 from brickscope.clients.stack import Stack, find_stack
 
 from .check import Check, note, ok, problem
 from .probe import Kind, Outcome
 from .remedy import Remedy
-from .trust import system_source, verify
+from .trust import Chain, system_source, verify
 
 
 class Case(NamedTuple):
-    """What is known of the host. ``leaf``: the certificate that the proxy shows for the workspace."""
+    """What is known of the host. ``chain``: the certificates that the proxy shows for the workspace."""
 
     host: str
     environment: Mapping[str, str]
     remedy: Remedy
-    leaf: x509.Certificate
+    chain: Chain
 
 
 def diagnose(outcome: Outcome, case: Case) -> Check:
@@ -126,7 +124,7 @@ def _untrusted(name: str, who: str, stack: Stack, case: Case) -> Check:
         why = f"it trusts {stack.roots}, and {' or '.join(stack.ca)} is not set"
     else:
         value = case.environment[variable]
-        verdict = verify(case.leaf, Path(value))
+        verdict = verify(case.chain, Path(value))
         why = f"{variable} is {value}: {verdict.why or 'it is right, so something else overrides it'}"
     return problem(name, f"{who} does not trust the proxy's CA: {why}", fix, stack.name)
 
@@ -144,6 +142,6 @@ def _judge(name: str, who: str, stack: Stack, case: Case) -> Check:
     file = case.environment.get("SSL_CERT_FILE")
     sources = [Path(file)] if file else [system_source() or Path()]
     sources += [Path(folder) for folder in case.environment.get("SSL_CERT_DIR", "").split(":") if folder]
-    if any(verify(case.leaf, source).trusted for source in sources):
+    if any(verify(case.chain, source).trusted for source in sources):
         return ok(name, f"{who} (not run, judged by its variables) finds the proxy and trusts it", stack.name)
     return _untrusted(name, who, stack, case)

@@ -22,7 +22,7 @@ from .check import Check, Status, note, ok, problem
 from .diagnosis import Case, diagnose
 from .probe import Calls, find_pythons, run_clients
 from .remedy import Remedy
-from .trust import describe_end, find_issuer, held, system_source, verify
+from .trust import Chain, describe_end, find_issuer, find_namesake, held, system_source, verify
 from .way import Presented, WayError, is_open, look, open_tunnel, resolve
 
 SOON = 30
@@ -143,10 +143,10 @@ class _Examination:
                 "clients", Status.SKIPPED, "the clients were not run, since the way to the proxy is broken"
             )
             return
-        self._learn(presented.leaf)
-        yield from self._authority(presented.leaf)
-        yield from self._sources(presented.leaf)
-        case = Case(self.host, self.environment, self.remedy, presented.leaf)
+        self._learn(presented.chain)
+        yield from self._authority(presented.chain)
+        yield from self._sources(presented.chain)
+        case = Case(self.host, self.environment, self.remedy, presented.chain)
         pythons = find_pythons(self.environment, self.ask.pythons)
         calls = Calls(self.host, proxy, self.environment, self.ask.clients, pythons)
         outcomes = run_clients(calls)
@@ -321,11 +321,11 @@ class _Examination:
         ]
         return [file for file in dict.fromkeys(files) if file and file.is_file()]
 
-    def _learn(self, leaf: x509.Certificate) -> None:
+    def _learn(self, chain: Chain) -> None:
         """Find a file from which every client can be mended."""
-        good = [file for file in self._candidates() if find_issuer(leaf, file)]
+        good = [file for file in self._candidates() if find_issuer(chain, file)]
         whole = next(
-            (file for file in good if len(held(file)) > BUNDLE and verify(leaf, file).trusted),
+            (file for file in good if len(held(file)) > BUNDLE and verify(chain, file).trusted),
             None,
         )
         single = next((file for file in good if len(held(file)) <= BUNDLE), None)
@@ -333,9 +333,9 @@ class _Examination:
             whole = None
         self.remedy = self.remedy._replace(authority=single, bundle=whole)
 
-    def _authority(self, leaf: x509.Certificate) -> Iterator[Check]:
+    def _authority(self, chain: Chain) -> Iterator[Check]:
         for file in self._candidates():
-            issuer = find_issuer(leaf, file)
+            issuer = find_issuer(chain, file)
             if issuer is None:
                 continue
             days, text = describe_end(issuer)
@@ -351,12 +351,12 @@ class _Examination:
                 yield ok("ca", f"the proxy's CA is in {file}: {text}")
             return
         yield problem(
-            "ca", self._missing(leaf), self.remedy._replace(authority=None, bundle=None).everything()
+            "ca", self._missing(chain), self.remedy._replace(authority=None, bundle=None).everything()
         )
 
-    def _missing(self, leaf: x509.Certificate) -> str:
+    def _missing(self, chain: Chain) -> str:
         for file in self._candidates():
-            namesake = next((each for each in held(file) if each.subject == leaf.issuer), None)
+            namesake = find_namesake(chain, file)
             if namesake:
                 return (
                     f"{file} holds another CA of the same name (sha256:{fingerprint(namesake)[:16]}…): the proxy's was "
@@ -364,13 +364,13 @@ class _Examination:
                 )
         return "no file here holds the proxy's CA. Get mitmproxy-ca-cert.pem from the proxy's host"
 
-    def _sources(self, leaf: x509.Certificate) -> Iterator[Check]:
+    def _sources(self, chain: Chain) -> Iterator[Check]:
         """What each variable that is set leads to. NODE_EXTRA_CA_CERTS adds to Node's list; the others replace."""
         for name in _TRUST:
             value = self.environment.get(name)
             if not value:
                 continue
-            verdict, key = verify(leaf, Path(value)), _holds_key(Path(value))
+            verdict, key = verify(chain, Path(value)), _holds_key(Path(value))
             if key:
                 yield problem("ca_variable", f"{name} is {value}: {key}", self.remedy.everything())
             elif verdict.trusted:
@@ -380,7 +380,7 @@ class _Examination:
             else:
                 yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.remedy.everything())
         system = system_source()
-        if system and not verify(leaf, system).trusted:
+        if system and not verify(chain, system).trusted:
             yield note(
                 "ca_system",
                 f"the system's own store ({system}) lacks the proxy's CA; a bundle that the variables name stands in for it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +29,12 @@ class Verdict(NamedTuple):
     why: str = ""
 
 
-def verify(leaf: x509.Certificate, source: Path) -> Verdict:
-    """Whether the file (or folder) of CAs leads to ``leaf``."""
+Chain = Sequence[x509.Certificate]
+"""What a server shows: its own certificate, then those between it and a CA, in any order, perhaps the CA itself."""
+
+
+def verify(chain: Chain, source: Path) -> Verdict:
+    """Whether the file (or folder) of CAs leads to what the server shows."""
     store = crypto.X509Store()
     try:
         if source.is_dir():
@@ -41,17 +46,18 @@ def verify(leaf: x509.Certificate, source: Path) -> Verdict:
     except crypto.Error:
         return Verdict(False, "it holds no certificate that can be read")
     try:
-        crypto.X509StoreContext(store, crypto.X509.from_cryptography(leaf)).verify_certificate()
+        leaf, *between = [crypto.X509.from_cryptography(each) for each in chain]
+        crypto.X509StoreContext(store, leaf, between).verify_certificate()
     except crypto.X509StoreContextError as error:
-        return Verdict(False, _why(leaf, source, error))
+        return Verdict(False, _why(chain, source, error))
     return Verdict(True)
 
 
-def _why(leaf: x509.Certificate, source: Path, error: crypto.X509StoreContextError) -> str:
-    namesakes = [each for each in held(source) if each.subject == leaf.issuer]
-    if namesakes and not any(issued(each, leaf) for each in namesakes):
+def _why(chain: Chain, source: Path, error: crypto.X509StoreContextError) -> str:
+    namesake = find_namesake(chain, source)
+    if namesake is not None:
         return (
-            f"it holds another CA of the same name (sha256:{fingerprint(namesakes[0])[:16]}…): "
+            f"it holds another CA of the same name (sha256:{fingerprint(namesake)[:16]}…): "
             "the proxy's was replaced, or it is another proxy's"
         )
     if "expired" in str(error):
@@ -59,9 +65,31 @@ def _why(leaf: x509.Certificate, source: Path, error: crypto.X509StoreContextErr
     return "it lacks the proxy's CA"
 
 
-def find_issuer(leaf: x509.Certificate, source: Path) -> x509.Certificate | None:
-    """The CA in a file that signed ``leaf``; None if there is none, or the file is not fit."""
-    return next((each for each in held(source) if issued(each, leaf)), None)
+def find_issuer(chain: Chain, source: Path) -> x509.Certificate | None:
+    """The CA in a file that the server's certificates lead to; None if there is none, or the file is not fit."""
+    found = held(source)
+    return next((each for shown in _path(chain) for each in found if issued(each, shown)), None)
+
+
+def find_namesake(chain: Chain, source: Path) -> x509.Certificate | None:
+    """A CA in a file that has the name of the one that the server's certificates lead to, and is another."""
+    top = _path(chain)[-1]
+    namesakes = [each for each in held(source) if each.subject == top.issuer]
+    return None if any(issued(each, top) for each in namesakes) else next(iter(namesakes), None)
+
+
+def _path(chain: Chain) -> list[x509.Certificate]:
+    """From the server's own certificate up, each signed by the next. One that signed itself, the CA, is left out: whether it
+    is trusted says the client's file alone."""
+    path = [chain[0]]
+    while len(path) <= len(chain):
+        above = next(
+            (each for each in chain[1:] if each.subject != each.issuer and issued(each, path[-1])), None
+        )
+        if above is None:
+            break
+        path.append(above)
+    return path
 
 
 def held(source: Path) -> list[x509.Certificate]:

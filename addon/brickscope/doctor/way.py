@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import threading
+from _ssl import ENCODING_DER
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 
@@ -20,6 +22,7 @@ from brickscope.clients.proxy_url import ProxyUrl
 SECONDS = 5.0
 PATH = "/api/2.0//brickscope-doctor"
 MAX_HEAD = 65_536
+MAX_CHAIN = 10
 
 
 class WayError(Exception):
@@ -35,10 +38,16 @@ class Answer(NamedTuple):
 
 
 class Presented(NamedTuple):
-    """What answers at the end of the tunnel: its certificate, and its answer to a call (None: no HTTP came)."""
+    """What answers at the end of the tunnel: the certificates it shows, its own first, and its answer to a call (None: no
+    HTTP came)."""
 
-    leaf: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
     answer: Answer | None
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """Its own certificate."""
+        return self.chain[0]
 
 
 def within[Found](seconds: float, call: Callable[[], Found]) -> Found:
@@ -134,13 +143,20 @@ def _look(proxy: ProxyUrl, host: str) -> Presented:
     with open_tunnel(proxy, host) as sock:
         try:
             with context.wrap_socket(sock, server_hostname=host) as tls:
-                raw = tls.getpeercert(binary_form=True)
-                if raw is None:
+                chain = tuple(x509.load_der_x509_certificate(raw) for raw in _shown(tls)[:MAX_CHAIN])
+                if not chain:
                     raise WayError("no certificate was shown")
-                leaf = x509.load_der_x509_certificate(raw)
-                return Presented(leaf, _ask(tls, host))
+                return Presented(chain, _ask(tls, host))
         except (OSError, ValueError) as error:
             raise WayError(f"no TLS through the tunnel to {host}: {_text(error)}") from None
+
+
+def _shown(tls: ssl.SSLSocket) -> list[bytes]:
+    """The certificates that the server has sent, in DER. Before Python 3.13 the method has no public name (gh-62817)."""
+    if sys.version_info >= (3, 13):
+        return [bytes(each) for each in tls.get_unverified_chain()]
+    inner: Any = tls._sslobj  # type: ignore[attr-defined]
+    return [each.public_bytes(ENCODING_DER) for each in inner.get_unverified_chain() or ()]
 
 
 def is_open(host: str) -> bool:

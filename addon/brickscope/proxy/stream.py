@@ -215,7 +215,8 @@ class GatedStream(HttpStream):
         """Note which side the flow broke on, for the count of failures."""
         cause = (
             "client"
-            if isinstance(event, RequestProtocolError)
+            # mitmproxy gives up a connection that is being opened for a client that has left, and calls it failed.
+            if isinstance(event, RequestProtocolError) or self.context.client.timestamp_end is not None
             else "connect"
             if event.code is ErrorCode.CONNECT_FAILED
             else "upstream"
