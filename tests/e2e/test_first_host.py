@@ -67,7 +67,7 @@ class Shell:
         """Its exit status and output. ``given``: what the person types into it."""
         assert self._process.stdin and self._process.stdout
         source = f" <<< '{given}'" if given else " < /dev/null"
-        self._process.stdin.write(f"{{ {command}\n}}{source} 2>{self._errors}\nstatus=$?; echo; echo "ended $status"\n")
+        self._process.stdin.write(f"{{ {command}\n}}{source} 2>{self._errors}\nstatus=$?; echo; echo ended $status\n")
         self._process.stdin.flush()
         lines: list[str] = []
         for line in self._process.stdout:
