@@ -5,17 +5,15 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from brickscope.authority.creation import make_authority
 from brickscope.cli.main import main
+from brickscope.clients.proxy_url import read_proxy_url
 from brickscope.doctor.trust import verify
 from brickscope.doctor.way import look
-from brickscope.clients.proxy_url import read_proxy_url
 from clients.authority import make
 from e2e.gate import HOST, Gate, running_gate
 from e2e.test_doctor import FAST, Host, detail, mended, problems
