@@ -22,15 +22,16 @@ GUIDE = (REPOSITORY / "docs" / "first-host.md").read_text()
 _FILE = re.search(r"`(rules/[a-z-]+\.yaml)`:\n\n```yaml\n(.*?)^```$", GUIDE, re.M | re.S)
 _DECISION = re.compile(r"\b[0-9a-f]{8}-\d+\b")
 _VARYING = (
+    (re.compile(r"[ \t]+"), " "),
     (_DECISION, "DECISION"),
     (re.compile(r"sha256:[0-9a-f]{16}…"), "CA"),
     (re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?)?Z?"), "DATE"),
     (re.compile(r"own store \(\S+\)"), "own store"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "REVISION"),
     (re.compile(r"\b[0-9.]+ (ms|s)\b"), "TIME"),
-    (re.compile(r"port \d+"), "port PORT"),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "INSTANCE"),
+    (re.compile(r"databricks-sdk [0-9.]+"), "databricks-sdk VERSION"),
     (re.compile(r"databricks-sdk-py/\S+|curl/\S+|requests \d\S*"), "VERSION"),
-    (re.compile(r"[ \t]+"), " "),
 )
 
 
