@@ -17,13 +17,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 def default_bundle() -> Path:
     """Where the bundle is written if nothing else is said."""
-    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(home).expanduser() / "brickscope" / "clients.pem"
+    # Not Path.expanduser, which raises where a user has no home.
+    home = os.path.expanduser(os.environ.get("XDG_CONFIG_HOME") or "~/.config")  # noqa: PTH111
+    return Path(home) / "brickscope" / "clients.pem"
 
 
 def default_ca() -> Path | None:
     """The CA certificate of a proxy that this user runs on this host, if there is one."""
-    file = Path("~/.mitmproxy/mitmproxy-ca-cert.pem").expanduser()
+    file = Path(os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem"))  # noqa: PTH111
     return file if file.is_file() else None
 
 

@@ -101,7 +101,8 @@ def _host(given: str | None) -> str:
     """The host name of the workspace. Of ``~/.databrickscfg`` nothing but the host is taken."""
     text = given or os.environ.get("DATABRICKS_HOST")
     if not text:
-        file = Path(os.environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg").expanduser()
+        # Not Path.expanduser, which raises where a user has no home.
+        file = Path(os.path.expanduser(os.environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg"))  # noqa: PTH111
         config = configparser.ConfigParser(interpolation=None)
         try:
             config.read(file, encoding="utf-8")

@@ -95,7 +95,8 @@ def run_clients(calls: Calls) -> list[Outcome]:
 def find_pythons(environment: Mapping[str, str], given: Sequence[str] = ()) -> list[str]:
     """The interpreters to look into: those that were given; else the active one and the one that runs this."""
     if given:
-        return list(dict.fromkeys(given))
+        # Whole, since they are run in another folder. Links stay: that of a virtual environment is what makes it one.
+        return list(dict.fromkeys(os.path.abspath(each) if os.sep in each else each for each in given))  # noqa: PTH100
     path = environment.get("PATH", os.defpath)
     active = environment.get("VIRTUAL_ENV")
     own = Path(active, "Scripts" if os.name == "nt" else "bin", "python") if active else None

@@ -36,6 +36,10 @@ def make_ready(engine: TlsConfig, options: Options, hosts: Iterable[str]) -> Non
 
     Nothing is dialled. Raises whatever these hooks raise: the first connection would fail as well.
     """
+    if (
+        engine.certstore is None
+    ):  # so when nobody has set an option: mitmproxy opens the authority a moment later
+        engine.configure({"confdir"})
     for context in _contexts(options, hosts):
         engine.tls_start_client(tls.TlsData(context.client, context))
         engine.tls_start_server(tls.TlsData(context.server, context))
