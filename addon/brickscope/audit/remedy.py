@@ -194,18 +194,18 @@ def _later(denial: Fields, params: list[Any]) -> Remedy:
 
 
 def _from_client(denial: Fields, params: list[Any]) -> Remedy:
-    return Remedy((str(denial.get("subject")), "clients"), [denial.get("client_address")])
+    return Remedy((str(denial.get("subject")), "clients"), [str(denial.get("client_address"))])
 
 
 def _to_workspace(denial: Fields, params: list[Any]) -> Remedy:
     host, workspace = denial.get("server_address"), denial.get("workspace") or denial.get("host_workspace")
     return Remedy(
-        (str(denial.get("subject")), "workspaces"), [f"{host}?o={workspace}" if workspace else host]
+        (str(denial.get("subject")), "workspaces"), [f"{host}?o={workspace}" if workspace else str(host)]
     )
 
 
 def _with_grant(denial: Fields, params: list[Any]) -> Remedy:
-    return Remedy((str(denial.get("subject")), "grants"), [denial.get("grant")])
+    return Remedy((str(denial.get("subject")), "grants"), [str(denial.get("grant"))])
 
 
 # -- subjects -----------------------------------------------------------------------------------------------------

@@ -275,7 +275,11 @@ class Scope:
             hosts = known_hosts(self._settings.destinations.scope.patterns, self._gate.policy)
             make_ready(manager.get("tlsconfig"), ctx.options, hosts)
         except Exception as error:
-            logger.warning("Brickscope: TLS can't be prepared, calls will fail: %s", error)
+            logger.warning(
+                "Brickscope: TLS can't be prepared, calls will fail: %s",
+                error,
+                extra={"event": "option_warning"},
+            )
         watcher = PolicyWatcher(
             self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
         )
