@@ -21,12 +21,13 @@ SLOW_HEADS = 20
 class Load:
     """All clients of one soak. ``run`` goes on until it is cancelled, or told to ``end``."""
 
-    def __init__(self, port: int, trust: ssl.SSLContext, ledger: Ledger, idle: int) -> None:
-        """``idle``: how many connections stay open and say nothing."""
+    def __init__(self, port: int, trust: ssl.SSLContext, ledger: Ledger, idle: int, pause_s: float) -> None:
+        """``idle``: how many connections stay open and say nothing. ``pause_s``: between two calls on a connection."""
         self._port = port
         self._trust = trust
         self._ledger = ledger
         self._idle = idle
+        self._pause_s = pause_s
         self._ending = False
         self.open_idle = 0
         self.dropped = 0
@@ -88,7 +89,7 @@ class Load:
             if tunnel is not None and not await self._call(tunnel):
                 tunnel.close()
                 tunnel = None
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._pause_s)
         if tunnel is not None:
             tunnel.close()
 

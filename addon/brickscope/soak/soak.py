@@ -26,17 +26,18 @@ SETTLE_S = 15.0
 
 class Scale(NamedTuple):
     """How much. ``calls``: the soak ends when so many have been made, but not before ``steady_s`` seconds after the last
-    fault. ``idle``: connections that say nothing."""
+    fault. ``idle``: connections that say nothing. ``pause_s``: between two calls on a connection."""
 
     calls: int
     idle: int
     steady_s: float
     workers: int = 2
+    pause_s: float = 0.0
 
 
 FULL = Scale(180_000, 1_000, 120)
 """180,000 calls: what an hour has at 50 a second."""
-QUICK = Scale(2_000, 60, 6)
+QUICK = Scale(2_000, 60, 6, pause_s=0.1)
 
 
 class Check(NamedTuple):
@@ -80,7 +81,7 @@ async def _run(stage: Stage, scale: Scale, say: Callable[[str], None]) -> Result
     trust = ssl.create_default_context(cafile=str(stage.confdir / "mitmproxy-ca-cert.pem"))
     trust.set_alpn_protocols(["http/1.1"])
     ledger = Ledger()
-    load = Load(stage.port, trust, ledger, scale.idle)
+    load = Load(stage.port, trust, ledger, scale.idle, scale.pause_s)
     watch = Watch(stage.workers)
     files_before = max(sample.files for sample in watch.look())
     started = time.monotonic()
