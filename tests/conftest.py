@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from brickscope.fake.workspace import FakeWorkspace
+
+if os.environ.get("CI"):
+    # The time of CI is bounded; who works on the code runs twice as many.
+    settings.register_profile("brickscope-ci", parent=settings.get_profile("ci"), max_examples=50)
+    settings.load_profile("brickscope-ci")
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ WISHES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(calls(), min_size=1, max_size=8).map(lambda each: each * 2), WISHES)
 def test_any_session(did: list[Did], wish: Wish) -> None:
     said, compiled = made(did, wish)

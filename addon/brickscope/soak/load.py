@@ -22,7 +22,8 @@ class Load:
     """All clients of one soak. ``run`` goes on until it is cancelled, or told to ``end``."""
 
     def __init__(self, port: int, trust: ssl.SSLContext, ledger: Ledger, idle: int, pause_s: float) -> None:
-        """``idle``: how many connections stay open and say nothing. ``pause_s``: between two calls on a connection."""
+        """``idle``: how many connections stay open and say nothing. ``pause_s``: what a client waits more
+        between two calls, so that a short soak leaves the machine room."""
         self._port = port
         self._trust = trust
         self._ledger = ledger
@@ -42,7 +43,7 @@ class Load:
             for _ in range(12):
                 group.create_task(self._keep())
             for _ in range(3):
-                group.create_task(self._repeat(self._fresh, 0.02))
+                group.create_task(self._repeat(self._fresh, 0.02 + self._pause_s))
             for kind, pause in ((BIG, 0.5), (EVENTS, 0.2), (RESET, 1.0), (NO_NAME, 1.0)):
                 group.create_task(self._repeat(self._single(kind), pause))
             group.create_task(self._repeat(self._hang, 1.0))
@@ -50,7 +51,7 @@ class Load:
             for _ in range(SLOW_HEADS):
                 group.create_task(self._repeat(self._slowloris, 1.0))
             for _ in range(2):
-                group.create_task(self._repeat(self._drop, 0.05))
+                group.create_task(self._repeat(self._drop, 0.05 + self._pause_s))
             group.create_task(self._hold_idle())
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], pause: float) -> None:

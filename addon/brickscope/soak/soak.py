@@ -37,7 +37,7 @@ class Scale(NamedTuple):
 
 FULL = Scale(180_000, 1_000, 120)
 """180,000 calls: what an hour has at 50 a second."""
-QUICK = Scale(2_000, 60, 6, pause_s=0.1)
+QUICK = Scale(2_000, 60, 6, pause_s=0.3)
 
 
 class Check(NamedTuple):
