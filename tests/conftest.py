@@ -11,8 +11,8 @@ from hypothesis import settings
 from brickscope.fake.workspace import FakeWorkspace
 
 if os.environ.get("CI"):
-    # The time of CI is bounded; who works on the code runs twice as many.
-    settings.register_profile("brickscope-ci", parent=settings.get_profile("ci"), max_examples=50)
+    # The time of CI is bounded; who works on the code runs three times as many.
+    settings.register_profile("brickscope-ci", parent=settings.get_profile("ci"), max_examples=30)
     settings.load_profile("brickscope-ci")
 
 
