@@ -26,6 +26,8 @@ MAX_HEAD = 8 * 1024
 SECONDS = 10.0
 """From a connection to its end."""
 MAX_CONNECTIONS = 32
+BACKLOG = 16
+"""Also how many messages, with tracebacks, asyncio writes a second while there are no file descriptors."""
 
 
 class Page(NamedTuple):
@@ -61,12 +63,16 @@ class StatusServer:
             free_path(address.path)
             before = os.umask(0o177)  # only for the proxy's own user, from the first moment on
             try:
-                self._server = await asyncio.start_unix_server(self._serve, address.path, limit=MAX_HEAD)
+                self._server = await asyncio.start_unix_server(
+                    self._serve, address.path, limit=MAX_HEAD, backlog=BACKLOG
+                )
             finally:
                 os.umask(before)
             self.address = address
             return
-        self._server = await asyncio.start_server(self._serve, address.host, address.port, limit=MAX_HEAD)
+        self._server = await asyncio.start_server(
+            self._serve, address.host, address.port, limit=MAX_HEAD, backlog=BACKLOG
+        )
         self.address = address._replace(port=self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:

@@ -174,9 +174,10 @@ class Connections:
         host, port = data.server.address or ("", 0)
         rules, detail = self.gate.destinations, "the host leads to a private or local address"
         if peer is not None and rules.may_reach(str(peer[0]), host):
-            if not rules.is_status(peer, data.server.sockname or ("",)):
+            back = rules.leads_back(peer, data.server.sockname or ("",))
+            if not back:
                 return
-            detail = "the host leads to the proxy's own status"
+            detail = f"the host leads to {back}"
         abort(data.client, data.server)
         decision = self.gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
         self.gate.record_tunnel(decision, data.client.peername[0], host, port)

@@ -77,6 +77,9 @@ class Destinations:
         self.upstreams = tuple(upstreams)
         self.status_port = 0
         """Where the proxy tells its operator how it does, 0 for nowhere; no client of the proxy is led there."""
+        self.own_ports: set[int] = set()
+        """Where the proxy itself is reached. A client that was led there would come back with the proxy's own address, which
+        the policy's ``clients`` or ``scope_proxy_protocol`` may trust more than the client's."""
 
     def under_policy(self, host: str) -> bool:
         """Whether a host, however it is spelt, belongs to Databricks: judged, or not reached at all."""
@@ -134,14 +137,21 @@ class Destinations:
         upstream = self.upstream(host)
         return upstream is not None and address == ipaddress.ip_address(upstream.address)
 
-    def is_status(self, peer: Sequence[Any], own: Sequence[Any]) -> bool:
-        """Whether a connection from ``own`` to ``peer`` (socket names) leads to the proxy's own status.
+    def leads_back(self, peer: Sequence[Any], own: Sequence[Any]) -> str:
+        """Where a connection from ``own`` to ``peer`` (socket names) leads if that is the proxy itself: ``"the proxy"`` or
+        ``"the proxy's own status"``; empty if it leads elsewhere.
 
         Its addresses may be among those of ``scope_allow_addresses``, as a pod's is in the cluster's network.
         """
-        if not self.status_port or peer[1] != self.status_port:
-            return False
-        return peer[0] == own[0] or ipaddress.ip_address(str(peer[0]).partition("%")[0]).is_loopback
+        if peer[1] in self.own_ports:
+            name = "the proxy"
+        elif self.status_port and peer[1] == self.status_port:
+            name = "the proxy's own status"
+        else:
+            return ""
+        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return name if peer[0] == own[0] or address.is_loopback else ""
 
     def upstream(self, host: str) -> Upstream | None:
         """Where ``scope_connect_to`` leads a host, or None."""

@@ -33,6 +33,9 @@ logger = logging.getLogger("brickscope")
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024
 """Connections that the kernel keeps while they wait to be accepted."""
+AT_ONCE = 1
+"""Connections that asyncio accepts in one turn. Its ``backlog`` is both numbers, and without file descriptors it reports a
+failure, with a traceback, for each of them (Python 3.12): a client that opens too many would fill the disk with messages."""
 
 
 class Handler(ProxyConnectionHandler):
@@ -62,10 +65,12 @@ class Listener:
         host = self.mode.listen_host(ctx.options.listen_host) or LOOPBACK
         port = self.mode.listen_port(ctx.options.listen_port)
         if inherited:
-            self._server = await asyncio.start_server(self._accepted, sock=inherited[0], backlog=BACKLOG)
+            self._server = await asyncio.start_server(self._accepted, sock=inherited[0], backlog=AT_ONCE)
+            self._widen()
             return
         try:
-            self._server = await asyncio.start_server(self._accepted, host, port, backlog=BACKLOG)
+            self._server = await asyncio.start_server(self._accepted, host, port, backlog=AT_ONCE)
+            self._widen()
         except OSError as error:
             hint = (
                 "; another program listens there, choose another port with -p"
@@ -73,6 +78,13 @@ class Listener:
                 else ""
             )
             raise OSError(f"the proxy can't listen on {host}:{port}: {words(error)}{hint}") from None
+
+    def _widen(self) -> None:
+        """Have the kernel keep BACKLOG connections, whatever asyncio was told."""
+        for wrapped in self._server.sockets if self._server else ():
+            self.gate.destinations.own_ports.add(wrapped.getsockname()[1])
+            with contextlib.closing(wrapped.dup()) as listening:
+                listening.listen(BACKLOG)
 
     def serve(self) -> None:
         """Serve connections from now on."""
@@ -93,7 +105,8 @@ class Listener:
     def close(self) -> None:
         """Accept what the kernel has accepted for us already, and then no more; what is open goes on."""
         for wrapped in self._server.sockets if self._server else ():
-            with contextlib.closing(wrapped.dup()) as listening, contextlib.suppress(BlockingIOError):
+            # Any OSError: without file descriptors there is none for these connections either, and the stop has to go on.
+            with contextlib.suppress(OSError), contextlib.closing(wrapped.dup()) as listening:
                 listening.setblocking(False)
                 for _ in range(BACKLOG):
                     connection, _ = listening.accept()
@@ -162,6 +175,9 @@ class Listener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Address) -> None:
         server = writer.get_extra_info("sockname")
+        # A worker does not know the port otherwise. Before the header, which may name any.
+        if server:
+            self.gate.destinations.own_ports.add(server[1])
         if is_balancer(peer, self.balancers):
             try:
                 ends = await read_ends(reader)

@@ -62,6 +62,7 @@ class Doorway:
         self._waiting: deque[socket.socket] = deque()
         self._open = False
         self._turn = 0
+        self._later: asyncio.TimerHandle | None = None
         for listener in self.listeners:
             listener.setblocking(False)
 
@@ -76,6 +77,10 @@ class Doorway:
         while self._waiting and self._give(self._waiting[0]):
             self._waiting.popleft()
         self._set_open(bool(self.workers()) and not self._waiting)
+        if self._waiting and self.workers():
+            # No worker says when it reads its channel again: who only looked once more would stay closed for ever after a
+            # burst of connections that came while all workers were busy.
+            self._look_later()
 
     def take_back(self, connections: Iterable[socket.socket]) -> None:
         """Connections whose worker died before it took them go to another one."""
@@ -92,6 +97,16 @@ class Doorway:
         for connection in self._waiting:
             connection.close()
         self._waiting.clear()
+        if self._later is not None:
+            self._later.cancel()
+
+    def _look_later(self) -> None:
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_SHORTAGE_PAUSE, self._look_again)
+
+    def _look_again(self) -> None:
+        self._later = None
+        self.look()
 
     def _set_open(self, wanted: bool) -> None:
         if wanted is self._open:
@@ -114,12 +129,12 @@ class Doorway:
                 if error.errno not in _LOST:
                     logger.error("no connection can be accepted: %s", error.strerror)
                     self._set_open(False)
-                    asyncio.get_running_loop().call_later(_SHORTAGE_PAUSE, self.look)
+                    self._look_later()
                 return
             if not self._give(connection):
                 self._waiting.append(connection)
                 self._set_open(False)
-                asyncio.get_running_loop().call_later(_SHORTAGE_PAUSE, self.look)
+                self._look_later()
                 return
 
     def _give(self, connection: socket.socket) -> bool:

@@ -70,6 +70,7 @@ class Fleet:
             worker = await WorkerProcess.start(number, self.command, self._on_change)
         except OSError as error:
             self._numbers.discard(number)
+            self._failures += 1  # or the next try would follow at once, and so on without a pause
             logger.error("worker %d can't be started: %s", number, error)
             return None
         self.workers.append(worker)
