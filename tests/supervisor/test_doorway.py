@@ -112,6 +112,27 @@ def test_a_worker_that_takes_nothing_is_passed_over() -> None:
     with_door(look)
 
 
+def test_the_door_opens_again_by_itself_when_full_workers_take_again() -> None:
+    """A burst that fills every worker's channel must not shut everybody out for good: nobody says that there is room."""
+
+    async def look(door: Doorway, connect: Callable[[], Awaitable[None]]) -> None:
+        worker = Taker(full=True)
+        use(door, worker)
+        await connect()
+        await asyncio.sleep(1.2)  # it has looked in vain more than once
+        assert worker.given == []
+        worker.full = False
+        async with asyncio.timeout(20):
+            while not worker.given:  # noqa: ASYNC110 - a stand-in has no event
+                await asyncio.sleep(0.05)
+            await connect()
+            while len(worker.given) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        close(worker)
+
+    with_door(look)
+
+
 def test_what_a_dead_worker_never_took_goes_to_another() -> None:
     async def look(door: Doorway, connect: Callable[[], Awaitable[None]]) -> None:
         first, second = Taker(), Taker()
