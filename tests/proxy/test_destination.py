@@ -169,3 +169,24 @@ def test_connect_to_leads_elsewhere_openly() -> None:
     assert rules.may_reach("127.0.0.1", WORKSPACE)
     assert not rules.may_reach("127.0.0.1", "localhost")
     assert not rules.may_reach("127.0.0.2", WORKSPACE)
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "name"),
+    [
+        (("127.0.0.1", 8080), ("127.0.0.1", 4000), "the proxy"),
+        (("127.0.0.2", 8080), ("127.0.0.1", 4000), "the proxy"),
+        (("10.0.0.5", 8080), ("10.0.0.5", 4000), "the proxy"),
+        (("::1", 8080, 0, 0), ("::1", 4000, 0, 0), "the proxy"),
+        (("::ffff:127.0.0.2", 8080, 0, 0), ("::ffff:127.0.0.1", 4000, 0, 0), "the proxy"),
+        (("::ffff:127.0.0.2", 9464, 0, 0), ("::ffff:127.0.0.1", 4000, 0, 0), "the proxy's own status"),
+        (("10.0.0.5", 9464), ("10.0.0.5", 4000), "the proxy's own status"),
+        (("10.0.0.5", 8080), ("10.0.0.9", 4000), ""),
+        (("10.0.0.5", 443), ("10.0.0.5", 4000), ""),
+    ],
+)
+def test_a_way_back_to_the_proxy_is_seen(peer: tuple[str, int], own: tuple[str, int], name: str) -> None:
+    rules = destinations()
+    rules.own_ports.add(8080)
+    rules.status_port = 9464
+    assert rules.leads_back(peer, own) == name
