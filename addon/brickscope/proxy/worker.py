@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -24,6 +23,8 @@ class Worker:
         self._channel = channel
         self._channel.setblocking(False)
         self._unsent = bytearray()
+        self._held: list[Callable[[], None]] = []
+        """Connections that are served once the supervisor has been told that they are taken."""
 
     @classmethod
     def of_environment(cls) -> Worker | None:
@@ -83,16 +84,30 @@ class Worker:
             return
         connection = socket.socket(fileno=descriptors[0])
         connection.setblocking(False)
-        listener.take(connection, lambda: self._say(ENDED))
+
+        def serve() -> None:
+            listener.take(connection, lambda: self._say(ENDED))
+
+        if self._unsent:
+            # If this process were killed now, the connection would go to another worker. What had been read from it would be
+            # missing there, and behind a balancer the client's own bytes could stand where its PROXY header is looked for.
+            self._held.append(serve)
+        else:
+            serve()
 
     def _say(self, byte: bytes) -> None:
         """Send a byte to the supervisor; later, if it does not read just now."""
         self._unsent += byte
-        with contextlib.suppress(OSError):
+        loop = asyncio.get_running_loop()
+        try:
             while self._unsent:
-                try:
-                    del self._unsent[: self._channel.send(self._unsent)]
-                except BlockingIOError:
-                    asyncio.get_running_loop().add_writer(self._channel, self._say, b"")
-                    return
-            asyncio.get_running_loop().remove_writer(self._channel)
+                del self._unsent[: self._channel.send(self._unsent)]
+        except BlockingIOError:
+            loop.add_writer(self._channel, self._say, b"")
+            return
+        except OSError:
+            self._unsent.clear()  # the supervisor is gone, and can give nothing to another worker
+        loop.remove_writer(self._channel)
+        held, self._held = self._held, []
+        for serve in held:
+            serve()
