@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
-from e2e.gate import HOST, Gate, running_gate
-from e2e.proxy_process import plain_environment
+from brickscope.fake.workspace import FakeWorkspace
+from clients.authority import make
+from e2e.gate import HOST, POLICY, Gate, head, running_gate
+from e2e.proxy_process import ProxyProcess, plain_environment
+from e2e.raw_client import open_tls, read_h1, send_h1
 
 URL = f"https://{HOST}/"
 TRUST = ("SSL_", "REQUESTS_", "CURL_", "NODE_", "GRPC_", "JAVA_")
@@ -85,13 +90,19 @@ def test_a_client_without_the_ca(gate: Gate, name: str) -> None:
         assert "brickscope doctor" in gate.proxy.output
 
 
-def test_a_server_that_is_not_trusted_is_told_from_a_client(gate: Gate, tmp_path: object) -> None:
-    """The fake workspace's certificate is signed by an authority that this proxy was not told of."""
-    from brickscope.fake.workspace import FakeWorkspace
-    from e2e.gate import POLICY, head
-    from e2e.proxy_process import ProxyProcess
-    from e2e.raw_client import open_tls, read_h1, send_h1
+def test_made_up_names_do_not_fill_the_operational_log(gate: Gate, tmp_path: Path) -> None:
+    other = make().write(tmp_path)
+    before = len(gate.proxy.audit("tls_refused"))
+    for number in range(20):
+        with pytest.raises(ssl.SSLError):
+            open_tls(gate.proxy.proxy_url, f"made-up-{number}.cloud.databricks.com", ca=other)
+    records = gate.proxy.wait_for(lambda: gate.proxy.audit("tls_refused")[before:][19:])
+    assert records, "the audit log has each of them"
+    assert gate.proxy.output.count("made-up-") <= 1
 
+
+def test_a_server_that_is_not_trusted_is_told_from_a_client(gate: Gate) -> None:
+    """The fake workspace's certificate is signed by an authority that this proxy was not told of."""
     folder = gate.proxy.folder.parent / "untrusted"
     rules = folder / "rules"
     rules.mkdir(parents=True)

@@ -213,7 +213,9 @@ class Connections:
                 "server_port": port,
             },
         )
-        if self._refusals.is_new(side, client, shown, cause):
+        # A client that refuses us picks the host it names: by made-up ones it could fill the operational log.
+        about = shown if side == "server" else ""
+        if self._refusals.is_new(side, client, about, cause):
             advice = f"; {cause.advice}" if cause.advice else ""
             logger.warning(
                 "Brickscope: TLS between %s and %s was refused (%s): %s%s",
