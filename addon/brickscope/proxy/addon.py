@@ -46,6 +46,7 @@ from .connections import Connections, HelloOrder
 from .destination import Resolver
 from .dispatch import Dispatcher
 from .drain import Drain
+from .engine_log import restrain
 from .gate import Gate
 from .listener import Listener
 from .monitor import Monitor
@@ -135,10 +136,7 @@ class Scope:
         if not OLDEST <= installed < NEWEST:
             fatal(f"mitmproxy {version.VERSION} is not supported: install mitmproxy>=12.2.3,<13.")
         ctx.options.update(**{name: value for name, value in FORCED.items() if name in ctx.options})
-        # At INFO and below the engine's connection log quotes bytes of clients, tokens among them.
-        engine = logging.getLogger("mitmproxy.proxy.server")
-        engine.setLevel(logging.WARNING)
-        engine.addFilter(_without_traceback)
+        restrain()
 
     def configure(self, updated: set[str]) -> None:
         """Check all options; at start, load the policy and open the log."""
@@ -479,15 +477,3 @@ def _upstream_trust(options: Options) -> ssl.SSLContext:
         ) from None
     trust.minimum_version = ssl.TLSVersion.TLSv1_2
     return trust
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Keep what clients sent out of the engine's log: exceptions quote it."""
-    if record.exc_info:
-        kind = record.exc_info[0]
-        record.msg = (
-            f"the engine failed on a connection and closed it ({kind.__name__ if kind else 'unknown'})"
-        )
-        record.args = ()
-        record.exc_info = None
-    return True
