@@ -66,3 +66,18 @@ def read_link(line: bytes) -> Link | None:
         return Link(str(record["instance"]), int(record["seq"]), digest)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def read_record(line: bytes) -> dict[str, Any] | None:
+    """The record of a line whose hash holds; None if it is not written as the proxy writes records."""
+    try:
+        record = orjson.loads(line)
+        content = {name: value for name, value in record.items() if name != "hash"}
+        written = canonical(content) == line[:-75] + b"}"
+        seq, names = record["seq"], (record["instance"], record["prev_hash"], record["event"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    whole = (
+        isinstance(seq, int) and not isinstance(seq, bool) and all(isinstance(each, str) for each in names)
+    )
+    return record if written and whole else None

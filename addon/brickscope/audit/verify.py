@@ -19,7 +19,8 @@ from typing import IO, Any
 import orjson
 from pydantic import ValidationError
 
-from .chain import GENESIS, Link, canonical, read_hash, true_hash
+from .breach import fork_words, gap_words, what_broke
+from .chain import GENESIS, Link, canonical, read_hash, read_record, true_hash
 from .closed import DAMAGED, open_log
 from .event import check_record
 from .evidence import Damage, Evidence, Finding, Note, Signed
@@ -211,7 +212,7 @@ class Verifier:
         claimed = read_hash(line)
         # Where a hash holds and it is no record that the proxy writes: of two members of one name one reader takes the
         # first and another the last. A checkpoint with two `prev_hash` would sign one history and go on from another.
-        record = _parse(line) if claimed is not None and true_hash(line) == claimed else None
+        record = read_record(line) if claimed is not None and true_hash(line) == claimed else None
         if claimed is None or record is None:
             self._suspect(raw)
             return
@@ -319,7 +320,7 @@ class Verifier:
         elif event == "checkpoint":
             self._check_signature(record, link)
         elif event == "gap":
-            self.note(_gap_words(record))
+            self.note(gap_words(record))
 
     def _check_signature(self, record: dict[str, Any], link: Link) -> None:
         key_id = str(record.get("key_id"))
@@ -418,9 +419,9 @@ class Verifier:
         assert self._expected is not None
         known = self._ends.pop(previous, None)
         if link.seq == 1 and previous in self._heads and known is None:
-            finding = self._find(Damage.FORKED, self._fork_words(self._heads[previous], self._end), link)
+            finding = self._find(Damage.FORKED, fork_words(self._heads[previous], self._end), link)
         elif known is None:
-            finding = self._find(*self._what_broke(link, self._end), link)
+            finding = self._find(*what_broke(link, self._end, between_files=self._boundary), link)
         else:
             finding = known
             if known.damage is Damage.REMOVED and known in self._findings:
@@ -430,38 +431,9 @@ class Verifier:
                 self._findings[self._findings.index(known)] = finding
         self._ends[self._expected] = finding
 
-    @staticmethod
-    def _fork_words(head: int, end: Link) -> str:
-        which = f"record {end.seq}" if end.seq == head + 1 else f"records {head + 1} to {end.seq}"
-        return (
-            f"the proxy went on from record {head} of instance {end.instance}, since it did not find what came after it; "
-            f"{which}, before this line, were written and are not lost, but nothing vouches for them"
-        )
-
     def goes_on_from(self, digest: str | None) -> bool:
         """Whether a run can have begun from the record with this hash, although others stand behind it."""
         return digest in self._heads
-
-    def _what_broke(self, link: Link, end: Link) -> tuple[Damage, str]:
-        if link.instance != end.instance:
-            if self._boundary:
-                return Damage.MISSING_FILE, "the file does not go on from the one before: one is missing"
-            if link.seq == 1:
-                return Damage.REMOVED, f"records at the end of instance {end.instance} are missing"
-            return (
-                Damage.FOREIGN,
-                f"the record is of instance {link.instance}, and goes on from none that is here",
-            )
-        if link.seq > end.seq + 1:
-            count = link.seq - end.seq - 1
-            damage = Damage.MISSING_FILE if self._boundary else Damage.REMOVED
-            return damage, f"{count} record(s) before this one are missing ({end.seq + 1} to {link.seq - 1})"
-        if link.seq <= end.seq:
-            return Damage.INSERTED, f"the record stands after record {end.seq}, and can't belong there"
-        return (
-            Damage.ALTERED,
-            "the record does not go on from the one before it: one of the two was put there",
-        )
 
     # -- the whole ---------------------------------------------------------------------------------------------
 
@@ -514,21 +486,6 @@ def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:
     return verifier.finish()
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """The record of a line whose hash holds; None if it is not written as the proxy writes records."""
-    try:
-        record = orjson.loads(line)
-        content = {name: value for name, value in record.items() if name != "hash"}
-        written = canonical(content) == line[:-75] + b"}"
-        seq, names = record["seq"], (record["instance"], record["prev_hash"], record["event"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    whole = (
-        isinstance(seq, int) and not isinstance(seq, bool) and all(isinstance(each, str) for each in names)
-    )
-    return record if written and whole else None
-
-
 def _accounts(record: dict[str, Any], suspects: Suspects) -> bool:
     """Whether a record says that the proxy found these lines so."""
     told = record.get("event") == "gap" and record.get("cause") == "torn_line"
@@ -537,15 +494,3 @@ def _accounts(record: dict[str, Any], suspects: Suspects) -> bool:
 
 def _time(line: bytes) -> str:
     return str(orjson.loads(line).get("time"))
-
-
-def _gap_words(record: dict[str, Any]) -> str:
-    cause, detail = record.get("cause"), record.get("detail")
-    if cause == "write_failed":
-        return (
-            f"from {record.get('since')} on no record could be written ({detail}): {record.get('denied')} call(s) "
-            f"were denied without one, and {record.get('lost')} outcome(s) are missing"
-        )
-    if cause == "retention":
-        return f"the file {record.get('file')} was deleted, since it is {detail}"
-    return f"the proxy found on its way: {detail}"
