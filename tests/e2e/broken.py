@@ -32,8 +32,11 @@ def broken(*arguments):
 
 
 @contextmanager
-def broken_gate(folder: Path, authority: Path, change: str, policy: str = POLICY) -> Iterator[Gate]:
-    """A running proxy whose ``scope.py`` begins with PRELUDE and ``change``, before a fake workspace."""
+def broken_gate(
+    folder: Path, authority: Path, change: str, *arguments: str, policy: str = POLICY
+) -> Iterator[Gate]:
+    """A running proxy whose ``scope.py`` begins with PRELUDE and ``change``, before a fake workspace. ``arguments``: for
+    mitmdump."""
     with running_gate(folder, authority, policy=policy) as gate:
         gate.proxy.stop()
         proxy = ProxyProcess.start(
@@ -43,6 +46,7 @@ def broken_gate(folder: Path, authority: Path, change: str, policy: str = POLICY
             upstream_ca=gate.workspace.ca_file,
             authority=authority,
             script=copy_of_the_checkout(folder, PRELUDE + change),
+            arguments=arguments,
         )
         try:
             yield Gate(proxy, gate.workspace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 
 from brickscope.fake.workspace import FakeWorkspace
-from e2e.proxy_process import ProxyProcess, make_authority
+from e2e.doctor_host import Host
+from e2e.gate import Gate, running_gate
+from e2e.proxy_process import ProxyProcess, free_port, make_authority
+from e2e.scrape import Status
 
 StartProxy = Callable[..., ProxyProcess]
 
@@ -53,3 +57,24 @@ def start_proxy(
     yield start
     for proxy in started:
         proxy.stop()
+
+
+@pytest.fixture(scope="module")
+def doctor_gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> Iterator[Gate]:
+    """The proxy that brickscope doctor is to find."""
+    with running_gate(tmp_path_factory.mktemp("doctor"), proxy_authority) as gate:
+        yield gate
+
+
+@pytest.fixture
+def host(doctor_gate: Gate, tmp_path: Path) -> Host:
+    """A user's host before it."""
+    home = tmp_path / "a user's home"
+    home.mkdir()
+    return Host(doctor_gate, home, Path(shutil.copy(doctor_gate.ca, home / "proxy ca.pem")))
+
+
+@pytest.fixture
+def status() -> Status:
+    """A status server's place, for a proxy that is yet to start."""
+    return Status(free_port())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from typing import NamedTuple
 
 from brickscope.fake.workspace import DNS_NAMES, FakeWorkspace
 from e2e.proxy_process import ProxyProcess
+from e2e.raw_client import open_tls, read_h1, send_h1
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 TOKEN = "dapi0123456789abcdef0123456789abcdef"
+FORGED = "dapi" + "f00d" * 8
+"""A token that no policy knows."""
 CATALOGS, QUERIES, WAREHOUSES = (
     "/api/2.1/unity-catalog/catalogs",
     "/api/2.0/preview/sql/queries",
@@ -112,3 +116,14 @@ def head(
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
     return "\r\n".join([*lines, *more, "", ""]).encode("latin-1")
+
+
+def call_status(
+    gate: Gate, target: str = CATALOGS, token: str | None = TOKEN, *more: str, method: str = "GET"
+) -> int:
+    """The status of one call on a new connection; 0 where it was closed instead."""
+    with contextlib.suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
+        send_h1(sock, head(method, target, *more, token=token))
+        response = read_h1(sock, timeout=20)
+        return response.status if response else 0
+    return 0

@@ -15,8 +15,8 @@ from brickscope.clients.proxy_url import read_proxy_url
 from brickscope.doctor.trust import verify
 from brickscope.doctor.way import look
 from clients.authority import make
+from e2e.doctor_host import FAST, Host, detail, mended, problems
 from e2e.gate import HOST, Gate, running_gate
-from e2e.test_doctor import FAST, Host, detail, mended, problems
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -51,6 +51,13 @@ def test_a_limited_ca_is_healthy(host: Host, name: str) -> None:
     assert problems(report) == [], detail(report, problems(report)[0])
     assert "Brickscope CA" in detail(report, "ca")
     assert {check["client"] for check in report["checks"] if check["status"] == "ok"} >= {"requests", "grpc"}
+
+
+def test_all_clients_trust_a_limited_ca(host: Host) -> None:
+    names = [f"--client {name}" for name in ("curl", "java", "node", "requests", "httpx", "grpc")]
+    report = host.doctor(" ".join(names), host.good("--java-truststore", "limited.p12"))
+    assert report["healthy"], report
+    assert "the proxy's CA is in" in detail(report, "ca")
 
 
 def test_the_server_shows_what_lies_between(host: Host) -> None:

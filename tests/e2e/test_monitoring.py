@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
-import shutil
 import socket
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -20,30 +17,11 @@ import pytest
 from brickscope.core.reason import Reason
 from brickscope.monitoring.metrics import METRICS
 from brickscope.monitoring.tally import UNKNOWN
-from e2e.broken import PRELUDE, copy_of_the_checkout
-from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, WAREHOUSES, Gate, head, running_gate
+from e2e.broken import broken_gate
+from e2e.gate import CATALOGS, FORGED, HOST, TOKEN, WAREHOUSES, call_status, head, running_gate
 from e2e.proxy_process import ProxyFailed, ProxyProcess, free_port
 from e2e.raw_client import connect, dial, open_tls, read_h1, send_h1
 from e2e.scrape import Metrics, Status, check_exposition
-
-FORGED = "dapi" + "f00d" * 8
-
-
-@pytest.fixture
-def status() -> Status:
-    """A status server's place, for a proxy that is yet to start."""
-    return Status(free_port())
-
-
-def call(
-    gate: Gate, target: str = CATALOGS, token: str | None = TOKEN, *more: str, method: str = "GET"
-) -> int:
-    """The status of one call on a new connection; 0 where it was closed instead."""
-    with contextlib.suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
-        send_h1(sock, head(method, target, *more, token=token))
-        response = read_h1(sock, timeout=20)
-        return response.status if response else 0
-    return 0
 
 
 def test_what_is_counted_is_what_the_log_has(tmp_path: Path, proxy_authority: Path, status: Status) -> None:
@@ -59,7 +37,7 @@ def test_what_is_counted_is_what_the_log_has(tmp_path: Path, proxy_authority: Pa
 
         def load() -> None:
             for target, token in mixes * 5:
-                call(gate, target, token)
+                call_status(gate, target, token)
 
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
@@ -162,15 +140,15 @@ def test_hostile_clients_add_no_series_and_leave_no_trace(
             marked = f"/api/2.0/{token[4:]}"
             match index % 6:
                 case 0:
-                    call(gate, marked, token)
+                    call_status(gate, marked, token)
                 case 1:
-                    call(gate, CATALOGS, TOKEN, f"X-{token}: {token}", f"User-Agent: {token}")
+                    call_status(gate, CATALOGS, TOKEN, f"X-{token}: {token}", f"User-Agent: {token}")
                 case 2:
-                    call(gate, f"{marked}%2f..", token)
+                    call_status(gate, f"{marked}%2f..", token)
                 case 3:
-                    call(gate, CATALOGS, f"eyJ{token}.eyJ{token}.{token}")
+                    call_status(gate, CATALOGS, f"eyJ{token}.eyJ{token}.{token}")
                 case 4:
-                    call(gate, CATALOGS, token, method=f"M{token[4:12].upper()}")
+                    call_status(gate, CATALOGS, token, method=f"M{token[4:12].upper()}")
                 case _:
                     connect(gate.proxy.proxy_url, f"{token}.example.invalid:443").sock.close()
             if index == 17:
@@ -213,7 +191,7 @@ def test_hostile_clients_add_no_series_and_leave_no_trace(
                 assert trace not in last.text
         assert "invalid" not in last.text
         assert last("brickscope_metrics_errors_total") == 0
-        assert call(gate) == 200
+        assert call_status(gate) == 200
 
 
 NOT_READY = (
@@ -235,184 +213,6 @@ def connect_raw(proxy: ProxyProcess, request: bytes) -> None:
         sock.recv(4096)
 
 
-# -- readiness -----------------------------------------------------------------------------------------------------
-
-
-def test_a_full_disk_is_not_ready_and_says_so_and_heals_without_a_call(
-    tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("a disk of its own, which gets full, needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("this machine lets nobody mount a disk")
-    try:
-        with running_gate(
-            tmp_path / "x", proxy_authority, *status.option, audit_file=disk / "audit.jsonl"
-        ) as gate:
-            assert status.reasons() == []
-            filler = disk / "filler"
-            filler.write_bytes(b"x" * 3_500_000)
-            assert status.reasons() == ["disk_full"]  # before the first call is denied
-            with contextlib.suppress(OSError):
-                filler.write_bytes(b"x" * 5_000_000)
-            gate.proxy.wait_for(lambda: call(gate) == 403, 20)
-            assert status.reasons() == ["audit_failing", "disk_full"]
-            answer = status.get("/readyz")
-            assert answer.status == 503
-            assert "No space left on device" in answer.body or "the disk may be full" in answer.body
-            found = status.metrics()
-            assert found("brickscope_audit_failing") == 1
-            assert found("brickscope_ready") == 0
-            assert found("brickscope_not_ready", reason="disk_full") == 1
-            assert found("brickscope_audit_write_failures_total") >= 1
-            assert found("brickscope_audit_last_failure_timestamp_seconds") > 0
-            assert found.total("brickscope_decisions_total", reason="audit_unavailable") >= 1
-            assert status.get("/healthz").status == 200  # to start it anew would help nobody
-            filler.unlink()
-            gate.proxy.wait_for(lambda: status.reasons() == [], 20)
-            assert status.metrics()("brickscope_audit_gaps_total", cause="write_failed") == 1
-            assert call(gate) == 200
-            (gap,) = gate.proxy.audit("gap")
-            assert gap["denied"] == found.total("brickscope_decisions_total", reason="audit_unavailable")
-    finally:
-        subprocess.run(["umount", disk], check=False)
-
-
-def test_a_log_that_leads_to_a_full_device_is_not_ready(
-    tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    with running_gate(tmp_path, proxy_authority, *status.option) as gate:
-        assert call(gate) == 200
-        gate.clear()
-        gate.proxy.audit_file.rename(tmp_path / "moved.jsonl")
-        gate.proxy.audit_file.symlink_to("/dev/full")
-        gate.proxy.wait_for(lambda: "audit_failing" in status.reasons(), 20)
-        assert call(gate) == 403
-        assert gate.workspace.requests == []
-        found = status.metrics()
-        assert found("brickscope_audit_failing") == 1
-        assert found("brickscope_ready") == 0
-
-
-def test_a_log_that_was_moved_away_is_begun_anew_without_a_call(
-    tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    with running_gate(tmp_path, proxy_authority, *status.option) as gate:
-        gate.proxy.audit_file.rename(tmp_path / "moved.jsonl")
-        gate.proxy.wait_for(lambda: gate.proxy.audit("gap"), 20)
-        assert status.reasons() == []
-        assert status.metrics()("brickscope_audit_gaps_total", cause="file_replaced") == 1
-
-
-def test_an_edit_that_breaks_the_policy_is_a_flag_and_changes_nothing(
-    tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    with running_gate(tmp_path, proxy_authority, *status.option) as gate:
-        file = tmp_path / "rules" / "policy.yaml"
-        before = status.metrics()
-        assert before("brickscope_policy_load_failed") == 0
-        file.write_text("version: 1\ntokens: {")
-        gate.proxy.wait_for(lambda: status.metrics()("brickscope_policy_load_failed") == 1, 20)
-        assert status.reasons() == []
-        assert call(gate) == 200
-        later = POLICY.replace("    rule_set: reader\n", "    rule_set: reader\n    expires: 2099-01-01\n")
-        file.write_text(later)
-        gate.proxy.wait_for(lambda: status.metrics()("brickscope_policy_load_failed") == 0, 20)
-        found = status.metrics()
-        assert found("brickscope_policy_reloads_total", result="failed") == 1
-        assert found("brickscope_policy_reloads_total", result="loaded") == 1
-        assert found("brickscope_policy_next_expiry_timestamp_seconds", subject="ci") == 4070908800
-        revisions = [labels for name, labels in found.series if name == "brickscope_policy_info"]
-        assert len(revisions) == 1
-        assert revisions != [labels for name, labels in before.series if name == "brickscope_policy_info"]
-
-
-def test_an_empty_policy_in_monitor_mode_is_ready(
-    tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    """The first day: nobody is known yet, and calls go on."""
-    with running_gate(
-        tmp_path, proxy_authority, *status.option, policy="version: 1\nmode: monitor\n"
-    ) as gate:
-        assert status.reasons() == []
-        assert call(gate) == 200
-        found = status.metrics()
-        assert found("brickscope_policy_subjects") == 0
-        counted = {
-            "subject": UNKNOWN,
-            "decision": "deny",
-            "reason": "unknown_token",
-            "mode": "monitor",
-            "enforced": "false",
-        }
-        assert found("brickscope_decisions_total", **counted) == 1
-
-
-def test_while_it_drains_it_is_not_ready_and_still_seen(
-    tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    with running_gate(tmp_path, proxy_authority, *status.option) as gate:
-        with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
-            # An upload that does not come to its end.
-            send_h1(sock, head("PUT", "/api/2.0/fs/files/x", "Content-Length: 1000000"))
-            gate.proxy.wait_for(lambda: status.metrics()("brickscope_calls_in_flight") == 1, 20)
-            gate.proxy.process.terminate()
-            gate.proxy.wait_for(lambda: status.reasons() == ["draining"], 20)
-            assert status.get("/healthz").status == 200
-            found = status.metrics()
-            assert found("brickscope_ready") == 0
-            assert found("brickscope_not_ready", reason="draining") == 1
-        assert gate.proxy.process.wait(40) == 0
-
-
-# -- health --------------------------------------------------------------------------------------------------------
-
-TAKEN_AWAY = {
-    "a hook that was replaced": "Requests.requestheaders = lambda self, flow: None",
-    "a hook that is gone": "del Requests.responseheaders",
-    "an addon that is gone": "scope.addons.pop()",
-    "an addon beside": "from mitmproxy import ctx; ctx.master.addons.add(type('X', (), {'request': lambda s, f: None})())",
-    "another dispatcher": "from mitmproxy import ctx; ctx.master.addons.trigger_event = broken",
-}
-
-
-@pytest.mark.parametrize("change", TAKEN_AWAY.values(), ids=TAKEN_AWAY)
-def test_a_gate_that_is_not_what_it_was_is_not_healthy(
-    change: str, tmp_path: Path, proxy_authority: Path, status: Status
-) -> None:
-    with running_gate(tmp_path, proxy_authority) as gate:
-        gate.proxy.stop()
-        # While the proxy runs, once a file is there.
-        late = f"""
-import threading, time, pathlib
-def late():
-    while not pathlib.Path({str(tmp_path / "now")!r}).exists():
-        time.sleep(0.05)
-    {change}
-threading.Thread(target=late, daemon=True).start()
-"""
-        with ProxyProcess.start(
-            tmp_path / "broken",
-            tmp_path / "rules",
-            upstream_port=gate.workspace.port,
-            upstream_ca=gate.workspace.ca_file,
-            authority=proxy_authority,
-            script=copy_of_the_checkout(tmp_path, PRELUDE + late),
-            arguments=status.option,
-        ) as proxy:
-            assert status.get("/healthz").json == {"healthy": True, "faults": []}
-            assert status.reasons() == []
-            (tmp_path / "now").touch()
-            proxy.wait_for(lambda: status.get("/healthz").status == 503, 20)
-            assert status.get("/healthz").json["faults"]
-            assert status.reasons() == ["gate_missing"]
-            assert status.metrics()("brickscope_healthy") == 0
-
-
 # -- metrics that fail ---------------------------------------------------------------------------------------------
 
 BROKEN_METRICS = {
@@ -427,36 +227,25 @@ BROKEN_METRICS = {
 def test_broken_metrics_change_no_decision(
     change: str, tmp_path: Path, proxy_authority: Path, status: Status
 ) -> None:
-    with running_gate(tmp_path, proxy_authority) as gate:
-        gate.proxy.stop()
-        script = copy_of_the_checkout(tmp_path, PRELUDE + "import brickscope.monitoring.tally as t\n")
-        text = script.read_text()
-        if "gate.tally" in change:
-            change = (
-                "import brickscope.proxy.gate as g\ninit = g.Gate.__init__\n"
-                f"def spoilt(gate, *a, **k):\n    init(gate, *a, **k)\n    {change}\ng.Gate.__init__ = spoilt"
-            )
-        script.write_text(text.replace("scope = Scope(", f"{change}\nscope = Scope("))
-        with ProxyProcess.start(
-            tmp_path / "broken",
-            tmp_path / "rules",
-            upstream_port=gate.workspace.port,
-            upstream_ca=gate.workspace.ca_file,
-            authority=proxy_authority,
-            script=script,
-            arguments=status.option,
-        ) as proxy:
-            gate = Gate(proxy, gate.workspace)
-            for _ in range(3):
-                assert [call(gate), call(gate, WAREHOUSES), call(gate, CATALOGS, FORGED)] == [200, 403, 403]
-            reasons = [record["reason"] for record in proxy.audit("decision")]
-            assert reasons == ["allowed_by_rule", "no_rule_matches", "unknown_token"] * 3
-            assert len(gate.workspace.requests) == 3
-            assert status.get("/metrics").status in (200, 500)
-            assert proxy.output.count("some numbers are wrong") <= 1
-            assert proxy.output.count("in the status server") <= 1
-            assert "some numbers are wrong" in proxy.output or "in the status server" in proxy.output
-            assert "in the hook" not in proxy.output
+    if "gate.tally" in change:
+        change = (
+            "import brickscope.proxy.gate as g\ninit = g.Gate.__init__\n"
+            f"def spoilt(gate, *a, **k):\n    init(gate, *a, **k)\n    {change}\ng.Gate.__init__ = spoilt"
+        )
+    change = f"import brickscope.monitoring.tally as t\n{change}"
+    with broken_gate(tmp_path, proxy_authority, change, *status.option) as gate:
+        for _ in range(3):
+            got = [call_status(gate), call_status(gate, WAREHOUSES), call_status(gate, CATALOGS, FORGED)]
+            assert got == [200, 403, 403]
+        proxy = gate.proxy
+        reasons = [record["reason"] for record in proxy.audit("decision")]
+        assert reasons == ["allowed_by_rule", "no_rule_matches", "unknown_token"] * 3
+        assert len(gate.workspace.requests) == 3
+        assert status.get("/metrics").status in (200, 500)
+        assert proxy.output.count("some numbers are wrong") <= 1
+        assert proxy.output.count("in the status server") <= 1
+        assert "some numbers are wrong" in proxy.output or "in the status server" in proxy.output
+        assert "in the hook" not in proxy.output
 
 
 # -- the status server beside the proxy ----------------------------------------------------------------------------
@@ -468,7 +257,7 @@ def test_stuck_scrapers_stop_neither_calls_nor_health(
     with running_gate(tmp_path, proxy_authority, *status.option) as gate, contextlib.ExitStack() as stack:
         for index in range(100):
             stack.enter_context(status.stuck(b"" if index % 2 else b"GET /metrics HTTP/1.1\r\nX-Slow: "))
-        assert call(gate) == 200
+        assert call_status(gate) == 200
         assert status.get("/healthz").status == 200
         assert status.metrics()("brickscope_ready") == 1
 
@@ -542,7 +331,7 @@ def test_messages_as_json_hold_no_token_whoever_wrote_them(
     options = ("--set", "scope_log_format=json", "--set", "termlog_verbosity=debug")
     with running_gate(tmp_path, proxy_authority, *status.option, *options) as gate:
         for index in range(12):
-            call(gate, f"/{FORGED}?x={FORGED}", FORGED, f"X-{FORGED}: {FORGED}")
+            call_status(gate, f"/{FORGED}?x={FORGED}", FORGED, f"X-{FORGED}: {FORGED}")
             connect_raw(
                 gate.proxy,
                 f"CONNECT {FORGED}:443 HTTP/1.1\r\nAuthorization: Bearer {FORGED}\r\n\r\n".encode(),

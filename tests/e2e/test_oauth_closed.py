@@ -35,7 +35,7 @@ TOKEN_ONLY = {"the match of claims", *list(BROKEN)[:9]}
 
 @pytest.mark.parametrize("part", BROKEN)
 def test_a_broken_part_lets_nothing_through(part: str, tmp_path: Path, proxy_authority: Path) -> None:
-    with broken_gate(tmp_path, proxy_authority, BROKEN[part], OAUTH_POLICY) as gate:
+    with broken_gate(tmp_path, proxy_authority, BROKEN[part], policy=OAUTH_POLICY) as gate:
         issuer = gate.workspace.issuer
         if part in TOKEN_ONLY:
             response = get(gate, issuer.sign(issuer.claims(ISSUER, CLIENT_ID, CLIENT_ID)))
