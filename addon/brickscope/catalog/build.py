@@ -1,4 +1,5 @@
-"""Making ``operations.jsonl``: the SDK's operations and the reviewed overlay, merged, one line an operation."""
+"""Making ``operations.jsonl`` and ``records.jsonl``: the SDK's operations with the types of their parameters, and the
+reviewed overlay, merged; one line an operation, one a record."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from .annotation import Annotations
 from .sdk import SdkOperation, Source
 
 OVERLAY = Path(__file__).parent / "overlay.yaml"
@@ -22,6 +24,7 @@ FIELDS = (
     "query",
     "body",
     "required",
+    "types",
     "object",
     "scope",
     "class",
@@ -34,10 +37,14 @@ _VARIABLE = re.compile(r"\{(\w+)[^}]*\}")
 
 
 class Built(NamedTuple):
-    """All lines and what is wrong with them: operations without a class, calls of two operations, aliases that collide."""
+    """All lines and what is wrong with them: operations without a class, calls of two operations, aliases that collide.
+
+    ``records``: the fields of each record that a type names, with their types.
+    """
 
     entries: list[dict[str, Any]]
     problems: list[str]
+    records: dict[str, dict[str, str]]
 
 
 def build(source: Source, overlay: Path = OVERLAY) -> Built:
@@ -48,7 +55,8 @@ def build(source: Source, overlay: Path = OVERLAY) -> Built:
     for entry in entries:
         entry["names"] = list(rules["names"].get(entry["name"], ()))
     entries = sorted(_join(entries), key=lambda entry: str(entry["name"]))
-    _add_forms(entries, rules)
+    _add_forms(entries, rules, source.annotations)
+    records = source.annotations.records(kind for entry in entries for kind in entry["types"].values())
     problems = [f"{entry['name']}: no class" for entry in entries if not entry.get("class")]
     problems += _add_aliases(entries, rules["aliases"])
     problems += [
@@ -59,7 +67,7 @@ def build(source: Source, overlay: Path = OVERLAY) -> Built:
     ]
     known = {name for entry in entries for name in (entry["name"], *entry.get("names", ()))}
     problems += [f"{name}: could not be read" for name in source.unresolved if name not in known]
-    return Built([_tidy(entry) for entry in entries], problems)
+    return Built([_tidy(entry) for entry in entries], problems, records)
 
 
 def render(built: Built, version: str) -> str:
@@ -67,6 +75,12 @@ def render(built: Built, version: str) -> str:
     lines = [json.dumps({"databricks_sdk": version, "operations": len(built.entries)})]
     lines += [json.dumps(entry, separators=(", ", ": ")) for entry in built.entries]
     return "\n".join(lines) + "\n"
+
+
+def render_records(built: Built) -> str:
+    """The text of ``records.jsonl``."""
+    lines = [{"name": name, "fields": dict(sorted(fields.items()))} for name, fields in built.records.items()]
+    return "".join(json.dumps(line, separators=(", ", ": ")) + "\n" for line in lines)
 
 
 def _from_sdk(operation: SdkOperation, rules: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +101,7 @@ def _from_sdk(operation: SdkOperation, rules: dict[str, Any]) -> dict[str, Any]:
         "query": list(operation.query),
         "body": list(operation.body),
         "required": list(operation.required),
+        "types": operation.types,
         "object": _object(operation),
         "scope": scope,
         **_judged(operation.name, operation.method, rules),
@@ -98,7 +113,7 @@ def _from_overlay(entry: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any
     method = entry["calls"][0].partition(" ")[0]
     path = [name for call in entry["calls"] for name in _VARIABLE.findall(call)]
     judged = _judged(entry["name"], method, rules)
-    return {"path": list(dict.fromkeys(path)), **judged, **entry}
+    return {"path": list(dict.fromkeys(path)), "types": {}, **judged, **entry}
 
 
 def _judged(name: str, method: str, rules: dict[str, Any]) -> dict[str, Any]:
@@ -152,11 +167,12 @@ def _join(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
             first["names"] = [*first.get("names", ()), *(entry["name"] for entry in same[1:])]
             for key in ("query", "body"):
                 first[key] = sorted({name for entry in same for name in entry[key]})
+            first["types"] = {name: kind for entry in reversed(same) for name, kind in entry["types"].items()}
         joined.append(first)
     return joined
 
 
-def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any]) -> None:
+def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any], annotations: Annotations) -> None:
     """Add calls of another form, and keys that older forms of a body have."""
     by_name = {entry["name"]: entry for entry in entries}
     for each in rules["calls"]:
@@ -164,6 +180,8 @@ def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any]) -> None:
     for each in rules["bodies"]:
         for name in each["operations"]:
             by_name[name]["body"] = sorted({*by_name[name]["body"], *each["keys"]})
+            fields = annotations.record(each["record"])
+            by_name[name]["types"].update({key: fields[key] for key in each["keys"]})
 
 
 def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) -> list[str]:
@@ -205,4 +223,5 @@ def _first(name: str, rules: list[dict[str, Any]], key: str) -> Any:
 
 
 def _tidy(entry: dict[str, Any]) -> dict[str, Any]:
+    entry["types"] = {name: kind for name, kind in sorted(entry["types"].items()) if kind != "text"}
     return {key: entry[key] for key in FIELDS if entry.get(key)}

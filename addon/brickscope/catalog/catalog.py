@@ -20,8 +20,9 @@ class Operation(NamedTuple):
 
     ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
     the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
-    ``required`` among them. ``object``: those that say what is acted on. ``scope``: the native API scope, as far as it
-    is known. ``kind``: one of CLASSES. ``risk``: how it can widen the caller's power, empty if it does not.
+    ``required`` among them; ``types`` of those that are not ``text`` (see ``type_of``). ``object``: those that say what
+    is acted on. ``scope``: the native API scope, as far as it is known. ``kind``: one of CLASSES. ``risk``: how it can
+    widen the caller's power, empty if it does not.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Operation(NamedTuple):
     risk: str = ""
     source: str = ""
     names: tuple[str, ...] = ()
+    types: Mapping[str, str] = {}
 
     @property
     def service(self) -> str:
@@ -48,6 +50,34 @@ class Operation(NamedTuple):
             if parameter in names:
                 return place
         return None
+
+    def type_of(self, keys: tuple[str, ...]) -> str | None:
+        """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``.
+
+        Lists are gone through, a map takes a key of any name, and below ``any`` all is ``any``. None: the API has no
+        such parameter or field. A type is
+
+        * a word: ``text``, ``integer``, ``number``, ``boolean``, ``timestamp`` (RFC 3339), ``duration`` (``300s``),
+          ``field_mask`` (names between commas), ``bytes`` (base64), ``any`` (JSON of any kind); ``enum`` (a word of
+          capital letters, digits, ``_``), ``enum_lower`` (of small ones), ``enum_mixed`` (of either, also ``-.:``);
+          or a kind of text, which ``kinds.yaml`` of the makers explains;
+        * ``[T]``: a list; ``{T}``: an object of any keys whose values are T;
+        * the name of a record, with a dot: ``jobs.Task``.
+        """
+        kind = None if self.place(keys[0]) is None else self.types.get(keys[0], "text")
+        for key in keys[1:]:
+            kind = None if kind is None else _below(kind, key)
+        return kind
+
+
+def _below(kind: str, key: str) -> str | None:
+    """The type of a key of an object of a type; None if it has no such key."""
+    kind = kind.strip("[]")
+    if kind == "any":
+        return kind
+    if kind.startswith("{"):
+        return kind[1:-1]
+    return load_records().get(kind, {}).get(key)
 
 
 class Catalog:
@@ -111,6 +141,14 @@ def load_catalog() -> Catalog:
 
 
 @cache
+def load_records() -> Mapping[str, Mapping[str, str]]:
+    """Records that types name, each with all its fields and their types. Raises OSError and ValueError if the file is
+    damaged."""
+    lines = map(orjson.loads, files(__package__).joinpath("records.jsonl").read_bytes().splitlines())
+    return {line["name"]: line["fields"] for line in lines}
+
+
+@cache
 def operation_table() -> RuleTable:
     """The table of ``load_catalog``, made once."""
     return load_catalog().table()
@@ -131,4 +169,5 @@ def _operation(entry: dict[str, Any]) -> Operation:
         get("risk", ""),
         get("source", ""),
         tuple(get("names", ())),
+        get("types", {}),
     )

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
+from .annotation import Annotations, is_record
+
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MULTI = "_escape_multi_segment_path_parameter"
 CLIENTS = {"WorkspaceClient": "", "AccountClient": "account."}
@@ -22,7 +24,8 @@ class SdkOperation(NamedTuple):
     """One call of one method. ``path``, ``query``, ``body``: names of parameters; ``required``: those without default.
 
     ``templates``: more than one where a resource name has several shapes; ``{name=projects/*/branches/*}`` as in
-    google.api.http, from the docstring's "Format: projects/{project_id}/branches/{branch_id}".
+    google.api.http, from the docstring's "Format: projects/{project_id}/branches/{branch_id}". ``types``: of every
+    parameter, as ``annotation.py`` writes them.
     """
 
     name: str
@@ -33,6 +36,7 @@ class SdkOperation(NamedTuple):
     query: tuple[str, ...]
     body: tuple[str, ...]
     required: tuple[str, ...]
+    types: dict[str, str]
 
 
 class ApiClass(NamedTuple):
@@ -55,6 +59,7 @@ class Source:
                 node.name: node for node in tree.body if isinstance(node, ast.ClassDef)
             }
             self._imports[file.stem] = dict(_imports(tree))
+        self.annotations = Annotations(self._classes, self._imports)
         self._mixins = dict(_mixins(folder / "mixins"))
         self._clients = _parse(folder / "__init__.py")
         self.unresolved: list[str] = []
@@ -136,7 +141,11 @@ class Source:
                     for each in templates
                     for shape in shapes
                 ]
-        path = tuple(text for kind, text in pieces if kind != "text")
+        path = {
+            variable: "text" if kind is None or is_record(kind) else kind
+            for variable, value in _variables(call.args[1])
+            for kind in [self._argument_type(module, method, value)]
+        }
         keywords = {keyword.arg: keyword.value for keyword in call.keywords}
         defaults = len(method.args.args) - len(method.args.defaults)
         required = {argument.arg for argument in method.args.args[1:defaults]} | {
@@ -153,17 +162,19 @@ class Source:
             module,
             verb,
             tuple(templates),
-            path,
+            tuple(path),
             tuple(key for key in query if key not in path),
             tuple(key for key in body if key not in path),
             tuple(sorted(required & {*path, *query, *body})),
+            {**query, **body, **path},
         )
 
-    def _keys(self, module: str, method: ast.FunctionDef, value: ast.expr | None) -> tuple[str, ...]:
-        """The keys of ``query`` or ``body``: those that the method sets, or those of the one object that it sends."""
+    def _keys(self, module: str, method: ast.FunctionDef, value: ast.expr | None) -> dict[str, str]:
+        """The keys of ``query`` or ``body`` with their types: those that the method sets, or those of the one object that
+        it sends."""
         if not isinstance(value, ast.Name):
-            return ()
-        found: dict[str, None] = {}
+            return {}
+        found: dict[str, str] = {}
         for node in ast.walk(method):
             if not isinstance(node, ast.Assign) or len(node.targets) != 1:
                 continue
@@ -174,43 +185,35 @@ class Source:
                 and target.value.id == value.id
                 and isinstance(target.slice, ast.Constant)
             ):
-                found[str(target.slice.value)] = None
+                key = str(target.slice.value)
+                found[key] = self._argument_type(module, method, node.value) or found.get(key, "text")
             elif isinstance(target, ast.Name) and target.id == value.id and isinstance(node.value, ast.Call):
-                found |= dict.fromkeys(self._fields(module, method, node.value))
-        return tuple(found)
+                found |= self._sent(module, method, node.value)
+        return found
 
-    def _fields(self, module: str, method: ast.FunctionDef, call: ast.Call) -> list[str]:
-        """The JSON keys of ``argument.as_dict()``."""
+    def _sent(self, module: str, method: ast.FunctionDef, call: ast.Call) -> dict[str, str]:
+        """The JSON keys of ``argument.as_dict()``, with their types."""
         func = call.func
-        if not (
-            isinstance(func, ast.Attribute) and func.attr == "as_dict" and isinstance(func.value, ast.Name)
-        ):
-            return []
-        for argument in [*method.args.args, *method.args.kwonlyargs]:
-            if argument.arg == func.value.id and argument.annotation is not None:
-                return self._json_keys(module, ast.unparse(argument.annotation))
-        return []
+        if isinstance(func, ast.Attribute) and func.attr == "as_dict":
+            record = self._argument_type(module, method, func.value)
+            if record is not None:
+                return self.annotations.record(record)
+        return {}
 
-    def _json_keys(self, module: str, annotation: str) -> list[str]:
-        name = re.sub(r"^Optional\[(.*)\]$", r"\1", annotation).strip("'\"")
-        if "." in name:
-            alias, _, name = name.partition(".")
-            module = self._imports[module].get(alias, alias)
-        elif name not in self._classes.get(module, {}):
-            module = self._imports[module].get(name, module)
-        node = self._classes.get(module, {}).get(name)
-        if node is None:
-            return []
-        for method in node.body:
-            if isinstance(method, ast.FunctionDef) and method.name == "as_dict":
-                return [
-                    str(each.targets[0].slice.value)
-                    for each in ast.walk(method)
-                    if isinstance(each, ast.Assign)
-                    and isinstance(each.targets[0], ast.Subscript)
-                    and isinstance(each.targets[0].slice, ast.Constant)
-                ]
-        return []
+    def _argument_type(self, module: str, method: ast.FunctionDef, value: ast.expr) -> str | None:
+        """The type of the argument that a value is made of, or of the field of it; None if it is made of no argument."""
+        if isinstance(value, ast.Constant):
+            return {int: "integer", bool: "boolean"}.get(type(value.value))
+        arguments = {each.arg: each.annotation for each in [*method.args.args[1:], *method.args.kwonlyargs]}
+        used = [each.id for each in ast.walk(value) if isinstance(each, ast.Name) and each.id in arguments]
+        annotation = arguments[used[0]] if used else None
+        if annotation is None:
+            return None
+        found = self.annotations.type_of(module, annotation)
+        for each in ast.walk(value):
+            if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and is_record(found):
+                found = self.annotations.record(found).get(each.attr, found)
+        return found
 
 
 def _wire_names(method: ast.FunctionDef) -> dict[str, str]:
@@ -288,6 +291,13 @@ def _is_do(node: ast.AST) -> TypeGuard[ast.Call]:
         and isinstance(node.func.value, ast.Attribute)
         and node.func.value.attr == "_api"
     )
+
+
+def _variables(value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """The variables of a path, each with the expression that gives its value."""
+    for part in value.values if isinstance(value, ast.JoinedStr) else ():
+        if isinstance(part, ast.FormattedValue):
+            yield _variable(part.value)[1], part.value
 
 
 def _pieces(value: ast.expr) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""``scripts/update-catalog``: make the catalogue's file anew, and report what is new, gone or unclassified."""
+"""``scripts/update-catalog``: make the catalogue's files anew, and report what is new, gone or unclassified."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from .build import Built, build, render
+from .build import Built, build, render, render_records
 from .sdk import Source
 
 FILE = Path(__file__).parent / "operations.jsonl"
@@ -31,15 +31,16 @@ def names_in(text: str) -> set[str]:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is not what would be written.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is not what would be written.")
 @click.option(
     "--sdk", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of databricks/sdk."
 )
 def main(check: bool, sdk: Path | None) -> None:
-    """Regenerate the catalogue of operations from the installed databricks-sdk and the reviewed overlay.
+    """Regenerate the catalogue of operations and their parameters' types from the installed databricks-sdk and the
+    reviewed overlay.
 
     \b
-    Exit status: 0 done (or up to date), 1 the file differs (--check) or an operation is unclassified, 2 usage.
+    Exit status: 0 done (or up to date), 1 a file differs (--check) or an operation is unclassified, 2 usage.
 
     \b
     Examples:
@@ -50,16 +51,19 @@ def main(check: bool, sdk: Path | None) -> None:
     with console.status("reading the SDK"):
         source = Source(sdk or sdk_folder())
         built = build(source)
-    text = render(built, source.version)
+    text, records = render(built, source.version), render_records(built)
     before = FILE.read_text(encoding="utf-8") if FILE.exists() else "{}\n"
-    report(built, before, text, source.version)
+    beside = FILE.with_name("records.jsonl")
+    same = text == before and beside.exists() and records == beside.read_text(encoding="utf-8")
+    report(built, before, text, source.version, same)
     if not check:
         FILE.write_text(text, encoding="utf-8")
-    sys.exit(1 if built.problems or (check and text != before) else 0)
+        beside.write_text(records, encoding="utf-8")
+    sys.exit(1 if built.problems or (check and not same) else 0)
 
 
-def report(built: Built, before: str, text: str, version: str) -> None:
-    """Print what is new, gone and wrong."""
+def report(built: Built, before: str, text: str, version: str, same: bool) -> None:
+    """Print what is new, gone and wrong. ``same``: both files are what they would be."""
     old, new = names_in(before), names_in(text)
     click.echo(f"databricks-sdk {version}: {len(built.entries)} operations under {len(new)} names")
     for title, names in (
@@ -69,8 +73,8 @@ def report(built: Built, before: str, text: str, version: str) -> None:
     ):
         for name in sorted(names):
             click.echo(f"  {title}: {name}")
-    if text == before:
-        click.echo("The file is up to date.")
+    if same:
+        click.echo("The files are up to date.")
 
 
 if __name__ == "__main__":
