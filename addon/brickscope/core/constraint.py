@@ -1,196 +1,225 @@
 """Constraints: what a rule says about one parameter of an operation, wherever the call carries it.
 
-One written semantics for path, query and body (docs/rules.md):
+One written semantics for path, query and body (docs/rules.md). A rule that **allows** takes a value that is regular and
+meets the test, in every object that it may name. A rule that **denies** lets a value pass only if it is regular and
+surely does not meet the test. Absent (also ``null``, which the API reads as not given) meets ``absent`` and ``optional``
+only, since the server's default is not known here. Through a list: to allow, all elements have to meet, and an empty list
+does not; to deny, one is enough.
 
-* **absent** (also ``null``, which the API reads as not given) meets no test but ``absent`` and those with ``optional``:
-  the server's default is not known here.
-* **numbers and text**: an integer and its decimal text are the same value, since the API takes ids as either. Nothing
-  else is: not ``1012.0``, ``1e3``, ``01012`` or `` 1012``. ``true`` is the value, not the word (but in a query).
-* **case** counts. **Lists**: every element must meet the test, and an empty list meets none.
-
-A rule that **denies** turns doubt round: it is met by every value that some server could read as one that meets it (another
-case, ``1012.0``, one element of a list, a path with dots in it), and by nothing that is absent.
+Tests are sets made at load time, so that a list of ids costs the same whether a rule names one or a hundred.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .body import Number
-from .parameters import ABSENT, UNREADABLE, Parameters, look
+from .decision import Refused
+from .kind import KINDS, Canonical, Kind
+from .query import Alternatives
+from .reason import Reason
 from .template import Literal, Rest, Template, Variable
 
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\Z")
+ABSENT: Any = object()
+MAX_COMPARED = 250_000
+"""Most comparisons of one call's values with prefixes and patterns (values times rules). A call beyond is denied."""
 
 
-def canonical(value: Any, *, query: bool = False) -> str | bool | None:
-    """A value as it is compared: decimal text for integers, truth values as they are; None for what is no scalar."""
-    if isinstance(value, Number):
-        return None
-    if query and value in ("true", "false"):
-        return bool(value == "true")
-    if isinstance(value, str | bool):
-        return value
-    return str(value) if isinstance(value, int) else None
+class Values:
+    """What a call has for one parameter.
+
+    ``leaves``: as they came, all elements of lists, ABSENT for what lacks it. ``listed``: whether a list was gone through;
+    ``hollow``: whether one was empty. ``odd``: whether there is something that can't be compared: a list in a list, a text
+    where an object belongs. ``doubt``: why nobody can say what the call has; raised when a rule asks.
+    """
+
+    __slots__ = ("_read", "_suspected", "doubt", "hollow", "leaves", "listed", "odd")
+
+    def __init__(self, leaves: list[Any], *, listed: bool = False, doubt: Refused | None = None) -> None:
+        self.leaves = leaves
+        self.listed = listed
+        self.hollow = False
+        self.odd = False
+        self.doubt = doubt
+        self._read: tuple[Kind, set[Canonical], bool] | None = None
+        self._suspected: tuple[Kind, set[Canonical], bool] | None = None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether something that could have it lacks it."""
+        return any(leaf is ABSENT or leaf is None for leaf in self.leaves)
+
+    @property
+    def given(self) -> list[Any]:
+        """The leaves that are there."""
+        return [leaf for leaf in self.leaves if leaf is not ABSENT and leaf is not None]
+
+    def objects(self, kind: Kind) -> tuple[set[Canonical], bool]:
+        """All that the values may name to a rule that allows, and whether they all are regular."""
+        if self._read is None or self._read[0] is not kind:
+            self._read = (kind, *_read_all(kind.read, self.given))
+        return self._read[1], self._read[2]
+
+    def suspects(self, kind: Kind) -> tuple[set[Canonical], bool]:
+        """The same to a rule that denies."""
+        if self._suspected is None or self._suspected[0] is not kind:
+            self._suspected = (kind, *_read_all(kind.suspect, self.given))
+        return self._suspected[1], self._suspected[2]
+
+
+def _read_all(read: Any, leaves: list[Any]) -> tuple[set[Canonical], bool]:
+    found: set[Canonical] = set()
+    # Equal values once; 1 and True are equal, so each type by itself.
+    by_type: dict[type, set[Any]] = {}
+    for leaf in leaves:
+        if isinstance(leaf, dict | list):
+            return found, False
+        by_type.setdefault(type(leaf), set()).add(leaf)
+    for distinct in by_type.values():
+        for leaf in distinct:
+            for each in leaf if isinstance(leaf, Alternatives) else (leaf,):
+                objects = read(each)
+                if objects is None:
+                    return found, False
+                found.update(objects)
+    return found, True
 
 
 class Test(NamedTuple):
-    """What a value must be; exactly one of the fields is set, beside ``optional``.
+    """What a value must be, in the canonical forms of its kind; exactly one of the tests is set, beside ``optional``.
 
-    ``only``: the value is an object that has no keys but these.
+    ``only``: the value is an object that has no keys but these. ``separator``: between the parts of a pattern. ``below``:
+    the operation acts on all that lies below the object it names, so a rule that denies is also met by all that something
+    named lies below (``ancestors``).
     """
 
-    one_of: frozenset[str | bool] | None = None
-    prefix: str | None = None
-    pattern: tuple[Template, str] | None = None
+    kind: Kind = KINDS["text"]
+    one_of: frozenset[Canonical] | None = None
+    prefix: tuple[str, ...] | None = None
+    pattern: tuple[Template, ...] | None = None
     low: int | None = None
     high: int | None = None
     absent: bool = False
     only: frozenset[str] | None = None
     optional: bool = False
+    separator: str = ""
+    below: bool = False
+    ancestors: frozenset[Canonical] = frozenset()
 
-    def is_met(self, value: Any, *, query: bool = False) -> bool:
-        """Whether a value (``ABSENT`` for none) is what it must be."""
-        if value is ABSENT or value is None:
-            return self.absent or self.optional
-        if self.absent:
-            return False
-        if isinstance(value, list):
-            return bool(value) and all(
-                each is not None and not isinstance(each, list) and self.is_met(each) for each in value
-            )
-        if self.only is not None:
-            return isinstance(value, dict) and not set(value) - self.only
-        if self.low is not None or self.high is not None:
-            return self._is_between(value)
-        text = canonical(value, query=query)
-        if self.one_of is not None:
-            return text is not None and text in self.one_of
-        if not isinstance(text, str):
-            return False
-        if self.prefix is not None:
-            return text.startswith(self.prefix) and not _climbs(text)
-        if self.pattern is not None:
-            return not _climbs(text) and _fits(self.pattern[0], text, self.pattern[1])
-        return False
+    @property
+    def compares(self) -> bool:
+        """Whether it is held against each value by itself, and not as a set."""
+        return self.prefix is not None or self.pattern is not None
 
-    def _is_between(self, value: Any) -> bool:
-        text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-        if not _DECIMAL.match(text):
+    def is_met(self, values: Values) -> bool:
+        """Whether a rule that allows takes a parameter as it is."""
+        if values.is_absent and not (self.absent or self.optional):
             return False
-        return self._holds_number(Decimal(text))
-
-    def _holds_number(self, number: Decimal) -> bool:
-        return (self.low is None or number >= self.low) and (self.high is None or number <= self.high)
-
-    def may_be_met(self, value: Any) -> bool:
-        """Whether some server could read a value as one that meets the test; for rules that deny."""
-        if value is ABSENT or value is None:
-            return self.absent or self.optional
-        if self.absent:
+        if values.hollow or values.odd or not values.leaves:
             return False
-        if isinstance(value, list):
-            return any(isinstance(each, list) or self.may_be_met(each) for each in value)
-        if not isinstance(value, str | int):
-            return True  # an object where none belongs
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if self.low is not None or self.high is not None:
-            number = _number(text)
-            return number is None or self._holds_number(number)
-        if self.one_of is not None:
-            return _loose(text) in {_loose(str(each)) for each in self.one_of}
-        if _climbs(text):
+        given = values.given
+        if not given:
             return True
+        if self.absent:
+            return False
+        if self.only is not None:
+            return all(isinstance(each, Mapping) and self.only.issuperset(each) for each in given)
+        objects, regular = values.objects(self.kind)
+        return regular and self.holds_all(objects)
+
+    def holds_all(self, objects: Set[Canonical]) -> bool:
+        """Whether all of these objects are what the test names."""
+        if self.one_of is not None:
+            return objects <= self.one_of
+        if self.low is not None or self.high is not None:
+            return all(self._is_between(each) for each in (min(objects), max(objects)))  # type: ignore[type-var]
+        return all(self.holds(each) for each in objects)
+
+    def holds(self, found: Canonical) -> bool:
+        """Whether an object is what the test names."""
+        if self.one_of is not None:
+            return found in self.one_of
+        if self.low is not None or self.high is not None:
+            return self._is_between(found)
+        text = str(found)
         if self.prefix is not None:
-            # A folder's own name is denied with what is in it.
-            start, end = _loose(self.prefix), "/" if self.prefix.endswith("/") else ""
-            return not start or f"{_loose(text)}/".startswith(start + end)
-        return self.pattern is not None and _fits(self.pattern[0], _loose(text), self.pattern[1], loose=True)
+            return text.startswith(self.prefix)
+        return any(fits(template, text, self.separator) for template in self.pattern or ())
+
+    def may_be_met(self, values: Values, *, replaced: bool = False) -> bool:
+        """Whether some server could read a parameter as one that meets the test; for rules that deny. ``replaced``: whether
+        the call has another parameter that stands in for it."""
+        if values.odd or (values.is_absent and (self.absent or self.optional or replaced)):
+            return True
+        if self.absent or not values.given:
+            return False
+        objects, regular = values.suspects(self.kind)
+        if not regular:
+            return True
+        if self.one_of is not None and not objects.isdisjoint(self.one_of):
+            return True
+        if self.low is not None or self.high is not None:
+            return any(map(self._is_between, objects))
+        if not self.ancestors.isdisjoint(objects):
+            return True
+        return self.compares and any(self._suspects(str(each)) for each in objects)
+
+    def _suspects(self, text: str) -> bool:
+        """Prefix and pattern for rules that deny. A folder's own name is denied with what is in it."""
+        if self.prefix is not None:
+            return f"{text}{self.separator}".startswith(self.prefix)
+        return any(fits(template, text, self.separator, whole=not self.below) for template in self.pattern or ())
+
+    def _is_between(self, found: Canonical) -> bool:
+        if not isinstance(found, int | Decimal):
+            return False
+        return (self.low is None or found >= self.low) and (self.high is None or found <= self.high)
 
 
-MAX_LOOSE = 4096
-
-
-def _loose(text: str) -> str:
-    """A text as the most careless reader takes it: without case, compatibility forms, white space and slashes around it; a
-    number by its value."""
-    number = _number(text)
-    if number is not None:
-        return str(number.normalize())
-    plain = text[:MAX_LOOSE]
-    if not plain.isascii():
-        # In pieces: normalising a long run of combining marks takes time by the square of it.
-        plain = "".join(unicodedata.normalize("NFKC", plain[at : at + 64]) for at in range(0, len(plain), 64))
-    return plain.casefold().strip().strip("/")
-
-
-def _number(text: str) -> Decimal | None:
-    if len(text) > 64:
-        return None
-    try:
-        number = Decimal(text.strip())
-    except ArithmeticError:
-        return None
-    return number if number.is_finite() else None
-
-
-def _climbs(text: str) -> bool:
-    """Whether a server could read a text as another path: dot or empty segments, backslashes, escapes."""
-    if "\\" in text or "%" in text or any(char < " " for char in text):
-        return True
-    parts = text.split("/")
-    return "." in parts or ".." in parts or "" in parts[1:-1]
-
-
-def _fits(template: Template, text: str, separator: str, *, loose: bool = False) -> bool:
-    """Whether a text's segments are those of a pattern; ``loose``: without case (the text is in small letters)."""
-    parts = text.removeprefix("/").split(separator) if separator == "/" else text.split(separator)
+def fits(template: Template, text: str, separator: str, *, whole: bool = True) -> bool:
+    """Whether a text's parts are those of a pattern; not ``whole``: or the beginning of what fits."""
+    parts = text.removeprefix("/").split(separator)
     wanted = template.segments
     for index, segment in enumerate(wanted):
+        if index >= len(parts):
+            return not whole
         if isinstance(segment, Rest):
-            return len(parts) > index and all(parts[index:])
-        if index >= len(parts) or not parts[index]:
+            return all(parts[index:])
+        if not parts[index]:
             return False
-        if isinstance(segment, Literal) and parts[index] != (_loose(segment.text) if loose else segment.text):
+        if isinstance(segment, Literal) and parts[index] != segment.text:
             return False
         if isinstance(segment, Variable) and segment.verb is not None:
             return False
     return len(parts) == len(wanted)
 
 
+def ancestors(named: Iterable[str], separator: str) -> frozenset[Canonical]:
+    """All that lies above these names, and they themselves: what an operation on everything below it would act on."""
+    found: set[Canonical] = set()
+    for name in named:
+        parts = name.rstrip(separator).split(separator)
+        found.update(separator.join(parts[:count]) or separator for count in range(1, len(parts) + 1))
+    return frozenset(found)
+
+
 class Constraint(NamedTuple):
     """One parameter and its test. ``place``: ``path``, ``query`` or ``body``. ``keys``: its name, in a body also a way
-    down into objects (through lists, of whose elements each must meet the test)."""
+    down into objects (through lists). ``many``: whether a query may have it several times. ``stand_ins``: parameters that
+    could be sent in its place and that the same rule does not limit."""
 
     name: str
     place: str
     keys: tuple[str, ...]
     test: Test
     text: str
-
-    def is_met(self, parameters: Parameters) -> bool:
-        """Whether a call's parameters meet it."""
-        if self.place == "body":
-            return _descend(parameters.body, self.keys, self.test)
-        found = parameters.path if self.place == "path" else parameters.query
-        return self.test.is_met(found.get(self.keys[0], ABSENT), query=self.place == "query")
-
-    def may_be_met(self, parameters: Parameters) -> bool:
-        """Whether some server could read a call's parameters as meeting it; for rules that deny."""
-        value = look(parameters, self.place, self.keys)
-        return value == UNREADABLE or self.test.may_be_met(value)
+    many: bool = False
+    stand_ins: frozenset[tuple[str, ...]] = frozenset()
 
 
-def _descend(value: Any, keys: tuple[str, ...], test: Test) -> bool:
-    if isinstance(value, list) and keys:
-        return bool(value) and all(_descend(each, keys, test) for each in value)
-    if not keys:
-        return test.is_met(value)
-    if value is ABSENT or value is None:
-        return test.is_met(ABSENT)
-    if not isinstance(value, dict):
-        return False
-    return _descend(value.get(keys[0], ABSENT), keys[1:], test)
+def too_complex() -> Refused:
+    """The refusal of a call that would cost more to judge than it may."""
+    return Refused(
+        Reason.TOO_COMPLEX, f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values"
+    )

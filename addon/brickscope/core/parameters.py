@@ -1,208 +1,263 @@
-"""The parameters of one call: path variables, query values and body, each in one place and under one name."""
+"""The parameters of one call: path variables, query values and body, each in one place and under one name.
+
+Rules say which parameters they look at (``Looks``, made at load time), and a body is gone through once for all of them. A name
+that folds to one that a rule looks at, without being it, or the same parameter in two places, leaves open what the API
+reads; the rules that look at it then refuse the call. All other names are no matter.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from .body import read_body
+from .constraint import ABSENT, Constraint, Values, too_complex
 from .decision import Refused
-from .path import fold
+from .normal import fold
+from .path import Reading
+from .query import Pair, alternatives, read_query
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
 
-ABSENT: Any = object()
+MAX_FOREIGN = 64 * 1024
+"""Most characters of long names beyond ASCII that are folded in one call; folding them costs more than parsing them."""
 
-
-MAX_NAMES = 2000
-"""Most names that one object or query may have where a rule looks at one of them; the API's own have some dozens."""
-
-
-class Parameters:
-    """What a call carries: decoded path variables and query values, and the JSON object of its body.
-
-    ``names``: of all query parameters and of the body's own keys, as they were written.
-    """
-
-    __slots__ = ("_folds", "body", "names", "path", "query")
-
-    def __init__(self, path: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any]) -> None:
-        self.path = path
-        self.query = query
-        self.body = body
-        self.names = frozenset(name for name in query if name) | body.keys()
-        self._folds: dict[int, dict[str, list[str]]] = {}
-
-    def similar(self, holder: Mapping[str, Any], name: str) -> list[str]:
-        """The names in a part of these parameters that a server could take for ``name``, itself among them.
-
-        Each part is gone through once, however many rules ask. Raises Refused(TOO_LARGE).
-        """
-        folds = self._folds.get(id(holder))
-        if folds is None:
-            if len(holder) > MAX_NAMES:
-                raise Refused(Reason.TOO_LARGE, f"an object with parameters has more than {MAX_NAMES} names")
-            folds = {}
-            for key in holder:
-                # `queue.enabled=` and `job_id[]=` in a query are parts of `queue` and `job_id` to some readers.
-                for form in {fold(key), fold(_PART.split(key, maxsplit=1)[0])}:
-                    folds.setdefault(form, []).append(key)
-            self._folds[id(holder)] = folds
-        return folds.get(fold(name), [])
-
-
+Keys = tuple[str, ...]
 _PART = re.compile(r"[.\[]")
 
 
-def read_parameters(request: ApiRequest, template: Template, body: bytes | None) -> Parameters:
-    """Read them. ``body``: None where it was not held, and is none of the matter.
+class Look:
+    """A step down into a body: which names below it rules look at. ``ends``: whether they look at what is here."""
 
-    Raises Refused: PARAMETER_TWICE, QUERY_NOT_CANONICAL, or what ``read_body`` raises.
-    """
-    query: dict[str, str] = {}
-    if request.query:
-        for pair in re.split("[&;]", request.query):
-            name, _, value = pair.partition("=")
-            name, value = _decode(name), _decode(value)
-            # Twice: servers take the first, the last, or both as a list.
-            query[name] = value if name not in query else _TWICE
-    content = {} if body is None else read_body(request, body)
-    return Parameters(bind(template, request.segments), query, content)
+    __slots__ = ("below", "ends", "folds")
 
+    def __init__(self) -> None:
+        self.below: dict[str, Look] = {}
+        self.folds: dict[str, str] = {}
+        self.ends = False
 
-_TWICE = "\0twice"
-
-
-def _decode(text: str) -> str:
-    try:
-        return unquote_to_bytes(text.replace("+", " ")).decode("utf-8").replace("\0", "\ufffd")
-    except UnicodeDecodeError:
-        raise Refused(Reason.QUERY_NOT_CANONICAL, "the query's percent-encoding is not UTF-8") from None
+    def add(self, keys: Keys) -> None:
+        """Look at what is down this way."""
+        if not keys:
+            self.ends = True
+            return
+        if keys[0] not in self.below:
+            self.below[keys[0]] = Look()
+            self.folds[fold(keys[0])] = keys[0]
+        self.below[keys[0]].add(keys[1:])
 
 
-# Jobs API 2.0: one task in the job's own keys, in place of `tasks` (databricks-cli 0.18; docs "Updating from Jobs API 2.0 to
-# 2.1"). Which of the two a server takes that is sent both is not known.
-_RIVALS = {
-    "tasks": (
-        "notebook_task",
-        "spark_jar_task",
-        "spark_python_task",
-        "spark_submit_task",
-        "python_wheel_task",
-        "pipeline_task",
-        "sql_task",
-        "dbt_task",
-        "run_job_task",
-        "existing_cluster_id",
-        "new_cluster",
-    )
-}
+def looks_of(constraints: Iterable[Constraint]) -> Look:
+    """What the constraints of rules for one operation look at in a body."""
+    found = Look()
+    for constraint in constraints:
+        # What belongs in the path or query must not stand in the body under whatever spelling.
+        found.add(constraint.keys if constraint.place == "body" else constraint.keys[:1])
+        for keys in constraint.stand_ins:
+            found.add(keys)
+    return found
 
 
-def refuse_doubles(parameters: Parameters, place: str, keys: tuple[str, ...]) -> None:
-    """Refuse a parameter that is given twice, in two places, in another place than the API reads it, or beside a name
-    that a server could take for the same one (``jobId`` for ``job_id``: JSON of protocol buffers knows both).
+class Parameters:
+    """What a call carries. ``names``: of all query parameters and of the body's own keys, as they were written."""
 
-    Raises Refused(PARAMETER_TWICE, PARAMETER_MISPLACED or TOO_LARGE).
-    """
-    name = keys[0]
-    places: list[tuple[str, Mapping[str, Any]]] = [
-        ("path", parameters.path),
-        ("query", parameters.query),
-        ("body", parameters.body),
-    ]
-    found = [where for where, holder in places if _holds(parameters, holder, name)]
-    if found == ["path", "body"] and _is_same(parameters.path[name], parameters.body[name]):
-        # The official SDK sends whole objects, which repeat the name that stands in the path.
-        found = [place]
-    if len(found) > 1 or parameters.query.get(name) == _TWICE:
-        raise Refused(Reason.PARAMETER_TWICE, f"the parameter {name!r} is given twice")
-    if found and found[0] != place:
-        raise Refused(
-            Reason.PARAMETER_MISPLACED,
-            f"the parameter {name!r} is given in the {found[0]}; the API reads it in the {place}",
-        )
-    if place == "body":
-        _descend(parameters, parameters.body, keys)
+    def __init__(self, path: Mapping[str, str], query: str | None, body: Mapping[str, Any], looks: Look) -> None:
+        """Raises Refused(QUERY_NOT_CANONICAL or TOO_COMPLEX)."""
+        self._path = path
+        self._query = query
+        self._pairs = read_query(query)
+        self._by_fold: dict[str, list[Pair]] | None = None
+        self._body = body
+        self._foreign = 0
+        self._in_body: dict[Keys, Values] = {}
+        self._values: dict[tuple[str, Keys], Values] = {}
+        self._similar_on_top: Mapping[str, Refused] = {}
+        self.names = frozenset(pair.name for pair in self._pairs if pair.plain and pair.name) | body.keys()
+        self.compared = 0
+        """How many values were held against prefixes and patterns."""
+        if body and looks.below:
+            self._walk(looks, [body], (), Values([]))
+
+    # -- one parameter -----------------------------------------------------------------------------------------
+
+    def values(self, constraint: Constraint) -> Values:
+        """What the call has for a constraint's parameter. Raises Refused(PARAMETER_TWICE or PARAMETER_MISPLACED)."""
+        where = (constraint.place, constraint.keys)
+        found = self._values.get(where)
+        if found is None:
+            found = self._values[where] = self._look_up(constraint)
+            found.doubt = found.doubt or self._doubt(constraint)
+        if found.doubt is not None:
+            raise found.doubt
+        return found
+
+    def _look_up(self, constraint: Constraint) -> Values:
+        if constraint.place == "body":
+            return self._in_body.get(constraint.keys) or Values([ABSENT])
+        name = constraint.keys[0]
+        if constraint.place == "path":
+            return Values([self._path.get(name, ABSENT)])
+        given = alternatives(self._query, name) if self._query else []
+        found = Values([*given] or [ABSENT], listed=len(given) > 1)
+        if len(given) > 1 and not constraint.many:
+            found.doubt = _twice(name)  # servers take the first, the last, or both as a list
+        return found
+
+    def is_replaced(self, constraint: Constraint) -> bool:
+        """Whether the call has a parameter that stands in for that of a constraint. Raises Refused(PARAMETER_TWICE)."""
+        for keys in constraint.stand_ins:
+            if self._similar(keys[0]) or keys[0] in self._path:
+                return True
+            found = self._in_body.get(keys)
+            if found is not None:
+                if found.doubt is not None:
+                    raise found.doubt
+                if found.odd or found.given:
+                    return True
+        return False
+
+    def others(self, known: Collection[str]) -> list[str]:
+        """The names of parameters that are not among ``known``: exactly, or in a query as a member of one
+        (``filter_by.statuses``). The choice of a workspace is none, nor is a body's repetition of what is in the path."""
+        in_query = {
+            pair.name
+            for pair in self._pairs
+            if pair.name and pair.name != "o" and pair.name.partition(".")[0] not in known
+        }
+        in_body = {
+            name
+            for name, value in self._body.items()
+            if not (name in self._path and _is_same(self._path[name], value))
+        }
+        return sorted(name for name in in_query | in_body if name not in known)
+
+    def _doubt(self, constraint: Constraint) -> Refused | None:
+        """Why it is open which value the API reads for a parameter; None if it is not."""
+        name, place = constraint.keys[0], constraint.place
+        whole = name.partition(".")[0]
+        similar = self._similar(name)
+        if any(pair.name != name or not pair.plain for pair in similar):
+            return _taken_for(name)
+        if whole != name and any(not _PART.search(pair.name) for pair in self._similar(whole)):
+            # `filter_by.statuses` is one member of `filter_by`; all of it may be sent in one piece, too.
+            return _taken_for(name)
+        if name in self._similar_on_top:
+            return self._similar_on_top[name]
+        found = [
+            where
+            for where, there in (("path", name in self._path), ("query", similar), ("body", name in self._body))
+            if there
+        ]
+        if found == ["path", "body"] and _is_same(self._path[name], self._body[name]):
+            # The official SDK sends whole objects, which repeat the name that stands in the path.
+            found = [place]
+        if len(found) > 1:
+            return _twice(name)
+        if found and found[0] != place:
+            return Refused(
+                Reason.PARAMETER_MISPLACED,
+                f"the parameter {name!r} is given in the {found[0]}; the API reads it in the {place}",
+            )
+        return None
+
+    def _similar(self, name: str) -> list[Pair]:
+        """The parameters of the query that a server could take for one of this name: also `queue.enabled=` and `job_id[]=`,
+        which are parts of `queue` and `job_id` to some readers."""
+        if self._by_fold is None:
+            self._by_fold = {}
+            for pair in self._pairs:
+                for form in {fold(pair.name), fold(_PART.split(pair.name, maxsplit=1)[0])}:
+                    self._by_fold.setdefault(form, []).append(pair)
+        return self._by_fold.get(fold(name), [])
+
+    # -- the body ----------------------------------------------------------------------------------------------
+
+    def _walk(self, look: Look, level: list[Any], keys: Keys, way: Values) -> None:
+        """Gather what rules look at below ``level``: the values at ``keys``. ``way``: what was met on the way there."""
+        values = _flatten(level, way)
+        if look.ends:
+            self._in_body[keys] = values
+        if not look.below:
+            return
+        objects = [value for value in values.leaves if isinstance(value, dict)]
+        similar = self._similar_keys(look, objects)
+        if not keys:
+            self._similar_on_top = similar
+        for name, below in look.below.items():
+            step = Values([], listed=values.listed, doubt=values.doubt or similar.get(name))
+            step.hollow, step.odd = values.hollow, values.odd
+            found: list[Any] = []
+            for value in values.leaves:
+                if isinstance(value, dict):
+                    found.append(value.get(name, ABSENT))
+                elif value is ABSENT or value is None:
+                    found.append(ABSENT)
+                else:
+                    step.odd = True
+            self._walk(below, found, (*keys, name), step)
+
+    def _similar_keys(self, look: Look, objects: list[dict[str, Any]]) -> dict[str, Refused]:
+        """For each name that rules look at, whether one of these objects has a key that could be taken for it."""
+        found: dict[str, Refused] = {}
+        seen = set(look.below)
+        for each in objects:
+            if seen.issuperset(each):
+                continue
+            for key in each:
+                if key in seen:
+                    continue
+                seen.add(key)
+                if len(key) > 64 and not key.isascii():
+                    self._foreign += len(key)
+                    if self._foreign > MAX_FOREIGN:
+                        raise too_complex()
+                name = look.folds.get(fold(key))
+                if name is not None:
+                    found[name] = _taken_for(name)
+        return found
+
+
+def _flatten(level: list[Any], way: Values) -> Values:
+    """What is at one place, with lists gone through; a list in a list can't be."""
+    found = Values(level, listed=way.listed, doubt=way.doubt)
+    found.hollow, found.odd = way.hollow, way.odd
+    if any(isinstance(value, list) for value in level):
+        leaves: list[Any] = []
+        found.listed = True
+        for value in level:
+            if not isinstance(value, list):
+                leaves.append(value)
+                continue
+            found.hollow = found.hollow or not value
+            for each in value:
+                if isinstance(each, list):
+                    found.odd = True
+                else:
+                    leaves.append(each)
+        found.leaves = leaves
+    return found
+
+
+def _twice(name: str) -> Refused:
+    return Refused(Reason.PARAMETER_TWICE, f"the parameter {name!r} is given twice")
+
+
+def _taken_for(name: str) -> Refused:
+    return Refused(Reason.PARAMETER_TWICE, f"a name could be taken for the parameter {name!r}")
 
 
 def _is_same(in_path: str, in_body: Any) -> bool:
     return isinstance(in_body, str | int) and not isinstance(in_body, bool) and str(in_body) == in_path
 
 
-def _holds(parameters: Parameters, holder: Mapping[str, Any], name: str) -> bool:
-    """Whether a parameter is there; refused if another name could be taken for it."""
-    whole = name.partition(".")[0]
-    if any(key != name for key in parameters.similar(holder, name)) or (
-        # `filter_by.statuses` is one member of `filter_by`; all of it may be sent in one piece, too.
-        whole != name and any("." not in key and "[" not in key for key in parameters.similar(holder, whole))
-    ):
-        raise Refused(Reason.PARAMETER_TWICE, f"a name could be taken for the parameter {name!r}")
-    for rival in _RIVALS.get(name, ()):
-        if parameters.similar(holder, rival):
-            raise Refused(
-                Reason.PARAMETER_TWICE, f"{rival!r} could be taken in place of the parameter {name!r}"
-            )
-    return name in holder
+def read_parameters(
+    request: ApiRequest, reading: Reading, template: Template, body: bytes | None, looks: Look
+) -> Parameters:
+    """Read them. ``body``: None where it was not held, and is none of the matter.
 
-
-def _descend(parameters: Parameters, value: Any, keys: tuple[str, ...]) -> None:
-    if isinstance(value, list):
-        for each in value:
-            _descend(parameters, each, keys)
-    elif isinstance(value, dict) and keys and _holds(parameters, value, keys[0]):
-        _descend(parameters, value[keys[0]], keys[1:])
-
-
-UNREADABLE: tuple[()] = ()
-"""Stands for a value that meets no test: an empty list, a list in a list, something below what is no object."""
-
-
-def look(parameters: Parameters, place: str, keys: tuple[str, ...]) -> Any:
-    """The value that a constraint looks at, for the log; ABSENT where there is none. Through a list it is the list of
-    what its elements have, which meets a test exactly if they all do (an element without it counts as None)."""
-    if place != "body":
-        found = parameters.path if place == "path" else parameters.query
-        return found.get(keys[0], ABSENT)
-    return _look(parameters.body, keys)
-
-
-def _look(value: Any, keys: tuple[str, ...]) -> Any:
-    if not keys:
-        return value
-    if isinstance(value, list):
-        gathered: list[Any] = []
-        for each in value:
-            found = _look(each, keys)
-            if not isinstance(found, list):
-                gathered.append(None if found is ABSENT else found)
-            elif not found or any(isinstance(inner, list) for inner in found):
-                gathered.append(UNREADABLE)
-            else:
-                gathered += found
-        return gathered
-    if value is ABSENT or value is None:
-        return ABSENT
-    return _look(value.get(keys[0], ABSENT), keys[1:]) if isinstance(value, Mapping) else UNREADABLE
-
-
-def others(parameters: Parameters, known: Collection[str]) -> list[str]:
-    """The names of parameters that are not among ``known``, nor members of one (``filter_by.statuses``).
-
-    The choice of a workspace is no parameter, nor is a body's repetition of what stands in the path.
+    Raises Refused: QUERY_NOT_CANONICAL, TOO_COMPLEX or what ``read_body`` raises.
     """
-    return sorted(
-        name
-        for name in parameters.names
-        if name != "o"
-        and name not in known
-        and name.partition(".")[0] not in known
-        and not (
-            name in parameters.path
-            and name not in parameters.query
-            and _is_same(parameters.path[name], parameters.body[name])
-        )
-    )
+    content = {} if body is None else read_body(request, body)
+    return Parameters(bind(template, reading.segments), reading.query, content, looks)

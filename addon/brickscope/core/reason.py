@@ -242,6 +242,11 @@ class Reason(StrEnum):
         "The body has to be read, and an object in it has the same key twice.",
     )
     BODY_TOO_DEEP = "body_too_deep", Kind.READING, "The body has to be read, and is nested too deeply."
+    TOO_COMPLEX = (
+        "too_complex",
+        Kind.READING,
+        "Holding the call's values against the rules would take longer than one call may take.",
+    )
     PARAMETER_TWICE = (
         "parameter_twice",
         Kind.READING,
