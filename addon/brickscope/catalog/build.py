@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from .annotation import Annotations
+from .kinds import KINDS, Kinds
 from .sdk import SdkOperation, Source
 
 OVERLAY = Path(__file__).parent / "overlay.yaml"
@@ -47,7 +48,7 @@ class Built(NamedTuple):
     records: dict[str, dict[str, str]]
 
 
-def build(source: Source, overlay: Path = OVERLAY) -> Built:
+def build(source: Source, overlay: Path = OVERLAY, kinds: Path = KINDS) -> Built:
     """Merge. Raises OSError and yaml.YAMLError for an overlay that can't be read."""
     rules = yaml.safe_load(overlay.read_text(encoding="utf-8"))
     entries = [_from_sdk(operation, rules) for operation in source.operations()]
@@ -57,7 +58,8 @@ def build(source: Source, overlay: Path = OVERLAY) -> Built:
     entries = sorted(_join(entries), key=lambda entry: str(entry["name"]))
     _add_forms(entries, rules, source.annotations)
     records = source.annotations.records(kind for entry in entries for kind in entry["types"].values())
-    problems = [f"{entry['name']}: no class" for entry in entries if not entry.get("class")]
+    problems = _add_kinds(entries, records, kinds)
+    problems += [f"{entry['name']}: no class" for entry in entries if not entry.get("class")]
     problems += _add_aliases(entries, rules["aliases"])
     problems += [
         f"{entry['name']}: its calls have not the same variables, so a constraint could miss some of them"
@@ -182,6 +184,19 @@ def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any], annotations
             by_name[name]["body"] = sorted({*by_name[name]["body"], *each["keys"]})
             fields = annotations.record(each["record"])
             by_name[name]["types"].update({key: fields[key] for key in each["keys"]})
+
+
+def _add_kinds(entries: list[dict[str, Any]], records: dict[str, dict[str, str]], file: Path) -> list[str]:
+    """Say what kind of text the parameters and fields hold."""
+    kinds = Kinds(file)
+    for entry in entries:
+        names = dict.fromkeys([*entry["path"], *entry.get("query", ()), *entry.get("body", ())])
+        entry["types"] = {
+            name: kinds.type_of(entry["name"], name, entry["types"].get(name, "text")) for name in names
+        }
+    for record, fields in records.items():
+        fields.update({name: kinds.type_of(record, name, kind) for name, kind in fields.items()})
+    return [f"kinds.yaml: {written} fits no parameter" for written in kinds.unused()]
 
 
 def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) -> list[str]:
