@@ -15,7 +15,7 @@ from brickscope.comparison.comparison import Comparison, compare_versions
 from brickscope.comparison.origin import Version, load_version
 from brickscope.comparison.report import data, lines
 from brickscope.comparison.rule_sets import Effect
-from brickscope.core.parameters import ABSENT
+from brickscope.core.constraint import ABSENT
 from brickscope.policy.problem import PolicyError
 from brickscope.trial.call import Call, read_call
 from brickscope.trial.error import CallError

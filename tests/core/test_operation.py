@@ -162,7 +162,7 @@ CASES: dict[str, tuple[Any, str, str, Any, Reason]] = {
         "POST",
         RUN,
         {"queue": {"enabled": "true"}},
-        NOT_MET,
+        ALLOWED,
     ),
     "nested, and there is nothing": (run_now({"queue.enabled": True}), "POST", RUN, {}, NOT_MET),
     "nested, and it is no object": (run_now({"queue.enabled": True}), "POST", RUN, {"queue": 1}, NOT_MET),
@@ -450,13 +450,14 @@ def test_the_decision_says_what_was_called_and_looked_at(tmp_path: Path) -> None
     )
 
 
-def test_in_monitor_what_has_no_reading_is_denied_all_the_same(tmp_path: Path) -> None:
+def test_in_monitor_what_has_no_reading_goes_on_with_the_reason_it_would_be_denied_for(tmp_path: Path) -> None:
     known = policy(tmp_path, ONE)
     from brickscope.core.policy import Mode
 
     watched = known._replace(mode=Mode.MONITOR)
     assert judged(watched, "POST", RUN, {"job_id": 13}).forwards
-    assert not judged(watched, "POST", RUN, b"{").forwards
+    unread = judged(watched, "POST", RUN, b"{")
+    assert (unread.allow, unread.forwards, unread.reason) == (False, True, Reason.BODY_NOT_JSON)
 
 
 SCALARS = (

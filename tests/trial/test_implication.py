@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from brickscope.core.constraint import Constraint
 from brickscope.core.constraint import Test as Check
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
+from brickscope.core.constraint import ABSENT
 from brickscope.core.template import parse_template
 from brickscope.trial.implication import covers, implies, pieces
 

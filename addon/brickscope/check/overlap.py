@@ -7,7 +7,7 @@ from typing import Any
 
 from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
+from brickscope.core.constraint import ABSENT
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.policy.written import WrittenRule
 from brickscope.trial.example import made_up

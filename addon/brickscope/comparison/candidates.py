@@ -17,7 +17,7 @@ from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.decision import Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
+from brickscope.core.constraint import ABSENT
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest
 from brickscope.trial.call import Call, Home, read_call, read_sent

@@ -52,7 +52,7 @@ def decide(
     Raises NotYetKnown or BodyNeeded where something has to be had before there is an answer, and nothing else,
     whatever a client sends; every way out that is not a matching rule or grant is a denial.
     """
-    if request.path[1:2] in _APART:
+    if request.path[1:2] in _APART or not request.readings:
         if is_open(request):
             return _open(policy, request)
         if is_token_request(request):

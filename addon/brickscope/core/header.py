@@ -70,13 +70,12 @@ CREDENTIAL_WORDS = re.compile(
     r"authentication|token|credential|secret|api-?key|cookie|session|password|jwt|assertion|csrf|xsrf"
 )
 """What the name of a header that carries a credential has in it, whatever else."""
-OVERRIDE_WORDS = frozenset(
-    # the method; the path; the host
-    "method verb override rewrite original url uri path destination redirect host forwarded middleware envoy"
-    # who the client or user is, as far as a front end believes it
-    " user self ip clientip addr cert"
-    # ours
-    " brickscope".split()
+OVERRIDE_WORDS = re.compile(
+    # the method, the path, the host
+    r"(?:[a-z]*method|verb|[a-z]*override|[a-z]*rewrite|original|[a-z]*ur[il]|[a-z]*path|destination|redirect|[a-z]*host"
+    r"|[a-z]*forwarded|middleware|envoy"
+    # who the client or user is, as far as a front end believes it; our own
+    r"|user|self|ip|[a-z]*clientip|addr|cert|brickscope)"
 )
 """Words of names by which a server behind another lets itself be told what was asked and by whom."""
 HOP_BY_HOP = frozenset({"proxy-connection", "http2-settings", "content-transfer-encoding"})
@@ -129,7 +128,9 @@ def classify(name: bytes) -> tuple[bytes, Role]:
         return lower, Role.PASS
     if CREDENTIAL_WORDS.search(plain):
         return lower, Role.CREDENTIAL
-    is_override = plain in HOP_BY_HOP or plain.encode() in _READ or not OVERRIDE_WORDS.isdisjoint(plain.split("-"))
+    is_override = plain in HOP_BY_HOP or plain.encode() in _READ or any(
+        map(OVERRIDE_WORDS.fullmatch, plain.split("-"))
+    )
     return lower, Role.OVERRIDE if is_override else Role.PASS
 
 

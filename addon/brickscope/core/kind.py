@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from .body import Number
-from .normal import disguise, is_regular_text
+from .normal import compatible, disguise, is_regular_text
 from .template import Literal, Template
 
 Canonical = str | int | bool | Decimal
@@ -35,14 +35,31 @@ _ANY_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?|[+-]?0[xXoObB][0-9A-
 _ENUM = re.compile(r"[A-Z][A-Z0-9_]*")
 _ENUM_LOWER = re.compile(r"[a-z][a-z0-9_\-]*")
 _ENUM_MIXED = re.compile(r"[A-Za-z][A-Za-z0-9_\-. ]*")
+_ID = re.compile(r"[0-9A-Za-z_-]+")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_PRIVILEGE = re.compile(r"[A-Z]+(?:[_ ][A-Z]+)*")
 _SECURABLE = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]*)(/.*)?", re.DOTALL)
 # Paths that need no closer look: nothing but these in each segment.
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_@=+,~$-][A-Za-z0-9_.@=+,~$ -]*(?<! ))+/?|/")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
-TEXT_CONTROLS = "\t\r\n"
-"""Control characters that text may have: those of SQL and code."""
+LINE_CONTROLS = "\t\r\n"
+"""Control characters that SQL and code may have."""
+
+# One object, one level or one mode under several words (spellings.md 0.8, 3; terraform-provider-databricks
+# permission_definitions.go; databricks-sdk compute.py DataSecurityMode).
+_OBJECT_TYPES = {
+    "sql/warehouses": "warehouses",
+    "sql/endpoints": "warehouses",
+    "sql/queries": "queries",
+    "sql/alerts": "alerts",
+    "sql/dashboards": "dbsql-dashboards",
+}
+_LEVELS = {"CAN_VIEW": "CAN_READ"}
+_MODES = {
+    "USER_ISOLATION": "DATA_SECURITY_MODE_STANDARD",
+    "SINGLE_USER": "DATA_SECURITY_MODE_DEDICATED",
+}
 
 
 class Kind(NamedTuple):
@@ -97,8 +114,16 @@ def _word(shape: re.Pattern[str], form: Callable[[str], str] = str) -> Read:
     return read
 
 
-def _same(text: str) -> str:
-    return text.lower().replace("-", "_")
+def _alias(of: dict[str, str]) -> Callable[[str], str]:
+    return lambda word: of.get(word, word)
+
+
+def read_id(value: Any) -> Objects | None:
+    """A number of the API's, or a text that is none."""
+    if isinstance(value, str) and not isinstance(value, Number) and _ANY_NUMBER.fullmatch(value) is None:
+        return read_text(value)
+    found = read_integer(value)
+    return None if found is None else (str(found[0]),)
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
@@ -109,8 +134,20 @@ def _is_text(value: Any) -> bool:
 
 
 def read_text(value: Any) -> Objects | None:
-    """Text as it stands: composed (NFC), no controls but those of SQL and code, no blanks at its ends."""
-    return (value,) if _is_text(value) and is_regular_text(value, TEXT_CONTROLS) else None
+    """Text as it stands: composed (NFC), no controls, no blanks at its ends."""
+    return (value,) if _is_text(value) and is_regular_text(value) else None
+
+
+def read_lines(value: Any) -> Objects | None:
+    """Text of several lines, such as SQL and code: also with tabs and line ends, but not at its ends."""
+    return (value,) if _is_text(value) and is_regular_text(value, LINE_CONTROLS) else None
+
+
+def read_principal(value: Any) -> Objects | None:
+    """A user's name or an application id, both without case, or the name of a group, whose case counts."""
+    if not _is_text(value) or not is_regular_text(value):
+        return None
+    return (value.casefold() if "@" in value or _UUID.fullmatch(value) else value,)
 
 
 def read_slashed(value: Any) -> Objects | None:
@@ -122,13 +159,26 @@ def read_slashed(value: Any) -> Objects | None:
 
 
 def _folded(read: Read) -> Read:
-    """The same without case: names that the server folds, and all text for rules that deny."""
+    """The same without case: names that the server folds."""
 
     def folded(value: Any) -> Objects | None:
         found = read(value)
         return None if found is None else tuple(str(each).casefold() for each in found)
 
     return folded
+
+
+def _loose(read: Read) -> Read:
+    """The same for rules that deny: without case, and without compatibility forms."""
+
+    def loose(value: Any) -> Objects | None:
+        found = read(value)
+        if found is None:
+            return None
+        folded = tuple(str(each).casefold() for each in found)
+        return folded if all(map(str.isascii, folded)) else (*folded, *(compatible(each).casefold() for each in folded))
+
+    return loose
 
 
 def read_any(value: Any) -> Objects | None:
@@ -158,6 +208,31 @@ def read_uc_name(value: Any) -> Objects | None:
     if any(not part or not is_regular_text(part) for part in parts):
         return None
     return _distinct((_ascii_lower(value), value.casefold()))
+
+
+def read_uc_entity(value: Any) -> Objects | None:
+    """A name of three parts, and a column after it, whose case counts and which may have any characters."""
+    if not _is_text(value):
+        return None
+    parts = value.split(".", 3)
+    table = read_uc_name(".".join(parts[:3]))
+    if table is None or len(parts) < 4:
+        return table
+    return tuple(f"{each}.{parts[3]}" for each in table) if parts[3] and is_regular_text(parts[3]) else None
+
+
+def read_uc_resource(value: Any) -> Objects | None:
+    """A name of Unity Catalog behind that of its collection: ``skills/main.a.x``."""
+    if not _is_text(value):
+        return None
+    collection, slash, name = value.rpartition("/")
+    found = read_uc_name(name)
+    return None if found is None or not is_regular_text(collection) else tuple(f"{collection}{slash}{each}" for each in found)
+
+
+def read_model_name(value: Any) -> Objects | None:
+    """A model of Unity Catalog (with dots) or of the workspace's registry."""
+    return read_uc_name(value) if isinstance(value, str) and "." in value else read_text(value)
 
 
 def _ascii_lower(text: str) -> str:
@@ -252,6 +327,11 @@ def _dbfs(path: str) -> Iterable[str]:
         return _volume(path)
     # The clusters' mount of DBFS; in REST perhaps a folder of that name.
     return (path or "/", path.removeprefix("/dbfs") or "/") if path.startswith("/dbfs/") else (path or "/",)
+
+
+def read_tree_path(value: Any) -> Objects | None:
+    """An absolute path in a tree of its own, as it stands."""
+    return _all(_steps(value), lambda step: (step or "/",)) if _is_text(value) else None
 
 
 def read_volume_path(value: Any) -> Objects | None:
@@ -371,7 +451,7 @@ def _plain_kind(name: str, read: Read, suspect: Read | None = None, *, ordered: 
 
 
 def _text_kind(name: str, read: Read) -> Kind:
-    return Kind(name, read, _folded(read), prefix=_text_prefix, pattern=_text_pattern)
+    return Kind(name, read, _loose(read), prefix=_text_prefix, pattern=_text_pattern)
 
 
 def _folded_kind(name: str, read: Read, separator: str = "") -> Kind:
@@ -392,25 +472,60 @@ KINDS = {
         _plain_kind("enum_lower", _word(_ENUM_LOWER)),
         _text_kind("enum_mixed", _word(_ENUM_MIXED)),
         _text_kind("text", read_text),
+        _text_kind("lines", read_lines),
+        _text_kind("json_text", read_lines),
+        _text_kind("pip_line", read_text),
+        _text_kind("group_name", read_text),
+        _text_kind("principal", read_principal),
         _text_kind("any", read_any),
+        _text_kind("id", read_id),
         _text_kind("timestamp", read_any),
         _text_kind("duration", read_text),
         _text_kind("field_mask", read_text),
         _text_kind("bytes", read_text),
-        _plain_kind("object", read_nothing),
-        Kind("slashed", read_slashed, _folded(read_slashed), "/", False, False, _text_prefix, _text_pattern),
+        _plain_kind("uuid", _word(_ID, str.lower)),
+        _plain_kind("application_id", _word(_ID, str.lower)),
+        _plain_kind("securable_type", _word(_ENUM_MIXED, lambda word: word.lower().replace("-", "_"))),
+        _plain_kind("object_type", _word(re.compile(r"[a-z0-9]+(?:[/_-][a-z0-9]+)*"), _alias(_OBJECT_TYPES))),
+        _plain_kind("permission_level", _word(_ENUM, _alias(_LEVELS))),
+        _plain_kind("data_security_mode", _word(_ENUM, _alias(_MODES))),
+        _plain_kind("privilege", _word(_PRIVILEGE, lambda word: word.replace(" ", "_"))),
         _folded_kind("uc_name", read_uc_name, "."),
         _folded_kind("uc_part", read_uc_name, "."),
+        _folded_kind("uc_entity", read_uc_entity, "."),
+        _folded_kind("uc_resource", read_uc_resource, "."),
+        _folded_kind("model_name", read_model_name, "."),
         _folded_kind("scope_name", _folded(read_text)),
         _folded_kind("user_name", _folded(read_text)),
-        _plain_kind("uuid", _word(_UUID, str.lower)),
-        _plain_kind("securable_type", _word(_SECURABLE, _same)),
+        _folded_kind("git_provider", _folded(read_text)),
         _path_kind("workspace_path", read_workspace_path),
         _path_kind("code_path", read_code_path, _suspect_code_path),
         _path_kind("dbfs_path", read_dbfs_path),
         _path_kind("volume_path", read_volume_path),
-        _path_kind("path", read_path),
+        _path_kind("tree_path", read_tree_path),
+        _path_kind("storage_url", read_url),
         _path_kind("url", read_url),
+        _path_kind("path", read_path),
+        _plain_kind("object", read_nothing),
+        Kind("slashed", read_slashed, _loose(read_slashed), "/", False, False, _text_prefix, _text_pattern),
     )
 }
 """Every kind by its name in the catalogue."""
+
+
+def in_path(kind: Kind) -> Kind:
+    """The kind of a variable in the path of a URL, where the first slash of a path is the URL's own."""
+    if kind.separator != "/" or kind.name in ("url", "storage_url"):
+        return kind
+    return _IN_PATH[kind.name]
+
+
+def _rooted(read: Read) -> Read:
+    return lambda value: read(value if value[:1] == "/" else f"/{value}") if isinstance(value, str) else None
+
+
+_IN_PATH = {
+    kind.name: kind._replace(read=_rooted(kind.read), suspect=_rooted(kind.suspect))
+    for kind in KINDS.values()
+    if kind.separator == "/"
+}

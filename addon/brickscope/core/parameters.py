@@ -232,7 +232,7 @@ def _flatten(level: list[Any], way: Values) -> Values:
                 continue
             found.hollow = found.hollow or not value
             for each in value:
-                if isinstance(each, list):
+                if each is None or isinstance(each, list):
                     found.odd = True
                 else:
                     leaves.append(each)

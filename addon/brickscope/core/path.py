@@ -102,6 +102,8 @@ def read_target(raw: bytes) -> Target:
         text = path.decode("ascii")
         segments = _split(text)
         return Target(text, (Reading(segments, segments, asked),))
+    if path[:2] == b"//":
+        raise _refused("the path begins with an empty segment ('//'), as of a host configured with a slash at its end")
     if not _PATH.fullmatch(path):
         raise _refused(
             "the path has a backslash"
@@ -121,10 +123,6 @@ def _split(path: str) -> tuple[str, ...]:
         parts.pop()
     if "." in parts or ".." in parts:
         raise _refused("the path has a dot segment")
-    if "" in parts:
-        raise _refused(
-            "the path has an empty segment ('//'); a host that is configured with a slash at its end makes one"
-        )
     return tuple(parts)
 
 

@@ -41,12 +41,13 @@ def read_query(query: str | None) -> list[Pair]:
         name, _, value = piece.partition("=")
         plain = Pair(_decode(name), _decode(value))
         found.append(plain)
-        pieces = _SPLIT.split(piece) if ";" in piece or "?" in piece else [piece]
-        for part in pieces if len(pieces) > 1 else ():
-            other_name, _, other_value = part.partition("=")
-            other = Pair(_decode(other_name), _decode(other_value), False)
-            if other.name != plain.name:
-                further.append(other)
+        if ";" in piece or "?" in piece:
+            first, *others = _SPLIT.split(piece)
+            if _decode(first.partition("=")[0]) != plain.name:
+                others.append(first)
+            for other in others:
+                other_name, _, other_value = other.partition("=")
+                further.append(Pair(_decode(other_name), _decode(other_value), False))
         if _ESCAPE.search(plain.name):
             further.append(Pair(_again(plain.name), plain.value, False))
     return found + further

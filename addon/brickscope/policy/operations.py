@@ -43,8 +43,8 @@ def presets() -> dict[str, Any]:
     return found
 
 
-def expand(written: str | RuleEntry, fail: Fail) -> Named:
-    """The rules for which a line or mapping stands; what is wrong goes to ``fail``."""
+def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Named:
+    """The rules for which a line or mapping stands; what is wrong goes to ``fail``. ``denies``: it stands under deny."""
     catalog = load_catalog()
     if isinstance(written, str):
         return Named([OperationRule(each.name, written) for each in _named(catalog, written, fail)], [])
@@ -58,7 +58,8 @@ def expand(written: str | RuleEntry, fail: Fail) -> Named:
     rules = []
     for operation in found:
         where = [
-            parse_constraint(operation, name, value, fail) for name, value in (written.where or {}).items()
+            parse_constraint(operation, name, value, fail, denies=denies)
+            for name, value in (written.where or {}).items()
         ]
         for name in written.only or ():
             if operation.place(name) is None:

@@ -12,7 +12,7 @@ from typing import Any
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
+from brickscope.core.constraint import ABSENT
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
 
