@@ -82,6 +82,10 @@ class Annotations:
             }
         return self._records[name]
 
+    def add(self, name: str, fields: Mapping[str, str]) -> None:
+        """Add fields to a record that the SDK leaves out. Raises KeyError for an unknown record."""
+        self.record(name).update(fields)
+
     def records(self, types: Iterator[str]) -> dict[str, dict[str, str]]:
         """Every record that these types lead to, by name."""
         found: dict[str, dict[str, str]] = {}

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from .annotation import Annotations
-from .kinds import KINDS, Kinds
+from .kinds import Kinds
+from .objects import Objects
 from .sdk import SdkOperation, Source
 
-OVERLAY = Path(__file__).parent / "overlay.yaml"
+OVERLAY, KINDS, OBJECTS = (Path(__file__).parent / f"{name}.yaml" for name in ("overlay", "kinds", "objects"))
 FIELDS = (
     "name",
     "names",
@@ -26,6 +26,12 @@ FIELDS = (
     "body",
     "required",
     "types",
+    "encoded",
+    "stand_ins",
+    "alternatives",
+    "below",
+    "every",
+    "depends",
     "object",
     "scope",
     "class",
@@ -40,25 +46,29 @@ _VARIABLE = re.compile(r"\{(\w+)[^}]*\}")
 class Built(NamedTuple):
     """All lines and what is wrong with them: operations without a class, calls of two operations, aliases that collide.
 
-    ``records``: the fields of each record that a type names, with their types.
+    ``records``: one line for each record that a type names.
     """
 
     entries: list[dict[str, Any]]
     problems: list[str]
-    records: dict[str, dict[str, str]]
+    records: list[dict[str, Any]]
 
 
-def build(source: Source, overlay: Path = OVERLAY, kinds: Path = KINDS) -> Built:
-    """Merge. Raises OSError and yaml.YAMLError for an overlay that can't be read."""
+def build(source: Source, overlay: Path = OVERLAY, kinds: Path = KINDS, objects: Path = OBJECTS) -> Built:
+    """Merge with the reviewed files. Raises OSError and yaml.YAMLError for one that can't be read."""
     rules = yaml.safe_load(overlay.read_text(encoding="utf-8"))
     entries = [_from_sdk(operation, rules) for operation in source.operations()]
     entries += [_from_overlay(entry, rules) for entry in rules["operations"]]
     for entry in entries:
         entry["names"] = list(rules["names"].get(entry["name"], ()))
     entries = sorted(_join(entries), key=lambda entry: str(entry["name"]))
-    _add_forms(entries, rules, source.annotations)
+    _add_forms(entries, rules)
+    reviewed = Objects(objects)
+    reviewed.add_fields(entries, source.annotations)
     records = source.annotations.records(kind for entry in entries for kind in entry["types"].values())
+    lines = [{"name": name, "fields": fields} for name, fields in records.items()]
     problems = _add_kinds(entries, records, kinds)
+    problems += reviewed.add_facts(entries, lines)
     problems += [f"{entry['name']}: no class" for entry in entries if not entry.get("class")]
     problems += _add_aliases(entries, rules["aliases"])
     problems += [
@@ -69,7 +79,7 @@ def build(source: Source, overlay: Path = OVERLAY, kinds: Path = KINDS) -> Built
     ]
     known = {name for entry in entries for name in (entry["name"], *entry.get("names", ()))}
     problems += [f"{name}: could not be read" for name in source.unresolved if name not in known]
-    return Built([_tidy(entry) for entry in entries], problems, records)
+    return Built([_tidy(entry) for entry in entries], problems, lines)
 
 
 def render(built: Built, version: str) -> str:
@@ -81,8 +91,7 @@ def render(built: Built, version: str) -> str:
 
 def render_records(built: Built) -> str:
     """The text of ``records.jsonl``."""
-    lines = [{"name": name, "fields": dict(sorted(fields.items()))} for name, fields in built.records.items()]
-    return "".join(json.dumps(line, separators=(", ", ": ")) + "\n" for line in lines)
+    return "".join(json.dumps(line, separators=(", ", ": ")) + "\n" for line in built.records)
 
 
 def _from_sdk(operation: SdkOperation, rules: dict[str, Any]) -> dict[str, Any]:
@@ -174,16 +183,11 @@ def _join(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return joined
 
 
-def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any], annotations: Annotations) -> None:
-    """Add calls of another form, and keys that older forms of a body have."""
+def _add_forms(entries: list[dict[str, Any]], rules: dict[str, Any]) -> None:
+    """Add calls of another form."""
     by_name = {entry["name"]: entry for entry in entries}
     for each in rules["calls"]:
         by_name[each["name"]]["calls"].append(each["call"])
-    for each in rules["bodies"]:
-        for name in each["operations"]:
-            by_name[name]["body"] = sorted({*by_name[name]["body"], *each["keys"]})
-            fields = annotations.record(each["record"])
-            by_name[name]["types"].update({key: fields[key] for key in each["keys"]})
 
 
 def _add_kinds(entries: list[dict[str, Any]], records: dict[str, dict[str, str]], file: Path) -> list[str]:

@@ -12,6 +12,8 @@ import orjson
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_catalogue_template
 
+from .record import NONE, Facts, Holder, facts
+
 CLASSES = ("read", "write", "execute", "grant", "secret")
 
 
@@ -20,7 +22,8 @@ class Operation(NamedTuple):
 
     ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
     the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
-    ``required`` among them; ``types`` of those that are not ``text`` (see ``type_of``). ``object``: those that say what
+    ``required`` among them; ``types`` of those that are not ``text``; ``encoded``: path variables that may hold an encoded
+    separator as data; ``facts``: how they name objects. ``object``: those that say what
     is acted on. ``scope``: the native API scope, as far as it is known. ``kind``: one of CLASSES. ``risk``: how it can
     widen the caller's power, empty if it does not.
     """
@@ -38,6 +41,8 @@ class Operation(NamedTuple):
     source: str = ""
     names: tuple[str, ...] = ()
     types: Mapping[str, str] = {}
+    encoded: tuple[str, ...] = ()
+    facts: Facts = NONE
 
     @property
     def service(self) -> str:
@@ -52,32 +57,38 @@ class Operation(NamedTuple):
         return None
 
     def type_of(self, keys: tuple[str, ...]) -> str | None:
-        """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``.
+        """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``; None if the
+        API has none. ``record.py`` says how types are written."""
+        return self._root.type_of(keys)
 
-        Lists are gone through, a map takes a key of any name, and below ``any`` all is ``any``. None: the API has no
-        such parameter or field. A type is
+    def stand_ins_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Parameters that can say the same in place of this one. Where a rule limits it, they have to be absent or
+        limited too: ``("num_workers",)`` and ``("autoscale",)``."""
+        return self._root.others_of("stand_ins", keys)
 
-        * a word: ``text``, ``integer``, ``number``, ``boolean``, ``timestamp`` (RFC 3339), ``duration`` (``300s``),
-          ``field_mask`` (names between commas), ``bytes`` (base64), ``any`` (JSON of any kind); ``enum`` (a word of
-          capital letters, digits, ``_``), ``enum_lower`` (of small ones), ``enum_mixed`` (of either, also ``-.:``);
-          or a kind of text, which ``kinds.yaml`` of the makers explains;
-        * ``[T]``: a list; ``{T}``: an object of any keys whose values are T;
-        * the name of a record, with a dot: ``jobs.Task``.
-        """
-        kind = None if self.place(keys[0]) is None else self.types.get(keys[0], "text")
-        for key in keys[1:]:
-            kind = None if kind is None else _below(kind, key)
-        return kind
+    def alternatives_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Parameters of which a call has one or this one. None can say what this one says, but an allow that is met where
+        it is absent is passed by them."""
+        return self._root.others_of("alternatives", keys)
 
+    def below_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]] | None:
+        """Whether the call acts on all that lies below the object which a parameter names: None, it does not; empty, always;
+        else only if one of these parameters is given and not plainly false."""
+        return self._root.below_of(keys)
 
-def _below(kind: str, key: str) -> str | None:
-    """The type of a key of an object of a type; None if it has no such key."""
-    kind = kind.strip("[]")
-    if kind == "any":
-        return kind
-    if kind.startswith("{"):
-        return kind[1:-1]
-    return load_records().get(kind, {}).get(key)
+    def every_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Values of a parameter that stand for every object: ``root``."""
+        return self._root.every_of(keys)
+
+    def depends_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of the parameters that decide what a parameter's text means: ``source`` for ``notebook_path``."""
+        return self._root.depends_of(keys)
+
+    @property
+    def _root(self) -> Holder:
+        parameters = (*self.path, *self.query, *self.body)
+        types = {name: self.types.get(name, "text") for name in parameters}
+        return Holder(types, self.facts)
 
 
 class Catalog:
@@ -141,14 +152,6 @@ def load_catalog() -> Catalog:
 
 
 @cache
-def load_records() -> Mapping[str, Mapping[str, str]]:
-    """Records that types name, each with all its fields and their types. Raises OSError and ValueError if the file is
-    damaged."""
-    lines = map(orjson.loads, files(__package__).joinpath("records.jsonl").read_bytes().splitlines())
-    return {line["name"]: line["fields"] for line in lines}
-
-
-@cache
 def operation_table() -> RuleTable:
     """The table of ``load_catalog``, made once."""
     return load_catalog().table()
@@ -170,4 +173,6 @@ def _operation(entry: dict[str, Any]) -> Operation:
         get("source", ""),
         tuple(get("names", ())),
         get("types", {}),
+        tuple(get("encoded", ())),
+        facts(entry),
     )

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import yaml
 
-KINDS = Path(__file__).parent / "kinds.yaml"
 _WORD = re.compile(r"\w+(?![\w.])")
 
 
@@ -23,7 +22,7 @@ class Row(NamedTuple):
 class Kinds:
     """The rows, in order. Raises OSError and yaml.YAMLError for a file that can't be read."""
 
-    def __init__(self, file: Path = KINDS) -> None:
+    def __init__(self, file: Path) -> None:
         rows = [
             Row(row["type"], tuple(row["of"])) for row in yaml.safe_load(file.read_text(encoding="utf-8"))
         ]
