@@ -36,6 +36,8 @@ COLUMNS: dict[str, str] = {
     "host_workspace": "VARCHAR",
     "params": "JSON",
     "param_names": "JSON",
+    "params_sent": "JSON",
+    "readings": "JSON",
     "principal": "JSON",
     "grant": "VARCHAR",
     "has_body": "BOOLEAN",

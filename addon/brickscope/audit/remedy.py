@@ -95,7 +95,7 @@ def _by_path(denial: Fields, params: list[Any]) -> Remedy:
 def _path_rule(method: str, path: str) -> str | None:
     """The rule for exactly this path; None if there is none, or the log has the path clipped or redacted."""
     try:
-        segments = read_target(path.encode()).segments
+        segments = read_target(path.encode()).readings[0].segments
         text = f"{method} /{'/'.join(segments)}"
         rule = parse_rule(text)
     except (Refused, TemplateError, UnicodeError):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from brickscope.core.decide import decide
+from brickscope.core.path import read_target
 from brickscope.core.policy import Policy
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import RuleTable, parse_rule
@@ -112,8 +113,8 @@ def prepare(size: Size, amount: int) -> Prepared:
 
 def as_request(call: Call) -> ApiRequest:
     """The call as the reading gives it to the decision."""
-    segments = tuple(call.path.removeprefix("/").split("/"))
-    return ApiRequest(call.method, HOST, call.path, segments, None, call.authorization, "", None, "")
+    readings = read_target(call.path.encode()).readings
+    return ApiRequest(call.method, HOST, call.path, readings, None, call.authorization, "", None, "")
 
 
 def check(prepared: Prepared) -> None:

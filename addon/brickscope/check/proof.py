@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import Operation
+from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.constraint import ABSENT
 from brickscope.core.policy import Subject
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule

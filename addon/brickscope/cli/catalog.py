@@ -116,7 +116,7 @@ def _by_call(text: str) -> list[Operation] | None:
     if call is None:
         return None
     try:
-        segments = read_target((urlsplit(call["target"]).path or "/").encode()).segments
+        segments = read_target((urlsplit(call["target"]).path or "/").encode()).readings[0].segments
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else METHODS

@@ -89,9 +89,9 @@ def _read_all(read: Any, leaves: list[Any]) -> tuple[set[Canonical], bool]:
 class Test(NamedTuple):
     """What a value must be, in the canonical forms of its kind; exactly one of the tests is set, beside ``optional``.
 
-    ``only``: the value is an object that has no keys but these. ``separator``: between the parts of a pattern. ``below``:
-    the operation acts on all that lies below the object it names, so a rule that denies is also met by all that something
-    named lies below (``ancestors``).
+    ``only``: the value is an object that has no keys but these. ``separator``: between the parts of a pattern.
+    ``ancestors``: all that something named lies below; a rule that denies is met by it where the operation acts on all that
+    lies below its object.
     """
 
     kind: Kind = KINDS["text"]
@@ -104,7 +104,6 @@ class Test(NamedTuple):
     only: frozenset[str] | None = None
     optional: bool = False
     separator: str = ""
-    below: bool = False
     ancestors: frozenset[Canonical] = frozenset()
 
     @property
@@ -128,12 +127,16 @@ class Test(NamedTuple):
         objects, regular = values.objects(self.kind)
         return regular and self.holds_all(objects)
 
+    def takes(self, value: Any) -> bool:
+        """Whether one value (ABSENT for none) is what it must be."""
+        return self.is_met(Values([value]))
+
     def holds_all(self, objects: Set[Canonical]) -> bool:
         """Whether all of these objects are what the test names."""
         if self.one_of is not None:
             return objects <= self.one_of
         if self.low is not None or self.high is not None:
-            return all(self._is_between(each) for each in (min(objects), max(objects)))  # type: ignore[type-var]
+            return all(self._is_between(each) for each in (min(objects), max(objects)))
         return all(self.holds(each) for each in objects)
 
     def holds(self, found: Canonical) -> bool:
@@ -147,9 +150,9 @@ class Test(NamedTuple):
             return text.startswith(self.prefix)
         return any(fits(template, text, self.separator) for template in self.pattern or ())
 
-    def may_be_met(self, values: Values, *, replaced: bool = False) -> bool:
+    def may_be_met(self, values: Values, *, replaced: bool = False, below: bool = False) -> bool:
         """Whether some server could read a parameter as one that meets the test; for rules that deny. ``replaced``: whether
-        the call has another parameter that stands in for it."""
+        the call has another parameter that stands in for it. ``below``: whether it acts on all below the object it names."""
         if values.odd or (values.is_absent and (self.absent or self.optional or replaced)):
             return True
         if self.absent or not values.given:
@@ -161,15 +164,15 @@ class Test(NamedTuple):
             return True
         if self.low is not None or self.high is not None:
             return any(map(self._is_between, objects))
-        if not self.ancestors.isdisjoint(objects):
+        if below and not self.ancestors.isdisjoint(objects):
             return True
-        return self.compares and any(self._suspects(str(each)) for each in objects)
+        return self.compares and any(self._suspects(str(each), below) for each in objects)
 
-    def _suspects(self, text: str) -> bool:
+    def _suspects(self, text: str, below: bool) -> bool:
         """Prefix and pattern for rules that deny. A folder's own name is denied with what is in it."""
         if self.prefix is not None:
             return f"{text}{self.separator}".startswith(self.prefix)
-        return any(fits(template, text, self.separator, whole=not self.below) for template in self.pattern or ())
+        return any(fits(template, text, self.separator, whole=not below) for template in self.pattern or ())
 
     def _is_between(self, found: Canonical) -> bool:
         if not isinstance(found, int | Decimal):
@@ -206,8 +209,12 @@ def ancestors(named: Iterable[str], separator: str) -> frozenset[Canonical]:
 
 class Constraint(NamedTuple):
     """One parameter and its test. ``place``: ``path``, ``query`` or ``body``. ``keys``: its name, in a body also a way
-    down into objects (through lists). ``many``: whether a query may have it several times. ``stand_ins``: parameters that
-    could be sent in its place and that the same rule does not limit."""
+    down into objects (through lists). ``many``: whether a query may have it several times.
+
+    What the catalogue knows of it: ``stand_ins``, parameters that can say the same in its place; ``alternatives``, of which a
+    call has one or this one; of both only those that the same rule does not limit. ``below``: whether the operation acts on
+    all that lies below the object it names: None, it does not; empty, always; else if one of these is given and not false.
+    """
 
     name: str
     place: str
@@ -216,6 +223,8 @@ class Constraint(NamedTuple):
     text: str
     many: bool = False
     stand_ins: frozenset[tuple[str, ...]] = frozenset()
+    alternatives: frozenset[tuple[str, ...]] = frozenset()
+    below: tuple[tuple[str, ...], ...] | None = None
 
 
 def too_complex() -> Refused:

@@ -116,11 +116,7 @@ def holds_token(text: str) -> bool:
 # A longer name with such a word in it (`page_token`) is the API's own.
 _CREDENTIAL_NAMES = frozenset(
     fold(name)
-    for name in """
-        access_token api_key api_token assertion auth_token authorization bearer bearer_token client_assertion client_secret
-        code_verifier id_token jwt oauth_token password refresh_token sig subject_token actor_token token x-amz-credential
-        x-amz-security-token x-amz-signature x-goog-credential x-goog-signature x-databricks-token
-    """.split()
+    for name in ["access_token", "api_key", "api_token", "assertion", "auth_token", "authorization", "bearer", "bearer_token", "client_assertion", "client_secret", "code_verifier", "id_token", "jwt", "oauth_token", "password", "refresh_token", "sig", "subject_token", "actor_token", "token", "x-amz-credential", "x-amz-security-token", "x-amz-signature", "x-goog-credential", "x-goog-signature", "x-databricks-token"]
 )
 # Names by which frameworks let a query override the method (Rails, Symfony, Spring: `_method`).
 _OVERRIDE_NAMES = frozenset({"_method", "http_method", "method_override", "x-http-method-override", "x-http-method"})

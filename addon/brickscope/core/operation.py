@@ -61,30 +61,52 @@ def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) 
     Raises Refused where the parameters leave open what the API reads, or there are too many to compare.
     """
     found = [(constraint, parameters.values(constraint)) for constraint in rule.where]
-    met = True
-    for constraint, values in found:
-        if not met:
-            break
-        test = constraint.test
-        replaced = bool(constraint.stand_ins) and parameters.is_replaced(constraint)
-        if test.compares:
-            parameters.compared += len(values.leaves)
-            if parameters.compared > MAX_COMPARED:
-                raise too_complex()
-        met = test.may_be_met(values, replaced=replaced) if denies else not replaced and test.is_met(values)
+    hold = _may_hold if denies else holds
+    met = all([hold(constraint, values, parameters) for constraint, values in found])  # noqa: C419 - a list is faster
     if met and rule.only is not None:
         met = not parameters.others(rule.only | {constraint.keys[0] for constraint in rule.where})
     params: dict[str, Any] = {}
     sent: dict[str, Any] = {}
     for constraint, values in found:
-        plain = _plain(values)
+        plain = as_sent(values)
         params[constraint.name] = shown = _as_object(plain, constraint.test.kind)
         if shown != plain:
             sent[constraint.name] = plain
     return Seen(met, params, sent, None if rule.only is None else parameters.names)
 
 
-def _plain(values: Values) -> Any:
+_FALSE = ("False", "'false'")
+"""Plainly false, as ``repr`` writes it."""
+
+
+def holds(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
+    """Whether a call meets a constraint of a rule that allows: in itself, and nothing else says what it does not."""
+    _count(constraint, values, parameters)
+    if not constraint.test.is_met(values):
+        return False
+    if constraint.stand_ins and parameters.has_any(constraint.stand_ins):
+        return False
+    return not (constraint.alternatives and values.is_absent and parameters.has_any(constraint.alternatives))
+
+
+def _may_hold(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
+    """Whether some server could read a call as meeting a constraint of a rule that denies."""
+    _count(constraint, values, parameters)
+    replaced = bool(constraint.stand_ins) and values.is_absent and parameters.has_any(constraint.stand_ins)
+    below = constraint.below is not None and (
+        not constraint.below or parameters.has_any(constraint.below, _FALSE)
+    )
+    return constraint.test.may_be_met(values, replaced=replaced, below=below)
+
+
+def _count(constraint: Constraint, values: Values, parameters: Parameters) -> None:
+    if constraint.test.compares:
+        parameters.compared += len(values.leaves)
+        if parameters.compared > MAX_COMPARED:
+            raise too_complex()
+
+
+def as_sent(values: Values) -> Any:
     """A parameter as the call has it; None for what lacks it, an empty list in a list for what can't be compared."""
     if values.odd:
         return [[]]
@@ -115,4 +137,4 @@ def needs_body(rule: OperationRule, request: ApiRequest) -> bool:
         return False
     if request.method in ("GET", "HEAD", "DELETE") or rule.only is not None:
         return True
-    return any([constraint.place != "path" or constraint.stand_ins for constraint in rule.where])  # noqa: C419 - a list is faster
+    return any([each.place != "path" or each.stand_ins or each.below for each in rule.where])  # noqa: C419 - a list is faster

@@ -55,7 +55,7 @@ def looks_of(constraints: Iterable[Constraint]) -> Look:
     for constraint in constraints:
         # What belongs in the path or query must not stand in the body under whatever spelling.
         found.add(constraint.keys if constraint.place == "body" else constraint.keys[:1])
-        for keys in constraint.stand_ins:
+        for keys in (*constraint.stand_ins, *constraint.alternatives, *(constraint.below or ())):
             found.add(keys)
     return found
 
@@ -105,16 +105,19 @@ class Parameters:
             found.doubt = _twice(name)  # servers take the first, the last, or both as a list
         return found
 
-    def is_replaced(self, constraint: Constraint) -> bool:
-        """Whether the call has a parameter that stands in for that of a constraint. Raises Refused(PARAMETER_TWICE)."""
-        for keys in constraint.stand_ins:
-            if self._similar(keys[0]) or keys[0] in self._path:
+    def has_any(self, names: Iterable[Keys], besides: Collection[str] = ()) -> bool:
+        """Whether the call may have one of these parameters; ``besides``: values that do not count, as ``repr`` writes them.
+
+        Raises Refused(PARAMETER_TWICE).
+        """
+        for keys in names:
+            if any(repr(pair.value) not in besides for pair in self._similar(keys[0])) or keys[0] in self._path:
                 return True
             found = self._in_body.get(keys)
             if found is not None:
                 if found.doubt is not None:
                     raise found.doubt
-                if found.odd or found.given:
+                if found.odd or any(repr(each) not in besides for each in found.given):
                     return True
         return False
 

@@ -104,7 +104,7 @@ def _checked(seen: Observation, name: str, test: Any, note: str) -> Limit | None
     made = parse_constraint(seen.operation, name, test, lambda message, _: wrong.append(message))
     if made is None or wrong:
         return None
-    met = all(made.test.is_met(value, query=made.place == "query") for value in seen.values[name])
+    met = all(made.test.takes(ABSENT if value is None else value) for value in seen.values[name])
     return Limit(name, test, note) if met else None
 
 

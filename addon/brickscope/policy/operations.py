@@ -17,7 +17,7 @@ from brickscope.core.operation import OperationRule
 
 from .model import RuleEntry
 from .problem import nearest
-from .where import Fail, parse_constraint
+from .where import Fail, parse_constraint, unlimited
 
 NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\.(?:\*|[A-Za-z0-9_]+)\Z")
 
@@ -68,7 +68,7 @@ def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Nam
                     nearest(name, [*operation.query, *operation.body]),
                 )
         only = None if written.only is None else frozenset(written.only)
-        bound = tuple(each for each in where if each is not None)
+        bound = unlimited([each for each in where if each is not None])
         rules.append(OperationRule(operation.name, text, bound, only))
     return Named(rules, [])
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
-from brickscope.core.constraint import Constraint, Test
+from brickscope.core.constraint import Constraint, Test, ancestors
 from brickscope.core.kind import KINDS, Canonical, Kind, in_path
 from brickscope.core.template import Literal, Template, TemplateError, parse_template
 
@@ -46,7 +46,38 @@ def parse_constraint(
         _refuse_others(operation, name, test, fail)
     # The official SDK writes an object in a query as `filter_by.statuses=`.
     way = (name,) if place == "query" else keys
-    return Constraint(name, place, way, test, f"{name} {_words(written)}", many and place == "query")
+    below = operation.below_of(keys) if denies else None
+    if below is not None:
+        test = _with_ancestors(test, operation.every_of(keys))
+    return Constraint(
+        name,
+        place,
+        way,
+        test,
+        f"{name} {_words(written)}",
+        many and place == "query",
+        frozenset(operation.stand_ins_of(keys)),
+        frozenset(operation.alternatives_of(keys)),
+        None if below is None else tuple(below),
+    )
+
+
+def _with_ancestors(test: Test, every: tuple[str, ...]) -> Test:
+    """A test of a rule that denies, for an operation that acts on all below its object."""
+    named = [*map(str, test.one_of or ()), *(test.prefix or ())]
+    return test._replace(ancestors=ancestors(named, test.kind.separator or "/") | frozenset(every))
+
+
+def unlimited(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
+    """The constraints of one rule; what stands in for their parameters is left out where the rule limits that as well."""
+    limited = [tuple(constraint.name.split(".")) for constraint in constraints]
+
+    def left(names: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+        return frozenset(name for name in names if not any(each[: len(name)] == name for each in limited))
+
+    return tuple(
+        each._replace(stand_ins=left(each.stand_ins), alternatives=left(each.alternatives)) for each in constraints
+    )
 
 
 def _kind(type_of: str | None) -> tuple[Kind, bool]:

@@ -19,7 +19,7 @@ from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import is_hostname
-from brickscope.core.path import read_target
+from brickscope.core.path import Reading, read_target
 from brickscope.core.policy import RuleSet
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS
@@ -59,9 +59,9 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
     if method not in METHODS or not is_hostname(host):
         raise NotReplayable("the record names no method or host that a call can have")
-    segments = _segments(path)
-    if segments is None:
-        raise NotReplayable("the path in the log has no single reading")
+    readings = _readings(path)
+    if readings is None:
+        raise NotReplayable("the path in the log has no reading")
     workspace = record.get("workspace")
     try:
         query, body, digests = _parameters(record, rule_set, key)
@@ -74,7 +74,9 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         method,
         host,
         path,
-        segments,
+        tuple(each._replace(query=query if each.query is None else f"{each.query}&{query}") for each in readings)
+        if query
+        else readings,
         query or None,
         None,
         "application/json",
@@ -96,9 +98,9 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
 
 
 @lru_cache(maxsize=65_536)
-def _segments(path: str) -> tuple[str, ...] | None:
+def _readings(path: str) -> tuple[Reading, ...] | None:
     try:
-        return read_target(path.encode()).segments
+        return read_target(path.encode()).readings
     except (Refused, UnicodeError):
         return None
 
@@ -112,7 +114,7 @@ def _parameters(
     digests: set[str] = set()
     if operation is None:
         return "", body, digests
-    values: dict[str, Any] = dict(record.get("params") or {})
+    values: dict[str, Any] = (record.get("params") or {}) | (record.get("params_sent") or {})
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
     values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}

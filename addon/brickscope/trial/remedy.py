@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from brickscope.catalog.catalog import load_catalog, operation_table
-from brickscope.core.constraint import canonical
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT, look, others, read_parameters
 from brickscope.core.policy import Login, RuleSet, Subject
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import ApiRequest
@@ -26,6 +25,7 @@ from .call import Call
 from .example import plain
 from .judge import Known
 from .shown import risk
+from .sight import is_plain, see, see_all
 
 GROUPS = {
     "token": "tokens",
@@ -123,7 +123,7 @@ def _entries(
             narrow = _like(rule, request, body)
             if narrow is not None:
                 found.append(narrow)
-        objects = _values(request, body, {name: (name,) for name in known.object})
+        objects = _values(request, body, list(known.object))
         objects = {name: value for name, value in objects.items() if value != {"absent": True}}
         if objects and not present:
             found.append({"operation": operation, "where": objects})
@@ -138,44 +138,32 @@ def _entries(
 
 def _like(rule: OperationRule, request: ApiRequest, body: bytes) -> dict[str, Any] | None:
     """A rule with the conditions of another one, as this call would meet them."""
-    called = operation_table().match(request.method, request.segments)
-    if called is None:
-        return None
-    where = _values(request, body, {constraint.name: constraint.keys for constraint in rule.where})
+    where = _values(request, body, [constraint.name for constraint in rule.where])
     entry: dict[str, Any] = {"operation": rule.operation}
     if where:
         entry["where"] = where
     if rule.only is not None:
         try:
-            parameters = read_parameters(request, called.template, body)
+            parameters = see(request, body, rule.where)
         except Refused:
             return None
-        more = others(parameters, {name.partition(".")[0] for name in where})
+        if parameters is None:
+            return None
+        more = parameters.others({name.partition(".")[0] for name in where})
         entry["only"] = sorted({*rule.only, *more} - {name.partition(".")[0] for name in where})
     return entry if len(entry) > 1 else None
 
 
-def _values(request: ApiRequest, body: bytes, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _values(request: ApiRequest, body: bytes, names: list[str]) -> dict[str, Any]:
     """What the call has for these parameters, as ``where`` would say it; without those that no test can name."""
-    called = operation_table().match(request.method, request.segments)
-    operation = None if called is None else load_catalog().operations.get(called.text)
-    if called is None or operation is None:
-        return {}
-    try:
-        parameters = read_parameters(request, called.template, body)
-    except Refused:
-        return {}
     found: dict[str, Any] = {}
-    for name, keys in wanted.items():
-        where = operation.place(keys[0])
-        value = ABSENT if where is None else look(parameters, where, keys)
-        if value is ABSENT or value is None:
+    for name, value in see_all(request, body, names).items():
+        if value is ABSENT:
             found[name] = {"absent": True}
         elif isinstance(value, list):
-            listed = [each for each in value if canonical(each) is not None]
-            if listed and len(listed) == len(value):
-                found[name] = list(dict.fromkeys(map(plain, listed)))
-        elif canonical(value, query=where != "body") is not None:
+            if value and all(map(is_plain, value)):
+                found[name] = list(dict.fromkeys(map(plain, value)))
+        elif is_plain(value):
             found[name] = plain(value)
     return found
 
