@@ -123,7 +123,7 @@ def _shape(segments: tuple[Literal | Variable | Rest, ...], name: str) -> _Shape
 def _why_not_path(test: Test, shape: _Shape) -> str | None:
     """Why no value of a path variable passes a test."""
     rest = any(isinstance(part, Rest) for part in shape)
-    if test.prefix is not None and not rest and test.prefix[0].strip("/").count("/") >= len(shape):
+    if test.prefix is not None and not rest and test.prefix[0].removeprefix("/").count("/") >= len(shape):
         return f"the value is {_segments(len(shape))} of the path, with no more slashes than that"
     if test.pattern is not None and test.separator == "/":
         template = test.pattern[0]

@@ -52,7 +52,7 @@ def _limits(test: Any) -> bool:
         return False
     if test.pattern is not None:
         return isinstance(test.pattern[0].segments[0], Literal)
-    return bool(test.one_of or (test.prefix and test.prefix.strip("/")))
+    return bool(test.one_of or (test.prefix and test.prefix[0].strip("/")))
 
 
 def _may_send(rule: OperationRule | None, name: str) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from brickscope.core.constraint import ABSENT
 from brickscope.policy.where import parse_constraint
 from brickscope.trial.example import plain
 

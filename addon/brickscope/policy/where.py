@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -151,6 +152,8 @@ def _single(
     if not isinstance(value, str) or not value:
         fail(f"{test} is text", "")
         return None
+    if test == "pattern" and _ALL.fullmatch(value):
+        return Test(kind, pattern=(parse_template(f"/{value}"),), separator="/")  # whatever is regular
     if kind.ordered or kind is KINDS["boolean"]:
         fail(f"the parameter is {_article(kind)}, which has no {test}", "a list of values, or min and max")
         return None
@@ -159,6 +162,9 @@ def _single(
     if place == "path" and kind.separator == "/" and not value.startswith("/"):
         value = f"/{value}"
     return _prefix(value, kind, denies, fail) if test == "prefix" else _pattern(value, kind, denies, fail)
+
+
+_ALL = re.compile(r"\{[A-Za-z_]\w*\.\.\.\}")
 
 
 def _article(kind: Kind) -> str:

@@ -42,6 +42,8 @@ def implies(narrow: Test, wide: Test) -> bool:
         return True
     if wide.absent:
         return False
+    if narrow.kind is not wide.kind:
+        return False
     if narrow.one_of is not None:
         return wide.holds_all(narrow.one_of)
     if narrow.prefix is not None and wide.prefix is not None:

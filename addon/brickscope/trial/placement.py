@@ -77,7 +77,7 @@ def fill(template: Template, values: Mapping[str, str], owner: str) -> str:
     for name, count in wanted.items():
         if name not in values:
             raise CallError(f"{owner} needs the parameter {name!r}", f"{name}=…")
-        pieces = values[name].split("/")
+        pieces = values[name].removeprefix("/").split("/")
         rest = any(isinstance(part, Rest) and part.name == name for part in segments)
         if len(pieces) < count or (len(pieces) > count and not rest):
             raise CallError(
