@@ -207,8 +207,8 @@ def test_a_proof_holds_within_the_bindings_of_its_subject(tmp_path: Path) -> Non
 
 
 def test_what_nobody_can_tell_counts_as_newly_allowed(tmp_path: Path) -> None:
-    old = POLICY.replace(RUN, "{operation: jobs.run_now, where: {job_id: {prefix: '10'}}}")
-    new = POLICY.replace(RUN, "{operation: jobs.run_now, where: {job_id: {pattern: '10x'}}}")
+    old = POLICY.replace(RUN, "{operation: jobs.run_now, where: {idempotency_token: {prefix: '10'}}}")
+    new = POLICY.replace(RUN, "{operation: jobs.run_now, where: {idempotency_token: {pattern: '10x'}}}")
     said = diff(tmp_path, old, new)
     assert effects(said) == {"jobs.run_now": "unclear"}
     assert said.opens

@@ -226,6 +226,11 @@ class Constraint(NamedTuple):
     alternatives: frozenset[tuple[str, ...]] = frozenset()
     below: tuple[tuple[str, ...], ...] | None = None
 
+    @property
+    def others(self) -> tuple[tuple[str, ...], ...]:
+        """All other parameters that it looks at."""
+        return (*self.stand_ins, *self.alternatives, *(self.below or ()))
+
 
 def too_complex() -> Refused:
     """The refusal of a call that would cost more to judge than it may."""

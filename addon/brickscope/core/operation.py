@@ -72,6 +72,8 @@ def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) 
         params[constraint.name] = shown = _as_object(plain, constraint.test.kind)
         if shown != plain:
             sent[constraint.name] = plain
+        for name, others in parameters.given(constraint.others).items() if constraint.others else ():
+            params.setdefault(name, as_sent(others))
     return Seen(met, params, sent, None if rule.only is None else parameters.names)
 
 

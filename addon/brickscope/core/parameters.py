@@ -8,7 +8,7 @@ reads; the rules that look at it then refuse the call. All other names are no ma
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .body import read_body
@@ -55,7 +55,7 @@ def looks_of(constraints: Iterable[Constraint]) -> Look:
     for constraint in constraints:
         # What belongs in the path or query must not stand in the body under whatever spelling.
         found.add(constraint.keys if constraint.place == "body" else constraint.keys[:1])
-        for keys in (*constraint.stand_ins, *constraint.alternatives, *(constraint.below or ())):
+        for keys in constraint.others:
             found.add(keys)
     return found
 
@@ -110,16 +110,28 @@ class Parameters:
 
         Raises Refused(PARAMETER_TWICE).
         """
-        for keys in names:
-            if any(repr(pair.value) not in besides for pair in self._similar(keys[0])) or keys[0] in self._path:
-                return True
-            found = self._in_body.get(keys)
-            if found is not None:
-                if found.doubt is not None:
-                    raise found.doubt
-                if found.odd or any(repr(each) not in besides for each in found.given):
-                    return True
-        return False
+        return any(
+            found.odd or any(repr(each) not in besides for each in found.given)
+            for keys in names
+            for found in self._there(keys)
+        )
+
+    def given(self, names: Iterable[Keys]) -> dict[str, Values]:
+        """Those of these parameters that the call has, by their dotted names. Raises Refused(PARAMETER_TWICE)."""
+        return {".".join(keys): found for keys in names for found in self._there(keys) if found.odd or found.given}
+
+    def _there(self, keys: Keys) -> Iterator[Values]:
+        """What the call has of a parameter, wherever it is."""
+        similar = self._similar(keys[0])
+        if similar:
+            yield Values([pair.value for pair in similar], listed=len(similar) > 1)
+        if keys[0] in self._path:
+            yield Values([self._path[keys[0]]])
+        found = self._in_body.get(keys)
+        if found is not None:
+            if found.doubt is not None:
+                raise found.doubt
+            yield found
 
     def others(self, known: Collection[str]) -> list[str]:
         """The names of parameters that are not among ``known``: exactly, or in a query as a member of one
