@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import MAX_TEXT, REDACTED, fact_fields, is_clean, printable
 from brickscope.core.credential import find_query_flaw
-from brickscope.core.query import read_query
 from brickscope.core.decision import Decision, Refused
+from brickscope.core.query import read_query
 from brickscope.core.reason import Reason
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"

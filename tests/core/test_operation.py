@@ -450,7 +450,9 @@ def test_the_decision_says_what_was_called_and_looked_at(tmp_path: Path) -> None
     )
 
 
-def test_in_monitor_what_has_no_reading_goes_on_with_the_reason_it_would_be_denied_for(tmp_path: Path) -> None:
+def test_in_monitor_what_has_no_reading_goes_on_with_the_reason_it_would_be_denied_for(
+    tmp_path: Path,
+) -> None:
     known = policy(tmp_path, ONE)
     from brickscope.core.policy import Mode
 

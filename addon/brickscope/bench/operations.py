@@ -88,7 +88,9 @@ def _request(name: str) -> ApiRequest:
     path = re.sub(r"\{\w+=([^}]*)\}", lambda found: found[1].replace("**", "v1/v2").replace("*", "v1"), path)
     path = re.sub(r"\{\w+(?:\.\.\.)?\}", "v1", path)
     authorization = f"Bearer {token(0)}".encode()
-    return ApiRequest(method, HOST, path, read_target(path.encode()).readings, None, authorization, "", None, "")
+    return ApiRequest(
+        method, HOST, path, read_target(path.encode()).readings, None, authorization, "", None, ""
+    )
 
 
 def _decide(policy: Policy, request: ApiRequest, body: bytes | None = None) -> Decision:
@@ -106,7 +108,9 @@ def _each(run: Callable[[ApiRequest], object], requests: Sequence[ApiRequest]) -
 def _body(parameters: int, rounds: int, say: Say) -> list[Measurement]:
     """A constraint on ``job_id`` in a body with so many notebook parameters, beside parsing that body alone."""
     say(f"operations: a body with {parameters} parameters")
-    constraint = Constraint("job_id", "body", ("job_id",), Test(KINDS["integer"], one_of=frozenset({1012})), "job_id is 1012")
+    constraint = Constraint(
+        "job_id", "body", ("job_id",), Test(KINDS["integer"], one_of=frozenset({1012})), "job_id is 1012"
+    )
     bound = _policy([], OperationRule("jobs.run_now", "jobs.run_now", (constraint,)))
     free = _policy(["jobs.run_now"])
     values = {f"parameter_{number}": f"value {number} of a job's run" for number in range(parameters)}

@@ -139,7 +139,9 @@ def call_rules(operation: Operation) -> list[Rule]:
     """The calls of an operation, as a table takes them."""
     parts = [call.partition(" ") for call in operation.calls]
     encoded = frozenset(operation.encoded)
-    return [Rule(method, parse_catalogue_template(path), operation.name, encoded) for method, _, path in parts]
+    return [
+        Rule(method, parse_catalogue_template(path), operation.name, encoded) for method, _, path in parts
+    ]
 
 
 @cache

@@ -211,9 +211,10 @@ class Constraint(NamedTuple):
     """One parameter and its test. ``place``: ``path``, ``query`` or ``body``. ``keys``: its name, in a body also a way
     down into objects (through lists). ``many``: whether a query may have it several times.
 
-    What the catalogue knows of it: ``stand_ins``, parameters that can say the same in its place; ``alternatives``, of which a
-    call has one or this one; of both only those that the same rule does not limit. ``below``: whether the operation acts on
-    all that lies below the object it names: None, it does not; empty, always; else if one of these is given and not false.
+    What the catalogue knows of it: ``stand_ins``, parameters that can say the same in its place; ``alternatives``, of
+    which a call has one or this one; of both only those that the same rule does not limit. ``below``: whether the operation
+    acts on all that lies below the object it names: None, it does not; empty, always; else if one of these is given and not
+    false.
     """
 
     name: str
@@ -235,5 +236,6 @@ class Constraint(NamedTuple):
 def too_complex() -> Refused:
     """The refusal of a call that would cost more to judge than it may."""
     return Refused(
-        Reason.TOO_COMPLEX, f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values"
+        Reason.TOO_COMPLEX,
+        f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values",
     )

@@ -116,10 +116,39 @@ def holds_token(text: str) -> bool:
 # A longer name with such a word in it (`page_token`) is the API's own.
 _CREDENTIAL_NAMES = frozenset(
     fold(name)
-    for name in ["access_token", "api_key", "api_token", "assertion", "auth_token", "authorization", "bearer", "bearer_token", "client_assertion", "client_secret", "code_verifier", "id_token", "jwt", "oauth_token", "password", "refresh_token", "sig", "subject_token", "actor_token", "token", "x-amz-credential", "x-amz-security-token", "x-amz-signature", "x-goog-credential", "x-goog-signature", "x-databricks-token"]
+    for name in [
+        "access_token",
+        "api_key",
+        "api_token",
+        "assertion",
+        "auth_token",
+        "authorization",
+        "bearer",
+        "bearer_token",
+        "client_assertion",
+        "client_secret",
+        "code_verifier",
+        "id_token",
+        "jwt",
+        "oauth_token",
+        "password",
+        "refresh_token",
+        "sig",
+        "subject_token",
+        "actor_token",
+        "token",
+        "x-amz-credential",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-goog-credential",
+        "x-goog-signature",
+        "x-databricks-token",
+    ]
 )
 # Names by which frameworks let a query override the method (Rails, Symfony, Spring: `_method`).
-_OVERRIDE_NAMES = frozenset({"_method", "http_method", "method_override", "x-http-method-override", "x-http-method"})
+_OVERRIDE_NAMES = frozenset(
+    {"_method", "http_method", "method_override", "x-http-method-override", "x-http-method"}
+)
 
 
 def find_query_flaw(pairs: Iterable[Pair]) -> Refused | None:
@@ -141,6 +170,7 @@ def find_query_flaw(pairs: Iterable[Pair]) -> Refused | None:
                 )
             elif name.lower() in _OVERRIDE_NAMES:
                 flaw = Refused(
-                    Reason.HEADER_FORBIDDEN, f"the query parameter {name[:32]!a} could change the method that was judged"
+                    Reason.HEADER_FORBIDDEN,
+                    f"the query parameter {name[:32]!a} could change the method that was judged",
                 )
     return flaw

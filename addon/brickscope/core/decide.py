@@ -73,11 +73,12 @@ def decide(
 
 
 class _Facts:
-    """What the rules looked at in one reading of a call."""
+    """What the rules looked at in one reading of a call. ``by_name``: whether one that names its operation allows it."""
 
-    __slots__ = ("names", "params", "sent")
+    __slots__ = ("by_name", "names", "params", "sent")
 
     def __init__(self) -> None:
+        self.by_name = False
         self.params: dict[str, Any] = {}
         self.sent: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
@@ -173,16 +174,18 @@ _NOT_ALLOWED = frozenset({Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reas
 
 
 def _is_covered(plain: _Outcome, other: _Outcome) -> bool:
-    """Whether another reading is only what a name with separators in it looks like to a server that does not know names: all
-    in which it differs is the value of variables that the catalogue marks as encoded, it meets no deny, and it is
-    no known operation of another name."""
+    """Whether another reading is only what a name with separators in it looks like to a server that does not know names: a
+    rule by name allows the call, all in which the reading differs is the value of variables that the catalogue marks
+    as encoded, it meets no deny, and it is no known operation of another name."""
     called, first, second = plain.called, plain.reading, other.reading
-    if called is None or not called.encoded or first is None or second is None:
+    if called is None or not called.encoded or not plain.facts.by_name or first is None or second is None:
         return False
     if other.reason not in _NOT_ALLOWED or (other.called is not None and other.called.text != called.text):
         return False
     parts = called.template.segments
-    marked = [at for at, part in enumerate(parts) if not isinstance(part, Literal) and part.name in called.encoded]
+    marked = [
+        at for at, part in enumerate(parts) if not isinstance(part, Literal) and part.name in called.encoded
+    ]
     before, after = marked[0], len(parts) - marked[-1] - 1
     if second.route[:before] != first.route[:before]:
         return False
@@ -309,7 +312,11 @@ def decide_stranger(policy: Policy, refused: Refused, fingerprint: str | None = 
 
 
 def _unbound(
-    subject: Subject | Login, request: ApiRequest, client_address: str, now: float, directory: Directory | None
+    subject: Subject | Login,
+    request: ApiRequest,
+    client_address: str,
+    now: float,
+    directory: Directory | None,
 ) -> tuple[_Answer | None, str | None]:
     """Why a subject may do nothing here and now, whatever its rules; None if it may. Bindings come before rules.
 
@@ -387,6 +394,7 @@ def _match(
         return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it{what}", None
     allowing = _first_met(rules, request, reading, called, body, facts)
     if allowing is not None:
+        facts.by_name = True
         return _ALLOWED, "a rule of the rule set allows it", allowing
     wanted = "; or ".join(
         ", ".join(constraint.text for constraint in rule.where) or "no other parameters" for rule in rules

@@ -128,8 +128,8 @@ def classify(name: bytes) -> tuple[bytes, Role]:
         return lower, Role.PASS
     if CREDENTIAL_WORDS.search(plain):
         return lower, Role.CREDENTIAL
-    is_override = plain in HOP_BY_HOP or plain.encode() in _READ or any(
-        map(OVERRIDE_WORDS.fullmatch, plain.split("-"))
+    is_override = (
+        plain in HOP_BY_HOP or plain.encode() in _READ or any(map(OVERRIDE_WORDS.fullmatch, plain.split("-")))
     )
     return lower, Role.OVERRIDE if is_override else Role.PASS
 
@@ -179,7 +179,9 @@ def read_headers(fields: Fields) -> Headers:
 def _refuse_second_token(fields: tuple[tuple[bytes, bytes], ...]) -> None:
     for name, value in fields:
         if name.lower() != b"authorization" and holds_token(value.decode("latin-1")):
-            raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the value of the header {_show(name)} looks like a token")
+            raise Refused(
+                Reason.MULTIPLE_CREDENTIALS, f"the value of the header {_show(name)} looks like a token"
+            )
 
 
 _Layout = tuple[tuple[tuple[bytes, int], ...], tuple[Reason, str] | None]

@@ -1,9 +1,9 @@
 """Kinds of values: what is regular for a parameter of each type, and which object a regular value names.
 
 A value is *regular* if all who read it read the same. ``read`` gives the objects that a regular value may name, each in
-one canonical form: one as a rule, several where nobody knows which of two spellings a server takes for one. To *allow*, all
-of them have to meet the test; to *deny*, one is enough, and a value that is not regular meets every test. So there is no list
-of odd forms: ``1e3``, 70 zeros, lookalike letters, blanks, numbers of enums are simply not regular.
+one canonical form: one as a rule, several where nobody knows which of two spellings a server takes for one. To *allow*,
+all of them have to meet the test; to *deny*, one is enough, and a value that is not regular meets every test. So there is
+no list of odd forms: ``1e3``, 70 zeros, lookalike letters, blanks, numbers of enums are simply not regular.
 
 docs/rules.md has the table; ../shared/spellings.md, sections 1 and 5, the source of each spelling.
 """
@@ -63,9 +63,10 @@ _MODES = {
 
 
 class Kind(NamedTuple):
-    """How values of one type are read. ``read``: for rules that allow. ``suspect``: the same for rules that deny, which
-    take more for one object. ``separator``: of the parts of a name or path, empty for what has none. ``ordered``: whether
-    values are numbers. ``names``: whether one object has several spellings. ``prefix`` and ``pattern``: the canonical forms of what a rule writes, for allow or deny (True)."""
+    """How values of one type are read. ``read``: for rules that allow. ``suspect``: for rules that deny, which take more for
+    one object. ``separator``: of the parts of a name or path, empty for what has none. ``ordered``: whether values are
+    numbers. ``names``: whether one object has several spellings. ``prefix`` and ``pattern``: the canonical forms of what a
+    rule writes, for allow or (True) deny."""
 
     name: str
     read: Read
@@ -176,7 +177,11 @@ def _loose(read: Read) -> Read:
         if found is None:
             return None
         folded = tuple(str(each).casefold() for each in found)
-        return folded if all(map(str.isascii, folded)) else (*folded, *(compatible(each).casefold() for each in folded))
+        return (
+            folded
+            if all(map(str.isascii, folded))
+            else (*folded, *(compatible(each).casefold() for each in folded))
+        )
 
     return loose
 
@@ -227,7 +232,11 @@ def read_uc_resource(value: Any) -> Objects | None:
         return None
     collection, slash, name = value.rpartition("/")
     found = read_uc_name(name)
-    return None if found is None or not is_regular_text(collection) else tuple(f"{collection}{slash}{each}" for each in found)
+    return (
+        None
+        if found is None or not is_regular_text(collection)
+        else tuple(f"{collection}{slash}{each}" for each in found)
+    )
 
 
 def read_model_name(value: Any) -> Objects | None:
@@ -428,7 +437,8 @@ def _folded_pattern(template: Template, denies: bool) -> tuple[Template, ...]:
 def _map_literals(template: Template, form: Callable[[str], str]) -> Template:
     return Template(
         tuple(
-            part._replace(text=form(part.text)) if isinstance(part, Literal) else part for part in template.segments
+            part._replace(text=form(part.text)) if isinstance(part, Literal) else part
+            for part in template.segments
         )
     )
 

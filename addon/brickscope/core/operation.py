@@ -44,8 +44,8 @@ class OperationRules(tuple[OperationRule, ...]):
 class Seen(NamedTuple):
     """What a rule made of a call: whether it is met, and what it looked at, for the log.
 
-    ``params``: parameters by name as the objects that they name, None for one that the call lacks. ``sent``: those of them that
-    the call spells in another way. ``names``: of all parameters if the rule has an ``only``.
+    ``params``: parameters by name as the objects that they name, None for one that the call lacks. ``sent``: those of them
+    that the call spells in another way. ``names``: of all parameters if the rule has an ``only``.
     """
 
     met: bool

@@ -1,8 +1,8 @@
 """The parameters of one call: path variables, query values and body, each in one place and under one name.
 
-Rules say which parameters they look at (``Looks``, made at load time), and a body is gone through once for all of them. A name
-that folds to one that a rule looks at, without being it, or the same parameter in two places, leaves open what the API
-reads; the rules that look at it then refuse the call. All other names are no matter.
+Rules say which parameters they look at (``Look``, made at load time), and a body is gone through once for all of them. A
+name that folds to one that a rule looks at, without being it, or the same parameter in two places, leaves open what the
+API reads; the rules that look at it then refuse the call. All other names are no matter.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def looks_of(constraints: Iterable[Constraint]) -> Look:
 class Parameters:
     """What a call carries. ``names``: of all query parameters and of the body's own keys, as they were written."""
 
-    def __init__(self, path: Mapping[str, str], query: str | None, body: Mapping[str, Any], looks: Look) -> None:
+    def __init__(
+        self, path: Mapping[str, str], query: str | None, body: Mapping[str, Any], looks: Look
+    ) -> None:
         """Raises Refused(QUERY_NOT_CANONICAL or TOO_COMPLEX)."""
         self._path = path
         self._query = query
@@ -118,7 +120,9 @@ class Parameters:
 
     def given(self, names: Iterable[Keys]) -> dict[str, Values]:
         """Those of these parameters that the call has, by their dotted names. Raises Refused(PARAMETER_TWICE)."""
-        return {".".join(keys): found for keys in names for found in self._there(keys) if found.odd or found.given}
+        return {
+            ".".join(keys): found for keys in names for found in self._there(keys) if found.odd or found.given
+        }
 
     def _there(self, keys: Keys) -> Iterator[Values]:
         """What the call has of a parameter, wherever it is."""
@@ -162,7 +166,11 @@ class Parameters:
             return self._similar_on_top[name]
         found = [
             where
-            for where, there in (("path", name in self._path), ("query", similar), ("body", name in self._body))
+            for where, there in (
+                ("path", name in self._path),
+                ("query", similar),
+                ("body", name in self._body),
+            )
             if there
         ]
         if found == ["path", "body"] and _is_same(self._path[name], self._body[name]):

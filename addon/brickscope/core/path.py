@@ -1,9 +1,9 @@
 """The readings of a request target: the closed set of what servers could make of its bytes, or a refusal.
 
 A path is split at its slashes and each segment decoded once. What a segment then holds may be structure to some server all
-the same. Nobody can know which servers stand behind a host, so each behaviour of the table below that the bytes give room for
-is a reading of its own, and so are their combinations; the rules have to allow all of them (``decide.py``). The bytes
-that are sent are those that came.
+the same. Nobody can know which servers stand behind a host, so each behaviour of the table below that the bytes give room
+for is a reading of its own, and so are their combinations; the rules have to allow all of them (``decide.py``). The
+bytes that are sent are those that came.
 
 =============================  ==================================================================================
 in the path                    readings
@@ -103,7 +103,9 @@ def read_target(raw: bytes) -> Target:
         segments = _split(text)
         return Target(text, (Reading(segments, segments, asked),))
     if path[:2] == b"//":
-        raise _refused("the path begins with an empty segment ('//'), as of a host configured with a slash at its end")
+        raise _refused(
+            "the path begins with an empty segment ('//'), as of a host configured with a slash at its end"
+        )
     if not _PATH.fullmatch(path):
         raise _refused(
             "the path has a backslash"
@@ -251,7 +253,9 @@ def _combinations(text: str) -> Iterator[tuple[tuple[str, str], ...]]:
     return itertools.product(*options)
 
 
-def _read(text: str, query: str | None, behaviours: tuple[tuple[str, str], ...], how: str) -> Iterator[Reading]:
+def _read(
+    text: str, query: str | None, behaviours: tuple[tuple[str, str], ...], how: str
+) -> Iterator[Reading]:
     """The readings of a text with marks under one choice of behaviours.
 
     Raises Refused where one has an empty or dot segment or a control character.

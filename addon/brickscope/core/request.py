@@ -222,7 +222,9 @@ def _read_workspace(headers: dict[bytes, bytes], pairs: list[Pair]) -> tuple[str
             continue
         chosen.add(pair.value)
         if not pair.plain or pair.name != plain:
-            flaw = Refused(Reason.QUERY_NOT_CANONICAL, f"a parameter could be taken for the workspace ({plain!r})")
+            flaw = Refused(
+                Reason.QUERY_NOT_CANONICAL, f"a parameter could be taken for the workspace ({plain!r})"
+            )
     if len(chosen) > 1:
         raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
     return (chosen.pop() if chosen else None), flaw

@@ -64,7 +64,9 @@ def _by_operation(parsed: Parsed) -> dict[str, OperationRules]:
     found: dict[str, list[OperationRule]] = {}
     for _, rule in parsed.operations:
         found.setdefault(rule.operation, []).append(rule)
-    return {name: OperationRules(sorted(rules, key=lambda rule: rule.is_bound)) for name, rules in found.items()}
+    return {
+        name: OperationRules(sorted(rules, key=lambda rule: rule.is_bound)) for name, rules in found.items()
+    }
 
 
 def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed, findings: Findings) -> None:

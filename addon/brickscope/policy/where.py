@@ -77,7 +77,8 @@ def unlimited(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
         return frozenset(name for name in names if not any(each[: len(name)] == name for each in limited))
 
     return tuple(
-        each._replace(stand_ins=left(each.stand_ins), alternatives=left(each.alternatives)) for each in constraints
+        each._replace(stand_ins=left(each.stand_ins), alternatives=left(each.alternatives))
+        for each in constraints
     )
 
 
@@ -172,7 +173,9 @@ def _article(kind: Kind) -> str:
 
 
 def _range(low: Any, high: Any, kind: Kind, fail: Fail) -> Test | None:
-    if any(each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)):
+    if any(
+        each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
+    ):
         fail("min and max are whole numbers", "")
         return None
     if not kind.ordered:
@@ -186,7 +189,10 @@ def _range(low: Any, high: Any, kind: Kind, fail: Fail) -> Test | None:
 def _prefix(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
     forms = kind.prefix(value, denies)
     if not forms:
-        fail(f"no regular {kind.name.replace('_', ' ')} begins so", "docs/rules.md has the regular form of each kind")
+        fail(
+            f"no regular {kind.name.replace('_', ' ')} begins so",
+            "docs/rules.md has the regular form of each kind",
+        )
         return None
     return Test(kind, prefix=forms, separator=kind.separator or "/")
 
@@ -204,7 +210,10 @@ def _pattern(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
         return None
     forms = kind.pattern(template, denies)
     if not forms:
-        fail(f"no regular {kind.name.replace('_', ' ')} fits it", "docs/rules.md has the regular form of each kind")
+        fail(
+            f"no regular {kind.name.replace('_', ' ')} fits it",
+            "docs/rules.md has the regular form of each kind",
+        )
         return None
     return Test(kind, pattern=forms, separator=separator)
 

@@ -76,7 +76,9 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         method,
         host,
         path,
-        tuple(each._replace(query=query if each.query is None else f"{each.query}&{query}") for each in readings)
+        tuple(
+            each._replace(query=query if each.query is None else f"{each.query}&{query}") for each in readings
+        )
         if query
         else readings,
         query or None,
