@@ -83,9 +83,10 @@ HOP_BY_HOP = frozenset({"proxy-connection", "http2-settings", "content-transfer-
 
 EXCUSED = frozenset(
     {
-        # tests/clients has who sends them; tests/core/test_excused_headers.py holds the two against each other
+        # tests/core/test_client_headers.py has who sends what
+        "x-databricks-last-seen-server-session-version",  # Databricks Connect
         "mcp-session-id",  # Model Context Protocol, Streamable HTTP
-        "x-databricks-session-id",
+        "x-stainless-helper-method",  # the OpenAI and Anthropic clients
         "sec-fetch-user",  # browsers (W3C Fetch Metadata)
         "access-control-request-method",  # browsers, before a cross-origin call (WHATWG Fetch)
     }
