@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from audit.report.story import Story, make_story
 from brickscope.cli.main import main
+from report.story import Story, make_story
 
 Run = Callable[..., Result]
 
@@ -112,8 +112,8 @@ def test_lines_that_are_no_records_are_a_finding(run: Run, story: Story, tmp_pat
 def test_the_public_key_that_is_given_counts(run: Run, story: Story, tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from audit.report.story import KEY
     from brickscope.audit.key import SigningKey
+    from report.story import KEY
 
     right, wrong = tmp_path / "right.pem", tmp_path / "wrong.pem"
     right.write_text(KEY.public.pem)

@@ -16,6 +16,12 @@ IS_BAD = (
 """Of a row: the line was no record, so it has not even what all records have. DuckDB knows more times than a record can
 have (before Christ, beyond the year 9999, infinity), of which whoever reads its answers makes no time."""
 
+KNOWN_BY = """known_by(fingerprint, principal) AS coalesce(nullif(concat_ws(
+    ' ', principal->>'sub', 'by client ' || nullif(principal->>'client_id', coalesce(principal->>'sub', ''))
+), ''), fingerprint, '')"""
+"""Who a caller is, named by the policy or not: the verified claims of its OAuth token (JSON), else the fingerprint, else
+nothing."""
+
 VIEWS = {
     "decisions": "*, decision = 'allow' OR NOT enforced AS sent FROM records WHERE event = 'decision'",
     "outcomes": "* FROM records WHERE event = 'outcome'",
@@ -52,6 +58,7 @@ def view_statements(
         f"CREATE TEMP VIEW audit_records AS SELECT * REPLACE (CASE WHEN NOT ({IS_BAD}) THEN event END AS event, "
         f"CASE WHEN NOT ({IS_BAD}) THEN time END AS time) FROM lines WHERE {IS_BAD} OR ({wanted})"
     )
+    yield f"CREATE TEMP MACRO {KNOWN_BY}"
     for name, select in VIEWS.items():
         yield f"CREATE TEMP VIEW {name} AS SELECT {select}"
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
     """What was denied and what would allow it.
 
-    Denials that one change would allow are one group. Under "would allow it" stand lines to paste into the policy, the
-    least that allows these very calls; whether they should be allowed is yours to judge.
+    Denials that one change would allow are one group. First come calls that return credentials, change who may act, or
+    run code, subject by subject; then all others by their number. Under "would allow it" stand lines to paste into the
+    policy, the least that allows these very calls; whether they should be allowed is yours to judge.
 
     \b
     Exit status: 0 done, 2 the log can't be read.
@@ -65,6 +66,8 @@ def _table(groups: list[Denials]) -> Table:
         "rule_set": "VARCHAR",
         "reason": "VARCHAR",
         "what": "VARCHAR",
+        "kind": "VARCHAR",
+        "caller": "VARCHAR",
         "calls": "BIGINT",
         "sent": "BIGINT",
         "first_seen": "TIMESTAMP",
@@ -100,7 +103,7 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
             styled(f"{group.calls:,} x ", "bold"),
             styled(who, "bold"),
             styled("  "),
-            styled(shown(group.what), "cyan"),
+            styled(shown(group.what) + (f" ({group.kind})" if group.kind else ""), "cyan"),
             styled("  "),
             styled(shown(group.reason), "red"),
             styled(f"  {group.sent:,} sent all the same" if group.sent else "", "yellow"),

@@ -16,9 +16,9 @@ from .terminal import progress, shown
 from .verify import check_logs
 
 if TYPE_CHECKING:
-    from brickscope.audit.report.data import Report
-    from brickscope.audit.report.presence import Earlier
     from brickscope.policy.load import Loaded
+    from brickscope.report.facts import Earlier
+    from brickscope.report.report import Report
 
 OUT = Path("audit-report.html")
 
@@ -100,8 +100,8 @@ def report_command(
     with open_log(selection, target) as log:
         import duckdb
 
-        from brickscope.audit.report.data import EmptyLogError, gather
-        from brickscope.audit.report.page import render
+        from brickscope.report.page import render
+        from brickscope.report.report import EmptyLogError, gather
 
         def made() -> Report:
             return gather(
@@ -125,8 +125,8 @@ def report_command(
         except EmptyLogError as error:
             raise click.UsageError(str(error)) from None
         _write(report, render(report), None if to_stdout else out)
-        report_faults(log, report.integrity.unreadable)
-    if report.integrity.status == "damaged" or report.integrity.unreadable:
+        report_faults(log, report.unreadable)
+    if report.status == "damaged" or report.unreadable:
         raise SystemExit(1)
 
 
@@ -140,22 +140,21 @@ def _load(rules: Path, now: datetime) -> Loaded:
         raise click.UsageError(str(error)) from None
 
 
-def _read_earlier(selection: Selection) -> Earlier | None:
+def _read_earlier(selection: Selection) -> list[Earlier]:
     """What was seen before the period, where it does not begin with the log."""
     since = selection.period.since
     if since is None:
-        return None
+        return []
     with open_log(
         selection._replace(period=selection.period._replace(since=None, until=since)), Output()
     ) as log:
-        from brickscope.audit.report.presence import gather_earlier
+        from brickscope.report.facts import gather_earlier
 
         with progress("reading what came before") as told:
             return gather_earlier(log, told)
 
 
 def _write(report: Report, page: str, out: Path | None) -> None:
-    from brickscope.audit.report.summary import sentences
     from brickscope.audit.table import new_file
 
     content = page.encode("utf-8")
@@ -164,6 +163,6 @@ def _write(report: Report, page: str, out: Path | None) -> None:
         return
     with new_file(out) as part:
         part.write_bytes(content)
-    for sentence in sentences(report):
+    for sentence in report.sentences:
         click.echo(shown(sentence))
     click.echo(f"{out}: {len(content) / 1000:,.0f} kB")

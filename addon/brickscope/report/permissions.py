@@ -1,0 +1,226 @@
+"""Who could do what: the policy that was given, with what of it was used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from brickscope.audit.usage import Usage, find_usage
+from brickscope.catalog.catalog import CLASSES
+from brickscope.check.checker import check
+from brickscope.check.finding import Finding
+from brickscope.core.policy import RuleSet, Subject
+from brickscope.policy.load import Loaded
+from brickscope.trial.abilities import abilities
+from brickscope.trial.judge import Known, known
+from brickscope.trial.shown import place
+from brickscope.trial.summary import mode_of
+
+from .block import LIMIT, Cell, Fold, Point, Section, Table, Text
+from .given import Given
+from .text import counted, day, names, shown
+
+SOON = timedelta(days=30)
+"""A subject that expires within this time of the period's end is pointed out."""
+_TITLE = "Who could do what"
+_SUBJECTS = (
+    "Subject",
+    "Kind | text",
+    "Rule set | name | logs in only",
+    "Mode | badge",
+    "From clients | names | any",
+    "On workspaces | names | any",
+    "Expires | text",
+    "Calls | n",
+    "Last call | when",
+    "Known by | names | no client id",
+)
+_REACH = (
+    "Rule set",
+    "Subjects | n",
+    *(f"{kind} | n" for kind in CLASSES),
+    "Can widen its power | n | – | Operations that can give the caller or others more power",
+    "Rules not used | n | – | Rules that decided no call of the period",
+)
+_FINDINGS = (
+    "Severity | badge",
+    "About | name | the policy",
+    "Finding | text",
+    "Accepted | text | no",
+    "Code",
+    "Where",
+)
+_RULES = ("Rule", "Calls decided | n", "Last | when")
+_RISKS = ("Operation", "Class | badge", "What it can do | text", "By rule")
+
+
+def permissions_section(given: Given) -> Section:
+    """The policy as it is now, whatever it was during the period: subjects, what rule sets reach, rules by use."""
+    if given.loaded is None:
+        text = "No policy was given, so this report does not say who could do what. --rules FOLDER adds it."
+        return Section("permissions", _TITLE, _TITLE, (Text(text),))
+    policy, facts = given.loaded.policy, given.facts
+    # What `sql/unused.sql` asks of its facts, those of the report have as well: one pass over the log is enough.
+    facts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
+    used: dict[Any, list[Usage]] = {}
+    for usage in find_usage(facts.log, policy):
+        used.setdefault(usage.name if usage.kind == "subject" else (usage.rule_set, usage.list), []).append(
+            usage
+        )
+    everybody = sorted(known(policy).values(), key=lambda who: (_rule_set(who) or "", who.name))
+    holders = Counter(map(_rule_set, everybody))
+    sets = sorted(policy.rule_sets.values(), key=lambda rule_set: rule_set.name)
+    ids = {rule_set.name: f"rule-set-{index}" for index, rule_set in enumerate(sets[:LIMIT])}
+    views = [_view(given.loaded, each, holders[each.name], used, ids.get(each.name)) for each in sets]
+    findings = check(given.loaded, given.end.replace(tzinfo=UTC).timestamp(), SOON.days)
+    revisions = [
+        revision
+        for revision, _ in facts.ask(
+            "SELECT policy_revision, max(last_seen) FROM by_revision WHERE event IS NOT NULL GROUP BY ALL ORDER BY 2"
+        )
+    ]
+    in_force = "at the end of the period" if revisions[-1:] == [policy.revision] else ""
+    in_force = in_force or (
+        "only earlier in the period" if policy.revision in revisions else "never in the period"
+    )
+    intro = (
+        f"By the policy of revision {policy.revision}, which was in force {in_force}. The proxy as a whole is in "
+        f"{policy.mode.value} mode. What no rule allows is denied."
+    )
+    subjects = [_subject(given, given.loaded, who, used[who.name][0], ids) for who in everybody]
+    hint = "At least for some objects; what calls carry may be limited further."
+    proof = "Each with a request that proves it: brickscope check shows it."
+    blocks = (
+        Text(intro),
+        Table.of("permitted", "Subjects of the policy", _SUBJECTS, subjects),
+        Table.of(
+            "reach",
+            "Operations that each rule set reaches, by class",
+            _REACH,
+            [row for row, _ in views],
+            hint=hint,
+        ),
+        Table.of(
+            "check",
+            "What brickscope check finds about this policy",
+            _FINDINGS,
+            map(_finding, findings),
+            hint=proof,
+        ),
+        *(fold for _, fold in views[:LIMIT]),
+    )
+    points = list(_points(given.end, everybody, findings))
+    if not in_force.startswith("at"):
+        text = f"The policy given here (revision {policy.revision}) was in force {in_force}."
+        points.append(Point("look", text))
+    return Section("permissions", _TITLE, _TITLE, blocks, points)
+
+
+def _rule_set(who: Known) -> str | None:
+    return who.subject.rule_set.name if isinstance(who.subject, Subject) else None
+
+
+def _expires(who: Known, end: datetime) -> tuple[str, str]:
+    """The day, and whether that is over or near."""
+    if who.subject.expires is None:
+        return "never", ""
+    at = datetime.fromtimestamp(who.subject.expires, UTC).replace(tzinfo=None)
+    return day(at), "expired" if at <= end else "expires soon" if at < end + SOON else ""
+
+
+def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[str, str]) -> Sequence[Any]:
+    subject, rule_set = who.subject, _rule_set(who)
+    expires, state = _expires(who, given.end)
+    grants = sorted(grant.value for grant in subject.grants)
+    return (
+        who.name,
+        who.kind,
+        Cell(rule_set, href=ids.get(rule_set or "")),
+        mode_of(loaded.policy, subject).value,
+        tuple(map(str, subject.clients or ())),
+        sorted(subject.workspaces or ()),
+        Cell(expires, badge=state),
+        usage.calls,
+        usage.last_seen,
+        Cell(who.marks, [f"grants: {', '.join(grants)}"] if grants else ()),
+    )
+
+
+def _view(
+    loaded: Loaded,
+    rule_set: RuleSet,
+    holders: int,
+    used: dict[Any, list[Usage]],
+    id: str | None,  # noqa: A002
+) -> tuple[Sequence[Any], Fold]:
+    """What a rule set reaches, and its rules with what of it can widen its holder's power."""
+    name = shown(rule_set.name)
+    allowed = abilities(rule_set, loaded.written.rules).allowed()
+    reach = Counter(ability.operation.kind for ability in allowed)
+    risks = [
+        (
+            each.operation.name,
+            each.operation.kind,
+            each.operation.risk,
+            "; ".join(dict.fromkeys(way.text for way in each.allowed)),
+        )
+        for each in allowed
+        if each.operation.risk
+    ]
+    rules = {part: used.get((rule_set.name, part), []) for part in ("allow", "deny")}
+    unused = sum(usage.parts - usage.used for usages in rules.values() for usage in usages)
+    tables = [
+        Table.of(f"{id}-{part}", f"{name} {words}", _RULES, map(_use, _busiest(rules[part])))
+        for part, words in (("allow", "allows"), ("deny", "denies, whatever allows it"))
+        if rules[part]
+    ]
+    if risks:
+        tables.append(
+            Table.of(f"{id}-risks", f"Operations of {name} that can widen the holder's power", _RISKS, risks)
+        )
+    sizes = [counted(len(rules[part]), f"{part} rule") for part in rules]
+    row = (Cell(rule_set.name, href=id), holders, *(reach[kind] for kind in CLASSES), len(risks), unused)
+    return row, Fold(id or "", f"{name}: {', '.join(sizes)}, {counted(holders, 'subject')}", tables)
+
+
+def _busiest(usages: list[Usage]) -> list[Usage]:
+    return sorted(usages, key=lambda usage: (-usage.calls, usage.name))
+
+
+def _use(usage: Usage) -> Sequence[Any]:
+    parts = [f"{counted(usage.parts, 'rule')}, {usage.used:,} used"] if usage.parts > 1 else ()
+    return Cell(usage.name, parts), usage.calls, usage.last_seen
+
+
+def _finding(each: Finding) -> Sequence[Any]:
+    accepted = each.accepted and each.accepted.reason
+    return (
+        each.severity.value,
+        each.rule_set or each.subject,
+        each.message,
+        accepted,
+        each.code,
+        place(each.position),
+    )
+
+
+def _points(end: datetime, everybody: list[Known], findings: list[Finding]) -> Iterator[Point]:
+    errors = [each.rule_set or each.subject or "the policy" for each in findings if _counts(each)]
+    if errors:
+        text = f"brickscope check finds {counted(len(errors), 'error')} in the policy, about {names(errors)}."
+        yield Point("look", text)
+    states: dict[str, list[str]] = {}
+    for who in everybody:
+        states.setdefault(_expires(who, end)[1], []).append(who.name)
+    if "expired" in states:
+        yield Point("note", f"Expired, and still in the policy: {names(states['expired'])}.")
+    if "expires soon" in states:
+        yield Point(
+            "note", f"Expires within {SOON.days} days of the period's end: {names(states['expires soon'])}."
+        )
+
+
+def _counts(finding: Finding) -> bool:
+    return finding.severity == "error" and finding.accepted is None
