@@ -18,7 +18,7 @@ _SHOWN = re.compile(r"```console\n\$ brickscope ([^\n]+)\n(.*?)```", re.S)
 
 def _still(text: str) -> str:
     """Without what differs from run to run: the time of day, and how long it took."""
-    return re.sub(r" at 20\d\d-\d\d-\d\dT[\d:]+Z|\d+ ms", "", text)
+    return re.sub(r" at 20\d\d-\d\d-\d\dT[\d:]+Z|\d+ ms|[\d.]+ s(?=;)", "", text)
 
 
 @pytest.mark.parametrize(("page", "examples"), [("explain", 4), ("policy-tests", 1), ("diff", 1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -54,9 +55,13 @@ def test_junit_and_json(rules: Path, tmp_path: Path) -> None:
     assert [each["name"] for each in said["tests"] if each["wrong"]] == ["etl: run mine"]
     assert {each["part"] for each in said["coverage"]} == {"allow", "deny"}
     root = ET.parse(report).getroot()
-    assert [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None] == [
-        "etl: run mine"
-    ]
+    (failed,) = (case for case in root.iter("testcase") if case.find("failure") is not None)
+    assert (failed.get("name"), failed.get("line")) == (
+        "etl: run mine",
+        "7",
+    )  # counted from 0, as pytest does
+    assert "a.test.yaml" in (failed.get("file") or "")
+    assert "reason   allowed_by_rule" in (failed.findtext("failure") or "")
 
 
 def test_names_that_could_forge_a_line_or_break_the_report(rules: Path, tmp_path: Path) -> None:
@@ -83,6 +88,20 @@ def test_what_can_not_be_carried_out(rules: Path, arguments: tuple[str, ...], te
     status, output = run(*(each.replace("{rules}", str(rules)) for each in arguments))
     assert status == 2
     assert text in output
+
+
+def test_without_pytest_it_says_what_to_install(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    status, output = run("--rules", str(rules))
+    assert status == 2
+    assert "pip install 'brickscope[policytest]'" in output
+
+
+def test_files_are_named_as_from_here(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(rules.parent)
+    _, output = run()
+    assert "FAILED  rules/a.test.yaml:8:3  etl: run mine" in output
+    assert re.search(r"^     \d  rules/policy.yaml:\d+:9  allow ", output, re.M)
 
 
 def test_a_broken_policy_is_said_with_its_line(rules: Path) -> None:

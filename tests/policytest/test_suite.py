@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from brickscope.core.policy import Subject
 from brickscope.policy.load import load_policy, policy_files, signature
 from brickscope.policytest.model import render
-from brickscope.policytest.run import failure_lines
+from brickscope.policytest.run import failure_lines, run_cell
 from brickscope.policytest.session import Session, find_suites, run_suites
 from brickscope.policytest.suite import SuiteError, is_suite
 from brickscope.trial.judge import judge, known
@@ -176,7 +177,7 @@ def test_a_mistake_is_said_with_its_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "some.test.yaml"
     file.write_text(text)
     with pytest.raises(SuiteError) as error:
-        run_suites([file])
+        Session().read(file)
     assert WRONG[text] in str(error.value)
 
 
@@ -195,7 +196,7 @@ def test_coverage_counts_the_rules_that_decided(tmp_path: Path) -> None:
 def test_a_failure_says_what_was_expected_what_came_and_the_nearest_rule(tmp_path: Path) -> None:
     session = run(tmp_path, CALLS + ALL_LISTED.replace("[list, run mine]}", "[list, run mine, run other]}"))
     (result,) = session.failed
-    said = "\n".join(failure_lines(result, session.files[0].loaded))
+    said = "\n".join(failure_lines(result))
     assert "expected allow, got deny" in said
     assert "constraint_not_met" in said
     assert "job_id is 7 in the call; the rule holds where job_id is one of 1012, 1013" in said
@@ -248,6 +249,43 @@ def test_a_rule_is_covered_once_for_a_folder_and_its_file(tmp_path: Path) -> Non
     assert [each.cells for each in both.coverage] == [2 * each.cells for each in alone.coverage]
 
 
+def test_what_is_wrong_with_several_files_is_said_at_once_and_nothing_is_run(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    for name, text in (("a", f"{CALLS}subject: {{}}"), ("b", CALLS + ALL_LISTED), ("c", "policy_tests: 1")):
+        (tmp_path / f"{name}.test.yaml").write_text(text)
+    session = run_suites(find_suites([tmp_path]))
+    assert session.results == []
+    assert [error.partition(": error: ")[2].splitlines()[0] for error in session.errors] == [
+        "unknown key 'subject' (did you mean 'subjects'?)",
+        "the key 'now' is missing (now: 2026-09-21)",
+    ]
+
+
+HOSTILE = "import pathlib\npathlib.Path('ran').touch()\n"
+
+
+def test_no_code_and_no_options_that_lie_about_change_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who may propose rules must not get the reviewer's machine, nor a run that passes for want of tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("conftest.py", "test_code.py", "evil.py", "sitecustomize.py"):
+        (tmp_path / name).write_text(HOSTILE)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -p evil --collect-only --deselect some.test.yaml\n"
+    )
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-p evil'\n")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p evil -k nothing")
+    monkeypatch.setenv("PYTEST_PLUGINS", "evil")
+    session = run(tmp_path, CALLS + ALL_LISTED)
+    assert len(session.results) > 10
+    assert session.errors == []
+    assert not (tmp_path / "ran").exists()
+    assert os.environ["PYTEST_ADDOPTS"] == "-p evil -k nothing"
+    assert "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
+
+
 def test_the_example_passes_and_covers_every_rule() -> None:
     session = run_suites(find_suites([ROOT / "rules"]))
     assert session.results
@@ -283,12 +321,14 @@ _TEXTS = st.sampled_from(
 def test_it_says_what_the_proxy_decides(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     folder = tmp_path_factory.mktemp("suite")
     calls = {f"call {index}": text for index, text in enumerate(texts)}
-    session = run(folder, yaml.safe_dump({"policy_tests": 1, "now": "2026-09-21", "calls": calls}))
-    policy = session.files[0].loaded.policy
-    everybody = known(policy)
-    for result in session.results:
+    (folder / "policy.yaml").write_text(POLICY)
+    file = folder / "some.test.yaml"
+    file.write_text(yaml.safe_dump({"policy_tests": 1, "now": "2026-09-21", "calls": calls}))
+    loaded, cells = Session().read(file)
+    policy, everybody = loaded.policy, known(loaded.policy)
+    for result in (run_cell(cell, loaded) for cell in cells):
         cell = result.cell
         assert result.decision == judge(policy, everybody[cell.who.name], cell.call, cell.now)
         assert result.passed is not result.decision.allow  # nothing was listed, so all must be denied
     makers = [who for who in everybody.values() if isinstance(who.subject, Subject)]
-    assert len(session.results) == len(makers) * len(texts)
+    assert len(cells) == len(makers) * len(texts)

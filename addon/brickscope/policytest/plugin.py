@@ -1,4 +1,4 @@
-"""The pytest plugin: collects ``*.test.yaml`` that hold policy tests, one item a cell.
+"""The pytest plugin: collects ``*.test.yaml`` that hold policy tests, one item a cell. ``brickscope test`` runs on it too.
 
 It is loaded into every run of pytest in an environment that has Brickscope. So it imports nothing but pytest until there is
 a file whose name and first bytes say that it is one of ours.
@@ -16,19 +16,24 @@ if TYPE_CHECKING:
     from brickscope.policy.load import Loaded
 
     from .run import Result
-    from .session import Policies
+    from .session import Session
     from .suite import Cell
 
-_POLICIES: pytest.StashKey[Any] = pytest.StashKey()
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+"""What was read and found, in the stash of pytest's configuration."""
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take in a file of policy tests; every other is left alone."""
     if not file_path.name.endswith((".test.yaml", ".test.yml")):
         return None
+    from .session import Session
     from .suite import is_suite
 
-    return PolicyTestFile.from_parent(parent, path=file_path) if is_suite(file_path) else None
+    if not is_suite(file_path):
+        return None
+    parent.config.stash.setdefault(SESSION, Session())
+    return PolicyTestFile.from_parent(parent, path=file_path)
 
 
 class PolicyTestFile(pytest.File):
@@ -38,15 +43,13 @@ class PolicyTestFile(pytest.File):
         """Its cells. Raises CollectError with everything that is wrong with file or policy."""
         from brickscope.policy.problem import PolicyError
 
-        from .session import Policies
-        from .suite import SuiteError, build, read_source
+        from .suite import SuiteError
 
-        policies: Policies = self.config.stash.setdefault(_POLICIES, Policies())
+        session = self.config.stash[SESSION]
         try:
-            source = read_source(self.path)
-            loaded = policies.load(source.policy, source.model.now)
-            cells = build(source, loaded).cells
+            loaded, cells = session.read(self.path)
         except (SuiteError, PolicyError) as error:
+            session.errors.append(str(error))
             raise self.CollectError(str(error)) from None
         for cell in cells:
             yield PolicyTestItem.from_parent(self, name=cell.name, cell=cell, loaded=loaded)
@@ -71,6 +74,7 @@ class PolicyTestItem(pytest.Item):
         from .run import run_cell
 
         result = run_cell(self.cell, self.loaded)
+        self.config.stash[SESSION].results.append(result)
         if not result.passed:
             raise _NotAsExpected(result)
 
@@ -82,7 +86,7 @@ class PolicyTestItem(pytest.Item):
 
         from .run import failure_lines
 
-        return "\n".join([place(self.cell.position), *failure_lines(excinfo.value.result, self.loaded)])
+        return "\n".join([place(self.cell.position), *failure_lines(excinfo.value.result)])
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where it stands."""

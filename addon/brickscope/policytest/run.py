@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from brickscope.audit.record import printable
@@ -20,6 +19,7 @@ class Result(NamedTuple):
     """What became of one cell. ``rule``: the one that decided. ``wrong``: what is not as expected, in sentences."""
 
     cell: Cell
+    loaded: Loaded
     decision: Decision
     rule: WrittenRule | None
     wrong: tuple[str, ...]
@@ -30,16 +30,11 @@ class Result(NamedTuple):
         return not self.wrong
 
 
-def run(cells: Iterable[Cell], loaded: Loaded) -> list[Result]:
-    """Judge every cell."""
-    return [run_cell(cell, loaded) for cell in cells]
-
-
 def run_cell(cell: Cell, loaded: Loaded) -> Result:
     """Judge one cell."""
     decision = judge(loaded.policy, cell.who, cell.call, cell.now, cell.client)
     rule = loaded.written.decided(decision)
-    return Result(cell, decision, rule, tuple(_wrong(cell, decision, rule)))
+    return Result(cell, loaded, decision, rule, tuple(_wrong(cell, decision, rule)))
 
 
 def _wrong(cell: Cell, decision: Decision, rule: WrittenRule | None) -> list[str]:
@@ -65,7 +60,7 @@ def _verdict(allow: bool) -> str:
     return "allow" if allow else "deny"
 
 
-def failure_lines(result: Result, loaded: Loaded) -> list[str]:
+def failure_lines(result: Result) -> list[str]:
     """What a failed cell needs to be understood: expected, got, why, and the nearest rule."""
     cell, decision = result.cell, result.decision
     lines = [*result.wrong, f"call     {cell.call.text}"]
@@ -73,7 +68,7 @@ def failure_lines(result: Result, loaded: Loaded) -> list[str]:
     if result.rule is not None:
         lines.append(f"rule     {result.rule.text}  ({place(result.rule.position)})")
     elif cell.expected.allow:
-        for near in explain(loaded, cell.who, cell.call, cell.now, cell.client).near[:1]:
+        for near in explain(result.loaded, cell.who, cell.call, cell.now, cell.client).near[:1]:
             lines.append(f"nearest  {near.rule.text}  ({place(near.rule.position)})")
             lines += [f"         {why}" for why in near.why]
     return lines

@@ -1,39 +1,65 @@
-"""A run over many test files: each policy loaded once, results by file, coverage by policy."""
+"""A run of pytest over test files: each policy loaded once, results, coverage of rules."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from brickscope.policy.load import Loaded, load_policy
 from brickscope.policy.problem import Position, Problem
+from brickscope.policy.written import WrittenRule
 
-from .coverage import Covered, coverage
-from .run import Result, run
-from .suite import ENDINGS, SuiteError, build, is_suite, read_source
+from . import plugin
+from .run import Result
+from .suite import ENDINGS, Cell, SuiteError, build, is_suite, read_source
+
+_PLAIN = (
+    *("-c", os.devnull, "--noconftest", "-s", "--assert=plain", "-o", "junit_family=xunit1"),
+    *(
+        f"-pno:{name}"
+        for name in ("terminal", "cacheprovider", "faulthandler", "logging", "warnings", "threadexception")
+    ),
+)
+"""pytest without all that a folder of rules could bring along: it runs no code that lies there, and prints nothing."""
 
 
-class FileResults(NamedTuple):
-    """The results of one file, and the policy that it tests."""
+class Covered(NamedTuple):
+    """A rule and how many cells it decided."""
 
-    file: Path
-    loaded: Loaded
-    results: list[Result]
+    rule: WrittenRule
+    cells: int
 
 
-class Session(NamedTuple):
-    """All results. ``coverage``: of every policy that was tested. ``seconds``: how long it took."""
+class Session:
+    """``rules``: the policy for all files; None for the one that each names, or stands beside. ``errors``: why files could
+    not be used."""
 
-    files: list[FileResults]
-    coverage: list[Covered]
-    seconds: float
+    def __init__(self, rules: Path | None = None) -> None:
+        self.rules = rules
+        self.results: list[Result] = []
+        self.errors: list[str] = []
+        self.seconds = 0.0
+        self._loaded: dict[Path, Loaded] = {}
 
-    @property
-    def results(self) -> list[Result]:
-        """Of all files."""
-        return [result for file in self.files for result in file.results]
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Registered as a plugin, it is what the run fills."""
+        config.stash[plugin.SESSION] = self
+
+    def read(self, file: Path) -> tuple[Loaded, list[Cell]]:
+        """The cells of a test file, and the policy that it tests. Raises SuiteError and PolicyError."""
+        here = Path.cwd()
+        source = read_source(file.relative_to(here) if file.is_relative_to(here) else file)
+        policy = self.rules or source.policy
+        key = policy.resolve()
+        if key not in self._loaded:
+            self._loaded[key] = load_policy(policy, source.model.now)
+        return self._loaded[key], build(source, self._loaded[key])
 
     @property
     def failed(self) -> list[Result]:
@@ -41,9 +67,24 @@ class Session(NamedTuple):
         return [result for result in self.results if not result.passed]
 
     @property
+    def coverage(self) -> list[Covered]:
+        """Every rule of every policy that was tested, in the order of its files, with the number of cells that it decided.
+
+        One file of rules can be in two policies: its folder, and itself. Each of its rules is one rule all the same.
+        """
+        counts = Counter(map(_where, (result.rule for result in self.results if result.rule is not None)))
+        rules = {_where(rule): rule for loaded in self._loaded.values() for rule in loaded.written.rules}
+        ordered = sorted(rules.values(), key=lambda rule: rule.position)
+        return [Covered(rule, counts[_where(rule)]) for rule in ordered]
+
+    @property
     def uncovered(self) -> list[Covered]:
         """The rules that decided nothing."""
         return [covered for covered in self.coverage if not covered.cells]
+
+
+def _where(rule: WrittenRule) -> tuple[Path, Position]:
+    return Path(rule.position.file).resolve(), rule.position._replace(file="")
 
 
 def find_suites(paths: Iterable[Path]) -> list[Path]:
@@ -57,56 +98,35 @@ def find_suites(paths: Iterable[Path]) -> list[Path]:
         elif is_suite(path):
             found.append(path)
         else:
-            problem = Problem(
-                Position(str(path)),
-                "error",
-                "this is no file of policy tests",
-                "its name ends in .test.yaml, and it has the key policy_tests: 1",
-            )
+            hint = "its name ends in .test.yaml, and it has the key policy_tests: 1"
+            problem = Problem(Position(str(path)), "error", "this is no file of policy tests", hint)
             raise SuiteError([problem])
     return list(dict.fromkeys(found))
 
 
-class Policies:
-    """Policies by path, each loaded once."""
+def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | None = None) -> Session:
+    """Run test files. ``rules``: as for ``Session``. ``junit``: where pytest is to write its XML.
 
-    def __init__(self) -> None:
-        self._loaded: dict[Path, Loaded] = {}
-
-    def load(self, path: Path, now: float) -> Loaded:
-        """The policy at a path. Raises PolicyError."""
-        key = path.resolve()
-        if key not in self._loaded:
-            self._loaded[key] = load_policy(path, now)
-        return self._loaded[key]
-
-
-def run_suites(files: Iterable[Path], rules: Path | None = None) -> Session:
-    """Run test files. ``rules``: the policy for all of them; None for the one that each names, or stands beside.
-
-    Raises SuiteError and PolicyError with everything that is wrong with files or policy.
+    What is wrong with files or policy is in ``errors``; then nothing was run.
     """
-    started = time.monotonic()
-    policies, done = Policies(), []
-    problems: list[Problem] = []
-    for file in files:
-        try:
-            source = read_source(file)
-            loaded = policies.load(rules or source.policy, source.model.now)
-            suite = build(source, loaded)
-        except SuiteError as error:
-            problems += error.problems
-        else:
-            done.append(FileResults(file, loaded, run(suite.cells, loaded)))
-    if problems:
-        raise SuiteError(problems)
-    covered: dict[tuple[Path, Position], Covered] = {}
-    for loaded in {id(each.loaded): each.loaded for each in done}.values():
-        results = [result for each in done if each.loaded is loaded for result in each.results]
-        for each in coverage(loaded.written, results):
-            # One file of rules can be in two policies: its folder, and itself. Each of its rules is one rule all the same.
-            position = each.rule.position
-            place = Path(position.file).resolve(), position._replace(file="")
-            known = covered.get(place)
-            covered[place] = each if known is None else known._replace(cells=known.cells + each.cells)
-    return Session(done, list(covered.values()), time.monotonic() - started)
+    session, started = Session(rules), time.monotonic()
+    arguments = [
+        *_PLAIN,
+        f"--rootdir={Path.cwd()}",
+        *([f"--junitxml={junit}"] if junit else []),
+        *map(str, files),
+    ]
+    before = dict(os.environ)
+    # Neither another package's plugin nor somebody's options: the answer is the same everywhere.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    try:
+        status = pytest.main(arguments, plugins=[plugin, session])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.errors:
+        session.errors.append(f"pytest ended with {pytest.ExitCode(status).name.lower()}")
+    session.seconds = time.monotonic() - started
+    return session

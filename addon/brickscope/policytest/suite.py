@@ -63,13 +63,6 @@ class Cell(NamedTuple):
     client: str | None
 
 
-class Suite(NamedTuple):
-    """The tests of one file."""
-
-    file: Path
-    cells: list[Cell]
-
-
 def is_suite(file: Path) -> bool:
     """Whether a file holds tests of a policy, by name and a look at its beginning. Cheap: other tools have such names."""
     if not file.name.endswith(ENDINGS):
@@ -141,7 +134,7 @@ def _explain(document: Document, details: ErrorDetails) -> Problem:
     return document.problem(document.position(path), MESSAGES.get(kind, "this value can't be used here"))
 
 
-def build(source: Source, loaded: Loaded) -> Suite:
+def build(source: Source, loaded: Loaded) -> list[Cell]:
     """The cells of a file against its policy. Raises SuiteError: names that are not there, calls that can't be read."""
     maker = _Maker(source, loaded)
     cells = [*maker.matrix(), *maker.cases()]
@@ -149,7 +142,7 @@ def build(source: Source, loaded: Loaded) -> Suite:
         maker.fail((), "the file has no test", "calls: and subjects:, or cases:")
     if maker.problems:
         raise SuiteError(maker.problems)
-    return Suite(source.file, cells)
+    return cells
 
 
 class _Maker:
