@@ -9,10 +9,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from audit.example_records import CLIENT_ID, DENIED, HOST, OTHERS, decision, outcome
-from brickscope.audit.lakehouse import columns
 from brickscope.audit.queries import query
 from brickscope.catalog.catalog import load_catalog
 from lakehouse.engines import Duck, Engine, Spark, comparable
+from lakehouse.made import columns
 from lakehouse.system_table import COLUMNS, PROXY, WORKSPACE, Row, event
 
 ANN = "ann@example.com"

@@ -13,11 +13,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from audit.made_log import line, made_policy, made_records, write_log
 from brickscope.audit.columns import COLUMNS
-from brickscope.audit.lakehouse import FILES, FOLDER, columns, policy_sql
+from brickscope.audit.lakehouse import policy_sql
 from brickscope.audit.queries import names, query
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.usage import policy_rows
 from lakehouse.engines import Duck, Spark, comparable
+from lakehouse.made import FILES, FOLDER, columns
 
 ROOT = Path(__file__).parents[2]
 JOB = runpy.run_path(str(ROOT / "docs" / "deploy" / "lakehouse_job.py"))

@@ -1,7 +1,7 @@
 -- What unused.sql and the bypass queries read beside the log. Run it once, then fill the tables:
 -- `brickscope audit lakehouse policy --rules RULES` prints the statements for the first two.
 --
--- Made by `python -m brickscope.audit.lakehouse`.
+-- Made by tests/lakehouse/made.py.
 
 -- What the policy holds.
 CREATE TABLE IF NOT EXISTS audit_policy (

@@ -1,6 +1,6 @@
 -- The table that the lines of the log are loaded into, as they are: nothing is changed or deleted in it.
 --
--- Made from the log's schema by `python -m brickscope.audit.lakehouse`. Columns without a word of their own are explained
+-- Made from the log's schema by tests/lakehouse/made.py. Columns without a word of their own are explained
 -- in docs/log.md. Run it once; docs/deploy/lakehouse_job.py then loads. Where SQL alone is to load, run stream.sql instead.
 CREATE TABLE IF NOT EXISTS audit_lines (
   `schema` INT COMMENT 'Version of these records.',
@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `host_workspace` STRING COMMENT 'The one workspace of the host by its own word, where that mattered. Of decision.',
   `params` STRING COMMENT 'The parameters that rules looked at; null where the call has none. Texts that are long, odd or secret are `{hmac_sha256: …}`, objects `{keys: […]}`. Of decision.',
   `param_names` STRING COMMENT 'Names of all parameters, where a rule with `only` looked at them; else null. Of decision.',
+  `params_sent` STRING COMMENT 'Those of `params` that the call spells in another way, as it spells them. Of decision.',
+  `readings` STRING COMMENT 'All readings of a call that has several, in words; the one that decided first. Of decision.',
   `principal` STRING COMMENT 'Verified claims of an OAuth token; of a token request the client that asks. Of decision.',
   `grant` STRING COMMENT 'Of a token request: its grant. Of decision.',
   `has_body` BOOLEAN COMMENT 'Of decision.',

@@ -1,6 +1,6 @@
 -- What the queries in the folder above read, made of audit_lines. Then they run as they are.
 --
--- Made from the log's schema by `python -m brickscope.audit.lakehouse`.
+-- Made from the log's schema by tests/lakehouse/made.py.
 
 -- Every record once, however often its file was loaded or its line shipped. Copies are told by their hash, so a record that
 -- was changed stands beside the one that it claims to be, and conflicts.sql finds both. A line that is no record is a
@@ -35,6 +35,8 @@ SELECT
   `host_workspace`,
   `params`,
   `param_names`,
+  `params_sent`,
+  `readings`,
   `principal`,
   `grant`,
   `has_body`,
