@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-import zstandard
+from backports import zstd
 
 from brickscope.core.decide import decide, decide_for
 from brickscope.core.decision import Decision, Principal
@@ -421,7 +421,7 @@ def write_log(
         else:
             file = folder / f"{name}.jsonl"
         if file.suffix == ".zst":
-            content = zstandard.ZstdCompressor().compress(content)
+            content = zstd.compress(content)
         elif file.suffix == ".gz":
             content = gzip.compress(content, mtime=0)
         file.write_bytes(content)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
+from backports import zstd
 
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import decision_fields, fact_fields
@@ -105,9 +105,7 @@ def test_a_record_is_found_by_its_id_in_files_and_folders(
     outcome = {"event": "outcome", "decision_id": "397d7b97-3", "status": 200}
     lines = [b'{"event":"decision","decision_id":"397d7b97-33"}', b'{"event":"deci', b""]
     raw = b"\n".join([*lines, json.dumps(outcome).encode(), json.dumps(wanted).encode(), b""])
-    pack = {"jsonl": bytes, "jsonl.gz": gzip.compress, "jsonl.zst": zstandard.ZstdCompressor().compress}[
-        ending
-    ]
+    pack = {"jsonl": bytes, "jsonl.gz": gzip.compress, "jsonl.zst": zstd.compress}[ending]
     file = tmp_path / "logs" / f"audit.{ending}"
     file.parent.mkdir()
     file.write_bytes(pack(raw))
@@ -120,7 +118,7 @@ def test_a_record_is_found_by_its_id_in_files_and_folders(
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl.zst"
-    file.write_bytes(b"no zstandard at all")
+    file.write_bytes(b"no zstd at all")
     with pytest.raises(CallError, match="could not be read to the end"):
         find_record([file], "397d7b97-4")
 

@@ -24,7 +24,7 @@ PACKAGES = {
     "pyyaml": "reads the policy",
     "pydantic": "checks the policy",
     "orjson": "reads bodies, writes the log",
-    "zstandard": "compresses closed files of the log",
+    "backports-zstd": "compresses closed files of the log",
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 import os
 import re
 import shutil
@@ -15,9 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-import zstandard
-
-from .zstd import ZstdReader
+from . import zstd
 
 COMPRESSIONS = {"zstd": ".zst", "gzip": ".gz", "none": ""}
 CLOSED_NAME = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})(?:\.\w+)?(?:\.zst|\.gz)?\Z")
@@ -57,7 +54,7 @@ def glob_escape(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
-DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+DAMAGED = (OSError, EOFError, zlib.error, zstd.ZstdError)
 """What opening and reading a file that is broken raises."""
 
 
@@ -66,7 +63,7 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
     """A file of the log as the bytes of its lines, whether it is compressed or not. Raises DAMAGED, also while it is
     read."""
     if path.suffix == ".zst":
-        with path.open("rb", _CHUNK) as raw, io.BufferedReader(ZstdReader(raw), _CHUNK) as file:
+        with zstd.reader(str(path), _CHUNK) as file:
             yield file
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as file:
@@ -145,9 +142,7 @@ Sink = contextlib.AbstractContextManager[IO[bytes]]
 def _compressor(raw: IO[bytes], how: str) -> Sink:
     if how == "gzip":
         return cast(Sink, gzip.GzipFile("", "wb", 6, raw, mtime=0))
-    return cast(
-        Sink, zstandard.ZstdCompressor(level=6, write_checksum=True).stream_writer(raw, closefd=False)
-    )
+    return cast(Sink, zstd.writer(raw, 6))
 
 
 def _private(path: str, flags: int) -> int:

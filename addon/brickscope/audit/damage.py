@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import zstandard
-
+from . import zstd
 from .closed import DAMAGED
 from .source import MAX_LINE, read_lines
 
@@ -54,7 +53,7 @@ def _find_damage(path: Path) -> str | None:
 
 def _copy(path: Path, copy: Path) -> None:
     """The lines up to the damage; those that are too long are left out."""
-    with copy.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as sink:
+    with copy.open("wb") as raw, zstd.writer(raw, 1) as sink:
         try:
             for _, line in read_lines(path):
                 if line is not None:
