@@ -73,19 +73,20 @@ def decide(
 
 
 class _Facts:
-    """What the rules looked at in one reading of a call. ``by_name``: whether one that names its operation allows it."""
+    """What the rules looked at in one reading of a call."""
 
-    __slots__ = ("by_name", "names", "params", "sent")
+    __slots__ = ("names", "params", "sent")
 
     def __init__(self) -> None:
-        self.by_name = False
         self.params: dict[str, Any] = {}
         self.sent: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
 
 
-_Answer = tuple[Reason, str, str | None]
-"""Reason, detail and the rule that decided, as the operator wrote it."""
+_NOTHING = _Facts()
+"""Where no rule looked at anything; never changed."""
+_Answer = tuple[Reason, str, str | None, _Facts]
+"""Reason, detail, the rule that decided as the operator wrote it, and what rules looked at."""
 
 
 class _Outcome(NamedTuple):
@@ -94,9 +95,9 @@ class _Outcome(NamedTuple):
     reason: Reason
     detail: str
     rule: str | None
+    facts: _Facts
     called: Rule | None
     reading: Reading | None
-    facts: _Facts
 
 
 def decide_for(
@@ -119,30 +120,39 @@ def decide_for(
     unbound, home = None, None
     if subject.workspaces is not None or subject.clients is not None or subject.expires is not None:
         unbound, home = _unbound(subject, request, client_address, now, directory)
-    found = _judge(policy, rule_set, request, body, unbound)
-    allow = found.reason is _ALLOWED
+    readings, several = request.readings, None
+    if len(readings) == 1 and unbound is None and request.flaw is None:
+        # Nearly all calls: one reading, and nothing but the rules has a say.
+        called = policy.catalogue.match(request.method, readings[0].route)
+        try:
+            reason, detail, rule, facts = _match(policy, rule_set, request, readings[0], called, body)
+        except Refused as refused:
+            reason, detail, rule, facts = refused.reason, refused.detail, None, _NOTHING
+    else:
+        reason, detail, rule, facts, called, decided = _judge(policy, rule_set, request, body, unbound)
+        several = _told(readings, decided) if len(readings) > 1 else None
+    allow = reason is _ALLOWED
     mode = subject.mode or rule_set.mode or policy.mode
-    facts = found.facts
     return Decision(
         allow,
-        found.reason,
-        found.detail,
+        reason,
+        detail,
         # What left unknown whose the call is, or where it goes, was refused before, in every mode.
         allow or mode is _ENFORCE,
         mode._value_,
         subject.name,
         fingerprint,
         rule_set.name,
-        found.rule,
+        rule,
         policy.revision,
-        None if found.called is None else found.called.text,
+        None if called is None else called.text,
         facts.params,
         facts.names,
         principal,
         None,
         home,
         facts.sent,
-        _told(request.readings, found.reading) if len(request.readings) > 1 else None,
+        several,
     )
 
 
@@ -159,13 +169,17 @@ def _judge(
     readings = request.readings
     if not readings:
         assert request.flaw is not None
-        return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None)), None, None, _Facts())
+        return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None, _NOTHING)), None, None)
     plain = found = _judge_reading(policy, rule_set, request, readings[0], body, unbound)
     for reading in readings[1:]:
         other = _judge_reading(policy, rule_set, request, reading, body, unbound)
         if other.reason is Reason.DENIED_BY_RULE:
             return other
-        if found.reason is _ALLOWED and other.reason is not _ALLOWED and not _is_covered(plain, other):
+        if (
+            found.reason is _ALLOWED
+            and other.reason is not _ALLOWED
+            and not _is_covered(rule_set, request.method, plain, other)
+        ):
             found = other
     return found
 
@@ -173,13 +187,15 @@ def _judge(
 _NOT_ALLOWED = frozenset({Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET})
 
 
-def _is_covered(plain: _Outcome, other: _Outcome) -> bool:
+def _is_covered(rule_set: RuleSet, method: str, plain: _Outcome, other: _Outcome) -> bool:
     """Whether another reading is only what a name with separators in it looks like to a server that does not know names: a
     rule by name allows the call, all in which the reading differs is the value of variables that the catalogue marks
     as encoded, it meets no deny, and it is no known operation of another name."""
     called, first, second = plain.called, plain.reading, other.reading
-    if called is None or not called.encoded or not plain.facts.by_name or first is None or second is None:
+    if called is None or not called.encoded or first is None or second is None:
         return False
+    if rule_set.allow.match(method, first.segments, first.route) is not None:
+        return False  # a rule by path allows it, which knows nothing of names
     if other.reason not in _NOT_ALLOWED or (other.called is not None and other.called.text != called.text):
         return False
     parts = called.template.segments
@@ -202,17 +218,16 @@ def _judge_reading(
     unbound: _Answer | None,
 ) -> _Outcome:
     called = policy.catalogue.match(request.method, reading.route)
-    facts = _Facts()
     try:
         if unbound is not None:
             answer = unbound
         elif request.flaw is not None:
             raise request.flaw
         else:
-            answer = _match(policy, rule_set, request, reading, called, body, facts)
+            answer = _match(policy, rule_set, request, reading, called, body)
     except Refused as refused:
-        answer = (refused.reason, refused.detail, None)
-    return _Outcome(*answer, called, reading, facts)
+        answer = (refused.reason, refused.detail, None, _NOTHING)
+    return _Outcome(*answer, called, reading)
 
 
 def _open(policy: Policy, request: ApiRequest) -> Decision:
@@ -324,12 +339,17 @@ def _unbound(
     """
     if subject.expires is not None and now >= subject.expires:
         when = datetime.fromtimestamp(subject.expires, UTC).isoformat().replace("+00:00", "Z")
-        return (Reason.EXPIRED, f"the policy lets {subject.name!r} act until {when} only", None), None
+        return (
+            Reason.EXPIRED,
+            f"the policy lets {subject.name!r} act until {when} only",
+            None,
+            _NOTHING,
+        ), None
     if subject.clients is not None:
         address = _address(client_address)
         if address is None or not any(address in network for network in subject.clients):
             detail = f"the policy does not let {subject.name!r} act from {client_address}"
-            return (Reason.CLIENT_NOT_ALLOWED, detail, None), None
+            return (Reason.CLIENT_NOT_ALLOWED, detail, None, _NOTHING), None
     if subject.workspaces is None:
         return None, None
     at_home, home = _is_at_home(subject.workspaces, request, now, directory)
@@ -337,7 +357,7 @@ def _unbound(
         return None, home
     where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
     detail = f"the policy does not let {subject.name!r} act on {where}"
-    return (Reason.WORKSPACE_NOT_ALLOWED, detail, None), home
+    return (Reason.WORKSPACE_NOT_ALLOWED, detail, None, _NOTHING), home
 
 
 def _is_at_home(
@@ -366,36 +386,39 @@ def _match(
     reading: Reading,
     called: Rule | None,
     body: bytes | None,
-    facts: _Facts,
 ) -> _Answer:
-    """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name. ``facts``
-    takes what rules looked at."""
+    """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name."""
     name = "" if called is None else called.text
     segments, route = reading.segments, reading.route
     denied = rule_set.deny.match(request.method, segments, route) if rule_set.deny.rules else None
-    denying = None if denied is None else denied.text
+    denying, facts = None if denied is None else denied.text, _NOTHING
     if denying is None and called is not None and name in rule_set.denied_operations:
+        facts = _Facts()
         rules = rule_set.denied_operations[name]
         denying = _first_met(rules, request, reading, called, body, facts, denies=True)
     if denying is not None:
-        return Reason.DENIED_BY_RULE, f"rule set {rule_set.name!r} denies it by the rule {denying!r}", denying
+        detail = f"rule set {rule_set.name!r} denies it by the rule {denying!r}"
+        return Reason.DENIED_BY_RULE, detail, denying, facts
     allowed = rule_set.allow.match(request.method, segments, route)
     if allowed is not None:
-        return _ALLOWED, "a rule of the rule set allows it", allowed.text
+        return _ALLOWED, "a rule of the rule set allows it", allowed.text, facts
     if called is None and policy.catalogue.rules:
         return (
             Reason.UNKNOWN_OPERATION,
             f"rule set {rule_set.name!r} has no rule that allows it, and the catalogue no such operation",
             None,
+            facts,
         )
     rules = rule_set.operations.get(name, ())
     if not rules or called is None:
         what = f", the operation {name}" if name else ""
-        return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it{what}", None
+        detail = f"rule set {rule_set.name!r} has no rule that allows it{what}"
+        return Reason.NO_RULE_MATCHES, detail, None, facts
+    if facts is _NOTHING and rules[0].is_bound:
+        facts = _Facts()
     allowing = _first_met(rules, request, reading, called, body, facts)
     if allowing is not None:
-        facts.by_name = True
-        return _ALLOWED, "a rule of the rule set allows it", allowing
+        return _ALLOWED, "a rule of the rule set allows it", allowing, facts
     wanted = "; or ".join(
         ", ".join(constraint.text for constraint in rule.where) or "no other parameters" for rule in rules
     )
@@ -403,6 +426,7 @@ def _match(
         Reason.CONSTRAINT_NOT_MET,
         f"rule set {rule_set.name!r} allows the operation {name} only where {wanted}",
         None,
+        facts,
     )
 
 

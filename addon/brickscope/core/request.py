@@ -107,18 +107,16 @@ def read_request(wire: WireRequest) -> ApiRequest:
     headers, flaw = read_headers(wire.headers)
     host = _read_host(wire, headers.get(b"host"), http2)
     flaw = _check_framing(headers, http2) or flaw
-    if _BLANK.search(wire.target):
-        # HTTP/1.1 can't carry it; a host that turns HTTP/2 into it would read another message.
-        raise Refused(Reason.PATH_NOT_CANONICAL, "the request target has blanks or control characters")
-    path, mark, asked = wire.target.partition(b"?")
     try:
-        target = read_target(wire.target)
-        readings = target.readings
+        path, readings = read_target(wire.target)
         query = readings[0].query
     except Refused as refused:
-        if refused.reason not in _FLAWS:
+        if refused.reason not in _FLAWS or _BLANK.search(wire.target):
+            # Blanks: HTTP/1.1 can't carry them; a host that turns HTTP/2 into it would read another message.
             raise
-        flaw, readings, query = refused, (), asked.decode("latin-1") if mark else None
+        flaw, readings = refused, ()
+        path, mark, asked = wire.target.decode("latin-1").partition("?")
+        query = asked if mark else None
     workspace = None
     if query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
         pairs = _pairs(query, readings)
@@ -130,7 +128,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
     return ApiRequest(
         method,
         host,
-        path.decode("latin-1"),
+        path,
         readings,
         query,
         headers.get(b"authorization"),
