@@ -13,7 +13,7 @@ from rich.console import Console
 from .build import Built, build, render
 from .sdk import Source
 
-FILE = Path(__file__).parent / "operations.jsonl"
+FILE = Path(__file__).parents[2] / "addon/brickscope/catalog/operations.jsonl"
 
 
 def sdk_folder() -> Path:
