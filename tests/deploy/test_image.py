@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from deploy.box import ROOT, USER, Box, one, read_dockerfile
 from deploy.boxed_proxy import IMAGE_PATH, boxed_proxy, environment_of
 from e2e.proxy_process import free_port
+from lab.workspace.server import FakeWorkspace
 
 STAGES = read_dockerfile()
 FINAL = STAGES[-1]

@@ -16,9 +16,9 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.errors import PermissionDenied
 
-from brickscope.fake.streams import pattern
 from e2e.gate import CATALOGS, HOST, TOKEN, WAREHOUSES, Gate, head, running_gate
 from e2e.raw_client import H1Reader, H2Client, h2_headers, open_tls, read_h1, send_h1
+from lab.workspace.streams import pattern
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from .ca import ca_command
 from .catalog import catalog_command
 from .check import check_command
 from .client_env import client_env_command
+from .demo import demo_command
 from .diff import diff_command
 from .doctor import doctor_command
 from .explain import explain_command
@@ -39,6 +40,7 @@ def main() -> None:
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope check                     # what the policy allows without anybody meaning it
       brickscope client-env --proxy http://10.0.8.2:8080   # settings for all clients
+      brickscope demo                      # all of it at work, on this machine alone
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
       brickscope doctor                    # what keeps this host's clients from the proxy
       brickscope explain --subject ci jobs.run_now job_id=1012
@@ -56,6 +58,7 @@ main.add_command(ca_command)
 main.add_command(catalog_command)
 main.add_command(check_command)
 main.add_command(client_env_command)
+main.add_command(demo_command)
 main.add_command(diff_command)
 main.add_command(doctor_command)
 main.add_command(explain_command)

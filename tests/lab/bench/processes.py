@@ -145,7 +145,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
 def start_helper(module: str, *arguments: str) -> Iterator[tuple[IO[str], IO[str]]]:
     """Run a module of this package that ends with its input; gives its input and output."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"brickscope.bench.{module}", *arguments],
+        [sys.executable, "-m", f"lab.bench.{module}", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(),
@@ -181,10 +181,11 @@ def stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The environment without other proxies, and with this package where Python looks."""
+    """The environment without other proxies, and with the product and this package where Python looks."""
     plain = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    source = str(Path(__file__).resolve().parents[2])
-    return plain | {"PYTHONPATH": os.pathsep.join(filter(None, [source, plain.get("PYTHONPATH")]))}
+    root = Path(__file__).resolve().parents[3]
+    folders = [str(root / "addon"), str(root / "tests"), plain.get("PYTHONPATH")]
+    return plain | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
 
 
 def free_port() -> int:

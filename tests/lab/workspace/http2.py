@@ -44,7 +44,7 @@ class Http2Connection:
         self._log = log
         self._evidence = evidence
         self.issuer = issuer
-        self.routes = routes
+        self._routes = routes
         self._streams: dict[int, Http2Exchange] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.window_opened = asyncio.Event()
@@ -119,7 +119,7 @@ class Http2Connection:
 
     async def _serve(self, stream: Http2Exchange) -> None:
         try:
-            await answer(stream)
+            await answer(stream, self._routes)
             while await stream.receive():
                 pass
         except HANG_UP as error:
@@ -139,7 +139,7 @@ class Http2Exchange(Exchange):
     """A request and its response on one stream."""
 
     def __init__(self, request: RequestLog, connection: Http2Connection, number: int) -> None:
-        super().__init__(request, connection.issuer, connection.routes)
+        super().__init__(request, connection.issuer)
         self.number = number
         self.incoming: asyncio.Queue[tuple[bytes, int] | None] = asyncio.Queue()
         self.trailers: Headers = ()

@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from brickscope.bench.processes import StartError, environment, free_port, stop
-from brickscope.fake.authority import Authority
+from lab.bench.processes import StartError, environment, free_port, stop
+from lab.workspace.authority import Authority
 
 from .call import GONE, HOST, POLICY
 
 START_S = 60.0
 STOP_S = 60.0
 LIBFAKETIME = "lib*/**/faketime/libfaketime.so.1"
-CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class Stage:
@@ -50,7 +49,7 @@ class Stage:
 
     def start_workspace(self) -> None:
         """Start it, on the same port as before. Raises StartError."""
-        command = [sys.executable, "-m", "brickscope.soak.workspace"]
+        command = [sys.executable, "-m", "lab.soak.workspace"]
         command += [str(self._leaf.certificate_file), str(self._leaf.key_file)]
         self._workspace = subprocess.Popen(
             [*command, str(self._workspace_port), str(self.ledger_file)],

@@ -1,7 +1,7 @@
 """The capacity bench: what one worker carries and what a connection and a call cost, to size machines by.
 
 Everything is measured with the product as it is shipped, on one core, with client and upstream on another (where there is
-one). ``python -m brickscope.bench.capacity`` also writes the table into the document, between its marks.
+one). ``python -m lab.bench.capacity`` also writes the table into the document, between its marks.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from brickscope.fake.authority import write_private
+from lab.workspace.authority import write_private
 
 from ..processes import Proxy, free_port, start_proxy
 from ..variants import Stage
@@ -45,7 +45,7 @@ def _start(stage: Stage) -> Iterator[Proxy]:
     command = [
         *(sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port)),
         *("--num-acceptors", "1", "--num-workers", "1", "--log-level", "ERROR", "--timeout", "300"),
-        *("--plugins", "brickscope.bench.peers.plugin.Policy"),
+        *("--plugins", "lab.bench.peers.plugin.Policy"),
         *("--ca-key-file", str(folder / "ca-key.pem")),
         *("--ca-cert-file", str(stage.client_ca)),
         *("--ca-signing-key-file", str(folder / "key.pem")),

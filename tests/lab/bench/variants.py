@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mitmproxy.certs import CertStore
 
-from brickscope.fake.authority import Authority, Leaf
+from lab.workspace.authority import Authority, Leaf
 
 from .hooks import write_naive_config
 from .processes import Proxy, StartError, free_port, start_helper, start_proxy
@@ -19,7 +19,7 @@ from .workload import DENIED_SHARE, STREAM_RULES, Call, calls, policy_file, rule
 
 TOKENS, RULES = 10, 30
 MIX = 320
-SCRIPT = Path(__file__).resolve().parents[2] / "scope.py"
+SCRIPT = Path(__file__).resolve().parents[3] / "addon/scope.py"
 
 
 class Variant(NamedTuple):
@@ -67,7 +67,7 @@ class Stage(NamedTuple):
             *("--set", f"confdir={self.confdir}"),
             *("--set", f"ssl_verify_upstream_trusted_ca={self.upstream_ca}"),
         ]
-        launcher = [sys.executable, "-m", "brickscope.bench.launcher", str(self.upstream_port), "-q"]
+        launcher = [sys.executable, "-m", "lab.bench.launcher", str(self.upstream_port), "-q"]
         settings: dict[str, str] = {}
         if variant is PRODUCT:
             self.audit_file.unlink(missing_ok=True)

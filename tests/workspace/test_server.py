@@ -5,21 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from brickscope.fake.evidence import MAX_RAW
-from brickscope.fake.streams import pattern
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.raw_client import H1Reader, H2Client, h2_headers, read_h1, send_h1
-from fake.client import HOST, call, head, open_connection, settled
+from lab.workspace.client import HOST, call, head, open_connection, settled
+from lab.workspace.evidence import MAX_RAW
+from lab.workspace.server import FakeWorkspace
+from lab.workspace.streams import pattern
 
 
 def test_a_request_is_recorded_exactly_as_it_came(workspace: FakeWorkspace) -> None:
@@ -248,15 +244,3 @@ def test_close_ends_connections_and_may_be_called_twice() -> None:
     assert not folder.exists()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", workspace.port), 1)
-
-
-def test_the_program_says_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "brickscope.fake", "--port", "0", "--folder", str(tmp_path)]
-    addon = Path(__file__).resolve().parents[2] / "addon"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=addon) as process:
-        assert process.stdout is not None
-        where = json.loads(process.stdout.readline())
-        assert Path(where["ca_file"]).is_file()
-        socket.create_connection(("127.0.0.1", where["port"]), 5).close()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from brickscope.bench.machine import describe_machine, describe_versions
+from lab.bench.machine import describe_machine, describe_versions
 
 from .ledger import RECOVERY_S, first_of
 from .load import SLOW_HEADS

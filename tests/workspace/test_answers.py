@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.replies import json_answer
-from brickscope.fake.route import Route
-from brickscope.fake.streams import pattern
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.raw_client import H2Client, h2_headers, read_h1, send_h1
-from fake.client import HOST, call, head, open_connection
+from lab.workspace.client import HOST, call, head, open_connection
+from lab.workspace.exchange import Exchange
+from lab.workspace.replies import json_answer
+from lab.workspace.route import Route
+from lab.workspace.server import FakeWorkspace
+from lab.workspace.streams import pattern
 
 BYTES = "/api/2.0/fs/files/Volumes/demo/bytes/"
 

@@ -1,7 +1,7 @@
 """The workspace of the soak: it writes down each request that reaches it, before it answers.
 
 That file is the truth that decisions and log are held against. The process can be killed, frozen and started again on the
-same port; the file goes on. Run as ``python -m brickscope.soak.workspace CERTIFICATE KEY PORT LEDGER``; it prints its port
+same port; the file goes on. Run as ``python -m lab.soak.workspace CERTIFICATE KEY PORT LEDGER``; it prints its port
 and serves until its input ends.
 
 What the last part of a path begins with says how it is answered: ``hang-`` never, ``reset-`` half an answer and then a

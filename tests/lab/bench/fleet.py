@@ -159,7 +159,7 @@ def _helpers() -> list[int]:
     found = []
     for pid in Path("/proc/self/task").iterdir():
         for child in (pid / "children").read_text().split():
-            if b"brickscope.bench." in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"lab.bench." in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(int(child))
     return found
 

@@ -1,7 +1,7 @@
 """mitmdump with every connection to a server led to one port of this machine.
 
 For the variants without Brickscope, which has an option of its own for that (``scope_connect_to``). Run as
-``python -m brickscope.bench.launcher PORT [FLAGS OF MITMDUMP]``.
+``python -m lab.bench.launcher PORT [FLAGS OF MITMDUMP]``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The load generator: one process that sends a load through a proxy and counts every wrong answer.
 
-Run as ``python -m brickscope.bench.load``. It reads a ``Job`` as one line of JSON, connects and warms up, prints
+Run as ``python -m lab.bench.load``. It reads a ``Job`` as one line of JSON, connects and warms up, prints
 ``ready``, waits for another line, sends the load, and prints a ``Result`` as one line of JSON.
 """
 

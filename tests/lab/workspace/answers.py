@@ -7,6 +7,7 @@ would show in the client's hands and in the recorded requests.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -53,10 +54,10 @@ UNAUTHENTICATED = {
 }
 
 
-async def answer(exchange: Exchange) -> None:
-    """Respond to a request. A fault of a handler is a 500 if the response has not begun."""
+async def answer(exchange: Exchange, routes: Sequence[Route]) -> None:
+    """Respond to a request; ``routes`` come before those here. A fault of a handler is a 400 if no response has begun."""
     try:
-        await _handler(exchange)(exchange)
+        await _handler(exchange, routes)(exchange)
     except (ValueError, KeyError, UnicodeError) as error:
         if exchange.has_responded:
             raise ConnectionAbortedError("a handler failed half way") from error
@@ -64,8 +65,8 @@ async def answer(exchange: Exchange) -> None:
         await error_answer(exchange, 400, "INVALID_PARAMETER_VALUE", f"{type(error).__name__}: {error}")
 
 
-def _handler(exchange: Exchange) -> Handler:
-    own = next((route for route in exchange.routes if route.answers(exchange)), None)
+def _handler(exchange: Exchange, routes: Sequence[Route]) -> Handler:
+    own = next((route for route in routes if route.answers(exchange)), None)
     if (
         exchange.header(b"authorization") is None
         and not exchange.path.startswith((b"/.well-known/", b"/oidc/"))

@@ -34,7 +34,7 @@ class Http1Connection:
         self._log = log
         self._evidence = evidence
         self.issuer = issuer
-        self.routes = routes
+        self._routes = routes
         self.protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
 
     async def run(self) -> None:
@@ -58,7 +58,7 @@ class Http1Connection:
         )
         self._evidence.add_request(request)
         exchange = Http1Exchange(request, self)
-        await answer(exchange)
+        await answer(exchange, self._routes)
         while await exchange.receive():
             pass
         return self.protocol.our_state is h11.DONE and self.protocol.their_state is h11.DONE
@@ -108,7 +108,7 @@ class Http1Exchange(Exchange):
     """A request and its response over HTTP/1.1."""
 
     def __init__(self, request: RequestLog, connection: Http1Connection) -> None:
-        super().__init__(request, connection.issuer, connection.routes)
+        super().__init__(request, connection.issuer)
         self._connection = connection
         self._silent = False
         self._broken = False

@@ -9,9 +9,9 @@ import json
 import jwt
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET, USER, OAuthError, TokenIssuer
-from brickscope.fake.workspace import FakeWorkspace
-from fake.client import call
+from lab.workspace.client import call
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET, USER, OAuthError, TokenIssuer
+from lab.workspace.server import FakeWorkspace
 
 ISSUER = "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com/oidc"
 MINT = f"grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}".encode()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.authority import Authority, Leaf, write_private
+from lab.workspace.authority import Authority, Leaf, write_private
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from brickscope.bench.processes import StartError
+from lab.bench.processes import StartError
 
 from . import report
 from .ledger import first_of

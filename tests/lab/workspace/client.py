@@ -6,9 +6,9 @@ import socket
 import ssl
 import time
 
-from brickscope.fake.evidence import Request
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.raw_client import H1Response, read_h1, send_h1, tls
+from lab.workspace.evidence import Request
+from lab.workspace.server import FakeWorkspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 

@@ -10,7 +10,6 @@ import h11
 
 from .evidence import Headers, RequestLog
 from .issuer import TokenIssuer
-from .route import Route
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -21,10 +20,9 @@ HANG_UP = (OSError, EOFError, h11.ProtocolError, h2.exceptions.ProtocolError)
 class Exchange(ABC):
     """A request and its response. Subclasses speak one version of HTTP; handlers use only this."""
 
-    def __init__(self, request: RequestLog, issuer: TokenIssuer, routes: Sequence[Route] = ()) -> None:
+    def __init__(self, request: RequestLog, issuer: TokenIssuer) -> None:
         self.request = request
         self.issuer = issuer
-        self.routes = routes
         self.ended = False
         self._responded = False
 

@@ -1,7 +1,7 @@
 """The workspace of the end-to-end bench: a TLS server that is fast enough to hold no proxy back.
 
 Threads and blocking sockets: a third of the cost of asyncio's TLS, whose streams copy each record several times.
-Run as ``python -m brickscope.bench.upstream CERTIFICATE KEY``; it prints its port and serves until its input ends.
+Run as ``python -m lab.bench.upstream CERTIFICATE KEY``; it prints its port and serves until its input ends.
 
 * ``GET .../fs/files/...``: ``size`` bytes (the last part of the path, ``data-SIZE.bin``)
 * ``POST .../invocations``: 10 server-sent events, 100 ms apart
