@@ -41,6 +41,12 @@ def test_the_official_sdk_lists_catalogs(gate: Gate, sdk: WorkspaceClient) -> No
     assert [catalog.name for catalog in sdk.catalogs.list()] == ["main", "samples"]
 
 
+def test_the_official_sdk_lists_all_pages_and_ends(gate: Gate, sdk: WorkspaceClient) -> None:
+    names = [query.name for query in sdk.queries_legacy.list(page_size=2)]
+    assert names == ["Trips a day", "Trips a week", "Fares"]
+    assert [catalog.name for catalog in sdk.catalogs.list(max_results=1)] == ["main", "samples"]
+
+
 def test_the_official_sdk_raises_permission_denied_at_once(gate: Gate, sdk: WorkspaceClient) -> None:
     before = len(gate.proxy.audit("decision"))
     with pytest.raises(PermissionDenied, match=r"Brickscope denied GET /api/2\.0/sql/warehouses") as error:

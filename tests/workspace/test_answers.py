@@ -46,6 +46,33 @@ def test_routes(workspace: FakeWorkspace, target: str, status: int, key: str) ->
     assert key in json.loads(response.body)
 
 
+CATALOGS_URL = "/api/2.1/unity-catalog/catalogs"
+QUERIES_URL = "/api/2.0/preview/sql/queries"
+
+
+@pytest.mark.parametrize(
+    ("target", "names", "more"),
+    [
+        (CATALOGS_URL, ["main", "samples"], None),
+        (f"{CATALOGS_URL}?max_results=0", ["main", "samples"], None),
+        (f"{CATALOGS_URL}?max_results=1", ["main"], "1"),
+        (f"{CATALOGS_URL}?max_results=1&page_token=1", ["samples"], None),
+        ("/api/2.0/sql/warehouses?page_size=1&page_token=1", ["Reports"], None),
+        (QUERIES_URL, ["Trips a day", "Trips a week", "Fares"], None),
+        (f"{QUERIES_URL}?page_size=2&page=1", ["Trips a day", "Trips a week"], None),
+        (f"{QUERIES_URL}?page_size=2&page=2", ["Fares"], None),
+        (f"{QUERIES_URL}?page_size=2&page=3", [], None),
+        (f"{QUERIES_URL}?page=2", [], None),
+    ],
+)
+def test_a_list_comes_in_pages(
+    workspace: FakeWorkspace, target: str, names: list[str], more: str | None
+) -> None:
+    answer = json.loads(call(workspace, "GET", target).body)
+    (items,) = (value for value in answer.values() if isinstance(value, list))
+    assert ([item["name"] for item in items], answer.get("next_page_token")) == (names, more)
+
+
 def test_an_unknown_call_is_echoed_so_that_a_leak_shows(workspace: FakeWorkspace) -> None:
     response = call(workspace, "DELETE", "/api/9/x?a=1&a=2&b=")
     answer = json.loads(response.body)

@@ -13,34 +13,26 @@ from urllib.parse import parse_qs
 
 from . import oauth
 from .exchange import Exchange
+from .listing import by_number, by_token
 from .replies import error_answer, json_answer
 from .route import Handler, Route
 from .streams import files, grpc_echo, invocations, server_sent_events
 
 MAX_SECONDS = 300.0
 
-CATALOGS = {
-    "catalogs": [
-        {"name": "main", "full_name": "main", "catalog_type": "MANAGED_CATALOG", "owner": "admins"},
-        {"name": "samples", "full_name": "samples", "catalog_type": "SYSTEM_CATALOG", "owner": "System user"},
-    ]
-}
-QUERIES = {
-    "count": 1,
-    "page": 1,
-    "page_size": 25,
-    "results": [{"id": "0c1d2e3f-0000-4000-8000-000000000001", "name": "Trips a day", "query": "SELECT 1"}],
-}
-WAREHOUSES = {
-    "warehouses": [
-        {
-            "id": "475b94ddc7cd5211",
-            "name": "Serverless Starter Warehouse",
-            "state": "STOPPED",
-            "size": "SMALL",
-        }
-    ]
-}
+CATALOGS = [
+    {"name": "main", "full_name": "main", "catalog_type": "MANAGED_CATALOG", "owner": "admins"},
+    {"name": "samples", "full_name": "samples", "catalog_type": "SYSTEM_CATALOG", "owner": "System user"},
+]
+QUERIES = [
+    {"id": "0c1d2e3f-0000-4000-8000-000000000001", "name": "Trips a day", "query": "SELECT 1"},
+    {"id": "0c1d2e3f-0000-4000-8000-000000000002", "name": "Trips a week", "query": "SELECT 2"},
+    {"id": "0c1d2e3f-0000-4000-8000-000000000003", "name": "Fares", "query": "SELECT 3"},
+]
+WAREHOUSES = [
+    {"id": "475b94ddc7cd5211", "name": "Serverless Starter Warehouse", "state": "STOPPED", "size": "SMALL"},
+    {"id": "475b94ddc7cd5212", "name": "Reports", "state": "RUNNING", "size": "LARGE"},
+]
 ME = {
     "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
     "id": "1000000000000001",
@@ -144,9 +136,9 @@ _GET = (b"GET", b"HEAD")
 _POST = (b"POST",)
 
 ROUTES: tuple[Route, ...] = (
-    Route(_GET, b"/api/2.1/unity-catalog/catalogs", constant(CATALOGS)),
-    Route(_GET, b"/api/2.0/preview/sql/queries", constant(QUERIES)),
-    Route(_GET, b"/api/2.0/sql/warehouses", constant(WAREHOUSES)),
+    Route(_GET, b"/api/2.1/unity-catalog/catalogs", by_token("catalogs", CATALOGS, "max_results")),
+    Route(_GET, b"/api/2.0/preview/sql/queries", by_number(QUERIES)),
+    Route(_GET, b"/api/2.0/sql/warehouses", by_token("warehouses", WAREHOUSES, "page_size")),
     Route(_GET, b"/api/2.0/preview/scim/v2/Me", constant(ME)),
     Route(_POST, b"/api/2.2/jobs/run-now", constant({"run_id": 1, "number_in_job": 1})),
     Route(_GET, b"/.well-known/databricks-config", oauth.host_config),

@@ -30,7 +30,7 @@ def _missing() -> str:
     try:
         version(DISTRIBUTION)
     except PackageNotFoundError:
-        return "proxy.py is not installed (.venv/bin/pip install proxy.py, or scripts/environment test)"
+        return "proxy.py is not installed; run scripts/environment test"
     if find_program("openssl") is None:
         return "openssl, with which proxy.py makes certificates, is not installed (Debian: apt-get install openssl)"
     return ""
