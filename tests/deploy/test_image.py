@@ -96,7 +96,8 @@ def test_without_a_policy_it_does_not_start_and_says_why(image: Box) -> None:
         writable=["/var/lib/brickscope"],
     )
     assert done.returncode == 1
-    assert "set scope_rules" in done.stderr
+    assert "There is no policy in" in done.stderr
+    assert "--set scope_rules=FOLDER" in done.stderr
     assert "Traceback" not in done.stderr
 
 
