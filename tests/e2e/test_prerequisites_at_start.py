@@ -26,7 +26,7 @@ from mitmproxy.tools.main import mitmdump
 mitmdump()
 """
 NEEDED = ["pydantic", "orjson", "jwt", "zstandard"]
-NOT_NEEDED = ["prometheus_client", "rich", "duckdb"]
+NOT_NEEDED = ["prometheus_client", "packaging", "rich", "duckdb"]
 
 
 def start(folder: Path, lacking: list[str], *flags: str, script: Path = SCRIPT) -> subprocess.Popen[str]:

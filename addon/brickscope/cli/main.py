@@ -6,7 +6,6 @@ import click
 
 import brickscope
 
-from .advisories import advisories_command
 from .audit import audit_command
 from .ca import ca_command
 from .catalog import catalog_command
@@ -32,7 +31,6 @@ def main() -> None:
 
     \b
     Examples:
-      brickscope advisories                # known flaws of what is installed
       brickscope fingerprint               # asks for a token, hidden
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
       brickscope audit summary             # who did what, what was refused and why
@@ -52,7 +50,6 @@ def main() -> None:
     """
 
 
-main.add_command(advisories_command)
 main.add_command(audit_command)
 main.add_command(ca_command)
 main.add_command(catalog_command)

@@ -21,8 +21,6 @@ import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
 import brickscope
-from brickscope.advisories.advisory import known
-from brickscope.advisories.packages import components, installed
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
@@ -44,6 +42,7 @@ from brickscope.prerequisites import explain
 from brickscope.supervisor.channel import numbered, worker_address
 from brickscope.supervisor.systemd import inherited_sockets, notify
 
+from . import versions
 from .connections import Connections, HelloOrder
 from .destination import Resolver
 from .dispatch import Dispatcher
@@ -193,11 +192,10 @@ class Scope:
         self._settings = settings
         Resolver(settings.destinations).install(asyncio.get_running_loop())
         self.addons = [Connections(self._gate), Requests(self._gate)]
-        concerns = known().concerns(installed())
         for warning in [
             *find_warnings(ctx.options),
             *ca_warnings,
-            *map(str, concerns),
+            *versions.warnings(),
             *map(str, loaded.warnings),
         ]:
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
@@ -309,7 +307,7 @@ class Scope:
                 {
                     "version": brickscope.__version__,
                     "engine": f"mitmproxy {version.VERSION}",
-                    "versions": components(),
+                    "versions": versions.components(),
                     "mode": policy.mode.value,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
                     "scope_other_hosts": "tunnel"
