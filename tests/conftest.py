@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from brickscope.fake.workspace import FakeWorkspace
+from lab.workspace.server import FakeWorkspace
 
 if os.environ.get("CI"):
     # The time of CI is bounded; who works on the code runs three times as many.

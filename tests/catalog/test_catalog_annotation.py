@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.catalog import build as build_module
-from brickscope.catalog import update
-from brickscope.catalog.annotation import Annotations
-from brickscope.catalog.build import build
-from brickscope.catalog.kinds import Kinds
-from brickscope.catalog.sdk import Source
+from catalogue import build as build_module
+from catalogue import update
+from catalogue.annotation import Annotations
+from catalogue.build import build
+from catalogue.kinds import Kinds
+from catalogue.sdk import Source
 
 SOURCE = """
 class Loud(Enum):
@@ -162,8 +162,8 @@ def test_the_makers_give_the_same_whatever_the_order_of_sets() -> None:
         pytest.skip("another release of the SDK is installed")
     for seed in ("1", "2"):
         ran = subprocess.run(
-            [sys.executable, "-m", "brickscope.catalog.update", "--check"],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(update.__file__).parents[2])},
+            [sys.executable, "-m", "catalogue.update", "--check"],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(update.__file__).parents[1])},
             capture_output=True,
             text=True,
             check=False,

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from brickscope.catalog import update
-from brickscope.catalog.build import Built, build, render, render_records
-from brickscope.catalog.sdk import Source
 from brickscope.core.template import bind, parse_catalogue_template
+from catalogue import update
+from catalogue.build import Built, build, render, render_records
+from catalogue.sdk import Source
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from brickscope.fake.workspace import DNS_NAMES, FakeWorkspace
 from e2e.proxy_process import ProxyProcess
 from e2e.raw_client import open_tls, read_h1, send_h1
+from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 TOKEN = "dapi0123456789abcdef0123456789abcdef"

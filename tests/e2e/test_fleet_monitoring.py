@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from brickscope.monitoring.metrics import FLEET_METRICS, METRICS
 from brickscope.supervisor.channel import FOLDER
 from e2e.fleet_process import Load, running_fleet, start_fleet
@@ -18,6 +17,7 @@ from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, head
 from e2e.proxy_process import free_port
 from e2e.raw_client import connect, open_tls, read_h1, send_h1
 from e2e.scrape import Status, check_exposition
+from lab.workspace.server import FakeWorkspace
 
 pytestmark = pytest.mark.timeout(240)
 

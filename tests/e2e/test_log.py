@@ -21,10 +21,10 @@ from brickscope.audit.key import VerifyKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
 from brickscope.core.fingerprint import fingerprint
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.proxy_process import ProxyProcess
 from e2e.raw_client import open_tls, read_h1, send_h1
+from lab.workspace.server import FakeWorkspace
 
 ROUNDS = 100 if os.environ.get("BRICKSCOPE_LARGE") else 10
 """How often the proxy is killed; a hundred times takes two minutes."""

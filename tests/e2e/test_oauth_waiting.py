@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, TokenIssuer
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.oauth_policy import FEDERATED_ID, OAUTH_POLICY, get, reason
 from e2e.raw_client import H1Response, H2Client, h2_headers, open_tls, read_h1, send_h1
+from lab.workspace.issuer import CLIENT_ID, TokenIssuer
 
 HOSTS = iter(f"dbc-{number:08x}-0000.cloud.databricks.com" for number in range(1000))
 
