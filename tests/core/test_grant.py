@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decide import decide
-from brickscope.core.decision import Refused
 from brickscope.core.form import read_form
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, RuleSet, Subject
-from brickscope.core.reason import Reason
+from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import ApiRequest, read_request
 from brickscope.core.rule import RuleTable, parse_rule
 from core.oauth import CLIENT_ID
 from core.wire import HOST, TOKEN, Fields, h1
+from reaching import reaching
 
 EVERYTHING = RuleSet(
     "all", RuleTable([parse_rule("POST /{path...}"), parse_rule("GET /{path...}")]), RuleTable([])
@@ -144,9 +143,52 @@ def test_a_form_reads_back_as_it_was_written(fields: dict[str, str]) -> None:
     assert read_form(request(), urlencode(fields).encode()) == fields
 
 
+_PAIRS = [f"{name}={value}".encode() for name, value in MINT.items()]
+_MORE = [
+    b"scope=all-apis",
+    b"client_id=other",
+    b"Client_id=other",
+    b"grant_type=refresh_token",
+    b"client%5Fid=other",
+    b"refresh_token=x",
+    b"assertion=x",
+    b"client_secret=",
+    b"scope",
+    b"scope=a=b",
+    b"",
+    b"\xff=x",
+    b"a%zz=x",
+]
+
+
+@reaching(
+    0.1,
+    st.permutations(_PAIRS),
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(_MORE)), max_size=2),
+    st.sampled_from([b"&"] * 8 + [b";", b"&&"]),
+    st.integers(0, 9),
+)
+@settings(max_examples=300)
+def test_of_all_bodies_only_the_right_form_gets_a_token(
+    pairs: list[bytes], more: list[tuple[int, bytes]], joint: bytes, drop: int
+) -> bool:
+    pairs = [pair for index, pair in enumerate(pairs) if index != drop]
+    for at, pair in more:
+        pairs.insert(at, pair)
+    decision = decide(policy(), request(), "10.0.0.1", 0.0, None, joint.join(pairs))
+    assert decision.reason.kind is not Kind.INTERNAL
+    if not decision.allow:
+        return False
+    assert sorted(set(pairs) - {b"scope=all-apis"}) == sorted(_PAIRS)
+    assert len(pairs) == len(set(pairs))
+    assert joint == b"&"
+    return True
+
+
 @given(st.binary(max_size=200))
-def test_no_body_does_more_than_be_refused(body: bytes) -> None:
+def test_no_bytes_are_a_token_request(body: bytes) -> None:
     decision = decide(policy(), request(), "10.0.0.1", 0.0, None, body)
-    assert not decision.allow
-    with suppress(Refused):
-        read_form(request(), body)
+    assert (decision.allow, decision.reason.kind) == (
+        False,
+        Kind.READING,
+    ) or decision.reason is Reason.GRANT_REFUSED
