@@ -162,7 +162,7 @@ _MORE = [
 
 
 @reaching(
-    0.1,
+    0.04,
     st.permutations(_PAIRS),
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from(_MORE)), max_size=2),
     st.sampled_from([b"&"] * 8 + [b";", b"&&"]),

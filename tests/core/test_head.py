@@ -86,7 +86,7 @@ _HEADS = st.builds(
 )
 
 
-@reaching(0.1, _HEADS | st.binary(max_size=60))
+@reaching(0.05, _HEADS | st.binary(max_size=60))
 @settings(max_examples=300)
 def test_a_head_that_passes_has_one_reading(raw: bytes) -> bool:
     found = tried(check_head, raw)
