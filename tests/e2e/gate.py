@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from e2e.proxy_process import ProxyProcess
-from e2e.raw_client import open_tls, read_h1, send_h1
+from e2e.raw_client import HUNG_UP, open_tls, read_h1, send_h1
 from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
@@ -122,7 +122,7 @@ def call_status(
     gate: Gate, target: str = CATALOGS, token: str | None = TOKEN, *more: str, method: str = "GET"
 ) -> int:
     """The status of one call on a new connection; 0 where it was closed instead."""
-    with contextlib.suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
+    with contextlib.suppress(*HUNG_UP), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
         send_h1(sock, head(method, target, *more, token=token))
         response = read_h1(sock, timeout=20)
         return response.status if response else 0
