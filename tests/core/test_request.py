@@ -9,7 +9,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.header import CREDENTIAL, FORBIDDEN, MAX_HEADER_BYTES, MAX_HEADERS
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import WireRequest, read_request
 from core.refusal import refusal, tried
@@ -159,22 +158,6 @@ REFUSED = {
     ),
     "an 8-bit header name": (h1(headers=h1_headers((b"Aut\xadhorization", b"x"))), Reason.HEADER_MALFORMED),
     "an empty header name": (h1(headers=h1_headers((b"", b"x"))), Reason.HEADER_MALFORMED),
-    "too many headers": (
-        h1(headers=h1_headers(*[(b"X-%d" % i, b"") for i in range(MAX_HEADERS)])),
-        Reason.TOO_LARGE,
-    ),
-    "too large a header": (h1(headers=h1_headers((b"X", b"a" * MAX_HEADER_BYTES))), Reason.TOO_LARGE),
-}
-REFUSED |= {
-    f"the second credential {name.decode()}": (
-        h1(headers=h1_headers((name, b"x"))),
-        Reason.MULTIPLE_CREDENTIALS,
-    )
-    for name in CREDENTIAL
-}
-REFUSED |= {
-    f"the override {name.decode()}": (h1(headers=h1_headers((name.title(), b"x"))), Reason.HEADER_FORBIDDEN)
-    for name in FORBIDDEN
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.core.header import CREDENTIAL, FORBIDDEN
+from core.header_names import CREDENTIALS, OVERRIDES
 from e2e.gate import CATALOGS, HOST, TOKEN, WAREHOUSES, Gate, head, running_gate
 from e2e.raw_client import H2Client, connect, dial, h2_headers, hung_up, open_tls, read_h1, send_h1, tls
 
@@ -129,14 +129,8 @@ H1: dict[str, bytes] = {
     "no HTTP at all": b"\x00\x01\x02\x03" * 40 + b"\r\n\r\n",
     "half a TLS hello inside": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 40 + b"\r\n\r\n",
 }
-H1 |= {
-    f"second credential {name.decode()}": head("GET", CATALOGS, f"{name.decode()}: x") for name in CREDENTIAL
-}
-H1 |= {
-    f"override {name.decode()}": head("GET", CATALOGS, f"{name.decode()}: x")
-    for name in FORBIDDEN
-    if not name.startswith(b":")
-}
+H1 |= {f"second credential {name}": head("GET", CATALOGS, f"{name}: x") for name in CREDENTIALS}
+H1 |= {f"override {name}": head("GET", CATALOGS, f"{name}: x") for name in OVERRIDES}
 H1 |= {
     f"override in CGI spelling {name}": head("GET", CATALOGS, f"{name}: x")
     for name in (
