@@ -55,6 +55,11 @@ REFUSED = {
     "Basic with loose last bits": (b"Basic dG9rZW46YR==", MALFORMED),
     "Basic with two spaces": (b"Basic  " + b64encode(b"token:" + TOKEN), MALFORMED),
     "Basic and nothing": (b"Basic ", MALFORMED),
+    "two Basics in one header": (basic(b"token:" + TOKEN) + b", " + basic(b"token:" + TOKEN), MALFORMED),
+    "two Basics without a space": (basic(b"token:" + TOKEN) + b"," + basic(b"token:" + TOKEN), MALFORMED),
+    "Basic and Bearer": (basic(b"token:" + TOKEN) + b", Bearer " + TOKEN, MALFORMED),
+    "Basic with a line end": (basic(b"token:" + TOKEN) + b"\n", MALFORMED),
+    "Basic in small letters": (basic(b"token:" + TOKEN).replace(b"Basic", b"basic"), MALFORMED),
     "too long a token": (b"Bearer " + b"a" * MAX_TOKEN, Reason.TOO_LARGE),
 }
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decide import decide
+from brickscope.core.decision import Decision, Principal
 from brickscope.core.form import read_form
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, RuleSet, Subject
@@ -86,6 +87,127 @@ def test_of_several_logins_the_one_whose_bindings_hold_answers() -> None:
     assert judged(policy(logins=(old,)), refresh, now=9.0) == (False, Reason.EXPIRED)
     browser = Login("browser", "databricks-cli", frozenset({Grant.BROWSER_LOGIN}))
     assert judged(policy(logins=(browser,)), refresh) == (False, Reason.GRANT_NOT_ALLOWED)
+
+
+REFRESH = {"grant_type": "refresh_token", "client_id": "databricks-cli", "refresh_token": "x"}
+
+
+def decided(known: Policy, form: dict[str, str], directory: Any = None) -> Decision:
+    return decide(known, request(), "10.0.0.1", 9.0, directory, urlencode(form).encode())
+
+
+def test_a_grant_that_is_allowed_is_told_whole() -> None:
+    decision = decided(policy(), MINT)
+    assert decision == Decision(
+        True,
+        Reason.ALLOWED_BY_GRANT,
+        "the policy gives 'etl' the grant client_credentials",
+        subject="etl",
+        rule_set="all",
+        policy_revision="rev",
+        operation="oidc.token",
+        principal=Principal(None, CLIENT_ID, None),
+        grant="client_credentials",
+    )
+
+
+def test_a_grant_that_is_not_given_is_denied() -> None:
+    for form, grant in (
+        (REFRESH | {"client_id": CLIENT_ID}, "refresh"),
+        (BROWSER | {"client_id": CLIENT_ID}, "browser_login"),
+    ):
+        decision = decided(policy(), form)
+        assert decision == Decision(
+            False,
+            Reason.GRANT_NOT_ALLOWED,
+            f"the policy does not give 'etl' the grant {grant}",
+            subject="etl",
+            rule_set="all",
+            policy_revision="rev",
+            operation="oidc.token",
+            principal=Principal(None, CLIENT_ID, None),
+            grant=grant,
+        )
+        assert not decision.forwards
+        assert decided(policy(Mode.MONITOR), form).forwards
+
+
+BROWSER = {
+    "grant_type": "authorization_code",
+    "code": "x",
+    "code_verifier": "v" * 43,
+    "client_id": "databricks-cli",
+}
+
+
+def test_a_login_has_no_rule_set_and_its_own_mode() -> None:
+    cli = Login("cli", "databricks-cli", frozenset({Grant.REFRESH}))
+    decision = decided(policy(logins=(cli,)), REFRESH)
+    assert (decision.allow, decision.subject, decision.rule_set) == (True, "cli", None)
+    assert (decision.mode, decision.enforced) == ("enforce", True)
+    for mode, policy_mode, goes_on in (
+        (Mode.MONITOR, Mode.ENFORCE, True),
+        (Mode.ENFORCE, Mode.MONITOR, False),
+        (None, Mode.MONITOR, True),
+        (None, Mode.ENFORCE, False),
+    ):
+        denied = decided(policy(policy_mode, logins=(cli._replace(mode=mode),)), BROWSER)
+        assert denied.reason is Reason.GRANT_NOT_ALLOWED
+        assert denied.forwards is goes_on
+        assert denied.mode == (mode or policy_mode).value
+
+
+def test_the_mode_of_a_rule_set_counts_for_a_service_principal() -> None:
+    watched = EVERYTHING._replace(mode=Mode.MONITOR)
+    denied = decided(policy(rule_set=watched), REFRESH | {"client_id": CLIENT_ID})
+    assert (denied.forwards, denied.mode) == (True, "monitor")
+    known = policy(rule_set=watched)
+    own = known.principals.service_principals[CLIENT_ID]._replace(mode=Mode.ENFORCE)
+    known = known._replace(principals=Principals({CLIENT_ID: own}))
+    strict = decided(known, REFRESH | {"client_id": CLIENT_ID})
+    assert (strict.forwards, strict.mode) == (False, "enforce")
+
+
+def test_a_login_for_another_client_does_not_answer() -> None:
+    """Neither the login of another client nor one for requests without a client lets a client that is unknown ask."""
+    every = frozenset(Grant)
+    for logins in ((Login("other", "other-cli", every),), (Login("anonymous", None, every),)):
+        decision = decided(policy(logins=logins), REFRESH)
+        assert decision == Decision(
+            False,
+            Reason.UNKNOWN_CLIENT,
+            "the policy does not name the client of the token request",
+            policy_revision="rev",
+            operation="oidc.token",
+            principal=Principal(None, "databricks-cli", None),
+            grant="refresh",
+        )
+    nobody = {name: value for name, value in REFRESH.items() if name != "client_id"}
+    decision = decided(policy(logins=(Login("cli", "databricks-cli", every),)), nobody)
+    assert decision.reason is Reason.UNKNOWN_CLIENT
+    assert decision.detail == "the policy does not name a token request without a client"
+    assert decided(policy(logins=(Login("anonymous", None, every),)), nobody).subject == "anonymous"
+
+
+def test_of_several_logins_none_of_which_may_the_first_is_told() -> None:
+    able, unable = frozenset({Grant.REFRESH}), frozenset({Grant.BROWSER_LOGIN})
+    late, later = (
+        Login(name, "databricks-cli", able, expires=at) for name, at in (("late", 1.0), ("later", 2.0))
+    )
+    denied = decided(policy(logins=(late, later)), REFRESH)
+    assert (denied.reason, denied.subject) == (Reason.EXPIRED, "late")
+    browser = Login("browser", "databricks-cli", unable)
+    denied = decided(policy(logins=(browser, late)), REFRESH)
+    assert (denied.reason, denied.subject) == (Reason.EXPIRED, "late")
+    denied = decided(policy(logins=(browser, browser._replace(name="second"))), REFRESH)
+    assert (denied.reason, denied.subject) == (Reason.GRANT_NOT_ALLOWED, "browser")
+
+
+def test_the_endpoint_is_looked_at_before_the_body_is_asked_for() -> None:
+    for target, method in ((b"/oidc/v1/revoke", b"POST"), (b"/oidc/v1/token", b"GET")):
+        decision = decide(policy(), request(target, method), "10.0.0.1", 0.0)
+        assert decision.reason is Reason.GRANT_REFUSED
+        assert decision.policy_revision == "rev"
 
 
 @pytest.mark.parametrize("mode", list(Mode))
