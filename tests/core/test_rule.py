@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
 from brickscope.core.template import Literal, Rest, TemplateError, Variable, parse_catalogue_template
+from core.refusal import assert_tells
 from reaching import reaching
 
 MATCHES = {
@@ -38,7 +39,7 @@ MATCHES = {
 BAD = {
     "no method": ("/api/2.0/jobs", 0, "GET /api/2.0/jobs"),
     "no path": ("GET", 0, "GET /api"),
-    "two spaces": ("GET  /api", 4, ""),
+    "two spaces": ("GET  /api", 4, "/ /api"),
     "lower case": ("get /api", 0, "write GET"),
     "an unknown method": ("FETCH /api", 0, ""),
     "CONNECT": ("CONNECT /api", 0, ""),
@@ -53,7 +54,7 @@ BAD = {
     "half a variable": ("GET /api/{id", 9, ""),
     "a variable inside a segment": ("GET /api/v{id}", 10, ""),
     "the same variable twice": ("GET /{a}/{a}", 9, ""),
-    "a whole URL": ("GET https://host/api", 4, ""),
+    "a whole URL": ("GET https://host/api", 4, "/https"),
     "a semicolon": ("GET /a;b", 6, ""),
 }
 
@@ -70,6 +71,8 @@ def test_a_rule_that_could_never_match_is_refused_with_its_place(text: str, offs
         parse_rule(text)
     assert error.value.offset == offset
     assert hint in error.value.hint
+    assert bool(error.value.hint) is bool(hint)
+    assert_tells(str(error.value))
 
 
 def test_the_most_literal_rule_is_named() -> None:
