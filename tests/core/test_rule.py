@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
-from brickscope.core.template import Literal, Rest, TemplateError, Variable, parse_catalogue_template
+from brickscope.core.template import (
+    Literal,
+    Rest,
+    TemplateError,
+    Variable,
+    parse_catalogue_template,
+)
 from core.refusal import assert_tells
 from reaching import reaching
 
