@@ -33,9 +33,13 @@ GROUNDS = {
             "audit/test_audit_keys.py",
             "audit/test_closed_files.py",
             "audit/test_ending.py",
+            "audit/test_extent.py",
             "audit/test_file.py",
             "audit/test_record.py",
+            "audit/test_record_fields.py",
+            "audit/test_statistics.py",
             "audit/test_writer.py",
+            "audit/test_writer_state.py",
         ),
     ),
 }
