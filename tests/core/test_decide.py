@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brickscope.core.decide import decide
-from brickscope.core.decision import Decision
+from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.fingerprint import fingerprint
+from brickscope.core.jwt_token import Claims
 from brickscope.core.operation import OperationRule
-from brickscope.core.policy import Mode, Policy, RuleSet, Subject
+from brickscope.core.pending import BodyNeeded
+from brickscope.core.policy import Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import read_request
 from brickscope.core.rule import Rule, RuleTable, parse_rule
@@ -384,3 +386,101 @@ def test_a_jwt_is_no_unknown_token_but_somebody_to_be_verified() -> None:
     found = decide(policy(), read_request(h1(headers=fields)), "10.0.8.7", 0, Homes(None))
     assert found.reason is Reason.UNKNOWN_TOKEN
     assert found.fingerprint == fingerprint(b"eyJx.eyJy.z")
+
+
+class Verified(Homes):
+    """A directory that has verified a token; says what it was asked."""
+
+    def __init__(self, claims: Claims) -> None:
+        super().__init__("17")
+        self.claims = claims
+        self.verified: list[tuple[Any, ...]] = []
+
+    def verify(self, *asked: Any) -> Any:
+        self.verified.append(asked)
+        return self.claims
+
+
+def test_an_oauth_token_acts_for_whom_it_names() -> None:
+    token = b"eyJx.eyJy.z"
+    fields = [
+        (name, b"Bearer " + token if name == b"Authorization" else value) for name, value in h1_headers()
+    ]
+    known = policy()._replace(principals=Principals({"sp": Subject("etl", rule_set())}))
+    directory = Verified(Claims("https://i", "k", "RS256", "sp", "s", 9e9, 0.0))
+    found = decide(known, read_request(h1(target=CATALOGS, headers=fields)), "10.0.8.7", 1000.0, directory)
+    assert (found.allow, found.subject, found.fingerprint) == (True, "etl", fingerprint(token))
+    assert found.principal == Principal("https://i", "sp", "s")
+    assert directory.verified == [(known, token, fingerprint(token), HOST, 1000.0)]
+    stranger = Verified(Claims("https://i", "k", "RS256", "sp-9", None, 9e9, 0.0))
+    found = decide(known, read_request(h1(target=CATALOGS, headers=fields)), "10.0.8.7", 1000.0, stranger)
+    assert (found.allow, found.reason) == (False, Reason.UNKNOWN_PRINCIPAL)
+    assert found.principal == Principal("https://i", "sp-9", None)
+
+
+def test_a_token_of_the_policy_is_not_verified() -> None:
+    """Whatever its shape: its fingerprint says whose it is."""
+    token = b"eyJx.eyJy.z"
+    fields = [
+        (name, b"Bearer " + token if name == b"Authorization" else value) for name, value in h1_headers()
+    ]
+    known = policy()._replace(tokens={fingerprint(token): Subject("ci", rule_set())})
+    directory = Verified(Claims("https://i", "k", "RS256", "sp", "s", 9e9, 0.0))
+    found = decide(known, read_request(h1(target=CATALOGS, headers=fields)), "10.0.8.7", 1000.0, directory)
+    assert (found.subject, found.principal, directory.verified) == ("ci", None, [])
+
+
+def test_the_names_of_parameters_are_told_where_a_rule_looked_at_them() -> None:
+    only = OperationRule("x.a", "x.a", (), frozenset({"b"}))
+    known = policy(rules=rule_set()._replace(operations={"x.a": (only, only)}))._replace(catalogue=CATALOGUE)
+    found = decided(known, b"/a?b=1")
+    assert (found.allow, found.names) == (True, frozenset({"b"}))
+    found = decided(known, b"/a?b=1&c=2")
+    assert (found.reason, found.names) == (Reason.CONSTRAINT_NOT_MET, frozenset({"b", "c"}))
+    assert (
+        found.detail
+        == "rule set 'reader' allows the operation x.a only where no other parameters; or no other parameters"
+    )
+
+
+def test_a_body_is_asked_for_with_its_limit() -> None:
+    only = OperationRule("x.a", "x.a", (), frozenset())
+    known = policy(rules=rule_set()._replace(operations={"x.a": (only,)}))._replace(catalogue=CATALOGUE)
+    with_body = read_request(h1(b"GET", b"/a", h1_headers((b"Content-Length", b"2"))))
+    with pytest.raises(BodyNeeded) as needed:
+        decide(known, with_body, "10.0.8.7", 1000.0)
+    assert needed.value.limit == 1024 * 1024
+    assert decide(known, with_body, "10.0.8.7", 1000.0, body=b"{}").allow
+
+
+@pytest.mark.parametrize("mode", [ENFORCE, MONITOR])
+def test_an_open_call_is_told_with_its_operation(mode: Mode) -> None:
+    config = RuleTable([Rule("GET", parse_template("/.well-known/databricks-config"), "host.config")])
+    known = policy(mode)._replace(catalogue=config)
+    for method in (b"GET", b"HEAD"):
+        request = read_request(h1(method, b"/.well-known/databricks-config", [(b"Host", HOST.encode())]))
+        assert decide(known, request, "10.0.8.7", 0) == Decision(
+            True,
+            Reason.ALLOWED_WITHOUT_CREDENTIAL,
+            "the call carries no credential by nature",
+            mode=mode.value,
+            policy_revision="rev",
+            operation="host.config",
+        )
+
+
+def test_a_refusal_is_a_denial_in_every_mode() -> None:
+    refused = Refused(Reason.HOST_MISMATCH, "two hosts")
+    assert refused.decision("rev") == Decision(
+        False, Reason.HOST_MISMATCH, "two hosts", policy_revision="rev"
+    )
+    assert not refused.decision(None).forwards
+    assert refused.principal is None
+
+
+def test_what_goes_on() -> None:
+    denied = Decision(False, Reason.NO_RULE_MATCHES, "")
+    assert not denied.forwards
+    assert denied._replace(enforced=False).forwards
+    assert denied._replace(allow=True).forwards
+    assert denied._replace(allow=True, enforced=False).forwards

@@ -189,6 +189,31 @@ def test_a_login_for_another_client_does_not_answer() -> None:
     assert decided(policy(logins=(Login("anonymous", None, every),)), nobody).subject == "anonymous"
 
 
+class Home:
+    """A directory that knows the one workspace of each host."""
+
+    def verify(self, *_: Any) -> Any:
+        raise AssertionError("no token is verified for a request for one")
+
+    def workspace_of(self, host: str, now: float) -> str | None:
+        return "17" if (host, now) == (HOST, 9.0) else None
+
+
+def test_a_workspace_that_is_chosen_by_a_header_counts_at_the_token_endpoint() -> None:
+    known = policy(workspaces=frozenset({HOST}))
+    for chosen, allowed in ((b"17", True), (b"18", False)):
+        fields: Fields = [
+            (b"Host", HOST.encode()),
+            (b"Content-Type", b"application/x-www-form-urlencoded"),
+            (b"X-Databricks-Org-Id", chosen),
+        ]
+        asked = read_request(h1(b"POST", b"/oidc/v1/token", fields))
+        decision = decide(known, asked, "10.0.0.1", 9.0, Home(), urlencode(MINT).encode())
+        assert (decision.allow, decision.host_workspace) == (allowed, "17")
+        assert allowed or decision.reason is Reason.WORKSPACE_NOT_ALLOWED
+    assert not decide(known, asked, "10.0.0.1", 9.0, None, urlencode(MINT).encode()).allow
+
+
 def test_of_several_logins_none_of_which_may_the_first_is_told() -> None:
     able, unable = frozenset({Grant.REFRESH}), frozenset({Grant.BROWSER_LOGIN})
     late, later = (
