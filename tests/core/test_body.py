@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brickscope.core.body import MAX_DEPTH, Number, read_body
+from brickscope.core.body import Number, read_body
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, read_request
@@ -49,7 +49,7 @@ WRONG = {
     "a key twice": (b'{"job_id": 1012, "job_id": 13}', Reason.BODY_DUPLICATE_KEY),
     "a key twice, once escaped": (b'{"job_id": 1012, "job\\u005fid": 13}', Reason.BODY_DUPLICATE_KEY),
     "a key twice, deep": (b'{"a": [{"b": 1, "b": 2}]}', Reason.BODY_DUPLICATE_KEY),
-    "too deep": (nested(MAX_DEPTH + 1), Reason.BODY_TOO_DEEP),
+    "too deep": (nested(33), Reason.BODY_TOO_DEEP),
     "lists too deep": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", Reason.BODY_TOO_DEEP),
     "too large": (b'{"a": "' + b"x" * 1_100_000 + b'"}', Reason.TOO_LARGE),
 }
@@ -117,7 +117,65 @@ def test_no_body_is_an_empty_object() -> None:
 
 
 def test_the_deepest_that_is_read() -> None:
-    assert read_body(request(), nested(MAX_DEPTH))
+    assert read_body(request(), nested(32))
+    lists = b'{"a":' + b"[" * 31 + b"]" * 31 + b"}"
+    assert read_body(request(), lists)
+    assert refusal(read_body, request(), lists.replace(b"[]", b"[[]]")) == (
+        Reason.BODY_TOO_DEEP,
+        "the body is nested deeper than 32 levels",
+    )
+    side_by_side = b'{"a":[' + b"{}," * 100 + b"{}]}"
+    assert len(read_body(request(), side_by_side)["a"]) == 101
+
+
+def test_the_longest_body() -> None:
+    whole = b'{"a": "' + b"x" * (1024 * 1024 - 9) + b'"}'
+    assert len(whole) == 1024 * 1024
+    assert read_body(request(), whole)
+    assert refusal(read_body, request(), whole + b" ") == (
+        Reason.TOO_LARGE,
+        "the body has more than 1048576 bytes",
+    )
+
+
+@pytest.mark.parametrize("coding", [b"", b"identity", b"Identity"])
+def test_a_body_that_is_not_compressed_is_read(coding: bytes) -> None:
+    assert read_body(request((b"Content-Encoding", coding)), b'{"a": 1}') == {"a": 1}
+
+
+def test_a_compressed_body_is_refused_before_its_length_counts() -> None:
+    reason, detail = refusal(read_body, request((b"Content-Encoding", b"gzip")), b"")
+    assert (reason, detail) == (Reason.BODY_ENCODED, "the body is compressed, so no rule can look into it")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [b"text/json; charset=utf8", b"a/b; charset = UTF-8", b'a/b;charset="utf-8"', b"a/b; charset=", b"a/b"],
+)
+def test_a_character_set_that_is_utf_8(kind: bytes) -> None:
+    if kind.endswith(b"="):
+        assert refusal(read_body, request((b"Content-Type", kind)), b"{}")[0] is Reason.BODY_NOT_JSON
+    else:
+        assert read_body(request((b"Content-Type", kind)), b"{}") == {}
+
+
+@pytest.mark.parametrize(
+    "kind", [b"a/b; charset*=utf-8''utf-8", b"a/b; charset=utf-8; charset=utf-16", b"a/b; CHARSET=latin1"]
+)
+def test_a_character_set_that_is_not(kind: bytes) -> None:
+    assert refusal(read_body, request((b"Content-Type", kind)), b"{}") == (
+        Reason.BODY_NOT_JSON,
+        "the body's character set is not UTF-8",
+    )
+
+
+def test_numbers_of_64_bits_are_integers() -> None:
+    for text in ("0", "-1", "9" * 19, "-" + "9" * 19):
+        found = read_body(request(), f'{{"a": {text}}}'.encode())["a"]
+        assert type(found) is int
+        assert found == int(text)
+    for text in ("1" + "0" * 19, "-1" + "0" * 19):
+        assert isinstance(read_body(request(), f'{{"a": {text}}}'.encode())["a"], Number)
     assert read_body(request(), b'{"a": "' + b"[{" * 500 + b'"}') == {"a": "[{" * 500}
 
 

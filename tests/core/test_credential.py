@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.core.credential import MAX_TOKEN, read_token
+from brickscope.core.credential import read_token
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.reason import Reason
@@ -60,8 +60,12 @@ REFUSED = {
     "Basic and Bearer": (basic(b"token:" + TOKEN) + b", Bearer " + TOKEN, MALFORMED),
     "Basic with a line end": (basic(b"token:" + TOKEN) + b"\n", MALFORMED),
     "Basic in small letters": (basic(b"token:" + TOKEN).replace(b"Basic", b"basic"), MALFORMED),
-    "too long a token": (b"Bearer " + b"a" * MAX_TOKEN, Reason.TOO_LARGE),
+    "too long a token": (b"Bearer " + b"a" * (16 * 1024 - 6), Reason.TOO_LARGE),
 }
+
+
+def test_the_longest_token() -> None:
+    assert len(read_token(b"Bearer " + b"a" * (16 * 1024 - 7))) == 16 * 1024 - 7
 
 
 @pytest.mark.parametrize("header", [b"Bearer " + TOKEN, basic(b"token:" + TOKEN)])

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.head import MAX_HEAD, check_head
+from brickscope.core.head import check_head
 from brickscope.core.reason import Reason
 from core.refusal import refusal, tried
 from reaching import reaching
@@ -57,7 +57,27 @@ def test_an_irregular_head_is_refused(raw: bytes) -> None:
     assert refusal(check_head, raw)[0] is Reason.MALFORMED_HEAD
 
 
-@pytest.mark.parametrize("raw", [b"G" * (MAX_HEAD + 1), b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * MAX_HEAD])
+LONGEST = 80 * 1024
+"""Most bytes of a head, without the blank line that ends it: 64 KiB of headers and 16 KiB of target."""
+
+
+def test_the_longest_head() -> None:
+    start = b"GET / HTTP/1.1\r\nX:"
+    assert check_head(start + b"y" * (LONGEST - len(start)) + b"\r\n\r\n")
+    assert not check_head(start + b"y" * (LONGEST - len(start)))
+    for raw in (
+        start + b"y" * (LONGEST - len(start) + 1),
+        start + b"y" * (LONGEST - len(start) + 1) + b"\r\n\r\n",
+    ):
+        assert refusal(check_head, raw) == (
+            Reason.TOO_LARGE,
+            "the request's head has more than 81920 bytes",
+        )
+    body = start + b"y\r\n\r\n" + b"z" * 2 * LONGEST
+    assert check_head(body), "what comes after a head is no part of it"
+
+
+@pytest.mark.parametrize("raw", [b"G" * (LONGEST + 1), b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * LONGEST])
 def test_a_head_without_end_is_refused(raw: bytes) -> None:
     assert refusal(check_head, raw)[0] is Reason.TOO_LARGE
 

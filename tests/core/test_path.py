@@ -7,7 +7,7 @@ from hypothesis import example, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.path import MAX_TARGET, read_target
+from brickscope.core.path import read_target
 from brickscope.core.reason import Reason
 from core.refusal import refusal, tried
 from reaching import reaching
@@ -109,8 +109,12 @@ REFUSED = {
     "a whole URL": (b"https://other/api", FORM),
     "an asterisk": (b"*", FORM),
     "an authority": (b"host:443", FORM),
-    "too much": (b"/" + b"a" * MAX_TARGET, Reason.TOO_LARGE),
+    "too much": (b"/" + b"a" * 16 * 1024, Reason.TOO_LARGE),
 }
+
+
+def test_the_longest_target() -> None:
+    assert read_target(b"/" + b"a" * (16 * 1024 - 1)).segments == ("a" * (16 * 1024 - 1),)
 
 
 @pytest.mark.parametrize(("raw", "segments"), CANONICAL.values(), ids=CANONICAL)
