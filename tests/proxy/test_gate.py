@@ -1,16 +1,15 @@
-"""The gate by itself: each decision is recorded before it counts, errors are denials, and a pass is for one request."""
+"""The gate by itself: each decision is recorded before it counts, and errors are denials."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from made_gate import CATALOGS, POLICY, RULES, Directory, decisions, made
 from mitmproxy import connection, http
-from mitmproxy.test import tflow
 
 from audit.written import records
 from brickscope.audit.error import AuditError
@@ -20,56 +19,16 @@ from brickscope.core.decision import Decision, Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.operation import OperationRule
 from brickscope.core.pending import BodyNeeded, NotYetKnown
-from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, RuleSet, Subject
+from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, Subject
 from brickscope.core.reason import Reason
 from brickscope.core.request import WireRequest
-from brickscope.core.rule import Rule, RuleTable, parse_rule
+from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_template
 from brickscope.proxy.denial import Asked
-from brickscope.proxy.gate import Gate, Pass, find_secrets, header, wire_request
+from brickscope.proxy.gate import Gate, header, wire_request
 from core.wire import HOST, TOKEN, h1, h1_headers
 
-CATALOGS = "/api/2.1/unity-catalog/catalogs"
-RULES = RuleSet("reader", RuleTable([parse_rule(f"GET {CATALOGS}")]), RuleTable([]))
-POLICY = Policy({fingerprint(TOKEN): Subject("ci", RULES)}, {"reader": RULES}, Mode.ENFORCE, "rev-1")
-
-
-class Directory:
-    """Knows the claims of no token and the workspace of no host; says what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Any, ...]] = []
-
-    def verify(self, policy: Policy, *asked: Any) -> Any:
-        self.asked.append(asked)
-        raise NotYetKnown("https://keys.example")
-
-    def workspace_of(self, *asked: Any) -> str | None:
-        self.asked.append(asked)
-        return "17"
-
-
-@pytest.fixture
-def writer(tmp_path: Path) -> Iterator[AuditWriter]:
-    made = AuditWriter(tmp_path / "audit.jsonl", tmp_path / "keys")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def gate(writer: AuditWriter) -> Gate:
-    return made(writer)
-
-
-def made(writer: AuditWriter, policy: Policy = POLICY, **more: Any) -> Gate:
-    return Gate(None, writer, policy, Directory(), DigestKey(b"k"), **more)  # type: ignore[arg-type]
-
-
-def decisions(gate: Gate) -> list[dict[str, Any]]:
-    return [each for each in records(gate.writer.path) if each["event"] == "decision"]
-
-
-# -- decisions ----------------------------------------------------------------------------------------------------
+# -- decisions -------------------------------------------------------------------------------------------------------
 
 
 def test_an_allowed_call_is_recorded_and_told(gate: Gate) -> None:
@@ -240,7 +199,7 @@ def test_what_was_waited_for_is_handed_to_the_directory(writer: AuditWriter) -> 
     assert settled[2] == {"https://x"}
 
 
-# -- errors -------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_error_inside_is_a_denial_that_quotes_nothing(
@@ -351,170 +310,7 @@ def test_a_tunnel_is_recorded(gate: Gate) -> None:
     assert gate.tally.tunnels[(False, "port_not_allowed")] == 1
 
 
-# -- secrets ------------------------------------------------------------------------------------------------------
-
-OWN = b"an-odd-secret-of-12"
-BASIC = b"Basic dG9rZW46YW4tb2RkLXNlY3JldC1vZi0xMg=="  # token:an-odd-secret-of-12
-
-
-@pytest.mark.parametrize(
-    "value", [b"Bearer " + OWN, BASIC, b"Bearer  " + OWN, b"Digest " + OWN, b"bearer " + OWN, OWN]
-)
-def test_a_token_in_path_or_agent_is_in_no_record(gate: Gate, value: bytes) -> None:
-    """Also where it is of no known shape, and where its header is refused."""
-    fields = [(name, value if name == b"Authorization" else old) for name, old in h1_headers()]
-    told = [(name, b"agent/" + OWN if name == b"User-Agent" else old) for name, old in fields]
-    for wire in (h1(target=b"/api/" + OWN, headers=told), h1(b"get", b"/api/" + OWN, told)):
-        verdict = gate.judge(wire, "10.0.0.1")
-        assert OWN.decode() not in str(verdict.asked)
-        assert verdict.asked.path == "[redacted]"
-    assert {(each["path"], each["user_agent"]) for each in decisions(gate)} == {("[redacted]", "[redacted]")}
-    assert OWN not in gate.writer.path.read_bytes()
-
-
-SECRETS: dict[str, tuple[bytes, bytes, set[bytes]]] = {
-    "a bearer": (b"Authorization", b"Bearer " + OWN, {OWN}),
-    "a pair": (b"Authorization", BASIC, {OWN, BASIC[6:]}),
-    "in capitals": (b"AUTHORIZATION", b"Bearer " + OWN, {OWN}),
-    "with blanks round the name": (b" authorization ", b"Bearer " + OWN, {OWN}),
-    "for the proxy": (b"Proxy-Authorization", BASIC, {OWN, BASIC[6:]}),
-    "a cookie": (b"Cookie", b"DBAUTH=" + OWN, {b"DBAUTH=" + OWN}),
-    "a token without a scheme": (b"Authorization", OWN, {OWN}),
-    "a token after two schemes": (b"Authorization", b"Bearer Bearer " + OWN, {OWN}),
-    "something short": (b"Authorization", b"Bearer short", set()),
-    "a short pair": (b"Authorization", b"Basic dG9rZW46YQ==", {b"dG9rZW46YQ=="}),
-    "another header": (b"X-Note", b"Bearer " + OWN, set()),
-    "nothing": (b"Authorization", b"", set()),
-}
-
-
-@pytest.mark.parametrize(("name", "value", "secrets"), SECRETS.values(), ids=SECRETS)
-def test_what_must_not_be_told(name: bytes, value: bytes, secrets: set[bytes]) -> None:
-    found = set(find_secrets(h1(headers=[(name, value)])))
-    assert found == secrets or (b"Bearer" in value and found - {b"Bearer"} == secrets)
-
-
-# -- passes -------------------------------------------------------------------------------------------------------
-
-
-def flow(**changes: Any) -> http.HTTPFlow:
-    made = tflow.tflow()
-    made.request = http.Request.make("PUT", f"https://{HOST}/a?b=c", b"body", {"Host": HOST, "X-Note": "1"})
-    for name, value in changes.items():
-        setattr(made.request, name, value)
-    return made
-
-
-def test_a_pass_is_for_the_request_as_it_stands_and_for_once(gate: Gate) -> None:
-    one = flow()
-    assert not gate.may_leave(one), "nobody asked for a pass"
-    gate.grant(one)
-    assert gate.may_leave(one)
-    assert not gate.may_leave(one), "a pass is used up"
-    gate.grant(one)
-    assert not gate.may_leave(flow()), "a pass is for one flow"
-
-
-def _edit_headers(request: http.Request) -> None:
-    request.headers["X-Note"] = "2"
-
-
-EDITS: dict[str, Any] = {
-    "the method": lambda request: setattr(request, "method", "DELETE"),
-    "the path": lambda request: setattr(request, "path", "/x"),
-    "the query": lambda request: setattr(request, "path", "/a?b=d"),
-    "the host": lambda request: setattr(request, "host", "other.example"),
-    "the port": lambda request: setattr(request, "port", 8443),
-    "the scheme": lambda request: setattr(request, "scheme", "http"),
-    "the authority": lambda request: setattr(request, "authority", "other.example"),
-    "a header": _edit_headers,
-    "a header more": lambda request: request.headers.add("X-More", "1"),
-    "a header less": lambda request: request.headers.pop("X-Note"),
-}
-
-
-@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_a_request_that_was_edited_does_not_leave(gate: Gate, edit: Any) -> None:
-    for held in (False, True):
-        one = flow()
-        gate.grant(one, held)
-        edit(one.request)
-        assert not gate.may_leave(one)
-
-
-def test_a_body_that_was_held_is_part_of_the_pass(gate: Gate) -> None:
-    for held, leaves in ((False, True), (True, False)):
-        one = flow()
-        gate.grant(one, held)
-        one.request.data.content = b"another"
-        assert gate.may_leave(one) is leaves
-    one = flow()
-    gate.grant(one, held=True)
-    assert gate.may_leave(one)
-
-
-def test_an_expect_that_was_answered_may_be_gone(gate: Gate) -> None:
-    for name, leaves in (("Expect", True), ("expect", True), ("X-Expect", False)):
-        one = flow()
-        one.request.headers[name] = "100-continue"
-        gate.grant(one)
-        del one.request.headers[name]
-        assert gate.may_leave(one) is leaves
-    one = flow()
-    gate.grant(one)
-    one.request.headers["Expect"] = "100-continue"
-    assert not gate.may_leave(one), "it may go and not come"
-
-
-def test_what_a_pass_holds() -> None:
-    data = flow().request.data
-    assert Pass.of(flow().request) == Pass(
-        b"PUT", b"/a?b=c", data.authority, HOST, 443, b"https", data.headers.fields, None
-    )
-    assert Pass.of(flow().request, held=True).body == b"body"
-
-
-def test_something_else_in_its_place_is_no_pass(gate: Gate) -> None:
-    one = flow()
-    one.metadata["brickscope.pass"] = True
-    assert not gate.may_leave(one)
-    assert "brickscope.pass" not in one.metadata
-
-
-# -- what a flow carries ----------------------------------------------------------------------------------------------
-
-
-def test_how_much_of_a_body_is_held(gate: Gate) -> None:
-    one = flow()
-    assert gate.held(one) is None
-    gate.hold(one, 100)
-    assert gate.held(one) == 100
-    one.metadata["brickscope.held"] = "100"
-    assert gate.held(one) is None
-
-
-def test_a_verdict_is_kept_until_the_end(gate: Gate) -> None:
-    one = flow()
-    assert not gate.forwards(one)
-    assert gate.finish(one) is None
-    for wire, goes_on in ((h1(), True), (h1(target=b"/other"), False)):
-        verdict = gate.judge(wire, "10.0.0.1")
-        gate.remember(one, verdict)
-        assert gate.forwards(one) is goes_on
-        assert gate.finish(one) is verdict
-        assert gate.finish(one) is None
-        assert not gate.forwards(one)
-    one.metadata["brickscope.verdict"] = True
-    assert not gate.forwards(one)
-    assert gate.finish(one) is None
-
-
-def test_a_gate_begins_with_nothing(gate: Gate) -> None:
-    assert (gate.ahead, gate.draining, gate.hints) == (0, False, True)
-    assert gate.start_hooks(None) is False  # type: ignore[arg-type]
-
-
-# -- from the engine -----------------------------------------------------------------------------------------------------
+# -- from the engine -------------------------------------------------------------------------------------------------
 
 
 def client(sni: str | None, alpn: bytes | None) -> connection.Client:
@@ -522,7 +318,7 @@ def client(sni: str | None, alpn: bytes | None) -> connection.Client:
 
 
 def test_what_the_engine_holds_is_what_is_judged() -> None:
-    request = flow().request
+    request = http.Request.make("PUT", f"https://{HOST}/a?b=c", b"body", {"Host": HOST})
     assert wire_request(request, ("DBC-X.example", 444), client("sni", b"h2"), ended=True) == WireRequest(
         b"PUT",
         b"/a?b=c",
@@ -571,3 +367,30 @@ def test_a_token_request_is_judged_with_its_body(writer: AuditWriter) -> None:
         {"issuer": None, "client_id": "databricks-cli", "sub": None},
     )
     assert b"a-secret-of-mine" not in writer.path.read_bytes()
+
+
+# -- what a decision is made with ------------------------------------------------------------------------------------
+
+
+def test_the_clients_address_counts(writer: AuditWriter) -> None:
+    bound = Subject("ci", RULES, clients=(ip_network("10.0.0.0/24"),))
+    gate = made(writer, POLICY._replace(tokens={fingerprint(TOKEN): bound}))
+    assert gate.judge(h1(), "10.0.0.1").decision.allow
+    assert gate.judge(h1(), "10.0.1.1").decision.reason is Reason.CLIENT_NOT_ALLOWED
+    assert [each["client_address"] for each in decisions(gate)] == ["10.0.0.1", "10.0.1.1"]
+
+
+def test_how_long_a_decision_took_is_counted(gate: Gate) -> None:
+    gate.judge(h1(), "10.0.0.1")
+    assert 0 <= gate.tally.decision_s.total < 60
+
+
+def test_what_a_gate_was_made_of(writer: AuditWriter) -> None:
+    destinations, digests = object(), DigestKey(b"k")
+    gate = Gate(destinations, writer, POLICY, Directory(), digests)  # type: ignore[arg-type]
+    assert (gate.destinations, gate.writer, gate.policy, gate.digests) == (
+        destinations,
+        writer,
+        POLICY,
+        digests,
+    )

@@ -14,7 +14,9 @@ class Ground(NamedTuple):
 
 GROUNDS = {
     "core": Ground(("core/*.py",), ("core",)),
-    "gate": Ground(("proxy/gate.py",), ("proxy/test_gate.py",)),
+    "gate": Ground(
+        ("proxy/gate.py",), ("proxy/test_gate.py", "proxy/test_gate_passes.py", "proxy/test_gate_secrets.py")
+    ),
     "log": Ground(
         (
             "audit/chain.py",
