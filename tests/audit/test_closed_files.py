@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,15 @@ def test_the_log_of_an_odd_name_has_its_own_closed_files(tmp_path: Path) -> None
     for path in (own, tmp_path / "a1-20010909T014640Z-aaaaaaaa-9.jsonl"):
         path.touch()
     assert series(active) == [own]
+
+
+def test_a_copy_is_its_owners_from_its_first_byte_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    path.write_bytes(b"line\n")
+    monkeypatch.setattr(shutil, "copystat", lambda *_: None)
+    before = os.umask(0)
+    try:
+        made = compress(path, "zstd")
+    finally:
+        os.umask(before)
+    assert made.stat().st_mode & 0o777 == 0o600

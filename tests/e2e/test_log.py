@@ -114,9 +114,12 @@ rule_sets:
             )
             try:
                 clients = [Load(Gate(proxy, workspace), f"{turn}-{index}") for index in range(6)]
+                before = len(workspace.requests)
                 for client in clients:
                     client.start()
-                time.sleep(random.uniform(0.1, 0.5))
+                # Calls are under way, however slow the machine is; when it is killed among them is left to chance.
+                proxy.wait_for(lambda before=before: len(workspace.requests) > before + 3, 60)
+                time.sleep(random.uniform(0, 0.3))
             finally:
                 proxy.process.kill()
                 proxy.process.wait()

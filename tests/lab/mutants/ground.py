@@ -41,6 +41,8 @@ GROUNDS = {
             "audit/test_record_fields.py",
             "audit/test_statistics.py",
             "audit/test_writer.py",
+            "audit/test_writer_files.py",
+            "audit/test_writer_restart.py",
             "audit/test_writer_state.py",
         ),
     ),
