@@ -76,7 +76,9 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         trust = ssl.create_default_context(cafile=str(self.gate.ca))
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(
+            OSError, http.client.HTTPException
+        ):  # the proxy is killed; what was forwarded is looked at
             client = http.client.HTTPSConnection("127.0.0.1", self.gate.proxy.port, timeout=5, context=trust)
             client.set_tunnel(HOST, 443)
             number = 0
