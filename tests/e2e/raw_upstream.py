@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.workspace.authority import Authority
-from lab.workspace.server import DNS_NAMES
 from e2e.gate import POLICY
 from e2e.proxy_process import ProxyProcess
+from lab.workspace.authority import Authority
+from lab.workspace.server import DNS_NAMES
 
 
 class RawUpstream:

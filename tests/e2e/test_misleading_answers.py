@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.workspace.exchange import Exchange
-from lab.workspace.route import Route
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.proxy_process import ProxyProcess
 from e2e.raw_client import H1Reader, H2Client, h2_headers, hung_up, open_tls, send_h1
 from e2e.raw_upstream import RawUpstream, running_raw
+from lab.workspace.exchange import Exchange
+from lab.workspace.route import Route
 
 MISLEADING = [
     (b"Alt-Svc", b'h3=":443"; ma=86400'),

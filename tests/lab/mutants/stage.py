@@ -20,12 +20,12 @@ from .ground import Ground
 from .mutant import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[3]
-_PYTHONPATH = 'pythonpath = ["addon", "tests"]'
+_PYTHONPATH = 'pythonpath = ["addon", '
 _MUTMUT = """
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = {files}
-also_copy = ["docs", "rules"]
+also_copy = ["docs", "rules", "scripts"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
 pytest_add_cli_args_test_selection = {tests}
 track_dependencies = false
@@ -44,7 +44,7 @@ class Stage:
 
     def __init__(self, folder: Path, ground: Ground) -> None:
         self.folder = folder
-        for name in ("tests", "docs", "rules"):
+        for name in ("tests", "docs", "rules", "scripts"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "addon", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
         project = (ROOT / "pyproject.toml").read_text()
@@ -56,7 +56,7 @@ class Stage:
             for path in sorted((folder / package).glob(pattern))
         ]
         (folder / "pyproject.toml").write_text(
-            project.replace(_PYTHONPATH, 'pythonpath = ["src", "tests"]')
+            project.replace(_PYTHONPATH, 'pythonpath = ["src", ')
             + _MUTMUT.format(
                 files=json.dumps([str(path) for path in self.files]),
                 tests=json.dumps([f"tests/{name}" for name in ground.tests]),
