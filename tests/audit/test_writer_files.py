@@ -76,6 +76,19 @@ def test_a_full_file_is_closed_and_synced(
     assert verify([closed, writer.path], Verifier()).findings == ()
 
 
+def test_a_file_of_exactly_that_size_is_full(tmp_path: Path, clock: Clock) -> None:
+    first = open_writer(tmp_path / "first")
+    start(first)
+    size = first.path.stat().st_size
+    for limit, closes in ((size, True), (size + 1, False)):
+        writer = open_writer(tmp_path / str(limit), Keeping(rotate_bytes=limit))
+        start(writer)
+        assert writer.path.stat().st_size == size
+        clock.now += 1
+        call(writer)
+        assert bool(series(writer.path)) is closes
+
+
 def test_a_file_that_is_never_synced_is_not_synced_when_it_is_closed(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

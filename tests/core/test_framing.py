@@ -269,6 +269,7 @@ CHOSEN: dict[str, tuple[str, list[tuple[bytes, bytes]], str | None]] = {
     "by legacy header and query": ("?o=17", [(LEGACY, b"17")], "17"),
     "by a long number": ("", [(NEW, b"1" * 20)], "1" * 20),
     "by nothing": ("?o=", [], ""),
+    "by what has an equals sign": ("?o=17=18", [], "17=18"),
     "without an equals sign": ("?o", [], None),
 }
 

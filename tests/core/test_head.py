@@ -45,6 +45,8 @@ MALFORMED = {
 def test_a_regular_head_is_complete() -> None:
     assert check_head(GOOD)
     assert check_head(GOOD + b"body\n\x00")
+    assert check_head(GOOD + GOOD), "what was sent ahead"
+    assert check_head(GOOD + b"\x00\n\r\n\r\n"), "a body that looks like the end of a head"
 
 
 @pytest.mark.parametrize("end", range(len(GOOD) - 1))

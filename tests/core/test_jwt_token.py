@@ -152,6 +152,7 @@ def test_all_claims_are_read() -> None:
     assert read_claims(unsigned(HEADER, json.dumps(bare))) == Claims("i", KID, "RS256", None, "s", 5.0, 0.0)
     bare = {"iss": "i", "client_id": "c", "exp": 0.5, "nbf": 7}
     assert read_claims(unsigned(HEADER, json.dumps(bare))) == Claims("i", KID, "RS256", "c", None, 0.5, 7.0)
+    assert read_claims(unsigned(HEADER, json.dumps(bare | {"exp": 0}))).expires == 0.0
     assert read_claims(unsigned(HEADER, json.dumps(bare | {"iat": 9}))).begins == 9.0
     assert read_claims(unsigned(HEADER, json.dumps(bare | {"iat": 3}))).begins == 7.0
     assert (
