@@ -26,7 +26,9 @@ from .catalog_name import (
 )
 from .object_path import (
     all_dbfs_paths,
+    all_long_paths,
     all_paths,
+    all_suspect_paths,
     all_workspace_paths,
     also_compatible,
     read_code_path,
@@ -44,6 +46,7 @@ from .object_path import (
     suspect_path,
     suspect_pip_line,
     suspect_url,
+    suspect_volume_path,
     suspect_workspace_glob,
 )
 from .scalar import (
@@ -143,6 +146,14 @@ def _small(text: str) -> tuple[str, ...]:
     return distinct((ascii_lower(text), text.casefold()))
 
 
+def _model(text: str) -> tuple[str, ...]:
+    return _small(text) if "." in text else (text,)
+
+
+def _suspect_model(text: str) -> tuple[str, ...]:
+    return distinct((text, *_small(text)))
+
+
 class Kind(NamedTuple):
     """How values of one type are read. ``read``: for rules that allow. ``suspect``: for rules that deny, which take more for
     one object. ``all_read``, ``all_suspect``: the same of many texts at once. ``separator``: of the parts of a name or path,
@@ -174,14 +185,10 @@ def _plain_kind(name: str, read: Read, all_read: ReadAll | None = None, *, order
     return Kind(name, read, read, all_read, all_read, ordered=ordered)
 
 
-def _text_kind(
-    name: str, read: Read, all_read: ReadAll | None = None, every: frozenset[Canonical] = frozenset()
-) -> Kind:
+def _text_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
     all_suspect = {all_text: all_loose, _NUMBERS_OR_TEXT: unless_numbers(all_loose), None: None}[all_read]
     whole = str if all_read is _NUMBERS_OR_TEXT else None
-    return Kind(
-        name, read, loose(read), all_read, all_suspect, suspect_part=_without_case, every=every, whole=whole
-    )
+    return Kind(name, read, loose(read), all_read, all_suspect, suspect_part=_without_case, whole=whole)
 
 
 def _uc_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
@@ -189,24 +196,21 @@ def _uc_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
 
 
 def _folded_kind(name: str) -> Kind:
-    return Kind(name, folded(read_text), loose(read_text), names=True, part=_without_case, suspect_part=_without_case)
+    return Kind(
+        name, folded(read_text), loose(read_text), names=True, part=_without_case, suspect_part=_without_case
+    )
 
 
 def _path_kind(
-    name: str, read: Read, suspect: Read | None = None, all_read: ReadAll | None = None, *, covers: bool = False
+    name: str,
+    read: Read,
+    suspect: Read | None = None,
+    all_read: ReadAll | None = None,
+    all_suspect: ReadAll | None = None,
 ) -> Kind:
-    return Kind(
-        name,
-        read,
-        also_compatible(suspect or read),
-        all_read,
-        all_read if suspect is None else None,
-        "/",
-        names=True,
-        part=None,
-        suspect_part=None,
-        covers=covers,
-    )
+    suspect = also_compatible(suspect or read)
+    all_suspect = all_suspect or all_read
+    return Kind(name, read, suspect, all_read, all_suspect, "/", names=True, part=None, suspect_part=None)
 
 
 KINDS = {
@@ -221,13 +225,15 @@ KINDS = {
         _text_kind("text", read_text, all_text),
         _text_kind("lines", read_lines, all_text),
         _text_kind("json_text", read_lines, all_text),
-        _text_kind("group_name", read_text, every=_EVERYBODY),
-        _text_kind("principal", read_principal, every=_EVERYBODY),
+        _plain_kind("group_name", read_text, all_text)._replace(every=_EVERYBODY),
+        _plain_kind("principal", read_principal)._replace(every=_EVERYBODY),
         _text_kind("any", read_any, _NUMBERS_OR_TEXT),
         _text_kind("id", read_id, _NUMBERS_OR_TEXT),
         _text_kind("timestamp", read_any, _NUMBERS_OR_TEXT),
         _text_kind("duration", read_duration),
-        Kind("field_mask", read_field_mask, read_field_mask, separator=".", every=frozenset({"*"}), covers=True),
+        Kind(
+            "field_mask", read_field_mask, read_field_mask, separator=".", every=frozenset({"*"}), covers=True
+        ),
         Kind("bytes", read_bytes, read_bytes),
         Kind("uuid", read_uuid, read_uuid, suspect_part=_small),
         _plain_kind("application_id", word(UUID, str.lower)),
@@ -246,28 +252,20 @@ KINDS = {
         _uc_kind("uc_part", read_uc_part),
         _uc_kind("uc_entity", read_uc_entity),
         _uc_kind("uc_resource", read_uc_resource),
-        Kind(
-            "model_name",
-            read_model_name,
-            loose(read_model_name),
-            separator=".",
-            names=True,
-            part=lambda text: _small(text) if "." in text else (text,),
-            suspect_part=_without_case,
-        ),
+        _uc_kind("model_name", read_model_name)._replace(part=_model, suspect_part=_suspect_model),
         _folded_kind("scope_name"),
         _folded_kind("user_name"),
         _folded_kind("git_provider"),
         _path_kind("workspace_path", read_workspace_path, None, all_workspace_paths),
         _path_kind("import_path", read_import_path),
-        _path_kind("workspace_glob", read_workspace_glob, suspect_workspace_glob, covers=True),
+        _path_kind("workspace_glob", read_workspace_glob, suspect_workspace_glob)._replace(covers=True),
         _path_kind("code_path", read_code_path, suspect_code_path, all_workspace_paths),
         _path_kind("dbfs_path", read_dbfs_path, None, all_dbfs_paths),
-        _path_kind("volume_path", read_volume_path, suspect_path),
+        _path_kind("volume_path", read_volume_path, suspect_volume_path, all_long_paths, all_suspect_paths),
         _path_kind("tree_path", read_tree_path, None, all_paths),
         _path_kind("storage_url", read_url, suspect_url),
         _path_kind("url", read_url, suspect_url),
-        _path_kind("path", read_path, suspect_path),
+        _path_kind("path", read_path, suspect_path, all_long_paths, all_suspect_paths),
         _path_kind("pip_line", read_pip_line, suspect_pip_line),
         _plain_kind("object", read_nothing),
         Kind("slashed", read_slashed, loose(read_slashed), separator="/", suspect_part=_without_case),
@@ -286,7 +284,9 @@ def _rooted(read: Read) -> Read:
 
 
 _IN_PATH = {
-    kind.name: kind._replace(read=_rooted(kind.read), suspect=_rooted(kind.suspect), all_read=None, all_suspect=None)
+    kind.name: kind._replace(
+        read=_rooted(kind.read), suspect=_rooted(kind.suspect), all_read=None, all_suspect=None
+    )
     for kind in KINDS.values()
     if kind.separator == "/" and kind.name not in ("url", "storage_url")
 }
@@ -368,7 +368,9 @@ def _mapped(template: Template, part: Part) -> list[Template]:
     return [
         Template(
             tuple(
-                segment._replace(text=form[min(at, len(form) - 1)]) if isinstance(segment, Literal) else segment
+                segment._replace(text=form[min(at, len(form) - 1)])
+                if isinstance(segment, Literal)
+                else segment
                 for segment, form in zip(template.segments, forms, strict=True)
             )
         )

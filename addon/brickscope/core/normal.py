@@ -98,9 +98,7 @@ def lines_are_regular(lines: str) -> bool:
         and unicodedata.is_normalized("NFC", lines)
     ):
         return False
-    return " " not in lines or not (
-        lines[0] == " " or lines[-1] == " " or " \n" in lines or "\n " in lines
-    )
+    return " " not in lines or not (lines[0] == " " or lines[-1] == " " or " \n" in lines or "\n " in lines)
 
 
 def mapped(segment: str) -> str:

@@ -119,7 +119,9 @@ def suspect_code_path(value: Any) -> Objects | None:
 def _or_in_workspace(found: Objects | None) -> Objects | None:
     if found is None:
         return None
-    relative = [str(each) for each in found if str(each)[:1] != "/" and ":" not in str(each).partition("/")[0]]
+    relative = [
+        str(each) for each in found if str(each)[:1] != "/" and ":" not in str(each).partition("/")[0]
+    ]
     return (*found, *(f"/Workspace/{each.removeprefix('Workspace/')}" for each in relative))
 
 
@@ -139,6 +141,11 @@ def _dbfs(path: str) -> Iterable[str | None]:
 def read_volume_path(value: Any) -> Objects | None:
     """A path of the Files API: below /Volumes, else one of another tree."""
     return read_path(value) if is_text(value) and (value[:1] == "/" or _NAMED.match(value)) else None
+
+
+def suspect_volume_path(value: Any) -> Objects | None:
+    """The same for rules that deny."""
+    return None if read_volume_path(value) is None else suspect_path(value)
 
 
 def _is_volume(path: str) -> bool:
@@ -186,9 +193,10 @@ def suspect_path(value: Any) -> Objects | None:
     """The same for rules that deny: without a tree's name it may be in any."""
     if is_text(value) and value[:1] == "/":
         return _all(_steps(value), lambda path: (*_anywhere(path), *_on_dbfs(path)))
-    if is_text(value) and _URL.fullmatch(value):
+    found = read_path(value)
+    if found is not None and _URL.fullmatch(value) and not value.startswith("file:"):
         return suspect_url(value)
-    return _or_in_workspace(read_path(value))
+    return _or_in_workspace(found)
 
 
 def _anywhere(path: str) -> Iterable[str | None]:
@@ -258,9 +266,7 @@ def read_url(value: Any) -> Objects | None:
             return None
     # `git+https` is a way to fetch, and the address is that of `https`.
     schemes = distinct((scheme, _STORES.get(scheme, scheme), scheme.rpartition("+")[2]))
-    return _all(
-        _steps(path or "/"), lambda step: [f"{each}://{authority}{step}{rest}" for each in schemes]
-    )
+    return _all(_steps(path or "/"), lambda step: [f"{each}://{authority}{step}{rest}" for each in schemes])
 
 
 def suspect_url(value: Any) -> Objects | None:
@@ -330,3 +336,18 @@ def all_workspace_paths(lines: str) -> str | None:
 def all_dbfs_paths(lines: str) -> str | None:
     """Of many paths of DBFS."""
     return None if "/volumes" in lines.casefold() else all_paths(lines)
+
+
+def all_long_paths(lines: str) -> str | None:
+    """Of many paths of the workspace tree in their long form, which no other tree has."""
+    found = all_paths(lines)
+    is_long = found is not None and found.startswith("/Workspace/")
+    if not is_long or lines.count("\n/Workspace/") != lines.count("\n") or "/Workspace/Workspace" in lines:
+        return None
+    return found
+
+
+def all_suspect_paths(lines: str) -> str | None:
+    """The same for rules that deny; each may be one of DBFS."""
+    found = all_long_paths(lines)
+    return None if found is None else found + f"\n{found}".replace("\n/", "\ndbfs:/")

@@ -40,7 +40,9 @@ class Parameters:
         self._body = gathered.body
         self._gathered = gathered
         self._values: dict[tuple[str, Keys], tuple[Values, Refused | None]] = {}
-        self.names = frozenset(pair.name for pair in self._pairs if pair.plain and pair.name) | self._body.keys()
+        self.names = (
+            frozenset(pair.name for pair in self._pairs if pair.plain and pair.name) | self._body.keys()
+        )
 
     # -- one parameter -----------------------------------------------------------------------------------------
 

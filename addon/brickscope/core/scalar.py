@@ -1,4 +1,4 @@
-"""Values that name nothing beyond themselves: numbers, truth values, words, text. What is regular, and its canonical form."""
+"""Values that name nothing beyond themselves: numbers, truth values, words, text; which are regular, and their one form."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Objects = tuple[Canonical, ...]
 Read = Callable[[Any], Objects | None]
 """From a value as it came (text, integer, truth value, ``Number``) to what it may name; None: it is not regular."""
 ReadAll = Callable[[str], str | None]
-"""From many texts, one a line, to their canonical forms, one a line, where each text is plain and names one object; None
-where some may not be: then each is read by itself. So that a long list costs no more than parsing it."""
+"""From many texts, one a line, to all that they name, one a line, where each is plainly written; None where some may not be:
+then each is read by itself. So that a long list costs about as much as parsing it."""
 
 MAX_VALUE = 64 * 1024
 """Longest text, in characters, that a rule compares; a longer one is not regular."""
@@ -225,10 +225,13 @@ def all_loose(lines: str) -> str | None:
 
 def all_integers(lines: str) -> str | None:
     """Of many decimal integers."""
-    if not lines.replace("\n", "").isdecimal() or not lines.isascii():
+    try:
+        numbers = list(map(int, lines.split("\n")))
+    except ValueError:
         return None
-    numbers = list(map(int, lines.split("\n")))
-    return lines if max(numbers) < 2**63 and "\n".join(map(str, numbers)) == lines else None
+    if min(numbers) < -(2**63) or max(numbers) >= 2**63:
+        return None
+    return lines if "\n".join(map(str, numbers)) == lines else None
 
 
 def unless_numbers(of: ReadAll) -> ReadAll:

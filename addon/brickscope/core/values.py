@@ -47,7 +47,8 @@ class Effort:
 def too_complex() -> Refused:
     """The refusal of a call that would cost more to judge than it may."""
     return Refused(
-        Reason.TOO_COMPLEX, f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values"
+        Reason.TOO_COMPLEX,
+        f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values",
     )
 
 
@@ -63,7 +64,7 @@ class Named:
     @cached_property
     def ordered(self) -> list[Any]:
         """The single ones in order; all of a kind are of one type."""
-        return sorted(self.singles)  # type: ignore[type-var]
+        return sorted(self.singles)
 
     def begins(self, prefix: str) -> bool:
         """Whether a single one begins so."""
@@ -83,12 +84,12 @@ class Named:
     @cached_property
     def least(self) -> Any:
         """The first of the single ones."""
-        return min(self.singles)  # type: ignore[type-var]
+        return min(self.singles)
 
     @cached_property
     def greatest(self) -> Any:
         """The last of the single ones."""
-        return max(self.singles)  # type: ignore[type-var]
+        return max(self.singles)
 
 
 class Values:
@@ -142,7 +143,8 @@ class Values:
         leaves = self.leaves
         if not self.types.isdisjoint({type(ABSENT), Alternatives}):
             leaves = [
-                None if leaf is ABSENT else leaf[0] if isinstance(leaf, Alternatives) else leaf for leaf in leaves
+                None if leaf is ABSENT else leaf[0] if isinstance(leaf, Alternatives) else leaf
+                for leaf in leaves
             ]
         return leaves if self.listed or len(leaves) != 1 else leaves[0]
 
@@ -194,8 +196,7 @@ def _add(objects: Objects, singles: set[Canonical], eithers: set[Either], *, den
 
 
 def _by_type(values: Values) -> Iterable[tuple[type, Any]]:
-    """The distinct values, each type by itself (1 and True are equal), in the order of what is read fastest. Objects and lists
-    are of no kind, and not hashable."""
+    """The distinct values, each type by itself, since 1 and True are equal. Objects and lists are of no kind."""
     types = values.types - _MISSING
     if len(types) == 1:
         (only,) = types
@@ -208,7 +209,9 @@ def _by_type(values: Values) -> Iterable[tuple[type, Any]]:
     return found.items()
 
 
-def _read_at_once(kind: Kind, read_all: ReadAll | None, type_: type, group: set[Any]) -> set[Canonical] | None:
+def _read_at_once(
+    kind: Kind, read_all: ReadAll | None, type_: type, group: set[Any]
+) -> set[Canonical] | None:
     """The objects of many values; None where they have to be looked at one by one."""
     if type_ is int and kind.whole is not None:
         plain = min(group) >= -(2**63) and max(group) < 2**63

@@ -254,6 +254,7 @@ _HINTS = {
     "enum": "the word as the API has it, in capital letters",
     "object": "the parameter is an object: limit what is in it (name.key), or its keys by only",
     "workspace_path": "a path from the root, such as /Workspace/Shared/etl",
+    "import_path": "a path from the root, such as /Workspace/Shared/etl",
 }
 
 
