@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint, Values
+from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, Either
 from brickscope.core.scalar import MAX_VALUE
-from brickscope.core.values import FEW, MAX_COMPARED, ODD
+from brickscope.core.values import FEW, MAX_COMPARED, ODD, PLAIN
 from brickscope.policy.where import parse_constraint
 
 UUID = "2D4B6C8E-0A1B-4C3D-8E5F-001122334455"
@@ -342,7 +343,7 @@ def test_many_values_name_what_each_of_them_names(kind: Any, denies: bool) -> No
             named = {one for objects in each if objects and (denies or len(objects) == 1) for one in objects}
             eithers = {Either.of(objects) for objects in each if objects and not denies and len(objects) > 1}
             assert (found.singles, found.eithers) == (named, eithers)
-            at_once += many.effort.spent == 0
+            at_once += many.effort.spent < ODD
 
     check()
     assert at_once >= 12, "too few lists were read at once"
@@ -351,7 +352,11 @@ def test_many_values_name_what_each_of_them_names(kind: Any, denies: bool) -> No
 def test_values_that_are_not_plainly_written_are_counted() -> None:
     kind = KINDS["workspace_path"]
     most = MAX_COMPARED // ODD
-    odd = [f"/Users/ada/.{index}" for index in range(most)]
-    values = Values([*odd])
-    assert values.objects(kind).regular
-    assert values.effort.spent == MAX_COMPARED
+    odd = Values([f"/Users/ada/{index};x" for index in range(most)])
+    assert odd.objects(kind).regular
+    assert odd.effort.spent == MAX_COMPARED
+    with pytest.raises(Refused, match="comparisons"):
+        Values([f"/Users/ada/{index};x" for index in range(most + 1)]).objects(kind)
+    plain = Values([f"/Users/ada/{index}" for index in range(MAX_COMPARED)])
+    assert plain.objects(kind).regular
+    assert plain.effort.spent == MAX_COMPARED // PLAIN

@@ -32,7 +32,7 @@ class Test(NamedTuple):
 
     ``one_of``: of a rule that allows, an object that nobody knows for sure is an ``Either``, which only its like meets.
     ``prefix``, ``pattern``: in all forms; of a rule that allows, each by a reading of its own. ``only``: the value is an
-    object that has no keys but these. ``separator``: between the parts of a pattern; ``rooted``: whether a value begins with it.
+    object that has no keys but these. ``separator``: between the parts of a pattern; ``rooted``: whether values begin so.
     ``ancestors``: all that something named lies below; a rule that denies is met by it where the operation acts on all
     that lies below its object. ``every``: what stands for every object, so it meets every test of a rule that denies.
     """

@@ -74,10 +74,10 @@ class Gathered:
         if body and looks.below:
             self._below(looks, (), Values([body]))
 
-    def _walk(self, look: Look, level: list[Any], keys: Keys, way: Values) -> None:
-        """Gather what rules look at below ``level``: the values at ``keys``. ``way``: what was met on the way there."""
-        values = self._flatten(level, way)
-        if look.is_map and values is not way:
+    def _walk(self, look: Look, there: Values, keys: Keys) -> None:
+        """Gather what rules look at: the values at ``keys``, and what is below them."""
+        values = self._flatten(there)
+        if look.is_map and values is not there:
             values.odd = True
         if look.ends:
             self.values[keys] = values
@@ -94,9 +94,13 @@ class Gathered:
         # A text or number where an object belongs.
         odd = values.odd or not values.types.issubset({dict, type(ABSENT), type(None)})
         for name, below in look.below.items():
+            doubt = values.doubt or similar.get(name)
             if name not in there:
-                found = [ABSENT] * len(leaves)
-            elif objects is leaves:
+                lacking = values.lacking(doubt)
+                lacking.odd = odd
+                self._walk(below, lacking, (*keys, name))
+                continue
+            if objects is leaves:
                 found = [leaf.get(name, ABSENT) for leaf in leaves]
             else:
                 found = [leaf.get(name, ABSENT) if isinstance(leaf, dict) else ABSENT for leaf in leaves]
@@ -105,18 +109,18 @@ class Gathered:
                 listed=values.listed,
                 hollow=values.hollow,
                 odd=odd,
-                doubt=values.doubt or similar.get(name),
+                doubt=doubt,
                 effort=self.effort,
             )
-            self._walk(below, found, (*keys, name), way)
+            self._walk(below, way, (*keys, name))
 
-    def _flatten(self, level: list[Any], way: Values) -> Values:
+    def _flatten(self, way: Values) -> Values:
         """What is at one place, with lists gone through; a list in a list can't be."""
         if list not in way.types:
             return way
         found = Values([], listed=True, hollow=way.hollow, odd=way.odd, doubt=way.doubt, effort=self.effort)
         leaves = found.leaves
-        for value in level:
+        for value in way.leaves:
             if not isinstance(value, list):
                 leaves.append(value)
                 continue

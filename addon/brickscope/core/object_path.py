@@ -27,7 +27,7 @@ _OWN_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
 """Of MLflow: names of its own, and no paths."""
 _REST_OF_LINE = re.compile(r"(?:^|(?<=[\s=@])|(?<=\s-[a-z])|(?<=^-[a-z]))(?:[A-Za-z][A-Za-z0-9+.-]*:)?/\S*")
 # Paths that need no closer look: nothing but these in each segment.
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_@=+,~$-][A-Za-z0-9_.@=+,~$ -]*+(?<! ))+/?|/")
+_PLAIN_PATH = re.compile(r"(?:/\.?[A-Za-z0-9_@=+,~$-][A-Za-z0-9_.@=+,~$ -]*+(?<! ))+/?|/")
 _PLAIN_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@=+,~$ /-\n"
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
 _EXTENSION = re.compile(r"(.+[^/])\.(?:py|sql|scala|[rR]|ipynb)")
@@ -303,7 +303,9 @@ def all_paths(lines: str) -> str | None:
         return None
     if lines[0] != "/" or lines[-1] in "/ \n" or lines.count("\n/") != lines.count("\n"):
         return None
-    if any(odd in lines for odd in ("//", "/.", "/\n")):
+    if "//" in lines or "/\n" in lines:
+        return None
+    if "/." in lines and any(odd in f"{lines}\n" for odd in ("/..", "/./", "/.\n", "/. ")):
         return None
     return None if " " in lines and any(odd in lines for odd in ("/ ", " /", " \n")) else lines
 

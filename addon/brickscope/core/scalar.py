@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -220,18 +220,26 @@ def all_loose(lines: str) -> str | None:
     if not lines_are_regular(lines):
         return None
     plain = lines.casefold()
+    if plain == lines and lines.isascii():
+        return lines
     return plain if plain.isascii() or compatible(plain).casefold() == plain else None
 
 
-def all_integers(lines: str) -> str | None:
-    """Of many decimal integers."""
+def integers(texts: Collection[str]) -> set[Canonical] | None:
+    """The numbers of many texts; None where one is no decimal integer of 64 bits."""
     try:
-        numbers = list(map(int, lines.split("\n")))
+        numbers = list(map(int, texts))
     except ValueError:
         return None
     if min(numbers) < -(2**63) or max(numbers) >= 2**63:
         return None
-    return lines if "\n".join(map(str, numbers)) == lines else None
+    # Python reads more than decimal digits (`1_0`, other scripts), so each has to be as its number is written.
+    return set(numbers) if all(map(str.__eq__, texts, map(str, numbers))) else None
+
+
+def all_integers(lines: str) -> str | None:
+    """Of many decimal integers."""
+    return None if integers(lines.split("\n")) is None else lines
 
 
 def unless_numbers(of: ReadAll) -> ReadAll:

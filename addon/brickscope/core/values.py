@@ -8,21 +8,21 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import takewhile
 from typing import Any
 
 from .decision import Refused
 from .kind import Canonical, Either, Kind, Objects
 from .query import Alternatives
 from .reason import Reason
-from .scalar import MAX_VALUE, Read, ReadAll
+from .scalar import MAX_VALUE, Read, ReadAll, integers
 
 ABSENT: Any = object()
-MAX_COMPARED = 250_000
-"""Most comparisons in one call: of each value with each pattern, and ODD for each distinct value that has to be looked at by
-itself. A call beyond is denied. Values that are plainly written (ASCII, or letters that no mapping changes) are read all at
-once and held against lists and prefixes as sets; they count nothing."""
-ODD = 50
+MAX_COMPARED = 100_000
+"""Most comparisons in one call, of a value with a pattern. A call beyond is denied. Values that are plainly written are read
+all at once and held against lists, prefixes and ranges as sets, however many rules there are: PLAIN of them count as one
+comparison. One that has to be looked at by itself (escapes, odd letters) counts as ODD."""
+PLAIN = 4
+ODD = 20
 FEW = 8
 """So many values are read one by one, which is faster then."""
 
@@ -79,7 +79,10 @@ class Named:
     def beginning(self, prefix: str) -> list[Any]:
         """The single ones that begin so."""
         ordered = self.ordered
-        return list(takewhile(lambda text: text.startswith(prefix), ordered[bisect_left(ordered, prefix) :]))
+        first = bisect_left(ordered, prefix)
+        return ordered[
+            first : bisect_left(ordered, True, first, key=lambda text: not text.startswith(prefix))
+        ]
 
     @cached_property
     def least(self) -> Any:
@@ -117,6 +120,18 @@ class Values:
         self.doubt = doubt
         self.effort = effort or Effort()
         self._named: dict[tuple[str, bool], Named] = {}
+
+    def lacking(self, doubt: Refused | None) -> Values:
+        """What is below it under a name that nothing here has."""
+        found = Values(
+            [ABSENT] * len(self.leaves),
+            listed=self.listed,
+            hollow=self.hollow,
+            doubt=doubt,
+            effort=self.effort,
+        )
+        found.types, found.given = {type(ABSENT)}, []
+        return found
 
     @cached_property
     def types(self) -> set[type]:
@@ -174,10 +189,9 @@ def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, d
             return Named(singles, eithers, regular=False)
         if len(group) > FEW:
             found = _read_at_once(kind, read_all, type_, group)
-            if found is None:
-                values.effort.spend(ODD * len(group))
+            values.effort.spend(ODD * len(group) if found is None else len(group) // PLAIN)
         if found is not None:
-            singles |= found
+            singles = singles | found if singles else found
             continue
         for leaf in group:
             for each in leaf if type_ is Alternatives else (leaf,):
@@ -218,11 +232,12 @@ def _read_at_once(
         return (group if kind.whole is int else set(map(kind.whole, group))) if plain else None
     if type_ is not str or read_all is None:
         return None
+    if kind.whole is int:
+        return integers(group)
     lines = "\n".join(group)
     if lines.count("\n") != len(group) - 1 or (len(lines) > MAX_VALUE and max(map(len, group)) > MAX_VALUE):
         return None
     found = read_all(lines)
     if found is None:
         return None
-    texts = group if found is lines else set(found.split("\n"))
-    return set(map(int, texts)) if kind.whole is int else texts
+    return group if found is lines else set(found.split("\n"))
