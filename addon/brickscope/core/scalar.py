@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -225,16 +225,26 @@ def all_loose(lines: str) -> str | None:
     return plain if plain.isascii() or compatible(plain).casefold() == plain else None
 
 
-def integers(texts: Collection[str]) -> set[Canonical] | None:
+_SURE = 18
+"""So many digits are within 64 bits."""
+
+
+def integers(texts: Sequence[str]) -> set[Canonical] | None:
     """The numbers of many texts; None where one is no decimal integer of 64 bits."""
+    lines = "\n" + "\n".join(texts)
+    if (
+        max(map(len, texts)) > _SURE
+        or not lines.isascii()
+        or lines.encode().translate(None, b"0123456789-\n")
+    ):
+        return None
     try:
         numbers = list(map(int, texts))
     except ValueError:
         return None
-    if min(numbers) < -(2**63) or max(numbers) >= 2**63:
-        return None
-    # Python reads more than decimal digits (`1_0`, other scripts), so each has to be as its number is written.
-    return set(numbers) if all(map(str.__eq__, texts, map(str, numbers))) else None
+    if ("\n0" in lines or "-" in lines) and list(map(str, numbers)) != texts:
+        return None  # a zero in front
+    return set(numbers)
 
 
 def all_integers(lines: str) -> str | None:

@@ -184,16 +184,18 @@ def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, d
     singles: set[Canonical] = set()
     eithers: set[Either] = set()
     for type_, group in _by_type(values):
-        found = None
         if type_ is dict or type_ is list:
             return Named(singles, eithers, regular=False)
         if len(group) > FEW:
             found = _read_at_once(kind, read_all, type_, group)
-            values.effort.spend(ODD * len(group) if found is None else len(group) // PLAIN)
-        if found is not None:
-            singles = singles | found if singles else found
-            continue
-        for leaf in group:
+            if found is not None:
+                values.effort.spend(len(group) // PLAIN)
+                singles = singles | found if singles else found
+                continue
+        distinct = set(group)
+        if len(distinct) > FEW:
+            values.effort.spend(ODD * len(distinct))
+        for leaf in distinct:
             for each in leaf if type_ is Alternatives else (leaf,):
                 objects = read(each)
                 if objects is None:
@@ -209,27 +211,24 @@ def _add(objects: Objects, singles: set[Canonical], eithers: set[Either], *, den
         eithers.add(Either.of(objects))  # type: ignore[arg-type]
 
 
-def _by_type(values: Values) -> Iterable[tuple[type, Any]]:
-    """The distinct values, each type by itself, since 1 and True are equal. Objects and lists are of no kind."""
+def _by_type(values: Values) -> Iterable[tuple[type, list[Any]]]:
+    """The values, each type by itself, since 1 and True are equal."""
     types = values.types - _MISSING
     if len(types) == 1:
-        (only,) = types
-        return [(only, values.given if only in (dict, list) else set(values.given))]
-    found: dict[type, set[Any]] = {}
+        return [(types.pop(), values.given)]
+    found: dict[type, list[Any]] = {}
     for leaf in values.given:
-        if isinstance(leaf, dict | list):
-            return [(type(leaf), [leaf])]
-        found.setdefault(type(leaf), set()).add(leaf)
+        found.setdefault(type(leaf), []).append(leaf)
     return found.items()
 
 
 def _read_at_once(
-    kind: Kind, read_all: ReadAll | None, type_: type, group: set[Any]
+    kind: Kind, read_all: ReadAll | None, type_: type, group: list[Any]
 ) -> set[Canonical] | None:
     """The objects of many values; None where they have to be looked at one by one."""
     if type_ is int and kind.whole is not None:
         plain = min(group) >= -(2**63) and max(group) < 2**63
-        return (group if kind.whole is int else set(map(kind.whole, group))) if plain else None
+        return (set(group) if kind.whole is int else set(map(kind.whole, group))) if plain else None
     if type_ is not str or read_all is None:
         return None
     if kind.whole is int:
@@ -240,4 +239,4 @@ def _read_at_once(
     found = read_all(lines)
     if found is None:
         return None
-    return group if found is lines else set(found.split("\n"))
+    return set(group if found is lines else found.split("\n"))
