@@ -17,7 +17,7 @@ from .form import MAX_FORM
 from .grant import TokenRequest, check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
 from .operation import OperationRule, OperationRules, judge, needs_body
-from .parameters import Parameters, read_parameters
+from .parameters import HeldBody, Parameters, read_parameters
 from .path import Reading
 from .pending import BodyNeeded
 from .policy import Login, Mode, Policy, RuleSet, Subject
@@ -124,8 +124,9 @@ def decide_for(
     if len(readings) == 1 and unbound is None and request.flaw is None:
         # Nearly all calls: one reading, and nothing but the rules has a say.
         called = policy.catalogue.match(request.method, readings[0].route)
+        held = None if body is None else HeldBody(request, body)
         try:
-            reason, detail, rule, facts = _match(policy, rule_set, request, readings[0], called, body)
+            reason, detail, rule, facts = _match(policy, rule_set, request, readings[0], called, held)
         except Refused as refused:
             reason, detail, rule, facts = refused.reason, refused.detail, None, _NOTHING
     else:
@@ -170,9 +171,10 @@ def _judge(
     if not readings:
         assert request.flaw is not None
         return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None, _NOTHING)), None, None)
-    plain = found = _judge_reading(policy, rule_set, request, readings[0], body, unbound)
+    held = None if body is None else HeldBody(request, body)
+    plain = found = _judge_reading(policy, rule_set, request, readings[0], held, unbound)
     for reading in readings[1:]:
-        other = _judge_reading(policy, rule_set, request, reading, body, unbound)
+        other = _judge_reading(policy, rule_set, request, reading, held, unbound)
         if other.reason is Reason.DENIED_BY_RULE:
             return other
         if (
@@ -214,7 +216,7 @@ def _judge_reading(
     rule_set: RuleSet,
     request: ApiRequest,
     reading: Reading,
-    body: bytes | None,
+    held: HeldBody | None,
     unbound: _Answer | None,
 ) -> _Outcome:
     called = policy.catalogue.match(request.method, reading.route)
@@ -224,7 +226,7 @@ def _judge_reading(
         elif request.flaw is not None:
             raise request.flaw
         else:
-            answer = _match(policy, rule_set, request, reading, called, body)
+            answer = _match(policy, rule_set, request, reading, called, held)
     except Refused as refused:
         answer = (refused.reason, refused.detail, None, _NOTHING)
     return _Outcome(*answer, called, reading)
@@ -385,7 +387,7 @@ def _match(
     request: ApiRequest,
     reading: Reading,
     called: Rule | None,
-    body: bytes | None,
+    held: HeldBody | None,
 ) -> _Answer:
     """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name."""
     name = "" if called is None else called.text
@@ -395,7 +397,7 @@ def _match(
     if denying is None and called is not None and name in rule_set.denied_operations:
         facts = _Facts()
         rules = rule_set.denied_operations[name]
-        denying = _first_met(rules, request, reading, called, body, facts, denies=True)
+        denying = _first_met(rules, request, reading, called, held, facts, denies=True)
     if denying is not None:
         detail = f"rule set {rule_set.name!r} denies it by the rule {denying!r}"
         return Reason.DENIED_BY_RULE, detail, denying, facts
@@ -416,7 +418,7 @@ def _match(
         return Reason.NO_RULE_MATCHES, detail, None, facts
     if facts is _NOTHING and rules[0].is_bound:
         facts = _Facts()
-    allowing = _first_met(rules, request, reading, called, body, facts)
+    allowing = _first_met(rules, request, reading, called, held, facts)
     if allowing is not None:
         return _ALLOWED, "a rule of the rule set allows it", allowing, facts
     wanted = "; or ".join(
@@ -435,7 +437,7 @@ def _first_met(
     request: ApiRequest,
     reading: Reading,
     called: Rule,
-    body: bytes | None,
+    held: HeldBody | None,
     facts: _Facts,
     *,
     denies: bool = False,
@@ -445,11 +447,11 @@ def _first_met(
     for rule in rules:
         if not rule.is_bound:
             return rule.text
-        if body is None and needs_body(rule, request):
+        if held is None and needs_body(rule, request):
             raise BodyNeeded(MAX_BODY)
         if parameters is None:  # once for all rules: a call may be held against hundreds
             looks = (rules if isinstance(rules, OperationRules) else OperationRules(rules)).looks
-            parameters = read_parameters(request, reading, called.template, body, looks)
+            parameters = read_parameters(request, reading, called.template, held, looks)
         seen = judge(rule, parameters, denies=denies)
         facts.params.update(seen.params)
         facts.sent.update(seen.sent)
