@@ -128,8 +128,8 @@ CASES: dict[str, tuple[list[Any], list[Any], str, str | None]] = {
     # -- BS116
     "one segment for a table": (["GET /api/2.1/unity-catalog/tables/{t}"], [], "BS116", "tables.get"),
     "the rest for a table": (["GET /api/2.1/unity-catalog/tables/{t...}"], [], "BS116", None),
-    "one segment beside the name": (
-        ["tables.get", "GET /api/2.1/unity-catalog/tables/{t}"],
+    "one segment beside the rest": (
+        ["GET /api/2.1/{all...}", "GET /api/2.1/unity-catalog/tables/{t}"],
         [],
         "BS116",
         None,

@@ -40,7 +40,7 @@ def misnamed(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
             )
         )
         yield from islice(filter(None, found), 1)
-    narrow = [(written, names) for written in view.allow if (names := _one_segment(view, written))]
+    narrow = [(written, names) for written in view.allow if (names := _one_segment(prover, written))]
     if narrow:
         first_rule, *others = [written for written, _ in narrow]
         operations = tuple(sorted({name for _, names in narrow for name in names}))
@@ -117,21 +117,24 @@ def _finding(
     )
 
 
-def _one_segment(view: RuleSetView, written: WrittenRule) -> set[str]:
-    """The operations of which a path rule does not take every name, and no rule by name does."""
+def _one_segment(prover: Prover, written: WrittenRule) -> set[str]:
+    """The operations of which a path rule, and all else that is allowed, takes names without separators only."""
     found = set()
     for path in written.paths:
         for each in reach(path):
             operation = each.operation
-            by_name = view.rule_set.operations.get(operation.name, ())
-            if operation.encoded and not any(not rule.is_bound for rule in by_name):
-                call = calls(operation.name)[each.call]
-                if _narrows(path, call):
+            name = _narrowed(path, calls(operation.name)[each.call]) if operation.encoded else ""
+            if name and operation.name not in found:
+                changes = dict(each.values) | {name: f"{each.values[name]}/x"}
+                answers = map(prover.judged, prover.variations(operation, None, changes))
+                if not any(answer.allow for answer in answers):
                     found.add(operation.name)
     return found
 
 
-def _narrows(path: Rule, call: Rule) -> bool:
-    """Whether a path rule has a variable of one segment where a call has a name that may hold separators."""
+def _narrowed(path: Rule, call: Rule) -> str:
+    """The variable of a call that may hold separators, and is one segment to a path rule; empty where there is none."""
     pairs = zip(without_mirror(path.template).segments, call.template.segments, strict=False)
-    return any(isinstance(own, Variable) and segment.name in call.encoded for own, segment in pairs)
+    return next(
+        (each.name for own, each in pairs if isinstance(own, Variable) and each.name in call.encoded), ""
+    )
