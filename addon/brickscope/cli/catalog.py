@@ -156,8 +156,20 @@ def _data(operation: Operation) -> dict[str, Any]:
             )
             if names
         },
+        "kinds": _kinds(operation),
+        "encoded": list(operation.encoded),
         "source": operation.source,
     }
+
+
+def _kinds(operation: Operation) -> dict[str, list[str]]:
+    """The parameters by the kind of their values, in the words of docs/rules.md."""
+    found: dict[str, list[str]] = {}
+    for name in (*operation.path, *operation.query, *operation.body):
+        written = operation.types.get(name, "text").strip("[]")
+        kind = "object" if written.startswith("{") or "." in written else written.replace("_", " ")
+        found.setdefault(kind, []).append(name)
+    return found
 
 
 def _lines(key: str, value: Any) -> list[str]:
@@ -165,6 +177,10 @@ def _lines(key: str, value: Any) -> list[str]:
         return [f"{place}: {', '.join(names)}" for place, names in value.items()] + ["(* required)"]
     if key == "subjects":
         return [f"{each['subject']} ({each['kind']}), by {each['rule']}" for each in value]
+    if key == "kinds":
+        return [f"{kind}: {', '.join(names)}" for kind, names in value.items()]
+    if key == "encoded":
+        return [f"{', '.join(value)}: may hold / ? # ; % as data"]
     if isinstance(value, dict):
         return [f"{name} in the {place}" for name, place in value.items()]
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
