@@ -106,7 +106,8 @@ def show_command(name: str, rules: Path | None, as_json: bool) -> None:
 
 
 def _by_call(text: str) -> list[Operation] | None:
-    """The operation of ``METHOD URL`` or ``METHOD /path``; without a method, those of any. None if it is no call."""
+    """The operations of ``METHOD URL`` or ``METHOD /path`` in all readings; without a method, those of any. None if it is no
+    call."""
     from brickscope.catalog.catalog import load_catalog, operation_table
     from brickscope.core.decision import Refused
     from brickscope.core.path import read_target
@@ -116,11 +117,11 @@ def _by_call(text: str) -> list[Operation] | None:
     if call is None:
         return None
     try:
-        segments = read_target((urlsplit(call["target"]).path or "/").encode()).readings[0].segments
+        readings = read_target((urlsplit(call["target"]).path or "/").encode()).readings
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else METHODS
-    rules = [operation_table().match(method, segments) for method in methods]
+    rules = [operation_table().match(method, each.route) for each in readings for method in methods]
     names = dict.fromkeys(rule.text for rule in rules if rule is not None)
     return [load_catalog().operations[name] for name in names]
 
