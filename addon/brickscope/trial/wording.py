@@ -96,6 +96,9 @@ def _then(said: Explanation, logged: Logged) -> list[str]:
     ]
     if record.get("rule"):
         lines.append(f"by the rule {printable(str(record['rule']))}")
+    readings = record.get("readings")
+    if isinstance(readings, list) and readings:
+        lines.append(f"by the reading {printable(str(readings[0]))}, of {len(readings)}")
     same_policy = record.get("policy_revision") == now.policy_revision
     same = then == ("allow" if now.allow else "deny", now.reason.value)
     which = (
@@ -183,6 +186,8 @@ def _logged(logged: Logged) -> dict[str, Any]:
         "detail",
         "rule",
         "policy_revision",
+        "params_sent",
+        "readings",
     )
     record = {key: logged.record.get(key) for key in keys}
     return {
