@@ -240,7 +240,10 @@ def _decided(decision: Decision) -> Record:
 
 
 def _facts(decision: Decision) -> Record:
-    return {
+    exceptions: Record = {} if not decision.sent else {"params_sent": dict(decision.sent)}
+    if decision.readings is not None:
+        exceptions["readings"] = list(decision.readings)
+    return exceptions | {
         "params": dict(decision.params),
         "param_names": None if decision.names is None else sorted(decision.names),
         "principal": None if decision.principal is None else decision.principal._asdict(),

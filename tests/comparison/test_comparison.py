@@ -178,6 +178,28 @@ def test_an_edit_is_said_by_what_it_means(tmp_path: Path, edit: str) -> None:
     assert data(said)["newly_allowed"] is opens
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "workspace.export, where: {path: {prefix: /Users/me/}}",
+            "workspace.export, where: {path: {prefix: /Workspace/Users/me/}}",
+        ),
+        ("tables.get, where: {full_name: Main.A.T}", "tables.get, where: {full_name: main.a.t}"),
+        ("secrets.get_secret, where: {scope: PROD}", "secrets.get_secret, where: {scope: prod}"),
+        ("jobs.get, where: {job_id: '7'}", "jobs.get, where: {job_id: 7}"),
+    ],
+)
+@pytest.mark.parametrize("part", ["allow", "deny"])
+def test_two_spellings_of_one_object_are_no_difference(part: str, old: str, new: str, tmp_path: Path) -> None:
+    after = "- jobs.list\n" if part == "allow" else "- jobs.delete\n"
+    made = [POLICY.replace(after, f"{after}      - {{operation: {rule}}}\n") for rule in (old, new)]
+    assert made[0] != POLICY
+    found = diff(tmp_path, *made)
+    assert effects(found) == {}
+    assert found.old.policy.revision == found.new.policy.revision
+
+
 def test_subjects_that_come_go_and_are_renamed(tmp_path: Path) -> None:
     new = POLICY.replace("  ci:\n", "  builder:\n").replace("  people:\n", "  folk:\n")
     new = new.replace("  alice:\n    sub: alice@example.com", "  bob:\n    sub: bob@example.com")

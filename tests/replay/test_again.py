@@ -53,6 +53,11 @@ RULES: list[Any] = [
     {"operation": "jobs.submit", "where": {"tasks.task_key": ["a", "b"]}},
     {"operation": "catalogs.get", "where": {"name": {"prefix": "dev"}}},
     {"operation": "workspace.export", "where": {"path": {"prefix": "/Workspace/etl/"}}},
+    "tables.get",
+    "GET /api/2.1/unity-catalog/tables/{t}",
+    {"operation": "tables.get", "where": {"full_name": {"pattern": "main.a.{table}"}}},
+    {"operation": "clusters.resize", "where": {"num_workers": {"max": 4}}},
+    {"operation": "libraries.install", "where": {"libraries.jar": {"prefix": "dbfs:/jars/"}}},
 ]
 DENY: list[Any] = [
     "jobs.delete",
@@ -61,6 +66,8 @@ DENY: list[Any] = [
     {"operation": "jobs.submit", "where": {"tasks.task_key": "b"}},
     {"operation": "workspace.export", "where": {"path": {"prefix": "/Workspace/prod/"}}},
     "GET /api/2.1/unity-catalog/catalogs",
+    {"operation": "tables.get", "where": {"full_name": "main.a.pay"}},
+    {"operation": "clusters.resize", "where": {"num_workers": {"min": 10}}},
 ]
 BINDINGS: list[dict[str, Any]] = [
     {},
@@ -73,6 +80,8 @@ BINDINGS: list[dict[str, Any]] = [
 ]
 RUN = "/api/2.2/jobs/run-now"
 SUBMIT = "/api/2.2/jobs/runs/submit"
+TABLES = "/api/2.1/unity-catalog/tables/"
+RESIZE, INSTALL = "/api/2.1/clusters/resize", "/api/2.0/libraries/install"
 # method, target, body
 CALLS: list[tuple[str, str, Any]] = [
     ("GET", "/api/2.2/jobs/list", None),
@@ -90,6 +99,21 @@ CALLS: list[tuple[str, str, Any]] = [
     ("GET", "/api/2.0/workspace/export?path=/Workspace/etl/x", None),
     ("GET", "/api/2.0/workspace/export?path=/Workspace/prod/../etl/x", None),
     ("GET", "/api/2.0/workspace/export?path=/Workspace/pr%C3%B6d/x", None),
+    ("GET", "/api/2.0/workspace/export?path=/etl/x/", None),
+    ("GET", "/api/2.0/workspace/export?path=/prod/x", None),
+    ("GET", "/api/2.0/workspace/export?path=/", None),
+    ("GET", f"{TABLES}main.a.in%2Fout", None),
+    ("GET", f"{TABLES}Main.A.Pay", None),
+    ("GET", f"{TABLES}main.a.pay%3Fx", None),
+    ("GET", f"{TABLES}main.a.t%2Fmonitor", None),
+    ("GET", f"{TABLES}main.a.5%25", None),
+    ("GET", "//api/2.2/jobs/list", None),
+    ("GET", "/api/2.2/jobs/list?access_token=x", None),
+    ("POST", RESIZE, {"cluster_id": "a", "num_workers": 3}),
+    ("POST", RESIZE, {"cluster_id": "a", "num_workers": 3, "autoscale": {"max_workers": 9}}),
+    ("POST", RESIZE, {"cluster_id": "a", "autoscale": {"max_workers": 9}}),
+    ("POST", INSTALL, {"cluster_id": "a", "libraries": [{"jar": "dbfs:/jars/x"}, {"jar": "/jars/y"}]}),
+    ("POST", INSTALL, {"cluster_id": "a", "libraries": [{"jar": "dbfs:/jars/x"}]}),
     ("POST", RUN, {"job_id": 1012}),
     ("POST", RUN, {"job_id": "1012", "notebook_params": {"day": "x"}}),
     ("POST", RUN, {"job_id": 13, "notebook_params": {"day": "x", "night": "y"}}),

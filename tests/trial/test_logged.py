@@ -16,8 +16,10 @@ from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded
 from brickscope.trial.call import read_call
 from brickscope.trial.error import CallError
+from brickscope.trial.explanation import explain
 from brickscope.trial.judge import address, find, home, judge
 from brickscope.trial.logged import Logged, find_record, make_again
+from brickscope.trial.wording import explanation_data, explanation_lines
 from trial.policies import NOW, load
 
 
@@ -59,6 +61,10 @@ def made(loaded: Loaded, tells: dict[str, Any]) -> Logged:
         ("ci", "jobs.run_now {job_id: 1012, notebook_params: {day: mon}}"),
         ("ci", "jobs.run_now {job_id: 1012, jar_params: [a]}"),
         ("ci", "GET /api/2.0/sql/queries"),
+        ("ci", "GET /api/2.0/fs/files/Volumes/main/secret%2Fx"),
+        ("ci", "GET /api/2.0/fs/files/Volumes/main/a%3Bb%2Fc"),
+        ("ci", "GET //api/2.2/jobs/list"),
+        ("watch", "GET //api/2.2/jobs/list"),
         ("ci", "jobs.delete job_id=1"),
         ("ci", "permissions.update request_object_type=notebooks request_object_id=7"),
         ("etl", "oidc.token grant=client_credentials"),
@@ -94,6 +100,13 @@ def test_what_a_record_can_not_tell_is_said(loaded: Loaded, change: dict[str, An
             made(loaded, tells)
         return
     assert any(told in text for text in made(loaded, tells).unknown)
+
+
+def test_the_reading_that_decided_then_is_told(loaded: Loaded) -> None:
+    logged = made(loaded, record(loaded, "ci", "GET /api/2.0/fs/files/Volumes/main/secret%2Fx"))
+    found = explain(loaded, find(loaded.policy, "ci"), logged.call, logged.now, logged.client_address)
+    assert "             by the reading split at '/', of 2" in explanation_lines(found, logged)
+    assert explanation_data(found, logged)["logged"]["readings"] == ["split at '/'", "as it stands"]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "jsonl.zst"])
