@@ -229,7 +229,7 @@ def test_irregular_values(name: str) -> None:
 Row = tuple[str, dict[str, Any], list[str]]
 ROWS: dict[str, Row] = {
     f"{entry['kind']}, {row['effect']}, {row['what']}, {pair[0]}": (entry["kind"], row, pair)
-    for entry in yaml.safe_load(files("brickscope.catalog").joinpath("aliases.yaml").read_text())
+    for entry in yaml.safe_load(files("catalogue").joinpath("aliases.yaml").read_text())
     for row in entry["rows"]
     for pair in row["pairs"]
 }
