@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 from .body import read_body
 from .constraint import Constraint
@@ -26,6 +27,7 @@ from .values import ABSENT, Values
 __all__ = ["HeldBody", "Look", "Parameters", "looks_of", "read_parameters"]
 
 _PART = re.compile(r"[.\[]")
+_FIELD = re.compile(r"[&;]([^&;=]*)=")
 
 
 class Parameters:
@@ -186,8 +188,15 @@ class HeldBody:
         """What it has for rules. Raises Refused: TOO_COMPLEX or what ``read_body`` raises."""
         found = self._gathered.get(id(looks))
         if found is None:
-            found = self._gathered[id(looks)] = (looks, Gathered(looks, self._read()))
+            gathered = Gathered(looks, self._read(), self._fields() if looks.below else ())
+            found = self._gathered[id(looks)] = (looks, gathered)
         return found[1]
+
+    def _fields(self) -> list[str]:
+        """The names that a server finds which reads JSON as a form because its type says so (curl's ``-d`` does)."""
+        if "form" not in self._request.content_type.lower() or b"=" not in self._raw:
+            return []
+        return [unquote_plus(name) for name in _FIELD.findall(self._raw.decode("utf-8", "replace"))]
 
     def _read(self) -> dict[str, Any]:
         if self._content is None:
