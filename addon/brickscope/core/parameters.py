@@ -18,7 +18,7 @@ from .decision import Refused
 from .look import Gathered, Keys, Look, looks_of, taken_for
 from .normal import fold
 from .path import Reading
-from .query import Pair, alternatives, read_query
+from .query import Pair, alternatives, read_hidden, read_query
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
@@ -155,7 +155,7 @@ class Parameters:
         which are parts of `queue` and `job_id` to some readers."""
         if self._by_fold is None:
             self._by_fold = {}
-            for pair in self._pairs:
+            for pair in [*self._pairs, *(read_hidden(self._query) if self._query else ())]:
                 for form in {fold(pair.name), fold(_PART.split(pair.name, maxsplit=1)[0])}:
                     self._by_fold.setdefault(form, []).append(pair)
         return self._by_fold.get(fold(name), [])

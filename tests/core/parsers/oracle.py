@@ -158,7 +158,7 @@ def _handled(body: dict[str, Any]) -> Iterator[Reading]:
         yield Reading(
             job,
             enabled is True or str(enabled).lower() in ("true", "1", "yes", "on", "t"),
-            str(first(target)).upper(),
+            first(target).upper() if isinstance(first(target), str) else None,
             first(token) if isinstance(first(token), str) else None,
         )
 
