@@ -33,7 +33,26 @@ OVERRIDES = """
 """.split()
 """Change the method, path, host, user or client behind the proxy's back, or are for another hop."""
 
-PSEUDO = [":method", ":path", ":authority", ":scheme", ":protocol"]
+PSEUDO = [
+    "x-ms-client-principal",
+    "x-on-behalf-of",
+    "impersonate-group",
+    "x-script-name",
+    "x-identity",
+    "x-authenticated-userid",
+    "x-auth",
+    "x-auth-key",
+    "x-access-key",
+    "ocp-apim-subscription-key",
+    "x-bearer",
+    "x-oauth",
+    "x-saml",
+    ":method",
+    ":path",
+    ":authority",
+    ":scheme",
+    ":protocol",
+]
 """Of HTTP/2, spelt as headers."""
 
 ONCE = """
