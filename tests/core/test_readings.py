@@ -166,7 +166,7 @@ def judged(known: Policy, request: ApiRequest, body: bytes) -> Decision:
         return decide(known, request, "10.0.0.1", 0, None, body)
 
 
-@reaching(0.0667, CALLS, _RULES, _DENIES)
+@reaching(0.03, CALLS, _RULES, _DENIES)
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_reading_of_an_allowed_call_is_denied(
     call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
@@ -174,11 +174,16 @@ def test_no_reading_of_an_allowed_call_is_denied(
     request, known = read(call), compiled(allow, deny)
     if request is None or not judged(known, request, call[2]).allow:
         return False
-    plain = operation_table().match(request.method, request.readings[0].route)
-    for reading in request.readings:
-        alone = judged(known, request._replace(readings=(reading,)), call[2])
-        assert alone.reason is not Reason.DENIED_BY_RULE, reading
-        if not alone.allow:
+    first = request.readings[0]
+    alone = [judged(known, request._replace(readings=(each,)), call[2]) for each in request.readings]
+    assert all(each.reason is not Reason.DENIED_BY_RULE for each in alone)
+    plain = next(
+        operation_table().match(request.method, reading.route)
+        for reading, decision in zip(request.readings, alone, strict=True)
+        if decision.allow and (reading.segments, reading.query) == (first.segments, first.query)
+    )
+    for reading, decision in zip(request.readings, alone, strict=True):
+        if not decision.allow:
             # Only a name with separators in it, of an operation whose server knows such names, may look like more.
             assert plain is not None, reading
             assert plain.encoded, reading
@@ -187,7 +192,7 @@ def test_no_reading_of_an_allowed_call_is_denied(
     return len(request.readings) > 1
 
 
-@reaching(0.0167, CALLS, _DENIES.filter(bool))
+@reaching(0.005, CALLS, _DENIES.filter(bool))
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_call_is_denied_where_one_of_its_readings_is(call: Call, deny: tuple[int, ...]) -> bool:
     request, known = read(call), compiled((0, 1, 2), deny)
@@ -200,7 +205,7 @@ def test_a_call_is_denied_where_one_of_its_readings_is(call: Call, deny: tuple[i
     return denied and len(alone) > 1
 
 
-@reaching(0.01, CALLS, _RULES, _DENIES, st.integers(0, len(DENY) - 1))
+@reaching(0.004, CALLS, _RULES, _DENIES, st.integers(0, len(DENY) - 1))
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_further_deny_never_allows_more(
     call: Call, allow: tuple[int, ...], deny: tuple[int, ...], more: int
@@ -214,7 +219,7 @@ def test_a_further_deny_never_allows_more(
     return without.allow and not with_it.allow
 
 
-@reaching(0.133, CALLS, _RULES, _DENIES)
+@reaching(0.08, CALLS, _RULES, _DENIES)
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_call_is_judged_alike_each_time_and_by_each_copy_of_a_policy(
     call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
@@ -229,7 +234,7 @@ def test_a_call_is_judged_alike_each_time_and_by_each_copy_of_a_policy(
     return first.allow
 
 
-@reaching(0.25, CALLS, _RULES, _DENIES)
+@reaching(0.15, CALLS, _RULES, _DENIES)
 @settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
 def test_monitor_lets_go_on_what_enforce_denies_and_gives_the_same_reason(
     call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
