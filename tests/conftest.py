@@ -16,6 +16,31 @@ if os.environ.get("CI"):
     settings.load_profile("brickscope-ci")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", help="Also the tests marked `whole`: real programs, clients, browsers, the soak."
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless all is wanted or a file is named by itself."""
+    if not _is_part(config):
+        return
+    whole = [item for item in items if item.get_closest_marker("whole")]
+    config.hook.pytest_deselected(items=whole)
+    items[:] = [item for item in items if not item.get_closest_marker("whole")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _is_part(config):
+        terminalreporter.write_line("Real programs were left out; scripts/test --all runs them too.")
+
+
+def _is_part(config: pytest.Config) -> bool:
+    names = [argument.partition("::")[0] for argument in config.args]
+    return not config.getoption("--all") and not any(name.endswith(".py") for name in names)
+
+
 @pytest.fixture
 def workspace() -> Iterator[FakeWorkspace]:
     """A fake Databricks workspace, with nothing recorded yet."""
