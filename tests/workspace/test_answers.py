@@ -57,7 +57,7 @@ QUERIES_URL = "/api/2.0/preview/sql/queries"
         (f"{CATALOGS_URL}?max_results=0", ["main", "samples"], None),
         (f"{CATALOGS_URL}?max_results=1", ["main"], "1"),
         (f"{CATALOGS_URL}?max_results=1&page_token=1", ["samples"], None),
-        ("/api/2.0/sql/warehouses?page_size=1&page_token=1", ["Reports"], None),
+        ("/api/2.0/sql/warehouses?page_size=1", ["Serverless Starter Warehouse"], None),
         (QUERIES_URL, ["Trips a day", "Trips a week", "Fares"], None),
         (f"{QUERIES_URL}?page_size=2&page=1", ["Trips a day", "Trips a week"], None),
         (f"{QUERIES_URL}?page_size=2&page=2", ["Fares"], None),

@@ -31,7 +31,6 @@ QUERIES = [
 ]
 WAREHOUSES = [
     {"id": "475b94ddc7cd5211", "name": "Serverless Starter Warehouse", "state": "STOPPED", "size": "SMALL"},
-    {"id": "475b94ddc7cd5212", "name": "Reports", "state": "RUNNING", "size": "LARGE"},
 ]
 ME = {
     "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
