@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from lab.workspace.server import FakeWorkspace
+from whole import TESTS, WHOLE
 
 if os.environ.get("CI"):
     # The time of CI is bounded; who works on the code runs three times as many.
@@ -18,7 +19,7 @@ if os.environ.get("CI"):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--all", action="store_true", help="Also the tests marked `whole`: real programs, clients, browsers, the soak."
+        "--all", action="store_true", help="Also what runs real programs, clients, browsers, the soak."
     )
 
 
@@ -26,9 +27,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what takes long, unless all is wanted or a file is named by itself."""
     if not _is_part(config):
         return
-    whole = [item for item in items if item.get_closest_marker("whole")]
+    whole = [item for item in items if item.path.relative_to(TESTS).as_posix().startswith(WHOLE)]
     config.hook.pytest_deselected(items=whole)
-    items[:] = [item for item in items if not item.get_closest_marker("whole")]
+    items[:] = [item for item in items if item not in set(whole)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
