@@ -23,7 +23,7 @@ import orjson
 import zstandard
 
 from brickscope.core.decide import decide, decide_for
-from brickscope.core.decision import Decision, Principal
+from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Policy
@@ -188,9 +188,8 @@ def decide_case(case: Case, client: str, policy: Policy | None = None) -> tuple[
     fields: Record = {"method": method, "path": path, "workspace": None, "has_body": bool(raw)}
     try:
         request = read_request(wire)
-    except Exception as refused:
-        decision: Decision = refused.decision(policy.revision)  # type: ignore[attr-defined]
-        return decision, fields
+    except Refused as refused:
+        return refused.decision(policy.revision), fields
     for body in (None, raw):
         try:
             if case.who in by_claims:

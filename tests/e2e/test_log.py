@@ -76,7 +76,9 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         trust = ssl.create_default_context(cafile=str(self.gate.ca))
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(
+            OSError, http.client.HTTPException
+        ):  # the proxy is killed; what was forwarded is looked at
             client = http.client.HTTPSConnection("127.0.0.1", self.gate.proxy.port, timeout=5, context=trust)
             client.set_tunnel(HOST, 443)
             number = 0
@@ -114,9 +116,12 @@ rule_sets:
             )
             try:
                 clients = [Load(Gate(proxy, workspace), f"{turn}-{index}") for index in range(6)]
+                before = len(workspace.requests)
                 for client in clients:
                     client.start()
-                time.sleep(random.uniform(0.1, 0.5))
+                # Calls are under way, however slow the machine is; when it is killed among them is left to chance.
+                proxy.wait_for(lambda before=before: len(workspace.requests) > before + 3, 60)
+                time.sleep(random.uniform(0, 0.3))
             finally:
                 proxy.process.kill()
                 proxy.process.wait()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from audit.written import open_writer
@@ -28,6 +28,7 @@ from brickscope.replay.again import judge_again
 from brickscope.trial.facts import NotReplayable
 from brickscope.trial.judge import Told
 from core.wire import HOST, TOKEN, h1, h1_headers
+from reaching import reaching
 
 KEY = DigestKey(b"k" * 32)
 NAME = fingerprint(TOKEN)
@@ -191,17 +192,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 COMMON = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@reaching(0.5, then=policies(), call=st.sampled_from(CALLS))
 @COMMON
-@given(then=policies(), call=st.sampled_from(CALLS))
 def test_under_the_same_revision_nothing_changes(
     then: tuple[list[Any], list[Any], dict[str, Any], str, bool], call: tuple[str, str, Any], world: World
-) -> None:
+) -> bool:
     known = policy(world.folder, *then)
     verdict, record = world.judge(known, call, TOKEN)
     try:
         again = judge_again(known, record, KEY)
     except NotReplayable:
-        return
+        return False
     decision = verdict.decision
     assert (again.allow, again.sent, again.reason, again.subject, again.rule) == (
         decision.allow,
@@ -210,32 +211,34 @@ def test_under_the_same_revision_nothing_changes(
         decision.subject,
         decision.rule,
     )
+    return True
 
 
+@reaching(0.3, then=policies(), now=policies(), call=st.sampled_from(CALLS), keyed=st.booleans())
 @COMMON
-@given(then=policies(), now=policies(), call=st.sampled_from(CALLS), keyed=st.booleans())
 def test_under_another_policy_replay_says_what_the_proxy_would_or_that_it_cannot_know(
     then: tuple[list[Any], list[Any], dict[str, Any], str, bool],
     now: tuple[list[Any], list[Any], dict[str, Any], str, bool],
     call: tuple[str, str, Any],
     keyed: bool,
     world: World,
-) -> None:
+) -> bool:
     _, record = world.judge(policy(world.folder, *then), call, TOKEN)
     candidate = policy(world.folder, *now)
     truth = world.judge(candidate, call, TOKEN)[0].decision
     try:
         again = judge_again(candidate, record, KEY if keyed else None)
     except NotReplayable:
-        return
+        return False
     if truth.reason.kind is Kind.READING and not truth.allow and again.allow is False:
-        return  # denied either way; the log can't tell that its parameters had two readings
+        return False  # denied either way; the log can't tell that its parameters had two readings
     assert (again.allow, again.sent, again.reason, again.rule) == (
         truth.allow,
         truth.forwards,
         truth.reason.value,
         truth.rule,
     )
+    return True
 
 
 @pytest.mark.parametrize("token", [None, OTHER])
