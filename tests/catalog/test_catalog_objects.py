@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from brickscope.catalog import update
 from brickscope.catalog.catalog import load_catalog
 from brickscope.catalog.record import NONE, Holder, load_records
-from brickscope.catalog.siblings import USES, WAYS, load_siblings, siblings_of, titles
+from brickscope.catalog.siblings import USES, WAYS, beside, load_siblings, siblings_of, titles
+from catalogue import update
 
 
 def ways(*texts: str) -> set[tuple[str, ...]]:
@@ -152,7 +152,8 @@ def test_facts_name_members_that_there_are() -> None:
 @pytest.mark.parametrize("file", ["kinds.yaml", "objects.yaml", "aliases.yaml", "siblings.yaml"])
 def test_no_key_stands_twice(file: str) -> None:
     """The last of two would count, and the first be lost without a word."""
-    text = (Path(update.__file__).parent / file).read_text()
+    folder = update.FILE.parent if file == "siblings.yaml" else Path(update.__file__).parent
+    text = (folder / file).read_text()
 
     def walk(node: yaml.Node) -> None:
         if isinstance(node, yaml.MappingNode):
@@ -203,6 +204,7 @@ def test_every_sibling_is_an_operation_with_that_parameter() -> None:
         assert each.operation in operations, each
         assert each.use in USES, each
         assert each.way in WAYS, each
+        assert each.level is None or 1 <= each.level <= 3, each
         if each.parameter:
             assert operations[each.operation].type_of(tuple(each.parameter.split("."))) is not None, each
         else:
@@ -216,7 +218,8 @@ def test_what_reads_the_same_notebook() -> None:
         if each.kind == "notebook"
     }
     assert ("workspace.files_read", "name") in found
-    assert ("jobs.export_run", "id") in found
+    assert ("repos.get", "id") in found
+    assert ("jobs.export_run", "through") in found
     assert ("command_execution.execute", "inside") in found
     assert not any(operation in ("workspace.export", "workspace.delete") for operation, _ in found)
 
@@ -232,5 +235,32 @@ def test_what_gives_a_table_away_beside_grants() -> None:
     }
 
 
+def test_what_acts_on_a_table_is_not_passed_by_a_deny_on_its_catalog() -> None:
+    found = {
+        each.operation: each.level
+        for each in siblings_of("schemas.delete", "full_name")
+        if each.way == "name"
+    }
+    assert found["catalogs.delete"] == 1
+    assert "tables.delete" not in found
+
+
+def test_the_id_of_what_runs_an_object_does_not_name_it() -> None:
+    assert {each.kind for each in siblings_of("jobs.run_now", "job_id")} == {"job"}
+    assert "jobs.run_now" in {
+        each.operation for each in siblings_of("jobs.create", "tasks.notebook_task.notebook_path")
+    }
+
+
+def test_what_is_said_beside_an_object_are_parameters_of_its_operations() -> None:
+    operations = load_catalog().operations
+    for kind in titles():
+        for name, said in beside(kind).items():
+            assert any(
+                operations[each.operation].place(name) for each in load_siblings() if each.kind == kind
+            ), name
+            assert said
+
+
 def test_a_parameter_that_names_no_known_object_has_no_siblings() -> None:
-    assert siblings_of("jobs.list", "limit") == []
+    assert siblings_of("jobs.list", "limit") == ()

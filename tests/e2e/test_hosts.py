@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, running_gate
 from e2e.oauth_policy import ACCOUNT, OAUTH_POLICY, ask, get, reason, token_request
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
 
 AZURE = "adb-1234567890123456.7.azuredatabricks.net"
 GOOGLE = "1234567890123456.7.gcp.databricks.com"
@@ -76,7 +76,7 @@ CHOICES = {
     "another workspace, by header": ("?", "X-Databricks-Workspace-Id: 112", "workspace_not_allowed"),
     "another workspace, by query": ("?o=112", "X-A: b", "workspace_not_allowed"),
     "another workspace, by an encoded name": ("?%6f=112", "X-A: b", "workspace_not_allowed"),
-    "an encoded number": ("?o=%31%31%31", "X-A: b", "workspace_not_allowed"),
+    "an encoded number": ("?o=%31%31%31", "X-A: b", "query_not_canonical"),
     "none": ("?", "X-A: b", "workspace_not_allowed"),
     "two": ("?o=112", "X-Databricks-Workspace-Id: 111", "header_duplicate"),
     "two in the query": ("?o=111&o=112", "X-A: b", "header_duplicate"),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET
 from e2e.broken import broken_gate
 from e2e.oauth_policy import ISSUER, OAUTH_POLICY, ask, get, token_request
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
 
 ASYNC_BROKEN = "\nasync def broken_later(*arguments):\n    raise RuntimeError('broken on purpose')\n"
 DIRECTORY = "import brickscope.identity.directory as d; "

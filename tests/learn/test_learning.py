@@ -77,6 +77,32 @@ def test_versions_and_aliases_of_a_call_are_one_operation(tmp_path: Path) -> Non
     assert proposed(said) == ["jobs.list"]
 
 
+def test_two_spellings_of_an_object_are_one_value(tmp_path: Path) -> None:
+    export, tables = "/api/2.0/workspace/export", "/api/2.1/unity-catalog/tables"
+    calls = [
+        get(
+            export,
+            params={"path": "/Workspace/Users/me/nb"},
+            fields={"params_sent": {"path": "/Users/me/nb"}},
+        ),
+        get(export, params={"path": "/Workspace/Users/me/nb"}),
+        get(f"{tables}/Main.A.IN%2Fout"),
+        get(f"{tables}/main.a.in%2Fout"),
+    ]
+    said = learned(tmp_path, calls)
+    assert proposed(said) == [
+        {"operation": "tables.get", "where": {"full_name": ["main.a.in/out"]}},
+        {"operation": "workspace.export", "where": {"path": ["/Workspace/Users/me/nb"]}},
+    ]
+    assert said.proof is not None
+    assert (said.proof.calls, said.proof.allowed) == (4, 4)
+
+
+def test_a_call_with_a_flaw_that_monitor_mode_let_go_on_is_no_evidence(tmp_path: Path) -> None:
+    said = learned(tmp_path, [get(CATALOGS, fields={"path": f"/{CATALOGS}", "reason": "path_not_canonical"})])
+    assert (said.left_out, proposed(said)) == ({"denied_sent": 1}, [])
+
+
 def test_what_the_policy_allows_already_is_not_proposed(tmp_path: Path) -> None:
     said = learned(tmp_path, [get("/api/2.0/preview/scim/v2/Me"), get(CATALOGS)])
     assert (list(said.covered), proposed(said)) == (["current_user.me"], ["catalogs.list"])

@@ -140,7 +140,7 @@ WRONG = {
     "jobs.run_now job_id=1 job_id=2": "each once",
     "jobs.run_now 7": "write job_id=1012",
     "files.download": "needs the parameter 'file_path'",
-    "tables.get full_name=a/b": "it is 1 segment of the path",
+    "warehouses.get id=a/b": "it is 1 segment of the path",
     "oidc.token grant=magic": "client_credentials",
     "something else": "is no call",
     "curl": "one URL, this one has 0",

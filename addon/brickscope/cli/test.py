@@ -7,10 +7,7 @@ from pathlib import Path
 
 import click
 
-INSTALL = (
-    "policy tests run on pytest, which is not installed: pip install 'brickscope[policytest]', or from a checkout "
-    ".venv/bin/pip install pytest"
-)
+from brickscope.prerequisites import install_command
 
 
 @click.command("test")
@@ -44,7 +41,8 @@ def test_command(
     try:
         import pytest  # noqa: F401 - the rest stands on it
     except ImportError:
-        raise click.UsageError(INSTALL) from None
+        told = f"tests run on pytest, which is not installed; to install it: {install_command('policytest')}"
+        raise click.UsageError(told) from None
     from brickscope.policytest import report
     from brickscope.policytest.session import find_suites, run_suites
     from brickscope.policytest.suite import SuiteError

@@ -11,87 +11,30 @@ Tests are sets made at load time, so that a list of ids costs the same whether a
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .decision import Refused
-from .kind import KINDS, Canonical, Kind
-from .query import Alternatives
-from .reason import Reason
+from .kind import KINDS, Canonical, Either, Kind
 from .template import Literal, Rest, Template, Variable
+from .values import ABSENT, MAX_COMPARED, Named, Values
 
-ABSENT: Any = object()
-MAX_COMPARED = 250_000
-"""Most comparisons of one call's values with prefixes and patterns (values times rules). A call beyond is denied."""
+__all__ = ["ABSENT", "MAX_COMPARED", "Constraint", "Test", "Values", "ancestors"]
 
-
-class Values:
-    """What a call has for one parameter.
-
-    ``leaves``: as they came, all elements of lists, ABSENT for what lacks it. ``listed``: whether a list was gone through;
-    ``hollow``: whether one was empty. ``odd``: whether there is something that can't be compared: a list in a list, a text
-    where an object belongs. ``doubt``: why nobody can say what the call has; raised when a rule asks.
-    """
-
-    __slots__ = ("_read", "_suspected", "doubt", "hollow", "leaves", "listed", "odd")
-
-    def __init__(self, leaves: list[Any], *, listed: bool = False, doubt: Refused | None = None) -> None:
-        self.leaves = leaves
-        self.listed = listed
-        self.hollow = False
-        self.odd = False
-        self.doubt = doubt
-        self._read: tuple[Kind, set[Canonical], bool] | None = None
-        self._suspected: tuple[Kind, set[Canonical], bool] | None = None
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether something that could have it lacks it."""
-        return any(leaf is ABSENT or leaf is None for leaf in self.leaves)
-
-    @property
-    def given(self) -> list[Any]:
-        """The leaves that are there."""
-        return [leaf for leaf in self.leaves if leaf is not ABSENT and leaf is not None]
-
-    def objects(self, kind: Kind) -> tuple[set[Canonical], bool]:
-        """All that the values may name to a rule that allows, and whether they all are regular."""
-        if self._read is None or self._read[0] is not kind:
-            self._read = (kind, *_read_all(kind.read, self.given))
-        return self._read[1], self._read[2]
-
-    def suspects(self, kind: Kind) -> tuple[set[Canonical], bool]:
-        """The same to a rule that denies."""
-        if self._suspected is None or self._suspected[0] is not kind:
-            self._suspected = (kind, *_read_all(kind.suspect, self.given))
-        return self._suspected[1], self._suspected[2]
-
-
-def _read_all(read: Any, leaves: list[Any]) -> tuple[set[Canonical], bool]:
-    found: set[Canonical] = set()
-    # Equal values once; 1 and True are equal, so each type by itself.
-    by_type: dict[type, set[Any]] = {}
-    for leaf in leaves:
-        if isinstance(leaf, dict | list):
-            return found, False
-        by_type.setdefault(type(leaf), set()).add(leaf)
-    for distinct in by_type.values():
-        for leaf in distinct:
-            for each in leaf if isinstance(leaf, Alternatives) else (leaf,):
-                objects = read(each)
-                if objects is None:
-                    return found, False
-                found.update(objects)
-    return found, True
+_NEVER = r"(?!)"
 
 
 class Test(NamedTuple):
     """What a value must be, in the canonical forms of its kind; exactly one of the tests is set, beside ``optional``.
 
-    ``only``: the value is an object that has no keys but these. ``separator``: between the parts of a pattern.
-    ``ancestors``: all that something named lies below; a rule that denies is met by it where the operation acts on all that
-    lies below its object.
+    ``one_of``: of a rule that allows, an object that nobody knows for sure is an ``Either``, which only its like meets.
+    ``prefix``, ``pattern``: in all forms; of a rule that allows, each by a reading of its own. ``only``: the value is an
+    object that has no keys but these. ``separator``: between the parts of a pattern; ``rooted``: whether values begin so.
+    ``ancestors``: all that something named lies below; a rule that denies is met by it where the operation acts on all
+    that lies below its object. ``every``: what stands for every object, so it meets every test of a rule that denies.
     """
 
     kind: Kind = KINDS["text"]
@@ -104,15 +47,14 @@ class Test(NamedTuple):
     only: frozenset[str] | None = None
     optional: bool = False
     separator: str = ""
+    rooted: tuple[bool, ...] = (True,)
     ancestors: frozenset[Canonical] = frozenset()
+    every: frozenset[Canonical] = frozenset()
 
-    @property
-    def compares(self) -> bool:
-        """Whether it is held against each value by itself, and not as a set."""
-        return self.prefix is not None or self.pattern is not None
+    # -- rules that allow --------------------------------------------------------------------------------------
 
     def is_met(self, values: Values) -> bool:
-        """Whether a rule that allows takes a parameter as it is."""
+        """Whether a rule that allows takes a parameter as it is. Raises Refused(TOO_COMPLEX)."""
         if values.is_absent and not (self.absent or self.optional):
             return False
         if values.hollow or values.odd or not values.leaves:
@@ -124,78 +66,154 @@ class Test(NamedTuple):
             return False
         if self.only is not None:
             return all(isinstance(each, Mapping) and self.only.issuperset(each) for each in given)
-        objects, regular = values.objects(self.kind)
-        return regular and self.holds_all(objects)
+        found = values.objects(self.kind)
+        return found.regular and self._takes(found, values)
 
     def takes(self, value: Any) -> bool:
         """Whether one value (ABSENT for none) is what it must be."""
         return self.is_met(Values([value]))
 
+    def _takes(self, found: Named, values: Values) -> bool:
+        if not all(map(self.holds, found.eithers)):
+            return False
+        if not found.singles:
+            return True
+        if self.one_of is not None:
+            return found.singles <= self.one_of
+        if self.low is not None or self.high is not None:
+            return self._is_between(found.least) and self._is_between(found.greatest)
+        if self.prefix is not None:
+            return all(map(found.begin, self.prefix))
+        if not self.holds(found.least) or not self.holds(found.greatest):
+            return False
+        values.effort.spend(len(found.singles))
+        return all(map(self.holds, found.singles))
+
     def holds_all(self, objects: Set[Canonical]) -> bool:
         """Whether all of these objects are what the test names."""
-        if self.one_of is not None:
-            return objects <= self.one_of
-        if self.low is not None or self.high is not None:
-            return all(self._is_between(each) for each in (min(objects), max(objects)))
-        return all(self.holds(each) for each in objects)
+        return all(map(self.holds, objects))
 
     def holds(self, found: Canonical) -> bool:
-        """Whether an object is what the test names."""
+        """Whether an object is what the test names: if it is one of several, whichever of them it is."""
         if self.one_of is not None:
-            return found in self.one_of
+            return found in self.one_of or (
+                isinstance(found, Either) and all(each in self.one_of for each in found.objects)
+            )
         if self.low is not None or self.high is not None:
             return self._is_between(found)
-        text = str(found)
-        if self.prefix is not None:
-            return text.startswith(self.prefix)
-        return any(fits(template, text, self.separator) for template in self.pattern or ())
-
-    def may_be_met(self, values: Values, *, replaced: bool = False, below: bool = False) -> bool:
-        """Whether some server could read a parameter as one that meets the test; for rules that deny. ``replaced``: whether
-        the call has another parameter that stands in for it. ``below``: whether it acts on all below the object it names."""
-        if values.odd or (values.is_absent and (self.absent or self.optional or replaced)):
-            return True
-        if self.absent or not values.given:
-            return False
-        objects, regular = values.suspects(self.kind)
-        if not regular:
-            return True
-        if self.one_of is not None and not objects.isdisjoint(self.one_of):
-            return True
-        if self.low is not None or self.high is not None:
-            return any(map(self._is_between, objects))
-        if below and not self.ancestors.isdisjoint(objects):
-            return True
-        return self.compares and any(self._suspects(str(each), below) for each in objects)
-
-    def _suspects(self, text: str, below: bool) -> bool:
-        """Prefix and pattern for rules that deny. A folder's own name is denied with what is in it."""
-        if self.prefix is not None:
-            return f"{text}{self.separator}".startswith(self.prefix)
-        return any(fits(template, text, self.separator, whole=not below) for template in self.pattern or ())
+        tests = self.prefix if self.prefix is not None else self._shapes(below=False)
+        if not isinstance(found, Either):
+            return bool(tests) and all(_fits(test, str(found)) for test in tests)
+        objects = list(map(str, found.objects))
+        if len(tests) == len(objects):  # the readings of the rule and those of the value, one by one
+            return all(map(_fits, tests, objects))
+        return bool(tests) and all(_fits(test, each) for test in tests for each in objects)
 
     def _is_between(self, found: Canonical) -> bool:
         if not isinstance(found, int | Decimal):
             return False
         return (self.low is None or found >= self.low) and (self.high is None or found <= self.high)
 
+    # -- rules that deny ---------------------------------------------------------------------------------------
 
-def fits(template: Template, text: str, separator: str, *, whole: bool = True) -> bool:
-    """Whether a text's parts are those of a pattern; not ``whole``: or the beginning of what fits."""
-    parts = text.removeprefix("/").split(separator)
-    wanted = template.segments
-    for index, segment in enumerate(wanted):
-        if index >= len(parts):
-            return not whole
-        if isinstance(segment, Rest):
-            return all(parts[index:])
-        if not parts[index]:
+    def may_be_met(self, values: Values, *, replaced: bool = False, below: bool = False) -> bool:
+        """Whether some server could read a parameter as one that meets the test; for rules that deny. ``replaced``: whether
+        the call has another parameter that stands in for it. ``below``: whether it acts on all below the object it names.
+
+        Raises Refused(TOO_COMPLEX).
+        """
+        if values.odd or (values.is_absent and (self.absent or self.optional or replaced)):
+            return True
+        if self.absent or not values.given:
             return False
-        if isinstance(segment, Literal) and parts[index] != segment.text:
-            return False
-        if isinstance(segment, Variable) and segment.verb is not None:
-            return False
-    return len(parts) == len(wanted)
+        found = values.suspects(self.kind)
+        objects = found.singles
+        if not found.regular or not self.every.isdisjoint(objects):
+            return True
+        if self.one_of is not None and not self.one_of.isdisjoint(objects):
+            return True
+        if self.low is not None or self.high is not None:
+            at = 0 if self.low is None else bisect_left(found.ordered, self.low)
+            return at < len(found.ordered) and self._is_between(found.ordered[at])
+        if below and not self.ancestors.isdisjoint(objects):
+            return True
+        if self.prefix is not None:
+            # A folder's own name is denied with what is in it.
+            folders = {each.removesuffix(self.separator) for each in self.prefix if self.separator}
+            return any(map(found.begins, self.prefix)) or not folders.isdisjoint(objects)
+        return self.pattern is not None and self._is_suspected(found, values, below=below)
+
+    def _is_suspected(self, found: Named, values: Values, *, below: bool) -> bool:
+        if (below and self.separator in found.singles) or any(map(is_anything, self.pattern or ())):
+            return True  # all, or the root of all
+        for shape, fixed in zip(self._shapes(below=below), self._fixed, strict=True):
+            near = found.ordered if below else found.beginning(fixed)
+            values.effort.spend(len(near) if len(near) > 1 else 0)
+            if any(map(shape.fullmatch, near)):
+                return True
+        return False
+
+    def _shapes(self, *, below: bool) -> tuple[re.Pattern[str], ...]:
+        """The pattern's forms as regular expressions, which a whole text has to fit. ``below``: or what begins so."""
+        return tuple(
+            _shape(template, self.separator, rooted, below)
+            for template, rooted in zip(self.pattern or (), self._rooted, strict=True)
+        )
+
+    @property
+    def _rooted(self) -> tuple[bool, ...]:
+        count = len(self.pattern or ())
+        return self.rooted if len(self.rooted) == count else self.rooted[:1] * count
+
+    @property
+    def _fixed(self) -> tuple[str, ...]:
+        """How what fits each form begins."""
+        return tuple(
+            _beginning(template, self.separator, rooted)
+            for template, rooted in zip(self.pattern or (), self._rooted, strict=True)
+        )
+
+
+def _fits(test: str | re.Pattern[str], text: str) -> bool:
+    return text.startswith(test) if isinstance(test, str) else test.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _shape(template: Template, separator: str, rooted: bool, below: bool) -> re.Pattern[str]:
+    """A pattern as a regular expression. ``below``: its last parts may be missing."""
+    if is_anything(template):
+        return re.compile(".*", re.DOTALL)
+    between = re.escape(separator)
+    part = f"[^{between}]+"
+    shape = ""
+    for index in reversed(range(len(template.segments))):
+        segment = template.segments[index]
+        match segment:
+            case Literal(text):
+                own = re.escape(text)
+            case Variable(_, None):
+                own = part
+            case Rest(_, None):
+                own = f"{part}(?:{between}{part})*"
+            case _:
+                own = _NEVER  # a verb is no part of a value
+        whole = f"{own}{shape}"
+        shape = whole if index == 0 else f"(?:{between}{whole})?" if below else f"{between}{whole}"
+    return re.compile(f"{between if rooted and separator == '/' else ''}{shape}", re.DOTALL)
+
+
+def is_anything(template: Template) -> bool:
+    """Whether every regular value fits."""
+    return isinstance(template.segments[0], Rest)
+
+
+def _beginning(template: Template, separator: str, rooted: bool) -> str:
+    text = separator if rooted and separator == "/" else ""
+    for index, segment in enumerate(template.segments):
+        if not isinstance(segment, Literal):
+            return text
+        text += segment.text + (separator if index < len(template.segments) - 1 else "")
+    return text
 
 
 def ancestors(named: Iterable[str], separator: str) -> frozenset[Canonical]:
@@ -214,7 +232,7 @@ class Constraint(NamedTuple):
     What the catalogue knows of it: ``stand_ins``, parameters that can say the same in its place; ``alternatives``, of
     which a call has one or this one; of both only those that the same rule does not limit. ``below``: whether the operation
     acts on all that lies below the object it names: None, it does not; empty, always; else if one of these is given and not
-    false.
+    false. ``maps``: how many of its keys lead to an object of any keys, for which some services take a list of pairs.
     """
 
     name: str
@@ -226,16 +244,9 @@ class Constraint(NamedTuple):
     stand_ins: frozenset[tuple[str, ...]] = frozenset()
     alternatives: frozenset[tuple[str, ...]] = frozenset()
     below: tuple[tuple[str, ...], ...] | None = None
+    maps: frozenset[int] = frozenset()
 
     @property
     def others(self) -> tuple[tuple[str, ...], ...]:
         """All other parameters that it looks at."""
         return (*self.stand_ins, *self.alternatives, *(self.below or ()))
-
-
-def too_complex() -> Refused:
-    """The refusal of a call that would cost more to judge than it may."""
-    return Refused(
-        Reason.TOO_COMPLEX,
-        f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values",
-    )

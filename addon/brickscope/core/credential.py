@@ -100,8 +100,6 @@ TOKEN_SHAPE = re.compile(
 )
 
 _MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "eyJ")
-MARKS = tuple(mark.encode() for mark in _MARKS)
-"""How a token begins, in bytes."""
 
 
 def holds_token(text: str) -> bool:

@@ -17,7 +17,7 @@ from .form import MAX_FORM
 from .grant import TokenRequest, check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
 from .operation import OperationRule, OperationRules, judge, needs_body
-from .parameters import Parameters, read_parameters
+from .parameters import HeldBody, Parameters, read_parameters
 from .path import Reading
 from .pending import BodyNeeded
 from .policy import Login, Mode, Policy, RuleSet, Subject
@@ -73,19 +73,20 @@ def decide(
 
 
 class _Facts:
-    """What the rules looked at in one reading of a call. ``by_name``: whether one that names its operation allows it."""
+    """What the rules looked at in one reading of a call."""
 
-    __slots__ = ("by_name", "names", "params", "sent")
+    __slots__ = ("names", "params", "sent")
 
     def __init__(self) -> None:
-        self.by_name = False
         self.params: dict[str, Any] = {}
         self.sent: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
 
 
-_Answer = tuple[Reason, str, str | None]
-"""Reason, detail and the rule that decided, as the operator wrote it."""
+_NOTHING = _Facts()
+"""Where no rule looked at anything; never changed."""
+_Answer = tuple[Reason, str, str | None, _Facts]
+"""Reason, detail, the rule that decided as the operator wrote it, and what rules looked at."""
 
 
 class _Outcome(NamedTuple):
@@ -94,9 +95,9 @@ class _Outcome(NamedTuple):
     reason: Reason
     detail: str
     rule: str | None
+    facts: _Facts
     called: Rule | None
     reading: Reading | None
-    facts: _Facts
 
 
 def decide_for(
@@ -119,30 +120,40 @@ def decide_for(
     unbound, home = None, None
     if subject.workspaces is not None or subject.clients is not None or subject.expires is not None:
         unbound, home = _unbound(subject, request, client_address, now, directory)
-    found = _judge(policy, rule_set, request, body, unbound)
-    allow = found.reason is _ALLOWED
+    readings, several = request.readings, None
+    if len(readings) == 1 and unbound is None and request.flaw is None:
+        # Nearly all calls: one reading, and nothing but the rules has a say.
+        called = policy.catalogue.match(request.method, readings[0].route)
+        held = None if body is None else HeldBody(request, body)
+        try:
+            reason, detail, rule, facts = _match(policy, rule_set, request, readings[0], called, held)
+        except Refused as refused:
+            reason, detail, rule, facts = refused.reason, refused.detail, None, _NOTHING
+    else:
+        reason, detail, rule, facts, called, decided = _judge(policy, rule_set, request, body, unbound)
+        several = _told(readings, decided) if len(readings) > 1 else None
+    allow = reason is _ALLOWED
     mode = subject.mode or rule_set.mode or policy.mode
-    facts = found.facts
     return Decision(
         allow,
-        found.reason,
-        found.detail,
+        reason,
+        detail,
         # What left unknown whose the call is, or where it goes, was refused before, in every mode.
         allow or mode is _ENFORCE,
         mode._value_,
         subject.name,
         fingerprint,
         rule_set.name,
-        found.rule,
+        rule,
         policy.revision,
-        None if found.called is None else found.called.text,
+        None if called is None else called.text,
         facts.params,
         facts.names,
         principal,
         None,
         home,
         facts.sent,
-        _told(request.readings, found.reading) if len(request.readings) > 1 else None,
+        several,
     )
 
 
@@ -159,27 +170,46 @@ def _judge(
     readings = request.readings
     if not readings:
         assert request.flaw is not None
-        return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None)), None, None, _Facts())
-    plain = found = _judge_reading(policy, rule_set, request, readings[0], body, unbound)
-    for reading in readings[1:]:
-        other = _judge_reading(policy, rule_set, request, reading, body, unbound)
-        if other.reason is Reason.DENIED_BY_RULE:
+        return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None, _NOTHING)), None, None)
+    held = None if body is None else HeldBody(request, body)
+    outcomes = []
+    for reading in readings:
+        found = _judge_reading(policy, rule_set, request, reading, held, unbound)
+        if found.reason is Reason.DENIED_BY_RULE:
+            return found
+        outcomes.append(found)
+    # What a plain server reads; that one may take an encoded colon for a verb's, or as it is sent, for a name's.
+    plain = [
+        each
+        for each in outcomes
+        if each.reading is not None
+        and (each.reading.segments, each.reading.query) == (readings[0].segments, readings[0].query)
+    ]
+    found = next((each for each in plain if each.reason is _ALLOWED), outcomes[0])
+    for other in outcomes:
+        if other.reason is not _ALLOWED and not _is_covered(rule_set, request.method, found, other):
             return other
-        if found.reason is _ALLOWED and other.reason is not _ALLOWED and not _is_covered(plain, other):
-            found = other
     return found
 
 
 _NOT_ALLOWED = frozenset({Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET})
 
 
-def _is_covered(plain: _Outcome, other: _Outcome) -> bool:
-    """Whether another reading is only what a name with separators in it looks like to a server that does not know names: a
-    rule by name allows the call, all in which the reading differs is the value of variables that the catalogue marks
-    as encoded, it meets no deny, and it is no known operation of another name."""
-    called, first, second = plain.called, plain.reading, other.reading
-    if called is None or not called.encoded or not plain.facts.by_name or first is None or second is None:
+def _is_covered(rule_set: RuleSet, method: str, allowed: _Outcome, other: _Outcome) -> bool:
+    """Whether a reading that is not allowed is only what a name with separators in it looks like to a server that does not
+    know names: a rule by name allows the call, all in which the reading differs is the value of variables that the
+    catalogue marks as encoded, it meets no deny, and it is no known operation of another name."""
+    called, first, second = allowed.called, allowed.reading, other.reading
+    if (
+        allowed.reason is not _ALLOWED
+        or called is None
+        or not called.encoded
+        or first is None
+        or second is None
+    ):
         return False
+    if rule_set.allow.match(method, first.segments, first.route) is not None:
+        return False  # a rule by path allows it, which knows nothing of names
     if other.reason not in _NOT_ALLOWED or (other.called is not None and other.called.text != called.text):
         return False
     parts = called.template.segments
@@ -198,21 +228,20 @@ def _judge_reading(
     rule_set: RuleSet,
     request: ApiRequest,
     reading: Reading,
-    body: bytes | None,
+    held: HeldBody | None,
     unbound: _Answer | None,
 ) -> _Outcome:
     called = policy.catalogue.match(request.method, reading.route)
-    facts = _Facts()
     try:
         if unbound is not None:
             answer = unbound
         elif request.flaw is not None:
             raise request.flaw
         else:
-            answer = _match(policy, rule_set, request, reading, called, body, facts)
+            answer = _match(policy, rule_set, request, reading, called, held)
     except Refused as refused:
-        answer = (refused.reason, refused.detail, None)
-    return _Outcome(*answer, called, reading, facts)
+        answer = (refused.reason, refused.detail, None, _NOTHING)
+    return _Outcome(*answer, called, reading)
 
 
 def _open(policy: Policy, request: ApiRequest) -> Decision:
@@ -324,12 +353,17 @@ def _unbound(
     """
     if subject.expires is not None and now >= subject.expires:
         when = datetime.fromtimestamp(subject.expires, UTC).isoformat().replace("+00:00", "Z")
-        return (Reason.EXPIRED, f"the policy lets {subject.name!r} act until {when} only", None), None
+        return (
+            Reason.EXPIRED,
+            f"the policy lets {subject.name!r} act until {when} only",
+            None,
+            _NOTHING,
+        ), None
     if subject.clients is not None:
         address = _address(client_address)
         if address is None or not any(address in network for network in subject.clients):
             detail = f"the policy does not let {subject.name!r} act from {client_address}"
-            return (Reason.CLIENT_NOT_ALLOWED, detail, None), None
+            return (Reason.CLIENT_NOT_ALLOWED, detail, None, _NOTHING), None
     if subject.workspaces is None:
         return None, None
     at_home, home = _is_at_home(subject.workspaces, request, now, directory)
@@ -337,7 +371,7 @@ def _unbound(
         return None, home
     where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
     detail = f"the policy does not let {subject.name!r} act on {where}"
-    return (Reason.WORKSPACE_NOT_ALLOWED, detail, None), home
+    return (Reason.WORKSPACE_NOT_ALLOWED, detail, None, _NOTHING), home
 
 
 def _is_at_home(
@@ -365,37 +399,44 @@ def _match(
     request: ApiRequest,
     reading: Reading,
     called: Rule | None,
-    body: bytes | None,
-    facts: _Facts,
+    held: HeldBody | None,
 ) -> _Answer:
-    """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name. ``facts``
-    takes what rules looked at."""
+    """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name."""
     name = "" if called is None else called.text
     segments, route = reading.segments, reading.route
     denied = rule_set.deny.match(request.method, segments, route) if rule_set.deny.rules else None
-    denying = None if denied is None else denied.text
+    denying, facts = None if denied is None else denied.text, _NOTHING
     if denying is None and called is not None and name in rule_set.denied_operations:
+        facts = _Facts()
         rules = rule_set.denied_operations[name]
-        denying = _first_met(rules, request, reading, called, body, facts, denies=True)
+        denying = _first_met(rules, request, reading, called, held, facts, denies=True)
     if denying is not None:
-        return Reason.DENIED_BY_RULE, f"rule set {rule_set.name!r} denies it by the rule {denying!r}", denying
+        detail = f"rule set {rule_set.name!r} denies it by the rule {denying!r}"
+        return Reason.DENIED_BY_RULE, detail, denying, facts
     allowed = rule_set.allow.match(request.method, segments, route)
+    if called is None and route is not segments and policy.catalogue.match(request.method, segments):
+        # A server that compares literals as sent does not know `%63atalogs`: a rule for `catalogs` is not for what it makes
+        # of it.
+        allowed = rule_set.allow.match(request.method, route)
     if allowed is not None:
-        return _ALLOWED, "a rule of the rule set allows it", allowed.text
+        return _ALLOWED, "a rule of the rule set allows it", allowed.text, facts
     if called is None and policy.catalogue.rules:
         return (
             Reason.UNKNOWN_OPERATION,
             f"rule set {rule_set.name!r} has no rule that allows it, and the catalogue no such operation",
             None,
+            facts,
         )
     rules = rule_set.operations.get(name, ())
     if not rules or called is None:
         what = f", the operation {name}" if name else ""
-        return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it{what}", None
-    allowing = _first_met(rules, request, reading, called, body, facts)
+        detail = f"rule set {rule_set.name!r} has no rule that allows it{what}"
+        return Reason.NO_RULE_MATCHES, detail, None, facts
+    if facts is _NOTHING and rules[0].is_bound:
+        facts = _Facts()
+    allowing = _first_met(rules, request, reading, called, held, facts)
     if allowing is not None:
-        facts.by_name = True
-        return _ALLOWED, "a rule of the rule set allows it", allowing
+        return _ALLOWED, "a rule of the rule set allows it", allowing, facts
     wanted = "; or ".join(
         ", ".join(constraint.text for constraint in rule.where) or "no other parameters" for rule in rules
     )
@@ -403,6 +444,7 @@ def _match(
         Reason.CONSTRAINT_NOT_MET,
         f"rule set {rule_set.name!r} allows the operation {name} only where {wanted}",
         None,
+        facts,
     )
 
 
@@ -411,7 +453,7 @@ def _first_met(
     request: ApiRequest,
     reading: Reading,
     called: Rule,
-    body: bytes | None,
+    held: HeldBody | None,
     facts: _Facts,
     *,
     denies: bool = False,
@@ -421,11 +463,11 @@ def _first_met(
     for rule in rules:
         if not rule.is_bound:
             return rule.text
-        if body is None and needs_body(rule, request):
+        if held is None and needs_body(rule, request):
             raise BodyNeeded(MAX_BODY)
         if parameters is None:  # once for all rules: a call may be held against hundreds
             looks = (rules if isinstance(rules, OperationRules) else OperationRules(rules)).looks
-            parameters = read_parameters(request, reading, called.template, body, looks)
+            parameters = read_parameters(request, reading, called.template, held, looks)
         seen = judge(rule, parameters, denies=denies)
         facts.params.update(seen.params)
         facts.sent.update(seen.sent)

@@ -58,4 +58,5 @@ def check_head(received: bytes) -> bool:
             raise Refused(Reason.MALFORMED_HEAD, "a header is folded over two lines")
         if not _HEADER_LINE.match(line):
             raise Refused(Reason.MALFORMED_HEAD, "a header line is not a name, a colon and a value")
-    return True
+    # What is regular has returned above: this list only finds words for what is not (a CR before the last line's CR LF).
+    raise Refused(Reason.MALFORMED_HEAD, "the request's head is not regular HTTP/1.1")

@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
 
-from .credential import MARKS, holds_token
+from .credential import holds_token
 from .decision import Refused
 from .reason import Reason
 
@@ -67,15 +66,16 @@ READ = (
 """Each may stand there once."""
 
 CREDENTIAL_WORDS = re.compile(
-    r"authentication|token|credential|secret|api-?key|cookie|session|password|jwt|assertion|csrf|xsrf"
+    r"authentication|token|credential|secret|(?:api|access|subscription)-?key|cookie|session|passw|jwt|assertion|csrf|xsrf"
+    r"|bearer|oauth|saml|(?:^|-)auth(?:-|$)"
 )
 """What the name of a header that carries a credential has in it, whatever else."""
 OVERRIDE_WORDS = re.compile(
     # the method, the path, the host
     r"(?:[a-z]*method|verb|[a-z]*override|[a-z]*rewrite|original|[a-z]*ur[il]|[a-z]*path|destination|redirect|[a-z]*host"
     r"|[a-z]*forwarded|middleware|envoy"
-    # who the client or user is, as far as a front end believes it; our own
-    r"|user|self|ip|[a-z]*clientip|addr|cert|brickscope)"
+    # who the client or user is, as far as a front end believes it; where the application is mounted; our own
+    r"|user(?:id)?|principal|identity|impersonat[a-z]*|behalf|self|ip|[a-z]*clientip|addr|cert|script|brickscope)"
 )
 """Words of names by which a server behind another lets itself be told what was asked and by whom."""
 HOP_BY_HOP = frozenset({"proxy-connection", "http2-settings", "content-transfer-encoding"})
@@ -107,6 +107,10 @@ _CONTROLS = bytes(code for code in range(32) if code != 9) + b"\x7f"
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _WORD = re.compile(r"[^a-z0-9]+")
 _READ = frozenset(READ)
+# What these may say is checked (request.py), or is the credential itself.
+_FIXED = frozenset(
+    {b"authorization", b"host", b"connection", b"te", b"expect", b"transfer-encoding", b"content-length"}
+)
 
 
 @lru_cache(maxsize=2048)
@@ -135,16 +139,9 @@ def classify(name: bytes) -> tuple[bytes, Role]:
     return lower, Role.OVERRIDE if is_override else Role.PASS
 
 
-class Headers(NamedTuple):
-    """The headers of a request. ``values``: of those in READ, by lower-case name. ``flaw``: why no rule can allow the
-    request, though it is known whose it is and where it goes; None where there is nothing."""
-
-    values: dict[bytes, bytes]
-    flaw: Refused | None
-
-
-def read_headers(fields: Fields) -> Headers:
-    """Judge all headers.
+def read_headers(fields: Fields) -> tuple[dict[bytes, bytes], Refused | None]:
+    """Judge all headers: the values of those in READ, by lower-case name, and the flaw: why no rule can allow the request,
+    though it is known whose it is and where it goes; None where there is nothing.
 
     Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, MULTIPLE_CREDENTIALS, UPGRADE_REFUSED or
     TRAILERS_REFUSED. The detail names the header, never its value.
@@ -161,7 +158,7 @@ def read_headers(fields: Fields) -> Headers:
     count, name_bytes = len(names), len(b"".join(names))
     # What a client makes up must not fill the memory: only layouts of the usual size are remembered.
     is_usual = count <= USUAL_HEADERS and name_bytes <= USUAL_NAME_BYTES
-    layout, flaw = (_layout if is_usual else _read_layout)(names)
+    layout, open_to_all, flaw = (_layout if is_usual else _read_layout)(names)
     size = name_bytes + len(joined) - max(count - 1, 0)
     if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
         raise Refused(
@@ -169,37 +166,34 @@ def read_headers(fields: Fields) -> Headers:
             f"the request has {count} headers with {size} bytes, more than {MAX_HEADERS} or {MAX_HEADER_BYTES}",
         )
     found = {lower: values[place] for lower, place in layout}
-    own = found.get(b"authorization", b"")
-    for mark in MARKS:
-        if joined.count(mark) > own.count(mark):
-            _refuse_second_token(fields)
-            break
-    return Headers(found, None if flaw is None else Refused(*flaw))
+    if holds_token(b" ".join([values[place] for place in open_to_all]).decode("latin-1")):
+        for place in open_to_all:
+            if holds_token(values[place].decode("latin-1")):
+                raise Refused(
+                    Reason.MULTIPLE_CREDENTIALS,
+                    f"the value of the header {_show(names[place])} looks like a token",
+                )
+    return found, None if flaw is None else Refused(*flaw)
 
 
-def _refuse_second_token(fields: tuple[tuple[bytes, bytes], ...]) -> None:
-    for name, value in fields:
-        if name.lower() != b"authorization" and holds_token(value.decode("latin-1")):
-            raise Refused(
-                Reason.MULTIPLE_CREDENTIALS, f"the value of the header {_show(name)} looks like a token"
-            )
-
-
-_Layout = tuple[tuple[tuple[bytes, int], ...], tuple[Reason, str] | None]
+_Layout = tuple[tuple[tuple[bytes, int], ...], tuple[int, ...], tuple[Reason, str] | None]
 
 
 def _read_layout(names: tuple[bytes, ...]) -> _Layout:
-    """Judge the names of a request's headers; for those that are read their lower-case form and where they stand, and the
-    first flaw.
+    """Judge the names of a request's headers: for those that are read their lower-case form and where they stand; where
+    those stand that may have any value, a token too; and the first flaw.
 
     A client sends the same names in the same order for most of its calls, so the answer is remembered (``_layout``); a
     refusal is not. Raises Refused.
     """
     found: dict[bytes, int] = {}
+    open_to_all: list[int] = []
     flaw: tuple[Reason, str] | None = None
     for place, name in enumerate(names):
         # Long names must not fill the cache.
         lower, role = (classify if len(name) <= 64 else classify.__wrapped__)(name)
+        if lower not in _FIXED:
+            open_to_all.append(place)
         if role is Role.PASS:
             continue
         if role is not Role.READ:
@@ -210,7 +204,7 @@ def _read_layout(names: tuple[bytes, ...]) -> _Layout:
                 raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")
             raise Refused(Reason.HEADER_DUPLICATE, f"the header {_show(lower)} stands there twice")
         found[lower] = place
-    return tuple(found.items()), flaw
+    return tuple(found.items()), tuple(open_to_all), flaw
 
 
 _layout = lru_cache(maxsize=512)(_read_layout)

@@ -84,6 +84,23 @@ def is_regular_text(text: str, besides: str = "") -> bool:
     )
 
 
+_PRINTED = bytes(range(0x20, 0x7F)) + b"\n"
+
+
+def lines_are_regular(lines: str) -> bool:
+    """``is_regular_text`` of many texts at once, one a line; False also where they need a closer look."""
+    if lines.isascii():
+        if lines.encode().translate(None, _PRINTED):
+            return False
+    elif not (
+        lines.replace("\n", "").isprintable()  # also: no blanks beyond ASCII
+        and is_stream_safe(lines)
+        and unicodedata.is_normalized("NFC", lines)
+    ):
+        return False
+    return " " not in lines or not (lines[0] == " " or lines[-1] == " " or " \n" in lines or "\n " in lines)
+
+
 def mapped(segment: str) -> str:
     """A segment of a path as it is after every mapping that a reader may make of it: NFKC, case folding, UTS 46 (which
     drops what is not seen and takes the ideographic full stop for a dot), trimming."""

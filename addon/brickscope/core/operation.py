@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from .constraint import ABSENT, MAX_COMPARED, Constraint, Values, too_complex
+from .constraint import Constraint
 from .kind import Kind
 from .parameters import Look, Parameters, looks_of
-from .query import Alternatives
 from .request import ApiRequest
+from .values import Values
 
 MAX_SHOWN = 20
 """Lists with more elements are shown as they came."""
@@ -58,7 +58,7 @@ def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) 
     """Hold the parameters of a call of the rule's operation against its constraints.
 
     ``denies``: a rule that denies is met by whatever a server could read as meeting it.
-    Raises Refused where the parameters leave open what the API reads, or there are too many to compare.
+    Raises Refused where the parameters leave open what the API reads, or it would cost too much to compare them.
     """
     found = [(constraint, parameters.values(constraint)) for constraint in rule.where]
     hold = _may_hold if denies else holds
@@ -68,22 +68,17 @@ def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) 
     params: dict[str, Any] = {}
     sent: dict[str, Any] = {}
     for constraint, values in found:
-        plain = as_sent(values)
+        plain = values.sent
         params[constraint.name] = shown = _as_object(plain, constraint.test.kind)
-        if shown != plain:
+        if shown is not plain and shown != plain:
             sent[constraint.name] = plain
         for name, others in parameters.given(constraint.others).items() if constraint.others else ():
-            params.setdefault(name, as_sent(others))
+            params.setdefault(name, others.sent)
     return Seen(met, params, sent, None if rule.only is None else parameters.names)
-
-
-_FALSE = ("False", "'false'")
-"""Plainly false, as ``repr`` writes it."""
 
 
 def holds(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
     """Whether a call meets a constraint of a rule that allows: in itself, and nothing else says what it does not."""
-    _count(constraint, values, parameters)
     if not constraint.test.is_met(values):
         return False
     if constraint.stand_ins and parameters.has_any(constraint.stand_ins):
@@ -93,31 +88,16 @@ def holds(constraint: Constraint, values: Values, parameters: Parameters) -> boo
 
 def _may_hold(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
     """Whether some server could read a call as meeting a constraint of a rule that denies."""
-    _count(constraint, values, parameters)
     replaced = bool(constraint.stand_ins) and values.is_absent and parameters.has_any(constraint.stand_ins)
     below = constraint.below is not None and (
-        not constraint.below or parameters.has_any(constraint.below, _FALSE)
+        not constraint.below or parameters.has_any(constraint.below, false_counts=False)
     )
     return constraint.test.may_be_met(values, replaced=replaced, below=below)
 
 
-def _count(constraint: Constraint, values: Values, parameters: Parameters) -> None:
-    if constraint.test.compares:
-        parameters.compared += len(values.leaves)
-        if parameters.compared > MAX_COMPARED:
-            raise too_complex()
-
-
 def as_sent(values: Values) -> Any:
     """A parameter as the call has it; None for what lacks it, an empty list in a list for what can't be compared."""
-    if values.odd:
-        return [[]]
-    leaves = [None if leaf is ABSENT else _first(leaf) for leaf in values.leaves]
-    return leaves if values.listed or len(leaves) != 1 else leaves[0]
-
-
-def _first(leaf: Any) -> Any:
-    return leaf[0] if isinstance(leaf, Alternatives) else leaf
+    return values.sent
 
 
 def _as_object(plain: Any, kind: Kind) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.core.constraint import Constraint, Test, ancestors
-from brickscope.core.kind import KINDS, Canonical, Kind, in_path
+from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
 from brickscope.core.template import Literal, Template, TemplateError, parse_template
 
 from .problem import nearest
@@ -47,9 +47,11 @@ def parse_constraint(
         _refuse_others(operation, name, test, fail)
     # The official SDK writes an object in a query as `filter_by.statuses=`.
     way = (name,) if place == "query" else keys
-    below = operation.below_of(keys) if denies else None
-    if below is not None:
-        test = _with_ancestors(test, operation.every_of(keys))
+    below = None
+    if denies:
+        below = [] if test.kind.covers else operation.below_of(keys)
+        every = operation.every_of(keys)
+        test = test._replace(every=test.kind.every.union(every), ancestors=_ancestors(test))
     return Constraint(
         name,
         place,
@@ -60,13 +62,17 @@ def parse_constraint(
         frozenset(operation.stand_ins_of(keys)),
         frozenset(operation.alternatives_of(keys)),
         None if below is None else tuple(below),
+        frozenset(
+            depth
+            for depth in range(1, len(keys) + 1)
+            if place == "body" and (operation.type_of(keys[:depth]) or "").startswith("{")
+        ),
     )
 
 
-def _with_ancestors(test: Test, every: tuple[str, ...]) -> Test:
-    """A test of a rule that denies, for an operation that acts on all below its object."""
-    named = [*map(str, test.one_of or ()), *(test.prefix or ())]
-    return test._replace(ancestors=ancestors(named, test.kind.separator or "/") | frozenset(every))
+def _ancestors(test: Test) -> frozenset[Canonical]:
+    """What lies above all that a test names, for operations that act on all below their object."""
+    return ancestors([*map(str, test.one_of or ()), *(test.prefix or ())], test.kind.separator or "/")
 
 
 def unlimited(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
@@ -187,7 +193,7 @@ def _range(low: Any, high: Any, kind: Kind, fail: Fail) -> Test | None:
 
 
 def _prefix(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
-    forms = kind.prefix(value, denies)
+    forms = prefix_forms(kind, value, denies=denies)
     if not forms:
         fail(
             f"no regular {kind.name.replace('_', ' ')} begins so",
@@ -208,14 +214,15 @@ def _pattern(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
     if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
         fail("a verb (':run') is no part of a value", "{name}")
         return None
-    forms = kind.pattern(template, denies)
+    forms = pattern_forms(kind, template, separator, rooted=path.startswith("/"), denies=denies)
     if not forms:
         fail(
             f"no regular {kind.name.replace('_', ' ')} fits it",
             "docs/rules.md has the regular form of each kind",
         )
         return None
-    return Test(kind, pattern=forms, separator=separator)
+    templates, rooted = zip(*forms, strict=True)
+    return Test(kind, pattern=templates, separator=separator, rooted=rooted)
 
 
 def _one_of(values: list[Any], kind: Kind, denies: bool, fail: Fail) -> Test | None:
@@ -234,7 +241,7 @@ def _one_of(values: list[Any], kind: Kind, denies: bool, fail: Fail) -> Test | N
         if objects is None:
             fail(f"{value!r} is no regular {kind.name.replace('_', ' ')}", _HINTS.get(kind.name, ""))
             return None
-        found.update(objects)
+        found.update(objects if denies else [Either.of(objects)])
     if not values:
         fail("the list is empty, so nothing would be allowed", "")
         return None
@@ -247,6 +254,7 @@ _HINTS = {
     "enum": "the word as the API has it, in capital letters",
     "object": "the parameter is an object: limit what is in it (name.key), or its keys by only",
     "workspace_path": "a path from the root, such as /Workspace/Shared/etl",
+    "import_path": "a path from the root, such as /Workspace/Shared/etl",
 }
 
 

@@ -19,7 +19,7 @@ _KINDS = {
     Kind.ALLOW: "Allowed.",
     Kind.POLICY: "Not allowed by the policy.",
     Kind.SUBJECT: "Nobody the policy knows.",
-    Kind.READING: "More than one reading.",
+    Kind.READING: "No regular reading.",
     Kind.FORBIDDEN: "Never allowed.",
     Kind.DESTINATION: "Destination.",
     Kind.INTERNAL: "Failed inside the proxy.",
@@ -136,9 +136,7 @@ def _kind_points(given: Given, calls: dict[Kind | None, int]) -> Iterator[Point]
     # Our own doctor asks for what has two readings, to be told so by the proxy.
     odd = calls.get(Kind.READING, 0) - sum(group.calls for group in given.denials.groups if group.probe)
     if odd > 0:
-        text = (
-            "denied for having more than one reading: a broken client, or an attempt to get round the rules."
-        )
+        text = "denied for having no regular reading: a broken client, or an attempt to get round the rules."
         yield Point("look", f"{counted(odd, 'call')} {text}")
     ((sent,),) = given.facts.ask("SELECT sum(sent) FROM by_kind WHERE event = 'decision'")
     if sent:

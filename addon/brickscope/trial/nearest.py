@@ -15,8 +15,8 @@ from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
 from .overlap import reached
-from .shown import quoted, shown
-from .sight import see
+from .shown import MAX_ELEMENTS, quoted, shown
+from .sight import objects_of, see
 
 MAX_NEAR = 4
 _FAR = 5.0
@@ -82,9 +82,12 @@ def misses(rule: OperationRule, request: ApiRequest, body: bytes) -> list[str]:
         for constraint in rule.where:
             values = parameters.values(constraint)
             if not constraint.test.is_met(values):
-                missed.append(_missed(constraint, as_sent(values)))
+                missed.append(_missed(rule.operation, constraint, as_sent(values)))
             elif not holds(constraint, values, parameters):
-                missed.append(f"the call has another parameter that stands in for {constraint.name}")
+                others = sorted(parameters.given((*constraint.stand_ins, *constraint.alternatives)))
+                missed.append(
+                    f"the call has {', '.join(map(quoted, others[:5]))}, which can stand in for {constraint.name}"
+                )
     except Refused as refused:
         return [refused.detail]
     if rule.only is not None:
@@ -95,12 +98,16 @@ def misses(rule: OperationRule, request: ApiRequest, body: bytes) -> list[str]:
     return missed
 
 
-def _missed(constraint: Constraint, value: Any) -> str:
-    """What a call has where a rule wants something else; also the object that it names, where its spelling hides that."""
-    objects = constraint.test.kind.read(value) if isinstance(value, str) else None
-    named = shown(objects[0]) if objects and objects[0] != value else ""
-    means = f", which is {named}" if named else ""
-    return f"{constraint.name} is {shown(value)} in the call{means}; the rule holds where {constraint.text}"
+def _missed(operation: str, constraint: Constraint, value: Any) -> str:
+    """What a call has where a rule wants something else; also the objects that it may name, if its spelling hides them."""
+    values = value[:MAX_ELEMENTS] if isinstance(value, list) else [value]
+    objects = [each for one in values for each in objects_of(operation, constraint.name, one)]
+    means = f", which is {' or '.join(map(shown, objects))}" if objects else ""
+    test = constraint.test
+    separator = test.kind.separator
+    folder = separator and any(f"{each}{separator}" in (test.prefix or ()) for each in objects or values)
+    itself = " (what is in it, not the folder itself)" if folder else ""
+    return f"{constraint.name} is {shown(value)} in the call{means}; the rule holds where {constraint.text}{itself}"
 
 
 def _by_other_methods(request: ApiRequest) -> dict[str, str]:

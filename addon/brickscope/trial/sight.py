@@ -9,6 +9,7 @@ from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused
+from brickscope.core.kind import KINDS, in_path
 from brickscope.core.operation import as_sent
 from brickscope.core.parameters import Parameters, looks_of, read_parameters
 from brickscope.core.request import ApiRequest
@@ -48,6 +49,18 @@ def see_all(request: ApiRequest, body: bytes, names: Iterable[str]) -> dict[str,
     except Refused:
         return {}
     return found
+
+
+def objects_of(operation: str, name: str, value: Any) -> tuple[str, ...]:
+    """The objects that a parameter's value may name, in their canonical forms; none where it is not regular, or says itself
+    what it names."""
+    known = load_catalog().operations.get(operation)
+    place = None if known is None else known.place(name.partition(".")[0])
+    if known is None or place is None or not isinstance(value, str):
+        return ()
+    kind = KINDS.get((known.type_of(tuple(name.split("."))) or "any").strip("[]"), KINDS["object"])
+    found = (in_path(kind) if place == "path" else kind).read(value) if kind.names else None
+    return tuple(map(str, found)) if found and found != (value,) else ()
 
 
 def is_plain(value: Any) -> bool:

@@ -37,10 +37,11 @@ def ecs_event(record: Record, outcome: Record | None = None) -> dict[str, Any]:
         **_ended(facts["began"], outcome),
     })  # fmt: skip
     own = rest("ecs", record, facts["outcome"])
-    if isinstance(own.get("params"), Mapping):
-        # Text: a client that sends a number here and a name there would else make fields of two types, and Elasticsearch
-        # refuses the document that comes second.
-        own["params"] = json.dumps(own["params"], sort_keys=True)
+    for name in ("params", "params_sent"):
+        if isinstance(own.get(name), Mapping):
+            # Text: a client that sends a number here and a name there would else make fields of two types, and
+            # Elasticsearch refuses the document that comes second.
+            own[name] = json.dumps(own[name], sort_keys=True)
     return {**made, "brickscope": {"event": kind, **own}}
 
 
