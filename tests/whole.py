@@ -9,8 +9,8 @@ WHOLE = (
     "clients",
     "deploy",
     "lakehouse",
-    "audit/report/test_report_browser.py",
-    "audit/report/test_report_chromium.py",
+    "report/test_report_browser.py",
+    "report/test_report_chromium.py",
     # load, races of peers, installations
     "soak/test_soak.py",
     "bench/test_capacity.py",
