@@ -12,13 +12,13 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from brickscope.audit.chain import read_hash, true_hash
 from brickscope.audit.event import RECORD_TYPES, GapRecord, check_record, render
 from brickscope.audit.evidence import Damage
 from brickscope.cli.main import main
 from brickscope.core.kind import KINDS
 from brickscope.core.policy import Mode
 from brickscope.core.reason import CHANGE, Reason
+from brickscope.log.chain import read_hash, true_hash
 from brickscope.policy.load import load_policy
 from brickscope.policy.operations import presets
 from brickscope.proxy.options import OURS

@@ -50,13 +50,6 @@ TODAY = {
     f"{PACKAGE}.__main__": "cli",
     f"{PACKAGE}.script.scope": "cli",
     **{
-        f"{PACKAGE}.audit.{name}": "log"
-        for name in (
-            *("chain", "closed", "ending", "error", "extent", "file", "handshake", "head", "key"),
-            *("line", "record", "retention", "statistics", "upkeep", "writer", "zstd"),
-        )
-    },
-    **{
         f"{PACKAGE}.{name}": "analysis"
         for name in ("check", "comparison", "learn", "policytest", "replay", "trial")
     },
@@ -212,13 +205,13 @@ def test_the_floors_stand_on_each_other() -> None:
         ("core.rule", "import brickscope.catalog.catalog", {"catalog.catalog"}),
         ("core.rule", "def f():\n    from brickscope.trial import call", {"trial"}),
         ("core.rule", "from .path import Path\nfrom . import path\nimport brickscope", set()),
-        ("policy.load", "from brickscope.audit.writer import AuditWriter", {"audit.writer"}),
-        ("identity.fetch", "from brickscope.audit.record import printable", set()),
+        ("policy.load", "from brickscope.log.writer import AuditWriter", {"log.writer"}),
+        ("identity.fetch", "from brickscope.log.record import printable", set()),
         ("identity.fetch", "from brickscope.audit.reader import AuditLog", {"audit.reader"}),
         ("proxy.gate", "from brickscope.trial.judge import judge", {"trial.judge"}),
         ("proxy.gate", "from brickscope.monitoring.tally import Tally", set()),
         ("audit.reader", "from brickscope.report.page import render", {"report.page"}),
-        ("audit.writer", "from .reader import AuditLog", {"audit.reader"}),
+        ("log.writer", "from brickscope.audit.reader import AuditLog", {"audit.reader"}),
         ("check.overlap", "from brickscope.proxy.gate import Gate", {"proxy.gate"}),
         ("cli.demo", "from brickscope.fake.demo import main", {"fake.demo"}),
         ("fake.demo", "from brickscope.cli.main import main", {"cli.main"}),

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from mitmproxy.certs import CertStore
 
-from audit.written import call, open_writer, start
 from brickscope.cli.main import main
+from log.written import call, open_writer, start
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "upkeep.md").read_text()
@@ -72,8 +72,8 @@ def test_the_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_files_of_the_table_are_those_of_the_code() -> None:
-    from brickscope.audit.writer import DIGEST_KEY, SIGNING_KEY
     from brickscope.authority import folder
+    from brickscope.log.writer import DIGEST_KEY, SIGNING_KEY
 
     named = set(file_patterns())
     assert {

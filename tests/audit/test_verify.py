@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit.written import call, open_writer, run, start, stop
-from brickscope.audit.chain import canonical, seal
-from brickscope.audit.closed import compress, series
 from brickscope.audit.evidence import Damage, Evidence
-from brickscope.audit.key import SigningKey, VerifyKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier, verify
-from brickscope.audit.writer import Keeping
+from brickscope.log.chain import canonical, seal
+from brickscope.log.closed import compress, series
+from brickscope.log.key import SigningKey, VerifyKey
+from brickscope.log.writer import Keeping
+from log.written import call, open_writer, run, start, stop
 
 
 def check(*paths: Path, key: VerifyKey | None = None, schema: bool = True) -> Evidence:
@@ -180,7 +180,7 @@ def test_tampering_is_found_named_and_located(
 
 
 def test_a_cut_at_the_end_shows_by_the_head_only(log: Path, tmp_path: Path) -> None:
-    from brickscope.audit.head import HeadFile
+    from brickscope.log.head import HeadFile
 
     head = HeadFile(tmp_path / "keys", log).read()
     assert head is not None

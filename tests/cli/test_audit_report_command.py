@@ -112,7 +112,7 @@ def test_lines_that_are_no_records_are_a_finding(run: Run, story: Story, tmp_pat
 def test_the_public_key_that_is_given_counts(run: Run, story: Story, tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from brickscope.audit.key import SigningKey
+    from brickscope.log.key import SigningKey
     from report.story import KEY
 
     right, wrong = tmp_path / "right.pem", tmp_path / "wrong.pem"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from audit.written import call, open_writer, start, stop
-from brickscope.audit.closed import compress
-from brickscope.audit.key import DigestKey
 from brickscope.cli.main import main
+from brickscope.log.closed import compress
+from brickscope.log.key import DigestKey
+from log.written import call, open_writer, start, stop
 
 FINGERPRINT = f"sha256:{'a' * 64}"
 SECRET = "dapi" + "0" * 32

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.audit.closed import series
-from brickscope.audit.head import HeadFile
-from brickscope.audit.key import VerifyKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
+from brickscope.log.closed import series
+from brickscope.log.head import HeadFile
+from brickscope.log.key import VerifyKey
 from e2e.gate import CATALOGS, TOKEN, Gate, head, running_gate
 from e2e.oauth_policy import ask
 
@@ -68,7 +68,7 @@ def test_a_clock_that_is_set_changes_only_times(tmp_path: Path, proxy_authority:
 
 
 def _content(path: Path) -> bytes:
-    from brickscope.audit.closed import open_log
+    from brickscope.log.closed import open_log
 
     with open_log(path) as file:
         return file.read()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import DIGEST_KEY
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decision import Decision
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.request import ApiRequest
+from brickscope.log.key import DigestKey
+from brickscope.log.writer import DIGEST_KEY
 from brickscope.policy.load import Loaded, load_policy
 from brickscope.replay.again import judge_again
 from brickscope.trial.call import Call, Home, read_call

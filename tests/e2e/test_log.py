@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.audit.closed import series
 from brickscope.audit.evidence import Evidence
-from brickscope.audit.head import HeadFile
-from brickscope.audit.key import VerifyKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
 from brickscope.core.fingerprint import fingerprint
+from brickscope.log.closed import series
+from brickscope.log.head import HeadFile
+from brickscope.log.key import VerifyKey
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.proxy_process import ProxyProcess
 from e2e.raw_client import open_tls, read_h1, send_h1
@@ -142,7 +142,7 @@ rule_sets:
 def recorded_paths(path: Path) -> set[str]:
     import orjson
 
-    from brickscope.audit.closed import open_log
+    from brickscope.log.closed import open_log
 
     with open_log(path) as file:
         records = [orjson.loads(line) for line in file if line.strip()]

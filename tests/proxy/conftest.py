@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from made_gate import made
 
-from brickscope.audit.writer import AuditWriter
+from brickscope.log.writer import AuditWriter
 from brickscope.proxy.gate import Gate
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.written import records
-from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.rule import RuleTable, parse_rule
+from brickscope.log.key import DigestKey
+from brickscope.log.writer import AuditWriter
 from brickscope.proxy.gate import Gate
 from core.wire import TOKEN
+from log.written import records
 
 CATALOGS = "/api/2.1/unity-catalog/catalogs"
 RULES = RuleSet("reader", RuleTable([parse_rule(f"GET {CATALOGS}")]), RuleTable([]))

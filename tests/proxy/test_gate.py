@@ -11,10 +11,6 @@ import pytest
 from made_gate import CATALOGS, POLICY, RULES, Directory, decisions, made
 from mitmproxy import connection, http
 
-from audit.written import records
-from brickscope.audit.error import AuditError
-from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.operation import OperationRule
@@ -24,9 +20,13 @@ from brickscope.core.reason import Reason
 from brickscope.core.request import WireRequest
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_template
+from brickscope.log.error import AuditError
+from brickscope.log.key import DigestKey
+from brickscope.log.writer import AuditWriter
 from brickscope.proxy.denial import Asked
 from brickscope.proxy.gate import Gate, header, wire_request
 from core.wire import HOST, TOKEN, h1, h1_headers
+from log.written import records
 
 # -- decisions -------------------------------------------------------------------------------------------------------
 

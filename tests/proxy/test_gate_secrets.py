@@ -7,8 +7,6 @@ from base64 import b64encode
 import pytest
 from made_gate import RULES, decisions, made
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.constraint import Constraint
 from brickscope.core.constraint import Test as Condition
 from brickscope.core.fingerprint import fingerprint
@@ -16,6 +14,8 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, Policy, Principals, Subject
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_template
+from brickscope.log.key import DigestKey
+from brickscope.log.writer import AuditWriter
 from brickscope.proxy.denial import Asked
 from brickscope.proxy.gate import Gate, find_secrets
 from core.wire import HOST, TOKEN, h1, h1_headers

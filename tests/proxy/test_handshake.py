@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from brickscope.audit.event import TlsRefusedRecord
-from brickscope.audit.handshake import HandshakeCause
+from brickscope.log.handshake import HandshakeCause
 from brickscope.proxy.handshake import _PHRASES, Repetition, TlsSide, find_cause
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from audit.written import open_writer
 from brickscope.audit.event import check_record
-from brickscope.audit.key import DigestKey
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.pending import BodyNeeded
@@ -21,6 +19,7 @@ from brickscope.core.policy import Policy
 from brickscope.core.reason import Kind
 from brickscope.core.request import WireRequest
 from brickscope.identity.directory import TokenDirectory
+from brickscope.log.key import DigestKey
 from brickscope.policy.load import load_policy
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate, Verdict
@@ -28,6 +27,7 @@ from brickscope.replay.again import judge_again
 from brickscope.trial.facts import NotReplayable
 from brickscope.trial.judge import Told
 from core.wire import HOST, TOKEN, h1, h1_headers
+from log.written import open_writer
 from reaching import reaching
 
 KEY = DigestKey(b"k" * 32)

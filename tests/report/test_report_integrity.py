@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from brickscope.audit.chain import Link
 from brickscope.audit.evidence import Damage, Evidence, Finding, Signed
+from brickscope.log.chain import Link
 from brickscope.report.integrity import find_status, sentence
 
 LINK = Link("1a2b3c4d", 9, "0" * 64)

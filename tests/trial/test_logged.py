@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from backports import zstd
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.record import decision_fields, fact_fields
 from brickscope.core.request import ApiRequest
+from brickscope.log.key import DigestKey
+from brickscope.log.record import decision_fields, fact_fields
 from brickscope.policy.load import Loaded
 from brickscope.trial.call import read_call
 from brickscope.trial.error import CallError

@@ -1,1 +1,1 @@
-"""The audit log: what a record says, and the one place that writes it."""
+"""Reading the audit log: its schema, verification, queries and exports."""

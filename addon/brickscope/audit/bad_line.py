@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .closed import DAMAGED
+from brickscope.log.closed import DAMAGED
+
 from .damage import broken
 from .source import MAX_LINE, read_lines
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .chain import Link
+from brickscope.log.chain import Link
+
 from .evidence import Damage
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from . import zstd
-from .closed import DAMAGED
+from brickscope.log import zstd
+from brickscope.log.closed import DAMAGED
+
 from .source import MAX_LINE, read_lines
 
 

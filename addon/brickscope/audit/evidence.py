@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from .chain import Link
+from brickscope.log.chain import Link
 
 
 class Damage(StrEnum):

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .chain import GENESIS
-from .closed import DAMAGED, holds_same
+from brickscope.log.chain import GENESIS
+from brickscope.log.closed import DAMAGED, holds_same
+from brickscope.log.extent import Extent, Place, in_order, look
+
 from .evidence import Damage, Evidence, Finding
-from .extent import Extent, Place, in_order, look
 from .verify import Verifier
 
 _CLOSED = re.compile(r"(?:-\d{8}T\d{6}Z-[0-9a-f]{8}-\d+)?\.jsonl(?:\.zst|\.gz|[.-]\d+)*\Z")

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .closed import DAMAGED, open_log
-from .line import bounded
+from brickscope.log.closed import DAMAGED, open_log
+from brickscope.log.line import bounded
 
 COMPRESSIONS = (".zst", ".gz")
 ENDINGS = (".jsonl", ".jsonl.zst", ".jsonl.gz")

@@ -19,13 +19,14 @@ from typing import IO, Any
 import orjson
 from pydantic import ValidationError
 
+from brickscope.log.chain import GENESIS, Link, canonical, read_hash, read_record, true_hash
+from brickscope.log.closed import DAMAGED, open_log
+from brickscope.log.key import VerifyKey
+from brickscope.log.line import MAX_RECORD, skip
+
 from .breach import fork_words, gap_words, what_broke
-from .chain import GENESIS, Link, canonical, read_hash, read_record, true_hash
-from .closed import DAMAGED, open_log
 from .event import check_record
 from .evidence import Damage, Evidence, Finding, Note, Signed
-from .key import VerifyKey
-from .line import MAX_RECORD, skip
 from .suspect import MAX_SHOWN, Suspects
 
 MAX_FINDINGS = 1000

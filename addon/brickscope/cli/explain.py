@@ -208,8 +208,8 @@ def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
 
 def _nobody(record: dict[str, Any]) -> str:
     """Why a record names no subject."""
-    from brickscope.audit.record import printable
     from brickscope.core.reason import Reason
+    from brickscope.log.record import printable
 
     code = record.get("reason")
     sentence = next((reason.sentence for reason in Reason if reason.value == code), "")

@@ -61,9 +61,9 @@ def replay_command(
       brickscope replay --policy rules --since 30d --fail-on allowed --fail-on denied
       brickscope replay --policy rules /var/log/brickscope --json
     """
-    from brickscope.audit.error import AuditError
-    from brickscope.audit.key import DigestKey
-    from brickscope.audit.writer import DIGEST_KEY
+    from brickscope.log.error import AuditError
+    from brickscope.log.key import DigestKey
+    from brickscope.log.writer import DIGEST_KEY
     from brickscope.policy.load import load_policy
     from brickscope.policy.problem import PolicyError
     from brickscope.replay.run import Replay

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from brickscope.audit.record import printable
 from brickscope.catalog.catalog import CLASSES
+from brickscope.log.record import printable
 from brickscope.trial.shown import counted, place
 
 from .comparison import Comparison, GroupChange, SubjectChange

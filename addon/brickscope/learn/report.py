@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from brickscope.audit.record import printable
+from brickscope.log.record import printable
 from brickscope.trial.shown import counted, place, risk
 
 from .learning import Learned

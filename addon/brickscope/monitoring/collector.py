@@ -12,8 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.policy import Policy
+from brickscope.log.writer import AuditWriter
 
 from .distribution import Distribution
 from .metrics import BY_NAME

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from brickscope.audit.record import REDACTED, printable
+from brickscope.log.record import REDACTED, printable
 
 from .events import ENGINE, OTHER, SUPERVISOR
 

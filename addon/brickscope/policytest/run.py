@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brickscope.audit.record import printable
 from brickscope.core.decision import Decision
+from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
 from brickscope.trial.explanation import explain

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from brickscope.audit.record import printable
 from brickscope.core.policy import Login
+from brickscope.log.record import printable
 from brickscope.policy.document import Document, read_document
 from brickscope.policy.document import Path as Place
 from brickscope.policy.finding import MESSAGES

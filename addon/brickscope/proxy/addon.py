@@ -21,16 +21,16 @@ import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
 import brickscope
-from brickscope.audit.error import AuditError
-from brickscope.audit.key import DigestKey
-from brickscope.audit.record import printable
-from brickscope.audit.upkeep import Upkeep
-from brickscope.audit.writer import DIGEST_KEY, AuditWriter
 from brickscope.authority.error import AuthorityError
 from brickscope.authority.findings import refuse_or_warn
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
+from brickscope.log.error import AuditError
+from brickscope.log.key import DigestKey
+from brickscope.log.record import printable
+from brickscope.log.upkeep import Upkeep
+from brickscope.log.writer import DIGEST_KEY, AuditWriter
 from brickscope.monitoring.address import words
 from brickscope.monitoring.operational_log import JsonFormatter
 from brickscope.policy.change import mode_changes

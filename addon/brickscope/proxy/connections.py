@@ -14,9 +14,9 @@ from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
 from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from brickscope.audit.record import printable
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.reason import Reason
+from brickscope.log.record import printable
 
 from .closed import fail_closed
 from .denial import Asked, denial

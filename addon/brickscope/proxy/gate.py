@@ -14,10 +14,6 @@ from typing import Any, NamedTuple
 from mitmproxy import connection, http
 from mitmproxy.hooks import Hook
 
-from brickscope.audit.error import AuditError
-from brickscope.audit.key import DigestKey
-from brickscope.audit.record import Record, decision_fields, fact_fields, is_clean, printable
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
@@ -28,6 +24,10 @@ from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
 from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.log.error import AuditError
+from brickscope.log.key import DigestKey
+from brickscope.log.record import Record, decision_fields, fact_fields, is_clean, printable
+from brickscope.log.writer import AuditWriter
 from brickscope.monitoring.tally import Tally
 
 from .denial import Asked

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-from brickscope.audit.handshake import HandshakeCause
+from brickscope.log.handshake import HandshakeCause
 
 TlsSide = Literal["client", "server"]
 

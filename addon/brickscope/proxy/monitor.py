@@ -10,8 +10,8 @@ from typing import Any
 from mitmproxy import connection, ctx, version
 
 import brickscope
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.policy import Mode, Policy
+from brickscope.log.writer import AuditWriter
 from brickscope.monitoring.address import StatusAddress
 from brickscope.monitoring.collector import Engine, Versions
 from brickscope.monitoring.loop_lag import watch_loop

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Protocol
 
 from mitmproxy.proxy import mode_specs
 
-from brickscope.audit.closed import COMPRESSIONS, Retention
-from brickscope.audit.writer import Keeping
 from brickscope.core.hostname import HostPatterns
+from brickscope.log.closed import COMPRESSIONS, Retention
+from brickscope.log.writer import Keeping
 from brickscope.monitoring.address import StatusAddress, read_address
 
 from .destination import Destinations, Network, Upstream

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from mitmproxy import http
 
-from brickscope.audit.record import decision_fields, printable
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.reason import Reason
+from brickscope.log.record import decision_fields, printable
 
 from .answer import answer
 from .closed import fail_closed

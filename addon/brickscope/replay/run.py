@@ -10,12 +10,12 @@ from typing import IO, Any
 
 import orjson
 
-from brickscope.audit.closed import DAMAGED, open_log
-from brickscope.audit.extent import in_order, look
-from brickscope.audit.key import DigestKey
-from brickscope.audit.line import MAX_RECORD, bounded
 from brickscope.audit.period import Period
 from brickscope.core.policy import Policy
+from brickscope.log.closed import DAMAGED, open_log
+from brickscope.log.extent import in_order, look
+from brickscope.log.key import DigestKey
+from brickscope.log.line import MAX_RECORD, bounded
 from brickscope.trial.facts import NotReplayable
 from brickscope.trial.judge import known
 

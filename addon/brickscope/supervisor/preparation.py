@@ -45,8 +45,8 @@ async def _prepare(arguments: Sequence[str]) -> Plan:
     from mitmproxy.tools.dump import DumpMaster
     from mitmproxy.tools.main import process_options
 
-    from brickscope.audit.key import DigestKey, SigningKey
-    from brickscope.audit.writer import DIGEST_KEY, SIGNING_KEY
+    from brickscope.log.key import DigestKey, SigningKey
+    from brickscope.log.writer import DIGEST_KEY, SIGNING_KEY
     from brickscope.proxy.options import OURS, read_settings
 
     options = Options()
@@ -80,7 +80,7 @@ def main() -> None:
     """Print the plan, or what is wrong with the flags."""
     from mitmproxy.exceptions import OptionsError
 
-    from brickscope.audit.error import AuditError
+    from brickscope.log.error import AuditError
     from brickscope.proxy.options import OptionError
 
     try:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from brickscope.audit.record import printable
 from brickscope.core.credential import read_token
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
@@ -25,6 +24,7 @@ from brickscope.core.grant import TokenRequest, check_endpoint, is_token_request
 from brickscope.core.policy import Grant
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
+from brickscope.log.record import printable
 from brickscope.policy.document import read_document
 from brickscope.policy.operations import is_name
 

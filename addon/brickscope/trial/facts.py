@@ -12,8 +12,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.record import MAX_TEXT, REDACTED
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
@@ -24,6 +22,8 @@ from brickscope.core.policy import RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS
+from brickscope.log.key import DigestKey
+from brickscope.log.record import MAX_TEXT, REDACTED
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""

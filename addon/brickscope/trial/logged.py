@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from brickscope.audit.closed import DAMAGED
 from brickscope.audit.source import SourceError, find_sources, read_lines
 from brickscope.core.grant import TokenRequest
 from brickscope.core.policy import Grant, Policy, Subject
 from brickscope.core.request import ApiRequest
+from brickscope.log.closed import DAMAGED
 from brickscope.replay.again import judge_again
 
 from .call import Call, read_sent

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from brickscope.audit.record import printable
 from brickscope.core.decide import PLAIN
 from brickscope.core.decision import Decision
 from brickscope.core.path import Reading
 from brickscope.core.request import ApiRequest
+from brickscope.log.record import printable
 
 _DATA = re.compile(r"[/?#;%]")
 

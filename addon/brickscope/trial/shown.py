@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from brickscope.audit.record import printable
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import ABSENT
+from brickscope.log.record import printable
 from brickscope.policy.problem import Position
 
 MAX_VALUE = 80

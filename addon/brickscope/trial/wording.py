@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from brickscope.audit.record import printable
 from brickscope.core.decision import Refused
 from brickscope.core.reason import CHANGE
+from brickscope.log.record import printable
 
 from .explanation import Explanation
 from .logged import Logged

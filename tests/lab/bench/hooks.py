@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 from mitmproxy import http
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import AuditWriter, Keeping
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.head import check_head
 from brickscope.core.hostname import HostPatterns
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import FetchError
+from brickscope.log.key import DigestKey
+from brickscope.log.writer import AuditWriter, Keeping
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
 from brickscope.proxy.requests import Requests

@@ -12,12 +12,12 @@ from pathlib import Path
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.writer import AuditWriter
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.key import KeySet, read_key_set
 from brickscope.core.policy import Issuer, Policy, Principals, Subject
 from brickscope.identity.directory import TokenDirectory
+from brickscope.log.key import DigestKey
+from brickscope.log.writer import AuditWriter
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
 

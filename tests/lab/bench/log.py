@@ -12,8 +12,8 @@ from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.summary import summarise
 from brickscope.audit.verify import Verifier, verify
-from brickscope.audit.writer import Keeping
 from brickscope.core.policy import Policy
+from brickscope.log.writer import Keeping
 from brickscope.replay.run import Replay
 
 from .hooks import chain_of, open_gate, run_pass

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from brickscope.audit.key import SigningKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
-from brickscope.audit.writer import SIGNING_KEY
+from brickscope.log.key import SigningKey
+from brickscope.log.writer import SIGNING_KEY
 
 from .fault import FAULTS, PAUSE_S, Fault, window
 from .ledger import Judgement, Ledger, Window

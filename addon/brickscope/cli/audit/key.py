@@ -35,9 +35,9 @@ def key_command(keys: Path, as_json: bool) -> None:
       brickscope audit key > proxy-1.pem
       brickscope audit key --keys /var/lib/brickscope --json
     """
-    from brickscope.audit.error import AuditError
-    from brickscope.audit.key import VerifyKey
-    from brickscope.audit.writer import SIGNING_KEY
+    from brickscope.log.error import AuditError
+    from brickscope.log.key import VerifyKey
+    from brickscope.log.writer import SIGNING_KEY
 
     path = keys / SIGNING_KEY
     try:

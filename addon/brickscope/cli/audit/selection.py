@@ -98,7 +98,7 @@ def find_files(paths: tuple[str, ...]) -> list[Path]:
 
 def _default() -> list[str | Path]:
     """The log of the current folder: the active file and those of its series that are closed."""
-    from brickscope.audit.closed import series
+    from brickscope.log.closed import series
 
     closed = series(DEFAULT)
     if not DEFAULT.exists() and not closed:

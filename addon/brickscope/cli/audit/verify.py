@@ -13,8 +13,8 @@ from .selection import find_files
 from .terminal import console, progress, shown, styled
 
 if TYPE_CHECKING:
-    from brickscope.audit.chain import Link
     from brickscope.audit.evidence import Evidence
+    from brickscope.log.chain import Link
 
 MOST = 50
 
@@ -74,11 +74,11 @@ def check_logs(
     files: list[Path], public_key: Path | None, keys: Path, expected: Link | None = None, schema: bool = False
 ) -> list[Evidence]:
     """Check the logs that these files make, with a progress bar. A key that can't be read is an error of usage."""
-    from brickscope.audit.error import AuditError
-    from brickscope.audit.head import HeadFile
-    from brickscope.audit.key import VerifyKey
     from brickscope.audit.series import verify_logs
     from brickscope.audit.verify import Verifier
+    from brickscope.log.error import AuditError
+    from brickscope.log.head import HeadFile
+    from brickscope.log.key import VerifyKey
 
     try:
         key = None if public_key is None else VerifyKey.load(public_key)
@@ -106,7 +106,7 @@ def _is_good(found: list[Evidence]) -> bool:
 
 
 def _link(text: str) -> Link:
-    from brickscope.audit.chain import Link
+    from brickscope.log.chain import Link
 
     parts = text.split(":")
     if len(parts) != 3 or not parts[1].isdigit() or len(parts[2]) != 64:

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from audit.written import call, records, start, stop
-from brickscope.audit.closed import Retention, series
-from brickscope.audit.error import AuditError
 from brickscope.audit.evidence import Evidence
-from brickscope.audit.head import HeadFile
-from brickscope.audit.key import VerifyKey
 from brickscope.audit.series import verify_logs
-from brickscope.audit.upkeep import Upkeep
 from brickscope.audit.verify import Verifier
-from brickscope.audit.writer import AuditWriter, Keeping
+from brickscope.log.closed import Retention, series
+from brickscope.log.error import AuditError
+from brickscope.log.head import HeadFile
+from brickscope.log.key import VerifyKey
+from brickscope.log.upkeep import Upkeep
+from brickscope.log.writer import AuditWriter, Keeping
+from log.written import call, records, start, stop
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_what_cannot_be_compressed_is_tried_again(
     ballast.unlink()
     asyncio.run(upkeep.step())
     assert series(writer.path) == [path]
-    monkeypatch.setattr("brickscope.audit.upkeep.RETRY_S", 0.0)
+    monkeypatch.setattr("brickscope.log.upkeep.RETRY_S", 0.0)
     upkeep._later = [(0.0, each) for _, each in upkeep._later]
     asyncio.run(upkeep.step())
     (path,) = series(writer.path)
@@ -185,8 +185,8 @@ def test_a_limit_of_size_is_as_a_full_disk(tmp_path: Path) -> None:
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from audit.written import call, open_writer, start, stop
-from brickscope.audit.error import AuditError
+from log.written import call, open_writer, start, stop
+from brickscope.log.error import AuditError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
 writer = open_writer(Path(sys.argv[1]))

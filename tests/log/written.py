@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from brickscope.audit.event import check_record
-from brickscope.audit.writer import AuditWriter, Keeping
+from brickscope.log.writer import AuditWriter, Keeping
 
 NOBODY: dict[str, Any] = dict.fromkeys(("subject", "fingerprint", "rule_set", "rule", "operation"))
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from audit.written import records
-from brickscope.audit.writer import AuditWriter
+from brickscope.log.writer import AuditWriter
+from log.written import records
 
 
 class Clock:

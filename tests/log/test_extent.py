@@ -10,9 +10,9 @@ import orjson
 import pytest
 from backports import zstd
 
-from audit.written import call, open_writer, records, run, start
-from brickscope.audit.chain import Link, seal
-from brickscope.audit.extent import Extent, end_of, in_order, look, named_end, read_end
+from brickscope.log.chain import Link, seal
+from brickscope.log.extent import Extent, end_of, in_order, look, named_end, read_end
+from log.written import call, open_writer, records, run, start
 
 
 def line(seq: int, event: str = "decision", **more: Any) -> bytes:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.record import MAX_TEXT, REDACTED, fact_fields, is_clean, printable
 from brickscope.core.credential import find_query_flaw
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.query import read_query
 from brickscope.core.reason import Reason
+from brickscope.log.key import DigestKey
+from brickscope.log.record import MAX_TEXT, REDACTED, fact_fields, is_clean, printable
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"
 ODD = b"my~own.Token_Value"

@@ -10,10 +10,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from audit.written import run
-from brickscope.audit.chain import Link
-from brickscope.audit.error import AuditError
-from brickscope.audit.file import MAX_LINE, LogFile, Tail
+from brickscope.log.chain import Link
+from brickscope.log.error import AuditError
+from brickscope.log.file import MAX_LINE, LogFile, Tail
+from log.written import run
 
 
 @pytest.mark.parametrize("path", ["/proc/nowhere/audit.jsonl", "/"])
@@ -184,7 +184,7 @@ def test_errors_have_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(AuditError) as error:
             file.write(b"x\n")
         assert str(error.value) == f"the audit log {file.name} can't be written: Input/output error"
-        patch.setattr("brickscope.audit.file.sync", fails)
+        patch.setattr("brickscope.log.file.sync", fails)
         with pytest.raises(AuditError) as error:
             file.sync()
         assert str(error.value) == f"the audit log {file.name} can't be brought to disk: Input/output error"

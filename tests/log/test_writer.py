@@ -11,13 +11,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from audit.written import call, open_writer, records, run, start, stop
-from brickscope.audit import writer as writer_module
-from brickscope.audit.chain import GENESIS, seal
-from brickscope.audit.closed import series
-from brickscope.audit.error import AuditError
 from brickscope.audit.verify import Verifier, verify
-from brickscope.audit.writer import AuditWriter, Keeping
+from brickscope.log import writer as writer_module
+from brickscope.log.chain import GENESIS, seal
+from brickscope.log.closed import series
+from brickscope.log.error import AuditError
+from brickscope.log.writer import AuditWriter, Keeping
+from log.written import call, open_writer, records, run, start, stop
 
 
 def no_space(fd: int, data: bytes) -> int:
@@ -289,7 +289,7 @@ def test_records_that_calls_wait_for_are_brought_to_disk(
 ) -> None:
     writer = open_writer(tmp_path, Keeping(fsync))
     calls: list[int] = []
-    monkeypatch.setattr("brickscope.audit.file.sync", calls.append)
+    monkeypatch.setattr("brickscope.log.file.sync", calls.append)
     start(writer)
     call(writer)
     assert len(calls) == times
@@ -303,7 +303,7 @@ def test_a_disk_that_cannot_be_synced_denies(tmp_path: Path, monkeypatch: pytest
     writer = open_writer(tmp_path, Keeping("always"))
     start(writer)
     with monkeypatch.context() as patch:
-        patch.setattr("brickscope.audit.file.sync", fails)
+        patch.setattr("brickscope.log.file.sync", fails)
         with pytest.raises(AuditError, match="brought to disk"):
             call(writer)
     call(writer)

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from brickscope.audit.error import AuditError
-from brickscope.audit.key import DigestKey, SigningKey, VerifyKey
+from brickscope.log.error import AuditError
+from brickscope.log.key import DigestKey, SigningKey, VerifyKey
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:

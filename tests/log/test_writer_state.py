@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from audit.watched import FULL, Clock, events, failing, said
-from audit.written import call, open_writer, records, run, start
-from brickscope.audit.error import AuditError
-from brickscope.audit.writer import Keeping
+from brickscope.log.error import AuditError
+from brickscope.log.writer import Keeping
+from log.watched import FULL, Clock, events, failing, said
+from log.written import call, open_writer, records, run, start
 
 # -- what it says of itself ------------------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ def test_a_sync_that_fails_denies_and_the_record_stands(
     writer = open_writer(tmp_path, Keeping("always"))
     start(writer)
     with monkeypatch.context() as patch:
-        patch.setattr("brickscope.audit.file.sync", failing(OSError(5, "Input/output error")))
+        patch.setattr("brickscope.log.file.sync", failing(OSError(5, "Input/output error")))
         with pytest.raises(AuditError):
             call(writer)
         assert writer.trouble == f"the audit log {writer.path} can't be brought to disk: Input/output error"
@@ -252,13 +252,13 @@ def test_what_a_sync_did_not_bring_to_disk_is_still_at_risk(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = open_writer(tmp_path, Keeping("always"))
-    monkeypatch.setattr("brickscope.audit.file.sync", failing(OSError(5, "Input/output error")))
+    monkeypatch.setattr("brickscope.log.file.sync", failing(OSError(5, "Input/output error")))
     with pytest.raises(AuditError):
         start(writer)
     clock.now += 3
     assert writer.unsynced_s == 3.0
     assert writer.statistics.failures == 1
-    monkeypatch.setattr("brickscope.audit.file.sync", lambda fd: None)
+    monkeypatch.setattr("brickscope.log.file.sync", lambda fd: None)
     call(writer, outcome=False)
     clock.now += 3
     assert writer.unsynced_s == 0.0

@@ -10,11 +10,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from audit.watched import FULL, failing, said
-from audit.written import call, open_writer, records, run, start, stop
-from brickscope.audit.chain import Link, seal
-from brickscope.audit.head import HeadFile
-from brickscope.audit.writer import AuditWriter
+from brickscope.log.chain import Link, seal
+from brickscope.log.head import HeadFile
+from brickscope.log.writer import AuditWriter
+from log.watched import FULL, failing, said
+from log.written import call, open_writer, records, run, start, stop
 
 
 def broken_last_line(content: bytes) -> bytes:

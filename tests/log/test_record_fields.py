@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from brickscope.audit.key import DigestKey
-from brickscope.audit.record import decision_fields, fact_fields, is_clean, printable
 from brickscope.core.body import Number
 from brickscope.core.decision import Decision, Principal
 from brickscope.core.reason import Reason
+from brickscope.log.key import DigestKey
+from brickscope.log.record import decision_fields, fact_fields, is_clean, printable
 
 KEY = DigestKey(b"k")
 TOKEN = "dapi" + "0123456789abcdef" * 2

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from audit.watched import FULL, Clock, events, failing, said
-from audit.written import call, open_writer, records, start, stop
-from brickscope.audit.closed import series
-from brickscope.audit.error import AuditError
-from brickscope.audit.file import LogFile
 from brickscope.audit.verify import Verifier, verify
-from brickscope.audit.writer import Keeping
+from brickscope.log.closed import series
+from brickscope.log.error import AuditError
+from brickscope.log.file import LogFile
+from brickscope.log.writer import Keeping
+from log.watched import FULL, Clock, events, failing, said
+from log.written import call, open_writer, records, start, stop
 
 
 def test_a_file_that_was_replaced_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -61,7 +61,7 @@ def test_a_full_file_is_closed_and_synced(
     size = writer.path.stat().st_size
     assert size < 1500
     synced: list[int] = []
-    monkeypatch.setattr("brickscope.audit.file.sync", synced.append)
+    monkeypatch.setattr("brickscope.log.file.sync", synced.append)
     while writer.path.stat().st_size < 1500:
         assert series(writer.path) == []
         call(writer)
@@ -94,7 +94,7 @@ def test_a_file_that_is_never_synced_is_not_synced_when_it_is_closed(
 ) -> None:
     writer = open_writer(tmp_path, Keeping("never", rotate_bytes=1))
     start(writer)
-    monkeypatch.setattr("brickscope.audit.file.sync", failing(OSError(5, "x")))
+    monkeypatch.setattr("brickscope.log.file.sync", failing(OSError(5, "x")))
     clock.now += 1
     call(writer)
     assert len(series(writer.path)) == 1
@@ -185,7 +185,7 @@ def test_an_old_file_that_cannot_be_synced_is_told(
 ) -> None:
     writer = open_writer(tmp_path, Keeping(rotate_bytes=1))
     start(writer)
-    monkeypatch.setattr("brickscope.audit.file.sync", failing(OSError(5, "Input/output error")))
+    monkeypatch.setattr("brickscope.log.file.sync", failing(OSError(5, "Input/output error")))
     clock.now += 1
     call(writer)
     assert said(caplog) == [
@@ -203,7 +203,7 @@ def test_a_closed_log_is_signed_synced_and_closed(tmp_path: Path, monkeypatch: p
     writer = open_writer(tmp_path)
     start(writer)
     synced: list[int] = []
-    monkeypatch.setattr("brickscope.audit.file.sync", synced.append)
+    monkeypatch.setattr("brickscope.log.file.sync", synced.append)
     writer.close()
     assert len(synced) == 1
     end = records(writer.path)[-1]
@@ -215,7 +215,7 @@ def test_a_closed_log_is_signed_synced_and_closed(tmp_path: Path, monkeypatch: p
 
 
 def test_checkpoints_come_after_so_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brickscope.audit.writer.CHECKPOINT_RECORDS", 5)
+    monkeypatch.setattr("brickscope.log.writer.CHECKPOINT_RECORDS", 5)
     writer = open_writer(tmp_path)
     start(writer)
     for _ in range(4):
@@ -228,6 +228,6 @@ def test_checkpoints_come_after_so_many_records(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_limits_of_a_log() -> None:
-    from brickscope.audit import writer
+    from brickscope.log import writer
 
     assert (writer.CHECKPOINT_RECORDS, writer.CHECKPOINT_SECONDS, writer.ROTATION_PAUSE_S) == (10_000, 60, 60)

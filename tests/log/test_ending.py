@@ -12,19 +12,19 @@ from typing import Any
 import orjson
 import pytest
 
-from audit.written import call, open_writer, records, run, start, stop
-from brickscope.audit import ending as ending_module
-from brickscope.audit.chain import Link, seal
-from brickscope.audit.closed import Retention, compress, series
-from brickscope.audit.ending import find_end, has_passed, holds
 from brickscope.audit.evidence import Damage, Evidence
-from brickscope.audit.extent import in_order, look
-from brickscope.audit.head import HeadFile
-from brickscope.audit.key import VerifyKey
-from brickscope.audit.retention import Expiry
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
-from brickscope.audit.writer import AuditWriter
+from brickscope.log import ending as ending_module
+from brickscope.log.chain import Link, seal
+from brickscope.log.closed import Retention, compress, series
+from brickscope.log.ending import find_end, has_passed, holds
+from brickscope.log.extent import in_order, look
+from brickscope.log.head import HeadFile
+from brickscope.log.key import VerifyKey
+from brickscope.log.retention import Expiry
+from brickscope.log.writer import AuditWriter
+from log.written import call, open_writer, records, run, start, stop
 
 
 class Clock:

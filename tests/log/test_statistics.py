@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from brickscope.audit.statistics import Statistics
+from brickscope.log.statistics import Statistics
 
 
 class Clock:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from audit.written import call, open_writer, records, start
-from brickscope.audit import closed as closed_module
-from brickscope.audit.closed import (
+from brickscope.log import closed as closed_module
+from brickscope.log.closed import (
     Retention,
     closed_name,
     compress,
@@ -22,8 +21,9 @@ from brickscope.audit.closed import (
     open_log,
     series,
 )
-from brickscope.audit.upkeep import Upkeep
-from brickscope.audit.writer import Keeping
+from brickscope.log.upkeep import Upkeep
+from brickscope.log.writer import Keeping
+from log.written import call, open_writer, records, start
 
 ACTIVE = Path("audit.jsonl")
 

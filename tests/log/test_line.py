@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from audit.written import run
-from brickscope.audit.closed import open_log
 from brickscope.audit.evidence import Damage
-from brickscope.audit.line import bounded
 from brickscope.audit.verify import Verifier, verify
+from brickscope.log.closed import open_log
+from brickscope.log.line import bounded
+from log.written import run
 
 GIB = 1024 * 1024 * 1024
 LIMIT = 400 * 1024 * 1024

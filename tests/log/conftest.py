@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit.watched import Clock
+from log.watched import Clock
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.written import call, open_writer, start
-from brickscope.audit.closed import Retention, series
-from brickscope.audit.retention import DAY_S, PAUSE_S, Expiry
+from brickscope.log.closed import Retention, series
+from brickscope.log.retention import DAY_S, PAUSE_S, Expiry
+from log.written import call, open_writer, start
 
 NOW = 1_800_000_000.0
 

@@ -1,0 +1,1 @@
+"""Writing the audit log: what a record says, how records are chained, and the one place that writes it."""
