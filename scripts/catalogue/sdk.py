@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
+from .answers import Answers
+
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MULTI = "_escape_multi_segment_path_parameter"
 CLIENTS = {"WorkspaceClient": "", "AccountClient": "account."}
@@ -22,7 +24,8 @@ class SdkOperation(NamedTuple):
     """One call of one method. ``path``, ``query``, ``body``: names of parameters; ``required``: those without default.
 
     ``templates``: more than one where a resource name has several shapes; ``{name=projects/*/branches/*}`` as in
-    google.api.http, from the docstring's "Format: projects/{project_id}/branches/{branch_id}".
+    google.api.http, from the docstring's "Format: projects/{project_id}/branches/{branch_id}". ``answers``: fields of what
+    it can answer with that may hold a credential or a link, as ``module.Record.field``.
     """
 
     name: str
@@ -33,6 +36,7 @@ class SdkOperation(NamedTuple):
     query: tuple[str, ...]
     body: tuple[str, ...]
     required: tuple[str, ...]
+    answers: tuple[str, ...]
 
 
 class ApiClass(NamedTuple):
@@ -58,6 +62,7 @@ class Source:
         self._mixins = dict(_mixins(folder / "mixins"))
         self._clients = _parse(folder / "__init__.py")
         self.unresolved: list[str] = []
+        self._answers = Answers(self._classes, self._imports)
 
     # -- names -------------------------------------------------------------------------------------------------
 
@@ -157,6 +162,7 @@ class Source:
             tuple(key for key in query if key not in path),
             tuple(key for key in body if key not in path),
             tuple(sorted(required & {*path, *query, *body})),
+            self._answers.fields(module, method),
         )
 
     def _keys(self, module: str, method: ast.FunctionDef, value: ast.expr | None) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def report(built: Built, before: str, text: str, version: str) -> None:
     for title, names in (
         ("new", new - old),
         ("gone", old - new),
-        ("to be settled in overlay.yaml", built.problems),
+        ("to be settled", built.problems),
     ):
         for name in sorted(names):
             click.echo(f"  {title}: {name}")

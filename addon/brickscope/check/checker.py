@@ -17,10 +17,12 @@ from .proof import Prover
 from .spelling import open_spellings
 from .subjects import subject_findings
 from .survey import RuleSetView, Survey, survey
+from .unclassed import unclassed_calls
 
 _OF_RULE_SETS: tuple[Callable[[RuleSetView, Prover], Iterator[Finding]], ...] = (
     overlaps,
     open_spellings,
+    unclassed_calls,
     escalations,
     breadth,
 )
