@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from brickscope.catalog.words import telling
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+
+
+class Record(NamedTuple):
+    """A record's telling fields, as ``module.Record.field``, and the records that it holds."""
+
+    fields: tuple[str, ...]
+    inner: tuple[tuple[str, str], ...]
 
 
 class Answers:
@@ -23,31 +32,44 @@ class Answers:
     ) -> None:
         self._classes = classes
         self._imports = imports
+        self._records: dict[tuple[str, str], Record] = {}
 
     def fields(self, module: str, method: ast.FunctionDef) -> tuple[str, ...]:
         """The fields of all that a method can answer with, as ``module.Record.field``, those with a telling name."""
         found: set[str] = set()
-        seen: set[tuple[str, str]] = set()
-        for name in _answered(method):
-            self._gather(module, name, seen, found)
+        waiting = list(self._resolve(module, _answered(method)))
+        seen = set(waiting)
+        while waiting:
+            record = self._record(waiting.pop())
+            found.update(record.fields)
+            waiting += [each for each in record.inner if each not in seen]
+            seen.update(record.inner)
         return tuple(sorted(found))
 
-    def _gather(self, module: str, name: str, seen: set[tuple[str, str]], found: set[str]) -> None:
-        alias, _, last = name.rpartition(".")
+    def _record(self, key: tuple[str, str]) -> Record:
+        if key not in self._records:
+            module, name = key
+            own = {
+                each.target.id: each.annotation
+                for each in self._classes[module][name].body
+                if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+            }
+            inner = (name for annotation in own.values() for name in _names(annotation))
+            self._records[key] = Record(
+                tuple(f"{module}.{name}.{field}" for field in own if telling(field)),
+                tuple(self._resolve(module, inner)),
+            )
+        return self._records[key]
+
+    def _resolve(self, module: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """The records among names that a module writes: its own, or another's."""
         imported = self._imports.get(module, {})
-        home = imported.get(alias, alias) if alias else module
-        if last not in self._classes.get(home, {}):
-            home = imported.get(last, home)
-        node = self._classes.get(home, {}).get(last)
-        if node is None or (home, last) in seen:
-            return
-        seen.add((home, last))
-        for each in node.body:
-            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-                if telling(each.target.id):
-                    found.add(f"{home}.{last}.{each.target.id}")
-                for inner in _names(each.annotation):
-                    self._gather(home, inner, seen, found)
+        for name in names:
+            alias, _, last = name.rpartition(".")
+            for home in (imported.get(alias, alias) or module, imported.get(last, "")):
+                if last in self._classes.get(home, {}):
+                    yield home, last
+                    break
 
 
 def _answered(method: ast.FunctionDef) -> Iterator[str]:
@@ -63,10 +85,5 @@ def _answered(method: ast.FunctionDef) -> Iterator[str]:
             yield ast.unparse(node.func.value)
 
 
-@cache
-def _names_in(text: str) -> tuple[str, ...]:
-    return tuple(_NAME.findall(text))
-
-
-def _names(annotation: ast.expr) -> tuple[str, ...]:
-    return _names_in(ast.unparse(annotation).replace("'", " ").replace('"', " "))
+def _names(annotation: ast.expr) -> list[str]:
+    return _NAME.findall(ast.unparse(annotation))

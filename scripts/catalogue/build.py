@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from .review import Review, fits
+from .review import Review, fits, read_yaml
 from .sdk import SdkOperation, Source
 
 FOLDER = Path(__file__).parent
@@ -47,7 +45,7 @@ def build(source: Source, folder: Path = FOLDER) -> Built:
 
     Raises OSError and yaml.YAMLError for one that can't be read.
     """
-    rules = yaml.safe_load((folder / "overlay.yaml").read_text(encoding="utf-8"))
+    rules = read_yaml(folder / "overlay.yaml")
     review = Review(folder / "classes.yaml")
     machine = source.operations()
     entries = [_from_sdk(operation, rules, review) for operation in machine]
@@ -75,7 +73,7 @@ def build(source: Source, folder: Path = FOLDER) -> Built:
 def _beyond(folder: Path) -> Iterator[dict[str, Any]]:
     """The operations that the SDK does not know: of each file the groups, which say service, scope and source for all."""
     for file in sorted(folder.glob("*.yaml")):
-        for group in yaml.safe_load(file.read_text(encoding="utf-8")):
+        for group in read_yaml(file):
             common = {key: group[key] for key in ("scope", "source") if key in group}
             for name, entry in group["operations"].items():
                 yield {"name": f"{group['service']}.{name}", **common, **entry}

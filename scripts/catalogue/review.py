@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase, translate
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,20 +28,21 @@ class Review:
     """What was looked at. Raises OSError and yaml.YAMLError for a file that can't be read."""
 
     def __init__(self, file: Path) -> None:
-        written = yaml.safe_load(file.read_text(encoding="utf-8"))
-        self._classes = [
-            (kind, pattern)
-            for kind in ORDER
-            for group in written[kind]
-            for pattern in _patterns(group["operations"])
-        ]
+        written = read_yaml(file)
+        self._classes = {
+            kind: _patterns(each for group in written[kind] for each in group["operations"]) for kind in ORDER
+        }
+        self._kinds = {
+            kind: re.compile("|".join(pattern.match.pattern for pattern in patterns))
+            for kind, patterns in self._classes.items()
+        }
         harmless = written["harmless"]
         self._fields = _patterns(each for group in harmless for each in group.get("fields", ()))
         self._names = _patterns(each for group in harmless for each in group.get("operations", ()))
 
     def kind(self, name: str) -> str | None:
         """The class of an operation by its name; None where no group names it."""
-        return next((kind for kind, pattern in self._classes if pattern.match.match(name)), None)
+        return next((kind for kind, pattern in self._kinds.items() if pattern.match(name)), None)
 
     def unsettled(
         self, entries: Sequence[Mapping[str, Any]], answers: Mapping[str, Sequence[str]]
@@ -66,7 +68,7 @@ class Review:
         for patterns, there in (
             (self._fields, answered),
             (self._names, called),
-            ([pattern for _, pattern in self._classes], called),
+            (chain.from_iterable(self._classes.values()), called),
         ):
             for each in patterns:
                 if not any(map(each.match.match, there)):
@@ -82,6 +84,12 @@ class _Memory(dict[str, bool]):
     def __missing__(self, name: str) -> bool:
         self[name] = any(each.match.match(name) for each in self._patterns)
         return self[name]
+
+
+def read_yaml(file: Path) -> Any:
+    """A reviewed file. Raises OSError and yaml.YAMLError."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader, in C where there is one
 
 
 def fits(name: str, patterns: Iterable[str]) -> bool:

@@ -43,7 +43,7 @@ def run(*arguments: str) -> tuple[int, str]:
         (("GET", "/api/2.0/sql/endpoints/abc"), "warehouses.get"),
         (("/ajax-api/2.0/secrets/get",), "secrets.get_secret"),
         (
-            ("vends", "credentials", "table"),
+            ("vends", "temporary", "table", "credentials"),
             "temporary_table_credentials.generate_temporary_table_credentials",
         ),
     ],
