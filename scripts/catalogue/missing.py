@@ -21,10 +21,13 @@ _CALL = re.compile(r"([A-Z]+)\s+((?:https?://|/)\S*)")
 
 def recorded(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Method and path of each call in an audit log (or any JSON lines with ``method`` and ``path``), or in lines that begin
-    ``METHOD URL`` or ``METHOD /path``. Other lines are passed over."""
+    ``METHOD URL`` or ``METHOD /path``. Other lines are passed over, a torn last one of a log too."""
     for line in lines:
         if line.startswith("{"):
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue
             method, target = entry.get("method"), entry.get("path")
             if isinstance(method, str) and isinstance(target, str):
                 yield method, target
