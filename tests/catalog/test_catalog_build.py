@@ -91,11 +91,14 @@ def test_a_call_that_the_sdk_comes_to_know_keeps_its_other_name(source: Source, 
     assert made.problems == []
 
 
-def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_reports_and_checks(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed = tmp_path / "operations.jsonl"
     lines = update.FILE.read_text().splitlines(keepends=True)
     changed.write_text("".join(line for line in lines if '"name": "jobs.run_now"' not in line))
     monkeypatch.setattr(update, "FILE", changed)
+    monkeypatch.setattr(update, "Source", lambda folder: source)  # read once: it takes seconds
     checked = CliRunner().invoke(update.main, ["--check"])
     assert checked.exit_code == 1
     assert "new: jobs.run_now" in checked.output
