@@ -1,7 +1,8 @@
-"""Making the catalogue: the committed file is what the SDK's source and the overlay give, and nothing is unsettled."""
+"""Making the catalogue: the committed file is what the SDK and the reviewed files give, and nothing is unsettled."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 
 from brickscope.core.template import bind, parse_catalogue_template
 from catalogue import update
-from catalogue.build import Built, build, render, render_records
+from catalogue.build import FOLDER, Built, build, render, render_records
 from catalogue.sdk import Source
 
 
@@ -38,37 +39,67 @@ def test_the_committed_files_are_what_would_be_made(source: Source, built: Built
         assert len(gone) < 20, f"run scripts/update-catalog; gone: {sorted(gone)}"
 
 
-def test_a_new_operation_without_a_class_is_a_problem(source: Source, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
-    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
-    overlay.write_text(text.replace("    - pin\n", ""))
-    assert build(source, overlay).problems == ["clusters.pin: no class"]
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The reviewed files, to be spoilt."""
+    copy = tmp_path / "catalogue"
+    shutil.copytree(FOLDER, copy)
+    return copy
 
 
-def test_two_operations_of_one_call_are_a_problem(source: Source, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
-    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
-    extra = '  - {name: x.y, calls: ["POST /api/2.2/jobs/run-now", "GET /x"], class: read, source: test}\n'
-    overlay.write_text(text + extra)
-    (problem,) = build(source, overlay).problems
+def add(folder: Path, entry: str) -> None:
+    """One more operation, ``x.y``."""
+    (folder / "operations" / "x.yaml").write_text(
+        f"- {{service: x, source: test, operations: {{y: {entry}}}}}\n"
+    )
+
+
+def spoil(file: Path, was: str, now: str = "") -> None:
+    text = file.read_text()
+    assert was in text
+    file.write_text(text.replace(was, now))
+
+
+def test_a_new_operation_without_a_class_is_a_problem(source: Source, folder: Path) -> None:
+    spoil(folder / "overlay.yaml", "    - pin\n")
+    assert build(source, folder).problems == ["clusters.pin: no class"]
+
+
+def test_two_operations_of_one_call_are_a_problem(source: Source, folder: Path) -> None:
+    add(folder, '{calls: ["POST /api/2.2/jobs/run-now", "GET /x"], class: read}')
+    (problem,) = build(source, folder).problems
     assert problem == "POST /api/2.2/jobs/run-now: of jobs.run_now and x.y"
 
 
-def test_calls_with_different_variables_are_no_operation(source: Source, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
-    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
-    overlay.write_text(
-        text + '  - {name: x.y, calls: ["GET /x", "GET /y/{id}"], class: read, source: test}\n'
-    )
-    (problem,) = build(source, overlay).problems
+def test_calls_with_different_variables_are_no_operation(source: Source, folder: Path) -> None:
+    add(folder, '{calls: ["GET /x", "GET /y/{id}"], class: read}')
+    (problem,) = build(source, folder).problems
     assert problem.startswith("x.y: its calls have not the same variables")
 
 
-def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_operations_of_one_name_are_a_problem(source: Source, folder: Path) -> None:
+    (folder / "operations" / "x.yaml").write_text(
+        '- {service: jobs, source: test, operations: {run_now: {calls: ["GET /x"], class: read}}}\n'
+    )
+    assert "jobs.run_now: the name of 2 operations" in build(source, folder).problems
+
+
+def test_a_call_that_the_sdk_comes_to_know_keeps_its_other_name(source: Source, folder: Path) -> None:
+    add(folder, '{calls: ["GET /api/2.2/jobs/get"], class: read}')
+    made = build(source, folder)
+    (entry,) = [each for each in made.entries if each["name"] == "jobs.get"]
+    assert entry["names"] == ["x.y"]
+    assert made.problems == []
+
+
+def test_the_command_reports_and_checks(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed = tmp_path / "operations.jsonl"
     lines = update.FILE.read_text().splitlines(keepends=True)
     changed.write_text("".join(line for line in lines if '"name": "jobs.run_now"' not in line))
     monkeypatch.setattr(update, "FILE", changed)
+    monkeypatch.setattr(update, "Source", lambda folder: source)  # read once: it takes seconds
     checked = CliRunner().invoke(update.main, ["--check"])
     assert checked.exit_code == 1
     assert "new: jobs.run_now" in checked.output

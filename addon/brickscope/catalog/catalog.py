@@ -132,6 +132,7 @@ class Catalog:
         table = RuleTable([rule for operation in self.operations.values() for rule in call_rules(operation)])
         # The web interface's mirror of every API takes bearers too (facts 4).
         table.mirror("api", "ajax-api")
+        table.answer_heads()
         return table
 
 

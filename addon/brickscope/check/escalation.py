@@ -18,7 +18,7 @@ from brickscope.policy.problem import Position
 from .alignment import reach
 from .code import Code, codes
 from .finding import Finding, Proof, Severity
-from .power import Grounds, grounds
+from .power import ANY, Grounds, grounds
 from .proof import Prover, Way
 from .survey import RuleSetView
 
@@ -121,6 +121,8 @@ def _together(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Fin
     if not all(parts):
         return
     parts = _meeting(parts, code.same)
+    if code.opened:
+        parts = _opened(*parts)
     # One operation alone is no combination.
     if not all(parts) or len({held.way.operation.name for part in parts for held in part}) < len(parts):
         return
@@ -139,6 +141,29 @@ def _meeting(parts: list[list[Held]], same: Sequence[str]) -> list[list[Held]]:
                 if any(_share(_values(held, parameter), other) for other in others)
             ]
     return parts
+
+
+def _opened(rights: list[Held], others: list[Held]) -> list[list[Held]]:
+    """Both parts without rights that are worth nothing to the other (those on a dashboard run no job), and without what
+    none of the rights is worth anything for."""
+    has = {held.grounds.power for held in others}
+    worth = [(held, _worth(held)) for held in rights]
+    kept = [(held, opened) for held, opened in worth if opened is None or opened & has]
+    if any(opened is None for _, opened in kept):
+        return [[held for held, _ in kept], others]
+    named = frozenset().union(*(opened or () for _, opened in kept))
+    return [[held for held, _ in kept], [held for held in others if held.grounds.power in named]]
+
+
+def _worth(held: Held) -> frozenset[str] | None:
+    """The powers that rights on the objects of a rule are worth, None for any."""
+    opens, parameter = held.grounds.opens, held.grounds.opened_by
+    if opens is None or parameter is None:
+        return None if opens is None else opens[ANY]
+    values = _values(held, parameter)
+    if values is None:
+        return None
+    return frozenset().union(*(opens.get(str(value), ()) for value in values))
 
 
 def _values(held: Held, parameter: str) -> frozenset[Canonical] | None:

@@ -111,8 +111,8 @@ def _missed(operation: str, constraint: Constraint, value: Any) -> str:
 
 
 def _by_other_methods(request: ApiRequest) -> dict[str, str]:
-    """The operations that the same path is by other methods, each with its method."""
-    found = ((method, operation_table().match(method, request.segments)) for method in METHODS)
+    """The operations that the same path is by other methods, each with its method (of HEAD and GET, the GET)."""
+    found = ((method, operation_table().match(method, request.segments)) for method in reversed(METHODS))
     return {rule.text: method for method, rule in found if rule is not None}
 
 
