@@ -197,7 +197,7 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, str]]] = {
     "everything, but what is dangerous is denied": (
         ["GET /api/2.1/unity-catalog/{path...}"],
         [{"class": "secret"}, {"class": "execute"}],
-        {"BS112": "warning", "BS401": "warning"},
+        {"BS117": "warning", "BS401": "warning"},
     ),
     "a variable for a word": (["POST /api/2.0/secrets/acls/{call}"], [], {"BS402": "warning"}),
     "a variable for a version": (["POST /api/{version}/jobs/run-now"], [], {}),
