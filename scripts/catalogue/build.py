@@ -31,6 +31,7 @@ FIELDS = (
     "below",
     "every",
     "depends",
+    "means",
     "object",
     "scope",
     "class",

@@ -23,7 +23,8 @@ class Operation(NamedTuple):
     ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
     the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
     ``required`` among them; ``types`` of those that are not ``text``; ``encoded``: path variables that may hold an encoded
-    separator as data; ``facts``: how they name objects. ``object``: those that say what
+    separator as data; ``facts``: how they name objects. ``means``: words that rules may use in place of the parameters that
+    say the same here (``max_tokens``). ``object``: those that say what
     is acted on. ``scope``: the native API scope, as far as it is known. ``kind``: one of CLASSES. ``risk``: how it can
     widen the caller's power, empty if it does not.
     """
@@ -43,11 +44,17 @@ class Operation(NamedTuple):
     types: Mapping[str, str] = {}
     encoded: tuple[str, ...] = ()
     facts: Facts = NONE
+    means: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def service(self) -> str:
         """What stands before the last dot: ``jobs``, ``settings.default_namespace``, ``account.users``."""
         return self.name.rpartition(".")[0]
+
+    def way(self, parameter: str) -> str:
+        """The parameter that a word means here, where that is one; what is no such word means itself."""
+        members = self.means.get(parameter, ())
+        return members[0] if len(members) == 1 else parameter
 
     def place(self, parameter: str) -> str | None:
         """Where the call carries a parameter: ``path``, ``query`` or ``body``; None if it has none of that name."""
@@ -179,4 +186,5 @@ def _operation(entry: dict[str, Any]) -> Operation:
         get("types", {}),
         tuple(get("encoded", ())),
         facts(entry),
+        {word: tuple(members) for word, members in get("means", {}).items()},
     )

@@ -133,12 +133,13 @@ def _parameters(
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
     values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}
-    for name, logged in values.items():
+    for said, logged in values.items():
+        name = operation.way(said)
         first, *below = name.split(".")
         place = operation.place(name) or operation.place(first)
         if logged is None or place == "path":
             continue
-        value = _value(name, logged, _named_values(rule_set, operation.name, name), key, digests)
+        value = _value(said, logged, _named_values(rule_set, operation.name, said), key, digests)
         if place == "query":
             query.append(f"{quote(name, safe='.')}={quote(_text(value), safe='')}")
         elif place == "body" and name in operation.body:

@@ -28,7 +28,8 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
     path: dict[str, str] = {}
     query: list[str] = []
     body: dict[str, Any] = {}
-    for key, value in parameters.items():
+    for name_or_word, value in parameters.items():
+        key = operation.way(name_or_word)
         first, *below = key.split(".")
         where = operation.place(key) or operation.place(first)
         if where is None:

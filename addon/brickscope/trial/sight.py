@@ -36,9 +36,10 @@ def see_all(request: ApiRequest, body: bytes, names: Iterable[str]) -> dict[str,
         return {}
     constraints = []
     for name in names:
-        place = operation.place(name.partition(".")[0])
+        way = operation.way(name)
+        place = operation.place(way.partition(".")[0])
         if place is not None:
-            keys = tuple(name.split(".")) if place == "body" else (name,)
+            keys = tuple(way.split(".")) if place == "body" else (way,)
             constraints.append(Constraint(name, place, keys, Test(), ""))
     found: dict[str, Any] = {}
     try:
@@ -55,6 +56,7 @@ def objects_of(operation: str, name: str, value: Any) -> tuple[str, ...]:
     """The objects that a parameter's value may name, in their canonical forms; none where it is not regular, or says itself
     what it names."""
     known = load_catalog().operations.get(operation)
+    name = name if known is None else known.way(name)
     place = None if known is None else known.place(name.partition(".")[0])
     if known is None or place is None or not isinstance(value, str):
         return ()
