@@ -20,6 +20,7 @@ FIELDS = (
     "name",
     "names",
     "calls",
+    "messages",
     "path",
     "query",
     "body",
@@ -197,7 +198,7 @@ def _join(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     by_calls: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for entry in entries:
-        by_calls.setdefault(tuple(sorted(map(_shape, entry["calls"]))), []).append(entry)
+        by_calls.setdefault((*sorted(map(_shape, entry["calls"])), *_messages(entry)), []).append(entry)
     joined = []
     for same in by_calls.values():
         same.sort(
@@ -244,7 +245,7 @@ def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) 
     owners: dict[str, str] = {}
     for entry in entries:
         for call in entry["calls"]:
-            shape = _shape(call)
+            shape = f"{_shape(call)} {_messages(entry)}"
             if owners.setdefault(shape, entry["name"]) != entry["name"]:
                 problems.append(f"{call}: of {owners[shape]} and {entry['name']}")
     for entry in entries:
@@ -255,7 +256,8 @@ def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) 
                     for prefix in family["to"]:
                         alias = f"{method} {prefix}{path.removeprefix(family['from'])}"
                         if (
-                            owners.setdefault(_shape(alias), entry["name"]) == entry["name"]
+                            owners.setdefault(f"{_shape(alias)} {_messages(entry)}", entry["name"])
+                            == entry["name"]
                             and alias not in entry["calls"]
                         ):
                             entry["calls"].append(alias)
@@ -266,6 +268,10 @@ def _shape(call: str) -> str:
     """A call without the names of its variables: two of one shape match the same requests."""
     text = re.sub(r"\{\w+=([^}]*)\}", r"\1", call)
     return re.sub(r"\{\w+\.\.\.\}", "**", re.sub(r"\{\w+\}", "*", text))
+
+
+def _messages(entry: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(entry.get("messages", ()))
 
 
 def _first(name: str, rules: list[dict[str, Any]], key: str) -> Any:

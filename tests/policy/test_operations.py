@@ -216,7 +216,7 @@ PRESETS = {
             "serving_endpoints.http_request",
             "jobs.run_now",
             "gateway.chat_completions",
-            "mcp.call",
+            "mcp.call_tool",
         ],
     ),
     "dbt": (

@@ -91,7 +91,7 @@ def _read_as(denial: Fields) -> list[str]:
     except (Refused, UnicodeError):
         return []
     found = (operation_table().match(str(denial.get("method")), each.route) for each in readings)
-    return [rule.text for rule in found if rule is not None]
+    return [rule.text for rule in found if rule is not None and not rule.messages]
 
 
 def _by_path(denial: Fields, params: list[Any]) -> Remedy:

@@ -21,7 +21,8 @@ class Operation(NamedTuple):
     """One operation of the API.
 
     ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
-    the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
+    the SDK's own first. ``messages``: the methods of JSON-RPC in a body that are this operation; a call of such a path
+    is of several operations. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
     ``required`` among them; ``types`` of those that are not ``text``; ``encoded``: path variables that may hold an encoded
     separator as data; ``facts``: how they name objects. ``means``: words that rules may use in place of the parameters that
     say the same here (``max_tokens``). ``object``: those that say what
@@ -45,6 +46,7 @@ class Operation(NamedTuple):
     encoded: tuple[str, ...] = ()
     facts: Facts = NONE
     means: Mapping[str, tuple[str, ...]] = {}
+    messages: tuple[str, ...] = ()
 
     @property
     def service(self) -> str:
@@ -58,15 +60,19 @@ class Operation(NamedTuple):
 
     def place(self, parameter: str) -> str | None:
         """Where the call carries a parameter: ``path``, ``query`` or ``body``; None if it has none of that name."""
+        name = self.way(parameter)
+        name = name if name == parameter else name.partition(".")[0]
         for place, names in (("path", self.path), ("query", self.query), ("body", self.body)):
-            if parameter in names:
+            if name in names:
                 return place
         return None
 
     def type_of(self, keys: tuple[str, ...]) -> str | None:
         """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``; None if the
         API has none. ``record.py`` says how types are written."""
-        return self._root.type_of(keys)
+        return self._root.type_of(
+            (*self.way(keys[0]).split("."), *keys[1:]) if keys[0] in self.means else keys
+        )
 
     def stand_ins_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Parameters that can say the same in place of this one. Where a rule limits it, they have to be absent or
@@ -136,7 +142,20 @@ class Catalog:
 
     def table(self) -> RuleTable:
         """Finds the operation of a call; the ``text`` of what it finds is the operation's name."""
-        table = RuleTable([rule for operation in self.operations.values() for rule in call_rules(operation)])
+        methods: dict[str, dict[str, str]] = {}
+        for operation in self.operations.values():
+            for call in operation.calls if operation.messages else ():
+                methods.setdefault(call, {}).update(dict.fromkeys(operation.messages, operation.name))
+        rules = []
+        for operation in self.operations.values():
+            if not operation.messages:
+                rules += call_rules(operation)
+            elif operation.kind == "execute":  # the one that can do most stands for all of them
+                rules += [
+                    rule._replace(messages=tuple(methods[call].items()))
+                    for call, rule in zip(operation.calls, call_rules(operation), strict=True)
+                ]
+        table = RuleTable(rules)
         # The web interface's mirror of every API takes bearers too (facts 4).
         table.mirror("api", "ajax-api")
         table.answer_heads()
@@ -187,4 +206,5 @@ def _operation(entry: dict[str, Any]) -> Operation:
         tuple(get("encoded", ())),
         facts(entry),
         {word: tuple(members) for word, members in get("means", {}).items()},
+        tuple(get("messages", ())),
     )

@@ -34,22 +34,22 @@ def reach(rule: Rule) -> tuple[Reach, ...]:
     for call in operation_table().meeting(rule):
         shared = common(call.template, written)
         if shared is not None:
-            operation, index = _places()[id(call)]
             values = bind(call.template, shared)
-            found.append(Reach(operation, index, values, *_held_apart(written, call.template)))
+            held = _held_apart(written, call.template)
+            found += [Reach(operation, index, values, *held) for operation, index in _places()[id(call)]]
     return tuple(sorted(found, key=lambda each: (each.operation.name, each.call)))
 
 
 @cache
-def _places() -> Mapping[int, tuple[Operation, int]]:
-    """The operation of each rule of the catalogue's table, and which of its calls the rule is."""
+def _places() -> Mapping[int, list[tuple[Operation, int]]]:
+    """The operations of each rule of the catalogue's table, and which of their calls the rule is."""
     operations = load_catalog().operations
     seen: dict[str, int] = {}
     found = {}
     for rule in operation_table().rules:
         index = seen.get(rule.text, 0)
         seen[rule.text] = index + 1
-        found[id(rule)] = (operations[rule.text], index)
+        found[id(rule)] = [(operations[name], index) for name in rule.names]
     return found
 
 

@@ -122,7 +122,7 @@ def _by_call(text: str) -> list[Operation] | None:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else METHODS
     rules = [operation_table().match(method, each.route) for each in readings for method in methods]
-    names = dict.fromkeys(rule.text for rule in rules if rule is not None)
+    names = dict.fromkeys(name for rule in rules if rule is not None for name in rule.names)
     return [load_catalog().operations[name] for name in names]
 
 

@@ -73,14 +73,16 @@ def decide(
 
 
 class _Facts:
-    """What the rules looked at in one reading of a call."""
+    """What the rules looked at in one reading of a call. ``told``: of a body of JSON-RPC, as ``Decision`` has it: the
+    operation that decided, those of a batch, the ids of its requests."""
 
-    __slots__ = ("names", "params", "sent")
+    __slots__ = ("names", "params", "sent", "told")
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self.sent: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
+        self.told: tuple[str | None, tuple[str | None, ...] | None, tuple[int | str, ...]] | None = None
 
 
 _NOTHING = _Facts()
@@ -132,6 +134,11 @@ def decide_for(
     else:
         reason, detail, rule, facts, called, decided = _judge(policy, rule_set, request, body, unbound)
         several = _told(readings, decided) if len(readings) > 1 else None
+    operation = None if called is None or called.messages else called.text
+    batch: tuple[str | None, ...] | None = None
+    ids: tuple[int | str, ...] = ()
+    if facts.told is not None:
+        operation, batch, ids = facts.told
     allow = reason is _ALLOWED
     mode = subject.mode or rule_set.mode or policy.mode
     return Decision(
@@ -146,7 +153,7 @@ def decide_for(
         rule_set.name,
         rule,
         policy.revision,
-        None if called is None else called.text,
+        operation,
         facts.params,
         facts.names,
         principal,
@@ -154,6 +161,8 @@ def decide_for(
         home,
         facts.sent,
         several,
+        batch,
+        ids,
     )
 
 
@@ -402,6 +411,8 @@ def _match(
     held: HeldBody | None,
 ) -> _Answer:
     """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name."""
+    if called is not None and called.messages:
+        return _match_messages(policy, rule_set, request, reading, called, held)
     name = "" if called is None else called.text
     segments, route = reading.segments, reading.route
     denied = rule_set.deny.match(request.method, segments, route) if rule_set.deny.rules else None
@@ -442,6 +453,57 @@ def _match(
         None,
         facts,
     )
+
+
+def _match_messages(
+    policy: Policy,
+    rule_set: RuleSet,
+    request: ApiRequest,
+    reading: Reading,
+    called: Rule,
+    held: HeldBody | None,
+) -> _Answer:
+    """What the rules say of a call whose body holds JSON-RPC messages: each is a call of its own, and all have to be
+    allowed. The body stays unread where a rule by path decides, and no rule by name could deny what is in it."""
+    by_path = _match(policy, rule_set, request, reading, None, held)
+    if by_path[0] is Reason.DENIED_BY_RULE or (
+        by_path[0] is _ALLOWED and rule_set.denied_operations.keys().isdisjoint(called.names)
+    ):
+        return by_path
+    if held is None and request.may_have_body:
+        raise BodyNeeded(MAX_BODY)
+    held = held or HeldBody(request, b"")
+    operations = dict(called.messages)
+    messages = held.messages(operations)
+    answers = []
+    for message, content in messages:
+        name = operations.get(message.method)
+        one = None if name is None else called._replace(text=name, messages=())
+        try:
+            answers.append((_match(policy, rule_set, request, reading, one, content), name))
+        except Refused as refused:
+            answers.append(((refused.reason, refused.detail, None, _NOTHING), name))
+    order = (Reason.DENIED_BY_RULE, None, _ALLOWED)
+    (reason, detail, rule, seen), name = min(
+        answers, key=lambda answer: order.index(answer[0][0] if answer[0][0] in order else None)
+    )
+    facts = _Facts()
+    facts.params, facts.sent, facts.names = seen.params, seen.sent, seen.names
+    if len(answers) > 1:
+        facts.params = _of_all([answer[3].params for answer, _ in answers])
+        facts.sent = _of_all([answer[3].sent for answer, _ in answers])
+        named = [answer[3].names for answer, _ in answers if answer[3].names is not None]
+        facts.names = frozenset().union(*named) if named else None
+    batch = tuple([each for _, each in answers]) if len(answers) > 1 else None
+    ids = tuple([each.id for each, _ in messages if each.id is not None and each.is_answered])
+    facts.told = (name, batch, ids)
+    return reason, detail, rule, facts
+
+
+def _of_all(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """What rules looked at in the calls of a batch: of each parameter a list, None for a call of which it was not asked."""
+    names = dict.fromkeys(name for found in each for name in found)
+    return {name: [found.get(name) for found in each] for name in names}
 
 
 def _first_met(

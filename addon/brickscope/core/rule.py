@@ -19,12 +19,20 @@ class Rule(NamedTuple):
     """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it.
 
     ``encoded``: in the catalogue, variables whose value the API decodes by itself, so that a name may hold separators.
+    ``messages``: in the catalogue, where the body is JSON-RPC, its methods (``message.py``), each with its operation;
+    ``text`` is then the operation that can do most.
     """
 
     method: str
     template: Template
     text: str
     encoded: frozenset[str] = frozenset()
+    messages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the catalogue, all operations that a call of this path can be."""
+        return tuple(dict.fromkeys(name for _, name in self.messages)) or (self.text,)
 
 
 def parse_rule(text: str) -> Rule:

@@ -62,9 +62,9 @@ def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Nam
             if operation.place(name) is None:
                 fail(
                     f"{operation.name} has no parameter {name!r}",
-                    nearest(name, [*operation.query, *operation.body]),
+                    nearest(name, [*operation.means, *operation.query, *operation.body]),
                 )
-        only = None if written.only is None else frozenset(written.only)
+        only = None if written.only is None else frozenset(map(operation.way, written.only))
         for said in spelled_out(operation, written.where or {}, denies=denies):
             where = [parse_constraint(operation, *each, fail, denies=denies) for each in said.items()]
             bound = unlimited(operation, written.where or {}, [each for each in where if each is not None])

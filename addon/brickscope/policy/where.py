@@ -97,7 +97,7 @@ def _choices(operation: Operation, word: str, test: Any, denies: bool) -> Iterat
     if denies:
         yield from ({name: written} for name in members if not written.get("absent"))
         if optional or written.get("absent"):
-            yield dict.fromkeys(members, {"absent": True})
+            yield {name: {"absent": True} for name in members}
         return
     others = written if written.get("absent") else {**written, "optional": True}
     if optional or written.get("absent"):
@@ -151,7 +151,9 @@ def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> N
                 continue
             path = [str(value) if each.name == name else getattr(each, "text", "x") for each in parts]
             owner = operation_table().match(rule.method, path)
-            owners.add(None if owner is None else owner.text)
+            owners.add(
+                None if owner is None else operation.name if operation.name in owner.names else owner.text
+            )
         if owners and operation.name not in owners and None not in owners:
             fail(
                 f"{operation.name} never has {name} {value!r}: that call is {', '.join(sorted(map(str, owners)))}",

@@ -34,6 +34,7 @@ _MADE_UP: dict[str, Any] = {
     "request_object_type": "notebooks",
     "run_id": 2077,
     "scope": "example",
+    "server": "functions/main/tools",
     "securable_type": "table",
     "statement": "SELECT 1",
     "table_name": "main.sales.orders",

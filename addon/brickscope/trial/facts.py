@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import MAX_TEXT, REDACTED
-from brickscope.catalog.catalog import load_catalog
+from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
@@ -24,6 +24,8 @@ from brickscope.core.policy import RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS
+
+from .placement import envelope
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""
@@ -37,13 +39,18 @@ class NotReplayable(Exception):
     """The record does not tell what the policy asks; the message says what."""
 
 
+UNKNOWN_METHOD = "unknown/method"
+"""Stands for a JSON-RPC method that the catalogue does not know."""
+
+
 class Facts(NamedTuple):
-    """A call out of the log. ``body``: made of the parameters that the log has. ``told``: names of parameters whose values
-    it has, or of which it knows that the call lacks them. ``names``: of all parameters, None where it has not those.
-    ``digests``: those that it has as digests only; ``keyed``: whether these were held against what rules name."""
+    """A call out of the log. ``body``: made of the parameters that the log has; None where it does not tell what is in one.
+    ``told``: names of parameters whose values it has, or of which it knows that the call lacks them. ``names``: of all
+    parameters, None where it has not those. ``digests``: those that it has as digests only; ``keyed``: whether these were
+    held against what rules name."""
 
     request: ApiRequest
-    body: bytes
+    body: bytes | None
     told: frozenset[str]
     names: frozenset[str] | None
     digests: frozenset[str]
@@ -70,7 +77,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     except UnicodeError:  # half of a surrogate pair
         raise NotReplayable("the record has text that no client can send") from None
     params, names = record.get("params") or {}, record.get("param_names")
-    content = _with_numbers(body) if body else b""
+    content = _content(record, readings, method, body)
     has_body = bool(content) or record.get("has_body") is True
     request = ApiRequest(
         method,
@@ -84,7 +91,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         query or None,
         None,
         "application/json",
-        len(content),
+        len(content or b""),
         "",
         workspace if isinstance(workspace, str) else None,
         has_body,
@@ -100,6 +107,24 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         frozenset(digests),
         key is not None,
     )
+
+
+def _content(
+    record: Mapping[str, Any], readings: tuple[Reading, ...], method: str, body: dict[str, Any]
+) -> bytes | None:
+    """The body of a call. Of several in one body the log has one only, and of an unread one nothing."""
+    if record.get("batch") is not None:
+        raise NotReplayable("the body held several calls, of which the log has one only")
+    operation = load_catalog().operations.get(str(record.get("operation")))
+    if operation is not None:
+        whole = envelope(operation, body)
+        return _with_numbers(whole) if whole else b""
+    called = operation_table().match(method, readings[0].route) if readings else None
+    if called is None or not called.messages:
+        return b""
+    if record.get("reason") == Reason.UNKNOWN_OPERATION:
+        return _with_numbers({"jsonrpc": "2.0", "id": 1, "method": UNKNOWN_METHOD})
+    return None
 
 
 @lru_cache(maxsize=65_536)

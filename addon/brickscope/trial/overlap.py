@@ -85,7 +85,7 @@ def reached(rule: Rule) -> tuple[Reached, ...]:
         segments = tuple(_text(part) for part in template.segments)
         found = table.match(rule.method, segments)
         whole = found is not None and str(found.template) == str(without_mirror(template))
-        return () if found is None else (Reached(found.text, whole, segments),)
+        return () if found is None else tuple(Reached(name, whole, segments) for name in found.names)
     plain = without_mirror(template)
     alone = RuleTable([rule._replace(template=plain)])
     operations: dict[str, Reached] = {}
@@ -96,9 +96,10 @@ def reached(rule: Rule) -> tuple[Reached, ...]:
             continue
         # The most literal template counts: what `{type}/{id}` reaches may be another operation than its own.
         whole = matched.text == call.text and alone.covers(call) is not None
-        before = operations.get(matched.text)
-        if before is None or (whole and not before.whole):
-            operations[matched.text] = Reached(matched.text, whole, shared)
+        for name in matched.names:
+            before = operations.get(name)
+            if before is None or (whole and not before.whole):
+                operations[name] = Reached(name, whole, shared)
     return tuple(operations.values())
 
 

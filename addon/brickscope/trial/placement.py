@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from brickscope.catalog.catalog import Operation, load_catalog
+from brickscope.core.message import RESPONSE
 from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
 from brickscope.policy.problem import nearest
 
@@ -47,10 +48,25 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
     target = fill(parse_catalogue_template(template), path, operation.name, operation.encoded)
     if query:
         target += f"?{'&'.join(query)}"
-    if not body:
+    whole = envelope(operation, body)
+    if not whole:
         return Sent(method, target, [])
-    content = json.dumps(body, ensure_ascii=False).encode()
+    content = json.dumps(whole, ensure_ascii=False).encode()
     return Sent(method, target, [("Content-Type", "application/json")], content)
+
+
+def envelope(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
+    """The body of a call as it is sent: of an operation that is a method of JSON-RPC, one message with it for params."""
+    if not operation.messages:
+        return body
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1}
+    method = operation.messages[0]
+    if method == RESPONSE:
+        return message | {"result": body}
+    if method.startswith("notifications/"):
+        del message["id"]
+    message["method"] = method
+    return message | {"params": body} if body else message
 
 
 def find_operation(name: str) -> Operation:
