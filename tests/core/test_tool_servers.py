@@ -282,7 +282,7 @@ def test_what_waits_for_an_answer_is_known_where_the_body_was_read(tmp_path: Pat
 def test_judging_a_batch_costs_no_more_than_judging_one(tmp_path: Path) -> None:
     """Many messages, each with many values: what is compared is counted for all of them together."""
     rule = {"operation": "mcp.call_tool", "where": {"arguments.names": {"pattern": "{a}.{b}"}}}
-    many = [f"\u00e9{at}.x" for at in range(180)]
+    many = [f"a{at}.x" for at in range(2_100)]
     batch = [tool("x", {"names": many}, number=at) for at in range(40)]
     known = policy(tmp_path, rule)
     assert post(known, batch[:20]).reason is YES

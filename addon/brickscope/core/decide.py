@@ -474,7 +474,7 @@ def _match_messages(
         raise BodyNeeded(MAX_BODY)
     held = held or HeldBody(request, b"")
     operations = dict(called.messages)
-    messages = held.messages(operations)
+    is_batch, messages = held.messages(operations)
     answers = []
     for message, content in messages:
         name = operations.get(message.method)
@@ -489,12 +489,12 @@ def _match_messages(
     )
     facts = _Facts()
     facts.params, facts.sent, facts.names = seen.params, seen.sent, seen.names
-    if len(answers) > 1:
+    if is_batch:
         facts.params = _of_all([answer[3].params for answer, _ in answers])
         facts.sent = _of_all([answer[3].sent for answer, _ in answers])
         named = [answer[3].names for answer, _ in answers if answer[3].names is not None]
         facts.names = frozenset().union(*named) if named else None
-    batch = tuple([each for _, each in answers]) if len(answers) > 1 else None
+    batch = tuple([each for _, each in answers]) if is_batch else None
     ids = tuple([each.id for each, _ in messages if each.id is not None and each.is_answered])
     facts.told = (name, batch, ids)
     return reason, detail, rule, facts

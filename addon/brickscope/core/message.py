@@ -42,8 +42,14 @@ class Message(NamedTuple):
         return self.method != RESPONSE and self.id is not None
 
 
+class Batch(tuple[Message, ...]):
+    """The messages of a body that is a list of them, be it of one: the answer is a list then, too."""
+
+    __slots__ = ()
+
+
 def read_messages(request: ApiRequest, body: bytes, known: Collection[str]) -> tuple[Message, ...]:
-    """The messages of a body, in their order. ``known``: the methods that the catalogue has.
+    """The messages of a body, in their order; a Batch where it is a list. ``known``: the methods that the catalogue has.
 
     Raises Refused(MESSAGE_MALFORMED), or as ``read_json`` does. No detail quotes the body.
     """
@@ -57,7 +63,7 @@ def read_messages(request: ApiRequest, body: bytes, known: Collection[str]) -> t
     if len(elements) > MAX_BATCH:
         raise Refused(Reason.TOO_COMPLEX, f"the body has more than {MAX_BATCH} JSON-RPC messages")
     folds = {fold(method): method for method in known if method}
-    messages = tuple([_message(each, folds) for each in elements])
+    messages = (Batch if isinstance(found, list) else tuple)([_message(each, folds) for each in elements])
     ids = [str(each.id) for each in messages if each.is_answered]
     if len(set(ids)) < len(ids):
         raise _malformed("two of its requests have the same id")

@@ -16,7 +16,7 @@ from .body import read_body
 from .constraint import Constraint
 from .decision import Refused
 from .look import Gathered, Keys, Look, looks_of, taken_for
-from .message import Message, read_messages
+from .message import Batch, Message, read_messages
 from .normal import fold
 from .path import Reading
 from .query import Pair, alternatives, read_hidden, read_query
@@ -183,7 +183,7 @@ class HeldBody:
         self._raw = raw
         self._request = request
         self._content: dict[str, Any] | Refused | None = None
-        self._messages: tuple[tuple[Message, HeldBody], ...] | None = None
+        self._messages: tuple[bool, tuple[tuple[Message, HeldBody], ...]] | None = None
         self._effort: Effort | None = None
         self._gathered: dict[int, tuple[Look, Gathered]] = {}
 
@@ -196,13 +196,14 @@ class HeldBody:
             found = self._gathered[id(looks)] = (looks, gathered)
         return found[1]
 
-    def messages(self, known: Collection[str]) -> tuple[tuple[Message, HeldBody], ...]:
-        """The JSON-RPC messages in it, each with what its call has for a body. Judging all of them may cost no more than
-        judging one. Raises Refused as ``read_messages`` does."""
+    def messages(self, known: Collection[str]) -> tuple[bool, tuple[tuple[Message, HeldBody], ...]]:
+        """Whether it is a batch, and the JSON-RPC messages in it, each with what its call has for a body. Judging them all
+        may cost no more than judging one. Raises Refused as ``read_messages`` does."""
         if self._messages is None:
             effort = Effort()
             found = read_messages(self._request, self._raw, known)
-            self._messages = tuple([(each, self._within(each.params, effort)) for each in found])
+            pairs = tuple([(each, self._within(each.params, effort)) for each in found])
+            self._messages = (isinstance(found, Batch), pairs)
         return self._messages
 
     def _within(self, content: dict[str, Any], effort: Effort) -> HeldBody:

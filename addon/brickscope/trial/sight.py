@@ -36,7 +36,7 @@ def parts(request: ApiRequest, body: bytes) -> list[Part]:
         return [Part(called, held)]
     try:
         operations = dict(called.messages)
-        messages = held.messages(operations)
+        _, messages = held.messages(operations)
     except Refused:
         return []
     return [
