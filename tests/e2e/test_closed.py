@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from e2e.broken import broken_gate, copy_of_the_checkout
-from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, Gate, head, running_gate
+from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, WAREHOUSES, Gate, call_status, head, running_gate
 from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
 from e2e.raw_client import HUNG_UP, H1Response, connect, open_tls, read_h1, send_h1
 
@@ -186,9 +186,12 @@ def test_monitor_lets_a_denied_call_go_on_and_says_so(tmp_path: Path, proxy_auth
         assert response.status == 200
         odd = call(gate, "/api/%2e%2e/x")
         assert odd is not None
-        assert odd.status == 403
-        denied, refused = gate.proxy.audit("decision")
+        assert odd.status == 200
+        assert call_status(gate, WAREHOUSES, TOKEN, "Host: elsewhere.example") == 403
+        denied, flawed, refused = gate.proxy.audit("decision")
         assert (denied["decision"], denied["enforced"], denied["mode"]) == ("deny", False, "monitor")
+        assert (flawed["decision"], flawed["enforced"]) == ("deny", False)
+        assert flawed["reason"] == "path_not_canonical"
         assert (refused["decision"], refused["enforced"]) == ("deny", True)
 
 

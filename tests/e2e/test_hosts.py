@@ -76,7 +76,7 @@ CHOICES = {
     "another workspace, by header": ("?", "X-Databricks-Workspace-Id: 112", "workspace_not_allowed"),
     "another workspace, by query": ("?o=112", "X-A: b", "workspace_not_allowed"),
     "another workspace, by an encoded name": ("?%6f=112", "X-A: b", "workspace_not_allowed"),
-    "an encoded number": ("?o=%31%31%31", "X-A: b", "workspace_not_allowed"),
+    "an encoded number": ("?o=%31%31%31", "X-A: b", "query_not_canonical"),
     "none": ("?", "X-A: b", "workspace_not_allowed"),
     "two": ("?o=112", "X-Databricks-Workspace-Id: 111", "header_duplicate"),
     "two in the query": ("?o=111&o=112", "X-A: b", "header_duplicate"),
