@@ -34,6 +34,7 @@ def test_parameters_and_powers_that_a_group_names_are_there(name: str, group: di
         "why",
         "source",
         "limit",
+        "enough",
         "limited",
         "unless",
         "carried",

@@ -219,6 +219,18 @@ PRESETS = {
             "mcp.call_tool",
         ],
     ),
+    "model-caller": (
+        ["serving.chat_completions", "gateway.messages", "gateway.generate_content", "gateway.list_models"],
+        ["serving_endpoints.query", "serving.completions", "gateway.select_route", "mcp.call_tool"],
+    ),
+    "tool-session": (
+        ["mcp.initialize", "mcp.list_tools", "mcp.notify", "mcp.listen"],
+        ["mcp.call_tool", "mcp.read_resource", "mcp.get_prompt", "mcp.respond"],
+    ),
+    "agent-tools": (
+        ["mcp.initialize", "mcp.list_tools", "mcp.call_tool", "current_user.me"],
+        ["mcp.read_resource", "statement_execution.execute_statement", "serving.chat_completions"],
+    ),
     "dbt": (
         [
             "sql.thrift",

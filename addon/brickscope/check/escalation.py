@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import load_catalog
+from brickscope.core.constraint import Test
 from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
@@ -63,7 +64,7 @@ def find_holdings(view: RuleSetView, prover: Prover) -> Holdings:
     found: dict[str, list[Held]] = {}
     for way in ways(view):
         for each in grounds()[way.operation.name]:
-            if _carries(way.rule, each.carried):
+            if _carries(way.rule, each.carried) and not _is_enough(way.rule, each):
                 proof = prover.proof(way)
                 if proof is not None:
                     found.setdefault(each.power, []).append(Held(way, each, proof))
@@ -94,6 +95,21 @@ def _carries(rule: OperationRule | None, parameter: str | None) -> bool:
     return rule.only is None or parameter in rule.only or parameter in named
 
 
+def _is_enough(rule: OperationRule | None, grounds: Grounds) -> bool:
+    """Whether a rule limits an operation to objects on which it gives nothing."""
+    tests = {each.keys: each.test for each in (() if rule is None else rule.where)}
+    return bool(grounds.enough) and all(
+        (name,) in tests and _begins(tests[(name,)], values) for name, values in grounds.enough.items()
+    )
+
+
+def _begins(test: Test, beginnings: tuple[str, ...]) -> bool:
+    """Whether all values that meet a test begin in one of these ways."""
+    named = test.prefix if test.one_of is None else [*map(str, test.one_of)]
+    texts = [each.removeprefix("/") for each in named or ()]
+    return bool(texts) and not test.optional and all(each.startswith(beginnings) for each in texts)
+
+
 def _limited(held: Held, holdings: Holdings) -> Held:
     limit = held.grounds.limit
     if not limit or not set(limit) <= held.way.fixed:
@@ -112,8 +128,9 @@ def _order() -> dict[str, int]:
 def _alone(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
     found = [held for power in code.needs[0] for held in holdings.get(power, ())]
     if found:
-        severity = code.severity.milder if all(held.limited for held in found) else code.severity
-        yield _finding(code, severity, [found], view)
+        limited = all(held.limited for held in found)
+        if not limited or code.severity is not Severity.NOTE:  # milder than a note is nothing
+            yield _finding(code, code.severity.milder if limited else code.severity, [found], view)
 
 
 def _together(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:

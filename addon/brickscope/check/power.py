@@ -15,7 +15,8 @@ from .code import read_data
 
 class Grounds(NamedTuple):
     """Why an operation gives a power. ``limit``: the parameters that really limit it where a rule fixes them all;
-    ``limited``: what is left then; ``unless``: the powers that undo the limit. ``carried``: the parameter without
+    ``limited``: what is left then, nothing where the parameters of ``enough`` begin with one of their values; ``unless``:
+    the powers that undo the limit. ``carried``: the parameter without
     which the operation does not give the power, None for none. ``sends``: what a request that proves it carries.
     ``opens``: of a power over rights, the powers that the rights are worth; where the value of the parameter ``opened_by``
     says which, by that value. None for any."""
@@ -25,6 +26,7 @@ class Grounds(NamedTuple):
     source: str
     limit: tuple[str, ...] = ()
     limited: str = ""
+    enough: Mapping[str, tuple[str, ...]] = {}
     unless: tuple[str, ...] = ()
     carried: str | None = None
     sends: Mapping[str, Any] = {}
@@ -54,6 +56,7 @@ def grounds() -> Mapping[str, tuple[Grounds, ...]]:
                 group["source"],
                 tuple(group.get("limit", ())),
                 group.get("limited", ""),
+                {name: tuple(values) for name, values in group.get("enough", {}).items()},
                 tuple(group.get("unless", ())),
                 group.get("carried"),
                 group.get("sends", {}),
