@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from brickscope.core.path import APP
 from brickscope.core.rule import Rule, RuleTable
-from brickscope.core.template import parse_catalogue_template
+from brickscope.core.template import Literal, Template, parse_catalogue_template
 
 from .record import NONE, Facts, Holder, facts
 
+HTTPS = "https://"
 CLASSES = ("read", "write", "execute", "grant", "secret")
 
 
@@ -166,9 +168,14 @@ def call_rules(operation: Operation) -> list[Rule]:
     """The calls of an operation, as a table takes them."""
     parts = [call.partition(" ") for call in operation.calls]
     encoded = frozenset(operation.encoded)
-    return [
-        Rule(method, parse_catalogue_template(path), operation.name, encoded) for method, _, path in parts
-    ]
+    return [Rule(method, call_template(path), operation.name, encoded) for method, _, path in parts]
+
+
+def call_template(path: str) -> Template:
+    """The template of a call. ``https://{app}/mcp`` is on an app's host, which is then a part of it (``path.on_host``)."""
+    if not path.startswith(HTTPS):
+        return parse_catalogue_template(path)
+    return Template((Literal(APP), *parse_catalogue_template(f"/{path.removeprefix(HTTPS)}").segments))
 
 
 @cache

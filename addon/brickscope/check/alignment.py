@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import Operation, call_rules, load_catalog, operation_table
+from brickscope.core.path import APP
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template, bind
 from brickscope.trial.overlap import common, without_mirror
@@ -33,7 +34,7 @@ def reach(rule: Rule) -> tuple[Reach, ...]:
     written = without_mirror(rule.template)
     for call in operation_table().meeting(rule):
         shared = common(call.template, written)
-        if shared is not None:
+        if shared is not None and shared[0] != APP:
             values = bind(call.template, shared)
             held = _held_apart(written, call.template)
             found += [Reach(operation, index, values, *held) for operation, index in _places()[id(call)]]

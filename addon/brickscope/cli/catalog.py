@@ -110,14 +110,15 @@ def _by_call(text: str) -> list[Operation] | None:
     call."""
     from brickscope.catalog.catalog import load_catalog, operation_table
     from brickscope.core.decision import Refused
-    from brickscope.core.path import read_target
+    from brickscope.core.path import on_host, read_target
     from brickscope.core.rule import METHODS
 
     call = _CALL.match(text)
     if call is None:
         return None
     try:
-        readings = read_target((urlsplit(call["target"]).path or "/").encode()).readings
+        parts = urlsplit(call["target"])
+        readings = on_host(read_target((parts.path or "/").encode()).readings, parts.hostname or "")
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else METHODS

@@ -19,7 +19,7 @@ from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import is_hostname
-from brickscope.core.path import Reading, read_target
+from brickscope.core.path import Reading, on_host, read_target
 from brickscope.core.policy import RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
@@ -68,7 +68,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     if method not in METHODS or not is_hostname(host):
         raise NotReplayable("the record names no method or host that a call can have")
     try:
-        readings, flaw = _readings(path), _flaw(record)
+        readings, flaw = on_host(_readings(path), host), _flaw(record)
     except Refused as refused:
         readings, flaw = (), refused
     workspace = record.get("workspace")

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
+from brickscope.core.path import APP
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment, Template, Variable
 
@@ -92,7 +93,7 @@ def reached(rule: Rule) -> tuple[Reached, ...]:
     for call in table.meeting(rule):
         shared = common(plain, call.template)
         matched = None if shared is None else table.match(rule.method, shared)
-        if shared is None or matched is None:
+        if shared is None or matched is None or shared[0] == APP:
             continue
         # The most literal template counts: what `{type}/{id}` reaches may be another operation than its own.
         whole = matched.text == call.text and alone.covers(call) is not None

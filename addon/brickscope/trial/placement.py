@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from brickscope.catalog.catalog import Operation, load_catalog
+from brickscope.catalog.catalog import HTTPS, Operation, call_template, load_catalog
 from brickscope.core.message import RESPONSE
-from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
+from brickscope.core.path import APP
+from brickscope.core.template import Literal, Rest, Template
 from brickscope.policy.problem import nearest
 
 from .error import CallError
@@ -17,6 +19,9 @@ from .sent import Sent
 
 # What a path segment may hold unencoded (core/path.py); unreserved characters must be.
 _SEGMENT = "-._~!$&'()*+,=:@"
+
+
+VARIABLE = re.compile(r"\{(\w+)")
 
 
 def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
@@ -44,8 +49,14 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
         else:
             values = value if isinstance(value, list) else [value]
             query += [f"{quote(key, safe='.')}={quote(_text(each), safe='')}" for each in values]
-    method, _, template = operation.calls[index].partition(" ")
-    target = fill(parse_catalogue_template(template), path, operation.name, operation.encoded)
+    call = operation.calls[index]
+    if index == 0:  # what the call names says which it is: a server, or an app
+        called = (each for each in operation.calls if set(VARIABLE.findall(each)) == set(path))
+        call = next(called, call)
+    method, _, template = call.partition(" ")
+    target = fill(call_template(template), path, operation.name, operation.encoded)
+    if template.startswith(HTTPS):
+        target = HTTPS + target.removeprefix(f"/{quote(APP)}/")
     if query:
         target += f"?{'&'.join(query)}"
     whole = envelope(operation, body)
