@@ -40,7 +40,7 @@ FIELDS = (
     "source",
 )
 _LATER = re.compile(r"_v2|_proxy|_legacy|^bundle_")
-_OBJECT = re.compile(r"(?:^|_)(?:id|name|path|key|scope|parent|full_name)$|[a-z]Id$")
+_OBJECT = re.compile(r"(?:^|_)(?:id|name|path|key|scope|parent|full_name|model)$|[a-z]Id$")
 _VARIABLE = re.compile(r"\{(\w+)[^}]*\}")
 
 
