@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from databricks.vector_search.client import VectorSearchClient
+from databricks.ai_search.client import AISearchClient
 from outcome import tell
 
 
 def call() -> object:
-    client = VectorSearchClient(
+    client = AISearchClient(
         workspace_url=os.environ["DATABRICKS_HOST"],
         personal_access_token=os.environ["DATABRICKS_TOKEN"],
         disable_notice=True,

@@ -11,6 +11,13 @@ from outcome import tell
 
 
 def call() -> object:
+    try:
+        return ask()
+    except ExceptionGroup as group:  # its library's; what its user sees last in the traceback is the error within
+        raise group.exceptions[0] from None
+
+
+def ask() -> object:
     url = f"{os.environ['DATABRICKS_HOST']}/api/2.0/mcp/functions/main/tools"
     client = DatabricksMCPClient(url, WorkspaceClient())
     if sys.argv[1] == "refused":
