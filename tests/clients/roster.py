@@ -210,7 +210,8 @@ CLIENTS = (
         _agent("databricks_mcp_client", "refused"),
         TOOLS,
         SERVER,
-        "the exception's message",
+        "`McpError` inside the `ExceptionGroup`, the message",
+        kind="McpError",
         session=True,
     ),
     Client(

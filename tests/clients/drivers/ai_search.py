@@ -15,7 +15,7 @@ def call() -> object:
         personal_access_token=os.environ["DATABRICKS_TOKEN"],
         disable_notice=True,
     )
-    index = client.get_index(endpoint_name="search", index_name=sys.argv[1])
+    index = client.get_index(index_name=sys.argv[1])
     found = index.similarity_search(columns=["id"], query_vector=[0.1, 0.2], num_results=1)
     return found["result"]["data_array"]
 

@@ -13,8 +13,11 @@ from outcome import tell
 def call() -> object:
     try:
         return ask()
-    except ExceptionGroup as group:  # its library's; what its user sees last in the traceback is the error within
-        raise group.exceptions[0] from None
+    except ExceptionGroup as group:  # what its user sees last in the traceback is the error within
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 def ask() -> object:

@@ -116,7 +116,7 @@ async def index(exchange: Exchange) -> None:
             "endpoint_name": "search",
             "primary_key": "id",
             "index_type": "DELTA_SYNC",
-            "delta_sync_index_spec": {"source_table": "main.docs.source", "embedding_source_columns": []},
+            "delta_sync_index_spec": {"source_table": "main.docs.source"},
             "status": {"ready": True, "index_url": ""},
         },
     )
@@ -145,5 +145,5 @@ ROUTES = (
     Route((b"GET",), _ICEBERG + b"config", catalog_config),
     Route((b"GET",), _ICEBERG + b"catalogs/main/namespaces", namespaces),
     Route((b"GET",), b"/api/2.0/vector-search/indexes/main.docs.pages", index),
-    Route((b"POST",), b"/api/2.0/vector-search/indexes/main.docs.pages/query", search),
+    Route((b"GET",), b"/api/2.0/vector-search/indexes/main.docs.pages/query", search),
 )
