@@ -219,6 +219,17 @@ def test_what_an_app_is_named_in_the_path_of_a_workspace_is_no_app(tmp_path: Pat
         assert judged(known, host, "POST", path, LIST).allow is False
 
 
+@pytest.mark.parametrize(
+    "path", ["/.well-known/oauth-protected-resource/secret", "/.well-known/databricks-config"]
+)
+def test_nothing_goes_to_an_app_without_a_credential(path: str, tmp_path: Path) -> None:
+    """Its makers would read in the path what anybody wants to tell them."""
+    fields = [(b"Host", OTHER.encode())]
+    wire = WireRequest(b"GET", path.encode(), b"", b"HTTP/1.1", fields, OTHER, 443, OTHER, b"http/1.1", True)
+    found = decide(policy(tmp_path, "apps.request"), read_request(wire), "10.0.0.1", 0)
+    assert found.reason is Reason.MISSING_CREDENTIAL
+
+
 def test_the_log_names_the_app(tmp_path: Path) -> None:
     found = judged(policy(tmp_path, on("mcp.call_tool", app=APP, tool="find")), APP, "POST", "/mcp", CALL)
     assert (found.operation, found.params) == ("mcp.call_tool", {"app": APP, "tool": "find"})

@@ -44,6 +44,7 @@ READ: dict[str, tuple[Any, list[Message]]] = {
     "a request with params": (CALL, [Message("tools/call", 2, CALL["params"])]),
     "an id that is text": ({**LIST, "id": "a-1"}, [Message("tools/list", "a-1", {})]),
     "an id that is 0": ({**LIST, "id": 0}, [Message("tools/list", 0, {})]),
+    "the greatest id": ({**LIST, "id": 2**53 - 1}, [Message("tools/list", 2**53 - 1, {})]),
     "an id that is empty": ({**LIST, "id": ""}, [Message("tools/list", "", {})]),
     "a notification": (
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
@@ -103,6 +104,10 @@ REFUSED: dict[str, tuple[Any, Reason]] = {
         b'{"jsonrpc":"2.0","id":99999999999999999999,"method":"tools/list"}',
         MALFORMED,
     ),
+    "an id that readers round": ({**LIST, "id": -(2**53)}, MALFORMED),
+    "an id that is half a character": (b'{"jsonrpc":"2.0","id":"\\ud800","method":"tools/list"}', MALFORMED),
+    "an id with a line end": ({**LIST, "id": "a\r\nb"}, MALFORMED),
+    "an id of no end": ({**LIST, "id": "a" * 257}, MALFORMED),
     "an id that is minus 0": (b'{"jsonrpc":"2.0","id":-0,"method":"tools/list"}', MALFORMED),
     "an id that is a list": ({**LIST, "id": [1]}, MALFORMED),
     "an id that is an object": ({**LIST, "id": {}}, MALFORMED),

@@ -454,6 +454,7 @@ def _match(
         rules = OperationRules([rule for rule in rules if _names_app(rule)])
     if not rules or called is None:
         what = f", the operation {name}" if name else ""
+        what += "" if named else "; a rule for an app, or the subject's workspaces, has to name it"
         detail = f"rule set {rule_set.name!r} has no rule that allows it{what}"
         return Reason.NO_RULE_MATCHES, detail, None, facts
     if facts is _NOTHING and rules[0].is_bound:

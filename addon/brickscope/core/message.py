@@ -19,6 +19,8 @@ from .request import ApiRequest
 
 MAX_BATCH = 50
 """Most messages in one body; clients send one, or a handful."""
+MAX_ID, MAX_ID_TEXT = 2**53, 256
+"""Beyond it readers of JSON round numbers (RFC 8259 section 6); and characters of an id that is text."""
 RESPONSE = ""
 """What stands for the method of a response, which has none."""
 
@@ -75,9 +77,9 @@ def _message(found: Any, folds: dict[str, str]) -> Message:
     if not isinstance(found, dict) or version != "2.0" or isinstance(version, Number):
         raise _malformed("it is not one JSON-RPC 2.0 message, or a list of them")
     number = found.get("id")
-    if "id" in found and (isinstance(number, bool) or type(number) not in (int, str)):
+    if "id" in found and not _is_id(number):
         # JSON-RPC allows null and fractions, which servers take for no id, or for another one. MCP does not.
-        raise _malformed("an id is neither text nor a whole number")
+        raise _malformed("an id is neither short text nor a whole number")
     if found.keys() == _RESULT or found.keys() == _ERROR:
         return Message(RESPONSE, number, {})
     method, params = found.get("method"), found.get("params", {})
@@ -90,6 +92,13 @@ def _message(found: Any, folds: dict[str, str]) -> Message:
     if not isinstance(params, dict):
         raise _malformed("the params of a message are no object")
     return Message(method, number, params)
+
+
+def _is_id(value: Any) -> bool:
+    """Whether all readers take it for the same id, also in our answer."""
+    if type(value) is int:
+        return abs(value) < MAX_ID
+    return type(value) is str and len(value) <= MAX_ID_TEXT and (value.isprintable() or not value)
 
 
 def _malformed(why: str) -> Refused:
