@@ -50,6 +50,7 @@ FLAWS: dict[str, tuple[str, tuple[bytes, bytes] | None, bytes]] = {
     "header_forbidden": ("/api/2.2/jobs/list", (b"X-HTTP-Method", b"PUT"), b""),
     "body_encoded": ("/api/2.2/jobs/run-now", (b"Content-Encoding", b"gzip"), b"{}"),
     "body_not_json": ("/api/2.2/jobs/run-now", None, b"["),
+    "message_malformed": ("/api/2.0/mcp/sql", (b"Content-Type", b"application/json"), b"[]"),
     "body_duplicate_key": ("/api/2.2/jobs/run-now", None, b'{"a": 1, "a": 2}'),
     "body_too_deep": ("/api/2.2/jobs/run-now", None, b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}"),
     "too_complex": ("/api/2.2/jobs/run-now", None, json.dumps({"\u00fc" * 70_000: 1}).encode()),

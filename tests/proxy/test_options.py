@@ -125,7 +125,7 @@ def test_defaults_of_our_options() -> None:
     read = settings()
     assert read.rules == Path("rules").absolute()
     assert read.audit_log == Path("audit.jsonl").absolute()
-    assert read.destinations.scope.patterns == ("*.cloud.databricks.com",)
+    assert read.destinations.scope.patterns == ("*.cloud.databricks.com", "*.databricksapps.com")
     assert read.destinations.relay_other_hosts
 
 

@@ -38,6 +38,7 @@ COLUMNS: dict[str, str] = {
     "param_names": "JSON",
     "params_sent": "JSON",
     "readings": "JSON",
+    "batch": "JSON",
     "principal": "JSON",
     "grant": "VARCHAR",
     "has_body": "BOOLEAN",

@@ -95,6 +95,13 @@ class DecisionRecord(Decided):
         list[str] | None,
         Field(description="All readings of a call that has several, in words; the one that decided first."),
     ] = None
+    batch: Annotated[
+        list[str | None] | None,
+        Field(
+            description="The operations of all calls of a body that holds several, null for an unknown one. `operation` is "
+            "then the one that decided, and `params` has a list of each."
+        ),
+    ] = None
     principal: Annotated[
         dict[Literal["issuer", "client_id", "sub"], str | None] | None,
         Field(description="Verified claims of an OAuth token; of a token request the client that asks."),

@@ -31,6 +31,17 @@ class Number(str):
 def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
     """The JSON object of a body; empty for no body. Numbers that are no plain integers come as ``Number``.
 
+    Raises Refused as ``read_json`` does.
+    """
+    found = read_json(request, body)
+    if not isinstance(found, dict):
+        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
+    return found
+
+
+def read_json(request: ApiRequest, body: bytes) -> Any:
+    """The JSON of a body, of any kind; an empty object for no body.
+
     Raises Refused: TOO_LARGE, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY or BODY_TOO_DEEP. No detail quotes the body.
     """
     if request.content_encoding and request.content_encoding.lower() != "identity":
@@ -52,9 +63,9 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
         raise _too_deep() from None
     except ValueError:
         raise Refused(Reason.BODY_NOT_JSON, "the body is not strict JSON in UTF-8") from None
-    if not isinstance(found, dict):
-        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # most bodies have fewer
+    if (
+        isinstance(found, dict | list) and body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    ):  # most bodies have fewer
         _check_depth(found)
     return found
 

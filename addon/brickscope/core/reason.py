@@ -238,6 +238,11 @@ class Reason(StrEnum):
         Kind.READING,
         "The body has to be read, and is no strict JSON object in UTF-8.",
     )
+    MESSAGE_MALFORMED = (
+        "message_malformed",
+        Kind.READING,
+        "The body of a call to a tool server is not JSON-RPC in one reading.",
+    )
     BODY_DUPLICATE_KEY = (
         "body_duplicate_key",
         Kind.READING,
@@ -334,6 +339,7 @@ CHANGE: Mapping[Reason, str] = {
     Reason.TOO_LARGE: "send less",
     Reason.BODY_ENCODED: "send the body uncompressed",
     Reason.BODY_NOT_JSON: "send one JSON object in UTF-8",
+    Reason.MESSAGE_MALFORMED: "send JSON-RPC 2.0 as application/json, one message or a list of them",
     Reason.BODY_DUPLICATE_KEY: "give each key once",
     Reason.BODY_TOO_DEEP: "nest the body less deeply",
     Reason.TOO_COMPLEX: "send fewer values in one call",

@@ -97,7 +97,8 @@ def denial(
     head: bool = False,
     close: bool = False,
 ) -> http.Response:
-    """The response: HTTP 403 with Databricks' JSON, or for gRPC a trailers-only ``grpc-status: 7``.
+    """The response: HTTP 403 with Databricks' JSON; for gRPC a trailers-only ``grpc-status: 7``; for JSON-RPC requests, an
+    error for each.
 
     ``head``: the request was HEAD, so the answer has no body. ``close``: the connection ends with this answer.
     """
@@ -114,6 +115,8 @@ def denial(
             (b"grpc-message", quote(text, safe=" '(),/:;=").encode()),
         ]
         return _response(200, b"OK", fields, b"")
+    if decision.ids:
+        return _response(200, b"OK", *_rpc(decision, decision_id, asked, text, fields))
     body = _json(decision, decision_id, asked, text)
     line = text.encode("ascii", "replace")
     fields += [
@@ -135,6 +138,31 @@ def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
     if asked.method != "CONNECT":
         return b"Forbidden"
     return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
+
+
+RPC_ERROR = -32010
+"""Of the range that JSON-RPC leaves to servers (-32099 to -32000); official MCP clients give it no meaning of their own."""
+
+
+def _rpc(
+    decision: Decision, decision_id: str, asked: Asked, text: str, fields: list[tuple[bytes, bytes]]
+) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Fields and body of the answer to JSON-RPC requests (JSON-RPC 2.0 section 5; MCP, Streamable HTTP): an error is an
+    answer that the client hands to whoever asked, while a status other than 200 ends its session."""
+    data = {"decision_id": decision_id, "reason": decision.reason.value}
+    if asked.hints and decision.operation is not None:
+        data["operation"] = decision.operation
+    errors = [
+        {"jsonrpc": "2.0", "id": each, "error": {"code": RPC_ERROR, "message": text, "data": data}}
+        for each in decision.ids
+    ]
+    body = orjson.dumps(errors[0] if decision.batch is None else errors)
+    return [
+        *fields,
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", str(len(body)).encode()),
+    ], body
 
 
 def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> bytes:

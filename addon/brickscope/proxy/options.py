@@ -64,7 +64,7 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
     (
         "scope_hosts",
         Sequence[str],
-        ["*.cloud.databricks.com"],
+        ["*.cloud.databricks.com", "*.databricksapps.com"],
         "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
     ),
     (
@@ -276,7 +276,7 @@ def read_settings(options: Options) -> Settings:
     except ValueError as error:
         raise OptionError(f"scope_hosts: {error}") from None
     if not scope.patterns:
-        raise OptionError("scope_hosts: no host is under policy; leave it out for *.cloud.databricks.com")
+        raise OptionError("scope_hosts: no host is under policy; leave it out for its default")
     other = options.scope_other_hosts or "tunnel"
     if other not in ("tunnel", "deny"):
         raise OptionError(f"scope_other_hosts: {other!r} is neither tunnel nor deny")
