@@ -36,6 +36,7 @@ MALFORMED = {
     "no colon": b"GET /api HTTP/1.1\r\nHost\r\n\r\n",
     "an empty header name": b"GET /api HTTP/1.1\r\n: h\r\n\r\n",
     "an 8-bit header name": b"GET /api HTTP/1.1\r\nH\xf6st: h\r\n\r\n",
+    "a carriage return before the last line end": b"GET /api HTTP/1.1\r\nHost: h\r\r\n\r\n",
     "an HTTP/2 preface": b"PRI  * HTTP/2.0\r\n\r\n",
 }
 
@@ -69,3 +70,30 @@ def test_any_bytes_are_judged(raw: bytes) -> None:
     for data in (raw, b"GET / HTTP/1.1\r\n" + raw):
         with contextlib.suppress(Refused):
             check_head(data)
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_an_irregular_head_is_refused_however_it_is_split(name: str) -> None:
+    raw = MALFORMED[name]
+
+    def feed(first: int) -> None:
+        assert not check_head(raw[:first])
+        check_head(raw, first)
+
+    for first in range(len(raw)):
+        with pytest.raises(Refused):
+            feed(first)
+
+
+@given(st.binary(max_size=60), st.integers(0, 100))
+def test_what_was_seen_before_changes_nothing(raw: bytes, first: int) -> None:
+    def judged(seen: int) -> object:
+        try:
+            return check_head(whole, seen)
+        except Refused as refused:
+            return refused.reason
+
+    whole = b"GET / HTTP/1.1\r\n" + raw
+    with contextlib.suppress(Refused):
+        if not check_head(whole[:first]):
+            assert judged(min(first, len(whole))) == judged(0)

@@ -169,6 +169,11 @@ class Reason(StrEnum):
         Kind.READING,
         "The request line or a header line is not written as RFC 9112 demands, so two parsers could disagree on it.",
     )
+    MALFORMED_BODY = (
+        "malformed_body",
+        Kind.READING,
+        "The body of the request has to be read, and its chunks are not written as RFC 9112 demands.",
+    )
     METHOD_NOT_CANONICAL = (
         "method_not_canonical",
         Kind.READING,

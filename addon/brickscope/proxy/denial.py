@@ -88,7 +88,16 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
     return text
 
 
-def denial(
+class Form(NamedTuple):
+    """An answer of ours, before it is written out for one HTTP version."""
+
+    status: int
+    phrase: bytes
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def form(
     decision: Decision,
     decision_id: str,
     asked: Asked,
@@ -96,8 +105,8 @@ def denial(
     grpc: bool = False,
     head: bool = False,
     close: bool = False,
-) -> http.Response:
-    """The response: HTTP 403 with Databricks' JSON, or for gRPC a trailers-only ``grpc-status: 7``.
+) -> Form:
+    """The answer: HTTP 403 with Databricks' JSON, or for gRPC a trailers-only ``grpc-status: 7``.
 
     ``head``: the request was HEAD, so the answer has no body. ``close``: the connection ends with this answer.
     """
@@ -113,7 +122,7 @@ def denial(
             (b"grpc-status", b"7"),
             (b"grpc-message", quote(text, safe=" '(),/:;=").encode()),
         ]
-        return _response(200, b"OK", fields, b"")
+        return Form(200, b"OK", fields, b"")
     body = _json(decision, decision_id, asked, text)
     line = text.encode("ascii", "replace")
     fields += [
@@ -127,7 +136,53 @@ def denial(
     ]
     if close:
         fields.append((b"connection", b"close"))
-    return _response(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+    return Form(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+
+
+def denial(
+    decision: Decision,
+    decision_id: str,
+    asked: Asked,
+    *,
+    grpc: bool = False,
+    head: bool = False,
+    close: bool = False,
+) -> http.Response:
+    """``form`` as mitmproxy's response."""
+    found = form(decision, decision_id, asked, grpc=grpc, head=head, close=close)
+    return _response(found.status, found.phrase, found.fields, found.body)
+
+
+def denial_bytes(
+    decision: Decision, decision_id: str, asked: Asked, *, head: bool = False, close: bool = False
+) -> bytes:
+    """``form`` as it goes over an HTTP/1.1 connection."""
+    return _written(form(decision, decision_id, asked, head=head, close=close))
+
+
+def _written(found: Form) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % field for field in found.fields])
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (found.status, found.phrase, lines, found.body)
+
+
+_PHRASES = {400: b"Bad Request", 502: b"Bad Gateway", 504: b"Gateway Timeout"}
+
+
+def failure_bytes(status: int, text: str, decision_id: str, *, head: bool) -> bytes:
+    """The answer to a call that broke before anything of the host's answer was passed on; the connection ends with it.
+
+    ``status``: 400, 502 or 504. ``text``: what broke, a sentence of ours. ``head``: the request was HEAD.
+    """
+    said = f"Brickscope got no answer for this call: {text} (decision {decision_id})."
+    body = orjson.dumps({"error_code": _PHRASES[status].decode().upper().replace(" ", "_"), "message": said})
+    fields = [
+        (b"x-request-id", decision_id.encode()),
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"0" if head else str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    return _written(Form(status, _PHRASES[status], fields, b"" if head else body))
 
 
 def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
@@ -185,6 +240,4 @@ def _response(status: int, reason: bytes, fields: list[tuple[bytes, bytes]], bod
 
 def raw_denial(decision: Decision, decision_id: str, host: str) -> bytes:
     """The same answer as bytes, for a request whose head is too odd to be parsed. The connection ends with it."""
-    response = denial(decision, decision_id, Asked("a request", "with an irregular head", host), close=True)
-    lines = b"".join(name + b": " + value + b"\r\n" for name, value in response.headers.fields)
-    return b"HTTP/1.1 403 Forbidden\r\n" + lines + b"\r\n" + (response.raw_content or b"")
+    return denial_bytes(decision, decision_id, Asked("a request", "with an irregular head", host), close=True)
