@@ -14,8 +14,8 @@ from .decision import Refused
 from .reason import Reason
 from .request import ApiRequest
 
-MAX_BODY = 1024 * 1024
-"""Longest body that is held back to be read, in bytes."""
+MAX_BODY = 64 * 1024 * 1024
+"""Longest body that is ever read, in bytes; how much is held back for it, the proxy's options say."""
 MAX_DEPTH = 32
 """How deep objects and lists may be nested; the deepest documented request has nine levels."""
 

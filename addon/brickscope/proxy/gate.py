@@ -102,15 +102,17 @@ class Gate:
         digests: DigestKey,
         *,
         hints: bool = True,
+        body_limit: int = 16 * 1024 * 1024,
     ) -> None:
         """``digests``: stand in the log for values that can't. ``hints``: whether a denial tells the client what would
-        allow the call."""
+        allow the call. ``body_limit``: the largest body that is held back to be judged, in bytes."""
         self.destinations = destinations
         self.writer = writer
         self.digests = digests
         self.tally = Tally()
         self.directory = directory
         self.hints = hints
+        self.body_limit = body_limit
         self.start_hooks: Callable[[Hook], bool] = lambda event: False
         """Calls the hooks of an event at once, and says whether that is done; ``dispatch.py`` puts itself here."""
         self.ahead = 0

@@ -6,6 +6,7 @@ set in ``load`` (nothing can override it), and what nobody can want is refused a
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import ipaddress
 import re
@@ -17,9 +18,11 @@ from mitmproxy.proxy import mode_specs
 
 from brickscope.audit.closed import COMPRESSIONS, Retention
 from brickscope.audit.writer import Keeping
+from brickscope.core.body import MAX_BODY
 from brickscope.core.hostname import HostPatterns
 from brickscope.monitoring.address import StatusAddress, read_address
 
+from .deadlines import Limits
 from .destination import Destinations, Network, Upstream
 
 
@@ -90,6 +93,36 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         Sequence[str],
         [],
         "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2).",
+    ),
+    (
+        "scope_body_limit",
+        str | None,
+        None,
+        "The largest body that is held back where a rule looks into it, such as 16MB (default; at most 64MB).",
+    ),
+    (
+        "scope_handshake_timeout",
+        str | None,
+        None,
+        "Seconds for CONNECT, for TLS with a client, and for each address of a host. Default: 10.",
+    ),
+    (
+        "scope_head_timeout",
+        str | None,
+        None,
+        "Seconds from the first byte of a request to the end of its head. Default: 30.",
+    ),
+    (
+        "scope_idle_timeout",
+        str | None,
+        None,
+        "Seconds that a connection is kept between two calls. Default: tcp_timeout.",
+    ),
+    (
+        "scope_stall_timeout",
+        str | None,
+        None,
+        "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
     ),
     (
         "scope_stop_after",
@@ -264,6 +297,8 @@ class Settings(NamedTuple):
     compression: str
     retention: Retention
     balancers: tuple[Network, ...]
+    limits: Limits
+    body_limit: int
     stop_after: float
     status: StatusAddress | None
     json_log: bool
@@ -306,7 +341,9 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         options.scope_audit_compress or "zstd",
         _retention(_split(options.scope_audit_keep)),
         tuple(_network("scope_proxy_protocol", text) for text in _split(options.scope_proxy_protocol)),
-        _seconds(options.scope_stop_after or "30"),
+        _limits(options),
+        _body_limit(options.scope_body_limit or "16MB"),
+        _seconds("scope_stop_after", options.scope_stop_after or "30"),
         _status(options.scope_status),
         options.scope_log_format == "json",
     )
@@ -348,10 +385,29 @@ def _split(values: Sequence[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def _seconds(text: str) -> float:
+def _seconds(option: str, text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text):
-        raise OptionError(f"scope_stop_after: {text!r} is no number of seconds such as 30")
+        raise OptionError(f"{option}: {text!r} is no number of seconds such as 30")
     return float(text)
+
+
+def _limits(options: Options) -> Limits:
+    quiet = str(options.tcp_timeout)
+    found = []
+    for name, default in zip(Limits._fields, ("10", "30", quiet, quiet), strict=True):
+        option = f"scope_{name}_timeout"
+        found.append(_seconds(option, getattr(options, option) or default))
+        if found[-1] < 1:
+            raise OptionError(f"{option}: nothing could be waited for; write 1 or more")
+    return Limits(*found)
+
+
+def _body_limit(text: str) -> int:
+    found = _SIZE.match(text)
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < size <= MAX_BODY:
+        raise OptionError(f"scope_body_limit: {text!r} is no size such as 16MB, at most {MAX_BODY >> 20}MB")
+    return size
 
 
 def _network(option: str, text: str) -> Network:
@@ -404,20 +460,32 @@ def find_warnings(options: Options) -> list[str]:
         )
     if options.scope_connect_to:
         found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")
-    known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | {name for name, *_ in OURS}
-    found += [
-        f"option {name} is unknown to this version of Brickscope; it was not checked"
-        for name in sorted(options.keys())
-        if name not in known and options.has_changed(name)
-    ]
     return found
 
 
 def refuse_unknown(options: Options) -> None:
-    """Raises OptionError for a ``scope_...`` option that does not exist: mitmproxy ignores it in silence."""
+    """Raises OptionError for a ``scope_...`` option that does not exist, which mitmproxy ignores in silence, and for one of
+    mitmproxy's that nobody has looked at: it would be in effect on the engine's path alone, or open it."""
     names = [name for name, *_ in OURS]
     for name in options.deferred:
         close = difflib.get_close_matches(name, names, 1, 0.75)
         if name.startswith("scope") or close:
             hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names)}"
             raise OptionError(f"there is no option {name}{hint}")
+    known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | set(names)
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise OptionError(
+            f"this mitmproxy has options that this version of Brickscope does not know ({', '.join(unknown)}): whether they "
+            "open the gate was not looked at. Install the mitmproxy that requirements.txt names, or a newer Brickscope."
+        )
+
+
+def refuse_other_loops(loop: asyncio.AbstractEventLoop) -> None:
+    """Raises OptionError for an event loop that is not asyncio's own: uvloop's turns names into addresses without
+    asking what checks them (``destination.Resolver``)."""
+    kind = type(loop)
+    if not kind.__module__.startswith("asyncio."):
+        raise OptionError(
+            f"the event loop {kind.__module__}.{kind.__name__} is not asyncio's own: addresses would not be checked"
+        )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from brickscope.audit.record import decision_fields
 from brickscope.core.decision import Refused
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.request import ApiRequest
 
-from .denial import denial_bytes, raw_denial
+from .denial import Asked, denial_bytes, raw_denial
 from .gate import Gate, Verdict
 from .wire.events import Denied, Hold, Ruling
 from .wire.framing import Announced, read_announced
@@ -42,13 +43,24 @@ def rule(
         announced = read_announced(head.wire.headers)
         if announced is None:
             raise Unframed from None
-        return Hold(needed.limit, announced)
+        return Hold(min(needed.limit, gate.body_limit), announced)
     announced = announced_by(verdict.request) if verdict.request is not None else _announced(head)
     if verdict.decision.forwards:
         if announced is None or not head.raw:
             raise Unframed
         return Cleared(head, head.raw, announced, verdict.decision_id, verdict.started)
     return _deny(gate, head, verdict, announced)
+
+
+def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
+    """The ruling where judging itself has failed: a denial, on record as far as that is possible, and the end."""
+    decision = gate.internal(error)
+    decision_id = gate.writer.new_decision_id()
+    gate.tally.decided(decision, None)
+    gate.record("decision", {"decision_id": decision_id, **decision_fields(decision)})
+    return Denied(
+        denial_bytes(decision, decision_id, Asked("this", "call", ""), head=head.is_head, close=True), None
+    )
 
 
 def announced_by(request: ApiRequest) -> Announced:

@@ -564,6 +564,12 @@ def test_a_client_that_leaves_while_the_host_is_dialled() -> None:
     assert line.to_host == b""
 
 
+def test_a_host_that_speaks_before_the_request_is_sent() -> None:
+    line = play(Line(up=None), [C(request()), H(HELLO)])
+    assert line.story == ["judge /ok", "dial", "explained", "ended None 0 0 UNASKED", *TOLD]
+    assert line.to_host == b""
+
+
 def test_a_request_waits_for_its_ruling_and_what_follows_is_kept() -> None:
     line = play(Line(), [C(request("/wait") + request("/two"))])
     assert (line.story, line.core.phase) == (["judge /wait"], Phase.JUDGED)

@@ -72,6 +72,8 @@ class Http1:
         self.draining = False
         self._scanner = HeadScanner(door)
         self._answers = AnswerScanner()
+        self.begun = 0
+        """How many heads were begun to be read."""
         self._exchange: Exchange | None = None
         self._in = b""
         self._at = 0
@@ -99,6 +101,20 @@ class Http1:
         if exchange.asking is Asking.JUDGED:
             return Phase.JUDGED
         return Phase.HELD if exchange.asking is Asking.HELD else Phase.CALL
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """The present one."""
+        return self._exchange
+
+    def awaits(self, exchange: Exchange) -> bool:
+        """Whether a ruling on it is still of use."""
+        return exchange is self._exchange and exchange.asking is Asking.JUDGED
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether the rest of a request's body is due."""
+        return self._exchange is not None and self._exchange.asking in (Asking.SENDING, Asking.DROPPING)
 
     @property
     def ahead(self) -> int:
@@ -162,6 +178,7 @@ class Http1:
                 return
         except Refused as error:
             head, refused = self._scanner.irregular(), error
+        self.begun += 1
         self._at = len(self._in) if refused else self._at + len(head.raw)
         self._last = head.closes
         self._exchange = exchange = Exchange(head)
@@ -330,8 +347,12 @@ class Http1:
             return []
         events: list[Event] = []
         exchange = self._exchange
-        if exchange is None or exchange.answering not in (Answering.AWAITED, Answering.BODY):
+        asked = exchange is not None and exchange.answering in (Answering.AWAITED, Answering.BODY)
+        if exchange is None or not asked:
             self._close(events, How.GENTLY, How.AT_ONCE)
+            return events
+        if self._way is not Way.UP:
+            self._break(events, exchange, Fault.UNASKED, "before a request")
             return events
         if self._answer:
             data, self._answer = self._answer + data, b""
