@@ -39,7 +39,9 @@ rule_sets:
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> Iterator[Gate]:
-    with running_gate(tmp_path_factory.mktemp("constraints"), proxy_authority, policy=POLICY) as gate:
+    folder = tmp_path_factory.mktemp("constraints")
+    limit = ("--set", "scope_body_limit=1MB")
+    with running_gate(folder, proxy_authority, *limit, policy=POLICY) as gate:
         yield gate
 
 

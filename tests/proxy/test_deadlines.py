@@ -173,7 +173,9 @@ def test_what_is_waited_for_too_long_ends_and_is_recorded(
         assert len(scene.log.of("timeout")) == 1
 
     scene = play(story, Scene(limits=LIMITS))
-    assert [record.get("error", "") for record in scene.log.of("outcome")] == ([] if error is None else [error])
+    assert [record.get("error", "") for record in scene.log.of("outcome")] == (
+        [] if error is None else [error]
+    )
     if error:
         assert scene.log.of("timeout")[0]["decision_id"] == scene.log.of("outcome")[0]["decision_id"]
 

@@ -537,7 +537,7 @@ def test_a_body_that_comes_while_its_request_waits_is_bounded(monkeypatch: pytes
     play(story)
 
 
-def test_keys_that_cannot_be_waited_for_end_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_cannot_be_waited_for_are_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(scene: Scene) -> None:
         directory = waiting(monkeypatch, scene, ["keys"])
         scene.begin()
@@ -546,9 +546,47 @@ def test_keys_that_cannot_be_waited_for_end_the_connection(monkeypatch: pytest.M
         assert directory.done
         directory.done.set_exception(RuntimeError("secret"))
         await turn()
-        assert scene.client.closed == "aborted"
+        assert b"403 Forbidden" in scene.client.written
+        assert scene.client.written.endswith(END)
+
+    scene = play(story)
+    assert scene.dials == []
+    assert [record["reason"] for record in scene.log.of("decision")] == ["internal_error"]
+
+
+def test_nor_is_anything_waited_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, [])
+
+        def never_known(*_: Any) -> Any:
+            raise NotYetKnown("keys")
+
+        monkeypatch.setattr(Gate, "judge", never_known)
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        assert directory.done
+        directory.done.set_result(None)
+        await turn()
+        assert directory.asked == ["keys"]
+        assert b"internal_error" in scene.client.written
 
     assert play(story).dials == []
+
+
+def test_what_raises_after_the_wait_ends_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, ["keys"])
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        monkeypatch.setattr(Http1, "rule", broken)
+        assert directory.done
+        directory.done.set_result(None)
+        await turn()
+        assert scene.client.closed == "aborted"
+
+    assert len(outcomes(play(story))) == 1
 
 
 # -- whatever raises --------------------------------------------------------------------------------------------

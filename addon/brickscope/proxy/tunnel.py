@@ -38,6 +38,7 @@ from .wire.events import (
     Fault,
     How,
     Judge,
+    Ruling,
     Side,
     ToClient,
     ToHost,
@@ -315,9 +316,8 @@ class Tunnel:
 
     def _ask(self, judge: Judge, settled: Collection[str] = ()) -> None:
         """Have a request judged, and hand the ruling to the core."""
-        core, exchange = self._core, judge.exchange
-        assert core is not None
-        if not core.awaits(exchange):
+        exchange = judge.exchange
+        if self._core is None or not self._core.awaits(exchange):
             return  # the client has left
         if exchange.ticket is None:
             exchange.ticket = Call()
@@ -331,12 +331,18 @@ class Tunnel:
                 settled=settled,
             )
         except NotYetKnown as unknown:
-            if unknown.url not in settled:
+            if unknown.url in settled:
+                ruling = rule_inside(self._gate, judge.head, unknown)
+            else:
                 self._learn(judge, unknown, settled)
                 return
-            ruling = rule_inside(self._gate, judge.head, unknown)
         except Exception as error:
             ruling = rule_inside(self._gate, judge.head, error)
+        self._obey(exchange, ruling)
+
+    def _obey(self, exchange: Exchange, ruling: Ruling) -> None:
+        core = self._core
+        assert core is not None
         if isinstance(ruling, Cleared):
             exchange.cleared = ruling  # from here on it has an outcome, whatever raises
             exchange.ticket.leave(self._gate, ruling)
@@ -347,8 +353,12 @@ class Tunnel:
 
         async def learn() -> None:
             try:
-                await self._gate.directory.learn(unknown)
-                self._ask(judge, {*settled, unknown.url})
+                try:
+                    await self._gate.directory.learn(unknown)
+                except Exception as error:
+                    self._obey(judge.exchange, rule_inside(self._gate, judge.head, error))
+                else:
+                    self._ask(judge, {*settled, unknown.url})
             except Exception as error:
                 end_guarded(self, error, "learn")
 
