@@ -235,11 +235,15 @@ class Reason(StrEnum):
         Kind.READING,
         "The request's target or headers, or a body that has to be read, are larger than the proxy reads.",
     )
-    BODY_ENCODED = "body_encoded", Kind.READING, "The body has to be read, and is compressed."
+    BODY_ENCODED = (
+        "body_encoded",
+        Kind.READING,
+        "The body has to be read, and is compressed otherwise than by gzip in one piece.",
+    )
     BODY_NOT_JSON = (
         "body_not_json",
         Kind.READING,
-        "The body has to be read, and is no strict JSON object in UTF-8.",
+        "The body has to be read, and is neither a strict JSON object in UTF-8 nor a plain multipart form.",
     )
     BODY_DUPLICATE_KEY = (
         "body_duplicate_key",
@@ -247,6 +251,11 @@ class Reason(StrEnum):
         "The body has to be read, and an object in it has the same key twice.",
     )
     BODY_TOO_DEEP = "body_too_deep", Kind.READING, "The body has to be read, and is nested too deeply."
+    TOO_COMPLEX = (
+        "too_complex",
+        Kind.READING,
+        "Holding the call's values against the rules would take longer than one call may take.",
+    )
     PARAMETER_TWICE = (
         "parameter_twice",
         Kind.READING,
