@@ -89,7 +89,7 @@ def test_a_body_that_comes_meanwhile_is_bounded(gate: Gate, silent: tuple[TokenI
         send_h1(sock, head("PUT", path, f"Content-Length: {1 << 30}", host=host, token=token))
         gate.proxy.wait_for(lambda: asked(gate))
         sent, deadline = 0, time.monotonic() + 20
-        while send_h1(sock, b"x" * (1 << 20)) and sent < 200 and time.monotonic() < deadline:
+        while send_h1(sock, b"x" * (1 << 20), timeout=1) and sent < 200 and time.monotonic() < deadline:
             sent += 1
     assert sent < 200, "the proxy took 200 MiB of a request that it had not decided on"
     assert gate.proxy.rss_kib() - before < 100_000

@@ -24,7 +24,6 @@ MAX_INTERIMS = 16
 
 _TAKEN_OUT = re.compile(rb"\r\n(?i:alt-svc|x-brickscope-[^:]*):[^\r]*")
 _CONNECTION = re.compile(rb"\r\n(?i:connection):[^\r]*")
-_READ = (b"content-length", b"transfer-encoding", b"connection")
 
 
 class AnswerHead(NamedTuple):
@@ -83,27 +82,38 @@ class AnswerScanner:
 def _read_body(lower: bytes, status: int, to_head: bool) -> tuple[Body, bool]:
     """How the body ends, and whether the connection does, by a head in lower case with its last line end. Raises Broken."""
     old = lower[7:8] == b"0"
-    length: int | None = None
-    chunked = False
-    closes = old
-    if b"\r\ncontent-length:" in lower or b"\r\ntransfer-encoding:" in lower or b"\r\nconnection:" in lower:
-        for name, value in split_fields(lower, 0, len(lower) - 2):
-            if name not in _READ:
-                continue
-            if name == b"connection":
-                closes = closes or b"close" in [token.strip(b" \t") for token in value.split(b",")]
-            elif length is not None or chunked:
-                raise Broken("the length of the answer is given twice")
-            elif name == b"content-length":
-                length = read_length(value)
-            elif value != b"chunked" or old:
-                raise Broken("the transfer coding of the answer is not chunked in HTTP/1.1")
-            else:
-                chunked = True
+    length, coding = _value(lower, b"\r\ncontent-length:"), _value(lower, b"\r\ntransfer-encoding:")
+    if length is not None and coding is not None:
+        raise Broken("the length of the answer is given in two ways")
+    if coding is not None and (old or coding != b"chunked"):
+        raise Broken("the transfer coding of the answer is not chunked in HTTP/1.1")
+    size = None if length is None else read_length(length)
+    closes = old or (b"\r\nconnection:" in lower and _names_close(lower))
     if to_head or status < 200 or status in (204, 304):
         return NOTHING, closes
-    if chunked:
+    if coding is not None:
         return Chunked(trailers=True), closes
-    if length is None:
+    if size is None:
         return UntilClose(), True
-    return Length(length), closes
+    return Length(size), closes
+
+
+def _value(lower: bytes, line: bytes) -> bytes | None:
+    """The value of a header; ``line``: its name as it begins a line. None without it. Raises Broken if it is there twice."""
+    start = lower.find(line)
+    if start < 0:
+        return None
+    start += len(line)
+    end = lower.find(b"\r\n", start)
+    if lower.find(line, end) >= 0:
+        raise Broken("the length of the answer is given twice")
+    return lower[start:end].strip(b" \t")
+
+
+def _names_close(lower: bytes) -> bool:
+    """Whether a header Connection names ``close`` among others."""
+    fields = split_fields(lower, 0, len(lower) - 2)
+    return any(
+        name == b"connection" and b"close" in [token.strip(b" \t") for token in value.split(b",")]
+        for name, value in fields
+    )
