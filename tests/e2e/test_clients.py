@@ -25,6 +25,7 @@ from e2e.raw_client import H1Reader, H2Client, h2_headers, open_tls, read_h1, se
 def gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: object) -> Iterator[Gate]:
     with running_gate(tmp_path_factory.mktemp("clients"), proxy_authority) as gate:  # type: ignore[arg-type]
         yield gate
+        assert "; the connection was closed" not in gate.proxy.output, "something raised inside"
 
 
 @pytest.fixture

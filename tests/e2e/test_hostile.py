@@ -27,6 +27,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> Ite
         assert allowed(gate) == 200
         yield gate
         assert allowed(gate) == 200
+        assert "; the connection was closed" not in gate.proxy.output, "something raised inside"
 
 
 def allowed(gate: Gate) -> int | None:

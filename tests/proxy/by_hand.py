@@ -75,6 +75,9 @@ class PretendedTls:
             self._out += HELLO
         self._shaken = True
 
+    def get_protocol_version(self) -> int:
+        return SSL.TLS1_2_VERSION
+
     def get_alpn_proto_negotiated(self) -> bytes:
         return self._alpn
 
@@ -224,7 +227,7 @@ class LogInMemory:
 class PretendedContexts:
     """In the place of ``Contexts``."""
 
-    def for_client(self, host: str, server_name: str | None, own: Any) -> Any:
+    def for_client(self, host: str, server_name: str | None) -> Any:
         return PretendedTls(server=True)
 
     def for_host(self, host: str) -> Any:
@@ -289,7 +292,7 @@ class Scene:
     def begin(self, hello: bytes = HELLO) -> None:
         """The client's ClientHello has come."""
         visitor = Visitor("192.0.2.1", HOST, 443, HOST)
-        self.tunnel = Tunnel(self.path, visitor, OWN, self._end)
+        self.tunnel = Tunnel(self.path, visitor, self._end)
         self.tunnel.begin(self.client, hello)
 
     def _end(self) -> None:

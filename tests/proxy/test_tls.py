@@ -25,7 +25,6 @@ from brickscope.proxy.renewal import forget_old
 from brickscope.proxy.tls import LINGER_BYTES, End, Stage
 
 HOST = "dbc-a.cloud.databricks.com"
-OWN = ("10.0.0.1", 8080)
 
 
 class Told:
@@ -200,9 +199,7 @@ def client_side(store: Path, **changes: Any) -> ssl.SSLContext:
 
 def answered(contexts: Contexts, client: ssl.SSLContext, name: str | None = HOST, host: str = HOST) -> Wire:
     """A client's handshake with the proxy."""
-    return Wire(
-        contexts.for_client(host, name, OWN), Peer(client, server=False, name=name), server=True
-    ).begin()
+    return Wire(contexts.for_client(host, name), Peer(client, server=False, name=name), server=True).begin()
 
 
 def in_a_loop(story: Callable[[], Any]) -> Any:
@@ -258,7 +255,7 @@ def test_large_answers_go_out_whole(make: Make, store: Path) -> None:
 def test_a_first_request_may_come_with_the_end_of_the_handshake(make: Make, store: Path) -> None:
     def story() -> Wire:
         peer = Peer(client_side(store), server=False)
-        wire = Wire(make().for_client(HOST, HOST, OWN), peer, server=True)
+        wire = Wire(make().for_client(HOST, HOST), peer, server=True)
         peer.shake()
         wire.end.begin(wire.transport, peer.outgoing.read())
         peer.incoming.write(wire.transport.written)
@@ -340,7 +337,7 @@ def test_a_session_goes_on_with_its_own_host_only(make: Make, store: Path) -> No
         for host in (HOST, "dbc-b.cloud.databricks.com"):
             peer = Peer(client, server=False, name=host)
             peer.tls.session = session
-            wire = Wire(contexts.for_client(host, host, OWN), peer, server=True).begin()
+            wire = Wire(contexts.for_client(host, host), peer, server=True).begin()
             assert wire.told.told == ["up"]
             found.append(peer.tls.session_reused)
         return found
@@ -354,6 +351,7 @@ def test_a_certificate_that_is_renewed_takes_effect(make: Make, store: Path) -> 
         before = answered(contexts, client_side(store)).peer.tls.getpeercert()["serialNumber"]
         assert answered(contexts, client_side(store)).peer.tls.getpeercert()["serialNumber"] == before
         forget_old(contexts._engine.certstore, datetime.now(UTC) + timedelta(days=3650))
+        contexts.forget()
         return before, answered(contexts, client_side(store)).peer.tls.getpeercert()["serialNumber"]
 
     before, after = in_a_loop(story)
@@ -363,7 +361,7 @@ def test_a_certificate_that_is_renewed_takes_effect(make: Make, store: Path) -> 
 def test_made_up_names_fill_no_memory(make: Make) -> None:
     contexts = make()
     for number in range(130):
-        contexts.for_client(f"dbc-{number}.cloud.databricks.com", None, OWN)
+        contexts.for_client(f"dbc-{number}.cloud.databricks.com", None)
     assert len(contexts._made) == 100
 
 
@@ -379,7 +377,7 @@ def test_a_client_that_names_another_host_gets_its_refusal_in_words(
 
 @pytest.mark.parametrize("name", [None, "odd_name", "1.2.3.4", "x" * 300])
 def test_an_odd_name_changes_nothing(make: Make, store: Path, name: str | None) -> None:
-    connection = make().for_client(HOST, name, OWN)
+    connection = make().for_client(HOST, name)
     client = client_side(store, check_hostname=False)
     wire = in_a_loop(lambda: Wire(connection, Peer(client, server=False, name=HOST), server=True).begin())
     assert wire.told.told == ["up"]
@@ -448,7 +446,7 @@ def test_the_options_on_versions_and_ciphers_of_clients_take_effect(make: Make, 
 def test_the_ciphers_of_clients_are_mitmproxys_own_by_default(make: Make, store: Path) -> None:
     from mitmproxy.addons.tlsconfig import _DEFAULT_CIPHERS
 
-    connection = make(tls_version_client_min="TLS1_2").for_client(HOST, HOST, OWN)
+    connection = make(tls_version_client_min="TLS1_2").for_client(HOST, HOST)
     ours = [name for name in connection.get_cipher_list() if not name.startswith("TLS_")]
     assert ours
     assert set(ours) <= set(_DEFAULT_CIPHERS)

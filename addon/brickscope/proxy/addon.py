@@ -300,7 +300,7 @@ class Scope:
         self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
         upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
-        self._tasks.append(loop.create_task(renew_certificates(), name="certificates"))
+        self._tasks.append(loop.create_task(renew_certificates(path.contexts), name="certificates"))
         self._tasks.append(loop.create_task(path.deadlines.run(), name="deadlines"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)

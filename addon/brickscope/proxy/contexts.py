@@ -27,6 +27,8 @@ from brickscope.core.hostname import is_hostname
 MOST = 100
 """Most contexts that are kept; mitmproxy keeps as many certificates. A client could make up names without end."""
 HTTP1 = b"http/1.1"
+OWN = ("127.0.0.1", 0)
+"""An address that stands in no certificate: every one is for a name."""
 
 
 class Contexts:
@@ -35,29 +37,35 @@ class Contexts:
     def __init__(self, engine: tlsconfig.TlsConfig, options: Options) -> None:
         self._engine = engine
         self._options = options
-        self._made: OrderedDict[int, tuple[CertStoreEntry, SSL.Context]] = OrderedDict()
-        """By the entry of mitmproxy's store, so that a certificate that was renewed, and another authority, take effect."""
+        self._made: OrderedDict[tuple[str, str], SSL.Context] = OrderedDict()
+        """Towards clients, by host and the name that the client gave."""
+        # What mitmproxy's functions want to know of a connection; to make it anew for each costs as much as a call.
+        client = connection.Client(peername=OWN, sockname=OWN, timestamp_start=time.time())
+        self._context = Context(client, options)
 
-    def for_client(self, host: str, server_name: str | None, own: Sequence[Any]) -> SSL.Connection:
-        """One to answer a client with. ``own``: this end's address. Raises whatever mitmproxy or OpenSSL raise."""
+    def forget(self) -> None:
+        """Certificates were renewed."""
+        self._made.clear()
+
+    def for_client(self, host: str, server_name: str | None) -> SSL.Connection:
+        """One to answer a client with. Raises whatever mitmproxy or OpenSSL raise."""
         named = server_name if server_name is not None and is_hostname(server_name.lower()) else host
-        context = self._context(host, own)
-        context.client.sni = named
-        made = SSL.Connection(self._server_role(self._engine.get_cert(context)))
+        made = SSL.Connection(self._server_role(host, named))
         made.set_accept_state()
         return made
 
-    def _server_role(self, entry: CertStoreEntry) -> SSL.Context:
+    def _server_role(self, host: str, named: str) -> SSL.Context:
         """A context of this certificate's own: a session of one host can't be resumed on another."""
-        kept = self._made.get(id(entry))
+        kept = self._made.get((host, named))
         if kept is not None:
-            self._made.move_to_end(id(entry))
-            return kept[1]
-        context = self._make_server_role(entry)
-        self._made[id(entry)] = (entry, context)
+            self._made.move_to_end((host, named))
+            return kept
+        self._context.client.sni = named
+        self._context.server = connection.Server(address=(host, 443))
+        made = self._made[host, named] = self._make_server_role(self._engine.get_cert(self._context))
         if len(self._made) > MOST:
             self._made.popitem(last=False)
-        return context
+        return made
 
     def _make_server_role(self, entry: CertStoreEntry) -> SSL.Context:
         """As ``TlsConfig.tls_start_client`` (12.2.3 and 12.3.1), but with the certificate in the context: to hand it to each
@@ -87,9 +95,9 @@ class Contexts:
 
     def for_host(self, host: str, offers: Sequence[bytes] = (HTTP1,)) -> SSL.Connection:
         """One to speak to a host with. ``offers``: for ALPN. Raises whatever mitmproxy or OpenSSL raise."""
-        context = self._context(host, ("127.0.0.1", 0))
-        context.server.sni = host
-        context.server.alpn_offers = tuple(offers)
+        context = self._context
+        context.client.sni = None
+        context.server = connection.Server(address=(host, 443), sni=host, alpn_offers=tuple(offers))
         data = tls.TlsData(context.server, context)
         self._engine.tls_start_server(data)
         made = data.ssl_conn
@@ -102,15 +110,8 @@ class Contexts:
     def make_ready(self, hosts: Iterable[str]) -> None:
         """Make what a connection to each host needs. Raises what the first connection would."""
         for host in hosts:
-            self.for_client(host, host, ("127.0.0.1", 0))
+            self.for_client(host, host)
             self.for_host(host)
-
-    def _context(self, host: str, own: Sequence[Any]) -> Context:
-        now = time.time()
-        client = connection.Client(peername=("127.0.0.1", 0), sockname=(own[0], own[1]), timestamp_start=now)
-        context = Context(client, self._options)
-        context.server = connection.Server(address=(host, 443))
-        return context
 
 
 def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:

@@ -42,6 +42,9 @@ MAX_HELLO = 64 * 1024
 HANDSHAKE_RECORD = b"\x16"
 
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9._-]{1,253}):443 HTTP/1\.1\r\n")
+_BLOCKED: dict[tuple[str, bool, bool], bool] = {}
+"""What mitmproxy's addon has said of a client's address, so that it is asked once, and says it once."""
+MOST_CLIENTS = 4096
 _NOT_OURS = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
 """Headers with which a CONNECT is the engine's to judge."""
 
@@ -195,10 +198,16 @@ class Front(asyncio.Protocol):
 
     def _is_blocked(self) -> bool:
         """Whether mitmproxy's options ``block_global`` and ``block_private`` keep the client out."""
-        own = (str(self._server[0]), int(self._server[1]))
-        client = connection.Client(peername=self._client, sockname=own, timestamp_start=0)
-        ctx.master.addons.get("block").client_connected(client)
-        return client.error is not None
+        options = ctx.options
+        key = (self._client[0], options.block_global, options.block_private)
+        blocked = _BLOCKED.get(key)
+        if blocked is None:
+            client = connection.Client(peername=self._client, sockname=("", 0), timestamp_start=0)
+            ctx.master.addons.get("block").client_connected(client)
+            if len(_BLOCKED) >= MOST_CLIENTS:
+                del _BLOCKED[next(iter(_BLOCKED))]
+            blocked = _BLOCKED[key] = client.error is not None
+        return blocked
 
     # -- the ClientHello ---------------------------------------------------------------------------------------
 
@@ -228,7 +237,7 @@ class Front(asyncio.Protocol):
 
     def _begin_tunnel(self, server_name: str | None, hello: bytes) -> None:
         visitor = Visitor(self._client[0], self._host, 443, server_name)
-        tunnel = Tunnel(self._path, visitor, self._server, self._end)
+        tunnel = Tunnel(self._path, visitor, self._end)
         tunnel.begin(self._give_to(tunnel), hello)
 
     def _hand_over(self, received: bytes, *, answered: bool) -> None:

@@ -178,7 +178,9 @@ class End(asyncio.BufferedProtocol):
             return
         self.stage = Stage.UP
         self.alpn = self._connection.get_alpn_proto_negotiated()
-        self._flush()
+        if self._connection.get_protocol_version() < SSL.TLS1_3_VERSION:
+            self._flush()
+        # In TLS 1.3 what is left to say (Finished, tickets) goes out with the first bytes, in one piece.
         self._owner.end_up(self)
 
     def _read(self) -> None:
@@ -225,11 +227,12 @@ class End(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         """Send what TLS itself has to say."""
         assert self.transport is not None
-        try:
-            while True:
-                self.transport.write(self._connection.bio_read(RECORD))
-        except SSL.WantReadError:
-            pass
+        with contextlib.suppress(SSL.WantReadError):  # nothing
+            data = self._connection.bio_read(RECORD)
+            self.transport.write(data)
+            while len(data) == RECORD:
+                data = self._connection.bio_read(RECORD)
+                self.transport.write(data)
 
     # -- what the owner calls ----------------------------------------------------------------------------------
 
@@ -259,12 +262,13 @@ class End(asyncio.BufferedProtocol):
             self.transport.close()
 
     def linger(self) -> None:
-        """End the connection when all is sent and the other side has ended it; its owner sees to it that this does not
-        last."""
-        if self._say_end():
+        """End the connection when all is sent and the other side has ended it; that this does not last, its owner sees to."""
+        if self.stage is Stage.ENDED:
+            self.close()
+        elif self._say_end():
             assert self.transport is not None
             self.stage = Stage.LINGERING
-            if self.transport.can_write_eof():
+            with contextlib.suppress(OSError):  # the other side has reset the connection, which will be told
                 self.transport.write_eof()
 
     def _say_end(self) -> bool:

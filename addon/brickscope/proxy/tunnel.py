@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from brickscope.core.decision import Refused
 from brickscope.core.pending import NotYetKnown
@@ -72,15 +72,13 @@ class Visitor(NamedTuple):
 class Tunnel:
     """From the ClientHello to the last byte. Tells ``on_end`` when the client's connection is gone."""
 
-    def __init__(
-        self, path: DataPath, visitor: Visitor, own: Sequence[Any], on_end: Callable[[], None]
-    ) -> None:
-        """``own``: the address that the client came to. Raises what making a certificate raises."""
+    def __init__(self, path: DataPath, visitor: Visitor, on_end: Callable[[], None]) -> None:
+        """Raises what making a certificate raises."""
         self._path = path
         self._gate = path.gate
         self.visitor = visitor
         self._on_end = on_end
-        self._client = End(path.contexts.for_client(visitor.host, visitor.server_name, own), self)
+        self._client = End(path.contexts.for_client(visitor.host, visitor.server_name), self)
         self._core: Http1 | None = None
         self._upstream = Upstream(
             visitor.host,
