@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, Concatenate, Protocol
+from typing import Any, Protocol
 
 logger = logging.getLogger("brickscope")
 
@@ -21,17 +21,17 @@ class Guarded(Protocol):
         """End everything at once; the state is not known. May raise."""
 
 
-def guarded[Self: Guarded, **Arguments](
-    callback: Callable[Concatenate[Self, Arguments], None],
-) -> Callable[Concatenate[Self, Arguments], None]:
+def guarded[Self: Guarded, *Arguments](
+    callback: Callable[[Self, *Arguments], None],
+) -> Callable[[Self, *Arguments], None]:
     """A callback that never raises an Exception: where it would, ``fail_closed`` is called instead.
 
     BaseException (SystemExit, CancelledError) passes: it ends the process or the task, and nothing is sent by either.
     """
 
-    def guard(self: Self, /, *arguments: Arguments.args, **names: Arguments.kwargs) -> None:
+    def guard(self: Self, /, *arguments: *Arguments) -> None:
         try:
-            callback(self, *arguments, **names)
+            callback(self, *arguments)
         except Exception as error:
             end(self, error, getattr(callback, "__name__", "a callback"))
 

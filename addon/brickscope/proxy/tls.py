@@ -262,7 +262,7 @@ class End(asyncio.BufferedProtocol):
             self.transport.close()
 
     def linger(self) -> None:
-        """End the connection when all is sent and the other side has ended it; that this does not last, its owner sees to."""
+        """End the connection when all is sent and the other side has ended it; its owner sees that this does not last."""
         if self.stage is Stage.ENDED:
             self.close()
         elif self._say_end():

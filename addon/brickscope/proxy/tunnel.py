@@ -98,6 +98,7 @@ class Tunnel:
         self._client_full = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
+        self._is_ahead = False
         self._moved = 0
         self._patience = Patience()
 
@@ -283,7 +284,9 @@ class Tunnel:
         core = self._core
         if core is None:
             return
-        self._from_client.set(Why.AHEAD, core.ahead > KEPT)
+        if (core.ahead > KEPT) is not self._is_ahead:
+            self._is_ahead = not self._is_ahead
+            self._from_client.set(Why.AHEAD, self._is_ahead)
         held = core.held
         if held != self._held:
             path = self._path

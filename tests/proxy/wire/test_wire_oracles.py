@@ -46,9 +46,9 @@ class Rejected(Exception):
 def count_off(body: Body, data: bytes, at: int) -> tuple[bytes, int | None]:
     """The content of a body, and how much is left behind it."""
     if isinstance(body, Chunked):
-        body.pieces = []
+        body.content = bytearray()
     end = body.feed(data, at)
-    content = b"".join(body.pieces or ()) if isinstance(body, Chunked) else data[at:end]
+    content = bytes(body.content or b"") if isinstance(body, Chunked) else data[at:end]
     if isinstance(body, UntilClose):
         return content, None
     if not body.ended:

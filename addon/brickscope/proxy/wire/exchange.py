@@ -15,7 +15,13 @@ from .framing import NOTHING, Body, Chunked
 from .head import Cleared, Head
 
 
-class Asking(Enum):
+class _Key(Enum):
+    """A member is itself and no other; Enum would hash its name anew at each look into a table, a dozen times a call."""
+
+    __hash__ = object.__hash__
+
+
+class Asking(_Key):
     """Where the request stands."""
 
     JUDGED = "a ruling is due"
@@ -26,7 +32,7 @@ class Asking(Enum):
     BROKEN = "it will not be complete"
 
 
-class Answering(Enum):
+class Answering(_Key):
     """Where the answer stands."""
 
     UNASKED = "nothing was sent that could be answered"
@@ -36,7 +42,7 @@ class Answering(Enum):
     BROKEN = "it will not be complete"
 
 
-class Step(Enum):
+class Step(_Key):
     """What can happen to either."""
 
     CLEARED = "may be sent"
@@ -118,7 +124,7 @@ class Exchange:
         self.unframed = False
         """Whether the body broke while it was held back: where the request ends is not known."""
         self.limit = 0
-        self.held: list[bytes] | None = None
+        self.held: bytearray | None = None
         """The body as it came, while and after it was held back."""
 
     def __repr__(self) -> str:
@@ -166,5 +172,5 @@ class Exchange:
     def content(self) -> bytes:
         """The content of a body that was held back."""
         if isinstance(self.body, Chunked):
-            return b"".join(self.body.pieces or ())
-        return b"".join(self.held or ())
+            return bytes(self.body.content or b"")
+        return bytes(self.held or b"")

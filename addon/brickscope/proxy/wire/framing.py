@@ -102,9 +102,9 @@ class UntilClose:
 
 
 class Chunked:
-    """Chunks (RFC 9112 section 7.1). ``pieces``: the content, where it is to be kept."""
+    """Chunks (RFC 9112 section 7.1). ``content``: what they hold, where it is to be kept."""
 
-    __slots__ = ("_data_ends", "_last", "_left", "_part", "_trailers", "ended", "pieces", "size")
+    __slots__ = ("_data_ends", "_last", "_left", "_part", "_trailers", "content", "ended", "size")
 
     def __init__(self, *, trailers: bool = False) -> None:
         """``trailers``: whether headers may follow the last chunk."""
@@ -116,7 +116,7 @@ class Chunked:
         """The begin of a line whose rest is yet to come."""
         self.size = 0
         self.ended = False
-        self.pieces: list[bytes] | None = None
+        self.content: bytearray | None = None
 
     def feed(self, data: bytes, start: int) -> int:
         """As ``Body``."""
@@ -124,8 +124,8 @@ class Chunked:
         while at < end and not self.ended:
             if self._left:
                 took = min(self._left, end - at)
-                if self.pieces is not None:
-                    self.pieces.append(data[at : at + took])
+                if self.content is not None:
+                    self.content += data[at : at + took]
                 self._left -= took
                 self.size += took
                 self._data_ends = not self._left

@@ -81,8 +81,8 @@ class Http1:
         self._answer = b""
         """The begin of an answer's head."""
         self._way = Way.ABSENT
-        self._unsent: list[bytes] = []
-        """Bytes for a host that is being dialled."""
+        self._unsent = bytearray()
+        """Bytes for a host that is being dialled. A list would keep fifty bytes for a piece of one."""
         self._last = False
         """Whether no request is read any more after the present one."""
         self._over = False
@@ -119,14 +119,12 @@ class Http1:
     @property
     def ahead(self) -> int:
         """Bytes of the client that are kept: sent before they can be read as a request, or before the host is up."""
-        unsent = sum(map(len, self._unsent)) if self._unsent else 0
-        return len(self._in) - self._at + unsent
+        return len(self._in) - self._at + len(self._unsent)
 
     @property
     def held(self) -> int:
         """Bytes of a body that is held back to be judged."""
-        exchange = self._exchange
-        return 0 if exchange is None or exchange.held is None else sum(map(len, exchange.held))
+        return 0 if self._exchange is None or self._exchange.held is None else len(self._exchange.held)
 
     # -- from the client ---------------------------------------------------------------------------------------
 
@@ -216,7 +214,7 @@ class Http1:
             refused = Refused(reason, str(error))
             exchange.unframed = True
         else:
-            exchange.held.append(self._in[start : self._at])
+            exchange.held += self._in[start : self._at]
             if body.size > exchange.limit:
                 refused = _too_large(exchange.limit)
             elif not body.ended:
@@ -258,10 +256,10 @@ class Http1:
         if exchange.held is None:
             exchange.body = cleared.announced.body()
         else:
-            first += b"".join(exchange.held)
+            first += exchange.held
             exchange.held = None
             if isinstance(exchange.body, Chunked):
-                exchange.body.pieces = None
+                exchange.body.content = None
         start = self._at
         if not exchange.body.ended and start < len(self._in):
             try:
@@ -283,7 +281,7 @@ class Http1:
         else:
             exchange.held = None
             if isinstance(exchange.body, Chunked):
-                exchange.body.pieces = None
+                exchange.body.content = None
         self._last = self._last or denied.last
         if denied.announced is None or exchange.unframed:
             self._close(events, How.GENTLY, How.GENTLY)
@@ -294,10 +292,10 @@ class Http1:
     def _hold(self, events: list[Event], exchange: Exchange, hold: Hold) -> None:
         exchange.say(Step.HOLD if exchange.held is None else Step.HELD)
         exchange.limit = hold.limit
-        exchange.held = []
+        exchange.held = bytearray()
         exchange.body = hold.announced.body()
         if isinstance(exchange.body, Chunked):
-            exchange.body.pieces = []
+            exchange.body.content = bytearray()
         if (hold.announced.length or 0) > hold.limit:
             exchange.say(Step.HELD)
             events.append(Judge(exchange, exchange.head, None, _too_large(hold.limit)))
@@ -315,7 +313,7 @@ class Http1:
         if self._way is Way.UP:
             events.append(ToHost(data))
             return
-        self._unsent.append(data)
+        self._unsent += data
         if self._way is Way.ABSENT:
             self._way = Way.DIALLING
             events.append(Dial())
@@ -325,8 +323,8 @@ class Http1:
         if self._over:
             return []
         self._way = Way.UP
-        unsent, self._unsent = self._unsent, []
-        return [ToHost(b"".join(unsent))] if unsent else []
+        unsent, self._unsent = bytes(self._unsent), bytearray()
+        return [ToHost(unsent)] if unsent else []
 
     def host_failed(self, detail: str) -> list[Event]:
         """The host that was dialled can't be reached. ``detail``: why, fit for the log."""
