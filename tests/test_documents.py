@@ -16,10 +16,13 @@ from brickscope.audit.chain import read_hash, true_hash
 from brickscope.audit.event import RECORD_TYPES, GapRecord, check_record, render
 from brickscope.audit.evidence import Damage
 from brickscope.cli.main import main
-from brickscope.core.reason import Reason
+from brickscope.core.kind import KINDS
+from brickscope.core.policy import Mode
+from brickscope.core.reason import CHANGE, Reason
 from brickscope.policy.load import load_policy
 from brickscope.policy.operations import presets
 from brickscope.proxy.options import OURS
+from core.judged import NAME, judged, policy
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -30,6 +33,48 @@ def test_every_reason_is_documented_in_its_own_sentence() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == {reason.value for reason in Reason}
     for reason in Reason:
         assert f"| `{reason.value}` | {reason.sentence} |" in text
+
+
+def test_what_can_be_changed_is_documented_with_each_reason() -> None:
+    text = (ROOT / "docs" / "reasons.md").read_text()
+    for reason, change in CHANGE.items():
+        (row,) = re.findall(rf"^\| `{reason.value}` \|.*$", text, re.M)
+        assert row.endswith(f"| {change} |"), reason
+
+
+# A request with a flaw for each reason with which monitor mode lets a call go on: target, header, body.
+FLAWS: dict[str, tuple[str, tuple[bytes, bytes] | None, bytes]] = {
+    "multiple_credentials": ("/api/2.2/jobs/list", (b"Cookie", b"a=b"), b""),
+    "path_not_canonical": ("//api/2.2/jobs/list", None, b""),
+    "query_not_canonical": ("/api/2.2/jobs/list?a=%zz", None, b""),
+    "header_forbidden": ("/api/2.2/jobs/list", (b"X-HTTP-Method", b"PUT"), b""),
+    "body_encoded": ("/api/2.2/jobs/run-now", (b"Content-Encoding", b"gzip"), b"{}"),
+    "body_not_json": ("/api/2.2/jobs/run-now", None, b"["),
+    "body_duplicate_key": ("/api/2.2/jobs/run-now", None, b'{"a": 1, "a": 2}'),
+    "body_too_deep": ("/api/2.2/jobs/run-now", None, b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}"),
+    "too_complex": ("/api/2.2/jobs/run-now", None, json.dumps({"\u00fc" * 70_000: 1}).encode()),
+    "parameter_twice": ("/api/2.2/jobs/run-now", None, b'{"job_id": 7, "jobId": 8}'),
+    "parameter_misplaced": ("/api/2.2/jobs/run-now?job_id=7", None, b"{}"),
+}
+
+
+def test_with_which_flaws_monitor_mode_lets_a_call_go_on_is_documented(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "reasons.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|.*\| goes on", text, re.M)) == set(FLAWS)
+    rule = {"operation": "jobs.run_now", "where": {"job_id": 7}}
+    known = policy(tmp_path, rule)
+    subject = known.tokens[NAME]._replace(mode=Mode.MONITOR)
+    monitored = known._replace(tokens={NAME: subject})
+    for reason, (target, header, body) in FLAWS.items():
+        method = "POST" if body or "run-now" in target else "GET"
+        decision = judged(monitored, method, target, body or None, *filter(None, [header]))
+        assert (decision.reason.value, decision.allow, decision.forwards) == (reason, False, True), reason
+
+
+def test_every_kind_of_value_is_documented() -> None:
+    page = (ROOT / "docs" / "rules.md").read_text().partition("### The regular form")[2].partition("### ")[0]
+    named = set(re.findall(r"`([a-z ]+)`", "".join(re.findall(r"^\| (`[^|]+) \|", page, re.M))))
+    assert named == {name.replace("_", " ") for name in KINDS} - {"slashed"}
 
 
 def test_every_option_is_documented() -> None:
@@ -55,7 +100,7 @@ def test_every_whole_policy_in_the_documents_loads(page: Path, tmp_path: Path) -
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_script_that_is_named_exists(page: Path) -> None:
     for name in re.findall(r"\bscripts/[a-z]+(?:-[a-z]+)*\b", page.read_text()):
-        assert (ROOT / name).is_file(), name
+        assert (ROOT / name).exists(), name
 
 
 def test_every_preset_is_documented() -> None:

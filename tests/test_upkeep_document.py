@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from mitmproxy.certs import CertStore
 
 from audit.written import call, open_writer, start
-from brickscope.advisories.packages import PACKAGES
 from brickscope.cli.main import main
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +23,6 @@ _VARYING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
     (re.compile(r"(Brickscope CA DATE) [0-9a-f]{4}"), r"\1 NAME"),
     (re.compile(r"\d+ days left"), "N days left"),
-    (re.compile(r"^\d+ advisories"), "N advisories"),
 )
 
 
@@ -69,7 +67,7 @@ def test_the_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pyt
         if output.strip():
             assert plain(printed) == plain(output), command
         ran.append(" ".join(shlex.split(command)[1:3]))
-    assert set(ran) == {"ca show", "ca new", "ca use", "ca retire", "audit search", "advisories"}
+    assert set(ran) == {"ca show", "ca new", "ca use", "ca retire", "audit search"}
     assert "10.0.8.14" in (tmp_path / "nightly-export.csv").read_text()
 
 
@@ -104,10 +102,6 @@ def test_what_is_lost_and_restored_is_tested_line_by_line() -> None:
     tests = (ROOT / "tests" / "e2e" / "test_restore.py").read_text()
     for word in ("authority", "signing_key", "digest_key", "lost_log", "older copy", "policy", "everything"):
         assert word in tests
-
-
-def test_the_packages_that_are_watched_are_real_names() -> None:
-    assert all(name == name.lower() and purpose for name, purpose in PACKAGES.items())
 
 
 def test_the_security_policy_says_what_it_has_to() -> None:

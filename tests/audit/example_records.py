@@ -136,6 +136,23 @@ CALLS: dict[str, tuple[Record, Record | None]] = {
         decision(params={"job_id": {"hmac_sha256": "00"}, "x": [1, True, None, "a"], "y": {"keys": ["b"]}}),
         outcome(),
     ),
+    "an object in another spelling": (
+        decision(
+            operation="workspace.export",
+            params={"path": "/Workspace/Users/me/nb"},
+            params_sent={"path": "/Users/me/nb"},
+        ),
+        outcome(),
+    ),
+    "several readings": (
+        decision(
+            operation="tables.get",
+            method="GET",
+            path="/api/2.1/unity-catalog/tables/main.a.in%2Fout",
+            readings=["as it stands", "split at '/'"],
+        ),
+        outcome(),
+    ),
     "a hook that failed": (
         _record("decision", **FAILED_HOOK | {"decision": "deny", "reason": "internal_error"}),
         None,

@@ -23,7 +23,7 @@ import orjson
 import zstandard
 
 from brickscope.core.decide import decide, decide_for
-from brickscope.core.decision import Decision, Principal
+from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Policy
@@ -188,9 +188,8 @@ def decide_case(case: Case, client: str, policy: Policy | None = None) -> tuple[
     fields: Record = {"method": method, "path": path, "workspace": None, "has_body": bool(raw)}
     try:
         request = read_request(wire)
-    except Exception as refused:
-        decision: Decision = refused.decision(policy.revision)  # type: ignore[attr-defined]
-        return decision, fields
+    except Refused as refused:
+        return refused.decision(policy.revision), fields
     for body in (None, raw):
         try:
             if case.who in by_claims:
@@ -241,7 +240,10 @@ def _decided(decision: Decision) -> Record:
 
 
 def _facts(decision: Decision) -> Record:
-    return {
+    exceptions: Record = {} if not decision.sent else {"params_sent": dict(decision.sent)}
+    if decision.readings is not None:
+        exceptions["readings"] = list(decision.readings)
+    return exceptions | {
         "params": dict(decision.params),
         "param_names": None if decision.names is None else sorted(decision.names),
         "principal": None if decision.principal is None else decision.principal._asdict(),

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from audit.written import call, open_writer, records, start
 from brickscope.audit import closed as closed_module
-from brickscope.audit.closed import Retention, closed_name, compress, open_log, series
+from brickscope.audit.closed import (
+    Retention,
+    closed_name,
+    compress,
+    glob_escape,
+    holds_same,
+    open_log,
+    series,
+)
 from brickscope.audit.upkeep import Upkeep
 from brickscope.audit.writer import Keeping
 
@@ -83,8 +93,86 @@ def test_what_a_crash_left_is_compressed(tmp_path: Path) -> None:
     path.write_bytes(b"line\n")
 
     async def scene() -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(Upkeep(writer, "gzip", Retention()).run(), 0.5)
+        upkeep = asyncio.create_task(Upkeep(writer, "gzip", Retention()).run())
+        async with asyncio.timeout(60):
+            while series(writer.path)[0].suffix != ".gz":
+                await asyncio.sleep(0.01)
+                assert not upkeep.done()
+        upkeep.cancel()
 
     asyncio.run(scene())
-    assert series(writer.path)[0].suffix == ".gz"
+
+
+def test_copies_can_be_told_broken_and_do_not_hold_the_time(tmp_path: Path) -> None:
+    for how, ending in (("zstd", ".zst"), ("gzip", ".gz")):
+        path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+        path.write_bytes(b"line\n" * 1000)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        made = compress(path, how)
+        assert made == path.with_name(path.name + ending)
+        assert made.stat().st_mtime == 1_000_000_000
+        content = made.read_bytes()
+        if how == "zstd":
+            assert zstandard.get_frame_parameters(content).has_checksum
+        else:
+            assert content[4:8] == b"\x00" * 4
+        made.unlink()
+
+
+def test_a_file_that_is_gone_is_not_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    assert compress(path, "zstd") == path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_draft_of_a_copy_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    path.write_bytes(b"line\n")
+
+    def fails(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="No space left"):
+        compress(path, "zstd")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_files_are_compared_whole(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    one.write_bytes(b"line\n" * 500_000)
+    for content, same in (
+        (one.read_bytes(), True),
+        (one.read_bytes() + b"x", False),
+        (one.read_bytes()[:-1], False),
+    ):
+        other.write_bytes(gzip.compress(content, 1))
+        assert holds_same(one, other) is same
+        assert holds_same(other, one) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"), [("a*b?c[d]", "a[*]b[?]c[[]d]"), ("audit", "audit"), ("a-b.c", "a-b.c")]
+)
+def test_a_name_is_no_pattern(text: str, pattern: str) -> None:
+    assert glob_escape(text) == pattern
+
+
+def test_the_log_of_an_odd_name_has_its_own_closed_files(tmp_path: Path) -> None:
+    active = tmp_path / "a[1].jsonl"
+    own = tmp_path / closed_name(active, 1_000_000_000, "aaaaaaaa", 9)
+    for path in (own, tmp_path / "a1-20010909T014640Z-aaaaaaaa-9.jsonl"):
+        path.touch()
+    assert series(active) == [own]
+
+
+def test_a_copy_is_its_owners_from_its_first_byte_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit-20010909T014640Z-aaaaaaaa-9.jsonl"
+    path.write_bytes(b"line\n")
+    monkeypatch.setattr(shutil, "copystat", lambda *_: None)
+    before = os.umask(0)
+    try:
+        made = compress(path, "zstd")
+    finally:
+        os.umask(before)
+    assert made.stat().st_mode & 0o777 == 0o600

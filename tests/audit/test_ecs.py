@@ -77,6 +77,15 @@ def test_the_client_cannot_choose_the_types_of_fields() -> None:
     numbers, texts = (ecs_event(decision(params=params)) for params in ({"a": 1}, {"a": {"keys": ["b"]}}))
     assert isinstance(numbers["brickscope"]["params"], str)
     assert isinstance(texts["brickscope"]["params"], str)
+    respelled = [ecs_event(decision(params_sent=sent)) for sent in ({"a": "A"}, {"a": ["A", None]})]
+    assert all(isinstance(each["brickscope"]["params_sent"], str) for each in respelled)
+
+
+def test_readings_and_spellings_are_in_the_document() -> None:
+    own = ecs_event(*CALLS["several readings"])["brickscope"]
+    assert own["readings"] == ["as it stands", "split at '/'"]
+    own = ecs_event(*CALLS["an object in another spelling"])["brickscope"]
+    assert json.loads(own["params_sent"]) == {"path": "/Users/me/nb"}
 
 
 @given(

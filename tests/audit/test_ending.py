@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gzip
 import time
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from audit.written import call, open_writer, records, run, start, stop
+from brickscope.audit import ending as ending_module
+from brickscope.audit.chain import Link, seal
 from brickscope.audit.closed import Retention, compress, series
-from brickscope.audit.ending import find_end
+from brickscope.audit.ending import find_end, has_passed, holds
 from brickscope.audit.evidence import Damage, Evidence
 from brickscope.audit.extent import in_order, look
 from brickscope.audit.head import HeadFile
@@ -279,3 +284,98 @@ def test_a_compressed_file_that_is_another_is_not_overwritten(tmp_path: Path) ->
     assert path.exists()
     assert copy.exists()
     assert [each for log in check(tmp_path) for each in log.findings]
+
+
+# -- by hand ------------------------------------------------------------------------------------------------------------
+
+
+def sealed(instance: str, seq: int, event: str = "decision", **more: Any) -> bytes:
+    record = {"instance": instance, "seq": seq, "event": event, "time": f"t{instance}{seq}", "prev_hash": "0"}
+    return seal(record | more)[0]
+
+
+def link(line: bytes) -> Link:
+    record = orjson.loads(line)
+    return Link(record["instance"], record["seq"], record["hash"])
+
+
+def closed_by_hand(folder: Path, instance: str, *lines: bytes) -> Path:
+    path = folder / f"audit-20260101T000000Z-{instance}-{orjson.loads(lines[-1])['seq']}.jsonl"
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+A, B, C = "a" * 8, "b" * 8, "c" * 8
+
+
+def chain_of_three(folder: Path) -> tuple[Link, list[Path]]:
+    """Three runs, a file each; the head is in the first."""
+    first = [sealed(A, 1, "start", previous=None), sealed(A, 2), sealed(A, 3)]
+    second = [sealed(B, 1, "start", previous=link(first[-1])._asdict()), sealed(B, 2)]
+    third = [sealed(C, 1, "start", previous=link(second[-1])._asdict()), sealed(C, 2)]
+    paths = [
+        closed_by_hand(folder, name, *lines)
+        for name, lines in zip((A, B, C), (first, second, third), strict=True)
+    ]
+    return link(first[1]), paths
+
+
+def test_the_head_is_followed_through_all_runs(tmp_path: Path) -> None:
+    head, paths = chain_of_three(tmp_path)
+    found = find_end(tmp_path / "audit.jsonl", head)
+    assert found is not None
+    assert (found.path, found.has_head, found.is_moved, found.link.instance) == (paths[2], True, False, C)
+    assert (found.torn, found.torn_hash) == (0, "")
+    for unknown in (None, Link("d" * 8, 1, "f" * 64), Link(A, 4, "f" * 64)):
+        found = find_end(tmp_path / "audit.jsonl", unknown)
+        assert found is not None
+        assert (found.path, found.has_head) == (paths[2], unknown is not None and unknown.instance == A)
+
+
+def test_of_two_ends_the_one_that_knows_the_head_counts(tmp_path: Path) -> None:
+    """Whatever their times: somebody may have put a file of another log beside it."""
+    head, paths = chain_of_three(tmp_path)
+    closed_by_hand(tmp_path, "e" * 8, sealed("e" * 8, 1, "start", previous=None, time="zzz"))
+    found = find_end(tmp_path / "audit.jsonl", head)
+    assert found is not None
+    assert (found.path, found.has_head) == (paths[2], True)
+
+
+def test_where_the_last_file_cannot_be_read_one_before_it_counts(tmp_path: Path) -> None:
+    head, paths = chain_of_three(tmp_path)
+    paths[2].write_bytes(paths[2].read_bytes().replace(b'"hash":"', b'"hash":"0'))
+    found = find_end(tmp_path / "audit.jsonl", head)
+    assert found is not None
+    assert (found.path, found.has_head) == (paths[1], False)
+
+
+@pytest.mark.parametrize("chunk", [80, 100, 333, 1024])
+def test_a_record_is_found_wherever_it_is_cut_by_reading(
+    chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending_module, "_CHUNK", chunk)
+    head, paths = chain_of_three(tmp_path)
+    assert holds(paths[0], head)
+    assert not holds(paths[1], head)
+    assert not holds(tmp_path / "nowhere", head)
+    assert has_passed(tmp_path / "audit.jsonl", head)
+    assert not has_passed(tmp_path / "audit.jsonl", Link("d" * 8, 1, "f" * 64))
+    active = tmp_path / "audit.jsonl"
+    active.write_bytes(sealed("d" * 8, 1))
+    assert has_passed(active, link(active.read_bytes()))
+
+
+def test_what_stands_after_the_last_record_of_a_file_that_was_moved(tmp_path: Path) -> None:
+    lines = [sealed(A, 1, "start", previous=None), sealed(A, 2)]
+    moved = tmp_path / "audit.jsonl.1"
+    for rest in (b"", b"x", b"half a line\nand another"):
+        moved.write_bytes(b"".join(lines) + rest)
+        found = find_end(tmp_path / "audit.jsonl", link(lines[0]))
+        assert found is not None
+        assert (found.path, found.is_moved, found.torn) == (moved, True, len(rest))
+        assert found.torn_hash == (sha256(rest).hexdigest() if rest else "")
+    (tmp_path / "audit.jsonl.2").symlink_to(moved)
+    moved.rename(tmp_path / "other.jsonl")
+    assert find_end(tmp_path / "audit.jsonl", link(lines[0])) is None, (
+        "neither a link nor a file of another name"
+    )

@@ -46,6 +46,13 @@ def test_a_call_is_api_activity(call: Record, ended: Record | None) -> None:
     assert ocsf_problems(event) == []
 
 
+def test_readings_and_spellings_are_kept() -> None:
+    assert event_of(*CALLS["several readings"])["unmapped"]["readings"] == ["as it stands", "split at '/'"]
+    event = event_of(*CALLS["an object in another spelling"])
+    assert event["unmapped"]["params_sent"] == {"path": "/Users/me/nb"}
+    assert event["api"]["request"]["data"] == {"path": "/Workspace/Users/me/nb"}
+
+
 @pytest.mark.parametrize("case", OTHERS)
 def test_every_other_record_is_of_its_class_or_left_out(case: str) -> None:
     event = ocsf_event(OTHERS[case])

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import MAX_TEXT, REDACTED, fact_fields, is_clean, printable
-from brickscope.core.credential import refuse_query_credentials
+from brickscope.core.credential import find_query_flaw
 from brickscope.core.decision import Decision, Refused
+from brickscope.core.query import read_query
 from brickscope.core.reason import Reason
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"
@@ -111,7 +112,7 @@ def test_a_record_stays_small_whatever_a_body_holds() -> None:
 def test_a_name_that_is_a_token_is_not_told() -> None:
     token = "dapi" + "0123456789abcdef" * 2
     with pytest.raises(Refused) as refused:
-        refuse_query_credentials(f"{token}={token}")
+        find_query_flaw(read_query(f"{token}={token}"))
     assert "0123456789" not in refused.value.detail
 
 

@@ -55,6 +55,27 @@ def test_what_is_proposed_allows_the_call_and_what_can_not_be_allowed_is_said(
         assert decision.allow, (record, remedy, decision)
 
 
+TABLES = "GET /api/2.1/unity-catalog/tables"
+# A call that could be read in several ways, and what is proposed.
+READINGS: dict[str, str | None] = {
+    f"{TABLES}/main.a.in%2Fout": "- tables.get",
+    f"{TABLES}/main.a.t%2Fmonitor": "- tables.get\n- quality_monitors.get",
+    "GET /api/2.0/new/a%2Fb": None,
+    "GET /api/2.0/new/a;b": None,
+}
+
+
+@pytest.mark.parametrize("call", READINGS)
+def test_what_is_proposed_allows_all_readings(call: str, tmp_path: Path) -> None:
+    case = Case(1, "etl", call, ETL_HOSTS, "x")
+    remedy = find_remedy(decision_record(case, ETL_HOSTS[0]))
+    assert remedy.yaml == READINGS[call]
+    if remedy.yaml is None:
+        assert "in all its readings" in remedy.note
+    else:
+        assert decide_case(case, ETL_HOSTS[0], applied(remedy, tmp_path))[0].allow
+
+
 def _run(body: dict[str, Any]) -> Case:
     return Case(1, "etl", "POST /api/2.2/jobs/run-now", ETL_HOSTS, "x", body)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.bench import capacity
-from brickscope.bench.capacity import BEGIN, DOCUMENT, END, Scale, fill, measure, table
+from lab.bench import capacity
+from lab.bench.capacity import BEGIN, DOCUMENT, END, Scale, fill, measure, table
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="the bench reads Linux's /proc"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from brickscope.bench.decisions import Size, WrongAnswer, assert_shared, check, measure_sharing, prepare
-from brickscope.bench.workload import calls, compile_policy, concrete, rule_texts, token
 from brickscope.core.rule import RuleTable, parse_rule
+from lab.bench.decisions import Size, WrongAnswer, assert_shared, check, measure_sharing, prepare
+from lab.bench.workload import calls, compile_policy, concrete, rule_texts, token
 
 
 @pytest.mark.parametrize(

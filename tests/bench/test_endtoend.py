@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.bench.endtoend import make_job, send
-from brickscope.bench.variants import BARE, NAIVE, PRODUCT, Stage, Variant, open_stage
+from lab.bench.endtoend import make_job, send
+from lab.bench.variants import BARE, NAIVE, PRODUCT, Stage, Variant, open_stage
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="the bench reads Linux's /proc"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from brickscope.bench.flows import make_flow, make_response
-from brickscope.bench.hooks import chain_of, naive_rules, open_gate, run_pass
-from brickscope.bench.naive import Naive
-from brickscope.bench.workload import Call, calls, rule_texts, token
 from brickscope.proxy.gate import Gate
+from lab.bench.flows import make_flow, make_response
+from lab.bench.hooks import chain_of, naive_rules, open_gate, run_pass
+from lab.bench.naive import Naive
+from lab.bench.workload import Call, calls, rule_texts, token
 
 TOKENS = [token(index) for index in range(3)]
 TEXTS = [rule_texts(30, first=index * 30) for index in range(3)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brickscope.bench import identity
+from lab.bench import identity
 
 
 def test_every_row_is_measured() -> None:
@@ -20,10 +20,10 @@ def test_a_call_of_the_bench_is_allowed(tmp_path: object) -> None:
 
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    from brickscope.bench.workload import HOST, rule_texts
     from brickscope.core.fingerprint import fingerprint
     from brickscope.core.key import read_key_set
     from brickscope.identity.directory import TokenDirectory
+    from lab.bench.workload import HOST, rule_texts
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     policy = identity._policy(

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from brickscope.bench.load import Job, Result, run
-from brickscope.bench.messages import BODY
-from brickscope.bench.processes import start_helper
-from brickscope.bench.sockets import Stream, StreamEnded
-from brickscope.bench.upstream import ANSWER
-from brickscope.bench.workload import calls, rule_texts, token
-from brickscope.fake.authority import Authority, Leaf
+from lab.bench.load import Job, Result, run
+from lab.bench.messages import BODY
+from lab.bench.processes import start_helper
+from lab.bench.sockets import Stream, StreamEnded
+from lab.bench.upstream import ANSWER
+from lab.bench.workload import calls, rule_texts, token
+from lab.workspace.authority import Authority, Leaf
 
 TOKENS, TEXTS = [token(0)], [rule_texts(30)]
 ALLOWED, DENIED = (calls(TOKENS, TEXTS, 40, share) for share in (0, 1))

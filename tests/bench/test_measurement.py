@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from brickscope.bench.measurement import Bound, Measurement, Spread, Verdict, best, ratios
-from brickscope.bench.report import number, span
+from lab.bench.measurement import Bound, Measurement, Spread, Verdict, best, ratios
+from lab.bench.report import number, span
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from brickscope.bench import operations
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decide import decide
+from lab.bench import operations
 
 
 def test_every_call_of_the_bench_is_allowed_by_its_name() -> None:

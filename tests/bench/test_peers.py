@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.bench.endtoend import send
-from brickscope.bench.peers import haproxy, nginx, squid
-from brickscope.bench.peers.peer import Peer, find_program
-from brickscope.bench.peers.roster import PEERS
-from brickscope.bench.peers.rounds import CALLS, Load, Scale, make_job
-from brickscope.bench.peers.rules import grants, path_pattern
-from brickscope.bench.processes import free_port
-from brickscope.bench.variants import Stage, open_stage
+from lab.bench.endtoend import send
+from lab.bench.peers import haproxy, nginx, squid
+from lab.bench.peers.peer import Peer, find_program
+from lab.bench.peers.roster import PEERS
+from lab.bench.peers.rounds import CALLS, Load, Scale, make_job
+from lab.bench.peers.rules import grants, path_pattern
+from lab.bench.processes import free_port
+from lab.bench.variants import Stage, open_stage
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="the bench reads Linux's /proc"

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from brickscope.bench.__main__ import main
-from brickscope.bench.endtoend import Run
-from brickscope.bench.load import Result
-from brickscope.bench.peers import rounds
-from brickscope.bench.peers.document import BEGIN, END, DocumentError, check_document, render, write_section
-from brickscope.bench.peers.peer import Peer, needs_program
-from brickscope.bench.peers.roster import BARE_PEER, PRODUCT_PEER
-from brickscope.bench.peers.rounds import CALLS, DIRECT, Race, Scale, run_race
-from brickscope.bench.peers.table import cell, is_held_back, rate, ratio
-from brickscope.bench.processes import Proxy, StartError, environment
-from brickscope.bench.variants import Stage
+from lab.bench.__main__ import main
+from lab.bench.endtoend import Run
+from lab.bench.load import Result
+from lab.bench.peers import rounds
+from lab.bench.peers.document import BEGIN, END, DocumentError, check_document, render, write_section
+from lab.bench.peers.peer import Peer, needs_program
+from lab.bench.peers.roster import BARE_PEER, PRODUCT_PEER
+from lab.bench.peers.rounds import CALLS, DIRECT, Race, Scale, run_race
+from lab.bench.peers.table import cell, is_held_back, rate, ratio
+from lab.bench.processes import Proxy, StartError, environment
+from lab.bench.variants import Stage
 
 TINY = Scale(rounds=1, seconds=0.2, transfers=0, size=1, patience=30)
 linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the bench reads Linux's /proc")
@@ -186,9 +186,9 @@ def test_a_short_race_is_written_by_the_command(tmp_path: Path, monkeypatch: pyt
     file = tmp_path / "performance.md"
     file.write_text(f"{BEGIN}\n{END}\n")
     code = (
-        "import sys; from brickscope.bench.peers import command, rounds; "
+        "import sys; from lab.bench.peers import command, rounds; "
         "command.QUICK = rounds.Scale(1, 0.2, 1, 100_000, 60); "
-        "from brickscope.bench.__main__ import main; main(sys.argv[1:])"
+        "from lab.bench.__main__ import main; main(sys.argv[1:])"
     )
     flags = ["--peers", "--quick", "--peer", "product", "--document", str(file)]
     done = subprocess.run(

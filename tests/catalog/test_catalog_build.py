@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from brickscope.catalog import update
-from brickscope.catalog.build import Built, build, render
-from brickscope.catalog.sdk import Source
 from brickscope.core.template import bind, parse_catalogue_template
+from catalogue import update
+from catalogue.build import Built, build, render, render_records
+from catalogue.sdk import Source
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,12 @@ def test_nothing_is_unclassified_or_shared(built: Built) -> None:
     assert built.problems == []
 
 
-def test_the_committed_file_is_what_would_be_made(source: Source, built: Built) -> None:
+def test_the_committed_files_are_what_would_be_made(source: Source, built: Built) -> None:
     committed = update.FILE.read_text()
     made = render(built, source.version)
     if committed.splitlines()[0] == made.splitlines()[0]:
         assert committed == made
+        assert update.FILE.with_name("records.jsonl").read_text() == render_records(built)
     else:  # another release of the SDK is installed: what is committed must still be there
         gone = update.names_in(committed) - update.names_in(made)
         assert len(gone) < 20, f"run scripts/update-catalog; gone: {sorted(gone)}"
@@ -72,7 +73,7 @@ def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.Monk
     assert checked.exit_code == 1
     assert "new: jobs.run_now" in checked.output
     assert CliRunner().invoke(update.main, []).exit_code == 0
-    assert "The file is up to date." in CliRunner().invoke(update.main, ["--check"]).output
+    assert "The files are up to date." in CliRunner().invoke(update.main, ["--check"]).output
 
 
 BOUND = {

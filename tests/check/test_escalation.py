@@ -147,7 +147,12 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, str]]] = {
         {"BS201": "error", "BS216": "error", "BS320": "error"},
     ),
     "a service principal's token by name is less": (
-        [{"operation": "token_management.create_obo_token", "where": {"application_id": "a-b"}}],
+        [
+            {
+                "operation": "token_management.create_obo_token",
+                "where": {"application_id": "2d4b6c8e-0a1b-4c3d-8e5f-001122334455"},
+            }
+        ],
         [],
         {"BS201": "warning"},
     ),

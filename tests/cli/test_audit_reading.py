@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from audit.made_log import POLICY, line, made_records, write_log
 from brickscope.cli.main import main
+from brickscope.prerequisites import install_command
 
 RECORDS = list(made_records(2400, runs=2))
 CALLS = [record for record in RECORDS if record["event"] == "decision"]
@@ -378,7 +379,8 @@ def test_without_duckdb_it_is_said_how_to_get_it(folder: Path, monkeypatch: pyte
     monkeypatch.setattr(builtins, "__import__", without)
     result = run("summary", folder)
     assert result.exit_code == 2
-    assert "pip install 'brickscope[audit]'" in result.output
+    assert "DuckDB, which is not installed; to install it: " in result.output
+    assert install_command("audit") in result.output
 
 
 # -- pipes and terminals --------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ def run(*arguments: str) -> tuple[int, str]:
         (("POST https://dbc-x.cloud.databricks.com/api/2.0/jobs/run-now",), "jobs.run_now"),
         (("GET", "/api/2.0/sql/endpoints/abc"), "warehouses.get"),
         (("/ajax-api/2.0/secrets/get",), "secrets.get_secret"),
+        (("GET", "/api/2.1/unity-catalog/tables/main.a.in%2Fout"), "tables.get"),
         (
             ("vends", "credentials", "table"),
             "temporary_table_credentials.generate_temporary_table_credentials",
@@ -60,6 +61,21 @@ def test_search_by_words_or_by_a_call(words: tuple[str, ...], expected: str) -> 
 )
 def test_search_that_finds_nothing(words: tuple[str, ...], status: int) -> None:
     assert run("search", *words)[0] == status
+
+
+def test_search_by_a_call_of_several_readings_finds_all_of_them() -> None:
+    found = json.loads(run("search", "--json", "GET", "/api/2.1/unity-catalog/tables/main.a.t%2Fmonitor")[1])
+    assert [entry["name"] for entry in found] == ["tables.get", "quality_monitors.get"]
+
+
+def test_show_says_of_which_kind_parameters_are() -> None:
+    said = json.loads(run("show", "tables.get", "--json")[1])
+    assert said["kinds"]["uc name"] == ["full_name"]
+    assert said["encoded"] == ["full_name"]
+    plain = run("show", "workspace.export")[1]
+    assert "kinds:      enum: format\n            workspace path: path\n" in plain
+    assert "encoded" not in plain
+    assert "object: libraries" in run("show", "libraries.install")[1]
 
 
 def test_show_says_what_it_is_and_who_may_call_it(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET
 from clients.installed import MODULES, PYTHON, WANTED
 from e2e.gate import CATALOGS, HOST, WAREHOUSES
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
 
 DRIVERS = WANTED / "drivers"
 WAREHOUSE, OTHER_WAREHOUSE = "475b94ddc7cd5211", "0123456789abcdef"

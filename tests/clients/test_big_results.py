@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.streams import pattern
 from clients.installed import PYTHON
 from clients.roster import DRIVERS, OPENSSL, REQUESTS, WAREHOUSE, token_of
 from clients.stage import RULES, Stage, outcome
 from e2e.proxy_process import ProxyProcess
+from lab.workspace.streams import pattern
 
 pytestmark = pytest.mark.timeout(600)
 

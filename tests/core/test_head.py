@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.head import MAX_HEAD, check_head
+from brickscope.core.head import check_head
 from brickscope.core.reason import Reason
+from core.refusal import refusal, tried
+from reaching import reaching
 
 GOOD = b"GET /api HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n"
 
@@ -19,6 +21,8 @@ MALFORMED = {
     "a bare line feed after a header": b"GET /api HTTP/1.1\r\nHost: h\n\r\n",
     "bare line feeds at the end": b"GET /api HTTP/1.1\r\nHost: h\n\n",
     "a bare carriage return": b"GET /api HTTP/1.1\r\nHost: h\rX: y\r\n\r\n",
+    "a bare carriage return at the end": b"GET /api HTTP/1.1\r\nHost: h\r\r\n\r\n",
+    "a bare carriage return after the request line": b"GET /api HTTP/1.1\r\r\n\r\n",
     "a folded header": b"GET /api HTTP/1.1\r\nHost: h\r\n X: y\r\n\r\n",
     "a folded header with a tab": b"GET /api HTTP/1.1\r\nHost: h\r\n\tX: y\r\n\r\n",
     "a fold in the first header": b"GET /api HTTP/1.1\r\n Host: h\r\n\r\n",
@@ -36,7 +40,6 @@ MALFORMED = {
     "no colon": b"GET /api HTTP/1.1\r\nHost\r\n\r\n",
     "an empty header name": b"GET /api HTTP/1.1\r\n: h\r\n\r\n",
     "an 8-bit header name": b"GET /api HTTP/1.1\r\nH\xf6st: h\r\n\r\n",
-    "a carriage return before the last line end": b"GET /api HTTP/1.1\r\nHost: h\r\r\n\r\n",
     "an HTTP/2 preface": b"PRI  * HTTP/2.0\r\n\r\n",
 }
 
@@ -44,6 +47,8 @@ MALFORMED = {
 def test_a_regular_head_is_complete() -> None:
     assert check_head(GOOD)
     assert check_head(GOOD + b"body\n\x00")
+    assert check_head(GOOD + GOOD), "what was sent ahead"
+    assert check_head(GOOD + b"\x00\n\r\n\r\n"), "a body that looks like the end of a head"
 
 
 @pytest.mark.parametrize("end", range(len(GOOD) - 1))
@@ -53,23 +58,75 @@ def test_every_part_of_a_regular_head_waits_for_more(end: int) -> None:
 
 @pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED)
 def test_an_irregular_head_is_refused(raw: bytes) -> None:
-    with pytest.raises(Refused) as refused:
-        check_head(raw)
-    assert refused.value.reason is Reason.MALFORMED_HEAD
+    assert refusal(check_head, raw)[0] is Reason.MALFORMED_HEAD
 
 
-@pytest.mark.parametrize("raw", [b"G" * (MAX_HEAD + 1), b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * MAX_HEAD])
+LONGEST = 80 * 1024
+"""Most bytes of a head, without the blank line that ends it: 64 KiB of headers and 16 KiB of target."""
+
+
+def test_the_longest_head() -> None:
+    start = b"GET / HTTP/1.1\r\nX:"
+    assert check_head(start + b"y" * (LONGEST - len(start)) + b"\r\n\r\n")
+    assert not check_head(start + b"y" * (LONGEST - len(start)))
+    for raw in (
+        start + b"y" * (LONGEST - len(start) + 1),
+        start + b"y" * (LONGEST - len(start) + 1) + b"\r\n\r\n",
+    ):
+        assert refusal(check_head, raw) == (
+            Reason.TOO_LARGE,
+            "the request's head has more than 81920 bytes",
+        )
+    body = start + b"y\r\n\r\n" + b"z" * 2 * LONGEST
+    assert check_head(body), "what comes after a head is no part of it"
+
+
+@pytest.mark.parametrize("raw", [b"G" * (LONGEST + 1), b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * LONGEST])
 def test_a_head_without_end_is_refused(raw: bytes) -> None:
-    with pytest.raises(Refused) as refused:
-        check_head(raw)
-    assert refused.value.reason is Reason.TOO_LARGE
+    assert refusal(check_head, raw)[0] is Reason.TOO_LARGE
 
 
-@given(st.binary(max_size=100))
-def test_any_bytes_are_judged(raw: bytes) -> None:
-    for data in (raw, b"GET / HTTP/1.1\r\n" + raw):
-        with contextlib.suppress(Refused):
-            check_head(data)
+_LINES = [
+    b"Host: h",
+    b"Accept:*/*",
+    b"X:",
+    b"X: \xe9",
+    b" X: y",
+    b"X : y",
+    b"X",
+    b": y",
+    b"",
+    b"X: a\tb",
+    b"X: \x00",
+]
+_ENDS = st.sampled_from([b"\r\n"] * 12 + [b"\n", b"\r", b"\r\r\n"])
+_HEADS = st.builds(
+    lambda first, lines, end: b"".join(line + after for line, after in [first, *lines]) + end,
+    st.tuples(
+        st.sampled_from([b"GET / HTTP/1.1"] * 6 + [b"GET  / HTTP/1.1", b"GET /", b"G\tT / HTTP/1.1"]), _ENDS
+    ),
+    st.lists(st.tuples(st.sampled_from(_LINES[:4]) | st.sampled_from(_LINES), _ENDS), max_size=3),
+    st.sampled_from([b"\r\n", b"\r\n", b"\n", b"", b"\r\nbody"]),
+)
+
+
+@reaching(0.05, _HEADS | st.binary(max_size=60))
+@settings(max_examples=300)
+def test_a_head_that_passes_has_one_reading(raw: bytes) -> bool:
+    found = tried(check_head, raw)
+    if isinstance(found, Refused):
+        assert found.reason is Reason.MALFORMED_HEAD
+    if found is not True:
+        return False
+    first, *lines = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert len(first.split(b" ")) == 3
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        assert colon
+        assert name
+        assert all(0x20 < byte < 0x7F for byte in name)
+        assert not set(value) & set(b"\r\n\x00")
+    return True
 
 
 @pytest.mark.parametrize("name", MALFORMED)

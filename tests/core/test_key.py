@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import jwt
 import pytest
@@ -27,6 +28,23 @@ def test_a_signature_by_another_key_or_for_another_algorithm() -> None:
     assert not keys.is_signed(signed(), KID, "ES256")
     assert not keys.is_signed(signed(), "key-2", "RS256")
     assert not keys.is_signed(signed()[:-4] + b"AAAA", KID, "RS256")
+    with pytest.raises(KeyError):
+        keys.is_signed(signed(), "key-3", "RS256")
+
+
+def test_the_algorithm_that_was_asked_for_is_the_only_one() -> None:
+    """A token whose header says another algorithm than the one that was read of it is not signed."""
+    forged = jwt.encode({"sub": "x"}, EC_KEY, "ES256", {"kid": KID}).encode()
+    keys = read_key_set(key_set(jwk(KID, EC_KEY)))
+    assert keys.is_signed(forged, KID, "ES256")
+    assert not keys.is_signed(forged, KID, "RS256")
+    assert not keys.is_signed(forged.replace(b".", b".e", 1), KID, "ES256")
+
+
+def test_the_text_of_a_key_set_is_told_by_its_digest() -> None:
+    raw = key_set(jwk())
+    assert read_key_set(raw).digest == sha256(raw).hexdigest()
+    assert list(read_key_set(key_set(jwk(), jwk("key-2", EC_KEY))).keys) == [KID, "key-2"]
 
 
 LEFT_OUT = {
@@ -40,7 +58,35 @@ LEFT_OUT = {
     "no key": {"kid": "x"},
     "a modulus that is none": jwk("x", n="!!!"),
     "text": "key",
+    "an empty name": jwk() | {"kid": ""},
+    "a key that only signs": jwk("x", key_ops=["sign"]),
+    "a use that is none": jwk("x", use=7),
+    "an Edwards curve": {
+        "kid": "x",
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    },
 }
+KEPT = {
+    "a key for all uses": {name: value for name, value in jwk("x").items() if name != "use"},
+    "a key that verifies": jwk("x", key_ops=["verify"]),
+    "a key that verifies among others": jwk("x", key_ops=["sign", "verify"]),
+    "operations that are no list": jwk("x", key_ops="verify"),
+    "its algorithm": jwk("x", alg="RS256"),
+    "a key of an elliptic curve": jwk("x", EC_KEY),
+}
+
+
+@pytest.mark.parametrize("entry", KEPT.values(), ids=KEPT)
+def test_what_signs_here_is_kept(entry: dict[str, object]) -> None:
+    assert list(read_key_set(json.dumps({"keys": [jwk("good"), entry]}).encode()).keys) == ["good", "x"]
+
+
+@pytest.mark.parametrize("part", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+def test_no_part_of_a_private_key_is_taken(part: str) -> None:
+    with pytest.raises(KeySetError, match="private or symmetric"):
+        read_key_set(key_set(jwk("good"), jwk("x", **{part: "AQAB"})))
 
 
 @pytest.mark.parametrize("entry", LEFT_OUT.values(), ids=LEFT_OUT)
@@ -60,7 +106,19 @@ WRONG = {
     "too many": (key_set(*[jwk(str(index)) for index in range(101)]), "at most 100"),
     "too large": (b" " * 300_000, "KiB"),
     "nested deeply": (b'{"keys":' + b"[" * 50_000, "no JSON"),
+    "a keyless set": (b'{"key": []}', "no JSON Web Key Set"),
+    "bytes that are no text": (b"\xff\xfe", "no JSON"),
+    "keys that can't be used": (key_set(jwk("x", WEAK)), "no key with a kid for RS256 or ES256"),
+    "the first too many": (key_set(*[{"kid": str(index)} for index in range(101)]), "at most 100"),
+    "the first too large": (b"{" + b" " * (256 * 1024), "more than 256 KiB"),
 }
+
+
+def test_the_largest_key_set() -> None:
+    raw = key_set(*[jwk(str(index)) for index in range(100)])
+    assert len(read_key_set(raw).keys) == 100
+    small = key_set(jwk())
+    assert read_key_set(small + b" " * (256 * 1024 - len(small)))
 
 
 @pytest.mark.parametrize(("raw", "message"), WRONG.values(), ids=WRONG)

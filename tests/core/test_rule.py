@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.rule import METHODS, Rule, RuleTable, parse_rule
-from brickscope.core.template import Literal, Rest, TemplateError, Variable, parse_catalogue_template
+from brickscope.core.template import (
+    Literal,
+    Rest,
+    TemplateError,
+    Variable,
+    parse_catalogue_template,
+)
+from core.refusal import assert_tells
+from reaching import reaching
 
 MATCHES = {
     "a literal path": ("GET /api/2.0/jobs/list", "GET", "api/2.0/jobs/list", True),
@@ -37,7 +45,7 @@ MATCHES = {
 BAD = {
     "no method": ("/api/2.0/jobs", 0, "GET /api/2.0/jobs"),
     "no path": ("GET", 0, "GET /api"),
-    "two spaces": ("GET  /api", 4, ""),
+    "two spaces": ("GET  /api", 4, "/ /api"),
     "lower case": ("get /api", 0, "write GET"),
     "an unknown method": ("FETCH /api", 0, ""),
     "CONNECT": ("CONNECT /api", 0, ""),
@@ -52,7 +60,7 @@ BAD = {
     "half a variable": ("GET /api/{id", 9, ""),
     "a variable inside a segment": ("GET /api/v{id}", 10, ""),
     "the same variable twice": ("GET /{a}/{a}", 9, ""),
-    "a whole URL": ("GET https://host/api", 4, ""),
+    "a whole URL": ("GET https://host/api", 4, "/https"),
     "a semicolon": ("GET /a;b", 6, ""),
 }
 
@@ -69,6 +77,8 @@ def test_a_rule_that_could_never_match_is_refused_with_its_place(text: str, offs
         parse_rule(text)
     assert error.value.offset == offset
     assert hint in error.value.hint
+    assert bool(error.value.hint) is bool(hint)
+    assert_tells(str(error.value))
 
 
 def test_the_most_literal_rule_is_named() -> None:
@@ -163,11 +173,42 @@ def test_the_table_matches_exactly_when_some_rule_does(
         assert _agrees(found, method, path)
 
 
-@given(_rule, _rule, st.lists(st.sampled_from(["a", "b", "a:v", "b:w", "c"]), min_size=1, max_size=5))
-def test_a_covered_rule_matches_nothing_of_its_own(broad: str, narrow: str, path: list[str]) -> None:
-    table, rule = RuleTable([parse_rule(broad)]), parse_rule(narrow)
-    if table.covers(rule) is not None and _agrees(rule, rule.method, path):
-        assert table.match(rule.method, path) is not None
+_FITTING = {"{x}": ["{x}", "a", "b"], "{x}:v": ["{x}:v", "a:v"]}
+_ANY = ["a", "b", "a:v", "b:w", "{x}", "{x}:v"]
+
+
+@st.composite
+def _broad_narrow_and_path(draw: st.DrawFn) -> tuple[str, str, list[str]]:
+    """A rule, one made of it that is narrower (and now and then is not), and a path that the narrower one matches."""
+    broad = draw(st.lists(_segment, min_size=1, max_size=3))
+    narrow = [draw(st.sampled_from(_FITTING.get(each, [each]))) for each in broad]
+    if rest := draw(st.booleans()):
+        narrow += draw(st.lists(_segment, min_size=1, max_size=2))
+    if draw(st.integers(0, 3)) == 0:
+        narrow[draw(st.integers(0, len(narrow) - 1))] = draw(st.sampled_from(_ANY))
+    path = [
+        each.replace("{x}", draw(st.sampled_from(["a", "b", "c"]))) if "{" in each else each
+        for each in narrow
+    ]
+    if rest and draw(st.booleans()):
+        narrow.append("{r...}")
+        path += draw(st.lists(st.sampled_from(["a", "b:w", "c:v"]), min_size=1, max_size=2))
+    return (
+        "GET /" + "/".join(_numbered([*broad, *(["{r...}"] if rest else [])])),
+        "GET /" + "/".join(_numbered(narrow)),
+        path,
+    )
+
+
+@reaching(0.4, _broad_narrow_and_path())
+@settings(max_examples=300)
+def test_a_covered_rule_matches_nothing_of_its_own(drawn: tuple[str, str, list[str]]) -> bool:
+    table, rule = RuleTable([parse_rule(drawn[0])]), parse_rule(drawn[1])
+    assert _agrees(rule, "GET", drawn[2])
+    if table.covers(rule) is None:
+        return False
+    assert table.match("GET", drawn[2]) is not None
+    return True
 
 
 def test_one_segment_and_the_rest_are_not_equal() -> None:

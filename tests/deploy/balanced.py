@@ -21,10 +21,10 @@ from typing import Any, NamedTuple, Self
 
 import httpcore
 
-from brickscope.fake.workspace import FakeWorkspace
 from deploy.box import ROOT
 from e2e.gate import CATALOGS, HOST, TOKEN
 from e2e.proxy_process import HOSTS, free_port, plain_environment
+from lab.workspace.server import FakeWorkspace
 
 CONFIG = ROOT / "docs" / "deploy" / "haproxy.cfg"
 ADDRESSES = {"10.0.8.11": "127.0.0.11", "10.0.8.12": "127.0.0.12"}

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brickscope.fake.workspace import FakeWorkspace
 from deploy.box import BASE_PATH, USER, Box, Boxed, start
 from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, head
 from e2e.proxy_process import HOSTS, free_port
 from e2e.raw_client import open_tls, read_h1, send_h1
+from lab.workspace.server import FakeWorkspace
 
 START_SECONDS = 60.0
 IMAGE_PATH = f"/opt/brickscope/bin:{BASE_PATH}"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.streams import pattern
-from brickscope.fake.workspace import FakeWorkspace
 from deploy.balanced import CALL, CONFIG, Site, balanced_site, wait_until
 from deploy.box import need
 from e2e.gate import CATALOGS, HOST, POLICY, QUERIES
+from lab.workspace.server import FakeWorkspace
+from lab.workspace.streams import pattern
 
 HERE, ELSEWHERE = "127.0.0.21", "127.0.0.99"
 ADDRESSES = [HERE, "127.0.0.22", "127.0.0.23", "127.0.0.24"]

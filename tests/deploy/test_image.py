@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from deploy.box import ROOT, USER, Box, one, read_dockerfile
 from deploy.boxed_proxy import IMAGE_PATH, boxed_proxy, environment_of
 from e2e.proxy_process import free_port
+from lab.workspace.server import FakeWorkspace
 
 STAGES = read_dockerfile()
 FINAL = STAGES[-1]
@@ -96,7 +96,8 @@ def test_without_a_policy_it_does_not_start_and_says_why(image: Box) -> None:
         writable=["/var/lib/brickscope"],
     )
     assert done.returncode == 1
-    assert "set scope_rules" in done.stderr
+    assert "There is no policy in" in done.stderr
+    assert "--set scope_rules=FOLDER" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -13,13 +13,13 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from brickscope.fake.workspace import FakeWorkspace
 from brickscope.policy.load import load_policy
 from deploy.balanced import wait_until
 from deploy.box import USER, Box, need
 from deploy.boxed_proxy import IMAGE_PATH, BoxedProxy, boxed_proxy
 from deploy.manifests import FOLDER, KUSTOMIZATIONS, Object, built, container, containers, find, pod_specs
 from e2e.gate import CATALOGS, POLICY, QUERIES
+from lab.workspace.server import FakeWorkspace
 
 OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()
 ENTRYPOINT = ["brickscope", "proxy"]

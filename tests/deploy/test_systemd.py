@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from deploy.box import ROOT, USER, Box, need
 from deploy.boxed_proxy import BoxedProxy, boxed_proxy
 from deploy.unit_file import confinement, read_unit
+from lab.workspace.server import FakeWorkspace
 
 FOLDER = ROOT / "docs" / "deploy" / "systemd"
 SERVICE = FOLDER / "brickscope.service"

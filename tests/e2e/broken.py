@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 
 from e2e.gate import POLICY, Gate, running_gate
 from e2e.proxy_process import SCRIPT, ProxyProcess
@@ -15,8 +16,8 @@ def copy_of_the_checkout(folder: Path, change: str) -> Path:
     """A copy of addon/ whose scope.py starts with ``change``, as an edit that goes wrong would leave it."""
     shutil.copytree(SCRIPT.parent, folder / "addon", ignore=shutil.ignore_patterns("__pycache__"))
     script = folder / "addon" / "scope.py"
-    text = script.read_text()
-    script.write_text(text.replace("scope = Scope(", change + "\nscope = Scope("))
+    made = "    scope = Scope("
+    script.write_text(script.read_text().replace(made, f"{indent(change, '    ')}\n{made}"))
     return script
 
 

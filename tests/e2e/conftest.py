@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.doctor_host import Host
 from e2e.gate import Gate, running_gate
 from e2e.proxy_process import ProxyProcess, free_port, make_authority
 from e2e.scrape import Status
+from lab.workspace.server import FakeWorkspace
 
 StartProxy = Callable[..., ProxyProcess]
 

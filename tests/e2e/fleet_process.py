@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from brickscope.audit.event import check_record
-from brickscope.fake.workspace import DNS_NAMES, FakeWorkspace
 from e2e.gate import CATALOGS, HOST, POLICY, TOKEN
 from e2e.proxy_process import HOSTS, free_port, plain_environment
+from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0

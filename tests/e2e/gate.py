@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from brickscope.fake.workspace import DNS_NAMES, FakeWorkspace
 from e2e.proxy_process import ProxyProcess
-from e2e.raw_client import open_tls, read_h1, send_h1
+from e2e.raw_client import HUNG_UP, open_tls, read_h1, send_h1
+from lab.workspace.route import Route
+from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 TOKEN = "dapi0123456789abcdef0123456789abcdef"
@@ -76,13 +77,15 @@ def running_gate(
     alpn: tuple[str, ...] = ("h2", "http/1.1"),
     hosts: tuple[str, ...] = (),
     audit_file: Path | None = None,
+    routes: Sequence[Route] = (),
 ) -> Iterator[Gate]:
     """Start both, with ``policy`` in ``folder/rules``. ``hosts``: patterns under policy besides the default one.
-    ``audit_file``: the log, if it is not to be in the proxy's folder."""
+    ``audit_file``: the log, if it is not to be in the proxy's folder. ``routes``: what the workspace answers besides
+    its own."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (rules / "policy.yaml").write_text(policy, encoding="utf-8")
-    with FakeWorkspace.start(alpn=alpn, names=(*DNS_NAMES, *hosts)) as workspace:
+    with FakeWorkspace.start(alpn=alpn, names=(*DNS_NAMES, *hosts), routes=routes) as workspace:
         options = [f"scope_hosts={host}" for host in ("*.cloud.databricks.com", *hosts)] if hosts else []
         options += [f"scope_connect_to={host}=127.0.0.1:{workspace.port}" for host in hosts]
         more = [part for option in options for part in ("--set", option)]
@@ -122,7 +125,7 @@ def call_status(
     gate: Gate, target: str = CATALOGS, token: str | None = TOKEN, *more: str, method: str = "GET"
 ) -> int:
     """The status of one call on a new connection; 0 where it was closed instead."""
-    with contextlib.suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
+    with contextlib.suppress(*HUNG_UP), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
         send_h1(sock, head(method, target, *more, token=token))
         response = read_h1(sock, timeout=20)
         return response.status if response else 0

@@ -7,9 +7,9 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from brickscope.fake.issuer import CLIENT_ID, PUBLIC_CLIENT, USER
 from e2e.gate import CATALOGS, HOST, POLICY, Gate, head
 from e2e.raw_client import H1Response, open_tls, read_h1, send_h1
+from lab.workspace.issuer import CLIENT_ID, PUBLIC_CLIENT, USER
 
 ISSUER = f"https://{HOST}/oidc"
 FEDERATED_ID = "0a1b2c3d-0000-4000-8000-00000000feed"

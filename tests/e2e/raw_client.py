@@ -136,6 +136,19 @@ def read_h1(sock: socket.socket, method: str = "GET", timeout: float = TIMEOUT) 
     return H1Reader(sock).read(method, timeout)
 
 
+HUNG_UP = (ConnectionError, ssl.SSLError)
+"""What a call raises where the other side ends the connection. A time-out is none of these: it would pass for a refusal."""
+
+
+def hung_up(sock: socket.socket, timeout: float = TIMEOUT) -> bool:
+    """Whether the other side closes the connection without another byte. Raises TimeoutError if it does nothing."""
+    sock.settimeout(timeout)
+    try:
+        return sock.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
 class H1Reader:
     """Reads responses one after the other; what is left after one belongs to the next."""
 
@@ -151,9 +164,10 @@ class H1Reader:
         return bytes(self._held)
 
     def read(self, method: str = "GET", timeout: float = TIMEOUT) -> H1Response | None:
-        """The next response (interim ones are skipped); None if no whole head came before time or connection ended.
+        """The next response (interim ones are skipped); None if the connection ended before a whole head came.
 
-        A body that is cut off, or late, gives a response that is not ``complete``.
+        A body that is cut off gives a response that is not ``complete``. Raises TimeoutError: the other side neither
+        answered nor hung up, which is no answer that a test could take for one.
         """
         self._deadline = time.monotonic() + timeout
         while True:
@@ -231,13 +245,12 @@ class H1Reader:
         return body, self._ended, []
 
     def _more(self) -> bool:
-        """Read more. False at the end of the connection or of time."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            return False
-        self._sock.settimeout(left)
+        """Read more. False at the end of the connection. Raises TimeoutError at the end of time."""
+        self._sock.settimeout(max(self._deadline - time.monotonic(), 0.001))
         try:
             data = self._sock.recv(READ)
+        except TimeoutError:
+            raise
         except OSError:
             return False
         self._held += data
@@ -334,7 +347,7 @@ class H2Client:
             self.sock.sendall(data)
 
     def wait_for_data(self, number: int, length: int, timeout: float | None = None) -> bytes:
-        """The body so far, once it has ``length`` bytes or time or stream has ended."""
+        """The body so far, once it has ``length`` bytes or the stream has ended. Raises TimeoutError."""
         deadline = time.monotonic() + (timeout or self.timeout)
         while not (response := self._response(number)).complete and len(response.body) < length:
             if response.reset is not None or not self._receive(deadline):
@@ -342,7 +355,7 @@ class H2Client:
         return response.body
 
     def collect(self, number: int, timeout: float | None = None) -> H2Response:
-        """What came on a stream, once it has ended or time is up."""
+        """What came on a stream, once it or the connection has ended. Raises TimeoutError."""
         deadline = time.monotonic() + (timeout or self.timeout)
         while not (response := self._response(number)).complete and response.reset is None:
             if not self._receive(deadline):
@@ -383,16 +396,15 @@ class H2Client:
                 self.sock.sendall(data)
 
     def _receive(self, deadline: float) -> bool:
-        """Take in what came. False if the connection or the time has ended."""
-        left = deadline - time.monotonic()
-        if left <= 0 or self.closed:
+        """Take in what came. False if the connection has ended. Raises TimeoutError if the time has."""
+        if self.closed:
             return False
-        self.sock.settimeout(left)
+        self.sock.settimeout(max(deadline - time.monotonic(), 0.001))
         try:
             data = self.sock.recv(READ)
             events = self.protocol.receive_data(data) if data else []
         except TimeoutError:
-            return False
+            raise
         except (OSError, h2.exceptions.ProtocolError):
             data, events = b"", []
         if not data:

@@ -16,9 +16,9 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.errors import PermissionDenied
 
-from brickscope.fake.streams import pattern
 from e2e.gate import CATALOGS, HOST, TOKEN, WAREHOUSES, Gate, head, running_gate
 from e2e.raw_client import H1Reader, H2Client, h2_headers, open_tls, read_h1, send_h1
+from lab.workspace.streams import pattern
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,12 @@ def sdk(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> WorkspaceClient:
 
 def test_the_official_sdk_lists_catalogs(gate: Gate, sdk: WorkspaceClient) -> None:
     assert [catalog.name for catalog in sdk.catalogs.list()] == ["main", "samples"]
+
+
+def test_the_official_sdk_lists_all_pages_and_ends(gate: Gate, sdk: WorkspaceClient) -> None:
+    names = [query.name for query in sdk.queries_legacy.list(page_size=2)]
+    assert names == ["Trips a day", "Trips a week", "Fares"]
+    assert [catalog.name for catalog in sdk.catalogs.list(max_results=1)] == ["main", "samples"]
 
 
 def test_the_official_sdk_raises_permission_denied_at_once(gate: Gate, sdk: WorkspaceClient) -> None:

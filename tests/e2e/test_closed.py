@@ -18,14 +18,14 @@ import pytest
 from e2e.broken import broken_gate, copy_of_the_checkout
 from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, WAREHOUSES, Gate, head, running_gate
 from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
-from e2e.raw_client import H1Response, H2Client, connect, h2_headers, open_tls, read_h1, send_h1
+from e2e.raw_client import HUNG_UP, H1Response, H2Client, connect, h2_headers, open_tls, read_h1, send_h1
 
 
 def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Response | None:
     """The answer to one allowed call on a new connection; None where the connection was closed instead."""
-    with suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=[alpn]) as sock:
+    with suppress(*HUNG_UP), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=[alpn]) as sock:
         send_h1(sock, head(target=target))
-        return read_h1(sock, timeout=5)
+        return read_h1(sock)
     return None
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from brickscope.clients.no_proxy import find_bypasses
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.doctor_host import FAST, Host, detail, mended, problems
 from e2e.gate import HOST, POLICY, TOKEN, running_gate
+from lab.workspace.server import FakeWorkspace
 
 # Programs start slowly where other tests run; nothing here rests on time.
 pytestmark = pytest.mark.timeout(600)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.gate import TOKEN
 from e2e.proxy_process import REPOSITORY, free_port, plain_environment
+from lab.workspace.server import FakeWorkspace
 
 GUIDE = (REPOSITORY / "docs" / "first-host.md").read_text()
 _FILE = re.search(r"`(rules/[a-z-]+\.yaml)`:\n\n```yaml\n(.*?)^```$", GUIDE, re.M | re.S)

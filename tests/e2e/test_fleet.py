@@ -16,10 +16,10 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.fleet_process import Fleet, FleetProcess, Load, brickscope, running_fleet, start_fleet
 from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, head
 from e2e.raw_client import H1Reader, dial, open_tls, read_h1, send_h1, tls
+from lab.workspace.server import FakeWorkspace
 
 pytestmark = pytest.mark.timeout(240)
 

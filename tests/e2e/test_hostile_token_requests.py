@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT, USER, TokenIssuer
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.oauth_policy import (
     ACCOUNT,
@@ -22,6 +21,7 @@ from e2e.oauth_policy import (
     token_request,
 )
 from e2e.raw_client import H2Client, h2_headers, open_tls
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT, USER, TokenIssuer
 
 
 @pytest.fixture(scope="module")

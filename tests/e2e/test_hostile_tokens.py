@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from brickscope.fake.issuer import CLIENT_ID, PUBLIC_CLIENT, USER, TokenIssuer
 from e2e.gate import CATALOGS, HOST, Gate, running_gate
 from e2e.oauth_policy import (
     ACCOUNT,
@@ -24,6 +23,7 @@ from e2e.oauth_policy import (
     reason,
 )
 from e2e.raw_client import H2Client, h2_headers, open_tls
+from lab.workspace.issuer import CLIENT_ID, PUBLIC_CLIENT, USER, TokenIssuer
 
 OTHER = "dbc-00000000-0000.cloud.databricks.com"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, running_gate
 from e2e.oauth_policy import ACCOUNT, OAUTH_POLICY, ask, get, reason, token_request
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
 
 AZURE = "adb-1234567890123456.7.azuredatabricks.net"
 GOOGLE = "1234567890123456.7.gcp.databricks.com"

@@ -15,10 +15,10 @@ from databricks.sdk.core import Config
 from databricks.sdk.errors import PermissionDenied
 
 from brickscope.cli.main import main
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.conftest import StartProxy
 from e2e.gate import HOST, TOKEN
 from e2e.proxy_process import ProxyProcess
+from lab.workspace.server import FakeWorkspace
 
 POLICY = f"""\
 version: 1

@@ -21,10 +21,10 @@ from brickscope.audit.key import VerifyKey
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
 from brickscope.core.fingerprint import fingerprint
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.proxy_process import ProxyProcess
 from e2e.raw_client import open_tls, read_h1, send_h1
+from lab.workspace.server import FakeWorkspace
 
 ROUNDS = 100 if os.environ.get("BRICKSCOPE_LARGE") else 10
 """How often the proxy is killed; a hundred times takes two minutes."""
@@ -76,7 +76,9 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         trust = ssl.create_default_context(cafile=str(self.gate.ca))
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(
+            OSError, http.client.HTTPException
+        ):  # the proxy is killed; what was forwarded is looked at
             client = http.client.HTTPSConnection("127.0.0.1", self.gate.proxy.port, timeout=5, context=trust)
             client.set_tunnel(HOST, 443)
             number = 0
@@ -114,9 +116,12 @@ rule_sets:
             )
             try:
                 clients = [Load(Gate(proxy, workspace), f"{turn}-{index}") for index in range(6)]
+                before = len(workspace.requests)
                 for client in clients:
                     client.start()
-                time.sleep(random.uniform(0.1, 0.5))
+                # Calls are under way, however slow the machine is; when it is killed among them is left to chance.
+                proxy.wait_for(lambda before=before: len(workspace.requests) > before + 3, 60)
+                time.sleep(random.uniform(0, 0.3))
             finally:
                 proxy.process.kill()
                 proxy.process.wait()

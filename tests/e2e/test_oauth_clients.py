@@ -15,9 +15,9 @@ from databricks.sdk.core import Config
 from databricks.sdk.errors import PermissionDenied
 from databricks.sdk.oauth import Refreshable, SessionCredentials, Token
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT, USER
 from e2e.gate import HOST, WAREHOUSES, Gate, running_gate
 from e2e.oauth_policy import FEDERATED_ID, ISSUER, OAUTH_POLICY
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT, USER
 
 NAMES = ["main", "samples"]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, CLIENT_SECRET
 from e2e.broken import broken_gate
 from e2e.gate import CATALOGS, HOST
 from e2e.oauth_policy import ISSUER, OAUTH_POLICY, ask, get, token_request
 from e2e.raw_client import H1Response, H2Client, h2_headers, open_tls
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
 
 ASYNC_BROKEN = "\nasync def broken_later(*arguments):\n    raise RuntimeError('broken on purpose')\n"
 DIRECTORY = "import brickscope.identity.directory as d; "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from brickscope.fake.issuer import CLIENT_ID, TokenIssuer
 from e2e.gate import CATALOGS, HOST, TOKEN, Gate, head, running_gate
 from e2e.oauth_policy import FEDERATED_ID, OAUTH_POLICY, get, reason
 from e2e.raw_client import H1Response, H2Client, h2_headers, open_tls, read_h1, send_h1
+from lab.workspace.issuer import CLIENT_ID, TokenIssuer
 
 HOSTS = iter(f"dbc-{number:08x}-0000.cloud.databricks.com" for number in range(1000))
 
@@ -81,18 +81,60 @@ def test_a_client_may_leave(gate: Gate, silent: tuple[TokenIssuer, str, str]) ->
     assert "Traceback" not in gate.proxy.output
 
 
+KERNEL_MIB = 24
+"""What the buffers of both ends of a connection hold at most."""
+UPLOAD = "/api/2.0/fs/files/Volumes/x"
+
+
 def test_a_body_that_comes_meanwhile_is_bounded(gate: Gate, silent: tuple[TokenIssuer, str, str]) -> None:
     _, host, token = silent
     before = gate.proxy.rss_kib()
     with open_tls(gate.proxy.proxy_url, host, ca=gate.ca, alpn=["http/1.1"]) as sock:
-        path = "/api/2.0/fs/files/Volumes/x"
-        send_h1(sock, head("PUT", path, f"Content-Length: {1 << 30}", host=host, token=token))
+        send_h1(sock, head("PUT", UPLOAD, f"Content-Length: {1 << 30}", host=host, token=token))
         gate.proxy.wait_for(lambda: asked(gate))
-        sent, deadline = 0, time.monotonic() + 20
-        while send_h1(sock, b"x" * (1 << 20), timeout=1) and sent < 200 and time.monotonic() < deadline:
+        sent = 0
+        while sent < 200 and send_h1(sock, b"x" * (1 << 20), timeout=1):
             sent += 1
-    assert sent < 200, "the proxy took 200 MiB of a request that it had not decided on"
+    assert sent <= KERNEL_MIB, "the proxy kept more than 64 KiB of a request that it had not decided on"
     assert gate.proxy.rss_kib() - before < 100_000
+
+
+def test_all_bodies_that_come_meanwhile_over_http2_are_bounded_together(gate: Gate) -> None:
+    body = b"x" * (7 << 19)  # 3.5 MiB, of which 64 MiB hold eighteen
+
+    def statuses(count: int) -> list[int | None]:
+        """Of so many uploads to a host whose keys come when one was cut off, or all are on their way."""
+        issuer, host = gate.workspace.issuer, next(HOSTS)
+        token = issuer.sign(issuer.claims(f"https://{host}/oidc", FEDERATED_ID, FEDERATED_ID))
+        fields = h2_headers("PUT", UPLOAD, host, token, [(b"content-length", b"%d" % len(body))])
+        issuer.silent = True
+        with ExitStack() as stack:
+            clients = [
+                H2Client(
+                    stack.enter_context(open_tls(gate.proxy.proxy_url, host, ca=gate.ca, alpn=["h2"])), 60
+                )
+                for _ in range(count)
+            ]
+            streams = [client.request(fields, body) for client in clients]
+            if count > 18:
+                gate.proxy.wait_for(lambda: any(map(is_cut, clients, streams)), 60)
+            issuer.silent = False
+            return [client.collect(stream).status for client, stream in zip(clients, streams, strict=True)]
+
+    found = statuses(24)
+    assert None in found
+    assert set(found) <= {None, 204}
+    assert statuses(12) == [204] * 12, "what was kept is given back"
+
+
+def is_cut(client: H2Client, stream: int) -> bool:
+    """Whether the other side has given up a stream; it must not have sent anything else."""
+    try:
+        response = client.collect(stream, 0.001)
+    except TimeoutError:
+        return False
+    assert response.status is None
+    return True
 
 
 def test_a_small_body_that_comes_meanwhile_arrives_whole(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from e2e.conftest import StartProxy
 from e2e.proxy_process import SCRIPT, ProxyFailed
 from e2e.raw_client import H2Client, connect, h2_headers, open_tls, read_h1, send_h1
+from lab.workspace.server import FakeWorkspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 
@@ -105,7 +105,7 @@ def test_what_the_proxy_answers_to_connect_is_seen(start_proxy: StartProxy, scri
 
 def test_the_demonstration_answers_the_origin_question() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "brickscope.fake.demo", "--script", str(SCRIPT)],
+        [sys.executable, "-m", "brickscope", "demo"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -36,7 +35,7 @@ def test_a_full_disk_is_not_ready_and_says_so_and_heals_without_a_call(
             filler = disk / "filler"
             filler.write_bytes(b"x" * 3_500_000)
             assert status.reasons() == ["disk_full"]  # before the first call is denied
-            with contextlib.suppress(OSError):
+            with pytest.raises(OSError, match="No space left"):
                 filler.write_bytes(b"x" * 5_000_000)
             gate.proxy.wait_for(lambda: call_status(gate) == 403, 20)
             assert status.reasons() == ["audit_failing", "disk_full"]
@@ -134,7 +133,8 @@ def test_an_empty_policy_in_monitor_mode_is_ready(
 def test_while_it_drains_it_is_not_ready_and_still_seen(
     tmp_path: Path, proxy_authority: Path, status: Status
 ) -> None:
-    with running_gate(tmp_path, proxy_authority, *status.option) as gate:
+    # It has time to drain, or the scrapes would race with its end.
+    with running_gate(tmp_path, proxy_authority, *status.option, "--set", "scope_stop_after=30") as gate:
         with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as sock:
             # An upload that does not come to its end.
             send_h1(sock, head("PUT", "/api/2.0/fs/files/x", "Content-Length: 1000000"))

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.workspace import FakeWorkspace
 from clients.authority import make
 from e2e.gate import HOST, POLICY, Gate, head, running_gate
 from e2e.proxy_process import ProxyProcess, plain_environment
 from e2e.raw_client import open_tls, read_h1, send_h1
+from lab.workspace.server import FakeWorkspace
 
 URL = f"https://{HOST}/"
 TRUST = ("SSL_", "REQUESTS_", "CURL_", "NODE_", "GRPC_", "JAVA_")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.fake.authority import Authority
 from brickscope.identity import fetch as fetch_module
 from brickscope.identity.fetch import Fetcher, FetchError
+from lab.workspace.authority import Authority
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

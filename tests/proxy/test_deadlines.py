@@ -161,7 +161,7 @@ def test_what_is_waited_for_too_long_ends_and_is_recorded(
         deadlines.look(1000.0 + seconds)
         await turn()
         (record,) = scene.log.of("timeout")
-        assert (record["limit"], record["seconds"]) == (limit, seconds)
+        assert (record["cause"], record["seconds"]) == (limit, seconds)
         assert record["client_address"] == "192.0.2.1"
         assert scene.client.closed == "aborted" or scene.client.eof_written
         assert all(host.closed for host in scene.hosts)
@@ -229,7 +229,7 @@ def test_a_head_that_drips_does_not() -> None:
             scene.path.deadlines.look(float(at))
         await turn()
         (record,) = scene.log.of("timeout")
-        assert record["limit"] == "head"
+        assert record["cause"] == "head"
         assert scene.client.closed
 
     play(story, Scene(limits=LIMITS))
@@ -242,7 +242,7 @@ def test_nor_does_a_handshake_that_drips() -> None:
             scene.client.receive(HELLO[at : at + 1])
             scene.path.deadlines.look(at * 3.0)
         await turn()
-        assert scene.log.of("timeout")[0]["limit"] == "handshake"
+        assert scene.log.of("timeout")[0]["cause"] == "handshake"
 
     play(story, Scene(limits=LIMITS))
 

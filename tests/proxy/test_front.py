@@ -444,7 +444,7 @@ def test_connect_is_waited_for_only_so_long(sent: bytes) -> None:
         door.front.look(110.0)
         assert door.transport.closed == "aborted"
         (record,) = door.log.of("timeout")
-        assert (record["limit"], record["seconds"], record["server_address"]) == ("handshake", 10.0, "")
+        assert (record["cause"], record["seconds"], record["server_address"]) == ("handshake", 10.0, "")
         door.front.look(120.0)
         assert len(door.log.records) == 1
 
@@ -462,7 +462,7 @@ def test_the_hello_has_a_time_of_its_own() -> None:
         assert not door.transport.closed
         door.front.look(119.0)
         (record,) = door.log.of("timeout")
-        assert (record["limit"], record["server_address"]) == ("handshake", HOST)
+        assert (record["cause"], record["server_address"]) == ("handshake", HOST)
 
     within_a_loop(story)
 

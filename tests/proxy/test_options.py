@@ -116,14 +116,14 @@ def test_a_misspelt_option_is_an_error(name: str, hint: str) -> None:
 
 
 def settings(**changes: Any) -> ours.Settings:
-    found = with_options(lambda options: read_settings(options, Path("/checkout")), **changes)
+    found = with_options(lambda options: read_settings(options), **changes)
     assert isinstance(found, ours.Settings)
     return found
 
 
 def test_defaults_of_our_options() -> None:
     read = settings()
-    assert read.rules == Path("/checkout/rules")
+    assert read.rules == Path("rules").absolute()
     assert read.audit_log == Path("audit.jsonl").absolute()
     assert read.destinations.scope.patterns == ("*.cloud.databricks.com",)
     assert read.destinations.relay_other_hosts

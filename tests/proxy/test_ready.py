@@ -51,6 +51,9 @@ def test_there_is_a_limit_to_what_is_made_ahead() -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[tuple[TlsConfig, Options]]:
+    # mitmproxy keeps contexts for the whole process: whatever test came before may have had the same ones made.
+    net_tls.create_client_proxy_context.cache_clear()
+    net_tls.create_proxy_server_context.cache_clear()
     config = TlsConfig()
     with taddons.context(Proxyserver(), config) as context:
         context.configure(config, confdir=str(tmp_path), upstream_cert=False)

@@ -18,11 +18,11 @@ from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.test import taddons
 from OpenSSL import SSL
 
-from brickscope.fake.authority import Authority
 from brickscope.proxy.contexts import Contexts
 from brickscope.proxy.handshake import find_cause
 from brickscope.proxy.renewal import forget_old
 from brickscope.proxy.tls import LINGER_BYTES, End, Stage
+from lab.workspace.authority import Authority
 
 HOST = "dbc-a.cloud.databricks.com"
 

@@ -475,12 +475,12 @@ def waiting(monkeypatch: pytest.MonkeyPatch, scene: Scene, urls: list[str]) -> D
     judge = Gate.judge
 
     def judge_when_known(
-        gate: Gate, wire: Any, address: Any, refused: Any = None, body: Any = None, settled: Any = ()
+        gate: Gate, wire: Any, address: Any, refused: Any, body: Any, settled: Any, unread: Any
     ) -> Any:
         for url in urls:
             if url not in settled:
                 raise NotYetKnown(url)
-        return judge(gate, wire, address, refused, body)
+        return judge(gate, wire, address, refused, body, settled, unread)
 
     monkeypatch.setattr(Gate, "judge", judge_when_known)
     return directory  # type: ignore[no-any-return]
@@ -728,11 +728,11 @@ def test_bodies_that_are_held_back_have_room_together(monkeypatch: pytest.Monkey
     judge = Gate.judge
 
     def judge_by_body(
-        gate: Gate, wire: Any, address: Any, refused: Any = None, body: Any = None, settled: Any = ()
+        gate: Gate, wire: Any, address: Any, refused: Any, body: Any, settled: Any, unread: Any
     ) -> Any:
-        if body is None and refused is None:
+        if body is None and unread is None:
             raise BodyNeeded(1_000_000)
-        return judge(gate, wire, address, refused, body)
+        return judge(gate, wire, address, refused, body, settled, unread)
 
     monkeypatch.setattr(Gate, "judge", judge_by_body)
 
@@ -792,9 +792,7 @@ def test_a_call_without_a_reading_goes_on_only_if_its_end_is_known(monkeypatch: 
     """Where a policy lets an odd request go on, its bytes go on; but never a body whose end could be read in two ways."""
     judge = Gate.judge
 
-    def forward_all(
-        gate: Gate, wire: Any, address: Any, refused: Any = None, body: Any = None, settled: Any = ()
-    ) -> Any:
+    def forward_all(gate: Gate, wire: Any, address: Any, *_: Any) -> Any:
         verdict = judge(gate, wire, address, Refused(Reason.HEADER_FORBIDDEN, "odd"))
         return verdict._replace(decision=verdict.decision._replace(enforced=False), request=None)
 

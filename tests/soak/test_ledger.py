@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.soak.call import HANG, NO_RULE, READ, UNKNOWN, Call, Kind
-from brickscope.soak.client import Answer
-from brickscope.soak.ledger import RECOVERY_S, Entry, Judgement, Ledger, Window, first_of
+from lab.soak.call import HANG, NO_RULE, READ, UNKNOWN, Call, Kind
+from lab.soak.client import Answer
+from lab.soak.ledger import RECOVERY_S, Entry, Judgement, Ledger, Window, first_of
 
 OK = Answer(200, "", False)
 REFUSED = Answer(403, "no_rule_matches", False)

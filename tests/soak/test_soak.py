@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.soak.__main__ import main
-from brickscope.soak.fault import FAULTS
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from lab.bench.processes import environment
+from lab.soak.__main__ import main
+from lab.soak.fault import FAULTS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the soak reads /proc")
 
@@ -22,14 +21,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the soak reads 
 @pytest.mark.timeout(600)
 def test_everything_holds_while_everything_goes_wrong(tmp_path: Path) -> None:
     report = tmp_path / "soak.md"
-    command = [sys.executable, "-m", "brickscope.soak", "--quick", "--calls", "500", "--idle", "40", "--json"]
+    command = [sys.executable, "-m", "lab.soak", "--quick", "--calls", "500", "--idle", "40", "--json"]
     done = subprocess.run(
         [*command, "--report", str(report)],
         capture_output=True,
         text=True,
         timeout=550,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "addon")},
+        env=environment(),
     )
     assert done.returncode in (0, 1), done.stderr[-3000:]
     found = json.loads(done.stdout)

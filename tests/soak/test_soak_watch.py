@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from brickscope.soak.watch import Sample, Watch
+from lab.soak.watch import Sample, Watch
 
 
 def watched(memory: list[float], files: list[int]) -> Watch:

@@ -94,16 +94,28 @@ def test_the_words_of_a_command_line_are_read_like_its_text() -> None:
     assert read_call(["jobs.run_now", "job_id=7"]) == read_call("jobs.run_now job_id=7")
 
 
-REFUSED = {
+FLAWED = {
     f"GET https://{HOST}/a/../b": Reason.PATH_NOT_CANONICAL,
     f"GET https://{HOST}//a": Reason.PATH_NOT_CANONICAL,
-    "GET /a%2Fb": Reason.PATH_NOT_CANONICAL,
+    "GET /a%252F..": Reason.PATH_NOT_CANONICAL,
+    f"curl -b 'session=1' https://{HOST}/a": Reason.MULTIPLE_CREDENTIALS,
+    f"curl -H 'X-HTTP-Method-Override: DELETE' https://{HOST}/a": Reason.HEADER_FORBIDDEN,
+}
+
+
+@pytest.mark.parametrize("written", FLAWED)
+def test_what_no_rule_can_allow_is_read_with_its_flaw(written: str) -> None:
+    request = read_call(written).request
+    assert isinstance(request, ApiRequest)
+    assert request.flaw is not None
+    assert request.flaw.reason is FLAWED[written]
+
+
+REFUSED = {
     "get /a": Reason.METHOD_NOT_CANONICAL,
     f"GET http://{HOST}/a": Reason.NOT_ENCRYPTED,
     f"GET https://{HOST}:8443/a": Reason.PORT_NOT_ALLOWED,
     f"GET /a?access_token={TOKEN}": Reason.MULTIPLE_CREDENTIALS,
-    f"curl -b 'session=1' https://{HOST}/a": Reason.MULTIPLE_CREDENTIALS,
-    f"curl -H 'X-HTTP-Method-Override: DELETE' https://{HOST}/a": Reason.HEADER_FORBIDDEN,
     f"curl -H 'Authorization: Bearer a b' https://{HOST}/a": Reason.MALFORMED_CREDENTIAL,
     f"curl -u alice:{TOKEN} https://{HOST}/a": Reason.UNSUPPORTED_CREDENTIAL,
     f"curl -H 'Authorization: Bearer {TOKEN}' -u token:{TOKEN} https://{HOST}/a": Reason.MULTIPLE_CREDENTIALS,
@@ -128,7 +140,7 @@ WRONG = {
     "jobs.run_now job_id=1 job_id=2": "each once",
     "jobs.run_now 7": "write job_id=1012",
     "files.download": "needs the parameter 'file_path'",
-    "tables.get full_name=a/b": "it is 1 segment of the path",
+    "warehouses.get id=a/b": "it is 1 segment of the path",
     "oidc.token grant=magic": "client_credentials",
     "something else": "is no call",
     "curl": "one URL, this one has 0",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,10 @@ from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded
 from brickscope.trial.call import read_call
 from brickscope.trial.error import CallError
+from brickscope.trial.explanation import explain
 from brickscope.trial.judge import address, find, home, judge
 from brickscope.trial.logged import Logged, find_record, make_again
+from brickscope.trial.wording import explanation_data, explanation_lines
 from trial.policies import NOW, load
 
 
@@ -60,6 +61,10 @@ def made(loaded: Loaded, tells: dict[str, Any]) -> Logged:
         ("ci", "jobs.run_now {job_id: 1012, notebook_params: {day: mon}}"),
         ("ci", "jobs.run_now {job_id: 1012, jar_params: [a]}"),
         ("ci", "GET /api/2.0/sql/queries"),
+        ("ci", "GET /api/2.0/fs/files/Volumes/main/secret%2Fx"),
+        ("ci", "GET /api/2.0/fs/files/Volumes/main/a%3Bb%2Fc"),
+        ("ci", "GET //api/2.2/jobs/list"),
+        ("watch", "GET //api/2.2/jobs/list"),
         ("ci", "jobs.delete job_id=1"),
         ("ci", "permissions.update request_object_type=notebooks request_object_id=7"),
         ("etl", "oidc.token grant=client_credentials"),
@@ -97,6 +102,13 @@ def test_what_a_record_can_not_tell_is_said(loaded: Loaded, change: dict[str, An
     assert any(told in text for text in made(loaded, tells).unknown)
 
 
+def test_the_reading_that_decided_then_is_told(loaded: Loaded) -> None:
+    logged = made(loaded, record(loaded, "ci", "GET /api/2.0/fs/files/Volumes/main/secret%2Fx"))
+    found = explain(loaded, find(loaded.policy, "ci"), logged.call, logged.now, logged.client_address)
+    assert "             by the reading split at '/', of 2" in explanation_lines(found, logged)
+    assert explanation_data(found, logged)["logged"]["readings"] == ["split at '/'", "as it stands"]
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "jsonl.zst"])
 def test_a_record_is_found_by_its_id_in_files_and_folders(
     loaded: Loaded, tmp_path: Path, ending: str
@@ -125,16 +137,17 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         find_record([file], "397d7b97-4")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"server_address": "a[b"},
-        {"server_address": "a\ud800"},
-        {"params": {"job_id": "\ud800"}, "operation": "jobs.get"},
-    ],
-)
-def test_a_record_that_is_no_call_at_all_is_no_traceback(loaded: Loaded, change: dict[str, Any]) -> None:
-    with suppress(CallError):
-        make_again(
-            record(loaded, "ci", "GET /api/2.0/jobs/get") | change, find(loaded.policy, "ci"), loaded.policy
-        )
+@pytest.mark.parametrize("host", ["a[b", "a\ud800"])
+def test_a_record_of_a_host_that_is_none_is_no_call(loaded: Loaded, host: str) -> None:
+    odd = record(loaded, "ci", "GET /api/2.0/jobs/get") | {"server_address": host}
+    with pytest.raises(CallError, match="no method or host that a call can have"):
+        make_again(odd, find(loaded.policy, "ci"), loaded.policy)
+
+
+def test_a_parameter_that_is_no_text_is_no_traceback(loaded: Loaded) -> None:
+    odd = record(loaded, "ci", "GET /api/2.0/jobs/get") | {
+        "params": {"job_id": "\ud800"},
+        "operation": "jobs.get",
+    }
+    made = make_again(odd, find(loaded.policy, "ci"), loaded.policy)
+    assert made.call.text.isprintable()

@@ -36,6 +36,8 @@ COLUMNS: dict[str, str] = {
     "host_workspace": "VARCHAR",
     "params": "JSON",
     "param_names": "JSON",
+    "params_sent": "JSON",
+    "readings": "JSON",
     "principal": "JSON",
     "grant": "VARCHAR",
     "has_body": "BOOLEAN",
@@ -71,7 +73,9 @@ COLUMNS: dict[str, str] = {
     "key_ids": "JSON",
     # stop
     "cut": "BIGINT",
-    # gap, checkpoint, tls_refused
+    # timeout
+    "seconds": "DOUBLE",
+    # gap, checkpoint, tls_refused, timeout
     "cause": "VARCHAR",
     "bytes": "BIGINT",
     "sha256": "VARCHAR",

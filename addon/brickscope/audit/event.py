@@ -87,6 +87,14 @@ class DecisionRecord(Decided):
         list[str] | None,
         Field(description="Names of all parameters, where a rule with `only` looked at them; else null."),
     ] = None
+    params_sent: Annotated[
+        dict[str, Any] | None,
+        Field(description="Those of `params` that the call spells in another way, as it spells them."),
+    ] = None
+    readings: Annotated[
+        list[str] | None,
+        Field(description="All readings of a call that has several, in words; the one that decided first."),
+    ] = None
     principal: Annotated[
         dict[Literal["issuer", "client_id", "sub"], str | None] | None,
         Field(description="Verified claims of an OAuth token; of a token request the client that asks."),
@@ -198,10 +206,10 @@ class TlsRefusedRecord(Base):
 
 
 class TimeoutRecord(Base):
-    """A limit of time ended a connection to a host under policy. ``limit``: see docs/log.md."""
+    """A limit of time ended a connection to a host under policy. ``cause``: which one, see docs/log.md."""
 
     event: Literal["timeout"]
-    limit: Literal["handshake", "head", "idle", "stall"]
+    cause: Literal["handshake", "head", "idle", "stall"]
     seconds: Annotated[float | int, Field(ge=0)]
     decision_id: Annotated[str | None, Field(description="Of the call that was under way; null for none.")]
     client_address: str

@@ -14,7 +14,6 @@ from urllib.parse import unquote
 from brickscope.core.body import Number
 from brickscope.core.credential import holds_token
 from brickscope.core.decision import Decision
-from brickscope.core.parameters import UNREADABLE
 
 from .key import DigestKey
 
@@ -131,7 +130,15 @@ def decision_fields(decision: Decision) -> Record:
 def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) -> Record:
     """The fields of a record that say what a decision looked at beyond the head of the call."""
     principal = decision.principal
-    return {
+    # The exceptions stand there only where they apply: they would double the fields of every record.
+    exceptions: Record = {}
+    if decision.sent:
+        exceptions["params_sent"] = {
+            name: _parameter(value, tuple(secrets), key) for name, value in decision.sent.items()
+        }
+    if decision.readings is not None:
+        exceptions["readings"] = list(decision.readings)
+    return exceptions | {
         "params": {name: _parameter(value, tuple(secrets), key) for name, value in decision.params.items()}
         if decision.params
         else {},
@@ -165,8 +172,6 @@ def _parameter(value: Any, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
     them can be compared, and one that is known be recognised."""
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < SAFE_INTEGER):
         return value
-    if value == UNREADABLE:
-        return [[]]  # as a list in a list, which meets no test either
     if isinstance(value, list):
         if len(value) <= MAX_ELEMENTS:
             # A list in a list meets no test; what is in it is no matter, and could be a million texts.

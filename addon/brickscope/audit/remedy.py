@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from brickscope.catalog.catalog import load_catalog
+from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import read_target
-from brickscope.core.reason import Kind, Reason
-from brickscope.core.rule import parse_rule
+from brickscope.core.reason import CHANGE, Kind, Reason
+from brickscope.core.rule import RuleTable, parse_rule
 from brickscope.core.template import Literal, TemplateError
 from brickscope.policy.where import parse_constraint
 
@@ -61,7 +61,7 @@ def find_remedy(denial: Fields, params: Sequence[Any] = ()) -> Remedy:
     if found is not None:
         return found(denial, list(params) or [denial.get("params")])
     if reason.kind in (Kind.READING, Kind.FORBIDDEN):
-        return NOTHING._replace(note="no policy can allow it: the client has to send another request")
+        return NOTHING._replace(note=f"no rule can allow it; what the client can change: {CHANGE[reason]}")
     if reason.kind is Kind.INTERNAL:
         return NOTHING._replace(note="no policy can allow it: something failed inside the proxy")
     if reason.kind is Kind.SUBJECT:
@@ -80,13 +80,26 @@ def _by_rule(denial: Fields, params: list[Any]) -> Remedy:
     operation = load_catalog().find(name)
     if operation is None or operation.name == "oidc.token":
         return NOTHING._replace(note="this version's catalogue has no such operation")
-    return Remedy(_allow(denial), [name], _risk(name))
+    names = list(dict.fromkeys([name, *_read_as(denial)]))
+    return Remedy(_allow(denial), names, "; ".join(filter(None, map(_risk, names))))
+
+
+def _read_as(denial: Fields) -> list[str]:
+    """The operations that a call is in its readings, as far as the log has its path."""
+    try:
+        readings = read_target(str(denial.get("path")).encode()).readings
+    except (Refused, UnicodeError):
+        return []
+    found = (operation_table().match(str(denial.get("method")), each.route) for each in readings)
+    return [rule.text for rule in found if rule is not None]
 
 
 def _by_path(denial: Fields, params: list[Any]) -> Remedy:
     rule = _path_rule(str(denial.get("method")), str(denial.get("path")))
     if rule is None:
-        return NOTHING._replace(note="the log does not have the whole path, or it can't be written as a rule")
+        return NOTHING._replace(
+            note="the log does not have the whole path, or no one rule is for it in all its readings (brickscope explain)"
+        )
     return Remedy(
         _allow(denial), [rule], "the catalogue does not know this call, so nobody can say what it does"
     )
@@ -95,13 +108,15 @@ def _by_path(denial: Fields, params: list[Any]) -> Remedy:
 def _path_rule(method: str, path: str) -> str | None:
     """The rule for exactly this path; None if there is none, or the log has the path clipped or redacted."""
     try:
-        segments = read_target(path.encode()).segments
-        text = f"{method} /{'/'.join(segments)}"
+        readings = read_target(path.encode()).readings
+        text = f"{method} /{'/'.join(readings[0].segments)}"
         rule = parse_rule(text)
     except (Refused, TemplateError, UnicodeError):
         return None
-    matched = [segment.text if isinstance(segment, Literal) else None for segment in rule.template.segments]
-    return text if matched == list(segments) and not path.endswith("...") else None
+    literal = all(isinstance(segment, Literal) for segment in rule.template.segments)
+    table = RuleTable([rule])
+    matches = all(table.match(method, each.segments, each.route) is not None for each in readings)
+    return text if literal and matches and not path.endswith("...") else None
 
 
 def _by_constraint(denial: Fields, params: list[Any]) -> Remedy:

@@ -25,7 +25,7 @@ class Summary(NamedTuple):
         return sum(row["records"] for row in self.sections["events"])
 
     def total(self, name: str) -> int:
-        """Calls in all: ``calls``, ``allowed``, ``denied`` or ``denied_sent``."""
+        """Calls in all: ``calls``, ``allowed``, ``denied``, ``denied_sent``, ``several_readings`` or ``respelled``."""
         return sum(int(row[name]) for row in self.sections["reasons"])
 
     @property

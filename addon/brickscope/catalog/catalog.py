@@ -12,6 +12,8 @@ import orjson
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_catalogue_template
 
+from .record import NONE, Facts, Holder, facts
+
 CLASSES = ("read", "write", "execute", "grant", "secret")
 
 
@@ -20,8 +22,10 @@ class Operation(NamedTuple):
 
     ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
     the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
-    ``required`` among them. ``object``: those that say what is acted on. ``scope``: the native API scope, as far as it
-    is known. ``kind``: one of CLASSES. ``risk``: how it can widen the caller's power, empty if it does not.
+    ``required`` among them; ``types`` of those that are not ``text``; ``encoded``: path variables that may hold an encoded
+    separator as data; ``facts``: how they name objects. ``object``: those that say what
+    is acted on. ``scope``: the native API scope, as far as it is known. ``kind``: one of CLASSES. ``risk``: how it can
+    widen the caller's power, empty if it does not.
     """
 
     name: str
@@ -36,6 +40,9 @@ class Operation(NamedTuple):
     risk: str = ""
     source: str = ""
     names: tuple[str, ...] = ()
+    types: Mapping[str, str] = {}
+    encoded: tuple[str, ...] = ()
+    facts: Facts = NONE
 
     @property
     def service(self) -> str:
@@ -48,6 +55,40 @@ class Operation(NamedTuple):
             if parameter in names:
                 return place
         return None
+
+    def type_of(self, keys: tuple[str, ...]) -> str | None:
+        """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``; None if the
+        API has none. ``record.py`` says how types are written."""
+        return self._root.type_of(keys)
+
+    def stand_ins_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Parameters that can say the same in place of this one. Where a rule limits it, they have to be absent or
+        limited too: ``("num_workers",)`` and ``("autoscale",)``."""
+        return self._root.others_of("stand_ins", keys)
+
+    def alternatives_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Parameters of which a call has one or this one. None can say what this one says, but an allow that is met where
+        it is absent is passed by them."""
+        return self._root.others_of("alternatives", keys)
+
+    def below_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]] | None:
+        """Whether the call acts on all that lies below the object which a parameter names: None, it does not; empty, always;
+        else only if one of these parameters is given and not plainly false."""
+        return self._root.below_of(keys)
+
+    def every_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Values of a parameter that stand for every object: ``root``."""
+        return self._root.every_of(keys)
+
+    def depends_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of the parameters that decide what a parameter's text means: ``source`` for ``notebook_path``."""
+        return self._root.depends_of(keys)
+
+    @property
+    def _root(self) -> Holder:
+        parameters = (*self.path, *self.query, *self.body)
+        types = {name: self.types.get(name, "text") for name in parameters}
+        return Holder(types, self.facts)
 
 
 class Catalog:
@@ -97,7 +138,10 @@ class Catalog:
 def call_rules(operation: Operation) -> list[Rule]:
     """The calls of an operation, as a table takes them."""
     parts = [call.partition(" ") for call in operation.calls]
-    return [Rule(method, parse_catalogue_template(path), operation.name) for method, _, path in parts]
+    encoded = frozenset(operation.encoded)
+    return [
+        Rule(method, parse_catalogue_template(path), operation.name, encoded) for method, _, path in parts
+    ]
 
 
 @cache
@@ -131,4 +175,7 @@ def _operation(entry: dict[str, Any]) -> Operation:
         get("risk", ""),
         get("source", ""),
         tuple(get("names", ())),
+        get("types", {}),
+        tuple(get("encoded", ())),
+        facts(entry),
     )

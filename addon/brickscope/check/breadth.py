@@ -52,7 +52,7 @@ class _Judge:
         )
         if wide:
             text = f"{written.text} takes in {len(names)} operations of {len(services)} services"
-            more = f"among them {_listed(dangerous)}" if dangerous else _some(services)
+            more = f"among them {_listed(dangerous)}" if dangerous else some(services)
             found = self._finding("BS401", written, f"{text}, {more}", dangerous)
             return found._replace(severity=Severity.ERROR) if dangerous else found
         if len(names) > 1 and dangerous:
@@ -115,9 +115,10 @@ class _Judge:
 
 def _listed(ways: Sequence[Way]) -> str:
     """Operations in words, with their class."""
-    return _some([f"{way.operation.name} ({way.operation.kind})" for way in ways])
+    return some([f"{way.operation.name} ({way.operation.kind})" for way in ways])
 
 
-def _some(words: Sequence[str]) -> str:
+def some(words: Sequence[str]) -> str:
+    """Words in a list, and how many more there are."""
     more = len(words) - SHOWN
     return ", ".join(words[:SHOWN]) + (f" and {more} more" if more > 0 else "")

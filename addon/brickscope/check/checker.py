@@ -11,9 +11,12 @@ from .breadth import breadth
 from .escalation import escalations
 from .finding import Finding
 from .idle import idle_rules
+from .limit import weak_limits
 from .logins import login_findings
+from .naming import misnamed
 from .overlap import overlaps
 from .proof import Prover
+from .sibling import passed_denies
 from .spelling import open_spellings
 from .subjects import subject_findings
 from .survey import RuleSetView, Survey, survey
@@ -21,6 +24,9 @@ from .survey import RuleSetView, Survey, survey
 _OF_RULE_SETS: tuple[Callable[[RuleSetView, Prover], Iterator[Finding]], ...] = (
     overlaps,
     open_spellings,
+    passed_denies,
+    weak_limits,
+    misnamed,
     escalations,
     breadth,
 )

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import load_catalog
+from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
 
@@ -140,7 +141,7 @@ def _meeting(parts: list[list[Held]], same: Sequence[str]) -> list[list[Held]]:
     return parts
 
 
-def _values(held: Held, parameter: str) -> frozenset[str | bool] | None:
+def _values(held: Held, parameter: str) -> frozenset[Canonical] | None:
     """The values that a parameter may have, None for any."""
     way = held.way
     if way.reach is not None:
@@ -151,7 +152,7 @@ def _values(held: Held, parameter: str) -> frozenset[str | bool] | None:
     return None
 
 
-def _share(one: frozenset[str | bool] | None, other: frozenset[str | bool] | None) -> bool:
+def _share(one: frozenset[Canonical] | None, other: frozenset[Canonical] | None) -> bool:
     return one is None or other is None or bool(one & other)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.core.constraint import ABSENT
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.policy.written import WrittenRule
 from brickscope.trial.example import made_up
@@ -170,7 +170,7 @@ def _broken(rule: OperationRule, prover: Prover) -> tuple[Proof, WrittenRule] | 
         {constraint.name: value}
         for constraint in rule.where
         for value in _VALUES
-        if not constraint.test.is_met(value)
+        if not constraint.test.takes(value)
     ]
     if rule.only is not None:
         known = rule.only | {constraint.keys[0] for constraint in rule.where}

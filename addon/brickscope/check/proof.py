@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import Operation
+from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
 from brickscope.core.policy import Subject
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule
@@ -52,7 +52,7 @@ def _limits(test: Any) -> bool:
         return False
     if test.pattern is not None:
         return isinstance(test.pattern[0].segments[0], Literal)
-    return bool(test.one_of or (test.prefix and test.prefix.strip("/")))
+    return bool(test.one_of or (test.prefix and test.prefix[0].strip("/")))
 
 
 def _may_send(rule: OperationRule | None, name: str) -> bool:

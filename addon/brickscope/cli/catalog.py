@@ -106,7 +106,8 @@ def show_command(name: str, rules: Path | None, as_json: bool) -> None:
 
 
 def _by_call(text: str) -> list[Operation] | None:
-    """The operation of ``METHOD URL`` or ``METHOD /path``; without a method, those of any. None if it is no call."""
+    """The operations of ``METHOD URL`` or ``METHOD /path`` in all readings; without a method, those of any. None if it is no
+    call."""
     from brickscope.catalog.catalog import load_catalog, operation_table
     from brickscope.core.decision import Refused
     from brickscope.core.path import read_target
@@ -116,11 +117,11 @@ def _by_call(text: str) -> list[Operation] | None:
     if call is None:
         return None
     try:
-        segments = read_target((urlsplit(call["target"]).path or "/").encode()).segments
+        readings = read_target((urlsplit(call["target"]).path or "/").encode()).readings
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else METHODS
-    rules = [operation_table().match(method, segments) for method in methods]
+    rules = [operation_table().match(method, each.route) for each in readings for method in methods]
     names = dict.fromkeys(rule.text for rule in rules if rule is not None)
     return [load_catalog().operations[name] for name in names]
 
@@ -156,8 +157,20 @@ def _data(operation: Operation) -> dict[str, Any]:
             )
             if names
         },
+        "kinds": _kinds(operation),
+        "encoded": list(operation.encoded),
         "source": operation.source,
     }
+
+
+def _kinds(operation: Operation) -> dict[str, list[str]]:
+    """The parameters by the kind of their values, in the words of docs/rules.md."""
+    found: dict[str, list[str]] = {}
+    for name in (*operation.path, *operation.query, *operation.body):
+        written = operation.types.get(name, "text").strip("[]")
+        kind = "object" if written.startswith("{") or "." in written else written.replace("_", " ")
+        found.setdefault(kind, []).append(name)
+    return found
 
 
 def _lines(key: str, value: Any) -> list[str]:
@@ -165,6 +178,10 @@ def _lines(key: str, value: Any) -> list[str]:
         return [f"{place}: {', '.join(names)}" for place, names in value.items()] + ["(* required)"]
     if key == "subjects":
         return [f"{each['subject']} ({each['kind']}), by {each['rule']}" for each in value]
+    if key == "kinds":
+        return [f"{kind}: {', '.join(names)}" for kind, names in value.items()]
+    if key == "encoded":
+        return [f"{', '.join(value)}: may hold / ? # ; % as data"]
     if isinstance(value, dict):
         return [f"{name} in the {place}" for name, place in value.items()]
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]

@@ -6,12 +6,12 @@ import click
 
 import brickscope
 
-from .advisories import advisories_command
 from .audit import audit_command
 from .ca import ca_command
 from .catalog import catalog_command
 from .check import check_command
 from .client_env import client_env_command
+from .demo import demo_command
 from .diff import diff_command
 from .doctor import doctor_command
 from .explain import explain_command
@@ -31,7 +31,6 @@ def main() -> None:
 
     \b
     Examples:
-      brickscope advisories                # known flaws of what is installed
       brickscope fingerprint               # asks for a token, hidden
       brickscope whoami --rules rules      # which subject of the policy a token is, and why
       brickscope audit summary             # who did what, what was refused and why
@@ -39,6 +38,7 @@ def main() -> None:
       brickscope catalog search run job    # operations by words, or by METHOD URL
       brickscope check                     # what the policy allows without anybody meaning it
       brickscope client-env --proxy http://10.0.8.2:8080   # settings for all clients
+      brickscope demo                      # all of it at work, on this machine alone
       brickscope diff HEAD:rules rules     # what an edit changes in meaning
       brickscope doctor                    # what keeps this host's clients from the proxy
       brickscope explain --subject ci jobs.run_now job_id=1012
@@ -50,12 +50,12 @@ def main() -> None:
     """
 
 
-main.add_command(advisories_command)
 main.add_command(audit_command)
 main.add_command(ca_command)
 main.add_command(catalog_command)
 main.add_command(check_command)
 main.add_command(client_env_command)
+main.add_command(demo_command)
 main.add_command(diff_command)
 main.add_command(doctor_command)
 main.add_command(explain_command)

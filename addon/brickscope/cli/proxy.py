@@ -16,13 +16,15 @@ _MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump()"
 @click.option("--workers", type=int, metavar="N", help="Run N processes on the one port, one for each core.")
 @click.argument("flags", metavar="[FLAGS OF MITMDUMP]", nargs=-1, type=click.UNPROCESSED)
 def proxy_command(workers: int | None, flags: tuple[str, ...]) -> None:
-    """Run the proxy, as scripts/proxy does in a checkout: on 127.0.0.1:8080 unless the flags say otherwise.
+    """Run the proxy, as scripts/proxy does in a checkout: on 127.0.0.1:8080, with the policy in ./rules and the log in
+    ./audit.jsonl, unless the flags say otherwise.
 
     Every other flag goes to mitmdump as it is. This process becomes the proxy (or the supervisor of its workers), so
     signals sent to it reach it: SIGTERM lets calls finish and ends it, SIGHUP loads the policy again.
 
     \b
     Examples:
+      brickscope proxy
       brickscope proxy --set scope_rules=/etc/brickscope/rules
       brickscope proxy --workers 4 --listen-host 10.0.8.2 --set scope_rules=/etc/brickscope/rules \\
           --set confdir=/etc/brickscope/ca --set scope_audit_log=/var/log/brickscope/audit.jsonl

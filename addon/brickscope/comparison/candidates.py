@@ -14,10 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from brickscope.catalog.catalog import Operation
-from brickscope.core.constraint import Constraint, Test
+from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest
 from brickscope.trial.call import Call, Home, read_call, read_sent
@@ -94,7 +93,7 @@ def _words(rules: Sequence[OperationRule]) -> list[str]:
     """Words that stand in prefixes and patterns: what one rule leaves open, another may name."""
     found: dict[str, None] = {}
     for constraint in (constraint for rule in rules for constraint in rule.where):
-        for word in re.split(r"[/.]", constraint.test.prefix or ""):
+        for word in re.split(r"[/.]", (constraint.test.prefix or ("",))[0]):
             found[word] = None
         for part in constraint.test.pattern[0].segments if constraint.test.pattern is not None else ():
             if isinstance(part, Literal):
@@ -113,11 +112,12 @@ def _beside(constraint: Constraint, words: Sequence[str]) -> list[Any]:
     """Values that just miss a condition, or that a narrower one would miss."""
     test: Test = constraint.test
     if test.prefix is not None:
-        above = test.prefix.rstrip("/").rpartition("/")[0]
-        return [f"{above}/x" if above else "x", f"{test.prefix}x/x", f"{test.prefix}another"]
+        prefix = test.prefix[0]
+        above = prefix.rstrip("/").rpartition("/")[0]
+        return [f"{above}/x" if above else "x", f"{prefix}x/x", f"{prefix}another"]
     if test.pattern is not None:
-        template, separator = test.pattern
-        start = "/" if separator == "/" and constraint.place != "path" else ""
+        template, separator = test.pattern[0], test.separator
+        start = "/" if separator == "/" else ""
         found = []
         for word in ("another", *words):
             parts = [part.text if isinstance(part, Literal) else word for part in template.segments]

@@ -9,11 +9,16 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode, b64encode
-from urllib.parse import unquote_plus
+from collections.abc import Iterable
+from urllib.parse import unquote
 
 from .decision import Refused
+from .normal import fold
+from .query import Pair
 from .reason import Reason
 
+MIN_TOKEN = 20
+"""Shorter texts, in characters, are no token."""
 MAX_TOKEN = 16 * 1024
 """Longest token in bytes; a Databricks OAuth token has about 1,000, one with many groups a few thousand."""
 
@@ -85,14 +90,34 @@ def read_pair(authorization: bytes) -> tuple[bytes, bytes]:
     return user, password
 
 
-# Query parameters that carry a credential: RFC 6750 section 2.3, presigned URLs of the clouds, OAuth forms.
-_QUERY_CREDENTIALS = frozenset(
-    {
+# Databricks' own tokens (gitleaks rule for dapi; dkea, dose, doau: secret-scanner rules) and JSON Web Tokens.
+# Linear in the text, which a client writes: a run of token characters is entered at its beginning only, and only if a dot
+# and eight more follow it. Tried at each `eyJ`, a header full of them would take seconds.
+TOKEN_SHAPE = re.compile(
+    r"(?:dapi|dkea|dose|doau|dsapi)[0-9A-Fa-f]{30,}(?:-\d+)?"
+    r"|(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]{8})"
+    r"[A-Za-z0-9_-]*?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
+)
+
+_MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "eyJ")
+
+
+def holds_token(text: str) -> bool:
+    """Whether something in a text looks like a token."""
+    for mark in _MARKS:  # the search costs ten times what looking for its beginnings does
+        if mark in text:
+            return TOKEN_SHAPE.search(text) is not None
+    return False
+
+
+# Whole names of parameters that carry a credential, folded: RFC 6750 section 2.3, presigned URLs of the clouds, OAuth forms.
+# A longer name with such a word in it (`page_token`) is the API's own.
+_CREDENTIAL_NAMES = frozenset(
+    fold(name)
+    for name in [
         "access_token",
-        "accesstoken",
         "api_key",
         "api_token",
-        "apikey",
         "assertion",
         "auth_token",
         "authorization",
@@ -116,44 +141,34 @@ _QUERY_CREDENTIALS = frozenset(
         "x-goog-credential",
         "x-goog-signature",
         "x-databricks-token",
-    }
+    ]
 )
-# Databricks' own tokens (gitleaks rule for dapi; dkea, dose, doau: secret-scanner rules) and JSON Web Tokens.
-# Linear in the text, which a client writes: a run of token characters is entered at its beginning only, and only if a dot
-# and eight more follow it. Tried at each `eyJ`, a header full of them would take seconds.
-TOKEN_SHAPE = re.compile(
-    r"(?:dapi|dkea|dose|doau|dsapi)[0-9A-Fa-f]{30,}(?:-\d+)?"
-    r"|(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]{8})"
-    r"[A-Za-z0-9_-]*?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
+# Names by which frameworks let a query override the method (Rails, Symfony, Spring: `_method`).
+_OVERRIDE_NAMES = frozenset(
+    {"_method", "http_method", "method_override", "x-http-method-override", "x-http-method"}
 )
 
-_MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "eyJ")
 
-
-def holds_token(text: str) -> bool:
-    """Whether something in a text looks like a token."""
-    for mark in _MARKS:  # the search costs ten times what looking for its beginnings does
-        if mark in text:
-            return TOKEN_SHAPE.search(text) is not None
-    return False
-
-
-def refuse_query_credentials(query: str) -> None:
-    """Refuse a query that carries a credential, by the parameter's name or by the value's shape.
-
-    Raises Refused(MULTIPLE_CREDENTIALS). The detail names the parameter, never its value.
-    """
-    for pair in re.split("[&;]", query):
-        name, _, value = pair.partition("=")
-        name = unquote_plus(name)
-        if name.lower().strip().replace("-", "_") in _QUERY_NAMES:
-            raise Refused(
-                Reason.MULTIPLE_CREDENTIALS, f"the query parameter {name[:32]!a} is a second credential"
-            )
-        if len(value) >= 24 and holds_token(unquote_plus(value)):
+def find_query_flaw(pairs: Iterable[Pair]) -> Refused | None:
+    """Why no rule can allow a call with this query: a parameter's name says that it carries a credential, or overrides the
+    method. Raises Refused(MULTIPLE_CREDENTIALS) for a value of the shape of a token. No detail holds a value."""
+    flaw: Refused | None = None
+    for pair in pairs:
+        name, value = pair.name, pair.value
+        if len(value) >= MIN_TOKEN and (holds_token(value) or ("%" in value and holds_token(unquote(value)))):
             # The name may be the token once more, and clipped it would not look like one.
             which = "a query parameter" if holds_token(name) else f"the query parameter {name[:32]!a}"
             raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the value of {which} looks like a token")
-
-
-_QUERY_NAMES = frozenset(name.replace("-", "_") for name in _QUERY_CREDENTIALS)
+        if len(name) >= MIN_TOKEN and holds_token(name):
+            raise Refused(Reason.MULTIPLE_CREDENTIALS, "the name of a query parameter looks like a token")
+        if flaw is None and name:
+            if fold(name) in _CREDENTIAL_NAMES:
+                flaw = Refused(
+                    Reason.MULTIPLE_CREDENTIALS, f"the query parameter {name[:32]!a} is a second credential"
+                )
+            elif name.lower() in _OVERRIDE_NAMES:
+                flaw = Refused(
+                    Reason.HEADER_FORBIDDEN,
+                    f"the query parameter {name[:32]!a} could change the method that was judged",
+                )
+    return flaw

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from .body import MAX_BODY
 from .credential import read_token
@@ -16,19 +16,23 @@ from .fingerprint import fingerprint
 from .form import MAX_FORM
 from .grant import TokenRequest, check_endpoint, find_clients, is_token_request, read_token_request
 from .jwt_token import is_jwt
-from .operation import OperationRule, judge, needs_body
-from .parameters import Parameters, read_parameters
+from .operation import OperationRule, OperationRules, judge, needs_body
+from .parameters import HeldBody, Parameters, read_parameters
+from .path import Reading
 from .pending import BodyNeeded
 from .policy import Login, Mode, Policy, RuleSet, Subject
 from .principal import find_principal
 from .reason import Kind, Reason
 from .request import ApiRequest
 from .rule import Rule
+from .template import Literal
 
 # Looked up once: a decision has a budget of microseconds.
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
 # Second character of every path of `discovery.py` and `grant.py` (/oidc in any case, /.well-known).
 _APART = frozenset("oO.%")
+PLAIN = "as it stands"
+"""The plain reading of a path, in words."""
 _TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 
 
@@ -48,7 +52,7 @@ def decide(
     Raises NotYetKnown or BodyNeeded where something has to be had before there is an answer, and nothing else,
     whatever a client sends; every way out that is not a matching rule or grant is a denial.
     """
-    if request.path[1:2] in _APART:
+    if request.path[1:2] in _APART or not request.readings:
         if is_open(request):
             return _open(policy, request)
         if is_token_request(request):
@@ -69,15 +73,31 @@ def decide(
 
 
 class _Facts:
-    """What a decision looked at beyond the request's head."""
+    """What the rules looked at in one reading of a call."""
 
-    __slots__ = ("host_workspace", "names", "parameters", "params")
+    __slots__ = ("names", "params", "sent")
 
     def __init__(self) -> None:
-        self.parameters: Parameters | None = None
         self.params: dict[str, Any] = {}
+        self.sent: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
-        self.host_workspace: str | None = None
+
+
+_NOTHING = _Facts()
+"""Where no rule looked at anything; never changed."""
+_Answer = tuple[Reason, str, str | None, _Facts]
+"""Reason, detail, the rule that decided as the operator wrote it, and what rules looked at."""
+
+
+class _Outcome(NamedTuple):
+    """What the rules say of one reading. ``called``: its operation, by the catalogue."""
+
+    reason: Reason
+    detail: str
+    rule: str | None
+    facts: _Facts
+    called: Rule | None
+    reading: Reading | None
 
 
 def decide_for(
@@ -96,23 +116,30 @@ def decide_for(
 
     ``fingerprint``, ``principal``: by what it is known, for the record.
     """
-    rule_set, facts = subject.rule_set, _Facts()
-    if subject.workspaces is None and subject.clients is None and subject.expires is None:
-        unbound = None
+    rule_set = subject.rule_set
+    unbound, home = None, None
+    if subject.workspaces is not None or subject.clients is not None or subject.expires is not None:
+        unbound, home = _unbound(subject, request, client_address, now, directory)
+    readings, several = request.readings, None
+    if len(readings) == 1 and unbound is None and request.flaw is None:
+        # Nearly all calls: one reading, and nothing but the rules has a say.
+        called = policy.catalogue.match(request.method, readings[0].route)
+        held = None if body is None else HeldBody(request, body)
+        try:
+            reason, detail, rule, facts = _match(policy, rule_set, request, readings[0], called, held)
+        except Refused as refused:
+            reason, detail, rule, facts = refused.reason, refused.detail, None, _NOTHING
     else:
-        unbound = _unbound(subject, request, client_address, now, directory, facts)
-    called = policy.catalogue.match(request.method, request.segments)
-    try:
-        reason, detail, rule = unbound or _match(policy, rule_set, request, called, body, facts)
-    except Refused as refused:
-        reason, detail, rule = refused.reason, refused.detail, None
+        reason, detail, rule, facts, called, decided = _judge(policy, rule_set, request, body, unbound)
+        several = _told(readings, decided) if len(readings) > 1 else None
     allow = reason is _ALLOWED
     mode = subject.mode or rule_set.mode or policy.mode
     return Decision(
         allow,
         reason,
         detail,
-        allow or mode is _ENFORCE or reason.kind is not Kind.POLICY,
+        # What left unknown whose the call is, or where it goes, was refused before, in every mode.
+        allow or mode is _ENFORCE,
         mode._value_,
         subject.name,
         fingerprint,
@@ -124,8 +151,85 @@ def decide_for(
         facts.names,
         principal,
         None,
-        facts.host_workspace,
+        home,
+        facts.sent,
+        several,
     )
+
+
+def _told(readings: tuple[Reading, ...], decided: Reading | None) -> tuple[str, ...]:
+    """All readings of a call in words, the one that decided first."""
+    first = [] if decided is None else [decided.how or PLAIN]
+    return (*first, *(each.how or PLAIN for each in readings if each is not decided))
+
+
+def _judge(
+    policy: Policy, rule_set: RuleSet, request: ApiRequest, body: bytes | None, unbound: _Answer | None
+) -> _Outcome:
+    """What the rules say of a call: allowed if they allow each of its readings, denied if a deny meets any."""
+    readings = request.readings
+    if not readings:
+        assert request.flaw is not None
+        return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None, _NOTHING)), None, None)
+    held = None if body is None else HeldBody(request, body)
+    plain = found = _judge_reading(policy, rule_set, request, readings[0], held, unbound)
+    for reading in readings[1:]:
+        other = _judge_reading(policy, rule_set, request, reading, held, unbound)
+        if other.reason is Reason.DENIED_BY_RULE:
+            return other
+        if (
+            found.reason is _ALLOWED
+            and other.reason is not _ALLOWED
+            and not _is_covered(rule_set, request.method, plain, other)
+        ):
+            found = other
+    return found
+
+
+_NOT_ALLOWED = frozenset({Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET})
+
+
+def _is_covered(rule_set: RuleSet, method: str, plain: _Outcome, other: _Outcome) -> bool:
+    """Whether another reading is only what a name with separators in it looks like to a server that does not know names: a
+    rule by name allows the call, all in which the reading differs is the value of variables that the catalogue marks
+    as encoded, it meets no deny, and it is no known operation of another name."""
+    called, first, second = plain.called, plain.reading, other.reading
+    if called is None or not called.encoded or first is None or second is None:
+        return False
+    if rule_set.allow.match(method, first.segments, first.route) is not None:
+        return False  # a rule by path allows it, which knows nothing of names
+    if other.reason not in _NOT_ALLOWED or (other.called is not None and other.called.text != called.text):
+        return False
+    parts = called.template.segments
+    marked = [
+        at for at, part in enumerate(parts) if not isinstance(part, Literal) and part.name in called.encoded
+    ]
+    before, after = marked[0], len(parts) - marked[-1] - 1
+    if second.route[:before] != first.route[:before]:
+        return False
+    is_cut = len(second.route) <= marked[-1] + 1
+    return is_cut or not after or second.route[-after:] == first.route[-after:]
+
+
+def _judge_reading(
+    policy: Policy,
+    rule_set: RuleSet,
+    request: ApiRequest,
+    reading: Reading,
+    held: HeldBody | None,
+    unbound: _Answer | None,
+) -> _Outcome:
+    called = policy.catalogue.match(request.method, reading.route)
+    try:
+        if unbound is not None:
+            answer = unbound
+        elif request.flaw is not None:
+            raise request.flaw
+        else:
+            answer = _match(policy, rule_set, request, reading, called, held)
+    except Refused as refused:
+        answer = (refused.reason, refused.detail, None, _NOTHING)
+    return _Outcome(*answer, called, reading)
 
 
 def _open(policy: Policy, request: ApiRequest) -> Decision:
@@ -177,10 +281,9 @@ def decide_grant(
         return decide_stranger(policy, refused)._replace(grant=asked.grant.value, operation=_TOKEN_OPERATION)
     able = [client for client in known if asked.grant in client.grants]
     # Several logins may go through one client; the first whose bindings hold answers for it.
-    facts = _Facts()
-    answers = [(client, _unbound(client, request, client_address, now, directory, facts)) for client in able]
-    client, unbound = next(
-        (answer for answer in answers if answer[1] is None), (answers or [(known[0], None)])[0]
+    answers = [(client, *_unbound(client, request, client_address, now, directory)) for client in able]
+    client, unbound, home = next(
+        (answer for answer in answers if answer[1] is None), (answers or [(known[0], None, None)])[0]
     )
     if not able:
         reason, detail = (
@@ -206,7 +309,7 @@ def decide_grant(
         operation=_TOKEN_OPERATION,
         principal=principal,
         grant=asked.grant.value,
-        host_workspace=facts.host_workspace,
+        host_workspace=home,
     )
 
 
@@ -231,88 +334,93 @@ def _unbound(
     client_address: str,
     now: float,
     directory: Directory | None,
-    facts: _Facts,
-) -> tuple[Reason, str, str | None] | None:
-    """Why a subject may do nothing here and now, whatever its rules; None if it may. Bindings come before rules."""
+) -> tuple[_Answer | None, str | None]:
+    """Why a subject may do nothing here and now, whatever its rules; None if it may. Bindings come before rules.
+
+    Also the workspace that the host says it is, where that was asked.
+    """
     if subject.expires is not None and now >= subject.expires:
         when = datetime.fromtimestamp(subject.expires, UTC).isoformat().replace("+00:00", "Z")
-        return Reason.EXPIRED, f"the policy lets {subject.name!r} act until {when} only", None
+        return (
+            Reason.EXPIRED,
+            f"the policy lets {subject.name!r} act until {when} only",
+            None,
+            _NOTHING,
+        ), None
     if subject.clients is not None:
         address = _address(client_address)
         if address is None or not any(address in network for network in subject.clients):
-            return (
-                Reason.CLIENT_NOT_ALLOWED,
-                f"the policy does not let {subject.name!r} act from {client_address}",
-                None,
-            )
-    if subject.workspaces is not None and not _is_at_home(subject.workspaces, request, now, directory, facts):
-        where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
-        return (
-            Reason.WORKSPACE_NOT_ALLOWED,
-            f"the policy does not let {subject.name!r} act on {where}",
-            None,
-        )
-    return None
+            detail = f"the policy does not let {subject.name!r} act from {client_address}"
+            return (Reason.CLIENT_NOT_ALLOWED, detail, None, _NOTHING), None
+    if subject.workspaces is None:
+        return None, None
+    at_home, home = _is_at_home(subject.workspaces, request, now, directory)
+    if at_home:
+        return None, home
+    where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
+    detail = f"the policy does not let {subject.name!r} act on {where}"
+    return (Reason.WORKSPACE_NOT_ALLOWED, detail, None, _NOTHING), home
 
 
 def _is_at_home(
-    workspaces: frozenset[str],
-    request: ApiRequest,
-    now: float,
-    directory: Directory | None,
-    facts: _Facts,
-) -> bool:
-    """Whether a call stays within these workspaces.
+    workspaces: frozenset[str], request: ApiRequest, now: float, directory: Directory | None
+) -> tuple[bool, str | None]:
+    """Whether a call stays within these workspaces, and what the host says it is where it was asked.
 
     The host alone does not say: on a host of several workspaces a header or ``?o=`` chooses. An entry without
     ``?o=`` means the host itself, so a choice passes only if it is what the host says its one workspace is.
     """
     host, chosen = request.host, request.workspace
     if chosen is None:
-        return host in workspaces
+        return host in workspaces, None
     if f"{host}?o={chosen}" in workspaces:
-        return True
+        return True, None
     if host not in workspaces or directory is None:
-        return False
-    facts.host_workspace = directory.workspace_of(host, now)
-    return facts.host_workspace == chosen
+        return False, None
+    home = directory.workspace_of(host, now)
+    return home == chosen, home
 
 
 def _match(
     policy: Policy,
     rule_set: RuleSet,
     request: ApiRequest,
+    reading: Reading,
     called: Rule | None,
-    body: bytes | None,
-    facts: _Facts,
-) -> tuple[Reason, str, str | None]:
-    """Reason, detail and the rule that decided (as the operator wrote it).
-
-    ``called``: the operation by the catalogue, whose ``text`` is its name. ``facts`` takes what rules looked at.
-    """
+    held: HeldBody | None,
+) -> _Answer:
+    """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name."""
     name = "" if called is None else called.text
-    denied = rule_set.deny.match(request.method, request.segments) if rule_set.deny.rules else None
-    denying = None if denied is None else denied.text
+    segments, route = reading.segments, reading.route
+    denied = rule_set.deny.match(request.method, segments, route) if rule_set.deny.rules else None
+    denying, facts = None if denied is None else denied.text, _NOTHING
     if denying is None and called is not None and name in rule_set.denied_operations:
-        denying = _first_met(rule_set.denied_operations[name], request, called, body, facts, denies=True)
+        facts = _Facts()
+        rules = rule_set.denied_operations[name]
+        denying = _first_met(rules, request, reading, called, held, facts, denies=True)
     if denying is not None:
-        return Reason.DENIED_BY_RULE, f"rule set {rule_set.name!r} denies it by the rule {denying!r}", denying
-    allowed = rule_set.allow.match(request.method, request.segments)
+        detail = f"rule set {rule_set.name!r} denies it by the rule {denying!r}"
+        return Reason.DENIED_BY_RULE, detail, denying, facts
+    allowed = rule_set.allow.match(request.method, segments, route)
     if allowed is not None:
-        return _ALLOWED, "a rule of the rule set allows it", allowed.text
+        return _ALLOWED, "a rule of the rule set allows it", allowed.text, facts
     if called is None and policy.catalogue.rules:
         return (
             Reason.UNKNOWN_OPERATION,
             f"rule set {rule_set.name!r} has no rule that allows it, and the catalogue no such operation",
             None,
+            facts,
         )
-    rules = rule_set.operations.get(name)
-    if rules is None or called is None:
+    rules = rule_set.operations.get(name, ())
+    if not rules or called is None:
         what = f", the operation {name}" if name else ""
-        return Reason.NO_RULE_MATCHES, f"rule set {rule_set.name!r} has no rule that allows it{what}", None
-    allowing = _first_met(rules, request, called, body, facts)
+        detail = f"rule set {rule_set.name!r} has no rule that allows it{what}"
+        return Reason.NO_RULE_MATCHES, detail, None, facts
+    if facts is _NOTHING and rules[0].is_bound:
+        facts = _Facts()
+    allowing = _first_met(rules, request, reading, called, held, facts)
     if allowing is not None:
-        return _ALLOWED, "a rule of the rule set allows it", allowing
+        return _ALLOWED, "a rule of the rule set allows it", allowing, facts
     wanted = "; or ".join(
         ", ".join(constraint.text for constraint in rule.where) or "no other parameters" for rule in rules
     )
@@ -320,28 +428,33 @@ def _match(
         Reason.CONSTRAINT_NOT_MET,
         f"rule set {rule_set.name!r} allows the operation {name} only where {wanted}",
         None,
+        facts,
     )
 
 
 def _first_met(
     rules: tuple[OperationRule, ...],
     request: ApiRequest,
+    reading: Reading,
     called: Rule,
-    body: bytes | None,
+    held: HeldBody | None,
     facts: _Facts,
     *,
     denies: bool = False,
 ) -> str | None:
     """The first rule that a call meets, as the operator wrote it. Rules without constraints stand first."""
+    parameters: Parameters | None = None
     for rule in rules:
         if not rule.is_bound:
             return rule.text
-        if body is None and needs_body(rule, request):
+        if held is None and needs_body(rule, request):
             raise BodyNeeded(MAX_BODY)
-        if facts.parameters is None:  # once for all rules: a call may be held against hundreds
-            facts.parameters = read_parameters(request, called.template, body)
-        seen = judge(rule, facts.parameters, denies=denies)
+        if parameters is None:  # once for all rules: a call may be held against hundreds
+            looks = (rules if isinstance(rules, OperationRules) else OperationRules(rules)).looks
+            parameters = read_parameters(request, reading, called.template, held, looks)
+        seen = judge(rule, parameters, denies=denies)
         facts.params.update(seen.params)
+        facts.sent.update(seen.sent)
         facts.names = facts.names or seen.names
         if seen.met:
             return rule.text

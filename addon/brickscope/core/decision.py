@@ -21,10 +21,11 @@ class Decision(NamedTuple):
 
     ``allow`` is the verdict. ``enforced`` is False only for a denial that ``monitor`` mode lets go on.
     ``detail`` is one sentence for people and holds no secret. Names that do not apply are None. ``operation``: what was
-    called, by the catalogue. ``params``: the parameters that rules looked at, as they came (untrusted); None for one that
-    the call lacks. ``names``: of all parameters, where a rule looked at them. ``principal``: what verified claims, or
-    a token request, say about who it is. ``grant``: of a token request. ``host_workspace``: of ``Directory.workspace_of``,
-    where it was asked.
+    called, by the catalogue. ``params``: the parameters that rules looked at, as the objects that they name (untrusted);
+    None for one that the call lacks. ``sent``: those of them that the call spells in another way. ``readings``: all
+    readings of the call in words, the one that decided first; None where there is one only. ``names``: of all parameters,
+    where a rule looked at them. ``principal``: what verified claims, or a token request, say about who it is. ``grant``:
+    of a token request. ``host_workspace``: of ``Directory.workspace_of``, where it was asked.
     """
 
     allow: bool
@@ -43,6 +44,8 @@ class Decision(NamedTuple):
     principal: Principal | None = None
     grant: str | None = None
     host_workspace: str | None = None
+    sent: Mapping[str, Any] = {}
+    readings: tuple[str, ...] | None = None
 
     @property
     def forwards(self) -> bool:

@@ -15,7 +15,7 @@ from .decision import Refused
 from .discovery import is_discovery
 from .form import read_form
 from .jwt_token import is_jwt
-from .path import fold
+from .normal import fold
 from .policy import Grant, Login, Principals, Subject
 from .reason import Reason
 from .request import ApiRequest
@@ -84,7 +84,10 @@ def is_token_request(request: ApiRequest) -> bool:
 
     Wider than the endpoint itself, and without case: no rule with a variable may open what a server could take for it.
     """
-    below = bool(request.segments) and fold(request.segments[0]) == "oidc"
+    if request.readings:
+        below = any(reading.segments and fold(reading.segments[0]) == "oidc" for reading in request.readings)
+    else:
+        below = "oidc" in fold(request.path)
     return below and not is_discovery(request)
 
 

@@ -1,7 +1,9 @@
-"""What each request header may do: the table that a reviewer can check, and the reading that applies it.
+"""What each request header may do: few names that are read, and a description of those that must not stand there.
 
-Most headers are none of our business and pass untouched. The exceptions are headers that decide on identity, framing
-or routing: those may stand there once (``SINGLE``), never (``FORBIDDEN``, ``CREDENTIAL``), or are read (``READ``).
+Most headers are none of our business and pass untouched. What decides on framing or routing may stand there once. A name
+that says that it carries a credential, or that it overrides method, path, host or the client's identity, is refused by its
+*words*, since no list of brands is ever complete; excused are the names that clients are known to send. Whatever its
+name, a header other than Authorization whose value has the shape of a token is a second credential.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 
+from .credential import holds_token
 from .decision import Refused
 from .reason import Reason
 
@@ -25,14 +28,14 @@ Fields = Iterable[tuple[bytes, bytes]]
 """Header names and values as they will be sent, in order."""
 
 
-class Rule(Enum):
-    """What the table says about one header name."""
+class Role(Enum):
+    """What a header is to the proxy, by its name."""
 
     PASS = "pass"  # noqa: S105 - no password
-    SINGLE = "single"
     READ = "read"
     CREDENTIAL = "credential"
-    FORBIDDEN = "forbidden"
+    AUTHORIZATION = "authorization"
+    OVERRIDE = "override"
     UPGRADE = "upgrade"
     TRAILER = "trailer"
     MALFORMED = "malformed"
@@ -47,10 +50,7 @@ READ = (
     b"transfer-encoding",
     b"content-type",
     b"user-agent",
-)
-"""Read and judged by ``request.py``; each may stand there once."""
-
-SINGLE = (
+    # Framing: twice would let two parsers choose differently.
     b"content-length",
     b"content-encoding",
     b"content-range",
@@ -63,150 +63,92 @@ SINGLE = (
     b"x-databricks-cluster-id",
     b"x-databricks-session-id",
 )
-"""Decide on framing or routing: twice would let two parsers choose differently."""
+"""Each may stand there once."""
 
-CREDENTIAL = (
-    b"cookie",
-    b"cookie2",
-    b"proxy-authorization",
-    b"authentication",
-    b"x-authorization",
-    b"x-auth-token",
-    b"x-access-token",
-    b"x-api-key",
-    b"api-key",
-    b"x-csrf-token",
-    b"x-xsrf-token",
-    # Second bearers and identities that Databricks itself knows (databricks-sdk azure.py, credentials_provider.py;
-    # databricks-connect; Databricks Apps).
-    b"x-databricks-azure-sp-management-token",
-    b"x-databricks-gcp-sa-access-token",
-    b"x-databricks-user-token",
-    b"x-databricks-non-uc-user-token",
-    b"x-databricks-self",
-    b"x-databricks-token",
-    b"x-databricks-api-token",
-    b"x-amz-security-token",
-    b"x-ms-authorization-auxiliary",
-    b"x-goog-iam-authorization-token",
-    b"x-serverless-authorization",
-    b"x-remote-user",
-    b"remote-user",
-    b"x-user",
+CREDENTIAL_WORDS = re.compile(
+    r"authentication|token|credential|secret|api-?key|cookie|session|password|jwt|assertion|csrf|xsrf"
 )
-"""Second credentials. The policy judges one identity, so a second one would act unjudged."""
+"""What the name of a header that carries a credential has in it, whatever else."""
+OVERRIDE_WORDS = re.compile(
+    # the method, the path, the host
+    r"(?:[a-z]*method|verb|[a-z]*override|[a-z]*rewrite|original|[a-z]*ur[il]|[a-z]*path|destination|redirect|[a-z]*host"
+    r"|[a-z]*forwarded|middleware|envoy"
+    # who the client or user is, as far as a front end believes it; our own
+    r"|user|self|ip|[a-z]*clientip|addr|cert|brickscope)"
+)
+"""Words of names by which a server behind another lets itself be told what was asked and by whom."""
+HOP_BY_HOP = frozenset({"proxy-connection", "http2-settings", "content-transfer-encoding"})
+"""Of another hop (RFC 9110 section 7.6.1, RFC 2045 section 6): their effect depends on who drops them."""
 
-FORBIDDEN = (
-    # Method override (honoured by many frameworks): the method that was judged would not be the one that runs.
-    b"x-http-method-override",
-    b"x-http-method",
-    b"x-method-override",
-    b"x-method",
-    # Path and host overrides (IIS, Symfony, Envoy and other reverse proxies).
-    b"x-original-url",
-    b"x-original-uri",
-    b"x-original-host",
-    b"x-original-path",
-    b"x-original-method",
-    b"x-rewrite-url",
-    b"x-override-url",
-    b"x-accel-redirect",
-    b"x-host",
-    b"x-http-host-override",
-    b"x-http-destinationurl",
-    b"x-http-path-translated",
-    b"x-proxy-url",
-    b"request-uri",
-    b"destination",
-    b"base-url",
-    # Who the client is, as far as a front end believes it.
-    b"forwarded",
-    b"x-real-ip",
-    b"x-client-ip",
-    b"x-client-cert",
-    b"x-true-client-ip",
-    b"true-client-ip",
-    b"client-ip",
-    b"cluster-client-ip",
-    b"x-cluster-client-ip",
-    b"x-originating-ip",
-    b"x-remote-ip",
-    b"x-remote-addr",
-    b"x-ssl-client-cert",
-    b"ssl-client-cert",
-    b"x-azure-clientip",
-    b"cf-connecting-ip",
-    b"fastly-client-ip",
-    # Hop-by-hop fields of another hop (RFC 9110 section 7.6.1): their effect depends on who drops them.
-    b"proxy-connection",
-    b"http2-settings",
-    b"content-transfer-encoding",
-    # Pseudo headers spelt as headers.
-    b":method",
-    b":path",
-    b":authority",
-    b":scheme",
-    b":protocol",
-)
-FORBIDDEN_PREFIXES = (
-    b"x-forwarded-",
-    b"x-envoy-",
-    b"x-brickscope-",
-    b"x-original-forwarded-",
-    b"x-middleware-",
-)
-"""Change the method, path, host or client identity behind the proxy's back."""
-
-_TABLE: dict[bytes, Rule] = (
-    dict.fromkeys(READ, Rule.READ)
-    | dict.fromkeys(SINGLE, Rule.SINGLE)
-    | dict.fromkeys(CREDENTIAL, Rule.CREDENTIAL)
-    | dict.fromkeys(FORBIDDEN, Rule.FORBIDDEN)
-    | {
-        b"upgrade": Rule.UPGRADE,
-        b"sec-websocket-key": Rule.UPGRADE,
-        b"sec-websocket-version": Rule.UPGRADE,
-        b"trailer": Rule.TRAILER,
+EXCUSED = frozenset(
+    {
+        # tests/core/test_client_headers.py has who sends what
+        "x-databricks-last-seen-server-session-version",  # Databricks Connect
+        "mcp-session-id",  # Model Context Protocol, Streamable HTTP
+        "x-stainless-helper-method",  # the OpenAI and Anthropic clients
+        "sec-fetch-user",  # browsers (W3C Fetch Metadata)
+        "access-control-request-method",  # browsers, before a cross-origin call (WHATWG Fetch)
     }
 )
+"""Names that have such a word and are sent by clients that are known to work. A value is never excused."""
+
+_SETTING = {
+    "x-api-key": "the Anthropic client sends Authorization with auth_token or ANTHROPIC_AUTH_TOKEN",
+    "x-goog-api-key": "the Google client sends Authorization by http_options(headers={'Authorization': 'Bearer ...'})",
+    "api-key": "the OpenAI client sends Authorization with api_key, its Azure form with azure_ad_token",
+}
+"""What to set in clients that can send their key in either header."""
+
+_UPGRADE = frozenset({"upgrade", "sec-websocket-key", "sec-websocket-version"})
 # RFC 9110 section 5.6.2
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _CONTROLS = bytes(code for code in range(32) if code != 9) + b"\x7f"
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_WORD = re.compile(r"[^a-z0-9]+")
+_READ = frozenset(READ)
+# What these may say is checked (request.py), or is the credential itself.
+_FIXED = frozenset(
+    {b"authorization", b"host", b"connection", b"te", b"expect", b"transfer-encoding", b"content-length"}
+)
 
 
 @lru_cache(maxsize=2048)
-def classify(name: bytes) -> tuple[bytes, Rule]:
-    """The lower-case form of a header name and what the table says about it."""
+def classify(name: bytes) -> tuple[bytes, Role]:
+    """The lower-case form of a header name and its role."""
     lower = name.lower()
-    if not _TOKEN.match(name) and lower not in _TABLE:
-        return lower, Rule.MALFORMED
-    rule = _lookup(lower)
-    if rule is Rule.PASS and b"_" in lower:
-        # CGI, WSGI and nginx can make `X_Forwarded_Host` and `X-Forwarded-Host` one variable.
-        folded = _lookup(lower.replace(b"_", b"-"))
-        return lower, Rule.PASS if folded is Rule.PASS else Rule.FORBIDDEN
-    return lower, rule
+    if lower in _READ:
+        return lower, Role.READ
+    if not _NAME.match(name):
+        return lower, Role.MALFORMED
+    # CGI, WSGI and nginx can make `X_Forwarded_Host` and `X-Forwarded-Host` one variable.
+    plain = "-".join(_WORD.split(lower.decode("ascii"))).strip("-")
+    if plain in _UPGRADE:
+        return lower, Role.UPGRADE
+    if plain == "trailer":
+        return lower, Role.TRAILER
+    if "authorization" in plain.replace("-", ""):
+        return lower, Role.AUTHORIZATION
+    if lower.decode("ascii") in EXCUSED:
+        return lower, Role.PASS
+    if CREDENTIAL_WORDS.search(plain):
+        return lower, Role.CREDENTIAL
+    is_override = (
+        plain in HOP_BY_HOP or plain.encode() in _READ or any(map(OVERRIDE_WORDS.fullmatch, plain.split("-")))
+    )
+    return lower, Role.OVERRIDE if is_override else Role.PASS
 
 
-def _lookup(lower: bytes) -> Rule:
-    if lower.startswith(FORBIDDEN_PREFIXES):
-        return Rule.FORBIDDEN
-    return _TABLE.get(lower, Rule.PASS)
+def read_headers(fields: Fields) -> tuple[dict[bytes, bytes], Refused | None]:
+    """Judge all headers: the values of those in READ, by lower-case name, and the flaw: why no rule can allow the request,
+    though it is known whose it is and where it goes; None where there is nothing.
 
-
-_PASS, _READ, _SINGLE = Rule.PASS, Rule.READ, Rule.SINGLE
-
-
-def read_headers(fields: Fields) -> dict[bytes, bytes]:
-    """Judge all headers; the values of those that ``READ`` and ``SINGLE`` name, by lower-case name.
-
-    Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN, MULTIPLE_CREDENTIALS,
-    UPGRADE_REFUSED or TRAILERS_REFUSED. The detail names the header, never its value.
+    Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, MULTIPLE_CREDENTIALS, UPGRADE_REFUSED or
+    TRAILERS_REFUSED. The detail names the header, never its value.
     """
     fields = tuple(fields)
-    values = b" ".join([value for _, value in fields])
-    if len(values.translate(None, _CONTROLS)) != len(values):
+    values = [value for _, value in fields]
+    joined = b" ".join(values)
+    if len(joined.translate(None, _CONTROLS)) != len(joined):
         for name, value in fields:
             if _CONTROL.search(value):
                 # Also folded lines (obs-fold), which mitmproxy passes on as they are and servers read in two ways.
@@ -215,59 +157,76 @@ def read_headers(fields: Fields) -> dict[bytes, bytes]:
     count, name_bytes = len(names), len(b"".join(names))
     # What a client makes up must not fill the memory: only layouts of the usual size are remembered.
     is_usual = count <= USUAL_HEADERS and name_bytes <= USUAL_NAME_BYTES
-    found = {lower: fields[place][1] for lower, place in (_layout if is_usual else _read_layout)(names)}
-    size = name_bytes + len(values) - max(count - 1, 0)
+    layout, open_to_all, flaw = (_layout if is_usual else _read_layout)(names)
+    size = name_bytes + len(joined) - max(count - 1, 0)
     if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
         raise Refused(
             Reason.TOO_LARGE,
             f"the request has {count} headers with {size} bytes, more than {MAX_HEADERS} or {MAX_HEADER_BYTES}",
         )
-    return found
+    found = {lower: values[place] for lower, place in layout}
+    if holds_token(b" ".join([values[place] for place in open_to_all]).decode("latin-1")):
+        for place in open_to_all:
+            if holds_token(values[place].decode("latin-1")):
+                raise Refused(
+                    Reason.MULTIPLE_CREDENTIALS,
+                    f"the value of the header {_show(names[place])} looks like a token",
+                )
+    return found, None if flaw is None else Refused(*flaw)
 
 
-def _read_layout(names: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
-    """Judge the names of a request's headers; for those that are read their lower-case form and where they stand.
+_Layout = tuple[tuple[tuple[bytes, int], ...], tuple[int, ...], tuple[Reason, str] | None]
+
+
+def _read_layout(names: tuple[bytes, ...]) -> _Layout:
+    """Judge the names of a request's headers: for those that are read their lower-case form and where they stand; where
+    those stand that may have any value, a token too; and the first flaw.
 
     A client sends the same names in the same order for most of its calls, so the answer is remembered (``_layout``); a
     refusal is not. Raises Refused.
     """
     found: dict[bytes, int] = {}
+    open_to_all: list[int] = []
+    flaw: tuple[Reason, str] | None = None
     for place, name in enumerate(names):
-        lower, rule = classify(name) if len(name) <= 64 else (name.lower(), _judge_long(name))
-        if rule is _PASS:
+        # Long names must not fill the cache.
+        lower, role = (classify if len(name) <= 64 else classify.__wrapped__)(name)
+        if lower not in _FIXED:
+            open_to_all.append(place)
+        if role is Role.PASS:
             continue
-        if rule is _READ or rule is _SINGLE:
-            if lower in found:
-                if lower == b"authorization":
-                    raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")
-                raise Refused(Reason.HEADER_DUPLICATE, f"the header {_show(lower)} stands there twice")
-            found[lower] = place
-        else:
-            _refuse(lower, rule)
-    return tuple(found.items())
+        if role is not Role.READ:
+            flaw = flaw or _flaw(lower, role)
+            continue
+        if lower in found:
+            if lower == b"authorization":
+                raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")
+            raise Refused(Reason.HEADER_DUPLICATE, f"the header {_show(lower)} stands there twice")
+        found[lower] = place
+    return tuple(found.items()), tuple(open_to_all), flaw
 
 
 _layout = lru_cache(maxsize=512)(_read_layout)
 
 
-def _judge_long(name: bytes) -> Rule:
-    """The rule for a name too long to be worth remembering; long names must not fill the cache."""
-    return classify.__wrapped__(name)[1]
-
-
-def _refuse(lower: bytes, rule: Rule) -> None:
+def _flaw(lower: bytes, role: Role) -> tuple[Reason, str]:
+    """What is wrong with a header of this name. Raises Refused where it leaves open whose the call is or where it ends."""
     shown = _show(lower)
-    match rule:
-        case Rule.CREDENTIAL:
+    match role:
+        case Role.AUTHORIZATION:
             raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the header {shown} is a second credential")
-        case Rule.UPGRADE:
+        case Role.UPGRADE:
             raise Refused(Reason.UPGRADE_REFUSED, f"the header {shown} asks for another protocol")
-        case Rule.TRAILER:
+        case Role.TRAILER:
             raise Refused(Reason.TRAILERS_REFUSED, "the header Trailer announces headers after the body")
-        case Rule.MALFORMED:
+        case Role.MALFORMED:
             raise Refused(Reason.HEADER_MALFORMED, f"{shown} is no header name")
+        case Role.CREDENTIAL:
+            advice = _SETTING.get(lower.decode("latin-1"))
+            more = f"; {advice}" if advice else ""
+            return Reason.MULTIPLE_CREDENTIALS, f"the header {shown} is a second credential{more}"
         case _:
-            raise Refused(Reason.HEADER_FORBIDDEN, f"the header {shown} could change what was judged")
+            return Reason.HEADER_FORBIDDEN, f"the header {shown} could change what was judged"
 
 
 def _show(name: bytes) -> str:

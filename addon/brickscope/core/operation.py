@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from .constraint import Constraint
-from .parameters import ABSENT, Parameters, look, others, refuse_doubles
+from .kind import Kind
+from .parameters import Look, Parameters, looks_of
 from .request import ApiRequest
+from .values import Values
+
+MAX_SHOWN = 20
+"""Lists with more elements are shown as they came."""
 
 
 class OperationRule(NamedTuple):
@@ -26,12 +32,25 @@ class OperationRule(NamedTuple):
         return bool(self.where) or self.only is not None
 
 
+class OperationRules(tuple[OperationRule, ...]):
+    """The rules of a rule set for one operation, those without constraints first."""
+
+    @cached_property
+    def looks(self) -> Look:
+        """What they look at in a body."""
+        return looks_of(constraint for rule in self for constraint in rule.where)
+
+
 class Seen(NamedTuple):
-    """What a rule made of a call: whether it is met, and what it looked at, for the log: parameters by name (None for
-    one that the call lacks), and the ``names`` of all parameters if it has an ``only``."""
+    """What a rule made of a call: whether it is met, and what it looked at, for the log.
+
+    ``params``: parameters by name as the objects that they name, None for one that the call lacks. ``sent``: those of them
+    that the call spells in another way. ``names``: of all parameters if the rule has an ``only``.
+    """
 
     met: bool
     params: dict[str, Any]
+    sent: dict[str, Any]
     names: frozenset[str] | None
 
 
@@ -39,17 +58,55 @@ def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) 
     """Hold the parameters of a call of the rule's operation against its constraints.
 
     ``denies``: a rule that denies is met by whatever a server could read as meeting it.
-    Raises Refused where the parameters have no single reading.
+    Raises Refused where the parameters leave open what the API reads, or it would cost too much to compare them.
     """
-    for constraint in rule.where:
-        refuse_doubles(parameters, constraint.place, constraint.keys)
-    if denies:
-        met = all([constraint.may_be_met(parameters) for constraint in rule.where])  # noqa: C419
-    else:
-        met = all([constraint.is_met(parameters) for constraint in rule.where])  # noqa: C419 - a list is faster
+    found = [(constraint, parameters.values(constraint)) for constraint in rule.where]
+    hold = _may_hold if denies else holds
+    met = all([hold(constraint, values, parameters) for constraint, values in found])  # noqa: C419 - a list is faster
     if met and rule.only is not None:
-        met = not others(parameters, rule.only | {constraint.keys[0] for constraint in rule.where})
-    return Seen(met, _shown(rule, parameters), None if rule.only is None else parameters.names)
+        met = not parameters.others(rule.only | {constraint.keys[0] for constraint in rule.where})
+    params: dict[str, Any] = {}
+    sent: dict[str, Any] = {}
+    for constraint, values in found:
+        plain = values.sent
+        params[constraint.name] = shown = _as_object(plain, constraint.test.kind)
+        if shown is not plain and shown != plain:
+            sent[constraint.name] = plain
+        for name, others in parameters.given(constraint.others).items() if constraint.others else ():
+            params.setdefault(name, others.sent)
+    return Seen(met, params, sent, None if rule.only is None else parameters.names)
+
+
+def holds(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
+    """Whether a call meets a constraint of a rule that allows: in itself, and nothing else says what it does not."""
+    if not constraint.test.is_met(values):
+        return False
+    if constraint.stand_ins and parameters.has_any(constraint.stand_ins):
+        return False
+    return not (constraint.alternatives and values.is_absent and parameters.has_any(constraint.alternatives))
+
+
+def _may_hold(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
+    """Whether some server could read a call as meeting a constraint of a rule that denies."""
+    replaced = bool(constraint.stand_ins) and values.is_absent and parameters.has_any(constraint.stand_ins)
+    below = constraint.below is not None and (
+        not constraint.below or parameters.has_any(constraint.below, false_counts=False)
+    )
+    return constraint.test.may_be_met(values, replaced=replaced, below=below)
+
+
+def as_sent(values: Values) -> Any:
+    """A parameter as the call has it; None for what lacks it, an empty list in a list for what can't be compared."""
+    return values.sent
+
+
+def _as_object(plain: Any, kind: Kind) -> Any:
+    if isinstance(plain, list):
+        return [_as_object(each, kind) for each in plain] if len(plain) <= MAX_SHOWN else plain
+    if not kind.names or not isinstance(plain, str):
+        return plain
+    objects = kind.read(plain)
+    return objects[0] if objects else plain
 
 
 def needs_body(rule: OperationRule, request: ApiRequest) -> bool:
@@ -62,12 +119,4 @@ def needs_body(rule: OperationRule, request: ApiRequest) -> bool:
         return False
     if request.method in ("GET", "HEAD", "DELETE") or rule.only is not None:
         return True
-    return any([constraint.place != "path" for constraint in rule.where])  # noqa: C419 - a list is faster
-
-
-def _shown(rule: OperationRule, parameters: Parameters) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    for constraint in rule.where:
-        value = look(parameters, constraint.place, constraint.keys)
-        shown[constraint.name] = None if value is ABSENT else value
-    return shown
+    return any([each.place != "path" or each.stand_ins or each.below for each in rule.where])  # noqa: C419 - a list is faster

@@ -1,208 +1,212 @@
-"""The parameters of one call: path variables, query values and body, each in one place and under one name."""
+"""The parameters of one call: path variables, query values and body, each in one place and under one name.
+
+Rules say which parameters they look at (``look.py``), and a body is gone through once for all of them. A name that folds to
+one that a rule looks at, without being it, or the same parameter in two places, leaves open what the API reads; the rules
+that look at it then refuse the call. All other names are no matter.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from .body import read_body
+from .constraint import Constraint
 from .decision import Refused
-from .path import fold
+from .look import Gathered, Keys, Look, looks_of, taken_for
+from .normal import fold
+from .path import Reading
+from .query import Pair, alternatives, read_query
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
+from .values import ABSENT, Values
 
-ABSENT: Any = object()
-
-
-MAX_NAMES = 2000
-"""Most names that one object or query may have where a rule looks at one of them; the API's own have some dozens."""
-
-
-class Parameters:
-    """What a call carries: decoded path variables and query values, and the JSON object of its body.
-
-    ``names``: of all query parameters and of the body's own keys, as they were written.
-    """
-
-    __slots__ = ("_folds", "body", "names", "path", "query")
-
-    def __init__(self, path: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any]) -> None:
-        self.path = path
-        self.query = query
-        self.body = body
-        self.names = frozenset(name for name in query if name) | body.keys()
-        self._folds: dict[int, dict[str, list[str]]] = {}
-
-    def similar(self, holder: Mapping[str, Any], name: str) -> list[str]:
-        """The names in a part of these parameters that a server could take for ``name``, itself among them.
-
-        Each part is gone through once, however many rules ask. Raises Refused(TOO_LARGE).
-        """
-        folds = self._folds.get(id(holder))
-        if folds is None:
-            if len(holder) > MAX_NAMES:
-                raise Refused(Reason.TOO_LARGE, f"an object with parameters has more than {MAX_NAMES} names")
-            folds = {}
-            for key in holder:
-                # `queue.enabled=` and `job_id[]=` in a query are parts of `queue` and `job_id` to some readers.
-                for form in {fold(key), fold(_PART.split(key, maxsplit=1)[0])}:
-                    folds.setdefault(form, []).append(key)
-            self._folds[id(holder)] = folds
-        return folds.get(fold(name), [])
-
+__all__ = ["HeldBody", "Look", "Parameters", "looks_of", "read_parameters"]
 
 _PART = re.compile(r"[.\[]")
 
 
-def read_parameters(request: ApiRequest, template: Template, body: bytes | None) -> Parameters:
-    """Read them. ``body``: None where it was not held, and is none of the matter.
+class Parameters:
+    """What a call carries. ``names``: of all query parameters and of the body's own keys, as they were written."""
 
-    Raises Refused: PARAMETER_TWICE, QUERY_NOT_CANONICAL, or what ``read_body`` raises.
-    """
-    query: dict[str, str] = {}
-    if request.query:
-        for pair in re.split("[&;]", request.query):
-            name, _, value = pair.partition("=")
-            name, value = _decode(name), _decode(value)
-            # Twice: servers take the first, the last, or both as a list.
-            query[name] = value if name not in query else _TWICE
-    content = {} if body is None else read_body(request, body)
-    return Parameters(bind(template, request.segments), query, content)
-
-
-_TWICE = "\0twice"
-
-
-def _decode(text: str) -> str:
-    try:
-        return unquote_to_bytes(text.replace("+", " ")).decode("utf-8").replace("\0", "\ufffd")
-    except UnicodeDecodeError:
-        raise Refused(Reason.QUERY_NOT_CANONICAL, "the query's percent-encoding is not UTF-8") from None
-
-
-# Jobs API 2.0: one task in the job's own keys, in place of `tasks` (databricks-cli 0.18; docs "Updating from Jobs API 2.0 to
-# 2.1"). Which of the two a server takes that is sent both is not known.
-_RIVALS = {
-    "tasks": (
-        "notebook_task",
-        "spark_jar_task",
-        "spark_python_task",
-        "spark_submit_task",
-        "python_wheel_task",
-        "pipeline_task",
-        "sql_task",
-        "dbt_task",
-        "run_job_task",
-        "existing_cluster_id",
-        "new_cluster",
-    )
-}
-
-
-def refuse_doubles(parameters: Parameters, place: str, keys: tuple[str, ...]) -> None:
-    """Refuse a parameter that is given twice, in two places, in another place than the API reads it, or beside a name
-    that a server could take for the same one (``jobId`` for ``job_id``: JSON of protocol buffers knows both).
-
-    Raises Refused(PARAMETER_TWICE, PARAMETER_MISPLACED or TOO_LARGE).
-    """
-    name = keys[0]
-    places: list[tuple[str, Mapping[str, Any]]] = [
-        ("path", parameters.path),
-        ("query", parameters.query),
-        ("body", parameters.body),
-    ]
-    found = [where for where, holder in places if _holds(parameters, holder, name)]
-    if found == ["path", "body"] and _is_same(parameters.path[name], parameters.body[name]):
-        # The official SDK sends whole objects, which repeat the name that stands in the path.
-        found = [place]
-    if len(found) > 1 or parameters.query.get(name) == _TWICE:
-        raise Refused(Reason.PARAMETER_TWICE, f"the parameter {name!r} is given twice")
-    if found and found[0] != place:
-        raise Refused(
-            Reason.PARAMETER_MISPLACED,
-            f"the parameter {name!r} is given in the {found[0]}; the API reads it in the {place}",
+    def __init__(self, path: Mapping[str, str], query: str | None, gathered: Gathered) -> None:
+        """``gathered``: from the body. Raises Refused(QUERY_NOT_CANONICAL)."""
+        self._path = path
+        self._query = query
+        self._pairs = read_query(query)
+        self._by_fold: dict[str, list[Pair]] | None = None
+        self._body = gathered.body
+        self._gathered = gathered
+        self._values: dict[tuple[str, Keys], tuple[Values, Refused | None]] = {}
+        self.names = (
+            frozenset(pair.name for pair in self._pairs if pair.plain and pair.name) | self._body.keys()
         )
-    if place == "body":
-        _descend(parameters, parameters.body, keys)
+
+    # -- one parameter -----------------------------------------------------------------------------------------
+
+    def values(self, constraint: Constraint) -> Values:
+        """What the call has for a constraint's parameter. Raises Refused(PARAMETER_TWICE or PARAMETER_MISPLACED)."""
+        where = (constraint.place, constraint.keys)
+        found = self._values.get(where)
+        if found is None:
+            values = self._look_up(constraint)
+            found = self._values[where] = (values, values.doubt or self._doubt(constraint))
+        values, doubt = found
+        if doubt is not None:
+            raise doubt
+        return values
+
+    def _look_up(self, constraint: Constraint) -> Values:
+        if constraint.place == "body":
+            return self._gathered.values.get(constraint.keys) or Values([ABSENT])
+        name = constraint.keys[0]
+        effort = self._gathered.effort
+        if constraint.place == "path":
+            return Values([self._path.get(name, ABSENT)], effort=effort)
+        given = alternatives(self._query, name) if self._query else []
+        # Several: servers take the first, the last, or both as a list.
+        doubt = _twice(name) if len(given) > 1 and not constraint.many else None
+        return Values([*given] or [ABSENT], listed=len(given) > 1, doubt=doubt, effort=effort)
+
+    def has_any(self, names: Iterable[Keys], *, false_counts: bool = True) -> bool:
+        """Whether the call may have one of these parameters; not ``false_counts``: other than as plainly false.
+
+        Raises Refused(PARAMETER_TWICE).
+        """
+        return any(
+            found.odd or (bool(found.given) if false_counts else not all(map(_is_false, found.given)))
+            for keys in names
+            for found in self._there(keys)
+        )
+
+    def given(self, names: Iterable[Keys]) -> dict[str, Values]:
+        """Those of these parameters that the call has, by their dotted names. Raises Refused(PARAMETER_TWICE)."""
+        return {
+            ".".join(keys): found for keys in names for found in self._there(keys) if found.odd or found.given
+        }
+
+    def _there(self, keys: Keys) -> Iterator[Values]:
+        """What the call has of a parameter, wherever it is."""
+        similar = self._similar(keys[0])
+        if similar:
+            yield Values([pair.value for pair in similar], listed=len(similar) > 1)
+        if keys[0] in self._path:
+            yield Values([self._path[keys[0]]])
+        found = self._gathered.values.get(keys)
+        if found is not None:
+            if found.doubt is not None:
+                raise found.doubt
+            yield found
+
+    def others(self, known: Collection[str]) -> list[str]:
+        """The names of parameters that are not among ``known``: exactly, or in a query as a member of one
+        (``filter_by.statuses``). The choice of a workspace is none, nor is a body's repetition of what is in the path."""
+        in_query = {
+            pair.name
+            for pair in self._pairs
+            if pair.name and pair.name != "o" and pair.name.partition(".")[0] not in known
+        }
+        in_body = {
+            name
+            for name, value in self._body.items()
+            if not (name in self._path and _is_same(self._path[name], value))
+        }
+        return sorted(name for name in in_query | in_body if name not in known)
+
+    def _doubt(self, constraint: Constraint) -> Refused | None:
+        """Why it is open which value the API reads for a parameter; None if it is not."""
+        name, place = constraint.keys[0], constraint.place
+        whole = name.partition(".")[0]
+        similar = self._similar(name)
+        if any(pair.name != name or not pair.plain for pair in similar):
+            return taken_for(name)
+        if whole != name and any(not _PART.search(pair.name) for pair in self._similar(whole)):
+            # `filter_by.statuses` is one member of `filter_by`; all of it may be sent in one piece, too.
+            return taken_for(name)
+        if name in self._gathered.similar:
+            return self._gathered.similar[name]
+        found = [
+            where
+            for where, there in (
+                ("path", name in self._path),
+                ("query", similar),
+                ("body", name in self._body),
+            )
+            if there
+        ]
+        if found == ["path", "body"] and _is_same(self._path[name], self._body[name]):
+            # The official SDK sends whole objects, which repeat the name that stands in the path.
+            found = [place]
+        if len(found) > 1:
+            return _twice(name)
+        if found and found[0] != place:
+            return Refused(
+                Reason.PARAMETER_MISPLACED,
+                f"the parameter {name!r} is given in the {found[0]}; the API reads it in the {place}",
+            )
+        return None
+
+    def _similar(self, name: str) -> list[Pair]:
+        """The parameters of the query that a server could take for one of this name: also `queue.enabled=` and `job_id[]=`,
+        which are parts of `queue` and `job_id` to some readers."""
+        if self._by_fold is None:
+            self._by_fold = {}
+            for pair in self._pairs:
+                for form in {fold(pair.name), fold(_PART.split(pair.name, maxsplit=1)[0])}:
+                    self._by_fold.setdefault(form, []).append(pair)
+        return self._by_fold.get(fold(name), [])
+
+
+def _twice(name: str) -> Refused:
+    return Refused(Reason.PARAMETER_TWICE, f"the parameter {name!r} is given twice")
+
+
+def _is_false(value: Any) -> bool:
+    return value is False or value == "false"
 
 
 def _is_same(in_path: str, in_body: Any) -> bool:
     return isinstance(in_body, str | int) and not isinstance(in_body, bool) and str(in_body) == in_path
 
 
-def _holds(parameters: Parameters, holder: Mapping[str, Any], name: str) -> bool:
-    """Whether a parameter is there; refused if another name could be taken for it."""
-    whole = name.partition(".")[0]
-    if any(key != name for key in parameters.similar(holder, name)) or (
-        # `filter_by.statuses` is one member of `filter_by`; all of it may be sent in one piece, too.
-        whole != name and any("." not in key and "[" not in key for key in parameters.similar(holder, whole))
-    ):
-        raise Refused(Reason.PARAMETER_TWICE, f"a name could be taken for the parameter {name!r}")
-    for rival in _RIVALS.get(name, ()):
-        if parameters.similar(holder, rival):
-            raise Refused(
-                Reason.PARAMETER_TWICE, f"{rival!r} could be taken in place of the parameter {name!r}"
-            )
-    return name in holder
+class HeldBody:
+    """The body of a call, read once for all readings and rules."""
+
+    __slots__ = ("_content", "_gathered", "_raw", "_request")
+
+    def __init__(self, request: ApiRequest, raw: bytes) -> None:
+        self._raw = raw
+        self._request = request
+        self._content: dict[str, Any] | Refused | None = None
+        self._gathered: dict[int, tuple[Look, Gathered]] = {}
+
+    def gather(self, looks: Look) -> Gathered:
+        """What it has for rules. Raises Refused: TOO_COMPLEX or what ``read_body`` raises."""
+        found = self._gathered.get(id(looks))
+        if found is None:
+            found = self._gathered[id(looks)] = (looks, Gathered(looks, self._read()))
+        return found[1]
+
+    def _read(self) -> dict[str, Any]:
+        if self._content is None:
+            try:
+                self._content = read_body(self._request, self._raw)
+            except Refused as refused:
+                self._content = refused
+        if isinstance(self._content, Refused):
+            raise self._content
+        return self._content
 
 
-def _descend(parameters: Parameters, value: Any, keys: tuple[str, ...]) -> None:
-    if isinstance(value, list):
-        for each in value:
-            _descend(parameters, each, keys)
-    elif isinstance(value, dict) and keys and _holds(parameters, value, keys[0]):
-        _descend(parameters, value[keys[0]], keys[1:])
+def read_parameters(
+    request: ApiRequest, reading: Reading, template: Template, body: bytes | HeldBody | None, looks: Look
+) -> Parameters:
+    """Read them. ``body``: None where it was not held, and is none of the matter.
 
-
-UNREADABLE: tuple[()] = ()
-"""Stands for a value that meets no test: an empty list, a list in a list, something below what is no object."""
-
-
-def look(parameters: Parameters, place: str, keys: tuple[str, ...]) -> Any:
-    """The value that a constraint looks at, for the log; ABSENT where there is none. Through a list it is the list of
-    what its elements have, which meets a test exactly if they all do (an element without it counts as None)."""
-    if place != "body":
-        found = parameters.path if place == "path" else parameters.query
-        return found.get(keys[0], ABSENT)
-    return _look(parameters.body, keys)
-
-
-def _look(value: Any, keys: tuple[str, ...]) -> Any:
-    if not keys:
-        return value
-    if isinstance(value, list):
-        gathered: list[Any] = []
-        for each in value:
-            found = _look(each, keys)
-            if not isinstance(found, list):
-                gathered.append(None if found is ABSENT else found)
-            elif not found or any(isinstance(inner, list) for inner in found):
-                gathered.append(UNREADABLE)
-            else:
-                gathered += found
-        return gathered
-    if value is ABSENT or value is None:
-        return ABSENT
-    return _look(value.get(keys[0], ABSENT), keys[1:]) if isinstance(value, Mapping) else UNREADABLE
-
-
-def others(parameters: Parameters, known: Collection[str]) -> list[str]:
-    """The names of parameters that are not among ``known``, nor members of one (``filter_by.statuses``).
-
-    The choice of a workspace is no parameter, nor is a body's repetition of what stands in the path.
+    Raises Refused: QUERY_NOT_CANONICAL, TOO_COMPLEX or what ``read_body`` raises.
     """
-    return sorted(
-        name
-        for name in parameters.names
-        if name != "o"
-        and name not in known
-        and name.partition(".")[0] not in known
-        and not (
-            name in parameters.path
-            and name not in parameters.query
-            and _is_same(parameters.path[name], parameters.body[name])
-        )
-    )
+    held = HeldBody(request, body) if isinstance(body, bytes) else body
+    gathered = Gathered(looks, {}) if held is None else held.gather(looks)
+    return Parameters(bind(template, reading.segments), reading.query, gathered)

@@ -6,6 +6,7 @@ code is never renamed and never given a second meaning.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, StrEnum
 
 
@@ -19,7 +20,8 @@ class Kind(Enum):
     SUBJECT = "subject"
     """Nobody in the policy holds this credential. Goes on only when the *whole proxy* is in ``monitor``."""
     READING = "reading"
-    """The request has no single reading. Denied in every mode."""
+    """The request, or its credential, has no regular reading, and no rule can allow it. Denied in every mode, but for a flaw
+    (it is known whose the call is, where it goes and where it ends), with which ``monitor`` lets it go on."""
     FORBIDDEN = "forbidden"
     """No policy can allow it. Denied in every mode."""
     DESTINATION = "destination"
@@ -161,8 +163,8 @@ class Reason(StrEnum):
     MULTIPLE_CREDENTIALS = (
         "multiple_credentials",
         Kind.READING,
-        "The request carries a second credential: another Authorization header, a cookie, a vendor header or a "
-        "query parameter.",
+        "The request carries a second credential: another Authorization header, a header or query parameter whose name "
+        "says so, such as a cookie, or a value that looks like a token.",
     )
     MALFORMED_HEAD = (
         "malformed_head",
@@ -182,13 +184,13 @@ class Reason(StrEnum):
     PATH_NOT_CANONICAL = (
         "path_not_canonical",
         Kind.READING,
-        "The path could be read in two ways: dot or empty segments, encoded separators, needless or double "
-        "encoding, or odd bytes.",
+        "The path, or a reading of it, has a dot or empty segment, a control character, a backslash or odd bytes; or it "
+        "has more readings than are judged.",
     )
     QUERY_NOT_CANONICAL = (
         "query_not_canonical",
         Kind.READING,
-        "The query has odd bytes, broken percent-encoding or a fragment.",
+        "The query has odd bytes, broken percent-encoding, a fragment, or a name that could be taken for the workspace.",
     )
     HOST_MISMATCH = (
         "host_mismatch",
@@ -218,7 +220,7 @@ class Reason(StrEnum):
     HEADER_FORBIDDEN = (
         "header_forbidden",
         Kind.READING,
-        "A header could change the method, path, host or identity that was judged.",
+        "A header or query parameter could change the method, path, host or identity that was judged.",
     )
     UPGRADE_REFUSED = (
         "upgrade_refused",
@@ -259,7 +261,7 @@ class Reason(StrEnum):
     PARAMETER_TWICE = (
         "parameter_twice",
         Kind.READING,
-        "A parameter that a rule looks at is given twice, in two places, or beside a name that could be taken for it.",
+        "A parameter that a rule looks at is given twice, in two places, or under a name that could be taken for it.",
     )
     PARAMETER_MISPLACED = (
         "parameter_misplaced",
@@ -316,3 +318,37 @@ class Reason(StrEnum):
         Kind.INTERNAL,
         "The audit log could not be written, so the call was not sent.",
     )
+
+
+CHANGE: Mapping[Reason, str] = {
+    Reason.MALFORMED_CREDENTIAL: "write `Bearer`, one space and the token in Authorization",
+    Reason.MALFORMED_TOKEN: "send the token as its issuer gave it",
+    Reason.ALGORITHM_REFUSED: "use a token that its issuer signed with RS256 or ES256",
+    Reason.AMBIGUOUS_PRINCIPAL: "name one of the two in the policy, not both",
+    Reason.MALFORMED_FORM: "send one `application/x-www-form-urlencoded` form, each field once",
+    Reason.MULTIPLE_CREDENTIALS: "send the one token in Authorization, and no cookie, key or token elsewhere",
+    Reason.MALFORMED_HEAD: "write request line and headers as RFC 9112 has them",
+    Reason.MALFORMED_BODY: "write the body's chunks as RFC 9112 has them",
+    Reason.METHOD_NOT_CANONICAL: "write the method in capital letters",
+    Reason.PATH_NOT_CANONICAL: "write the path without empty or dot segments, each name in it encoded once; a host that is "
+    "configured with a slash at its end makes `//`",
+    Reason.QUERY_NOT_CANONICAL: "encode the query once, as UTF-8, and name the workspace `o`",
+    Reason.HOST_MISMATCH: "leave the Host header to the client",
+    Reason.TARGET_NOT_ORIGIN_FORM: "send the path alone as the request target",
+    Reason.HTTP_VERSION: "use HTTP/1.1 or HTTP/2, as negotiated",
+    Reason.HEADER_MALFORMED: "leave the header out, or write it as RFC 9110 has it",
+    Reason.HEADER_DUPLICATE: "send the header once, and name one workspace",
+    Reason.HEADER_FORBIDDEN: "leave the header or parameter out",
+    Reason.UPGRADE_REFUSED: "do without the other protocol",
+    Reason.TRAILERS_REFUSED: "send nothing after the body",
+    Reason.TOO_LARGE: "send less",
+    Reason.BODY_ENCODED: "send the body uncompressed, or packed by gzip",
+    Reason.BODY_NOT_JSON: "send one JSON object in UTF-8",
+    Reason.BODY_DUPLICATE_KEY: "give each key once",
+    Reason.BODY_TOO_DEEP: "nest the body less deeply",
+    Reason.TOO_COMPLEX: "send fewer values in one call",
+    Reason.PARAMETER_TWICE: "give the parameter once, by the name that the API has",
+    Reason.PARAMETER_MISPLACED: "give the parameter where the API reads it",
+    Reason.GRANT_REFUSED: "ask for a token in one of the ways that a policy can name",
+}
+"""What can be changed where no rule can allow a request, by reason."""

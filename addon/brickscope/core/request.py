@@ -1,17 +1,22 @@
-"""The one reading of a request: from what will be sent to an ``ApiRequest``, or a refusal with its reason."""
+"""A request: from what will be sent to an ``ApiRequest``, or a refusal with its reason.
+
+Refused, in every mode, is what leaves unknown to whom the bytes go, where the message ends, or whose credential it is. What
+merely has no regular reading is a *flaw*: no rule can allow it, but who asks is known, and ``monitor`` can let it go on.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import unquote_plus
 
-from .credential import refuse_query_credentials
+from .credential import find_query_flaw
 from .decision import Refused
 from .header import read_headers
 from .hostname import is_hostname
-from .path import fold, read_target
+from .normal import fold
+from .path import Reading, read_target
+from .query import Pair, read_query
 from .reason import Reason
 from .rule import METHODS
 
@@ -38,18 +43,19 @@ class WireRequest(NamedTuple):
 
 
 class ApiRequest(NamedTuple):
-    """A request with one reading.
+    """A request that is known to be whole, and whose and where it goes; and all its readings.
 
-    ``path`` and ``query`` as sent; ``segments`` decoded; ``host`` lower-case; ``authorization`` the raw value (a
-    secret: read it into a Credential, never log it); ``content_length`` None where the header is missing.
-    ``workspace``: which one the call chooses on a host of several, by header or ``?o=``; None where it chooses none.
-    ``has_body``: whether one was announced. ``may_have_body``: whether one can come (HTTP/2 need not announce it).
+    ``path`` and ``query`` as sent; ``readings`` of both, the plain one first. ``flaw``: why no rule can allow it; then there
+    may be no readings. ``host`` lower-case; ``authorization`` the raw value (a secret: never log it); ``content_length``
+    None where the header is missing. ``workspace``: which one the call chooses on a host of several, by header or ``?o=``;
+    None where it chooses none. ``has_body``: whether one was announced. ``may_have_body``: whether one can come (HTTP/2 need
+    not announce it).
     """
 
     method: str
     host: str
     path: str
-    segments: tuple[str, ...]
+    readings: tuple[Reading, ...]
     query: str | None
     authorization: bytes | None
     content_type: str
@@ -59,19 +65,32 @@ class ApiRequest(NamedTuple):
     has_body: bool = False
     content_encoding: str = ""
     may_have_body: bool = False
+    flaw: Refused | None = None
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Of the plain reading; empty where there is none."""
+        return self.readings[0].segments if self.readings else ()
 
 
 _CONNECTION = frozenset({b"keep-alive", b"close"})
 _METHODS = {name.encode(): name for name in METHODS}
+_BLANK = re.compile(rb"[\x00-\x20\x7f]")
 _WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
 _SELECTOR_HEADERS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
-_SELECTOR_PARAMETERS = frozenset({"o", "workspaceid"})
+_SELECTORS = {"o": "o", "workspaceid": "workspace_id"}
+"""The parameters of a query that choose a workspace, by their folds."""
+
+
+_FLAWS = frozenset({Reason.PATH_NOT_CANONICAL, Reason.QUERY_NOT_CANONICAL})
 
 
 def read_request(wire: WireRequest) -> ApiRequest:
     """Read one request inside a tunnel to a host under policy.
 
-    Raises Refused with the reason. Never raises anything else, whatever the bytes.
+    Raises Refused with the reason: TOO_LARGE, TARGET_NOT_ORIGIN_FORM, HTTP_VERSION, METHOD_NOT_CANONICAL, HOST_MISMATCH,
+    HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS, UPGRADE_REFUSED,
+    TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
     """
     http2 = wire.http_version == b"HTTP/2.0"
     if http2 is not (wire.alpn == b"h2") or not (http2 or wire.http_version == b"HTTP/1.1"):
@@ -85,23 +104,33 @@ def read_request(wire: WireRequest) -> ApiRequest:
         )
     if wire.authority and not http2:
         raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
-    target = read_target(wire.target)
-    headers = read_headers(wire.headers)
+    headers, flaw = read_headers(wire.headers)
     host = _read_host(wire, headers.get(b"host"), http2)
-    _check_framing(headers, http2)
-    if target.query:
-        refuse_query_credentials(target.query)
+    flaw = _check_framing(headers, http2) or flaw
+    try:
+        path, readings = read_target(wire.target)
+        query = readings[0].query
+    except Refused as refused:
+        if refused.reason not in _FLAWS or _BLANK.search(wire.target):
+            # Blanks: HTTP/1.1 can't carry them; a host that turns HTTP/2 into it would read another message.
+            raise
+        flaw, readings = refused, ()
+        path, mark, asked = wire.target.decode("latin-1").partition("?")
+        query = asked if mark else None
     workspace = None
-    if target.query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
-        workspace = _read_workspace(headers, target.query)
+    if query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
+        pairs = _pairs(query, readings)
+        flaw = find_query_flaw(pairs) or flaw
+        workspace, odd = _read_workspace(headers, pairs)
+        flaw = flaw or odd
     length = headers.get(b"content-length")
     announced = length != b"0" if length is not None else b"transfer-encoding" in headers
     return ApiRequest(
         method,
         host,
-        target.path,
-        target.segments,
-        target.query,
+        path,
+        readings,
+        query,
         headers.get(b"authorization"),
         headers.get(b"content-type", b"").decode("latin-1"),
         None if length is None else int(length),
@@ -110,7 +139,19 @@ def read_request(wire: WireRequest) -> ApiRequest:
         announced,
         headers.get(b"content-encoding", b"").decode("latin-1"),
         not wire.ended and (announced or (http2 and length is None)),
+        flaw,
     )
+
+
+def _pairs(query: str | None, readings: tuple[Reading, ...]) -> list[Pair]:
+    """The parameters of all readings; none where there is no reading. Raises Refused(QUERY_NOT_CANONICAL)."""
+    if not readings:
+        return []
+    found = read_query(query)
+    for reading in readings[1:]:
+        if reading.query is not None and reading.query != query:
+            found += [pair._replace(plain=False) for pair in read_query(reading.query)]
+    return found
 
 
 def _read_host(wire: WireRequest, header: bytes | None, http2: bool) -> str:
@@ -136,8 +177,8 @@ def _read_host(wire: WireRequest, header: bytes | None, http2: bool) -> str:
     return host
 
 
-def _check_framing(headers: dict[bytes, bytes], http2: bool) -> None:
-    """Refuse what says how long the message is, or who handles its headers, in any but the plain way."""
+def _check_framing(headers: dict[bytes, bytes], http2: bool) -> Refused | None:
+    """Refuse what says how long the message is, or who handles its headers, in any but the plain way; the flaw otherwise."""
     connection = headers.get(b"connection")
     if connection is not None and (http2 or connection.lower() not in _CONNECTION):
         # `Connection: authorization` makes the next hop drop the very header that was judged.
@@ -150,17 +191,20 @@ def _check_framing(headers: dict[bytes, bytes], http2: bool) -> None:
         length.isdigit() and len(length) <= 18 and (length == b"0" or length[:1] != b"0")
     ):
         raise Refused(Reason.HEADER_MALFORMED, "the header Content-Length is no plain decimal number")
-    te = headers.get(b"te")
-    if te is not None and te.lower() != b"trailers":
-        raise Refused(Reason.HEADER_FORBIDDEN, "the header TE asks for a transfer coding")
     expect = headers.get(b"expect")
     if expect is not None and (http2 or expect.lower() != b"100-continue"):
         raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect says something other than 100-continue")
+    te = headers.get(b"te")
+    if te is not None and te.lower() != b"trailers":
+        return Refused(Reason.HEADER_FORBIDDEN, "the header TE asks for a transfer coding")
+    return None
 
 
-def _read_workspace(headers: dict[bytes, bytes], query: str | None) -> str | None:
-    """The workspace that a call chooses (header, legacy header, ``?o=``); a request that names two is refused."""
+def _read_workspace(headers: dict[bytes, bytes], pairs: list[Pair]) -> tuple[str | None, Refused | None]:
+    """The workspace that a call chooses (header, legacy header, ``?o=``), and the flaw where a parameter could be taken for
+    one that chooses. A request that names two is refused."""
     chosen: set[str] = set()
+    flaw: Refused | None = None
     for name in _SELECTOR_HEADERS:
         value = headers.get(name)
         if value is not None:
@@ -169,15 +213,19 @@ def _read_workspace(headers: dict[bytes, bytes], query: str | None) -> str | Non
                     Reason.HEADER_MALFORMED, f"the header {name.decode()} is not the number of a workspace"
                 )
             chosen.add(value.decode())
-    if query and "=" in query:
-        for pair in re.split("[&;]", query):
-            parameter, _, workspace = pair.partition("=")
-            # Decoded and folded: `%6F=`, `O=` or `o[]=` may be the same parameter to the server.
-            if fold(unquote_plus(parameter)) in _SELECTOR_PARAMETERS:
-                chosen.add(workspace)
+    for pair in pairs:
+        # `%256F=`, `O=` or `o[]=` may be the same parameter to the server.
+        plain = _SELECTORS.get(fold(pair.name)) or _SELECTORS.get(fold(pair.name.partition("[")[0]))
+        if plain is None:
+            continue
+        chosen.add(pair.value)
+        if not pair.plain or pair.name != plain:
+            flaw = Refused(
+                Reason.QUERY_NOT_CANONICAL, f"a parameter could be taken for the workspace ({plain!r})"
+            )
     if len(chosen) > 1:
         raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
-    return chosen.pop() if chosen else None
+    return (chosen.pop() if chosen else None), flaw
 
 
 def _show(raw: bytes) -> str:

@@ -16,11 +16,15 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Rule(NamedTuple):
-    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it."""
+    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it.
+
+    ``encoded``: in the catalogue, variables whose value the API decodes by itself, so that a name may hold separators.
+    """
 
     method: str
     template: Template
     text: str
+    encoded: frozenset[str] = frozenset()
 
 
 def parse_rule(text: str) -> Rule:
@@ -107,10 +111,15 @@ class RuleTable:
             if first in root.literals:
                 root.literals[other] = root.literals[first]
 
-    def match(self, method: str, segments: Sequence[str]) -> Rule | None:
-        """The rule for a method and the decoded segments of a path; the most literal one where several match."""
+    def match(self, method: str, segments: Sequence[str], route: Sequence[str] | None = None) -> Rule | None:
+        """The rule for a method and the segments of a path; the most literal one where several match.
+
+        ``segments``: decoded, with which literals are compared. ``route``: the same for verbs, where they differ.
+        """
         root = self._roots.get(method)
-        return None if root is None else _find(root, segments, 0, len(segments))
+        if root is None:
+            return None
+        return _find(root, segments, segments if route is None else route, 0, len(segments))
 
     def covers(self, rule: Rule, besides: Rule | None = None) -> Rule | None:
         """A rule of this table that matches everything that ``rule`` matches, or None (then some call escapes it).
@@ -144,7 +153,7 @@ def _step(node: _Node, segment: Literal | Variable) -> _Node:
     return node.variable
 
 
-def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | None:
+def _find(node: _Node, segments: Sequence[str], route: Sequence[str], at: int, end: int) -> Rule | None:
     """Depth first: literal, then verb or variable, then rest, so that the most literal rule is found first."""
     # Straight down while there is only one way to go.
     while at != end and not node.open:
@@ -154,32 +163,32 @@ def _find(node: _Node, segments: Sequence[str], at: int, end: int) -> Rule | Non
         node, at = child, at + 1
     if at == end:
         return node.rule
-    segment = segments[at]
-    child = node.literals.get(segment)
+    child = node.literals.get(segments[at])
     if child is not None:
-        rule = _find(child, segments, at + 1, end)
+        rule = _find(child, segments, route, at + 1, end)
         if rule is not None:
             return rule
+    segment = route[at]
     if ":" not in segment:
         # A colon starts a verb (`POST /x/{id}:run`), which is another operation: {name} never grants it.
         if node.variable is not None:
-            rule = _find(node.variable, segments, at + 1, end)
+            rule = _find(node.variable, segments, route, at + 1, end)
             if rule is not None:
                 return rule
     elif node.verbs is not None:
         name, _, verb = segment.rpartition(":")
         child = node.verbs.get(verb)
         if child is not None and name and ":" not in name:
-            rule = _find(child, segments, at + 1, end)
+            rule = _find(child, segments, route, at + 1, end)
             if rule is not None:
                 return rule
     if node.through is not None:
         for following in range(at + 1, min(end, at + MAX_THROUGH) + 1):
-            rule = _find(node.through, segments, following, end)
+            rule = _find(node.through, segments, route, following, end)
             if rule is not None:
                 return rule
     if node.rest_verbs is not None:
-        name, _, verb = segments[end - 1].rpartition(":")
+        name, _, verb = route[end - 1].rpartition(":")
         if name and verb in node.rest_verbs and ":" not in name:
             return node.rest_verbs[verb]
     return node.rest

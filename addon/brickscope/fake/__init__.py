@@ -1,1 +1,1 @@
-"""A workspace that is not Databricks: for the demonstration and the tests. The proxy never imports it."""
+"""The demonstration and the workspace that it calls, which is none. The proxy never imports it."""

@@ -6,12 +6,10 @@ it. Every step is checked; the exit status is 1 if anything differs from what th
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,11 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from .stage import HOST, Answer, Stage, StageError, open_stage
+from .workspace import CATALOGS, QUERIES, WAREHOUSES
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scope.py"
-CATALOGS = "/api/2.1/unity-catalog/catalogs"
-QUERIES = "/api/2.0/preview/sql/queries"
-WAREHOUSES = "/api/2.0/sql/warehouses"
 NEW_RULE = f"      - GET {WAREHOUSES}\n"
 RELOAD_SECONDS = 5.0
 PAUSE = 0.5
@@ -54,7 +49,7 @@ class Demo:
         denied = self._call(WAREHOUSES, 403)
         self._say(escape(json.dumps(denied.value, indent=2)))
         self._check_denial(denied)
-        reached = [request.path.decode() for request in self._stage.workspace.requests]
+        reached = list(self._stage.workspace.paths)
         self._expect(
             reached == [CATALOGS, QUERIES], f"the workspace saw only the allowed calls, not {reached}"
         )
@@ -142,15 +137,10 @@ def _cell(record: dict[str, Any], name: str) -> str:
 
 
 def main() -> None:
-    """Run the demonstration."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo", description="Show Brickscope at work on this machine."
-    )
-    parser.add_argument("--script", type=Path, default=SCRIPT, help="the addon (default: addon/scope.py)")
-    options = parser.parse_args()
+    """Run the demonstration. Exit status 1 if it failed, or if a step went otherwise than told."""
     console = Console()
     try:
-        with open_stage(options.script.resolve()) as stage:
+        with open_stage() as stage:
             demo = Demo(stage, console)
             demo.run()
     except StageError as error:
@@ -161,7 +151,7 @@ def main() -> None:
     if demo.surprises:
         console.print(f"\n[red]{len(demo.surprises)} of the steps did not go as expected.[/red]")
         sys.exit(1)
-    console.print("\n[bold]That was all of it.[/bold] Next: scripts/proxy --help")
+    console.print("\n[bold]That was all of it.[/bold] Next: brickscope proxy --help")
 
 
 if __name__ == "__main__":

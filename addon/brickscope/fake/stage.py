@@ -18,26 +18,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .workspace import FakeWorkspace
+from .workspace import CATALOGS, QUERIES, FakeWorkspace, open_workspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 CALL_SECONDS = 10.0
 
-POLICY = """\
+POLICY = f"""\
 version: 1
 
 tokens:
   demo:
-    fingerprint: sha256:{fingerprint}
+    fingerprint: sha256:{{fingerprint}}
     rule_set: catalog-reader
 
 rule_sets:
   catalog-reader:
     allow:
-      - GET /api/2.1/unity-catalog/catalogs
-      - GET /api/2.0/preview/sql/queries
+      - GET {CATALOGS}
+      - GET {QUERIES}
 """
 
 
@@ -86,11 +86,11 @@ class Stage:
 
 
 @contextmanager
-def open_stage(script: Path) -> Iterator[Stage]:
-    """Start workspace and proxy (``mitmdump -s script``); stop both and remove the folder at the end."""
+def open_stage() -> Iterator[Stage]:
+    """Start workspace and proxy (``brickscope proxy``); stop both and remove the folder at the end."""
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="brickscope-demo-")))
-        workspace = cleanup.enter_context(FakeWorkspace.start(folder / "workspace"))
+        workspace = cleanup.enter_context(open_workspace(folder / "workspace", HOST))
         token = "dapi" + secrets.token_hex(16)
         port = _free_port()
         stage = Stage(folder, workspace, token, port)
@@ -98,7 +98,7 @@ def open_stage(script: Path) -> Iterator[Stage]:
         stage.policy_file.write_text(POLICY.format(fingerprint=hashlib.sha256(token.encode()).hexdigest()))
         output_file = folder / "output.txt"
         process = subprocess.Popen(
-            _command(folder, workspace, script, port),
+            _command(folder, workspace, port),
             stdin=subprocess.DEVNULL,
             stdout=cleanup.enter_context(output_file.open("wb")),
             stderr=subprocess.STDOUT,
@@ -115,16 +115,13 @@ def open_stage(script: Path) -> Iterator[Stage]:
             ) from error
 
 
-def _command(folder: Path, workspace: FakeWorkspace, script: Path, port: int) -> list[str]:
-    mitmdump = Path(sys.executable).with_name("mitmdump")
-    if not mitmdump.exists():
-        raise StageError(f"{mitmdump} is missing; scripts/demo makes the environment that has it")
-    command = [str(mitmdump), "-s", str(script), "--no-server", "--listen-port", str(port)]
+def _command(folder: Path, workspace: FakeWorkspace, port: int) -> list[str]:
+    command = [sys.executable, "-P", "-m", "brickscope", "proxy", "--listen-port", str(port)]
     for option in (
         f"confdir={folder / 'confdir'}",
         f"scope_rules={folder / 'rules'}",
         f"scope_audit_log={folder / 'audit.jsonl'}",
-        f"scope_connect_to=*.cloud.databricks.com=127.0.0.1:{workspace.port}",
+        f"scope_connect_to={HOST}=127.0.0.1:{workspace.port}",
         f"ssl_verify_upstream_trusted_ca={workspace.ca_file}",
     ):
         command += ["--set", option]

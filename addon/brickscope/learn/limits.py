@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from brickscope.core.constraint import ABSENT
 from brickscope.policy.where import parse_constraint
 from brickscope.trial.example import plain
 
@@ -104,7 +105,7 @@ def _checked(seen: Observation, name: str, test: Any, note: str) -> Limit | None
     made = parse_constraint(seen.operation, name, test, lambda message, _: wrong.append(message))
     if made is None or wrong:
         return None
-    met = all(made.test.is_met(value, query=made.place == "query") for value in seen.values[name])
+    met = all(made.test.takes(ABSENT if value is None else value) for value in seen.values[name])
     return Limit(name, test, note) if met else None
 
 

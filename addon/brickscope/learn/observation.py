@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from brickscope.catalog.catalog import Operation
-from brickscope.core.constraint import Test, canonical
+from brickscope.core.kind import KINDS, in_path
 from brickscope.core.template import Template, bind
 
 from .evidence import Group
@@ -47,8 +47,8 @@ class Tally:
         return self.calls > 1 or len(self.days) > 1
 
 
-_CLEAR = Test(prefix="")
-"""Met by every text that a server could read as one path or name only."""
+_CLEAR = KINDS["slashed"].read
+"""Takes every text that a server could read as one path or name only."""
 
 
 class Shape:
@@ -65,7 +65,7 @@ class Shape:
         """Take in a value that was not absent."""
         if self._is_odd:
             return
-        if not isinstance(value, str) or not _CLEAR.is_met(value):
+        if not isinstance(value, str) or _CLEAR(value) is None:
             self._is_odd, self.folder, self.levels = True, None, None
             return
         folder, levels = value.split("/")[:-1], value.split(".")
@@ -134,8 +134,10 @@ class Observation:
         if value is None:
             self.absent.add(name)
             return None
-        found = canonical(value, query=place == "query")
-        if found is None or (isinstance(found, str) and not found.isprintable()):
+        kind = KINDS.get(self.operation.type_of((name,)) or "any", KINDS["object"])
+        objects = (in_path(kind) if place == "path" else kind).read(value)
+        if objects is None or not str(objects[0]).isprintable():
             self.untold.add(name)
             return None
-        return found
+        found = objects[0]
+        return found if isinstance(found, bool) else str(found)

@@ -53,7 +53,7 @@ def _rule(method: str, path: str, template: str) -> Rule | None:
     """The rule, if it is one and matches the very call."""
     try:
         rule = parse_rule(f"{method} {template}")
-        segments = read_target(path.encode()).segments
+        segments = read_target(path.encode()).readings[0].segments
     except (TemplateError, Refused, UnicodeError):
         return None
     return rule if RuleTable([rule]).match(method, segments) else None

@@ -18,6 +18,14 @@ KEYS = ".jwks.json"
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
+class NoPolicyError(PolicyError):
+    """There is no policy: the folder (or file) does not exist, or no policy file is in it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        hint = "write policy.yaml there, or name the folder that has the policy"
+        super().__init__([Problem(Position(str(path)), "error", what, hint)])
+
+
 class Loaded(NamedTuple):
     """A policy, what to know about it, the files it came from, their signature when read, and the rules as written."""
 
@@ -31,14 +39,12 @@ class Loaded(NamedTuple):
 def policy_files(path: Path) -> list[Path]:
     """The files of a policy: all ``*.yaml`` and ``*.yml`` of a folder but hidden and ``*.test.*`` ones, or one file.
 
-    Raises PolicyError where there is no such folder or file.
+    Raises NoPolicyError where there is no such folder or file, PolicyError where it can't be read.
     """
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise PolicyError(
-            [Problem(Position(str(path)), "error", "there is no such policy folder", "set scope_rules")]
-        )
+        raise NoPolicyError(path, "there is no such policy folder")
     try:
         return sorted(
             file
@@ -83,16 +89,13 @@ def signature(path: Path) -> Signature:
 def load_policy(path: Path, now: float) -> Loaded:
     """Load the policy in a folder (or file). ``now``: seconds since the epoch, for what has expired.
 
-    Raises PolicyError with every error of all files.
+    Raises NoPolicyError, and PolicyError with every error of all files.
     """
     taken, contents = _snapshot(path)
     read = {Path(name): content for (name, *_), content in zip(taken, contents, strict=True)}
     files = [file for file in read if not file.name.endswith(KEYS)]
     if not files:
-        hint = "copy one of the examples, or set scope_rules"
-        raise PolicyError(
-            [Problem(Position(str(path)), "error", "there is no policy file (*.yaml) here", hint)]
-        )
+        raise NoPolicyError(path, "there is no policy file (*.yaml) here")
     keys = {file.name: raw for file, raw in read.items() if file.name.endswith(KEYS)}
     policy, warnings, written = compile_contents({str(file): read[file] for file in files}, keys, now)
     return Loaded(policy, warnings, files, taken, written)

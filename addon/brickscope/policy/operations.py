@@ -17,7 +17,7 @@ from brickscope.core.operation import OperationRule
 
 from .model import RuleEntry
 from .problem import nearest
-from .where import Fail, parse_constraint
+from .where import Fail, parse_constraint, unlimited
 
 NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\.(?:\*|[A-Za-z0-9_]+)\Z")
 
@@ -43,8 +43,8 @@ def presets() -> dict[str, Any]:
     return found
 
 
-def expand(written: str | RuleEntry, fail: Fail) -> Named:
-    """The rules for which a line or mapping stands; what is wrong goes to ``fail``."""
+def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Named:
+    """The rules for which a line or mapping stands; what is wrong goes to ``fail``. ``denies``: it stands under deny."""
     catalog = load_catalog()
     if isinstance(written, str):
         return Named([OperationRule(each.name, written) for each in _named(catalog, written, fail)], [])
@@ -58,7 +58,8 @@ def expand(written: str | RuleEntry, fail: Fail) -> Named:
     rules = []
     for operation in found:
         where = [
-            parse_constraint(operation, name, value, fail) for name, value in (written.where or {}).items()
+            parse_constraint(operation, name, value, fail, denies=denies)
+            for name, value in (written.where or {}).items()
         ]
         for name in written.only or ():
             if operation.place(name) is None:
@@ -67,7 +68,7 @@ def expand(written: str | RuleEntry, fail: Fail) -> Named:
                     nearest(name, [*operation.query, *operation.body]),
                 )
         only = None if written.only is None else frozenset(written.only)
-        bound = tuple(each for each in where if each is not None)
+        bound = unlimited([each for each in where if each is not None])
         rules.append(OperationRule(operation.name, text, bound, only))
     return Named(rules, [])
 

@@ -64,8 +64,9 @@ def _operations(rules: Mapping[str, tuple[OperationRule, ...]]) -> list[str]:
 
 def _constraint(constraint: Constraint) -> str:
     test = constraint.test
-    parts = [sorted(map(repr, part)) if isinstance(part, frozenset) else str(part) for part in test]
-    return repr((constraint.name, constraint.place, parts))
+    parts = [sorted(map(repr, part)) if isinstance(part, frozenset) else str(part) for part in test[1:]]
+    more = (sorted(constraint.stand_ins), sorted(constraint.alternatives), constraint.below)
+    return repr((constraint.name, constraint.place, test.kind.name, parts, more))
 
 
 def _subject(subject: Subject) -> list[Any]:

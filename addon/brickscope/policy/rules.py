@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
-from brickscope.core.operation import OperationRule
+from brickscope.core.operation import OperationRule, OperationRules
 from brickscope.core.policy import Mode, RuleSet
 from brickscope.core.rule import Rule, RuleTable, parse_rule
 from brickscope.core.template import TemplateError
@@ -59,12 +59,14 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
     return rule_set, [*allowed.written, *denied.written]
 
 
-def _by_operation(parsed: Parsed) -> dict[str, tuple[OperationRule, ...]]:
+def _by_operation(parsed: Parsed) -> dict[str, OperationRules]:
     """Rules by operation, those without constraints first: one of them settles it without a look at parameters."""
     found: dict[str, list[OperationRule]] = {}
     for _, rule in parsed.operations:
         found.setdefault(rule.operation, []).append(rule)
-    return {name: tuple(sorted(rules, key=lambda rule: rule.is_bound)) for name, rules in found.items()}
+    return {
+        name: OperationRules(sorted(rules, key=lambda rule: rule.is_bound)) for name, rules in found.items()
+    }
 
 
 def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed, findings: Findings) -> None:
@@ -150,7 +152,7 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
             def fail(message: str, hint: str, place: Position = place) -> None:
                 findings.error(document, place, message, hint)
 
-            named = expand(each, fail)
+            named = expand(each, fail, denies=part == "deny")
             paths = tuple(map(parse_rule, named.paths))
             parsed.operations.extend((place, rule) for rule in named.rules)
             parsed.paths.extend((place, rule) for rule in paths)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
-from brickscope.core.constraint import Constraint, Test
-from brickscope.core.template import Template, TemplateError, parse_template
+from brickscope.core.constraint import Constraint, Test, ancestors
+from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
+from brickscope.core.template import Literal, Template, TemplateError, parse_template
 
 from .problem import nearest
 
@@ -16,12 +18,15 @@ Fail = Callable[[str, str], None]
 """Takes a message and a hint."""
 
 
-def parse_constraint(operation: Operation, name: str, written: Any, fail: Fail) -> Constraint | None:
-    """The constraint on a parameter (``job_id``, ``settings.name``); None where something is wrong with it."""
+def parse_constraint(
+    operation: Operation, name: str, written: Any, fail: Fail, *, denies: bool = False
+) -> Constraint | None:
+    """The constraint on a parameter (``job_id``, ``settings.name``); None where something is wrong with it.
+
+    ``denies``: of a rule that denies, which compares in the wider forms of its kind.
+    """
     keys = tuple(name.split("."))
     place = operation.place(keys[0])
-    if place == "query":
-        keys = (name,)  # the official SDK writes an object in a query as `filter_by.statuses=`
     if place is None:
         known = [*operation.path, *operation.query, *operation.body]
         fail(
@@ -31,14 +36,65 @@ def parse_constraint(operation: Operation, name: str, written: Any, fail: Fail) 
             else "it has none",
         )
         return None
-    if len(keys) > 1 and (place != "body" or "" in keys):
+    if len(keys) > 1 and (place == "path" or "" in keys):
         fail(f"{keys[0]!r} is no object in the body, so nothing is below it", f"write {keys[0]}")
         return None
-    test = _test(written, fail)
-    if test is not None and place == "path":
-        test = _without_slash(test)
+    kind, many = _kind(operation.type_of(keys))
+    test = _test(written, in_path(kind) if place == "path" else kind, place, denies, fail)
+    if test is None:
+        return None
+    if place == "path":
         _refuse_others(operation, name, test, fail)
-    return None if test is None else Constraint(name, place, keys, test, f"{name} {_words(written)}")
+    # The official SDK writes an object in a query as `filter_by.statuses=`.
+    way = (name,) if place == "query" else keys
+    below = None
+    if denies:
+        below = [] if test.kind.covers else operation.below_of(keys)
+        every = operation.every_of(keys)
+        test = test._replace(every=test.kind.every.union(every), ancestors=_ancestors(test))
+    return Constraint(
+        name,
+        place,
+        way,
+        test,
+        f"{name} {_words(written)}",
+        many and place == "query",
+        frozenset(operation.stand_ins_of(keys)),
+        frozenset(operation.alternatives_of(keys)),
+        None if below is None else tuple(below),
+        frozenset(
+            depth
+            for depth in range(1, len(keys) + 1)
+            if place == "body" and (operation.type_of(keys[:depth]) or "").startswith("{")
+        ),
+    )
+
+
+def _ancestors(test: Test) -> frozenset[Canonical]:
+    """What lies above all that a test names, for operations that act on all below their object."""
+    return ancestors([*map(str, test.one_of or ()), *(test.prefix or ())], test.kind.separator or "/")
+
+
+def unlimited(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
+    """The constraints of one rule; what stands in for their parameters is left out where the rule limits that as well."""
+    limited = [tuple(constraint.name.split(".")) for constraint in constraints]
+
+    def left(names: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+        return frozenset(name for name in names if not any(each[: len(name)] == name for each in limited))
+
+    return tuple(
+        each._replace(stand_ins=left(each.stand_ins), alternatives=left(each.alternatives))
+        for each in constraints
+    )
+
+
+def _kind(type_of: str | None) -> tuple[Kind, bool]:
+    """The kind of a value, by its type in the catalogue, and whether there may be several."""
+    written = type_of or "any"
+    many = written.startswith("[")
+    while written.startswith("["):
+        written = written[1:-1]
+    return KINDS["object" if written.startswith("{") or "." in written else written], many
 
 
 def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> None:
@@ -59,23 +115,10 @@ def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> N
             )
 
 
-def _without_slash(test: Test) -> Test:
-    """Values in a path are bound without the slash before them, as which clients write `/Volumes/main/a.csv`; and a
-    word in it is no truth value."""
-    one_of = test.one_of
-    if one_of is not None:
-        one_of = frozenset(
-            ("true" if each else "false") if isinstance(each, bool) else each.removeprefix("/")
-            for each in one_of
-        )
-    prefix = None if test.prefix is None else test.prefix.removeprefix("/")
-    return test._replace(one_of=one_of, prefix=prefix)
-
-
-def _test(written: Any, fail: Fail) -> Test | None:
+def _test(written: Any, kind: Kind, place: str, denies: bool, fail: Fail) -> Test | None:
     if not isinstance(written, Mapping):
         values = written if isinstance(written, list) else [written]
-        return _one_of(values, fail)
+        return _one_of(values, kind, denies, fail)
     unknown = [key for key in written if key not in KEYS]
     if unknown:
         fail(f"unknown test {unknown[0]!r}", nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}")
@@ -91,65 +134,128 @@ def _test(written: Any, fail: Fail) -> Test | None:
             "write one rule for each, or a list of values",
         )
         return None
-    test = _single(tests[0], written, fail)
+    test = _single(tests[0], written, kind, place, denies, fail)
     return None if test is None else test._replace(optional=optional)
 
 
-def _single(kind: str, written: Mapping[str, Any], fail: Fail) -> Test | None:
-    value = written[kind]
-    if kind == "one_of":
-        return _one_of(value if isinstance(value, list) else [value], fail)
-    if kind == "absent":
+def _single(
+    test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool, fail: Fail
+) -> Test | None:
+    value = written[test]
+    if test == "one_of":
+        return _one_of(value if isinstance(value, list) else [value], kind, denies, fail)
+    if test == "absent":
         if value is True:
-            return Test(absent=True)
+            return Test(kind, absent=True)
         fail("absent is true, or not written", "absent: true")
         return None
-    if kind in ("min", "max"):
-        low, high = written.get("min"), written.get("max")
-        if any(
-            each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
-        ):
-            fail("min and max are whole numbers", "")
-            return None
-        return Test(low=low, high=high)
-    if kind == "only":
+    if test in ("min", "max"):
+        return _range(written.get("min"), written.get("max"), kind, fail)
+    if test == "only":
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
-            return Test(only=frozenset(value))
+            return Test(kind, only=frozenset(value))
         fail("only is a list of keys", "only: [name]")
         return None
     if not isinstance(value, str) or not value:
-        fail(f"{kind} is text", "")
+        fail(f"{test} is text", "")
         return None
-    return Test(prefix=value) if kind == "prefix" else _pattern(value, fail)
+    if test == "pattern" and _ALL.fullmatch(value):
+        return Test(kind, pattern=(parse_template(f"/{value}"),), separator="/")  # whatever is regular
+    if kind.ordered or kind is KINDS["boolean"]:
+        fail(f"the parameter is {_article(kind)}, which has no {test}", "a list of values, or min and max")
+        return None
+    if "/" in value and not kind.separator:
+        kind = KINDS["slashed"] if place != "path" else in_path(KINDS["slashed"])
+    if place == "path" and kind.separator == "/" and not value.startswith("/"):
+        value = f"/{value}"
+    return _prefix(value, kind, denies, fail) if test == "prefix" else _pattern(value, kind, denies, fail)
 
 
-def _pattern(value: str, fail: Fail) -> Test | None:
-    separator = "/" if "/" in value else "."
+_ALL = re.compile(r"\{[A-Za-z_]\w*\.\.\.\}")
+
+
+def _article(kind: Kind) -> str:
+    return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {kind.name.replace('_', ' ')}"
+
+
+def _range(low: Any, high: Any, kind: Kind, fail: Fail) -> Test | None:
+    if any(
+        each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
+    ):
+        fail("min and max are whole numbers", "")
+        return None
+    if not kind.ordered:
+        if kind.name not in ("any", "id", "timestamp"):
+            fail(f"the parameter is {_article(kind)}, which has no order", "a list of values")
+            return None
+        kind = KINDS["integer"]
+    return Test(kind, low=low, high=high)
+
+
+def _prefix(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
+    forms = prefix_forms(kind, value, denies=denies)
+    if not forms:
+        fail(
+            f"no regular {kind.name.replace('_', ' ')} begins so",
+            "docs/rules.md has the regular form of each kind",
+        )
+        return None
+    return Test(kind, prefix=forms, separator=kind.separator or "/")
+
+
+def _pattern(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
+    separator = kind.separator or ("/" if "/" in value else ".")
     path = value if separator == "/" else value.replace(".", "/").replace("///", "...")
     try:
         template: Template = parse_template(path if path.startswith("/") else f"/{path}")
     except TemplateError as error:
         fail(f"the pattern can't be used: {error}", error.hint or "{name} is one segment, {name...} the rest")
         return None
-    return Test(pattern=(template, separator))
+    if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
+        fail("a verb (':run') is no part of a value", "{name}")
+        return None
+    forms = pattern_forms(kind, template, separator, rooted=path.startswith("/"), denies=denies)
+    if not forms:
+        fail(
+            f"no regular {kind.name.replace('_', ' ')} fits it",
+            "docs/rules.md has the regular form of each kind",
+        )
+        return None
+    templates, rooted = zip(*forms, strict=True)
+    return Test(kind, pattern=templates, separator=separator, rooted=rooted)
 
 
-def _one_of(values: list[Any], fail: Fail) -> Test | None:
-    found: set[str | bool] = set()
+def _one_of(values: list[Any], kind: Kind, denies: bool, fail: Fail) -> Test | None:
+    found: set[Canonical] = set()
     for value in values:
-        if isinstance(value, bool):
-            found.add(value)
-        elif isinstance(value, int | str):
-            found.add(str(value))
-        else:
+        if not isinstance(value, bool | int | str):
             fail(
                 "a value is text, a whole number, true or false", "a mapping such as {prefix: dev_} is a test"
             )
             return None
+        # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
+        objects = (kind.suspect if denies else kind.read)(value)
+        if objects is None and not isinstance(value, str):
+            text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+            objects = (kind.suspect if denies else kind.read)(text)
+        if objects is None:
+            fail(f"{value!r} is no regular {kind.name.replace('_', ' ')}", _HINTS.get(kind.name, ""))
+            return None
+        found.update(objects if denies else [Either.of(objects)])
     if not values:
         fail("the list is empty, so nothing would be allowed", "")
         return None
-    return Test(one_of=frozenset(found))
+    return Test(kind, one_of=frozenset(found))
+
+
+_HINTS = {
+    "integer": "a whole number in decimal digits",
+    "boolean": "true or false",
+    "enum": "the word as the API has it, in capital letters",
+    "object": "the parameter is an object: limit what is in it (name.key), or its keys by only",
+    "workspace_path": "a path from the root, such as /Workspace/Shared/etl",
+    "import_path": "a path from the root, such as /Workspace/Shared/etl",
+}
 
 
 def _words(written: Any) -> str:

@@ -15,14 +15,12 @@ import ssl
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
 import brickscope
-from brickscope.advisories.advisory import known
-from brickscope.advisories.packages import components, installed
 from brickscope.audit.error import AuditError
 from brickscope.audit.key import DigestKey
 from brickscope.audit.record import printable
@@ -36,12 +34,15 @@ from brickscope.identity.fetch import Fetcher
 from brickscope.monitoring.address import words
 from brickscope.monitoring.operational_log import JsonFormatter
 from brickscope.policy.change import mode_changes
-from brickscope.policy.load import Loaded, Signature, load_policy
+from brickscope.policy.first import how_to_begin
+from brickscope.policy.load import Loaded, NoPolicyError, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
+from brickscope.prerequisites import explain
 from brickscope.supervisor.channel import numbered, worker_address
 from brickscope.supervisor.systemd import inherited_sockets, notify
 
+from . import versions
 from .connections import Connections, HelloOrder
 from .contexts import Contexts
 from .datapath import DataPath
@@ -51,7 +52,6 @@ from .drain import Drain
 from .engine_log import restrain
 from .gate import Gate
 from .listener import Listener
-from .monitor import Monitor
 from .options import (
     FORCED,
     OURS,
@@ -69,6 +69,9 @@ from .renewal import renew_certificates
 from .requests import Requests
 from .terminal import install_terminal
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .monitor import Monitor
 
 logger = logging.getLogger("brickscope")
 
@@ -160,7 +163,7 @@ class Scope:
             raise OptionError(
                 "Brickscope must be the only script: a second one could undo its decisions, first or last."
             )
-        settings = read_settings(ctx.options, self.script.parent.parent)
+        settings = read_settings(ctx.options)
         install_terminal(settings.json_log)
         try:
             self._worker = Worker.of_environment()
@@ -178,6 +181,8 @@ class Scope:
                 settings.destinations.scope.patterns,
                 sole=not ctx.options.certs,
             )
+        except NoPolicyError:
+            raise OptionError(how_to_begin(settings.rules)) from None
         except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
         directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
@@ -198,11 +203,10 @@ class Scope:
         refuse_other_loops(loop)
         Resolver(settings.destinations).install(loop)
         self.addons = [Connections(self._gate), Requests(self._gate)]
-        concerns = known().concerns(installed())
         for warning in [
             *find_warnings(ctx.options),
             *ca_warnings,
-            *map(str, concerns),
+            *versions.warnings(),
             *map(str, loaded.warnings),
         ]:
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
@@ -214,6 +218,8 @@ class Scope:
             await self._open()
         except (OptionError, OSError) as error:
             fatal(str(error))
+        except ImportError as error:
+            fatal(explain(error))
         except Exception as error:
             fatal(f"{type(error).__name__} while starting: {error}")
 
@@ -252,6 +258,8 @@ class Scope:
         wanted = self._settings.status
         if wanted is None:
             return
+        from .monitor import Monitor  # with prometheus-client, which nobody else needs
+
         if self._worker is not None:
             wanted = worker_address(self._worker.number)  # the supervisor has the one that is wanted
         assert self._listener is not None
@@ -315,7 +323,7 @@ class Scope:
                 {
                     "version": brickscope.__version__,
                     "engine": f"mitmproxy {version.VERSION}",
-                    "versions": components(),
+                    "versions": versions.components(),
                     "mode": policy.mode.value,
                     "scope_hosts": list(self._settings.destinations.scope.patterns),
                     "scope_other_hosts": "tunnel"

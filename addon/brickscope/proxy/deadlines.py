@@ -87,7 +87,7 @@ def record_timeout(
     gate.record(
         "timeout",
         {
-            "limit": limit,
+            "cause": limit,
             "seconds": seconds,
             "decision_id": decision_id,
             "client_address": client,

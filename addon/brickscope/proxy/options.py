@@ -32,7 +32,7 @@ class OptionError(Exception):
 
 # Types are chosen so that no value can fail to parse: mitmproxy drops a script in silence when one does.
 OURS: tuple[tuple[str, Any, Any, str], ...] = (
-    ("scope_rules", str | None, None, "Folder (or file) of the policy. Default: rules/ beside addon/."),
+    ("scope_rules", str | None, None, "Folder (or file) of the policy. Default: rules here."),
     ("scope_audit_log", str | None, None, "File of the audit log (JSON Lines). Default: audit.jsonl here."),
     (
         "scope_audit_keys",
@@ -304,8 +304,8 @@ class Settings(NamedTuple):
     json_log: bool
 
 
-def read_settings(options: Options, checkout: Path) -> Settings:
-    """Read our options. ``checkout`` is the folder that holds ``rules/``. Raises OptionError."""
+def read_settings(options: Options) -> Settings:
+    """Read our options; paths are made absolute by the working directory. Raises OptionError."""
     try:
         scope = HostPatterns(_split(options.scope_hosts))
     except ValueError as error:
@@ -325,7 +325,7 @@ def read_settings(options: Options, checkout: Path) -> Settings:
         if getattr(options, name) not in (None, *choices):
             raise OptionError(f"{name}: {getattr(options, name)!r} is none of {', '.join(choices)}")
     return Settings(
-        Path(options.scope_rules).expanduser() if options.scope_rules else checkout / "rules",
+        Path(options.scope_rules or "rules").expanduser().absolute(),
         Path(options.scope_audit_log or "audit.jsonl").expanduser().absolute(),
         Destinations(
             scope,

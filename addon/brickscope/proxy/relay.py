@@ -6,16 +6,12 @@ from mitmproxy import http
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from brickscope.core.decision import Refused
-from brickscope.core.reason import Reason
 
 from .engine import Draining
+from .fence import Fence
 from .gate import Gate
-
-MAX_HELLO = 64 * 1024
-"""Most bytes of a TLS ClientHello that are waited for; a real one has at most a few thousand."""
 
 Commands = layer.CommandGenerator[None]
 
@@ -29,17 +25,16 @@ class Refuse(layer.Layer):
 
 
 class Relay(layer.Layer):
-    """Copies bytes both ways, untouched, once the client's first bytes have been looked at.
+    """Copies bytes both ways, untouched, once the client's first bytes have been looked at (``fence.py``).
 
-    The look stops a tunnel to another host (or to an address) from carrying TLS to a Databricks host: the server name
-    in the ClientHello says where the client really goes. The server may speak first (SSH, SMTP): its bytes go through
-    at once. The connection to the server is open when this layer starts.
+    The server may speak first (SSH, SMTP): its bytes go through at once. The connection to the server is open when this
+    layer starts.
     """
 
     def __init__(self, context: Context, gate: Gate) -> None:
         super().__init__(context)
         self.gate = gate
-        self._held: bytearray | None = bytearray()
+        self._fence = Fence(gate.destinations.under_policy)
 
     @staticmethod
     def failure(error: str) -> http.Response:
@@ -54,24 +49,15 @@ class Relay(layer.Layer):
         elif isinstance(event, events.DataReceived):
             if event.connection is self.context.server:
                 yield commands.SendData(self.context.client, event.data)
-            elif self._held is None:
-                yield commands.SendData(self.context.server, event.data)
             else:
-                self._held += event.data
-                yield from self._look()
+                yield from self._look(event.data)
         elif isinstance(event, events.ConnectionClosed):
             yield from self._close(self.context.client)
             yield from self._close(self.context.server)
 
-    def _look(self) -> Commands:
-        assert self._held is not None
-        held = bytes(self._held)
+    def _look(self, data: bytes) -> Commands:
         try:
-            if held[0] == 0x16:  # a TLS handshake record
-                name = self._server_name(held)
-                if name is None:
-                    return
-                self._check(name)
+            passed = self._fence.take(data)
         except Refused as refused:
             server = self.context.server.address or ("", 0)
             decision = self.gate.refuse(refused.reason, refused.detail)
@@ -81,27 +67,8 @@ class Relay(layer.Layer):
                 yield commands.CloseConnection(self.context.server)
                 yield commands.CloseConnection(self.context.client)
             return
-        self._held = None
-        yield commands.SendData(self.context.server, held)
-
-    def _server_name(self, held: bytes) -> str | None:
-        """The server name of a whole ClientHello (empty if it has none); None: more bytes are needed."""
-        try:
-            hello = parse_client_hello(held)
-        except ValueError:
-            raise Refused(Reason.SERVER_NAME_MISMATCH, "the TLS ClientHello can't be read") from None
-        if hello is None:
-            if len(held) > MAX_HELLO:
-                raise Refused(Reason.SERVER_NAME_MISMATCH, "the TLS ClientHello does not end")
-            return None
-        return hello.sni or ""
-
-    def _check(self, name: str) -> None:
-        if name and self.gate.destinations.under_policy(name):
-            raise Refused(
-                Reason.SERVER_NAME_MISMATCH,
-                "the tunnel was opened to another host, but its TLS names Databricks",
-            )
+        if passed:
+            yield commands.SendData(self.context.server, passed)
 
     def _close(self, connection: Connection) -> Commands:
         if connection.connected:

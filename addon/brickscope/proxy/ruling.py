@@ -31,6 +31,7 @@ def rule(
     *,
     body: bytes | None = None,
     refused: Refused | None = None,
+    unread: Refused | None = None,
     settled: Collection[str] = (),
 ) -> Ruling:
     """Judge a request and record the decision; arguments as ``Gate.judge``'s.
@@ -38,13 +39,15 @@ def rule(
     Raises NotYetKnown, with nothing recorded, where keys have to be fetched first, and Unframed.
     """
     try:
-        verdict = gate.judge(head.wire, client_address, refused, body, settled)
+        verdict = gate.judge(head.wire, client_address, refused, body, settled, unread)
     except BodyNeeded as needed:
         announced = read_announced(head.wire.headers)
         if announced is None:
             raise Unframed from None
         return Hold(min(needed.limit, gate.body_limit), announced)
-    announced = announced_by(verdict.request) if verdict.request is not None else _announced(head)
+    request = verdict.request
+    # What has no regular reading can go on in monitor mode, but not if a host could take another header for its length.
+    announced = announced_by(request) if request is not None and request.flaw is None else _announced(head)
     if verdict.decision.forwards:
         if announced is None or not head.raw:
             raise Unframed

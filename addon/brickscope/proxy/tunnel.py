@@ -329,6 +329,7 @@ class Tunnel:
                 self.visitor.address,
                 body=judge.body,
                 refused=judge.refused,
+                unread=judge.unread,
                 settled=settled,
             )
         except NotYetKnown as unknown:

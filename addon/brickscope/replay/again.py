@@ -28,6 +28,7 @@ _PARAMETERS = frozenset(
         Reason.BODY_DUPLICATE_KEY,
         Reason.BODY_TOO_DEEP,
         Reason.TOO_LARGE,
+        Reason.TOO_COMPLEX,
     ]
 )
 # Of a token that was not verified: another policy may know whose it is, and the log does not.
@@ -71,7 +72,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     then = _then(record)
     reason = _REASONS[str(record["reason"])]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
-        reason.kind is Kind.READING and reason not in _PARAMETERS
+        reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
     ):
         return then  # no policy has a say in it
     if reason is Reason.ALLOWED_WITHOUT_CREDENTIAL:
@@ -190,6 +191,12 @@ def _check_parameters(subject: Subject, decision: Decision, facts: Facts) -> Non
         name
         for name in looked
         if name not in facts.told and (facts.names is None or name.partition(".")[0] in facts.names)
+    ]
+    missing += [
+        name
+        for name in decision.params
+        for constraint, _ in constraints_on(subject.rule_set, operation, name)
+        if constraint.others and name not in facts.told
     ]
     if missing:
         raise NotReplayable(f"rules look at the parameter {missing[0]!r}, which is not in the log")

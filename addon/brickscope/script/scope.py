@@ -3,8 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from brickscope.proxy.addon import Scope
+from brickscope.prerequisites import Guard
 
-scope = Scope(Path(__file__))
-asyncio.get_running_loop().call_soon(scope.check_loaded)
-addons = [scope]
+with Guard():
+    from brickscope.proxy.addon import Scope
+
+    scope = Scope(Path(__file__))
+    asyncio.get_running_loop().call_soon(scope.check_loaded)
+    addons = [scope]

@@ -61,7 +61,7 @@ async def _prepare(arguments: Sequence[str]) -> Plan:
     confdir = Path(options.confdir).expanduser()  # noqa: ASYNC240 - nothing else runs in this process
     optmanager.load_paths(options, str(confdir / "config.yaml"), str(confdir / "config.yml"))
     process_options(parser, options, flags)
-    settings = read_settings(options, SCRIPT.parent.parent)
+    settings = read_settings(options)
     passphrase = options.cert_passphrase.encode() if options.cert_passphrase else None
     CertStore.from_store(confdir, CONF_BASENAME, options.key_size, passphrase)
     SigningKey.load_or_make(settings.audit_keys / SIGNING_KEY)

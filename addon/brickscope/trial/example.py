@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from brickscope.catalog.catalog import Operation
-from brickscope.core.constraint import Constraint, Test
+from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
 
@@ -64,9 +63,9 @@ def _values(test: Test, constraint: Constraint) -> list[Any]:
             for value in sorted(test.one_of, key=lambda value: (isinstance(value, bool), str(value)))
         ]
     if test.prefix is not None:
-        return [f"{test.prefix}x"]
+        return [f"{test.prefix[0]}x"]
     if test.pattern is not None:
-        return [_instance(*test.pattern, rooted=constraint.place != "path")]
+        return [_instance(test.pattern[0], test.separator)]
     if test.low is not None or test.high is not None:
         return [int(each) for each in dict.fromkeys((test.low, test.high)) if each is not None]
     if test.only is not None:
@@ -74,16 +73,16 @@ def _values(test: Test, constraint: Constraint) -> list[Any]:
     return []
 
 
-def plain(value: str | bool) -> Any:
+def plain(value: Any) -> Any:
     """A canonical value as people write it: an integer without quotes."""
     decimal = isinstance(value, str) and len(value) < 19 and value.isdecimal()
     return int(value) if decimal and str(int(value)) == value else value
 
 
-def _instance(template: Template, separator: str, *, rooted: bool) -> str:
-    """A text that fits a pattern. ``rooted``: with a slash before it where slashes separate."""
+def _instance(template: Template, separator: str) -> str:
+    """A text that fits a pattern."""
     parts = [segment.text if isinstance(segment, Literal) else "x" for segment in template.segments]
-    return ("/" if rooted and separator == "/" else "") + separator.join(parts)
+    return ("/" if separator == "/" else "") + separator.join(parts)
 
 
 def example(

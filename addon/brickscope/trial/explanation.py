@@ -5,6 +5,7 @@ Everything here asks the proxy's decision function, of the policy or of one with
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from brickscope.core.decision import Decision, Refused
@@ -20,8 +21,10 @@ from brickscope.policy.written import Written, WrittenRule
 from .call import Call
 from .judge import Known, address, judge
 from .nearest import Near, nearest_rules
+from .reading import Judged, decided_by, judge_readings
 from .remedy import Remedy, Try, find_remedy
-from .shown import place, risk
+from .shown import MAX_ELEMENTS, place, quoted, risk
+from .sight import objects_of
 
 _BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALLOWED)
 
@@ -29,8 +32,10 @@ _BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALL
 class Explanation(NamedTuple):
     """What is to be said about one call.
 
-    ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``near``: those that almost do.
-    ``otherwise``: what would be decided without the deny rule or the binding, a sentence. ``notes``: what was assumed.
+    ``readings``: all of a call that has several. ``objects``: what the values of parameters name, where their spelling does
+    not say it: sentences. ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``near``:
+    those that almost do. ``otherwise``: what would be decided without the deny rule or the binding, a sentence. ``notes``:
+    what was assumed.
     """
 
     who: Known
@@ -46,6 +51,16 @@ class Explanation(NamedTuple):
     otherwise: str
     remedy: Remedy | None
     notes: tuple[str, ...]
+    readings: tuple[Judged, ...] = ()
+    objects: tuple[Named, ...] = ()
+
+
+class Named(NamedTuple):
+    """A parameter whose value is a spelling of something: ``sent``, as the call has it; ``objects``, that it may name."""
+
+    name: str
+    sent: str
+    objects: tuple[str, ...]
 
 
 def explain(
@@ -84,6 +99,8 @@ def explain(
             said.append(
                 "the proxy also asks the host which workspace it is; --host-workspace says what it answers"
             )
+        if request.flaw is not None and request.flaw.reason is not decision.reason:
+            said.append(f"it also has a flaw, with which no rule can allow it: {request.flaw.detail}")
     if call.operation is not None and decision.operation not in (None, call.operation):
         said.append(
             f"with these parameters it is the operation {decision.operation}; the rule {call.operation} does not mean it"
@@ -91,11 +108,17 @@ def explain(
     rules = _rules_of(written, who)
     near: list[Near] = []
     also: list[WrittenRule] = []
+    readings: tuple[Judged, ...] = ()
     if not isinstance(request, Refused) and isinstance(who.subject, Subject) and call.asked is None:
+        readings = judge_readings(
+            request,
+            decision,
+            lambda other: judge(policy, who, call._replace(request=other), now, client, directory),
+        )
         if decision.allow:
             also = [rule for rule in rules if attempt(_alone(who, who.subject, rule)).allow]
-        elif decision.reason not in (*_BINDINGS, Reason.DENIED_BY_RULE):
-            near = nearest_rules(rules, request, call.body, decision)
+        elif request.flaw is None and decision.reason not in (*_BINDINGS, Reason.DENIED_BY_RULE):
+            near = nearest_rules(rules, decided_by(request, readings), call.body, decision)
     rule = written.decided(decision)
     return Explanation(
         who,
@@ -111,7 +134,18 @@ def explain(
         _otherwise(who, decision, attempt, written),
         find_remedy(who, call, client, decision, attempt),
         tuple(said),
+        readings,
+        tuple(_named(decision)),
     )
+
+
+def _named(decision: Decision) -> Iterator[Named]:
+    """What the values of the parameters that rules looked at name."""
+    for name, sent in decision.sent.items():
+        for value in sent[:MAX_ELEMENTS] if isinstance(sent, list) else [sent]:
+            objects = objects_of(decision.operation or "", name, value)
+            if objects:
+                yield Named(name, quoted(value), tuple(map(quoted, objects)))
 
 
 def _rules_of(written: Written, who: Known) -> list[WrittenRule]:

@@ -19,8 +19,9 @@ from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import is_hostname
-from brickscope.core.path import read_target
+from brickscope.core.path import Reading, read_target
 from brickscope.core.policy import RuleSet
+from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS
 
@@ -59,9 +60,10 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
     if method not in METHODS or not is_hostname(host):
         raise NotReplayable("the record names no method or host that a call can have")
-    segments = _segments(path)
-    if segments is None:
-        raise NotReplayable("the path in the log has no single reading")
+    try:
+        readings, flaw = _readings(path), _flaw(record)
+    except Refused as refused:
+        readings, flaw = (), refused
     workspace = record.get("workspace")
     try:
         query, body, digests = _parameters(record, rule_set, key)
@@ -74,7 +76,11 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         method,
         host,
         path,
-        segments,
+        tuple(
+            each._replace(query=query if each.query is None else f"{each.query}&{query}") for each in readings
+        )
+        if query
+        else readings,
         query or None,
         None,
         "application/json",
@@ -84,6 +90,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         has_body,
         "",
         has_body,
+        flaw,
     )
     return Facts(
         request,
@@ -96,11 +103,21 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
 
 
 @lru_cache(maxsize=65_536)
-def _segments(path: str) -> tuple[str, ...] | None:
-    try:
-        return read_target(path.encode()).segments
-    except (Refused, UnicodeError):
-        return None
+def _readings(path: str) -> tuple[Reading, ...]:
+    return read_target(path.encode("utf-8", "replace")).readings
+
+
+# What no rule could allow about the head of a call, whoever asks.
+_FLAWS = {
+    reason.value: reason
+    for reason in (Reason.QUERY_NOT_CANONICAL, Reason.HEADER_FORBIDDEN, Reason.MULTIPLE_CREDENTIALS)
+}
+
+
+def _flaw(record: Mapping[str, Any]) -> Refused | None:
+    """The flaw of a call that was denied for it; of one that was denied for another reason the log does not tell it."""
+    reason = _FLAWS.get(str(record.get("reason")))
+    return None if reason is None else Refused(reason, str(record.get("detail")))
 
 
 def _parameters(
@@ -112,7 +129,7 @@ def _parameters(
     digests: set[str] = set()
     if operation is None:
         return "", body, digests
-    values: dict[str, Any] = dict(record.get("params") or {})
+    values: dict[str, Any] = (record.get("params") or {}) | (record.get("params_sent") or {})
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
     values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}
@@ -187,6 +204,15 @@ def _text(value: Any) -> str:
 
 
 def _put(body: dict[str, Any], keys: list[str], value: Any) -> None:
+    if isinstance(value, list) and None in value and len(keys) > 1:
+        # None stands for an element that lacks it: an object of its own for each.
+        elements = body.setdefault(keys[0], [{} for _ in value])
+        if not isinstance(elements, list) or len(elements) != len(value):
+            raise NotReplayable(f"the log has {'.'.join(keys)!r} in two forms")
+        for element, each in zip(elements, value, strict=True):
+            if each is not None:
+                _put(element, keys[1:], each)
+        return
     for at in keys[:-1]:
         below = body.setdefault(at, {})
         if not isinstance(below, dict):

@@ -42,10 +42,13 @@ def implies(narrow: Test, wide: Test) -> bool:
         return True
     if wide.absent:
         return False
+    if narrow.kind is not wide.kind:
+        return False
     if narrow.one_of is not None:
-        return all(wide.is_met(value) for value in narrow.one_of)
+        return wide.holds_all(narrow.one_of)
     if narrow.prefix is not None and wide.prefix is not None:
-        return narrow.prefix.startswith(wide.prefix)
+        # Each form is for a reading of its own, and a value has to begin with all of them.
+        return len(wide.prefix) == 1 and all(each.startswith(wide.prefix[0]) for each in narrow.prefix)
     if narrow.low is not None or narrow.high is not None:
         low = wide.low is None or (narrow.low is not None and narrow.low >= wide.low)
         high = wide.high is None or (narrow.high is not None and narrow.high <= wide.high)

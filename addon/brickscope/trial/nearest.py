@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import operation_table
+from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Decision, Refused
-from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import look, others, read_parameters
+from brickscope.core.operation import OperationRule, as_sent, holds
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS, Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
 from .overlap import reached
-from .shown import quoted, shown
+from .shown import MAX_ELEMENTS, quoted, shown
+from .sight import objects_of, see
 
 MAX_NEAR = 4
 _FAR = 5.0
@@ -73,25 +74,40 @@ def _reasons(rule: WrittenRule, request: ApiRequest, body: bytes, decision: Deci
 
 def misses(rule: OperationRule, request: ApiRequest, body: bytes) -> list[str]:
     """What a call of the rule's operation lacks, one sentence for each condition that it does not meet."""
-    called = operation_table().match(request.method, request.segments)
-    if called is None:
-        return []
+    missed: list[str] = []
     try:
-        parameters = read_parameters(request, called.template, body)
+        parameters = see(request, body, rule.where)
+        if parameters is None:
+            return []
+        for constraint in rule.where:
+            values = parameters.values(constraint)
+            if not constraint.test.is_met(values):
+                missed.append(_missed(rule.operation, constraint, as_sent(values)))
+            elif not holds(constraint, values, parameters):
+                others = sorted(parameters.given((*constraint.stand_ins, *constraint.alternatives)))
+                missed.append(
+                    f"the call has {', '.join(map(quoted, others[:5]))}, which can stand in for {constraint.name}"
+                )
     except Refused as refused:
         return [refused.detail]
-    missed = [
-        f"{constraint.name} is {shown(look(parameters, constraint.place, constraint.keys))} in the call; "
-        f"the rule holds where {constraint.text}"
-        for constraint in rule.where
-        if not constraint.is_met(parameters)
-    ]
     if rule.only is not None:
         known = rule.only | {constraint.keys[0] for constraint in rule.where}
-        odd = others(parameters, known)
+        odd = parameters.others(known)
         if odd:
             missed.append(f"the call also has {', '.join(map(quoted, odd[:5]))}, which 'only' does not list")
     return missed
+
+
+def _missed(operation: str, constraint: Constraint, value: Any) -> str:
+    """What a call has where a rule wants something else; also the objects that it may name, if its spelling hides them."""
+    values = value[:MAX_ELEMENTS] if isinstance(value, list) else [value]
+    objects = [each for one in values for each in objects_of(operation, constraint.name, one)]
+    means = f", which is {' or '.join(map(shown, objects))}" if objects else ""
+    test = constraint.test
+    separator = test.kind.separator
+    folder = separator and any(f"{each}{separator}" in (test.prefix or ()) for each in objects or values)
+    itself = " (what is in it, not the folder itself)" if folder else ""
+    return f"{constraint.name} is {shown(value)} in the call{means}; the rule holds where {constraint.text}{itself}"
 
 
 def _by_other_methods(request: ApiRequest) -> dict[str, str]:

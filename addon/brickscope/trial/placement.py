@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +19,8 @@ _SEGMENT = "-._~!$&'()*+,=:@"
 
 
 def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
-    """The request for an operation by its ``index``-th call. A dotted name (``queue.enabled``) leads into the body.
+    """The request for an operation by its ``index``-th call. A dotted name (``queue.enabled``) leads into the body; where a
+    list is on its way (``tasks.notebook_task``), it is one of one element.
 
     Raises CallError: no such operation or parameter, or a path variable that is missing or does not fit.
     """
@@ -35,14 +36,14 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
             hint = nearest(first, known) or (f"it has {', '.join(known[:12])}" if known else "it has none")
             raise CallError(f"{operation.name} has no parameter {first!r}", hint)
         if where == "body":
-            _put(body, [key] if key in operation.body else [first, *below], value)
+            _put(operation, body, [key] if key in operation.body else [first, *below], value)
         elif where == "path":
             path[key] = _text(value)
         else:
             values = value if isinstance(value, list) else [value]
             query += [f"{quote(key, safe='.')}={quote(_text(each), safe='')}" for each in values]
     method, _, template = operation.calls[index].partition(" ")
-    target = fill(parse_catalogue_template(template), path, operation.name)
+    target = fill(parse_catalogue_template(template), path, operation.name, operation.encoded)
     if query:
         target += f"?{'&'.join(query)}"
     if not body:
@@ -63,8 +64,9 @@ def find_operation(name: str) -> Operation:
     return operation
 
 
-def fill(template: Template, values: Mapping[str, str], owner: str) -> str:
-    """A template's path with these values for its variables. ``owner``: whose it is, for the error.
+def fill(template: Template, values: Mapping[str, str], owner: str, encoded: Collection[str] = ()) -> str:
+    """A template's path with these values for its variables. ``owner``: whose it is, for the error. ``encoded``: variables
+    of one segment whose value may hold slashes, which are then sent encoded.
 
     Raises CallError where a value is missing, or is not of as many segments as its variable.
     """
@@ -77,8 +79,9 @@ def fill(template: Template, values: Mapping[str, str], owner: str) -> str:
     for name, count in wanted.items():
         if name not in values:
             raise CallError(f"{owner} needs the parameter {name!r}", f"{name}=…")
-        pieces = values[name].split("/")
         rest = any(isinstance(part, Rest) and part.name == name for part in segments)
+        whole = count == 1 and not rest and name in encoded
+        pieces = [values[name]] if whole else values[name].removeprefix("/").split("/")
         if len(pieces) < count or (len(pieces) > count and not rest):
             raise CallError(
                 f"the value of {name!r} does not fit {template}",
@@ -114,9 +117,11 @@ def _text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
-def _put(body: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        below = body.setdefault(key, {})
+def _put(operation: Operation, body: dict[str, Any], keys: list[str], value: Any) -> None:
+    for depth, key in enumerate(keys[:-1], 1):
+        listed = (operation.type_of(tuple(keys[:depth])) or "").startswith("[")
+        below = body.setdefault(key, [{}] if listed else {})
+        below = below[0] if isinstance(below, list) and below else below
         if not isinstance(below, dict):
             raise CallError(f"{'.'.join(keys)!r} leads into {key!r}, which is no object")
         body = below

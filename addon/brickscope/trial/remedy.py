@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import yaml
 
 from brickscope.catalog.catalog import load_catalog, operation_table
-from brickscope.core.constraint import canonical
+from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.parameters import ABSENT, look, others, read_parameters
 from brickscope.core.policy import Login, RuleSet, Subject
-from brickscope.core.reason import Kind, Reason
+from brickscope.core.reason import CHANGE, Kind, Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import RuleTable, parse_rule
 from brickscope.core.template import TemplateError
@@ -26,6 +25,7 @@ from .call import Call
 from .example import plain
 from .judge import Known
 from .shown import risk
+from .sight import is_plain, see, see_all
 
 GROUPS = {
     "token": "tokens",
@@ -33,6 +33,8 @@ GROUPS = {
     "user": "users",
     "login": "logins",
 }
+Entry = str | dict[str, Any]
+"""A line or mapping of a rule set."""
 Try = Callable[[Known], Decision]
 """Judges the call for somebody whose entry was changed."""
 
@@ -51,7 +53,7 @@ def find_remedy(who: Known, call: Call, client: str, decision: Decision, attempt
     if decision.allow:
         return None
     if isinstance(request, Refused) or reason.kind is not Kind.POLICY:
-        return _none(decision)
+        return _none(decision, in_every_mode=isinstance(request, Refused))
     if reason is Reason.GRANT_NOT_ALLOWED and call.asked is not None:
         grants = sorted(grant.value for grant in {*subject.grants, call.asked.grant})
         return Remedy("name the grant", _entry(who, {"grants": grants}))
@@ -71,14 +73,29 @@ def find_remedy(who: Known, call: Call, client: str, decision: Decision, attempt
     return _rule(who, subject, request, call.body, decision, attempt)
 
 
-def _none(decision: Decision) -> Remedy:
+def _none(decision: Decision, *, in_every_mode: bool) -> Remedy:
     if decision.reason.kind is Kind.SUBJECT:
         return Remedy("the policy has to name who asks")
-    if decision.reason.kind is Kind.READING:
-        return Remedy(
-            "no rule can allow it: the request has to be written in the one way that has a single reading"
-        )
-    return Remedy("no rule can allow it")
+    change = CHANGE.get(decision.reason)
+    if change is None:
+        return Remedy("no rule can allow it")
+    who = "no rule that looks at parameters" if decision.reason in _OF_PARAMETERS else "no rule"
+    more = ", and monitor mode does not let it go on" if in_every_mode else ""
+    return Remedy(f"{who} can allow it{more}; what the client can change: {change}")
+
+
+_OF_PARAMETERS = frozenset(
+    {
+        Reason.PARAMETER_TWICE,
+        Reason.PARAMETER_MISPLACED,
+        Reason.BODY_ENCODED,
+        Reason.BODY_NOT_JSON,
+        Reason.BODY_DUPLICATE_KEY,
+        Reason.BODY_TOO_DEEP,
+        Reason.TOO_COMPLEX,
+    }
+)
+"""What is refused only where a rule looks at parameters."""
 
 
 def _binding(who: Known, key: str, values: list[str], attempt: Try) -> Remedy | None:
@@ -97,105 +114,130 @@ def _rule(
     who: Known, subject: Subject, request: ApiRequest, body: bytes, decision: Decision, attempt: Try
 ) -> Remedy | None:
     rule_set = subject.rule_set
-    for entry in _entries(rule_set, request, body, decision.operation):
-        widened = _with(rule_set, entry)
+    for entries in _proposals(rule_set, request, body):
+        widened = _with(rule_set, entries)
         if widened is None or not attempt(who._replace(subject=subject._replace(rule_set=widened))).allow:
             continue
-        others_too = "it is for all subjects of the rule set"
-        about = risk(decision.operation)
+        cautions = ["it is for all subjects of the rule set"]
+        if len(entries) > 1:
+            cautions.append(
+                f"all {len(entries)} rules are needed, since servers could read the call in as many ways"
+            )
+        if str(entries[0]).endswith(_REST):
+            cautions.append("it is also for all that lies below")
+        cautions += filter(None, [risk(decision.operation)])
         return Remedy(
             f"add to the rule set {rule_set.name!r}",
-            f"rule_sets:\n  {rule_set.name}:\n    allow:\n{_item(entry)}",
-            f"{others_too}; {about}" if about else others_too,
+            f"rule_sets:\n  {rule_set.name}:\n    allow:\n{'\n'.join(map(_item, entries))}",
+            "; ".join(cautions),
         )
     return None
 
 
-def _entries(
-    rule_set: RuleSet, request: ApiRequest, body: bytes, operation: str | None
-) -> list[str | dict[str, Any]]:
-    """Rules that could allow a call, the narrowest first."""
-    found: list[str | dict[str, Any]] = []
-    known = None if operation is None else load_catalog().operations.get(operation)
-    if known is not None and operation is not None:
+_REST = "{name...}"
+MIN_FIXED = 3
+"""Segments that a rule for all below writes out at least: ``/api/2.0/fs``."""
+
+
+def _proposals(rule_set: RuleSet, request: ApiRequest, body: bytes) -> Iterator[list[Entry]]:
+    """Lists of rules that could allow a call in all its readings, the narrowest first."""
+    by_reading = [
+        _entries(rule_set, request._replace(readings=(reading,), query=reading.query), body)
+        for reading in request.readings
+    ]
+    plain = by_reading[0]
+    yield from ([entry] for entry in plain)
+    if len(by_reading) == 1:
+        return
+    # A rule for each reading: its operation, else its path.
+    together: list[Entry] = []
+    for entries in by_reading:
+        together += [entry for entry in entries[:1] if entry not in together]
+    yield together
+    segments = [reading.segments for reading in request.readings]
+    fixed = [parts[0] for parts in zip(*segments, strict=False) if len(set(parts)) == 1]
+    fixed = fixed[: min(map(len, segments)) - 1]
+    if len(fixed) >= MIN_FIXED and _is_rule(path := f"{request.method} /{'/'.join(fixed)}/{_REST}"):
+        yield [path]
+
+
+def _entries(rule_set: RuleSet, request: ApiRequest, body: bytes) -> list[Entry]:
+    """Rules that could allow the one reading of a request, the narrowest first."""
+    found: list[Entry] = []
+    called = operation_table().match(request.method, request.readings[0].route)
+    if called is not None:
+        operation, known = called.text, load_catalog().operations[called.text]
         present = rule_set.operations.get(operation, ())
         for rule in present:
             narrow = _like(rule, request, body)
             if narrow is not None:
                 found.append(narrow)
-        objects = _values(request, body, {name: (name,) for name in known.object})
+        objects = _values(request, body, list(known.object))
         objects = {name: value for name, value in objects.items() if value != {"absent": True}}
         if objects and not present:
             found.append({"operation": operation, "where": objects})
         found.append(operation)
+    path = f"{request.method} /{'/'.join(request.segments)}"
+    return [*found, path] if _is_rule(path) else found
+
+
+def _is_rule(path: str) -> bool:
     try:
-        path = f"{request.method} /{'/'.join(request.segments)}"
         parse_rule(path)
     except TemplateError:
-        return found
-    return [*found, path]
+        return False
+    return True
 
 
 def _like(rule: OperationRule, request: ApiRequest, body: bytes) -> dict[str, Any] | None:
     """A rule with the conditions of another one, as this call would meet them."""
-    called = operation_table().match(request.method, request.segments)
-    if called is None:
-        return None
-    where = _values(request, body, {constraint.name: constraint.keys for constraint in rule.where})
+    where = _values(request, body, [constraint.name for constraint in rule.where])
     entry: dict[str, Any] = {"operation": rule.operation}
     if where:
         entry["where"] = where
     if rule.only is not None:
         try:
-            parameters = read_parameters(request, called.template, body)
+            parameters = see(request, body, rule.where)
         except Refused:
             return None
-        more = others(parameters, {name.partition(".")[0] for name in where})
+        if parameters is None:
+            return None
+        more = parameters.others({name.partition(".")[0] for name in where})
         entry["only"] = sorted({*rule.only, *more} - {name.partition(".")[0] for name in where})
     return entry if len(entry) > 1 else None
 
 
-def _values(request: ApiRequest, body: bytes, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _values(request: ApiRequest, body: bytes, names: list[str]) -> dict[str, Any]:
     """What the call has for these parameters, as ``where`` would say it; without those that no test can name."""
-    called = operation_table().match(request.method, request.segments)
-    operation = None if called is None else load_catalog().operations.get(called.text)
-    if called is None or operation is None:
-        return {}
-    try:
-        parameters = read_parameters(request, called.template, body)
-    except Refused:
-        return {}
     found: dict[str, Any] = {}
-    for name, keys in wanted.items():
-        where = operation.place(keys[0])
-        value = ABSENT if where is None else look(parameters, where, keys)
-        if value is ABSENT or value is None:
+    for name, value in see_all(request, body, names).items():
+        if value is ABSENT:
             found[name] = {"absent": True}
         elif isinstance(value, list):
-            listed = [each for each in value if canonical(each) is not None]
-            if listed and len(listed) == len(value):
-                found[name] = list(dict.fromkeys(map(plain, listed)))
-        elif canonical(value, query=where != "body") is not None:
+            if value and all(map(is_plain, value)):
+                found[name] = list(dict.fromkeys(map(plain, value)))
+        elif is_plain(value):
             found[name] = plain(value)
     return found
 
 
-def _with(rule_set: RuleSet, entry: str | dict[str, Any]) -> RuleSet | None:
-    """The rule set with one more rule; None for one that the policy would not take."""
-    if isinstance(entry, str) and " " in entry:
-        return rule_set._replace(allow=RuleTable([*rule_set.allow.rules, parse_rule(entry)]))
+def _with(rule_set: RuleSet, entries: list[Entry]) -> RuleSet | None:
+    """The rule set with more rules; None for such as the policy would not take."""
+    paths = [parse_rule(entry) for entry in entries if isinstance(entry, str) and " " in entry]
+    operations = dict(rule_set.operations)
     wrong: list[str] = []
-    written = entry if isinstance(entry, str) else RuleEntry.model_validate(entry)
-    named = expand(written, lambda message, hint: wrong.append(message))
+    for entry in entries:
+        if isinstance(entry, str) and " " in entry:
+            continue
+        written = entry if isinstance(entry, str) else RuleEntry.model_validate(entry)
+        for rule in expand(written, lambda message, hint: wrong.append(message)).rules:
+            operations[rule.operation] = (*operations.get(rule.operation, ()), rule)
     if wrong:
         return None
-    operations = dict(rule_set.operations)
-    for rule in named.rules:
-        operations[rule.operation] = (*operations.get(rule.operation, ()), rule)
-    return rule_set._replace(operations=operations)
+    return rule_set._replace(allow=RuleTable([*rule_set.allow.rules, *paths]), operations=operations)
 
 
-def _item(entry: str | dict[str, Any]) -> str:
+def _item(entry: Entry) -> str:
     """One line of a list, or several."""
     first, *more = _yaml(entry).removesuffix("...\n").splitlines()
     return "\n".join([f"      - {first}", *(f"        {line}" for line in more)])

@@ -9,7 +9,7 @@ from typing import Any
 
 from brickscope.audit.record import printable
 from brickscope.catalog.catalog import load_catalog
-from brickscope.core.parameters import ABSENT
+from brickscope.core.constraint import ABSENT
 from brickscope.policy.problem import Position
 
 MAX_VALUE = 80

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from brickscope.audit.record import printable
+from brickscope.core.decision import Refused
+from brickscope.core.reason import CHANGE
 
 from .explanation import Explanation
 from .logged import Logged
+from .reading import Judged
 from .shown import moment, place, plain
 
 _WIDTH = 11
@@ -23,6 +26,10 @@ def explanation_lines(said: Explanation, logged: Logged | None = None) -> list[s
     lines += _field("subject", [_who(said)])
     if decision.operation is not None:
         lines += _field("operation", [f"{decision.operation}{f', {said.about}' if said.about else ''}"])
+    lines += _field("readings", map(_reading, said.readings))
+    lines += _field(
+        "object", [f"{each.name} {each.sent} is {' or '.join(each.objects)}" for each in said.objects]
+    )
     lines += _field("reason", [decision.reason.sentence, printable(decision.detail)])
     if said.rule is not None:
         lines += _field("rule", [f"{place(said.rule.position)}  {said.rule.text}"])
@@ -44,6 +51,16 @@ def explanation_lines(said: Explanation, logged: Logged | None = None) -> list[s
         lines += _field("not told", logged.unknown)
     lines += _field("note", said.notes)
     return lines
+
+
+def _reading(judged: Judged) -> str:
+    """One reading in a line: what the rules say of it, how it comes about, and what it is."""
+    decision = judged.decision
+    verdict = "allow" if decision.allow else "covered" if judged.covered else "deny"
+    what = decision.operation or "no known operation"
+    why = decision.reason.value if decision.rule is None else f"by {decision.rule}"
+    mark = "  <- decides" if judged.decided else ""
+    return f"{verdict:7}  {judged.how}: {judged.target}  ({what}, {why}){mark}"
 
 
 def _field(name: str, values: Iterable[str]) -> list[str]:
@@ -79,6 +96,9 @@ def _then(said: Explanation, logged: Logged) -> list[str]:
     ]
     if record.get("rule"):
         lines.append(f"by the rule {printable(str(record['rule']))}")
+    readings = record.get("readings")
+    if isinstance(readings, list) and readings:
+        lines.append(f"by the reading {printable(str(readings[0]))}, of {len(readings)}")
     same_policy = record.get("policy_revision") == now.policy_revision
     same = then == ("allow" if now.allow else "deny", now.reason.value)
     which = (
@@ -111,6 +131,23 @@ def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[st
         "operation": decision.operation,
         "about": said.about or None,
         "params": {name: plain(value) for name, value in decision.params.items()},
+        "params_sent": {name: plain(value) for name, value in decision.sent.items()},
+        "readings": [
+            {
+                "how": each.how,
+                "target": each.target,
+                "decision": "allow" if each.decision.allow else "deny",
+                "reason": each.decision.reason.value,
+                "detail": printable(each.decision.detail),
+                "rule": each.decision.rule,
+                "operation": each.decision.operation,
+                "decided": each.decided,
+                "covered": each.covered,
+            }
+            for each in said.readings
+        ],
+        "objects": [each._asdict() for each in said.objects],
+        "flaw": _flaw(said),
         "policy_revision": decision.policy_revision,
         "also": [{"rule": rule.text, "place": place(rule.position)} for rule in said.also],
         "otherwise": printable(said.otherwise) or None,
@@ -121,6 +158,20 @@ def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[st
         "remedy": None if said.remedy is None else said.remedy._asdict(),
         "notes": list(said.notes),
         "logged": None if logged is None else _logged(logged),
+    }
+
+
+def _flaw(said: Explanation) -> dict[str, Any] | None:
+    """Why no rule can allow the call, whatever the rules say; None where there is nothing."""
+    request = said.call.request
+    flaw = request if isinstance(request, Refused) else request.flaw
+    if flaw is None:
+        return None
+    return {
+        "reason": flaw.reason.value,
+        "detail": printable(flaw.detail),
+        "in_every_mode": isinstance(request, Refused),
+        "change": CHANGE.get(flaw.reason),
     }
 
 
@@ -135,6 +186,8 @@ def _logged(logged: Logged) -> dict[str, Any]:
         "detail",
         "rule",
         "policy_revision",
+        "params_sent",
+        "readings",
     )
     record = {key: logged.record.get(key) for key in keys}
     return {

@@ -277,7 +277,7 @@ def test_what_to_look_at_first_begins_with_what_is_serious(report: Report) -> No
     texts = " ".join(point.text for point in points)
     for said in (
         "1 gap",
-        "more than one reading",
+        "no regular reading",
         "monitor mode",
         "new token",
         "old-migration",

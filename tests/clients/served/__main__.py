@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from brickscope.fake.workspace import FakeWorkspace
 from clients.served import clusters, files, mlflow, sharing, spark, storage, thrift
+from lab.workspace.server import FakeWorkspace
 
 
 def main() -> None:

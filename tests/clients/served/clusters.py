@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.replies import json_answer
-from brickscope.fake.route import Route
 from clients.served.storage import query
+from lab.workspace.exchange import Exchange
+from lab.workspace.replies import json_answer
+from lab.workspace.route import Route
 
 
 async def get(exchange: Exchange) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.replies import error_answer, json_answer
-from brickscope.fake.route import Route
-from brickscope.fake.streams import BYTES_PREFIX
 from clients.served import storage
+from lab.workspace.exchange import Exchange
+from lab.workspace.replies import error_answer, json_answer
+from lab.workspace.route import Route
+from lab.workspace.streams import BYTES_PREFIX
 
 
 async def upload_session(exchange: Exchange) -> None:

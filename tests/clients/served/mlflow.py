@@ -7,10 +7,10 @@ import time
 import uuid
 from typing import Any
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.replies import error_answer, json_answer
-from brickscope.fake.route import Route
 from clients.served import storage
+from lab.workspace.exchange import Exchange
+from lab.workspace.replies import error_answer, json_answer
+from lab.workspace.route import Route
 
 _EXPERIMENT = {
     "experiment_id": "7",

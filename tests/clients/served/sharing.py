@@ -7,10 +7,10 @@ import json
 import pyarrow
 import pyarrow.parquet
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.replies import json_answer
-from brickscope.fake.route import Route
 from clients.served import storage
+from lab.workspace.exchange import Exchange
+from lab.workspace.replies import json_answer
+from lab.workspace.route import Route
 
 _PREFIX = b"/api/2.0/delta-sharing/metastores/m1"
 _TABLE = pyarrow.table({"id": pyarrow.array([1, 2, 3], pyarrow.int64())})

@@ -14,8 +14,8 @@ import pyarrow
 import pyspark.sql.connect.proto as messages
 from pyspark.sql.types import LongType, StructType
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.route import Route
+from lab.workspace.exchange import Exchange
+from lab.workspace.route import Route
 
 BATCH_ROWS = 1_000
 PAUSE_S = 0.02

@@ -9,9 +9,9 @@ import re
 import uuid
 from urllib.parse import parse_qs
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.route import Route
-from brickscope.fake.streams import BLOCK
+from lab.workspace.exchange import Exchange
+from lab.workspace.route import Route
+from lab.workspace.streams import BLOCK
 
 _RANGE = re.compile(rb"bytes=(\d+)-(\d*)")
 _kept: dict[str, bytes] = {}

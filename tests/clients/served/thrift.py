@@ -16,9 +16,9 @@ from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAcceleratedFactory
 from thrift.transport.TTransport import TMemoryBuffer
 
-from brickscope.fake.exchange import Exchange
-from brickscope.fake.route import Route
 from clients.served import storage
+from lab.workspace.exchange import Exchange
+from lab.workspace.route import Route
 
 LINKED_ROWS = 1_000
 _OK = ttypes.TStatus(statusCode=ttypes.TStatusCode.SUCCESS_STATUS)

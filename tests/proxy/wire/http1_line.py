@@ -119,8 +119,9 @@ class Line:
                 self._note("client<" if isinstance(event, ToClient) else "explained")
             elif isinstance(event, Judge):
                 self._note(f"judge {event.head.wire.target.decode()}")
-                self.judged.append((event.head, event.body, event.refused))
-                ruling = self.rule(event.head, event.body, event.refused)
+                refused = event.refused or event.unread
+                self.judged.append((event.head, event.body, refused))
+                ruling = self.rule(event.head, event.body, refused)
                 if ruling is None:
                     self.waiting.append(event)
                 else:

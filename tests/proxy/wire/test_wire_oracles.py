@@ -8,6 +8,7 @@ is strict in everything.) ``BRICKSCOPE_FUZZ=100000`` makes so many examples.
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
 import h11
@@ -59,18 +60,22 @@ def count_off(body: Body, data: bytes, at: int) -> tuple[bytes, int | None]:
 # -- requests --------------------------------------------------------------------------------------------------
 
 
-def our_request(data: bytes) -> Message:
+def our_request(data: bytes) -> tuple[Message, bool]:
+    """What we make of it, and whether it is regular; what is not, can go on in ``monitor``."""
     try:
         head = HeadScanner(DOOR).read(data, 0)
         if head is None:
             raise Rejected
-        announced = announced_by(read_request(head.wire))
+        request = read_request(head.wire)
+        announced = announced_by(request)
         content, rest = count_off(announced.body(), data, len(head.raw))
     except (Refused, Broken):
         raise Rejected from None
     wire = head.wire
     fields = [(name.lower(), value) for name, value in wire.headers]
-    return Message((wire.method, wire.target, wire.http_version[5:]), fields, content, rest)
+    return Message(
+        (wire.method, wire.target, wire.http_version[5:]), fields, content, rest
+    ), request.flaw is None
 
 
 class Heard:
@@ -263,14 +268,17 @@ def agree(ours: Message, theirs: Message, name: str) -> None:
 
 
 def hold_against_both(raw: bytes) -> bool:
-    """Whether we accept a request. If so both others have to read it in the same way."""
+    """Whether we accept a request as regular. If so both others have to read it in the same way; and what they accept of what
+    is not regular as well, since ``monitor`` lets it go on."""
     try:
-        ours = our_request(raw + NEXT_REQUEST)
+        ours, is_regular = our_request(raw + NEXT_REQUEST)
     except Rejected:
         return False
-    agree(ours, llhttp(raw + NEXT_REQUEST, httptools.HttpRequestParser), "llhttp")
-    agree(ours, by_h11(raw + NEXT_REQUEST, h11.SERVER), "h11")
-    return True
+    with nullcontext() if is_regular else suppress(Rejected):
+        agree(ours, llhttp(raw + NEXT_REQUEST, httptools.HttpRequestParser), "llhttp")
+    with nullcontext() if is_regular else suppress(Rejected):
+        agree(ours, by_h11(raw + NEXT_REQUEST, h11.SERVER), "h11")
+    return is_regular
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

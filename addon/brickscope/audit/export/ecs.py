@@ -150,8 +150,9 @@ def _own(record: Record) -> dict[str, Any]:
     """What the schema has no field for. Parameters are text: a client that sends a number here and a name there would
     else make fields of two types, and Elasticsearch refuses the document that comes second."""
     own = rest(record, _TOLD)
-    if isinstance(own.get("params"), Mapping):
-        own["params"] = json.dumps(own["params"], sort_keys=True)
+    for name in ("params", "params_sent"):
+        if isinstance(own.get(name), Mapping):
+            own[name] = json.dumps(own[name], sort_keys=True)
     return own
 
 

@@ -92,7 +92,7 @@ def _of_denials(report: Report) -> Iterator[Point]:
         calls = counted(by_kind[Kind.READING], "call")
         yield Point(
             "look",
-            f"{calls} denied for having more than one reading: a broken client, or an attempt to get round the rules.",
+            f"{calls} denied for having no regular reading: a broken client, or an attempt to get round the rules.",
             "denied",
         )
     if report.counts.sent:

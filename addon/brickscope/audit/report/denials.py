@@ -18,7 +18,7 @@ KINDS = {
     Kind.ALLOW: "Allowed",
     Kind.POLICY: "Not allowed by the policy",
     Kind.SUBJECT: "Nobody the policy knows",
-    Kind.READING: "More than one reading",
+    Kind.READING: "No regular reading",
     Kind.FORBIDDEN: "Never allowed",
     Kind.DESTINATION: "Destination",
     Kind.INTERNAL: "Failed inside the proxy",

@@ -13,6 +13,8 @@ SELECT
     rule,
     operation,
     client_address,
+    readings IS NOT NULL AS several_readings,
+    params_sent IS NOT NULL AS respelled,
     CASE WHEN event = 'outcome' THEN status END AS status,
     CASE WHEN event = 'outcome' THEN error IS NOT NULL END AS broken,
     count(*) AS records,
@@ -33,5 +35,7 @@ GROUP BY
     rule,
     operation,
     client_address,
+    readings IS NOT NULL,
+    params_sent IS NOT NULL,
     CASE WHEN event = 'outcome' THEN status END,
     CASE WHEN event = 'outcome' THEN error IS NOT NULL END

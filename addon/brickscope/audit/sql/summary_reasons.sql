@@ -1,6 +1,8 @@
 -- Why it was decided so.
 --
 -- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent all the same.
+-- `several_readings`: calls that servers could read in several ways; `respelled`: calls that name an object in another
+-- spelling than rules compare.
 -- Runs unchanged on DuckDB and Spark SQL.
 SELECT
     reason,
@@ -8,6 +10,8 @@ SELECT
     CAST(sum(CASE WHEN decision = 'allow' THEN records ELSE 0 END) AS BIGINT) AS allowed,
     CAST(sum(CASE WHEN decision = 'deny' AND NOT enforced THEN records ELSE 0 END) AS BIGINT) AS denied_sent,
     CAST(sum(CASE WHEN decision = 'deny' AND enforced THEN records ELSE 0 END) AS BIGINT) AS denied,
+    CAST(sum(CASE WHEN several_readings THEN records ELSE 0 END) AS BIGINT) AS several_readings,
+    CAST(sum(CASE WHEN respelled THEN records ELSE 0 END) AS BIGINT) AS respelled,
     count(DISTINCT subject) AS subjects,
     count(DISTINCT operation) AS operations,
     min(first_seen) AS first_seen,

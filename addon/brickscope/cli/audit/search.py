@@ -27,8 +27,12 @@ _SHOWN = {
     "reason": 2,
     "status": 0,
     "client_address": 3,
+    "params_sent": 5,
+    "readings": 5,
 }
 """What is shown of a call, and which of it is left out first where there is no room."""
+_EXCEPTIONS = ("params_sent", "readings")
+"""Of that, what is shown only where a call has it."""
 _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
 """Of records of a kind, what is nothing to look at."""
 
@@ -157,12 +161,16 @@ def _print_calls(answer: Table, rest: int) -> None:
     for values in answer.rows:
         row = dict(zip(answer.columns, values, strict=True))
         call = f"{row['method']} {row['path']}" if row["method"] else row["server_address"]
-        row |= {"decision": verdict_of(row)[0], "call": call, "status": shown(row["status"])}
-        rows.append([shown(row[name]) for name in _SHOWN])
+        rows.append(row | {"decision": verdict_of(row)[0], "call": call, "status": shown(row["status"])})
+    wanted = {
+        name: spare
+        for name, spare in _SHOWN.items()
+        if name not in _EXCEPTIONS or any(row[name] is not None for row in rows)
+    }
     columns = [
-        Column(name.replace("_", " "), folds=name == "call", spare=spare) for name, spare in _SHOWN.items()
+        Column(name.replace("_", " "), folds=name == "call", spare=spare) for name, spare in wanted.items()
     ]
-    print_table(columns, rows, rest)
+    print_table(columns, [[shown(row[name]) for name in wanted] for row in rows], rest)
 
 
 def _print_events(answer: Table, rest: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from brickscope.audit.period import Period, read_moment
+from brickscope.prerequisites import install_command
 
 from .output import Output
 from .terminal import say, shown
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from brickscope.audit.reader import AuditLog
 
 DEFAULT = Path("audit.jsonl")
-INSTALL = (
-    "the log is read with DuckDB, which is not installed: pip install 'brickscope[audit]', or from a checkout "
-    "scripts/audit, which installs it"
-)
 
 
 class Selection(NamedTuple):
@@ -72,7 +69,10 @@ def open_log(selection: Selection, output: Output) -> Iterator[AuditLog]:
         from brickscope.audit.source import SourceError
         from brickscope.audit.table import part_of
     except ImportError:
-        raise click.UsageError(INSTALL) from None
+        told = (
+            f"the log is read with DuckDB, which is not installed; to install it: {install_command('audit')}"
+        )
+        raise click.UsageError(told) from None
     try:
         writes = None if output.parquet is None else part_of(output.parquet)
         with AuditLog(selection.paths or _default(), selection.period, writes=writes) as log:

@@ -71,7 +71,8 @@ def _print(story: Story) -> None:
     out.print()
     for name, value in decision.items():
         if name not in _TOLD:
-            out.print(styled(f"{name.replace('_', ' '):16}", "dim"), styled(_text(value)), sep="")
+            text = _readings(value) if name == "readings" else _text(value)
+            out.print(styled(f"{name.replace('_', ' '):16}", "dim"), styled(text), sep="")
     if story.others:
         out.print(
             styled(f"{story.others} more records have this id: the log was put together or altered", "red")
@@ -141,6 +142,12 @@ def _call(record: Record | None) -> str:
         return "none in these files"
     what = f"{shown(record.get('method'))} {shown(record.get('path'))}"
     return f"{shown(record['time'])}  {shown(record.get('decision_id'))}  {verdict_of(record)[0]}  {what}"
+
+
+def _readings(value: list[str]) -> str:
+    """The readings of a call in words, of which the first decided."""
+    first, *others = map(shown, value)
+    return "; ".join((f"{first} (which decided)", *others))
 
 
 def _text(value: Any) -> str:

@@ -22,6 +22,11 @@ _NUMBERS = (
 )
 _TIMES = (Column("first seen", "dim", spare=1), Column("last seen", "dim"))
 _COUNTS = ("calls", "allowed", "denied_sent", "denied")
+_ODD = {
+    "several_readings": "with several readings",
+    "respelled": "that name an object in another spelling than rules compare",
+}
+"""Calls that are counted where there are any."""
 _SEEN = ("first_seen", "last_seen")
 # Section, the heading of its names, their column, further columns.
 _BY = (
@@ -78,7 +83,7 @@ def _data(found: Summary, files: list[str]) -> dict[str, Any]:
         "last_seen": span and span[1],
         "records": found.records,
         "bad_lines": found.bad_lines,
-        **{name: found.total(name) for name in _COUNTS},
+        **{name: found.total(name) for name in (*_COUNTS, *_ODD)},
         **found.sections,
     }
 
@@ -119,6 +124,9 @@ def _print(found: Summary, files: int, top: int) -> None:
         styled(f"{denied:,} denied", "red"),
         sep="",
     )
+    odd = [f"{found.total(name):,} {words}" for name, words in _ODD.items() if found.total(name)]
+    if odd:
+        out.print(styled(f"of them {', '.join(odd)}"))
     for section, heading, name, more in _BY:
         rows = found.sections[section]
         part = rows[: top or None]

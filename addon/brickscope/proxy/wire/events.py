@@ -61,12 +61,14 @@ class How(Enum):
 
 class Judge(NamedTuple):
     """Decide on a request, record it, and give the ruling back. ``body``: its content, where a ruling asked for it.
-    ``refused``: why it can't be allowed, whatever the policy says."""
+    ``refused``: why it is denied, whatever the policy says. ``unread``: why no more of the body is waited for, so that
+    nothing can allow what only a look into it would."""
 
     exchange: Exchange
     head: Head
     body: bytes | None = None
     refused: Refused | None = None
+    unread: Refused | None = None
 
 
 class Dial(NamedTuple):

@@ -18,6 +18,7 @@ MAX_SIZE_DIGITS = 15
 MAX_TRAILERS = 8 * 1024
 """Most bytes of the trailers of an answer."""
 
+_WORD = re.compile(rb"[a-z0-9]+")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _SIZE_BEGUN = re.compile(rb"(?:[0-9A-Fa-f]{1,15}\r?)?")
@@ -225,16 +226,16 @@ def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:
     lengths, codings = [], []
     for name, value in fields:
         # Whatever a server might fold into one of the two names counts as a second one.
-        folded = name.lower().replace(b"_", b"-").strip()
+        folded = b"-".join(_WORD.findall(name.lower()))
         if folded == b"content-length":
             lengths.append((name, value))
         elif folded == b"transfer-encoding":
             codings.append((name, value))
     if not lengths and not codings:
         return Announced()
-    if len(lengths) + len(codings) > 1 or b"_" in (lengths + codings)[0][0]:
+    name, value = (lengths + codings)[0]
+    if len(lengths) + len(codings) > 1 or name.lower() not in (b"content-length", b"transfer-encoding"):
         return None
-    value = (lengths + codings)[0][1]
     if codings:
         return Announced(None, True) if value == b"chunked" else None
     return Announced(int(value)) if _LENGTH.fullmatch(value) else None

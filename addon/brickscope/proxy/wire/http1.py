@@ -205,7 +205,8 @@ class Http1:
             self._settle(events, exchange)
 
     def _hold_body(self, events: list[Event], exchange: Exchange) -> None:
-        start, body, refused = self._at, exchange.body, None
+        start, body = self._at, exchange.body
+        content = refused = unread = None
         assert exchange.held is not None
         try:
             self._at = body.feed(self._in, start)
@@ -216,20 +217,21 @@ class Http1:
         else:
             exchange.held += self._in[start : self._at]
             if body.size > exchange.limit:
-                refused = _too_large(exchange.limit)
+                unread = _too_large(exchange.limit)
             elif not body.ended:
                 return
+            else:
+                content = exchange.content
         exchange.say(Step.HELD)
-        content = None if refused else exchange.content
-        events.append(Judge(exchange, exchange.head, content, refused))
+        events.append(Judge(exchange, exchange.head, content, refused, unread))
 
-    def give_up_holding(self, refused: Refused) -> list[Event]:
+    def give_up_holding(self, unread: Refused) -> list[Event]:
         """Do not wait for the rest of a body that is held back: decide without it."""
         exchange = self._exchange
         if self._over or exchange is None or exchange.asking is not Asking.HELD:
             return []
         exchange.say(Step.HELD)
-        return [Judge(exchange, exchange.head, None, refused)]
+        return [Judge(exchange, exchange.head, None, None, unread)]
 
     # -- rulings -----------------------------------------------------------------------------------------------
 
@@ -298,7 +300,7 @@ class Http1:
             exchange.body.content = bytearray()
         if (hold.announced.length or 0) > hold.limit:
             exchange.say(Step.HELD)
-            events.append(Judge(exchange, exchange.head, None, _too_large(hold.limit)))
+            events.append(Judge(exchange, exchange.head, None, None, _too_large(hold.limit)))
         elif exchange.body.ended:
             exchange.say(Step.HELD)
             events.append(Judge(exchange, exchange.head, b"", None))

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `host_workspace` STRING COMMENT 'The one workspace of the host by its own word, where that mattered. Of decision.',
   `params` STRING COMMENT 'The parameters that rules looked at; null where the call has none. Texts that are long, odd or secret are `{hmac_sha256: …}`, objects `{keys: […]}`. Of decision.',
   `param_names` STRING COMMENT 'Names of all parameters, where a rule with `only` looked at them; else null. Of decision.',
+  `params_sent` STRING COMMENT 'Those of `params` that the call spells in another way, as it spells them. Of decision.',
+  `readings` STRING COMMENT 'All readings of a call that has several, in words; the one that decided first. Of decision.',
   `principal` STRING COMMENT 'Verified claims of an OAuth token; of a token request the client that asks. Of decision.',
   `grant` STRING COMMENT 'Of a token request: its grant. Of decision.',
   `has_body` BOOLEAN COMMENT 'Of decision.',

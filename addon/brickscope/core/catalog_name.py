@@ -1,0 +1,85 @@
+"""Names of Unity Catalog: which are regular, and which object each names (Databricks documentation, SQL language, names)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .normal import compatible, is_regular_text, lines_are_regular
+from .scalar import Objects, ascii_lower, distinct, is_text, read_text
+
+MAX_PARTS = 3
+"""Catalog, schema and what is in it."""
+
+
+def read_uc_name(value: Any) -> Objects | None:
+    """A name of one to three parts with dots between. Names are stored in small letters and called in any; whether letters
+    beyond ASCII fold, nobody knows."""
+    return _names(value, MAX_PARTS)
+
+
+def read_uc_part(value: Any) -> Objects | None:
+    """A name that is one part."""
+    return _names(value, 1)
+
+
+def _names(value: Any, most: int) -> Objects | None:
+    if not is_text(value) or "`" in value:
+        return None
+    parts = value.split(".")
+    if len(parts) > most or not all(part and is_regular_text(part) for part in parts):
+        return None
+    return (value.lower(),) if value.isascii() else distinct((ascii_lower(value), value.casefold()))
+
+
+def suspect_uc(read: Any) -> Any:
+    """The same for rules that deny: also without compatibility forms."""
+
+    def suspect(value: Any) -> Objects | None:
+        found: Objects | None = read(value)
+        if found is None or value.isascii():
+            return found
+        return distinct((*map(str, found), *(compatible(str(each)).casefold() for each in found)))
+
+    return suspect
+
+
+def read_uc_entity(value: Any) -> Objects | None:
+    """A name of three parts, and a column after it, which may have any characters."""
+    if not is_text(value):
+        return None
+    parts = value.split(".", MAX_PARTS)
+    table = read_uc_name(".".join(parts[:MAX_PARTS]))
+    if table is None or len(parts) <= MAX_PARTS:
+        return table
+    column = parts[MAX_PARTS]
+    if not column or not is_regular_text(column):
+        return None
+    return distinct(f"{each}.{form}" for each in table for form in (ascii_lower(column), column.casefold()))
+
+
+def read_uc_resource(value: Any) -> Objects | None:
+    """A name of Unity Catalog behind that of its collection: ``skills/main.a.x``."""
+    if not is_text(value):
+        return None
+    collection, slash, name = value.rpartition("/")
+    found = read_uc_name(name)
+    if found is None or not is_regular_text(collection):
+        return None
+    return tuple(f"{collection}{slash}{each}" for each in found)
+
+
+def read_model_name(value: Any) -> Objects | None:
+    """A model of Unity Catalog (with dots) or of the workspace's registry, whose case counts."""
+    return read_uc_name(value) if isinstance(value, str) and "." in value else read_text(value)
+
+
+def all_uc_names(lines: str) -> str | None:
+    """Of many names of up to three parts."""
+    if not lines.isascii() or "`" in lines or not lines_are_regular(lines):
+        return None
+    if lines[0] in ".\n" or lines[-1] in ".\n" or any(odd in lines for odd in ("..", "\n.", ".\n", "\n\n")):
+        return None
+    if " " in lines and (". " in lines or " ." in lines):
+        return None
+    most = max([line.count(".") for line in lines.split("\n")])
+    return lines.lower() if most < MAX_PARTS else None

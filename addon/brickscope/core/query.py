@@ -1,0 +1,85 @@
+"""The query of a call: its parameters by the plain reading, and what other readers could find in it besides.
+
+A plain reader splits at ``&`` and decodes once (WHATWG URL, application/x-www-form-urlencoded). Others split at ``;`` too
+(HTML 4.01 appendix B.2.2), begin a query at a second ``?``, or decode twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote, unquote_to_bytes
+
+from .decision import Refused
+from .reason import Reason
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
+_SPLIT = re.compile("[&;?]")
+
+
+class Alternatives(tuple[str, ...]):
+    """What one value in a query may be, by different readers of it; the plain one first."""
+
+    __slots__ = ()
+
+
+class Pair(NamedTuple):
+    """A parameter. ``plain``: whether the plain reader finds it; otherwise only some other does."""
+
+    name: str
+    value: str
+    plain: bool = True
+
+
+def read_query(query: str | None) -> list[Pair]:
+    """All parameters that any reader finds, the plain ones first. Raises Refused(QUERY_NOT_CANONICAL)."""
+    if not query:
+        return []
+    found: list[Pair] = []
+    further: list[Pair] = []
+    for piece in query.split("&"):
+        name, _, value = piece.partition("=")
+        plain = Pair(_decode(name), _decode(value))
+        found.append(plain)
+        if ";" in piece or "?" in piece:
+            first, *others = _SPLIT.split(piece)
+            if _decode(first.partition("=")[0]) != plain.name:
+                others.append(first)
+            for other in others:
+                other_name, _, other_value = other.partition("=")
+                further.append(Pair(_decode(other_name), _decode(other_value), False))
+        if _ESCAPE.search(plain.name):
+            further.append(Pair(_again(plain.name), plain.value, False))
+    return found + further
+
+
+def alternatives(query: str, name: str) -> list[str | Alternatives]:
+    """The values of a parameter that plain readers find, each with what others read in its place."""
+    found: list[str | Alternatives] = []
+    for piece in query.split("&"):
+        own, _, value = piece.partition("=")
+        if _decode(own) != name:
+            continue
+        plain = _decode(value)
+        forms = {plain: None}
+        if ";" in value or "?" in value:
+            forms |= {_decode(_SPLIT.split(value)[0]): None, _decode(value.partition(";")[0]): None}
+        if _ESCAPE.search(plain):
+            forms[_again(plain)] = None
+        found.append(plain if len(forms) == 1 else Alternatives(forms))
+    return found
+
+
+def _decode(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
+    try:
+        return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(Reason.QUERY_NOT_CANONICAL, "the query's percent-encoding is not UTF-8") from None
+
+
+def _again(text: str) -> str:
+    """A decoded text, decoded once more, as UTF-8 or as the code units of IIS."""
+    plain = re.sub(r"%[uU]([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), text)
+    return unquote(plain, errors="replace")

@@ -1,0 +1,263 @@
+"""Values that name nothing beyond themselves: numbers, truth values, words, text; which are regular, and their one form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from .body import Number
+from .normal import compatible, is_regular_text, lines_are_regular
+
+Canonical = str | int | bool | Decimal
+"""One object, as it is compared."""
+Objects = tuple[Canonical, ...]
+Read = Callable[[Any], Objects | None]
+"""From a value as it came (text, integer, truth value, ``Number``) to what it may name; None: it is not regular."""
+ReadAll = Callable[[str], str | None]
+"""From many texts, one a line, to all that they name, one a line, where each is plainly written; None where some may not be:
+then each is read by itself. So that a long list costs about as much as parsing it."""
+
+MAX_VALUE = 64 * 1024
+"""Longest text, in characters, that a rule compares; a longer one is not regular."""
+LINE_CONTROLS = "\t\r\n"
+"""Control characters that SQL and code may have."""
+
+ENUM = re.compile(r"[A-Z][A-Z0-9_]*")
+ENUM_LOWER = re.compile(r"[a-z][a-z0-9_\-]*")
+ENUM_MIXED = re.compile(r"[A-Za-z][A-Za-z0-9_\-. ]*(?<! )")
+HEX_ID = re.compile(r"[0-9A-Za-z_-]+")
+UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+PRIVILEGE = re.compile(r"[A-Z]+(?:[_ ][A-Z]+)*")
+OBJECT_TYPE = re.compile(r"[a-z0-9]+(?:[/_-][a-z0-9]+)*")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?")
+_ANY_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?|[+-]?0[xXoObB][0-9A-Fa-f]+")
+_LIKE_NUMBERS = re.compile(r"(?:^|\n)[-+.0-9]")
+_DURATION = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,9})?(?=s\Z)")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*|\*")
+_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_URL_BASE64 = str.maketrans("-_", "+/")
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is text that a rule compares."""
+    return isinstance(value, str) and not isinstance(value, Number) and len(value) <= MAX_VALUE
+
+
+def distinct(found: Iterable[str]) -> tuple[str, ...]:
+    """Each once, in order."""
+    return tuple(dict.fromkeys(found))
+
+
+def ascii_lower(text: str) -> str:
+    """A text with its ASCII letters small."""
+    return text.lower() if text.isascii() else "".join([c.lower() if c.isascii() else c for c in text])
+
+
+# -- numbers, truth values ---------------------------------------------------------------------------------------------
+
+
+def read_integer(value: Any) -> Objects | None:
+    """A decimal integer of 64 bits, as JSON or as its text."""
+    if isinstance(value, str):
+        if isinstance(value, Number) or not _INTEGER.fullmatch(value):
+            return None
+        value = int(value)
+    elif isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return (value,) if -(2**63) <= value < 2**63 else None
+
+
+def read_number(value: Any) -> Objects | None:
+    """A decimal number without an exponent, as JSON or as its text."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or not _NUMBER.fullmatch(str(value)):
+        return None
+    return (Decimal(str(value)).normalize(),)
+
+
+def read_duration(value: Any) -> Objects | None:
+    """Seconds with an ``s`` behind them (google.protobuf.Duration in JSON)."""
+    found = _DURATION.match(value) if is_text(value) else None
+    return None if found is None else (f"{Decimal(found[0]).normalize():f}s",)
+
+
+def read_boolean(value: Any) -> Objects | None:
+    """One of the two values, or its word in small letters."""
+    if isinstance(value, bool):
+        return (value,)
+    return (value == "true",) if isinstance(value, str) and value in ("true", "false") else None
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def word(shape: re.Pattern[str], form: Callable[[str], str] = str) -> Read:
+    """Words of a shape, in a canonical form."""
+
+    def read(value: Any) -> Objects | None:
+        return (form(value),) if is_text(value) and shape.fullmatch(value) else None
+
+    return read
+
+
+def alias(of: dict[str, str]) -> Callable[[str], str]:
+    """The form of words of which some are other words for another."""
+    return lambda text: of.get(text, text)
+
+
+def either(read: Read, of: dict[str, str]) -> Read:
+    """Words of which some may mean another as well."""
+
+    def both(value: Any) -> Objects | None:
+        found = read(value)
+        other = None if found is None else of.get(str(found[0]))
+        return found if found is None or other is None else (*found, other)
+
+    return both
+
+
+def read_id(value: Any) -> Objects | None:
+    """A number of the API's, or a text that is none."""
+    if isinstance(value, str) and not isinstance(value, Number) and _ANY_NUMBER.fullmatch(value) is None:
+        return read_text(value)
+    found = read_integer(value)
+    return None if found is None else (str(found[0]),)
+
+
+def read_uuid(value: Any) -> Objects | None:
+    """An id of hexadecimal digits; whether its case counts, nobody knows."""
+    if not is_text(value) or not HEX_ID.fullmatch(value):
+        return None
+    return distinct((value, value.lower()))
+
+
+def read_field_mask(value: Any) -> Objects | None:
+    """Names of fields between commas, also in lowerCamelCase (google.protobuf.FieldMask in JSON); each is an object."""
+    if not is_text(value):
+        return None
+    names = value.split(",")
+    if not all(map(_FIELD.fullmatch, names)):
+        return None
+    return distinct(form for name in names for form in (name, _CAPITAL.sub(r"_\1", name).lower()))
+
+
+# -- text --------------------------------------------------------------------------------------------------------------
+
+
+def read_text(value: Any) -> Objects | None:
+    """Text as it stands: composed (NFC), no controls, no blanks at its ends."""
+    return (value,) if is_text(value) and is_regular_text(value) else None
+
+
+def read_lines(value: Any) -> Objects | None:
+    """Text of several lines, such as SQL and code: also with tabs and line ends, but not at its ends."""
+    return (value,) if is_text(value) and is_regular_text(value, LINE_CONTROLS) else None
+
+
+def read_bytes(value: Any) -> Objects | None:
+    """Base64; whether the URL's alphabet is taken as well, nobody knows (RFC 4648 section 5)."""
+    found = read_text(value)
+    return None if found is None else distinct((value, value.translate(_URL_BASE64)))
+
+
+def read_principal(value: Any) -> Objects | None:
+    """A user's name or an application id, both without case, or the name of a group, whose case counts."""
+    if not is_text(value) or not is_regular_text(value):
+        return None
+    return (value.casefold() if "@" in value or UUID.fullmatch(value) else value,)
+
+
+def read_any(value: Any) -> Objects | None:
+    """A value of no known type: text, an integer or a truth value, compared as text. A number in any other form than
+    decimal may be one to the server, so it is not regular."""
+    if isinstance(value, bool):
+        return ("true" if value else "false",)
+    return read_id(value)
+
+
+def read_nothing(value: Any) -> Objects | None:
+    """An object or list, which no test of values takes."""
+    return None
+
+
+def folded(read: Read) -> Read:
+    """The same without case: names that the server folds."""
+
+    def fold(value: Any) -> Objects | None:
+        found = read(value)
+        return None if found is None else tuple(str(each).casefold() for each in found)
+
+    return fold
+
+
+def loose(read: Read) -> Read:
+    """The same for rules that deny: without case, and without compatibility forms."""
+
+    def suspect(value: Any) -> Objects | None:
+        found = read(value)
+        if found is None:
+            return None
+        plain = [str(each).casefold() for each in found]
+        if all(map(str.isascii, plain)):
+            return tuple(plain)
+        return distinct((*plain, *(compatible(each).casefold() for each in plain)))
+
+    return suspect
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+
+def all_text(lines: str) -> str | None:
+    """Of many texts."""
+    return lines if lines_are_regular(lines) else None
+
+
+def all_loose(lines: str) -> str | None:
+    """Of many texts, for rules that deny."""
+    if not lines_are_regular(lines):
+        return None
+    plain = lines.casefold()
+    if plain == lines and lines.isascii():
+        return lines
+    return plain if plain.isascii() or compatible(plain).casefold() == plain else None
+
+
+_SURE = 18
+"""So many digits are within 64 bits."""
+
+
+def integers(texts: Sequence[str]) -> set[Canonical] | None:
+    """The numbers of many texts; None where one is no decimal integer of 64 bits."""
+    lines = "\n" + "\n".join(texts)
+    if (
+        max(map(len, texts)) > _SURE
+        or not lines.isascii()
+        or lines.encode().translate(None, b"0123456789-\n")
+    ):
+        return None
+    try:
+        numbers = list(map(int, texts))
+    except ValueError:
+        return None
+    if ("\n0" in lines or "-" in lines) and list(map(str, numbers)) != texts:
+        return None  # a zero in front
+    return set(numbers)
+
+
+def all_integers(lines: str) -> str | None:
+    """Of many decimal integers."""
+    return None if integers(lines.split("\n")) is None else lines
+
+
+def unless_numbers(of: ReadAll) -> ReadAll:
+    """Of many texts that a server might read as numbers, where they look so."""
+    return lambda lines: all_integers(lines) if _LIKE_NUMBERS.search(lines) else of(lines)
+
+
+def all_words(shape: re.Pattern[str]) -> ReadAll:
+    """Of many words of a shape."""
+    many = re.compile(rf"(?:{shape.pattern})(?:\n(?:{shape.pattern}))*+")
+    return lambda lines: lines if many.fullmatch(lines) else None

@@ -1,0 +1,83 @@
+"""The readings of a call, each judged by itself: what a server could make of the same bytes, and what the rules say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from brickscope.audit.record import printable
+from brickscope.core.decide import PLAIN
+from brickscope.core.decision import Decision
+from brickscope.core.path import Reading
+from brickscope.core.request import ApiRequest
+
+_DATA = re.compile(r"[/?#;%]")
+
+
+class Judged(NamedTuple):
+    """One reading. ``how``: which behaviours of a server it takes, in words. ``target``: path and query as they are read.
+    ``decision``: of it alone. ``decided``: whether the answer to the call is its answer. ``covered``: it is not allowed by
+    itself and need not be, since the API is known to take the whole name."""
+
+    how: str
+    target: str
+    decision: Decision
+    decided: bool
+    covered: bool
+
+
+def judge_readings(
+    request: ApiRequest, decision: Decision, judge: Callable[[ApiRequest], Decision]
+) -> tuple[Judged, ...]:
+    """All readings of a call that has several; none of one that has one, or a flaw.
+
+    ``decision``: on the call. ``judge``: decides on it with other readings.
+    """
+    if len(request.readings) < 2 or request.flaw is not None:
+        return ()
+    alone = [
+        judge(request._replace(readings=(reading,), query=reading.query)) for reading in request.readings
+    ]
+    decided = _decided(request.readings, alone, decision)
+    return tuple(
+        Judged(
+            reading.how or PLAIN,
+            _target(reading, request),
+            answer,
+            number == decided,
+            decision.allow and not answer.allow,
+        )
+        for number, (reading, answer) in enumerate(zip(request.readings, alone, strict=True))
+    )
+
+
+def decided_by(request: ApiRequest, readings: tuple[Judged, ...]) -> ApiRequest:
+    """The request with the one reading that decided."""
+    for reading, judged in zip(request.readings, readings, strict=False):
+        if judged.decided:
+            return request._replace(readings=(reading,), query=reading.query)
+    return request
+
+
+def _decided(readings: tuple[Reading, ...], alone: list[Decision], decision: Decision) -> int:
+    """Which reading decided: the record names it by its behaviours, which two may share."""
+    name = (decision.readings or (PLAIN,))[0]
+    answer = (decision.reason, decision.detail, decision.rule)
+    named = [number for number, reading in enumerate(readings) if (reading.how or PLAIN) == name]
+    same = (
+        number
+        for number in named
+        if (alone[number].reason, alone[number].detail, alone[number].rule) == answer
+    )
+    return next(same, named[0] if named else 0)
+
+
+def _target(reading: Reading, request: ApiRequest) -> str:
+    """What a server has for the target. Separators that are data stand encoded."""
+    parts = (
+        _DATA.sub(lambda found: f"%{ord(found[0]):02X}", segment) if segment == route else route
+        for segment, route in zip(reading.segments, reading.route, strict=True)
+    )
+    query = f"?{reading.query}" if reading.query is not None and reading.query != request.query else ""
+    return printable(f"/{'/'.join(parts)}{query}")

@@ -1,0 +1,61 @@
+"""The headers that proven clients send, by name as they were recorded: all of them pass, and only they are excused."""
+
+from __future__ import annotations
+
+import pytest
+
+from brickscope.core.header import EXCUSED, Role, classify, read_headers
+from core.wire import TOKEN
+
+# Recorded in a run of tests/clients, but where the source is named.
+SENT = {
+    "databricks-sdk for Python": "host user-agent accept-encoding accept connection content-type x-databricks-workspace-id "
+    "content-length authorization range if-unmodified-since traceparent",
+    "databricks-sdk for JavaScript": "accept authorization user-agent host connection",
+    "mlflow": "host user-agent accept-encoding accept connection content-type x-mlflow-client-version x-databricks-org-id "
+    "content-length authorization",
+    "SQL connector for Python, dbt": "host accept-encoding content-type content-length user-agent authorization",
+    "SQL connector for Node": "content-type user-agent authorization accept accept-encoding host connection",
+    "Databricks Connect": "content-type te grpc-accept-encoding grpc-timeout user-agent x-databricks-cluster-id "
+    "x-databricks-org-id spark-connect-operation-id x-databricks-operation-id "
+    "x-databricks-last-seen-server-session-version x-databricks-session-id authorization",
+    "Delta Sharing": "host user-agent accept-encoding accept connection delta-sharing-capabilities authorization",
+    "httpx": "host accept accept-encoding connection user-agent authorization",
+    "node's fetch": "host connection authorization accept accept-language sec-fetch-mode user-agent accept-encoding",
+    "Java's HttpClient": "authorization user-agent content-length",
+    "Go's net/http": "authorization accept-encoding user-agent",
+    "curl": "host user-agent accept authorization",
+    # openai-python _base_client.py, anthropic-sdk-python _base_client.py
+    "openai, anthropic": "host accept content-type user-agent x-stainless-lang x-stainless-package-version x-stainless-os "
+    "x-stainless-arch x-stainless-runtime x-stainless-runtime-version x-stainless-async x-stainless-retry-count "
+    "x-stainless-read-timeout x-stainless-raw-response x-stainless-helper-method anthropic-version anthropic-beta "
+    "idempotency-key authorization content-length",
+    # modelcontextprotocol.io, specification 2025-06-18, Streamable HTTP
+    "Model Context Protocol": "host accept content-type user-agent mcp-session-id mcp-protocol-version last-event-id "
+    "authorization content-length",
+    # W3C Fetch Metadata; WHATWG Fetch, CORS
+    "browsers": "host connection user-agent accept accept-encoding accept-language origin referer sec-fetch-site "
+    "sec-fetch-mode sec-fetch-dest sec-fetch-user sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform dnt priority "
+    "upgrade-insecure-requests cache-control pragma access-control-request-method access-control-request-headers",
+    # pyiceberg catalog/rest.py
+    "pyiceberg": "host user-agent accept-encoding accept connection x-client-version x-iceberg-access-delegation "
+    "content-type authorization",
+}
+
+
+@pytest.mark.parametrize("client", SENT)
+def test_what_a_client_sends_passes(client: str) -> None:
+    fields = [(name.encode(), b"1") for name in SENT[client].split() if name != "authorization"]
+    _, flaw = read_headers([*fields, (b"Authorization", b"Bearer " + TOKEN)])
+    assert flaw is None
+
+
+def test_only_what_clients_send_is_excused() -> None:
+    sent = {name for names in SENT.values() for name in names.split()}
+    assert sent >= EXCUSED
+
+
+@pytest.mark.parametrize("name", sorted(EXCUSED))
+def test_a_name_is_excused_in_its_own_spelling_only(name: str) -> None:
+    assert classify(name.title().encode())[1] is Role.PASS
+    assert classify(name.replace("-", "_").encode())[1] is not Role.PASS

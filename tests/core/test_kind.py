@@ -1,0 +1,362 @@
+"""Kinds of values: what is regular, and which object it names; held against the reviewed table of spellings, row by row."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brickscope.catalog.catalog import Operation, load_catalog
+from brickscope.core.body import Number
+from brickscope.core.constraint import Constraint, Values
+from brickscope.core.decision import Refused
+from brickscope.core.kind import KINDS, Either
+from brickscope.core.scalar import MAX_VALUE
+from brickscope.core.values import FEW, MAX_COMPARED, ODD, PLAIN
+from brickscope.policy.where import parse_constraint
+
+UUID = "2D4B6C8E-0A1B-4C3D-8E5F-001122334455"
+LONG = "/Workspace/Users/ada"
+
+# For each kind regular values and all that they may name.
+REGULAR: dict[str, list[tuple[Any, ...]]] = {
+    "integer": [
+        (77, 77),
+        ("77", 77),
+        (-1, -1),
+        ("-1", -1),
+        ("0", 0),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+    ],
+    "number": [(1, "1"), (Number("1.50"), "1.5"), ("-0.25", "-0.25")],
+    "boolean": [(True, True), ("true", True), ("false", False)],
+    "enum": [("SOURCE", "SOURCE"), ("A_1", "A_1")],
+    "enum_lower": [("table", "table"), ("a-b_c", "a-b_c")],
+    "enum_mixed": [("gitHub", "gitHub"), ("V1.0 x", "V1.0 x")],
+    "text": [
+        ("Müller Bericht", "Müller Bericht"),
+        ("a@b=c,d+[e]", "a@b=c,d+[e]"),
+        ("", ""),
+        ("日本", "日本"),
+    ],
+    "lines": [("SELECT 1;\n\tSELECT 2", "SELECT 1;\n\tSELECT 2")],
+    "json_text": [('{"a":\n1}', '{"a":\n1}')],
+    "group_name": [("Data Team", "Data Team")],
+    "principal": [("Ada@Example.com", "ada@example.com"), (UUID, UUID.lower()), ("Admins", "Admins")],
+    "any": [(1012, "1012"), ("1012", "1012"), (True, "true"), ("1.2.3", None), ("v1.5", "v1.5")],
+    "id": [(77, "77"), ("77", "77"), ("0a1b", "0a1b"), ("1012-083000-abc", "1012-083000-abc")],
+    "timestamp": [(1700000000000, "1700000000000"), ("2026-01-05T00:00:00Z", "2026-01-05T00:00:00Z")],
+    "duration": [("300s", "300s"), ("1.50s", "1.5s"), ("0s", "0s"), ("1000s", "1000s")],
+    "field_mask": [("name", "name"), ("a.b,*", "a.b", "*"), ("displayName", "displayName", "display_name")],
+    "bytes": [("eA==", "eA=="), ("-_8=", "-_8=", "+/8=")],
+    "uuid": [("01ef-ab", "01ef-ab"), ("01EF-AB", "01EF-AB", "01ef-ab")],
+    "application_id": [(UUID, UUID.lower())],
+    "securable_type": [("EXTERNAL-LOCATION", "external_location"), ("model", "model", "registered_model")],
+    "object_type": [("sql/endpoints", "warehouses"), ("repos", "repos", "directories")],
+    "permission_level": [("CAN_VIEW", "CAN_READ"), ("CAN_MANAGE", "CAN_MANAGE")],
+    "data_security_mode": [("SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED"), ("NONE", "NONE")],
+    "privilege": [("USE CATALOG", "USE_CATALOG"), ("SELECT", "SELECT")],
+    "uc_name": [
+        ("Main.HR.Pay", "main.hr.pay"),
+        ("main.a.in/out 5%", "main.a.in/out 5%"),
+        ("M.Ä", "m.Ä", "m.ä"),
+    ],
+    "uc_part": [("Main", "main"), ("my share", "my share")],
+    "uc_entity": [("Main.a.t", "main.a.t"), ("main.a.t.A.b c", "main.a.t.a.b c")],
+    "uc_resource": [("skills/Main.a.X", "skills/main.a.x")],
+    "model_name": [("Main.a.M", "main.a.m"), ("Churn", "Churn")],
+    "scope_name": [("PROD", "prod")],
+    "user_name": [("Ada@x.org", "ada@x.org")],
+    "git_provider": [("gitHub", "github")],
+    "workspace_path": [
+        ("/Users/ada/x", f"{LONG}/x"),
+        (f"{LONG}/", LONG),
+        ("/", "/Workspace"),
+        ("/Users/ada/Müller Bericht [1].v2, a+b=c@d", f"{LONG}/Müller Bericht [1].v2, a+b=c@d"),
+        ("/Users/ada/.hidden", f"{LONG}/.hidden"),
+        ("/Users/ada/a%20b", f"{LONG}/a%20b", f"{LONG}/a b"),
+        ("/Volumes/Main/a/V/X", "/Volumes/main/a/v/X"),
+    ],
+    "import_path": [("/Users/ada/x.py", f"{LONG}/x.py", f"{LONG}/x"), ("/Users/ada/x.txt", f"{LONG}/x.txt")],
+    "workspace_glob": [("/Users/ada/**", f"{LONG}/**"), ("/Users/ada/x", f"{LONG}/x")],
+    "code_path": [("/Users/ada/x", f"{LONG}/x"), ("etl/main", "etl/main")],
+    "dbfs_path": [("dbfs:/x/", "/x"), ("/dbfs/x", "/dbfs/x"), ("/", "/")],
+    "volume_path": [
+        ("dbfs:/Volumes/Main/a/v/X", "/Volumes/main/a/v/X"),
+        ("/Volumes/main/Ä/v", "/Volumes/main/Ä/v", "/Volumes/main/ä/v"),
+        ("/Users/ada/x", f"{LONG}/x"),
+    ],
+    "tree_path": [("/a/b/", "/a/b"), ("/", "/")],
+    "storage_url": [("S3://Bucket/x/", "s3://bucket/x"), ("s3a://b/x", "s3a://b/x", "s3://b/x")],
+    "url": [
+        ("https://me@GitHub.com:443/O/r", "https://github.com/O/r"),
+        ("https://h:8443/", "https://h:8443"),
+        ("https://h/a?b=//c", "https://h/a?b=//c"),
+    ],
+    "path": [
+        ("/Users/ada/x.whl", f"{LONG}/x.whl"),
+        ("/tmp/x", "/Workspace/tmp/x", "dbfs:/tmp/x"),
+        ("dbfs:/x", "dbfs:/x"),
+        ("dbfs:/Volumes/M/a/v/x", "/Volumes/m/a/v/x"),
+        ("file:///Workspace/x", "file:/Workspace/x", "/Workspace/x"),
+        ("/dbfs/x", "/Workspace/dbfs/x", "dbfs:/dbfs/x", "file:/dbfs/x", "dbfs:/x"),
+        ("runs:/ab12/model", "runs:/ab12/model"),
+        ("etl/main.py", "etl/main.py"),
+        ("s3://b/x", "s3://b/x"),
+    ],
+    "pip_line": [
+        ("numpy==1.26", "numpy==1.26"),
+        ("-r /Workspace/team/r.txt", "-r /Workspace/team/r.txt", "/Workspace/team/r.txt"),
+        (
+            "x @ file:///Volumes/m/a/v/x.whl",
+            "x @ file:///Volumes/m/a/v/x.whl",
+            "file:/Volumes/m/a/v/x.whl",
+            "/Volumes/m/a/v/x.whl",
+        ),
+        ("-r/Users/ada/r.txt", "-r/Users/ada/r.txt", f"{LONG}/r.txt"),
+    ],
+    "slashed": [("/a/b/", "/a/b"), ("a/b", "a/b")],
+}
+REGULAR["any"] = [case for case in REGULAR["any"] if case[1] is not None]
+
+_NUMBERS = [Number("1.0"), Number("1e3"), Number("-0"), "1e3", "077", "+7", " 7", "0x7", "7_7", "٧", "７"]
+_BAD_TEXT = [
+    " a",
+    "a ",
+    "a\u00a0",
+    "a\0b",
+    "a\u202eb",
+    "e\u0301",
+    "\ud800",
+    "a" * (MAX_VALUE + 1),
+    5,
+    Number("1.5"),
+]
+_BAD_PATHS = [
+    "//a",
+    "/a//b",
+    "/a/./b",
+    "/a/../b",
+    "/a/..",
+    "/a/ b",
+    "/a /b",
+    "/a\\b",
+    "/a∕b",
+    "/a／b",
+    "/a/%2e%2e/b",
+    "/a%2fb",
+]
+# For each kind values that are not regular.
+IRREGULAR: dict[str, list[Any]] = {
+    "integer": [*_NUMBERS, "", True, 2**63, -(2**63) - 1, "9223372036854775808", "0" * 70 + "7", [], {}],
+    "number": [True, "", "1.", ".5", "1e3", Number("1e3"), "01", "NaN", "Infinity"],
+    "boolean": ["True", "TRUE", "yes", "1", 1, 0, "", "false ", Number("1.0")],
+    "enum": ["source", "Source", 5, "5", "", " SOURCE", "SOURCE ", "SOUR\u200bCE", "ＳＯＵＲＣＥ"],
+    "enum_lower": ["TABLE", "", 5, "a b"],
+    "enum_mixed": ["", 5, "1a", "a ", "a\n"],
+    "text": _BAD_TEXT,
+    "lines": [" a", "a\n", "a\0b", 5],
+    "json_text": [" {}", "a\0b"],
+    "group_name": _BAD_TEXT,
+    "principal": _BAD_TEXT,
+    "any": [*_NUMBERS[:-3], *_BAD_TEXT[:-2], [], {}, "1.2.3"],
+    "id": [*_NUMBERS[:-3], True, " a"],
+    "timestamp": [*_NUMBERS[:-3], " a"],
+    "duration": ["5", "5m", "05s", "5 s", "1e3s", "+5s", "s", 5, ".5s"],
+    "field_mask": ["", "a,", "a, b", "a b", "a..b", "a.*.b", 5],
+    "bytes": [" eA==", "eA\n==", 5],
+    "uuid": ["", "a b", "{01ef}", 5],
+    "application_id": ["my principal", "my-principal", UUID[:-1], 5],
+    "securable_type": ["", 5, "a\n"],
+    "object_type": ["", "SQL/warehouses", "sql//warehouses", "/jobs", 5],
+    "permission_level": ["can_manage", 5, ""],
+    "data_security_mode": ["single_user", 5],
+    "privilege": ["select", "USE  CATALOG", "", 5],
+    "uc_name": ["", ".a", "a.", "a..b", "`a`.b", "a. b", "a .b", " a", "a.b.c.d", 5, "a.e\u0301", "a\u202eb"],
+    "uc_part": ["", "a.b", "`a`", " a", 5],
+    "uc_entity": ["", "a.b.c.", "a.b.c. d", "a..c.d"],
+    "uc_resource": ["skills/", "skills/a..b", " skills/a", 5],
+    "model_name": ["a..b", " a", 5],
+    "scope_name": _BAD_TEXT,
+    "user_name": _BAD_TEXT,
+    "git_provider": _BAD_TEXT,
+    "workspace_path": [*_BAD_PATHS, "", "Users/ada", "/Workspace/Workspace", "/Workspace/Workspace/x", 5],
+    "import_path": [*_BAD_PATHS, "Users/ada"],
+    "workspace_glob": [*_BAD_PATHS, "/Users/*/x", "/Users/**/x", "/a/***", "/a/?"],
+    "code_path": [*_BAD_PATHS, "", "../x", "a/../x", "./x", "a//b", "c:/x"],
+    "dbfs_path": [*_BAD_PATHS, "dbfs://x", "dbfs:x", "tmp/x", "/Volumes/m/a/v/x", "/volumes/x"],
+    "volume_path": [*_BAD_PATHS, "/volumes/m/a/v", "Volumes/m/a/v", "x", ""],
+    "tree_path": [*_BAD_PATHS, "", "a/b"],
+    "storage_url": ["s3:/b/x", "b/x", "s3://b//x", "s3://b/../c", "s3://b\\c/x", "s3://b c/x", ""],
+    "url": ["h/x", "https://", "https://a@b@c/x", "https://h:/x", "https://h\\@evil/x", "https://h/../x", "git@h:o/r"],
+    "path": [*_BAD_PATHS, "dbfs://x", "dbfs:x", "file:x", "file://h/x", "s3:/b/x", "a/../b", "/volumes/m/a/v/x"],
+    "pip_line": [" a", "-r /Workspace/../x", "x @ file://h/x", "-r //x"],
+    "slashed": [*_BAD_PATHS, "a/../b", "a//b", 5],
+}  # fmt: skip
+
+
+def test_the_tables_have_every_kind() -> None:
+    assert REGULAR.keys() | {"object"} == IRREGULAR.keys() | {"object"} == KINDS.keys()
+    assert KINDS["object"].read("x") is KINDS["object"].suspect({}) is None
+
+
+@pytest.mark.parametrize("name", REGULAR)
+def test_regular_values_and_what_they_name(name: str) -> None:
+    kind = KINDS[name]
+    for value, *named in REGULAR[name]:
+        found = kind.read(value)
+        assert found is not None, value
+        assert [str(each) if name == "number" else each for each in found] == named, value
+        assert kind.suspect(value) is not None, value
+
+
+@pytest.mark.parametrize("name", IRREGULAR)
+def test_irregular_values(name: str) -> None:
+    kind = KINDS[name]
+    for value in IRREGULAR[name]:
+        assert kind.read(value) is None, value
+        assert kind.suspect(value) is None, value
+
+
+# -- the reviewed table of spellings -----------------------------------------------------------------------------------
+
+Row = tuple[str, dict[str, Any], list[str]]
+ROWS: dict[str, Row] = {
+    f"{entry['kind']}, {row['effect']}, {row['what']}, {pair[0]}": (entry["kind"], row, pair)
+    for entry in yaml.safe_load(files("catalogue").joinpath("aliases.yaml").read_text())
+    for row in entry["rows"]
+    for pair in row["pairs"]
+}
+_AS_JSON = ("integer", "id", "boolean", "enum")
+
+
+def _operations(kind: str, row: dict[str, Any]) -> list[tuple[Operation, str]]:
+    """The operations and parameters that a row is of; one made up where it is of a whole kind, or of a record's field."""
+    found = []
+    for parameter in row.get("of", ()):
+        holder, _, name = parameter.rpartition(".")
+        operation = load_catalog().operations.get(holder)
+        if operation is not None:
+            found.append((operation, name))
+    return found or [(Operation("x.y", ("POST /api/2.0/x/y",), "write", body=("p",), types={"p": kind}), "p")]
+
+
+def _constraint(operation: Operation, name: str, value: Any, *, denies: bool) -> Constraint | None:
+    return parse_constraint(operation, name, value, lambda message, hint: None, denies=denies)
+
+
+def _takes(operation: Operation, name: str, named: Any, sent: Any) -> bool:
+    """Whether a rule that allows ``named`` takes ``sent``."""
+    rule = _constraint(operation, name, named, denies=False)
+    return rule is not None and rule.test.takes(sent)
+
+
+def _meets(operation: Operation, name: str, named: Any, sent: Any) -> bool:
+    """Whether a rule that denies ``named`` is met by ``sent``."""
+    rule = _constraint(operation, name, named, denies=True)
+    assert rule is not None, named
+    return rule.test.may_be_met(Values([sent]), below=rule.below is not None)
+
+
+def _value(kind: str, text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Number) if kind in _AS_JSON else text
+    except ValueError:
+        return text
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_of_the_reviewed_table_holds(row: str) -> None:
+    kind, written, pair = ROWS[row]
+    values = [_value(kind, text) for text in pair]
+    for operation, name in _operations(kind, written):
+        one, other = values[0], values[-1]
+        ask = (operation, name)
+        match written["effect"]:
+            case "same":
+                assert _takes(*ask, one, one)
+                assert _takes(*ask, one, other)
+                assert _takes(*ask, other, one)
+                assert _meets(*ask, one, other)
+                assert _meets(*ask, other, one)
+            case "reading":
+                assert _takes(*ask, one, one), "a rule that names just this allows it"
+                assert not _takes(*ask, other, one)
+                assert not _takes(*ask, one, other)
+                assert _meets(*ask, other, one)
+                assert _meets(*ask, one, one)
+            case "distinct":
+                assert not _takes(*ask, one, other)
+                assert not _takes(*ask, other, one)
+                if kind != "code_path" and all(KINDS[kind].read(each) is not None for each in values):
+                    assert not _meets(*ask, one, other)
+                    assert not _meets(*ask, other, one)
+            case "ancestor":
+                assert not _takes(*ask, other, one)
+                assert _meets(*ask, other, one)
+            case "refused":
+                assert _constraint(*ask, one, denies=False) is None
+                assert not _takes(*ask, "x", one)
+                assert KINDS[kind].suspect(one) is None
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+_PIECES = st.sampled_from(
+    [*"aZ0./%-_ @=é日\n", "Users", "Workspace", "/Workspace", "/Users/", "/Volumes/", "//", "/.", "..", " /", "\u0301"]
+)  # fmt: skip
+_SHAPES = [
+    st.lists(_PIECES, max_size=6).map("".join),
+    st.from_regex(r"(/[a-zé]{1,3}){1,3}", fullmatch=True),
+    st.from_regex(r"/Workspace(/[a-z]{1,3}){1,2}", fullmatch=True),
+    st.from_regex(r"[a-z]{1,3}(\.[A-Za-z]{1,3}){0,2}", fullmatch=True),
+    st.from_regex(r"-?[1-9][0-9]{0,17}", fullmatch=True),
+    st.from_regex(r"[A-Z]{2,8}", fullmatch=True),
+    st.from_regex(r"[a-z]{2,8}", fullmatch=True),
+]
+_MANY = [kind for kind in KINDS.values() if kind.all_read is not None]
+
+
+@pytest.mark.parametrize("denies", [False, True])
+@pytest.mark.parametrize("kind", _MANY, ids=[kind.name for kind in _MANY])
+def test_many_values_name_what_each_of_them_names(kind: Any, denies: bool) -> None:
+    at_once = 0
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal at_once
+        shape = data.draw(st.sampled_from(_SHAPES))
+        texts = data.draw(st.lists(shape, min_size=FEW + 1, max_size=FEW + 6, unique=True))
+        many = Values([*texts])
+        read = kind.suspect if denies else kind.read
+        found = many.suspects(kind) if denies else many.objects(kind)
+        each = [read(text) for text in texts]
+        assert found.regular is (None not in each)
+        if found.regular:
+            named = {one for objects in each if objects and (denies or len(objects) == 1) for one in objects}
+            eithers = {Either.of(objects) for objects in each if objects and not denies and len(objects) > 1}
+            assert (found.singles, found.eithers) == (named, eithers)
+            at_once += many.effort.spent < ODD
+
+    check()
+    assert at_once >= 12, "too few lists were read at once"
+
+
+def test_values_that_are_not_plainly_written_are_counted() -> None:
+    kind = KINDS["workspace_path"]
+    most = MAX_COMPARED // ODD
+    odd = Values([f"/Users/ada/{index};x" for index in range(most)])
+    assert odd.objects(kind).regular
+    assert odd.effort.spent == MAX_COMPARED
+    with pytest.raises(Refused, match="comparisons"):
+        Values([f"/Users/ada/{index};x" for index in range(most + 1)]).objects(kind)
+    plain = Values([f"/Users/ada/{index}" for index in range(MAX_COMPARED)])
+    assert plain.objects(kind).regular
+    assert plain.effort.spent == MAX_COMPARED // PLAIN

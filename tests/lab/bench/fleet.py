@@ -1,0 +1,204 @@
+"""One worker against two: what a second core brings.
+
+On a machine with just two cores there are no two free ones: client and upstream need theirs. So three things are measured,
+in fresh processes, one worker and two in turn, each ratio within one round:
+
+* with each worker held to the same share of a core (``quota.py``), so that there is room for both beside the client: how
+  many requests a second two carry to one. It is what two free cores would show, scaled down.
+* requests to a second of processor time, of workers and supervisor together: what the second worker costs the first.
+* the same load without any limit, where client, upstream and two workers share the cores: the least it can be.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from .endtoend import make_job
+from .load import Result
+from .measurement import Bound, Measurement, Say, Spread, ratios
+from .processes import Proxy, StartError, environment, free_port, start_helper, stop
+from .quota import NoQuota, shares
+from .variants import PRODUCT, Stage, open_stage
+
+BENCH = "fleet"
+CONNECTIONS = 16
+FRESH = 8
+SHARE = 0.4
+START_SECONDS = 60.0
+
+SCALES = Bound(1.8, at_least=True)
+COSTS = Bound(0.9, at_least=True)
+NONE_AT_ALL = Bound(0)
+
+
+class Workers(NamedTuple):
+    """A running fleet."""
+
+    supervisor: Proxy
+    workers: list[Proxy]
+
+    def cpu(self) -> list[float]:
+        """Processor seconds: the supervisor's, then each worker's."""
+        return [each.cpu_seconds() for each in (self.supervisor, *self.workers)]
+
+
+class Run(NamedTuple):
+    """One load. ``cpu``: processor seconds of the supervisor, then of each worker."""
+
+    result: Result
+    cpu: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.result.done / self.result.seconds
+
+    @property
+    def efficiency(self) -> float:
+        """Requests to a second of processor time."""
+        return self.result.done / sum(self.cpu)
+
+
+Runs = dict[tuple[str, int], list[Run]]
+
+
+def measure(*, quick: bool, say: Say) -> list[Measurement]:
+    """All rows of this bench. Raises StartError if a proxy can't be started."""
+    if sys.platform != "linux":
+        raise StartError("the fleet bench reads /proc, which only Linux has")
+    rounds, seconds = (2, 2.0) if quick else (6, 4.0)
+    runs: Runs = defaultdict(list)
+    limited = True
+    with open_stage() as stage:
+        for number in range(rounds):
+            for count in (1, 2) if number % 2 == 0 else (2, 1):
+                say(f"fleet: round {number + 1} of {rounds}: {count} workers")
+                with run_fleet(stage, count) as fleet:
+                    for load in ("free", "fresh"):
+                        runs[load, count].append(send(stage, fleet, load, seconds))
+                    if limited:
+                        try:
+                            runs["limited", count].append(send(stage, fleet, "limited", seconds))
+                        except NoQuota:
+                            limited = False
+    return report(runs)
+
+
+@contextmanager
+def run_fleet(stage: Stage, count: int) -> Iterator[Workers]:
+    """A fresh fleet. It is not pinned to a core, as single proxies are."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "brickscope.supervisor", "--workers", str(count)),
+        *("--listen-port", str(port), "--set", f"confdir={stage.confdir}"),
+        *("--set", f"ssl_verify_upstream_trusted_ca={stage.upstream_ca}"),
+        *("--set", f"scope_rules={stage.folder / 'rules'}"),
+        *("--set", f"scope_audit_log={stage.audit_file}"),
+        *("--set", f"scope_connect_to=*.cloud.databricks.com=127.0.0.1:{stage.upstream_port}"),
+    ]
+    output = stage.folder / f"output-{time.monotonic_ns()}.txt"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            cwd=stage.folder,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while b"workers serve" not in output.read_bytes():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StartError(
+                    f"the fleet did not start; it printed:\n{output.read_text(errors='replace')}"
+                )
+            time.sleep(0.05)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield Workers(Proxy(process.pid, port), [Proxy(int(pid), port) for pid in children])
+        if process.poll() is not None:
+            raise StartError(f"the fleet ended:\n{output.read_text(errors='replace')}")
+    finally:
+        stop(process)
+
+
+def send(stage: Stage, fleet: Workers, load: str, seconds: float) -> Run:
+    """Send a load: ``free`` or ``limited`` (workers held to a share of a core) by kept connections, ``fresh`` by new ones.
+
+    Raises NoQuota if workers can't be limited here.
+    """
+    kind, connections = ("fresh", FRESH) if load == "fresh" else ("keep", CONNECTIONS)
+    job = make_job(stage, PRODUCT, fleet.supervisor, kind, connections=connections, seconds=seconds)
+    with ExitStack() as cleanup:
+        tell, hear = cleanup.enter_context(start_helper("load"))
+        tell.write(json.dumps(job._asdict()) + "\n")
+        tell.flush()
+        if hear.readline() != "ready\n":
+            raise StartError("the load generator failed; its error is above")
+        if load == "limited":
+            cleanup.enter_context(shares([worker.pid for worker in fleet.workers], _helpers(), SHARE))
+        before = fleet.cpu()
+        tell.write("go\n")
+        tell.flush()
+        result = Result(**json.loads(hear.readline()))
+        cpu = [after - then for after, then in zip(fleet.cpu(), before, strict=True)]
+    return Run(result, cpu)
+
+
+def _helpers() -> list[int]:
+    """The processes of client and upstream: those that this process started, fleets aside."""
+    found = []
+    for pid in Path("/proc/self/task").iterdir():
+        for child in (pid / "children").read_text().split():
+            if b"lab.bench." in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+def report(runs: Runs) -> list[Measurement]:
+    """The rows."""
+    rows: list[Measurement] = []
+
+    def compare(name: str, load: str, what: str, bound: Bound | None, note: str = "") -> None:
+        if (load, 1) not in runs:
+            return
+        one, two = ([float(getattr(run, what)) for run in runs[load, count]] for count in (1, 2))
+        rows.append(Measurement(BENCH, name, "x", ratios(two, one), bound, note=note))
+
+    compare(
+        f"requests a second, each worker {SHARE:.0%} of a core, 2 workers to 1", "limited", "rate", SCALES
+    )
+    if ("limited", 1) not in runs:
+        rows.append(
+            Measurement(
+                BENCH,
+                "shares of a core could not be given",
+                "",
+                Spread.of([0]),
+                note="needs control groups and root",
+            )
+        )
+    compare("requests to a second of CPU, 2 workers to 1", "free", "efficiency", COSTS)
+    compare("requests to a second of CPU, new connections, 2 workers to 1", "fresh", "efficiency", None)
+    compare("requests a second, cores shared with client and upstream, 2 workers to 1", "free", "rate", None)
+    fuller = [max(run.cpu[1:]) / sum(run.cpu[1:]) for run in runs["free", 2]]
+    rows.append(Measurement(BENCH, "share of the busier of 2 workers", "", Spread.of(fuller)))
+    door = [run.cpu[0] / run.result.done * 1000 for run in runs["fresh", 2]]
+    rows.append(Measurement(BENCH, "supervisor's CPU for a connection", "ms", Spread.of(door)))
+    for load in ("free", "limited", "fresh"):
+        for count in (1, 2):
+            if (load, count) in runs:
+                rate = Spread.of([run.rate for run in runs[load, count]])
+                rows.append(Measurement(BENCH, f"{load}, {count} worker{'s'[: count - 1]}", "req/s", rate))
+    faults = [run.result.wrong + run.result.errors for every in runs.values() for run in every]
+    rows.append(Measurement(BENCH, "wrong answers and errors", "", Spread.of([sum(faults)]), NONE_AT_ALL))
+    return rows

@@ -1,0 +1,1 @@
+"""``scripts/mutants``: breaks the code on purpose and counts what the tests see (mutation testing, by mutmut)."""
