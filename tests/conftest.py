@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from lab.workspace.server import FakeWorkspace
+from whole import TESTS, WHOLE
 
 # Of scripts/mutants: the same examples each time, and none made smaller, since only whether a test fails counts.
 settings.register_profile(
@@ -23,6 +24,31 @@ if os.environ.get("CI"):
     # The time of CI is bounded; who works on the code runs three times as many.
     settings.register_profile("brickscope-ci", parent=settings.get_profile("ci"), max_examples=30)
     settings.load_profile("brickscope-ci")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", help="Also what runs real programs, clients, browsers, the soak."
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless all is wanted or a file is named by itself."""
+    if not _is_part(config):
+        return
+    whole = [item for item in items if item.path.relative_to(TESTS).as_posix().startswith(WHOLE)]
+    config.hook.pytest_deselected(items=whole)
+    items[:] = [item for item in items if item not in set(whole)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _is_part(config):
+        terminalreporter.write_line("Real programs were left out; scripts/test --all runs them too.")
+
+
+def _is_part(config: pytest.Config) -> bool:
+    names = [argument.partition("::")[0] for argument in config.args]
+    return not config.getoption("--all") and not any(name.endswith(".py") for name in names)
 
 
 @pytest.fixture

@@ -17,4 +17,13 @@ def test_every_call_of_the_bench_is_allowed_by_its_name() -> None:
 
 
 def test_every_row_is_measured() -> None:
-    assert len(operations.measure(quick=True, say=lambda text: None)) == 9
+    assert len(operations.measure(quick=True, say=lambda text: None)) == 11
+
+
+def test_the_judged_bodies_of_the_bench_are_held_against_all_their_rules() -> None:
+    found = operations.judging(1, lambda text: None)
+    assert [each.name for each in found] == [
+        "judging 1 MB x 20 rules, to strictly parsing it",
+        "judging 40,000 ids x 20 rules of 100, to strictly parsing it",
+    ]
+    assert all(each.bound == operations.JUDGING for each in found)

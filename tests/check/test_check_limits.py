@@ -81,7 +81,7 @@ CASES: dict[str, tuple[list[Any], list[Any], str, str | None]] = {
         "no tree has users, but Users",
     ),
     "volumes in small letters": (
-        [on("files.download", {"file_path": {"prefix": "/volumes/main/a/v/"}})],
+        [on("workspace.export", {"path": {"prefix": "/volumes/main/"}})],
         [],
         "BS115",
         "no tree has volumes, but Volumes",

@@ -8,6 +8,7 @@ Never import these from the code. What is refused for a longer word of it (a pre
 from __future__ import annotations
 
 CREDENTIALS = """
+    x-auth x-auth-key x-access-key ocp-apim-subscription-key x-bearer x-oauth x-saml
     cookie cookie2 proxy-authorization authentication x-authorization x-auth-token x-access-token x-api-key api-key
     x-csrf-token x-xsrf-token x-databricks-azure-sp-management-token x-databricks-gcp-sa-access-token
     x-databricks-user-token x-databricks-non-uc-user-token x-databricks-token x-goog-api-key authorization_
@@ -18,6 +19,7 @@ CREDENTIALS = """
 """Second credentials."""
 
 OVERRIDES = """
+    x-ms-client-principal x-on-behalf-of impersonate-group x-script-name x-identity x-authenticated-userid
     x-http-method-override x-http-method x-method-override x-method
     x-original-url x-original-uri x-original-host x-original-path x-original-method x-rewrite-url x-override-url
     x-accel-redirect x-host x-http-host-override x-http-destinationurl x-http-path-translated x-proxy-url
@@ -33,7 +35,13 @@ OVERRIDES = """
 """.split()
 """Change the method, path, host, user or client behind the proxy's back, or are for another hop."""
 
-PSEUDO = [":method", ":path", ":authority", ":scheme", ":protocol"]
+PSEUDO = [
+    ":method",
+    ":path",
+    ":authority",
+    ":scheme",
+    ":protocol",
+]
 """Of HTTP/2, spelt as headers."""
 
 ONCE = """

@@ -26,7 +26,7 @@ def policy(folder: Path, *rules: Any, deny: Any = ()) -> Policy:
         "rule_sets": {"r": {"allow": list(rules), **({"deny": list(deny)} if deny else {})}},
     }
     file = folder / "p.yaml"
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return load_policy(file, 0).policy
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from brickscope.catalog.catalog import operation_table
@@ -22,6 +21,7 @@ from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, read_request
 from core.judged import policy
 from core.wire import h1, h1_headers
+from reaching import reaching
 
 UC, FILES = "/api/2.1/unity-catalog", "/api/2.0/fs/files/Volumes/main/raw"
 
@@ -166,94 +166,89 @@ def judged(known: Policy, request: ApiRequest, body: bytes) -> Decision:
         return decide(known, request, "10.0.0.1", 0, None, body)
 
 
-def check(property_: Any, *strategies: Any, examples: int, reached: int) -> None:
-    """Hold a property, and that enough examples were of the kind it is for: those for which it is true, not None."""
-    counted: Counter[Any] = Counter()
-
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.tuples(*strategies))
-    def run(drawn: tuple[Any, ...]) -> None:
-        counted[property_(*drawn)] += 1
-
-    run()
-    assert counted[True] >= reached, counted
-
-
-def test_no_reading_of_an_allowed_call_is_denied() -> None:
-    def holds(call: Call, allow: tuple[int, ...], deny: tuple[int, ...]) -> bool | None:
-        request, known = read(call), compiled(allow, deny)
-        if request is None or not judged(known, request, call[2]).allow:
-            return None
-        plain = operation_table().match(request.method, request.readings[0].route)
-        for reading in request.readings:
-            alone = judged(known, request._replace(readings=(reading,)), call[2])
-            assert alone.reason is not Reason.DENIED_BY_RULE, reading
-            if not alone.allow:
-                # Only a name with separators in it, of an operation whose server knows such names, may look like more.
-                assert plain is not None, reading
-                assert plain.encoded, reading
-                called = operation_table().match(request.method, reading.route)
-                assert called is None or called.text == plain.text, reading
-        return len(request.readings) > 1
-
-    check(holds, CALLS, _RULES, _DENIES, examples=1500, reached=100)
+@reaching(0.03, CALLS, _RULES, _DENIES)
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_reading_of_an_allowed_call_is_denied(
+    call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
+) -> bool:
+    request, known = read(call), compiled(allow, deny)
+    if request is None or not judged(known, request, call[2]).allow:
+        return False
+    first = request.readings[0]
+    alone = [judged(known, request._replace(readings=(each,)), call[2]) for each in request.readings]
+    assert all(each.reason is not Reason.DENIED_BY_RULE for each in alone)
+    plain = next(
+        operation_table().match(request.method, reading.route)
+        for reading, decision in zip(request.readings, alone, strict=True)
+        if decision.allow and (reading.segments, reading.query) == (first.segments, first.query)
+    )
+    for reading, decision in zip(request.readings, alone, strict=True):
+        if not decision.allow:
+            # Only a name with separators in it, of an operation whose server knows such names, may look like more.
+            assert plain is not None, reading
+            assert plain.encoded, reading
+            called = operation_table().match(request.method, reading.route)
+            assert called is None or called.text == plain.text, reading
+    return len(request.readings) > 1
 
 
-def test_a_call_is_denied_where_one_of_its_readings_is() -> None:
-    def holds(call: Call, deny: tuple[int, ...]) -> bool | None:
-        request, known = read(call), compiled((0, 1, 2), deny)
-        if request is None or not request.readings:
-            return None
-        whole = judged(known, request, call[2])
-        alone = [judged(known, request._replace(readings=(each,)), call[2]) for each in request.readings]
-        denied = any(each.reason is Reason.DENIED_BY_RULE for each in alone)
-        assert denied is (whole.reason is Reason.DENIED_BY_RULE)
-        return denied and len(alone) > 1
-
-    check(holds, CALLS, _DENIES.filter(bool), examples=1500, reached=10)
-
-
-def test_a_further_deny_never_allows_more() -> None:
-    def holds(call: Call, allow: tuple[int, ...], deny: tuple[int, ...], more: int) -> bool | None:
-        request = read(call)
-        if request is None:
-            return None
-        without = judged(compiled(allow, deny), request, call[2])
-        with_it = judged(compiled(allow, tuple(sorted({*deny, more}))), request, call[2])
-        assert without.allow or not with_it.allow
-        return without.allow and not with_it.allow
-
-    check(holds, CALLS, _RULES, _DENIES, st.integers(0, len(DENY) - 1), examples=1500, reached=15)
+@reaching(0.005, CALLS, _DENIES.filter(bool))
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_call_is_denied_where_one_of_its_readings_is(call: Call, deny: tuple[int, ...]) -> bool:
+    request, known = read(call), compiled((0, 1, 2), deny)
+    if request is None or not request.readings:
+        return False
+    whole = judged(known, request, call[2])
+    alone = [judged(known, request._replace(readings=(each,)), call[2]) for each in request.readings]
+    denied = any(each.reason is Reason.DENIED_BY_RULE for each in alone)
+    assert denied is (whole.reason is Reason.DENIED_BY_RULE)
+    return denied and len(alone) > 1
 
 
-def test_a_call_is_judged_alike_each_time_and_by_each_copy_of_a_policy() -> None:
-    def holds(call: Call, allow: tuple[int, ...], deny: tuple[int, ...]) -> bool | None:
-        request, again = read(call), read(call)
-        if request is None or again is None:
-            assert request is again
-            return None
-        first = judged(compiled(allow, deny), request, call[2])
-        assert first == judged(compiled(allow, deny), again, call[2])
-        assert first == judged(compiled.__wrapped__(allow, deny), again, call[2])
-        return first.allow
+@reaching(0.004, CALLS, _RULES, _DENIES, st.integers(0, len(DENY) - 1))
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_further_deny_never_allows_more(
+    call: Call, allow: tuple[int, ...], deny: tuple[int, ...], more: int
+) -> bool:
+    request = read(call)
+    if request is None:
+        return False
+    without = judged(compiled(allow, deny), request, call[2])
+    with_it = judged(compiled(allow, tuple(sorted({*deny, more}))), request, call[2])
+    assert without.allow or not with_it.allow
+    return without.allow and not with_it.allow
 
-    check(holds, CALLS, _RULES, _DENIES, examples=300, reached=40)
+
+@reaching(0.08, CALLS, _RULES, _DENIES)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_call_is_judged_alike_each_time_and_by_each_copy_of_a_policy(
+    call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
+) -> bool:
+    request, again = read(call), read(call)
+    if request is None or again is None:
+        assert request is again
+        return False
+    first = judged(compiled(allow, deny), request, call[2])
+    assert first == judged(compiled(allow, deny), again, call[2])
+    assert first == judged(compiled.__wrapped__(allow, deny), again, call[2])
+    return first.allow
 
 
-def test_monitor_lets_go_on_what_enforce_denies_and_gives_the_same_reason() -> None:
-    def holds(call: Call, allow: tuple[int, ...], deny: tuple[int, ...]) -> bool | None:
-        request, known = read(call), compiled(allow, deny)
-        if request is None:
-            return None
-        enforcing = judged(known, request, call[2])
-        monitoring = judged(known._replace(mode=Mode.MONITOR), request, call[2])
-        assert enforcing.enforced
-        assert monitoring.enforced is enforcing.allow
-        same = {"enforced": None, "mode": None}
-        assert enforcing._replace(**same) == monitoring._replace(**same)
-        return not enforcing.allow
-
-    check(holds, CALLS, _RULES, _DENIES, examples=800, reached=200)
+@reaching(0.15, CALLS, _RULES, _DENIES)
+@settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
+def test_monitor_lets_go_on_what_enforce_denies_and_gives_the_same_reason(
+    call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
+) -> bool:
+    request, known = read(call), compiled(allow, deny)
+    if request is None:
+        return False
+    enforcing = judged(known, request, call[2])
+    monitoring = judged(known._replace(mode=Mode.MONITOR), request, call[2])
+    assert enforcing.enforced
+    assert monitoring.enforced is enforcing.allow
+    same = {"enforced": None, "mode": None}
+    assert enforcing._replace(**same) == monitoring._replace(**same)
+    return not enforcing.allow
 
 
 # -- spellings of one object -------------------------------------------------------------------------------------------

@@ -45,6 +45,12 @@ NAMES: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "GET",
         f"{FILES}in/what%3F.csv",
     ),
+    "a table with an encoded colon": (
+        "tables.get",
+        {"full_name": "main.a.x:y"},
+        "GET",
+        f"{TABLES}main.a.x%3Ay",
+    ),
     "a volume with a semicolon": ("volumes.read", {"name": "main.a.x;y"}, "GET", f"{VOLUMES}main.a.x%3By"),
     "a file whose tilde is encoded": (
         "files.download",
@@ -222,6 +228,26 @@ def test_every_reading_is_judged(case: str, tmp_path: Path) -> None:
     assert decision.reason is reason, (decision.detail, decision.readings)
     assert decision.readings is not None
     assert len(decision.readings) > 1
+
+
+# What a rule names, as only some server would read a call of another name. target
+NEIGHBOURS = {
+    "with parameters behind it": f"{TABLES}main.a.t;v=1",
+    "with an encoded semicolon": f"{TABLES}main.a.t%3Bv",
+    "with an encoded question mark": f"{TABLES}main.a.t%3Fx",
+    "with an encoded hash": f"{TABLES}main.a.t%23x",
+    "with a blank behind it": f"{TABLES}main.a.t%20",
+    "in full-width letters": f"{TABLES}main.a.%EF%BD%94",
+    "with an encoded percent sign": f"{TABLES}main.a.%2574",
+    "with a verb": f"{TABLES}main.a.t:run",
+}
+
+
+@pytest.mark.parametrize("case", NEIGHBOURS)
+def test_a_name_is_not_allowed_by_what_another_server_makes_of_it(case: str, tmp_path: Path) -> None:
+    known = policy(tmp_path, {"operation": "tables.get", "where": {"full_name": "main.a.t"}})
+    decision = judged(known, "GET", NEIGHBOURS[case])
+    assert decision.reason in (NOT_MET, Reason.UNKNOWN_OPERATION), decision
 
 
 EXPORT, LIST = "/api/2.0/workspace/export?path=", "/api/2.0/workspace/list?path="

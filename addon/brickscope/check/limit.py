@@ -26,13 +26,11 @@ _MORE: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
         lambda text: f"{text}-other",
         lambda text: f"-r {text}" if text.startswith("/") else f"{text}>=0",
     ),
-    "field_mask": (lambda text: f"{text},owner", lambda text: f"name,{text}"),
 }
 _WHAT = {
     "lines": "a program or prose",
     "json_text": "JSON",
     "pip_line": "a line of requirements",
-    "field_mask": "a list of fields",
 }
 
 

@@ -172,29 +172,41 @@ def _judge(
         assert request.flaw is not None
         return _Outcome(*(unbound or (request.flaw.reason, request.flaw.detail, None, _NOTHING)), None, None)
     held = None if body is None else HeldBody(request, body)
-    plain = found = _judge_reading(policy, rule_set, request, readings[0], held, unbound)
-    for reading in readings[1:]:
-        other = _judge_reading(policy, rule_set, request, reading, held, unbound)
-        if other.reason is Reason.DENIED_BY_RULE:
+    outcomes = []
+    for reading in readings:
+        found = _judge_reading(policy, rule_set, request, reading, held, unbound)
+        if found.reason is Reason.DENIED_BY_RULE:
+            return found
+        outcomes.append(found)
+    # What a plain server reads; that one may take an encoded colon for a verb's, or as it is sent, for a name's.
+    plain = [
+        each
+        for each in outcomes
+        if each.reading is not None
+        and (each.reading.segments, each.reading.query) == (readings[0].segments, readings[0].query)
+    ]
+    found = next((each for each in plain if each.reason is _ALLOWED), outcomes[0])
+    for other in outcomes:
+        if other.reason is not _ALLOWED and not _is_covered(rule_set, request.method, found, other):
             return other
-        if (
-            found.reason is _ALLOWED
-            and other.reason is not _ALLOWED
-            and not _is_covered(rule_set, request.method, plain, other)
-        ):
-            found = other
     return found
 
 
 _NOT_ALLOWED = frozenset({Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET})
 
 
-def _is_covered(rule_set: RuleSet, method: str, plain: _Outcome, other: _Outcome) -> bool:
-    """Whether another reading is only what a name with separators in it looks like to a server that does not know names: a
-    rule by name allows the call, all in which the reading differs is the value of variables that the catalogue marks
-    as encoded, it meets no deny, and it is no known operation of another name."""
-    called, first, second = plain.called, plain.reading, other.reading
-    if called is None or not called.encoded or first is None or second is None:
+def _is_covered(rule_set: RuleSet, method: str, allowed: _Outcome, other: _Outcome) -> bool:
+    """Whether a reading that is not allowed is only what a name with separators in it looks like to a server that does not
+    know names: a rule by name allows the call, all in which the reading differs is the value of variables that the
+    catalogue marks as encoded, it meets no deny, and it is no known operation of another name."""
+    called, first, second = allowed.called, allowed.reading, other.reading
+    if (
+        allowed.reason is not _ALLOWED
+        or called is None
+        or not called.encoded
+        or first is None
+        or second is None
+    ):
         return False
     if rule_set.allow.match(method, first.segments, first.route) is not None:
         return False  # a rule by path allows it, which knows nothing of names

@@ -68,15 +68,16 @@ READ = (
 """Each may stand there once."""
 
 CREDENTIAL_WORDS = re.compile(
-    r"authentication|token|credential|secret|api-?key|cookie|session|password|jwt|assertion|csrf|xsrf"
+    r"authentication|token|credential|secret|(?:api|access|subscription)-?key|cookie|session|passw|jwt|assertion|csrf|xsrf"
+    r"|bearer|oauth|saml|(?:^|-)auth(?:-|$)"
 )
 """What the name of a header that carries a credential has in it, whatever else."""
 OVERRIDE_WORDS = re.compile(
     # the method, the path, the host
     r"(?:[a-z]*method|verb|[a-z]*override|[a-z]*rewrite|original|[a-z]*ur[il]|[a-z]*path|destination|redirect|[a-z]*host"
     r"|[a-z]*forwarded|middleware|envoy"
-    # who the client or user is, as far as a front end believes it; our own
-    r"|user|self|ip|[a-z]*clientip|addr|cert|brickscope)"
+    # who the client or user is, as far as a front end believes it; where the application is mounted; our own
+    r"|user(?:id)?|principal|identity|impersonat[a-z]*|behalf|self|ip|[a-z]*clientip|addr|cert|script|brickscope)"
 )
 """Words of names by which a server behind another lets itself be told what was asked and by whom."""
 HOP_BY_HOP = frozenset({"proxy-connection", "http2-settings", "content-transfer-encoding"})

@@ -6,7 +6,7 @@ matter. Each level of a body is gone through by operations on all its objects at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from .constraint import Constraint
@@ -64,15 +64,17 @@ class Gathered:
     """What one body has for the rules that look at it. ``values``: by their keys. ``similar``: why it is open what the API
     reads for a name on top."""
 
-    def __init__(self, looks: Look, body: Mapping[str, Any]) -> None:
-        """Raises Refused(TOO_COMPLEX)."""
+    def __init__(self, looks: Look, body: Mapping[str, Any], further: Collection[str] = ()) -> None:
+        """``further``: names on top that only other readers find. Raises Refused(TOO_COMPLEX)."""
         self.body = body
         self.effort = Effort()
         self.values: dict[Keys, Values] = {}
         self.similar: Mapping[str, Refused] = {}
         self._foreign = 0
         if body and looks.below:
-            self._below(looks, (), Values([body]))
+            self._below(looks, (), Values([body], effort=self.effort))
+            if further:
+                self.similar = {**self.similar, **self._taken(looks, set(further))}
 
     def _walk(self, look: Look, there: Values, keys: Keys) -> None:
         """Gather what rules look at: the values at ``keys``, and what is below them."""
@@ -135,8 +137,9 @@ class Gathered:
     def _similar(self, look: Look, there: set[str]) -> dict[str, Refused]:
         """For each name that rules look at, whether there is one that could be taken for it."""
         names = there - look.below.keys()
-        if not names:
-            return {}
+        return self._taken(look, names) if names else {}
+
+    def _taken(self, look: Look, names: set[str]) -> dict[str, Refused]:
         folds = self._folds(names)
         return {name: taken_for(name) for form, name in look.folds.items() if form in folds}
 

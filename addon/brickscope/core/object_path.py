@@ -280,13 +280,19 @@ def suspect_url(value: Any) -> Objects | None:
 
 
 def also_compatible(read: Read) -> Read:
-    """A path for rules that deny: also without compatibility forms."""
+    """A path for rules that deny: also without compatibility forms, in what it is decoded to as well."""
 
     def suspect(value: Any) -> Objects | None:
         found = read(value)
-        if found is None or value.isascii():
+        if found is None or (value.isascii() and all(map(str.isascii, map(str, found)))):
             return found
-        return distinct((*map(str, found), *(compatible(str(each)) for each in found)))
+        forms: list[str] = list(map(str, found))
+        for spelling in distinct(map(compatible, (value, unquote(value)))):
+            again = read(spelling)
+            if again is None:
+                return None
+            forms += map(str, again)
+        return distinct(forms)
 
     return suspect
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 from .body import read_body
 from .constraint import Constraint
@@ -17,7 +18,7 @@ from .decision import Refused
 from .look import Gathered, Keys, Look, looks_of, taken_for
 from .normal import fold
 from .path import Reading
-from .query import Pair, alternatives, read_query
+from .query import Pair, alternatives, read_hidden, read_query
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
@@ -26,6 +27,7 @@ from .values import ABSENT, Values
 __all__ = ["HeldBody", "Look", "Parameters", "looks_of", "read_parameters"]
 
 _PART = re.compile(r"[.\[]")
+_FIELD = re.compile(r"[&;]([^&;=]*)=")
 
 
 class Parameters:
@@ -153,7 +155,7 @@ class Parameters:
         which are parts of `queue` and `job_id` to some readers."""
         if self._by_fold is None:
             self._by_fold = {}
-            for pair in self._pairs:
+            for pair in [*self._pairs, *(read_hidden(self._query) if self._query else ())]:
                 for form in {fold(pair.name), fold(_PART.split(pair.name, maxsplit=1)[0])}:
                     self._by_fold.setdefault(form, []).append(pair)
         return self._by_fold.get(fold(name), [])
@@ -186,8 +188,15 @@ class HeldBody:
         """What it has for rules. Raises Refused: TOO_COMPLEX or what ``read_body`` raises."""
         found = self._gathered.get(id(looks))
         if found is None:
-            found = self._gathered[id(looks)] = (looks, Gathered(looks, self._read()))
+            gathered = Gathered(looks, self._read(), self._fields() if looks.below else ())
+            found = self._gathered[id(looks)] = (looks, gathered)
         return found[1]
+
+    def _fields(self) -> list[str]:
+        """The names that a server finds which reads JSON as a form because its type says so (curl's ``-d`` does)."""
+        if "form" not in self._request.content_type.lower() or b"=" not in self._raw:
+            return []
+        return [unquote_plus(name) for name in _FIELD.findall(self._raw.decode("utf-8", "replace"))]
 
     def _read(self) -> dict[str, Any]:
         if self._content is None:

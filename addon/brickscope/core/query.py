@@ -1,7 +1,7 @@
 """The query of a call: its parameters by the plain reading, and what other readers could find in it besides.
 
 A plain reader splits at ``&`` and decodes once (WHATWG URL, application/x-www-form-urlencoded). Others split at ``;`` too
-(HTML 4.01 appendix B.2.2), begin a query at a second ``?``, or decode twice.
+(HTML 4.01 appendix B.2.2), begin a query at a second ``?``, or decode twice: a value again, or all of it before they split.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from .decision import Refused
 from .reason import Reason
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
-_SPLIT = re.compile("[&;?]")
+_SPLIT = re.compile("[&;?#]")
 
 
-class Alternatives(tuple[str, ...]):
-    """What one value in a query may be, by different readers of it; the plain one first."""
+class Alternatives(NamedTuple):
+    """What one value in a query may be, by different readers of it; the plain one first. ``suspected``: further ones, which
+    only a rule that denies heeds, since many a value holds an escaped separator."""
 
-    __slots__ = ()
+    forms: tuple[str, ...]
+    suspected: tuple[str, ...] = ()
 
 
 class Pair(NamedTuple):
@@ -42,15 +44,29 @@ def read_query(query: str | None) -> list[Pair]:
         plain = Pair(_decode(name), _decode(value))
         found.append(plain)
         if ";" in piece or "?" in piece:
-            first, *others = _SPLIT.split(piece)
-            if _decode(first.partition("=")[0]) != plain.name:
-                others.append(first)
-            for other in others:
-                other_name, _, other_value = other.partition("=")
-                further.append(Pair(_decode(other_name), _decode(other_value), False))
+            further += [
+                Pair(_decode(pair.name), _decode(pair.value), False) for pair in _others(piece, plain)
+            ]
         if _ESCAPE.search(plain.name):
             further.append(Pair(_again(plain.name), plain.value, False))
     return found + further
+
+
+def read_hidden(query: str) -> list[Pair]:
+    """The parameters that only a reader finds which decodes a query before it splits it."""
+    return [
+        other
+        for piece in query.split("&")
+        if "%" in piece
+        for other in _others(_decode(piece), Pair(_decode(piece.partition("=")[0]), ""))
+    ]
+
+
+def _others(piece: str, plain: Pair) -> list[Pair]:
+    """The parameters in one piece of a query for readers that split it further. ``plain``: the one that it is to others."""
+    parts = [other.partition("=") for other in _SPLIT.split(piece)]
+    pairs = [Pair(name, value, False) for name, _, value in parts]
+    return [*(pair for pair in pairs[:1] if _decode(pair.name) != plain.name), *pairs[1:]]
 
 
 def alternatives(query: str, name: str) -> list[str | Alternatives]:
@@ -66,7 +82,9 @@ def alternatives(query: str, name: str) -> list[str | Alternatives]:
             forms |= {_decode(_SPLIT.split(value)[0]): None, _decode(value.partition(";")[0]): None}
         if _ESCAPE.search(plain):
             forms[_again(plain)] = None
-        found.append(plain if len(forms) == 1 else Alternatives(forms))
+        cut = {_SPLIT.split(form)[0]: None for form in forms if _SPLIT.search(form)}
+        suspected = tuple(form for form in cut if form not in forms)
+        found.append(Alternatives(tuple(forms), suspected) if suspected or len(forms) > 1 else plain)
     return found
 
 

@@ -158,7 +158,7 @@ class Values:
         leaves = self.leaves
         if not self.types.isdisjoint({type(ABSENT), Alternatives}):
             leaves = [
-                None if leaf is ABSENT else leaf[0] if isinstance(leaf, Alternatives) else leaf
+                None if leaf is ABSENT else leaf.forms[0] if isinstance(leaf, Alternatives) else leaf
                 for leaf in leaves
             ]
         return leaves if self.listed or len(leaves) != 1 else leaves[0]
@@ -196,12 +196,16 @@ def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, d
         if len(distinct) > FEW:
             values.effort.spend(ODD * len(distinct))
         for leaf in distinct:
-            for each in leaf if type_ is Alternatives else (leaf,):
+            for each in _forms(leaf, denies=denies) if type_ is Alternatives else (leaf,):
                 objects = read(each)
                 if objects is None:
                     return Named(singles, eithers, regular=False)
                 _add(objects, singles, eithers, denies=denies)
     return Named(singles, eithers, regular=True)
+
+
+def _forms(leaf: Alternatives, *, denies: bool) -> tuple[str, ...]:
+    return leaf.forms + leaf.suspected if denies else leaf.forms
 
 
 def _add(objects: Objects, singles: set[Canonical], eithers: set[Either], *, denies: bool) -> None:

@@ -11,18 +11,21 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.core.body import read_body
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.kind import KINDS
-from brickscope.core.operation import OperationRule
+from brickscope.core.operation import OperationRule, OperationRules
 from brickscope.core.path import read_target
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import RuleTable
+from brickscope.policy.where import parse_constraint
 
 from .measurement import Bound, Measurement, Say, best
 from .workload import HOST, SEED, token
@@ -33,6 +36,7 @@ FEW = 10
 DECISION = Bound(5)
 GROWTH = Bound(1.5)
 BODY_MICROSECONDS = Bound(50)
+JUDGING = Bound(1)
 LOAD_MILLISECONDS = Bound(50)
 RUN_NOW = "/api/2.2/jobs/run-now"
 
@@ -64,6 +68,7 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
     found.append(Measurement(BENCH, "finding the operation of a call", "µs", best(matches[FEW])))
     for size in (10, 100):
         found += _body(size, rounds, say)
+    found += judging(rounds, say)
     say("operations: loading")
     found.append(
         Measurement(
@@ -73,11 +78,12 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
     return found
 
 
-def _policy(names: Sequence[str], *rules: OperationRule) -> Policy:
+def _policy(names: Sequence[str], *rules: OperationRule, denied: Sequence[OperationRule] = ()) -> Policy:
     allowed = {name: (OperationRule(name, name),) for name in names} | {
         rule.operation: (rule,) for rule in rules
     }
-    rule_set = RuleSet("bench", RuleTable(()), RuleTable(()), None, allowed)
+    denying = {rule.operation: OperationRules(denied) for rule in denied}
+    rule_set = RuleSet("bench", RuleTable(()), RuleTable(()), None, allowed, denying)
     subjects = {fingerprint(token(0).encode()): Subject("bench", rule_set)}
     return Policy(subjects, {"bench": rule_set}, Mode.ENFORCE, "bench", catalogue=operation_table())
 
@@ -95,6 +101,10 @@ def _request(name: str) -> ApiRequest:
 
 def _decide(policy: Policy, request: ApiRequest, body: bytes | None = None) -> Decision:
     return decide(policy, request, CLIENT, NOW, None, body)
+
+
+def _parse(request: ApiRequest, body: bytes) -> object:
+    return read_body(request, body)
 
 
 def _each(run: Callable[[ApiRequest], object], requests: Sequence[ApiRequest]) -> float:
@@ -132,6 +142,45 @@ def _body(parameters: int, rounds: int, say: Say) -> list[Measurement]:
             BENCH, f"a constraint on it, beyond parsing ({size})", "µs", best([more]), BODY_MICROSECONDS
         ),
     ]
+
+
+def judging(rounds: int, say: Say) -> list[Measurement]:
+    """What judging a large body costs beside strictly parsing it, whatever the number of rules."""
+    tasks = [
+        {"task_key": f"t{number}", "notebook_task": {"notebook_path": f"/Workspace/Users/ada/n{number}"}}
+        for number in range(10_000)
+    ]
+    paths = [{"prefix": f"/Workspace/Users/user{number}/"} for number in range(20)]
+    ids = [list(range(first, first + 100)) for first in range(100_000, 102_000, 100)]
+    cases: tuple[tuple[str, str, str, list[Any], dict[str, Any]], ...] = (
+        ("1 MB x 20 rules", "jobs.create", "tasks.notebook_task.notebook_path", paths, {"tasks": tasks}),
+        ("40,000 ids x 20 rules of 100", "jobs.run_now", "job_id", ids, {"job_id": list(range(40_000))}),
+    )
+    found = []
+    for title, operation, parameter, written, content in cases:
+        say(f"operations: judging {title}")
+        rules = [_denying(operation, parameter, each) for each in written]
+        policy = _policy([operation], denied=rules)
+        body = json.dumps(content).encode()
+        request = _request(operation)._replace(content_length=len(body), has_body=True, may_have_body=True)
+        if not _decide(policy, request, body).allow:
+            raise AssertionError(f"{title}: the call of the bench is not allowed")
+        parsing, judged = [], []
+        for _ in range(rounds):
+            parsing.append(_each(partial(_parse, body=body), [request] * 3))
+            judged.append(_each(partial(_decide, policy, body=body), [request] * 3))
+        ratio = (min(judged) - min(parsing)) / min(parsing)
+        name = f"judging {title}, to strictly parsing it"
+        found.append(Measurement(BENCH, name, "x", best([ratio]), JUDGING))
+    return found
+
+
+def _denying(operation: str, parameter: str, written: Any) -> OperationRule:
+    def fail(message: str, hint: str) -> None:
+        raise AssertionError(message)
+
+    constraint = parse_constraint(load_catalog().operations[operation], parameter, written, fail, denies=True)
+    return OperationRule(operation, operation, () if constraint is None else (constraint,))
 
 
 def _load() -> float:

@@ -1,0 +1,49 @@
+"""What only ``scripts/test --all`` runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+WHOLE = (
+    # other programs: balancers, systemd, packet filters, Spark, browsers, the real clients
+    "clients",
+    "deploy",
+    "lakehouse",
+    "audit/report/test_report_browser.py",
+    "audit/report/test_report_chromium.py",
+    # load, races of peers, installations
+    "soak/test_soak.py",
+    "bench/test_capacity.py",
+    "bench/test_endtoend.py",
+    "bench/test_fleet_bench.py",
+    "bench/test_hooks.py",
+    "bench/test_identity_bench.py",
+    "bench/test_load.py",
+    "bench/test_peers.py",
+    "bench/test_rounds.py",
+    "catalog/test_catalog_build.py",
+    "test_requirements.py",
+    "test_upkeep_document.py",
+    "e2e/test_first_host.py",
+    "e2e/test_wheel.py",
+    # many starts of the proxy, long waits
+    "e2e/test_ca_rotation.py",
+    "e2e/test_clients.py",
+    "e2e/test_clients_guide.py",
+    "e2e/test_clock.py",
+    "e2e/test_descriptors.py",
+    "e2e/test_doctor.py",
+    "e2e/test_doctor_authority.py",
+    "e2e/test_doctor_ways.py",
+    "e2e/test_drain.py",
+    "e2e/test_faces.py",
+    "e2e/test_first_day.py",
+    "e2e/test_fleet.py",
+    "e2e/test_fleet_monitoring.py",
+    "e2e/test_monitoring.py",
+    "e2e/test_oauth_clients.py",
+    "e2e/test_restore.py",
+    "e2e/test_sdk_operations.py",
+)
+"""Folders and files that run only with --all, or by name."""
+TESTS = Path(__file__).parent
