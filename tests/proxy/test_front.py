@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import ssl
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -18,23 +17,16 @@ from brickscope.core.head import MAX_HEAD
 from brickscope.proxy import engine as engine_module
 from brickscope.proxy import front as front_module
 from brickscope.proxy.deadlines import Limits
-from brickscope.proxy.front import ESTABLISHED, MAX_HELLO, Front, HelloScanner
+from brickscope.proxy.front import ESTABLISHED, Front
+from brickscope.proxy.hello import HelloReader
+from client_hello import client_hello as hello_of
 
 CONNECT = f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\nUser-Agent: x\r\n\r\n".encode()
 
 
 def client_hello(name: str | None = HOST, alpn: tuple[str, ...] = ("http/1.1",)) -> bytes:
-    """A real one."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    with pytest.raises(ssl.SSLWantReadError):
-        tls.do_handshake()
-    return outgoing.read()
+    """As most clients of a workspace send it."""
+    return hello_of(name, alpn)
 
 
 class HandedOver:
@@ -295,35 +287,6 @@ def test_a_client_hello_may_come_in_many_records() -> None:
     within_a_loop(story)
 
 
-def test_the_parser_is_asked_once_however_a_client_hello_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    parse = front_module.parse_client_hello
-    monkeypatch.setattr(
-        front_module, "parse_client_hello", lambda data: asked.append(len(data)) or parse(data)
-    )
-    hello = client_hello()
-    records = b"".join(b"\x16\x03\x01\x00\x01" + hello[at : at + 1] for at in range(5, len(hello)))
-
-    def story() -> None:
-        door = Door()
-        door.send(CONNECT)
-        door.send(records, 1)
-        assert asked == [len(records)]
-        assert Begun.made
-
-    within_a_loop(story)
-
-
-def test_a_hello_scanner_waits_for_all_of_it() -> None:
-    hello, scanner = client_hello(), HelloScanner()
-    assert not any(scanner.is_whole(hello[:end]) for end in range(1, len(hello)))
-    assert scanner.is_whole(hello)
-
-
-def test_there_is_a_limit_to_a_client_hello() -> None:
-    assert MAX_HELLO < 5 * 16384
-
-
 # -- who may come ------------------------------------------------------------------------------------------------
 
 
@@ -503,7 +466,7 @@ RAISING: dict[str, tuple[Any, str, bytes]] = {
     "the header": (front_module, "read_header", LINE),
     "CONNECT": (Front, "_find_host", CONNECT),
     "the check of clients": (Front, "_is_blocked", CONNECT),
-    "the hello": (HelloScanner, "is_whole", CONNECT),
+    "the hello": (HelloReader, "is_whole", CONNECT),
     "the tunnel": (Begun, "__init__", CONNECT),
     "the tunnel's begin": (Begun, "begin", CONNECT),
     "the engine": (HandedOver, "begin", THEIRS["another host"]),
@@ -528,7 +491,7 @@ def test_whatever_raises_closes_the_connection(
     assert door.transport.closed == "aborted"
     assert (door.ended, door.listener.open) == (1, {})
     assert "dapi-secret" not in caplog.text
-    if owner is HelloScanner:
+    if owner is HelloReader:
         assert door.log.of("tunnel")[0]["reason"] == "not_tls"  # what the parser stumbles over
     else:
         assert "RuntimeError" in caplog.text

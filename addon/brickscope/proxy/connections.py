@@ -22,10 +22,10 @@ from .destination import Side
 from .engine import Handler
 from .gate import Gate
 from .handshake import Refusals, TlsSide
+from .hello import HANDSHAKE
 from .relay import Refuse
 from .stream import GatedHttpLayer
 
-TLS_HANDSHAKE = 0x16
 ALPN = (b"h2", b"http/1.1")
 
 
@@ -94,7 +94,7 @@ class Connections:
         elif not data:
             return  # nobody else chooses: mitmproxy's own chooser is taken out of the chain
         elif isinstance(above, modes.HttpProxy):
-            if data[0] == TLS_HANDSHAKE:
+            if data[0] == HANDSHAKE:
                 # TLS to the proxy itself could negotiate HTTP/2 outside any tunnel.
                 nextlayer.layer = Refuse(nextlayer.context)
             else:
@@ -102,7 +102,7 @@ class Connections:
         elif nextlayer.context.client.state is connection.ConnectionState.CLOSED:
             # It went away meanwhile. mitmproxy's TLS layer would fail on what it had sent before.
             nextlayer.layer = Refuse(nextlayer.context)
-        elif isinstance(above, HttpStream) and data[0] == TLS_HANDSHAKE:
+        elif isinstance(above, HttpStream) and data[0] == HANDSHAKE:
             nextlayer.layer = ServerTLSLayer(nextlayer.context)
             nextlayer.layer.child_layer = ClientTLSLayer(nextlayer.context)
         else:

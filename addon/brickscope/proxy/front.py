@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import connection, ctx
-from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from brickscope.core.decision import Refused
 from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, find_odd_bytes, split_fields
@@ -29,6 +28,7 @@ from .destination import Side
 from .drain import Connection
 from .engine import EngineConnection
 from .guard import guarded
+from .hello import HelloReader, NoHello
 from .tunnel import Tunnel, Visitor
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("brickscope")
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-MAX_HELLO = 64 * 1024
-"""Most bytes of a TLS ClientHello that are waited for; a real one has at most a few thousand."""
-HANDSHAKE_RECORD = b"\x16"
 
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9._-]{1,253}):443 HTTP/1\.1\r\n")
 _BLOCKED: dict[tuple[str, bool, bool], bool] = {}
@@ -65,7 +62,7 @@ class Front(asyncio.Protocol):
         self._connect = b""
         """The head of CONNECT, once it is answered."""
         self._host = ""
-        self._hello = HelloScanner()
+        self._hello = HelloReader()
         self._expects_header = False
         self._patience = Patience()
         self._serves = True
@@ -214,18 +211,17 @@ class Front(asyncio.Protocol):
     def _read_hello(self) -> None:
         received = self._received
         try:
-            hello = parse_client_hello(received) if self._hello.is_whole(received) else None
-            offers, server_name = (hello.alpn_protocols, hello.sni) if hello else ([], None)
-        except Exception:  # whatever the parser stumbles over, it is no ClientHello
+            hello = self._hello.read(received)
+        except NoHello:
             self._refuse_tls()
             return
         if hello is None:
-            if len(received) > MAX_HELLO:
-                self._refuse_tls()
-        elif b"h2" in offers and HTTP1 not in offers:
+            return
+        offers = hello.alpn_protocols
+        if b"h2" in offers and HTTP1 not in offers:
             self._hand_over(self._connect + received, answered=True)
         else:
-            self._begin_tunnel(server_name, received)
+            self._begin_tunnel(hello.sni, received)
 
     def _refuse_tls(self) -> None:
         gate = self._path.gate
@@ -286,37 +282,3 @@ class Front(asyncio.Protocol):
         """End it at once."""
         if self._transport is not None:
             self._transport.abort()
-
-
-class HelloScanner:
-    """Finds out when a ClientHello is complete, going once through what comes.
-
-    The parser begins anew each time it is asked: a client that sends byte by byte, or records of a byte, could have it
-    work for seconds while all others wait.
-    """
-
-    __slots__ = ("_at", "_begin", "_length")
-
-    def __init__(self) -> None:
-        self._at = 0
-        self._begin = b""
-        self._length = 0
-
-    def is_whole(self, received: bytes) -> bool:
-        """Whether the parser can say what it is, by all bytes that came so far."""
-        if received[:1] != HANDSHAKE_RECORD:
-            return True
-        while len(received) >= self._at + 5:
-            size = int.from_bytes(received[self._at + 3 : self._at + 5], "big")
-            end = self._at + 5 + size
-            if received[self._at : self._at + 1] != HANDSHAKE_RECORD or not size:
-                return True
-            if len(received) < end:
-                return False
-            if len(self._begin) < 4:
-                self._begin += received[self._at + 5 : end][: 4 - len(self._begin)]
-            self._at = end
-            self._length += size
-            if len(self._begin) == 4 and self._length >= 4 + int.from_bytes(self._begin[1:], "big"):
-                return True
-        return False

@@ -268,8 +268,10 @@ def agree(ours: Message, theirs: Message, name: str) -> None:
 
 
 def hold_against_both(raw: bytes) -> bool:
-    """Whether we accept a request as regular. If so both others have to read it in the same way; and what they accept of what
-    is not regular as well, since ``monitor`` lets it go on."""
+    """Whether we accept a request as regular. If so both others have to read it in the same way.
+
+    Likewise what they accept of what is not regular, since ``monitor`` lets it go on.
+    """
     try:
         ours, is_regular = our_request(raw + NEXT_REQUEST)
     except Rejected:
