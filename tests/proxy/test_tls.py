@@ -12,11 +12,19 @@ from typing import Any
 import pytest
 from by_hand import PretendedTransport
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509 import load_pem_x509_certificate
 from mitmproxy import certs
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.test import taddons
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 
 from brickscope.proxy.contexts import Contexts
 from brickscope.proxy.handshake import find_cause
@@ -473,6 +481,21 @@ def test_the_option_certs_takes_effect(make: Make, store: Path, tmp_path: Path) 
     assert wire.told.told == ["up"]
 
 
+def test_a_certificate_may_have_a_passphrase(make: Make, store: Path, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    leaf = authority.issue([HOST])
+    key = load_pem_private_key(Path(leaf.key_file).read_bytes(), None)
+    locked = key.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"open sesame")
+    )
+    own = tmp_path / "own.pem"
+    own.write_bytes(locked + Path(leaf.certificate_file).read_bytes())
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(authority.ca_file)
+    contexts = make(certs=[str(own)], cert_passphrase="open sesame")
+    assert in_a_loop(lambda: answered(contexts, client)).told.told == ["up"]
+
+
 # -- towards a host ---------------------------------------------------------------------------------------------
 
 
@@ -558,6 +581,36 @@ def test_the_options_on_versions_and_ciphers_of_hosts_take_effect(make: Make, au
         )
     )
     assert wire.peer.tls.version() == "TLSv1.2"
+
+
+def test_the_option_on_ciphers_of_hosts_takes_effect(make: Make, authority: Authority) -> None:
+    trust = {"ssl_verify_upstream_trusted_ca": str(authority.ca_file), "tls_version_server_max": "TLS1_2"}
+    host = host_side(authority, HOST)
+    wire = in_a_loop(lambda: dialled(make(**trust), host))
+    kind = "ECDSA" if "ECDSA" in wire.peer.tls.cipher()[0] else "RSA"
+    chosen = f"ECDHE-{kind}-AES256-SHA384"
+    host.set_ciphers("ALL")
+    wire = in_a_loop(lambda: dialled(make(**trust, ciphers_server=chosen), host))
+    assert wire.peer.tls.cipher()[0] == chosen
+
+
+def test_the_option_on_curves_of_hosts_takes_effect(make: Make, authority: Authority) -> None:
+    contexts = make(ssl_verify_upstream_trusted_ca=str(authority.ca_file), tls_ecdh_curve_server="secp384r1")
+    host = host_side(authority, HOST)
+    host.set_ecdh_curve("prime256v1")
+    assert in_a_loop(lambda: dialled(contexts, host)).told.told[-1] != "up"
+    host.set_ecdh_curve("secp384r1")
+    assert in_a_loop(lambda: dialled(contexts, host)).told.told == ["made", "up"]
+
+
+def test_authorities_of_hosts_may_be_in_a_folder(make: Make, authority: Authority, tmp_path: Path) -> None:
+    certificate = load_pem_x509_certificate(Path(authority.ca_file).read_bytes())
+    folder = tmp_path / "trusted"
+    folder.mkdir()
+    name = X509.from_cryptography(certificate).subject_name_hash()
+    (folder / f"{name:08x}.0").write_bytes(Path(authority.ca_file).read_bytes())
+    contexts = make(ssl_verify_upstream_trusted_confdir=str(folder))
+    assert in_a_loop(lambda: dialled(contexts, host_side(authority, HOST))).told.told == ["made", "up"]
 
 
 def test_a_host_that_hangs_up_has_no_words(make: Make, authority: Authority) -> None:

@@ -206,7 +206,8 @@ def _read_layout(names: tuple[bytes, ...]) -> _Layout:
         if role is Role.PASS:
             continue
         if role is not Role.READ:
-            flaw = flaw or _flaw(lower, role)
+            this = _flaw(lower, role)  # also after another one: it may raise
+            flaw = flaw or this
             continue
         if lower in found:
             if lower == b"authorization":

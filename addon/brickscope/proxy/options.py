@@ -205,48 +205,23 @@ REFUSED |= {
     "emudhra_old": "it signs with a private key that everybody has",
     "request_client_cert": "client certificates are no credential here",
 }
-"""Options nobody can change and still have a gate, with the reason said to who tries."""
-
-WARNED: dict[str, str] = {
-    "block_global": "clients from public addresses may use the proxy",
-    "ciphers_client": "the TLS ciphers towards clients are not the defaults",
-    "ciphers_server": "the TLS ciphers towards Databricks are not the defaults",
-    "ssl_verify_upstream_trusted_ca": "only these authorities are trusted for Databricks' certificates",
-    "ssl_verify_upstream_trusted_confdir": "only these authorities are trusted for Databricks' certificates",
-}
-"""Legitimate, but said aloud at start."""
-
-FREE = frozenset(
+REFUSED |= dict.fromkeys(
     [
-        "block_private",
-        "cert_passphrase",
-        "certs",
-        "client_replay_concurrency",
         "command_history",
-        "confdir",
-        "connect_addr",
         "console_default_contentview",
         "content_view_lines_cutoff",
-        "dns_name_servers",
-        "dns_use_hosts_file",
         "dumper_default_contentview",
         "dumper_filter",
         "export_preserve_original_ip",
-        "http2",
-        "http2_ping_keepalive",
-        "http_connect_send_host_header",
-        "keep_alt_svc_header",
-        "keepserving",
-        "key_size",
-        "listen_host",
-        "listen_port",
-        "mode",
-        "onboarding_host",
         "protobuf_definitions",
-        "proxyauth",
+    ],
+    "it would have no effect, as no call is shown",
+)
+REFUSED |= dict.fromkeys(
+    [
+        "client_replay_concurrency",
         "readfile_filter",
         "save_stream_filter",
-        "scripts",
         "server_replay_extra",
         "server_replay_ignore_content",
         "server_replay_ignore_host",
@@ -258,18 +233,62 @@ FREE = frozenset(
         "server_replay_refresh",
         "server_replay_reuse",
         "server_replay_use_headers",
-        "strip_ech",
-        "tcp_timeout",
-        "termlog_verbosity",
-        "tls_ecdh_curve_client",
-        "tls_ecdh_curve_server",
-        "tls_version_client_max",
-        "tls_version_client_min",
-        "tls_version_server_max",
-        "tls_version_server_min",
-    ]
+    ],
+    "it would have no effect, as no call is saved or made again",
 )
-"""Harmless here. A test holds this list against the installed mitmproxy, so that a new option is looked at."""
+REFUSED |= dict.fromkeys(
+    [
+        "dns_name_servers",
+        "dns_use_hosts_file",
+        "http_connect_send_host_header",
+        "keep_alt_svc_header",
+        "onboarding_host",
+        "strip_ech",
+    ],
+    "it would have no effect: it belongs to a mode of mitmproxy, or a page, that is not served here",
+)
+"""Options nobody can change and still have a gate, with the reason said to who tries. What has no effect is among them: who
+sets it counts on one."""
+
+WARNED: dict[str, str] = {
+    "block_global": "clients from public addresses may use the proxy",
+    "ciphers_client": "the TLS ciphers towards clients are not the defaults",
+    "ciphers_server": "the TLS ciphers towards Databricks are not the defaults",
+    "ssl_verify_upstream_trusted_ca": "only these authorities are trusted for Databricks' certificates",
+    "ssl_verify_upstream_trusted_confdir": "only these authorities are trusted for Databricks' certificates",
+}
+"""Legitimate, but said aloud at start."""
+
+KEPT: dict[str, str] = {
+    "block_global": "front.py asks mitmproxy's addon",
+    "block_private": "front.py asks mitmproxy's addon",
+    "cert_passphrase": "mitmproxy reads the certificates",
+    "certs": "contexts.py takes certificates from mitmproxy's store",
+    "ciphers_client": "contexts.py",
+    "ciphers_server": "contexts.py asks mitmproxy's hook",
+    "confdir": "mitmproxy keeps its authority there",
+    "connect_addr": "upstream.py dials from it",
+    "http2": "connections.py and mitmproxy's TLS, for clients that offer nothing else",
+    "http2_ping_keepalive": "mitmproxy's HTTP/2, for clients that offer nothing else",
+    "keepserving": "mitmproxy's own",
+    "key_size": "mitmproxy makes its authority by it",
+    "listen_host": "listener.py",
+    "listen_port": "listener.py",
+    "mode": "listener.py, for its address; refuse_dangerous refuses all but regular",
+    "proxyauth": "front.py hands everything to mitmproxy's addon where it is set",
+    "scripts": "addon.py, which must be the only one",
+    "ssl_verify_upstream_trusted_ca": "contexts.py asks mitmproxy's hook; public keys by the same",
+    "ssl_verify_upstream_trusted_confdir": "contexts.py asks mitmproxy's hook; public keys by the same",
+    "tcp_timeout": "the default of scope_idle_timeout and scope_stall_timeout; relays have it itself",
+    "termlog_verbosity": "mitmproxy's own",
+    "tls_ecdh_curve_client": "contexts.py",
+    "tls_ecdh_curve_server": "contexts.py asks mitmproxy's hook",
+    "tls_version_client_max": "contexts.py",
+    "tls_version_client_min": "contexts.py",
+    "tls_version_server_max": "contexts.py asks mitmproxy's hook",
+    "tls_version_server_min": "contexts.py asks mitmproxy's hook",
+}
+"""In effect, and by what. A test holds all lists against the installed mitmproxy, and the start refuses what is in none."""
 
 _OLD_TLS = ("UNBOUNDED", "SSL3", "TLS1", "TLS1_1")
 
@@ -472,8 +491,7 @@ def refuse_unknown(options: Options) -> None:
         if name.startswith("scope") or close:
             hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names)}"
             raise OptionError(f"there is no option {name}{hint}")
-    known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | set(names)
-    unknown = sorted(options.keys() - known)
+    unknown = sorted(options.keys() - {*REFUSED, *FORCED, *KEPT, *names})
     if unknown:
         raise OptionError(
             f"this mitmproxy has options that this version of Brickscope does not know ({', '.join(unknown)}): whether they "
