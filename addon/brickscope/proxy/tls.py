@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from enum import Enum
 from typing import Protocol
 
@@ -24,6 +25,9 @@ RECEIVE = 256 * 1024
 LINGER_BYTES = 256 * 1024
 """So much is read and dropped after a last answer; a connection that is closed with bytes unread is reset, and the
 answer lost."""
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""For SO_LINGER: the kernel sends a reset, and drops what it has not sent."""
 
 # One buffer for all connections: what is read into it is taken out before anything else can run.
 _RECEIVED = bytearray(RECEIVE)
@@ -282,10 +286,18 @@ class End(asyncio.BufferedProtocol):
         return not self.transport.is_closing()
 
     def abort(self) -> None:
-        """End the connection at once."""
-        if self.transport is not None:
-            self.stage = Stage.GONE if self.stage is Stage.HANDSHAKE else self.stage
-            self.transport.abort()
+        """End the connection at once; where something was still to be said, by a reset.
+
+        Many clients take the end of TCP for the end of an answer, whatever TLS says of it.
+        """
+        if self.transport is None:
+            return
+        if self.stage in (Stage.UP, Stage.ENDED):
+            sock = self.transport.get_extra_info("socket")
+            with contextlib.suppress(OSError, AttributeError):  # it is gone
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.stage = Stage.GONE if self.stage is Stage.HANDSHAKE else self.stage
+        self.transport.abort()
 
 
 def has_unread(transport: asyncio.BaseTransport) -> bool:

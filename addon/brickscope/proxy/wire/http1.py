@@ -468,7 +468,7 @@ class Http1:
             return []
         events: list[Event] = []
         if self._exchange is None:
-            self._close(events, How.AT_ONCE, How.AT_ONCE)
+            self._close(events, How.GENTLY, How.GENTLY)  # the last answer may still be on its way
         else:
             self._break(events, self._exchange, fault, "", tell=fault is Fault.HOST_STUCK)
         return events
