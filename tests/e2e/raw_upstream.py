@@ -99,12 +99,12 @@ class RawUpstream:
 
 @contextlib.contextmanager
 def running_raw(
-    folder: Path, authority: Path, *, more: str = ""
+    folder: Path, authority: Path, *arguments: str, policy: str = POLICY
 ) -> Iterator[tuple[ProxyProcess, RawUpstream]]:
-    """A proxy with the policy of ``gate.py`` and ``more`` rules at its end, and such a host behind it."""
+    """A proxy with such a host behind it. ``arguments``: for mitmdump."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
-    (rules / "policy.yaml").write_text(POLICY + more, encoding="utf-8")
+    (rules / "policy.yaml").write_text(policy, encoding="utf-8")
     upstream = RawUpstream(folder / "upstream")
     proxy = ProxyProcess.start(
         folder / "proxy",
@@ -112,6 +112,7 @@ def running_raw(
         upstream_port=upstream.port,
         upstream_ca=upstream.ca_file,
         authority=authority,
+        arguments=arguments,
     )
     try:
         yield proxy, upstream

@@ -156,7 +156,7 @@ H1 |= {
         "/api/2.1/unity-catalog/catalogs;x",
         "/api/2.1/unity-catalog/catalogs%2f",
         "/api/2.1/unity-catalog%2fcatalogs",
-        "/api/2.1/unity-catalog/%63atalogs",
+        "/api/2.1/unity-catalog/%2563atalogs",
         "/api/2.1/unity-catalog/catalogs%00",
         "/api/2.1/unity-catalog/catalogs%0a",
         "/api/2.1/unity-catalog/catalogs%20",

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from e2e.gate import CATALOGS, HOST, QUERIES, head
+from e2e.gate import CATALOGS, HOST, POLICY, QUERIES, head
 from e2e.proxy_process import ProxyProcess
 from e2e.raw_client import HUNG_UP, H1Reader, H1Response, open_tls, send_h1
 from e2e.raw_upstream import End, RawUpstream, running_raw
@@ -122,8 +122,8 @@ CASES: dict[str, Case] = {
 def raw(
     tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path
 ) -> Iterator[tuple[ProxyProcess, RawUpstream]]:
-    more = f"      - HEAD {CATALOGS}\n"
-    with running_raw(tmp_path_factory.mktemp("hostile"), proxy_authority, more=more) as both:
+    policy = f"{POLICY}      - HEAD {CATALOGS}\n"
+    with running_raw(tmp_path_factory.mktemp("hostile"), proxy_authority, policy=policy) as both:
         yield both
 
 

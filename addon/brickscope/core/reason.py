@@ -235,7 +235,7 @@ class Reason(StrEnum):
     TOO_LARGE = (
         "too_large",
         Kind.READING,
-        "The request's target or headers, or a body that has to be read, are larger than the proxy reads.",
+        "The request's head, or a body to be read, is larger than the proxy reads; in monitor mode such a body goes on.",
     )
     BODY_ENCODED = (
         "body_encoded",

@@ -98,7 +98,7 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "scope_body_limit",
         str | None,
         None,
-        "The largest body that is held back where a rule looks into it, such as 16MB (default; at most 64MB).",
+        "The largest body that is held back where a rule looks into it, such as 1MB. Default, and the most: 16MB.",
     ),
     (
         "scope_handshake_timeout",
