@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from catalogue import build as build_module
-from catalogue import update
 from catalogue.annotation import Annotations
-from catalogue.build import build
 from catalogue.kinds import Kinds
-from catalogue.sdk import Source
 
 SOURCE = """
 class Loud(Enum):
@@ -112,60 +105,3 @@ def test_the_first_row_that_fits_counts_and_replaces_the_word(tmp_path: Path) ->
     assert kinds.type_of("a.put", "path", "jobs.Task") == "jobs.Task"
     assert kinds.type_of("a.put", "some_path", "text") == "text"
     assert kinds.unused() == ["never"]
-
-
-WRONG = {
-    "a kind of nothing": ("kinds", "- {type: x, of: [no_such]}\n", "kinds.yaml: no_such fits no parameter"),
-    "an encoded variable of nothing": (
-        "objects",
-        "encoded:\n  - {of: [jobs.no_such.x], source: test}\n",
-        "objects.yaml: encoded jobs.no_such.x fits no parameter",
-    ),
-    "a folder of nothing": (
-        "objects",
-        "below:\n  - {of: [workspace.export.no_such], source: test}\n",
-        "objects.yaml: below workspace.export.no_such fits no parameter",
-    ),
-    "a condition that there is not": (
-        "objects",
-        "below:\n  - {of: [workspace.export.path], when: [no_such], source: test}\n",
-        "objects.yaml: workspace.export has no no_such",
-    ),
-    "a stand-in that there is not": (
-        "objects",
-        "stand_ins:\n  - {holders: [jobs.get], of: [job_id, no_such], source: test}\n",
-        "objects.yaml: stand_ins no_such: no holder has it",
-    ),
-    "an alternative of nobody": (
-        "objects",
-        "alternatives:\n  - {holders: [jobs.get], of: [a, b], source: test}\n",
-        "objects.yaml: alternatives of jobs.get: it has no two of a, b",
-    ),
-}
-
-
-@pytest.mark.parametrize(("which", "row", "problem"), WRONG.values(), ids=WRONG)
-def test_a_row_that_fits_nothing_is_a_problem(tmp_path: Path, which: str, row: str, problem: str) -> None:
-    """A parameter that is renamed in a new release takes what is known about it along, or somebody hears of it."""
-    file = tmp_path / f"{which}.yaml"
-    original = (build_module.KINDS if which == "kinds" else build_module.OBJECTS).read_text()
-    section, _, rest = row.partition("\n")
-    file.write_text(
-        original + row if which == "kinds" else original.replace(f"\n{section}\n", f"\n{section}\n{rest}")
-    )
-    assert problem in build(Source(update.sdk_folder()), **{which: file}).problems
-
-
-def test_the_makers_give_the_same_whatever_the_order_of_sets() -> None:
-    version = Source(update.sdk_folder()).version
-    if version not in update.FILE.read_text().splitlines()[0]:
-        pytest.skip("another release of the SDK is installed")
-    for seed in ("1", "2"):
-        ran = subprocess.run(
-            [sys.executable, "-m", "catalogue.update", "--check"],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(update.__file__).parents[1])},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from brickscope.core.template import bind, parse_catalogue_template
+from catalogue import build as makers
 from catalogue import update
 from catalogue.build import Built, build, render, render_records
 from catalogue.sdk import Source
@@ -66,14 +70,74 @@ def test_calls_with_different_variables_are_no_operation(source: Source, tmp_pat
 
 def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = tmp_path / "operations.jsonl"
-    lines = update.FILE.read_text().splitlines(keepends=True)
+    committed = update.FILE.read_text()
+    lines = committed.splitlines(keepends=True)
     changed.write_text("".join(line for line in lines if '"name": "jobs.run_now"' not in line))
     monkeypatch.setattr(update, "FILE", changed)
     checked = CliRunner().invoke(update.main, ["--check"])
     assert checked.exit_code == 1
     assert "new: jobs.run_now" in checked.output
     assert CliRunner().invoke(update.main, []).exit_code == 0
-    assert "The files are up to date." in CliRunner().invoke(update.main, ["--check"]).output
+    assert changed.read_text() == committed
+
+
+WRONG = {
+    "a kind of nothing": ("kinds", "- {type: x, of: [no_such]}\n", "kinds.yaml: no_such fits no parameter"),
+    "an encoded variable of nothing": (
+        "objects",
+        "encoded:\n  - {of: [jobs.no_such.x], source: test}\n",
+        "objects.yaml: encoded jobs.no_such.x fits no parameter",
+    ),
+    "a folder of nothing": (
+        "objects",
+        "below:\n  - {of: [workspace.export.no_such], source: test}\n",
+        "objects.yaml: below workspace.export.no_such fits no parameter",
+    ),
+    "a condition that there is not": (
+        "objects",
+        "below:\n  - {of: [workspace.export.path], when: [no_such], source: test}\n",
+        "objects.yaml: workspace.export has no no_such",
+    ),
+    "a stand-in that there is not": (
+        "objects",
+        "stand_ins:\n  - {holders: [jobs.get], of: [job_id, no_such], source: test}\n",
+        "objects.yaml: stand_ins no_such: no holder has it",
+    ),
+    "an alternative of nobody": (
+        "objects",
+        "alternatives:\n  - {holders: [jobs.get], of: [a, b], source: test}\n",
+        "objects.yaml: alternatives of jobs.get: it has no two of a, b",
+    ),
+}
+
+
+@pytest.mark.parametrize(("which", "row", "problem"), WRONG.values(), ids=WRONG)
+def test_a_row_that_fits_nothing_is_a_problem(
+    source: Source, tmp_path: Path, which: str, row: str, problem: str
+) -> None:
+    """A parameter that is renamed in a new release takes what is known about it along, or somebody hears of it."""
+    file = tmp_path / f"{which}.yaml"
+    original = (makers.KINDS if which == "kinds" else makers.OBJECTS).read_text()
+    section, _, rest = row.partition("\n")
+    file.write_text(
+        original + row if which == "kinds" else original.replace(f"\n{section}\n", f"\n{section}\n{rest}")
+    )
+    assert problem in build(source, **{which: file}).problems
+
+
+def test_the_makers_give_the_same_whatever_the_order_of_sets() -> None:
+    version = Source(update.sdk_folder()).version
+    if version not in update.FILE.read_text().splitlines()[0]:
+        pytest.skip("another release of the SDK is installed")
+    ran = subprocess.run(
+        [sys.executable, "-m", "catalogue.update", "--check"],
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(update.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "The files are up to date." in ran.stdout
 
 
 BOUND = {

@@ -80,7 +80,7 @@ workspace.export                path                                            
 workspace.export                format                                              enum
 workspace.import_               content                                             bytes
 workspace.import_               overwrite                                           boolean
-workspace.files_import          path                                                workspace_path
+workspace.files_import          path                                                import_path
 repos.create                    provider                                            git_provider
 repos.update                    repo_id                                             integer
 repos.list                      path_prefix                                         workspace_path
@@ -152,7 +152,7 @@ WORDS = """
 text integer number boolean timestamp duration field_mask bytes any enum enum_lower enum_mixed workspace_path code_path
 volume_path dbfs_path tree_path storage_url path pip_line url uc_name uc_part uc_entity uc_resource model_name
 securable_type scope_name object_type git_provider user_name group_name application_id principal privilege
-permission_level data_security_mode id uuid json_text lines
+permission_level data_security_mode id uuid json_text lines import_path workspace_glob
 """
 
 
