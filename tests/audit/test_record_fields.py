@@ -10,7 +10,6 @@ from brickscope.audit.key import DigestKey
 from brickscope.audit.record import decision_fields, fact_fields, is_clean, printable
 from brickscope.core.body import Number
 from brickscope.core.decision import Decision, Principal
-from brickscope.core.parameters import UNREADABLE
 from brickscope.core.reason import Reason
 
 KEY = DigestKey(b"k")
@@ -103,7 +102,6 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "odd text": ("caf\u00e9", {"text": "caf\\xe9", **text("caf\u00e9")}),
     "a token": (TOKEN, text(TOKEN)),
     "the secret of the call": (f"x {SECRET.decode()}", text(f"x {SECRET.decode()}")),
-    "what is read as meeting no test": (UNREADABLE, [[]]),
     "a list": (["a", 1, None, True], ["a", 1, None, True]),
     "an empty list": ([], []),
     "a list in a list": ([["a", TOKEN], "b"], [[], "b"]),
