@@ -34,6 +34,8 @@ OWN = ("10.0.0.1", 8080)
 HELLO = b"<hello>"
 END = b"<end>"
 """What a side of the pretended TLS sends for close_notify."""
+UPDATE = b"<update>"
+"""What asks for an answer of TLS itself, as KeyUpdate does (RFC 8446 section 4.6.3); the answer is the same."""
 ADDRESS = ("8.8.8.8", 443)
 """Public, and never dialled."""
 
@@ -83,6 +85,9 @@ class PretendedTls:
 
     def recv(self, size: int) -> bytes:
         assert self._shaken
+        while self._in.startswith(UPDATE):
+            self._in = self._in[len(UPDATE) :]
+            self._out += UPDATE
         if self._in.startswith(END):
             raise SSL.ZeroReturnError
         if self._in.startswith(b"<garbage>"):

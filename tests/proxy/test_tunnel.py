@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from by_hand import ADDRESS, END, HELLO, Scene, answer, head, play, turn
+from by_hand import ADDRESS, END, HELLO, UPDATE, Scene, answer, head, play, turn
 
 from brickscope.core.decision import Refused
 from brickscope.core.pending import NotYetKnown
@@ -274,6 +274,31 @@ def test_requests_of_one_connection_leave_others_their_turn() -> None:
         await turn()
         assert len(scene.log.of("decision")) == 100
         assert scene.client.written.count(b"403 Forbidden") == 100
+
+    play(story)
+
+
+@pytest.mark.parametrize("side", ["client", "host"])
+def test_what_tls_has_to_say_does_not_pile_up(side: str) -> None:
+    """A side that sends KeyUpdates and little else would fill the memory with the answers to them."""
+
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        scene.client.receive(head("/ok/1", "Content-Length: 100000", method="PUT"))
+        await turn()
+        flooded = scene.client if side == "client" else scene.host
+        before = len(flooded.written)
+        for _ in range(20):
+            flooded.receive(UPDATE * 1000 + (b"x" if side == "client" else b""))
+        answered = flooded.written[before:].count(UPDATE)
+        assert answered >= 20_000 - 10_000
+        assert not flooded.closed
+        flooded.fill(True)
+        for _ in range(200):
+            flooded.receive(UPDATE * 1000)
+        assert flooded.closed == "aborted"
+        await turn()
+        assert len(scene.log.of("outcome")) == 1
 
     play(story)
 

@@ -26,6 +26,11 @@ LINGER_BYTES = 256 * 1024
 """So much is read and dropped after a last answer; a connection that is closed with bytes unread is reset, and the
 answer lost."""
 
+UNSAID = 64 * 1024
+"""After so many bytes that came in, with none sent, what TLS itself has to say is sent: each KeyUpdate asks for another,
+and a side that sends nothing else would have the answers pile up."""
+MOST_UNSENT = 1024 * 1024
+"""A side that has so much to take and sends on, all the same, takes nothing: four times what an answer in progress has."""
 _AT_ONCE = struct.pack("ii", 1, 0)
 """For SO_LINGER: the kernel sends a reset, and drops what it has not sent."""
 
@@ -76,13 +81,15 @@ class Owner(Protocol):
 class End(asyncio.BufferedProtocol):
     """One side's TLS. ``server_name``, ``alpn``: what the handshake said."""
 
-    __slots__ = ("_connection", "_dropped", "_owner", "alpn", "stage", "transport")
+    __slots__ = ("_connection", "_dropped", "_owner", "_unsaid", "alpn", "stage", "transport")
 
     def __init__(self, connection: SSL.Connection, owner: Owner) -> None:
         """``connection``: without a socket, and told which role it has."""
         self._connection = connection
         self._owner = owner
         self._dropped = 0
+        self._unsaid = 0
+        """Bytes that came since anything was sent."""
         self.stage = Stage.HANDSHAKE
         self.alpn: bytes | None = None
         self.transport: asyncio.Transport | None = None
@@ -126,6 +133,7 @@ class End(asyncio.BufferedProtocol):
         """So many bytes are there."""
         if self.stage is Stage.UP:
             self._connection.bio_write(_VIEW[:nbytes])
+            self._unsaid += nbytes
             self._read()
         elif self.stage is Stage.HANDSHAKE:
             self._connection.bio_write(_VIEW[:nbytes])
@@ -178,7 +186,7 @@ class End(asyncio.BufferedProtocol):
             return
         except SSL.Error as error:
             self._flush()  # an alert, which says why to the other side
-            self._fail(self._say(error))
+            self._fail(self._words_of(error))
             return
         self.stage = Stage.UP
         self.alpn = self._connection.get_alpn_proto_negotiated()
@@ -201,6 +209,8 @@ class End(asyncio.BufferedProtocol):
             ended = True
         except SSL.Error:
             broken = True  # an alert, or a record that is none
+        if self._unsaid > UNSAID and not self._say():
+            return
         if pieces:
             self._owner.end_received(self, pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if (ended or broken) and self.stage is Stage.UP:
@@ -215,7 +225,7 @@ class End(asyncio.BufferedProtocol):
         finally:
             self.transport.close()
 
-    def _say(self, error: SSL.Error) -> str | None:
+    def _words_of(self, error: SSL.Error) -> str | None:
         """What OpenSSL says of a handshake that failed; ``handshake.find_cause`` knows the words."""
         if isinstance(error, SSL.SysCallError):
             return None  # the other side hung up
@@ -227,6 +237,15 @@ class End(asyncio.BufferedProtocol):
             result = library.SSL_get_verify_result(self._connection._ssl)
             text += f": {foreign.string(library.X509_verify_cert_error_string(result)).decode()}"
         return text
+
+    def _say(self) -> bool:
+        """Send what TLS has to say. False, and the connection ends, where the other side takes none of it."""
+        self._unsaid = 0
+        self._flush()
+        if self.unsent <= MOST_UNSENT:
+            return True
+        self.abort()
+        return False
 
     def _flush(self) -> None:
         """Send what TLS itself has to say."""
@@ -245,6 +264,7 @@ class End(asyncio.BufferedProtocol):
         if self.stage not in (Stage.UP, Stage.ENDED):
             return
         assert self.transport is not None
+        self._unsaid = 0
         self._connection.sendall(data)
         # In one piece where that can be: records have at most 22 bytes of their own, and TLS may have said something before.
         size = len(data) + len(data) // 256 + 2048
