@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from brickscope.proxy.wire.framing import (
     MAX_TRAILERS,
+    SMALL_CHUNK,
+    SMALL_CHUNKS,
     Announced,
     Body,
     Broken,
@@ -102,6 +104,21 @@ MALFORMED_CHUNKS = {
 def test_malformed_chunks_break(name: str, step: int, trailers: bool) -> None:
     with pytest.raises(Broken):
         feed(Chunked(trailers=trailers), MALFORMED_CHUNKS[name], step)
+
+
+def test_small_chunks_of_a_request_are_counted() -> None:
+    """A quarter of a megabyte of chunks of a byte would hold others up for longer than anything else that is read."""
+    small = b"1\r\na\r\n"
+    body = Chunked()
+    body.feed(small * SMALL_CHUNKS, 0)
+    with pytest.raises(Broken, match="too many and too small"):
+        body.feed(small * (SMALL_CHUNKS // SMALL_CHUNK + 300), 0)
+    fair = Chunked()
+    fair.feed((b"10\r\n" + b"a" * 16 + b"\r\n") * (4 * SMALL_CHUNKS) + b"0\r\n\r\n", 0)
+    assert fair.ended
+    answer = Chunked(trailers=True)
+    answer.feed(small * (4 * SMALL_CHUNKS) + b"0\r\n\r\n", 0)
+    assert (answer.ended, answer.size) == (True, 4 * SMALL_CHUNKS)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2])

@@ -15,6 +15,9 @@ from typing import NamedTuple, Protocol
 from brickscope.core.head import REGULAR_FIELDS, find_odd_bytes, split_fields
 
 MAX_SIZE_DIGITS = 15
+SMALL_CHUNKS, SMALL_CHUNK = 4096, 16
+"""A request may have so many chunks, and one more for so many bytes: the smallest cost ten thousand times what their bytes
+cost, and a few clients that send nothing else would take all the time there is. Answers may: they come token by token."""
 MAX_TRAILERS = 8 * 1024
 """Most bytes of the trailers of an answer."""
 
@@ -105,11 +108,12 @@ class UntilClose:
 class Chunked:
     """Chunks (RFC 9112 section 7.1). ``content``: what they hold, where it is to be kept."""
 
-    __slots__ = ("_data_ends", "_last", "_left", "_part", "_trailers", "content", "ended", "size")
+    __slots__ = ("_count", "_data_ends", "_last", "_left", "_part", "_trailers", "content", "ended", "size")
 
     def __init__(self, *, trailers: bool = False) -> None:
         """``trailers``: whether headers may follow the last chunk."""
         self._trailers = trailers
+        self._count = 0
         self._left = 0
         self._data_ends = self._last = False
         """Whether the line end after a chunk's data is due, and whether all chunks are through."""
@@ -149,6 +153,9 @@ class Chunked:
             self._part = line
             return len(data)
         self._part = b""
+        self._count += 1
+        if self._count > SMALL_CHUNKS + self.size // SMALL_CHUNK and not self._trailers:
+            raise Broken("the chunks are too many and too small")
         self._left = int(found[1], 16)
         self._last = not self._left
         return at + found.end() - len(part)
