@@ -7,6 +7,7 @@ once by every official client; 429, 503, a refused CONNECT or certain phrases in
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -48,6 +49,11 @@ def is_retried(text: str) -> bool:
     return any([phrase in lower for phrase in _RETRIED])  # noqa: C419 - a list is faster than a generator here
 
 
+_is_retried_name = lru_cache(maxsize=1024)(is_retried)
+"""For names of the policy and the catalogue, which are few and always the same."""
+_THIS = "this call"
+
+
 class Asked(NamedTuple):
     """What a denial says of the request: printable text, already without secrets. ``oauth``: it asked for a token.
     ``hints``: the client may be told what would allow it."""
@@ -65,8 +71,15 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
     What the client sent is left out where it holds a phrase that would make a client try again.
     """
     what = f"{asked.method} {asked.path}"
-    if is_retried(what) or len(what) > 300:
-        what = "this call"
+    text = _paragraph(decision, decision_id, asked, what if len(what) <= 300 else _THIS)
+    if is_retried(text):
+        text = _paragraph(decision, decision_id, asked, _THIS)
+    if is_retried(text):
+        text = f"Brickscope denied {_THIS} (reason {decision.reason.value}, decision {decision_id})."
+    return text
+
+
+def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) -> str:
     if decision.reason.kind is Kind.POLICY and not asked.hints:
         text = (
             f"Brickscope denied {what}: {decision.reason.sentence[0].lower()}{decision.reason.sentence[1:-1]}"
@@ -82,10 +95,7 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
         text = f"Brickscope did not send {what}: {decision.detail}. Tell the operator of the proxy"
     else:
         text = f"Brickscope refused {what}: {decision.detail}"
-    text = f"{text} (reason {decision.reason.value}, decision {decision_id})."
-    if is_retried(text):
-        text = f"Brickscope denied this call (reason {decision.reason.value}, decision {decision_id})."
-    return text
+    return f"{text} (reason {decision.reason.value}, decision {decision_id})."
 
 
 class Form(NamedTuple):
@@ -194,11 +204,11 @@ def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
 
 def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> bytes:
     metadata = {"decision_id": decision_id, "method": asked.method, "host": asked.host}
-    if not is_retried(asked.path):
+    if asked.path in text or not is_retried(asked.path):  # the text was looked at
         metadata["path"] = asked.path
     for name in ("subject", "rule_set", "rule", "fingerprint", "operation") if asked.hints else ():
         value = getattr(decision, name)
-        if value is not None and not is_retried(value):
+        if value is not None and not _is_retried_name(value):
             metadata[name] = value
     # RFC 6749 section 5.2: what OAuth clients show of a refused token request.
     oauth = {"error": "access_denied", "error_description": text} if asked.oauth else {}
