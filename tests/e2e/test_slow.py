@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,66 @@ def test_what_is_slow_ends_and_is_recorded(raw: tuple[ProxyProcess, RawUpstream]
         response = read_h1(sock)
     assert response is not None
     assert response.body == b"honest"
+
+
+# -- what is kept for a side that takes nothing ------------------------------------------------------------------
+
+LARGE = 64 * 1024 * 1024
+KEPT_KIB = 10 * 1024
+"""More than this, above idle, is not kept for anybody."""
+
+
+@pytest.fixture(scope="module")
+def patient(
+    tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path
+) -> Iterator[tuple[ProxyProcess, RawUpstream]]:
+    with running_raw(tmp_path_factory.mktemp("patient"), proxy_authority) as both:
+        both[1].answers = {QUERIES.encode(): (HONEST, End.STAYS)}
+        yield both
+
+
+def is_steady(proxy: ProxyProcess, idle: int, seconds: float = 2.0) -> bool:
+    """Whether the proxy's memory stays within ``KEPT_KIB`` of ``idle`` KiB for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if proxy.rss_kib() - idle > KEPT_KIB:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_host_that_takes_nothing_costs_no_memory(patient: tuple[ProxyProcess, RawUpstream]) -> None:
+    proxy, upstream = patient
+    upstream.go.clear()
+    idle = proxy.rss_kib()
+    target = "/api/2.0/fs/files/Volumes/a/b/c/d"
+    with open_tls(proxy.proxy_url, HOST, ca=proxy.ca_file) as sock:
+        # Only what the kernel's buffers on the way hold is taken.
+        body = head("PUT", target, f"Content-Length: {LARGE}") + bytes(LARGE)
+        assert not send_h1(sock, body, timeout=2)
+        assert is_steady(proxy, idle)
+    upstream.go.set()
+
+
+def test_a_client_that_takes_nothing_costs_no_memory(patient: tuple[ProxyProcess, RawUpstream]) -> None:
+    proxy, upstream = patient
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (LARGE, bytes(LARGE))
+    upstream.answers[CATALOGS.encode()] = (answer, End.STAYS)
+    idle = proxy.rss_kib()
+    with open_tls(proxy.proxy_url, HOST, ca=proxy.ca_file) as sock:
+        send_h1(sock, head("GET", CATALOGS))
+        assert is_steady(proxy, idle)
+        response = read_h1(sock, timeout=WAIT)
+        assert response is not None
+        assert len(response.body) == LARGE
+        assert is_steady(proxy, idle, 0.2)
+
+
+def test_denials_that_nobody_reads_cost_no_memory(patient: tuple[ProxyProcess, RawUpstream]) -> None:
+    """Tiny requests with larger answers: a client that never reads must not have them pile up."""
+    proxy, _ = patient
+    idle = proxy.rss_kib()
+    with open_tls(proxy.proxy_url, HOST, ca=proxy.ca_file) as sock:
+        requests = head("GET", "/nothing") * 512
+        assert not all(send_h1(sock, requests, timeout=2) for _ in range(2048))
+        assert is_steady(proxy, idle)
