@@ -102,6 +102,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "odd text": ("caf\u00e9", {"text": "caf\\xe9", **text("caf\u00e9")}),
     "a token": (TOKEN, text(TOKEN)),
     "the secret of the call": (f"x {SECRET.decode()}", text(f"x {SECRET.decode()}")),
+    "what can be compared with nothing": ([[]], [[]]),
     "a list": (["a", 1, None, True], ["a", 1, None, True]),
     "an empty list": ([], []),
     "a list in a list": ([["a", TOKEN], "b"], [[], "b"]),

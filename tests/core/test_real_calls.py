@@ -212,6 +212,19 @@ OTHER_READINGS: dict[str, tuple[list[Any], list[Any], str, Reason]] = {
         "/api/2.0/x/a%3Arun",
         Reason.UNKNOWN_OPERATION,
     ),
+    "a rule by path is for literals as they are sent": (
+        ["GET /api/2.0/sql/warehouses"],
+        [],
+        "/api/2.0/sql/%77arehouses",
+        Reason.UNKNOWN_OPERATION,
+    ),
+    "a rule for all takes them however they are sent": (WIDE, [], "/api/2.0/sql/%77arehouses", ALLOWED),
+    "what is no literal of the API may be escaped": (
+        [f"GET {FILES}Q1~old.csv"],
+        [],
+        f"{FILES}Q1%7Eold.csv",
+        ALLOWED,
+    ),
     "a needless escape is no literal to a server that compares what is sent": (
         ["jobs.list"],
         [],

@@ -121,7 +121,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
     if query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
         pairs = _pairs(query, readings)
         flaw = find_query_flaw(pairs) or flaw
-        workspace, odd = _read_workspace(headers, pairs)
+        workspace, odd = _read_workspace(headers, pairs, query)
         flaw = flaw or odd
     length = headers.get(b"content-length")
     announced = length != b"0" if length is not None else b"transfer-encoding" in headers
@@ -200,10 +200,13 @@ def _check_framing(headers: dict[bytes, bytes], http2: bool) -> Refused | None:
     return None
 
 
-def _read_workspace(headers: dict[bytes, bytes], pairs: list[Pair]) -> tuple[str | None, Refused | None]:
+def _read_workspace(
+    headers: dict[bytes, bytes], pairs: list[Pair], query: str | None
+) -> tuple[str | None, Refused | None]:
     """The workspace that a call chooses (header, legacy header, ``?o=``), and the flaw where a parameter could be taken for
     one that chooses. A request that names two is refused."""
     chosen: set[str] = set()
+    sent = (query or "").split("&")
     flaw: Refused | None = None
     for name in _SELECTOR_HEADERS:
         value = headers.get(name)
@@ -219,7 +222,8 @@ def _read_workspace(headers: dict[bytes, bytes], pairs: list[Pair]) -> tuple[str
         if plain is None:
             continue
         chosen.add(pair.value)
-        if not pair.plain or pair.name != plain:
+        # A router may look for the bytes `o=111`, and not see a number that is encoded.
+        if not pair.plain or pair.name != plain or f"{plain}={pair.value}" not in sent:
             flaw = Refused(
                 Reason.QUERY_NOT_CANONICAL, f"a parameter could be taken for the workspace ({plain!r})"
             )
