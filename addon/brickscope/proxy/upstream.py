@@ -18,6 +18,7 @@ from OpenSSL import SSL
 
 from .destination import Destinations
 from .guard import end as end_guarded
+from .guard import guarded
 from .tls import End, Stage
 
 logger = logging.getLogger("brickscope")
@@ -141,6 +142,7 @@ class Upstream:
 
     # -- dialling ----------------------------------------------------------------------------------------------
 
+    @guarded
     def _begin(self) -> None:
         if self.state is not State.DIALLING:
             return  # the client left at once
