@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 logger = logging.getLogger("brickscope")
 
@@ -41,9 +41,17 @@ def guarded[Self: Guarded, *Arguments](
 
 def end(owner: Guarded, error: Exception, where: str) -> None:
     """What is done about an exception: said, and everything closed."""
-    said: Any = {"event": "hook_failed"}
-    logger.error("Brickscope: %s in %s; the connection was closed", type(error).__name__, where, extra=said)
+    logger.error(
+        "Brickscope: %s in %s; the connection was closed",
+        type(error).__name__,
+        where,
+        extra={"event": "hook_failed"},
+    )
     try:
         owner.fail_closed()
     except Exception as another:
-        logger.error("Brickscope: %s while a connection was closed", type(another).__name__, extra=said)
+        logger.error(
+            "Brickscope: %s while a connection was closed",
+            type(another).__name__,
+            extra={"event": "hook_failed"},
+        )
