@@ -10,9 +10,7 @@ from outcome import HOST, tell
 
 
 def call() -> object:
-    # Who offers HTTP/1.1 as well gets that.
-    http2 = sys.argv[2] == "http2"
-    with httpx.Client(http1=not http2, http2=http2, timeout=30) as client:
+    with httpx.Client(http2=sys.argv[2] == "http2", timeout=30) as client:
         answer = client.get(
             f"https://{HOST}{sys.argv[1]}",
             headers={"Authorization": f"Bearer {os.environ['DATABRICKS_TOKEN']}"},
