@@ -168,24 +168,12 @@ REFUSED: dict[str, str] = dict.fromkeys(
     "it lets bytes pass without being judged",
 )
 REFUSED |= dict.fromkeys(
-    [
-        "map_remote",
-        "map_local",
-        "modify_headers",
-        "modify_body",
-        "anticache",
-        "anticomp",
-        "stickyauth",
-        "stickycookie",
-        "upstream_auth",
-        "client_replay",
-        "server_replay",
-        "rfile",
-        "block_list",
-        "keep_host_header",
-        "client_certs",
-        "add_upstream_certs_to_client_chain",
-    ],
+    (
+        *("map_remote", "map_local", "modify_headers", "modify_body"),
+        *("anticache", "anticomp", "stickyauth", "stickycookie"),
+        *("upstream_auth", "client_replay", "server_replay", "rfile"),
+        *("block_list", "keep_host_header", "client_certs", "add_upstream_certs_to_client_chain"),
+    ),
     "it changes or makes requests after they are judged",
 )
 REFUSED |= dict.fromkeys(
@@ -206,35 +194,30 @@ REFUSED |= {
     "request_client_cert": "client certificates are no credential here",
 }
 REFUSED |= dict.fromkeys(
-    [
-        "command_history",
-        "console_default_contentview",
-        "content_view_lines_cutoff",
-        "dumper_default_contentview",
-        "dumper_filter",
-        "export_preserve_original_ip",
-        "protobuf_definitions",
-    ],
+    (
+        *("command_history", "console_default_contentview", "content_view_lines_cutoff"),
+        *(
+            "dumper_default_contentview",
+            "dumper_filter",
+            "export_preserve_original_ip",
+            "protobuf_definitions",
+        ),
+    ),
     "it would have no effect, as no call is shown",
 )
 REFUSED |= dict.fromkeys(
-    [
-        "client_replay_concurrency",
-        "readfile_filter",
-        "save_stream_filter",
-        "server_replay_extra",
-        "server_replay_ignore_content",
-        "server_replay_ignore_host",
-        "server_replay_ignore_params",
-        "server_replay_ignore_payload_params",
-        "server_replay_ignore_port",
-        "server_replay_kill_extra",
-        "server_replay_nopop",
-        "server_replay_refresh",
-        "server_replay_reuse",
-        "server_replay_use_headers",
-    ],
+    ("client_replay_concurrency", "readfile_filter", "save_stream_filter"),
     "it would have no effect, as no call is saved or made again",
+)
+REFUSED |= dict.fromkeys(
+    [
+        f"server_replay_{name}"
+        for name in (
+            *("extra", "kill_extra", "nopop", "refresh", "reuse", "use_headers", "ignore_content"),
+            *("ignore_host", "ignore_params", "ignore_payload_params", "ignore_port"),
+        )
+    ],
+    "it would have no effect, as no call is answered from a file",
 )
 REFUSED |= dict.fromkeys(
     [
