@@ -21,7 +21,7 @@ from brickscope.core.policy import Mode
 from brickscope.core.reason import CHANGE, Reason
 from brickscope.policy.load import load_policy
 from brickscope.policy.operations import presets
-from brickscope.proxy.options import OURS
+from brickscope.proxy.options import FORCED, KEPT, OURS, REFUSED, WARNED
 from core.judged import NAME, judged, policy
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +81,15 @@ def test_every_kind_of_value_is_documented() -> None:
 def test_every_option_is_documented() -> None:
     text = (ROOT / "docs" / "options.md").read_text()
     assert re.findall(r"^\| `(scope_\w+)` \|", text, re.M) == [name for name, *_ in OURS]
+
+
+def test_what_becomes_of_mitmproxys_options_is_documented() -> None:
+    text = (ROOT / "docs" / "options.md").read_text()
+    kept, rest = text.partition("**In effect**")[2].split("**Forced**")
+    forced, refused = rest.split("**Refused at start**")
+    for page, names in ((kept, KEPT), (forced, FORCED), (refused.partition("**Warned")[0], REFUSED)):
+        assert set(re.findall(r"`(\w+)`", page)) >= set(names)
+    assert set(re.findall(r"`(\w+)[`=]", refused.partition("**Warned")[2])) == set(WARNED)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

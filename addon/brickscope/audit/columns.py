@@ -74,7 +74,9 @@ COLUMNS: dict[str, str] = {
     "key_ids": "JSON",
     # stop
     "cut": "BIGINT",
-    # gap, checkpoint, tls_refused
+    # timeout
+    "seconds": "DOUBLE",
+    # gap, checkpoint, tls_refused, timeout
     "cause": "VARCHAR",
     "bytes": "BIGINT",
     "sha256": "VARCHAR",
