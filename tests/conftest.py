@@ -20,6 +20,9 @@ settings.register_profile(
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
 )
+# How long an example takes says how busy the machine is.
+settings.register_profile("brickscope", deadline=None)
+settings.load_profile("brickscope")
 if os.environ.get("CI"):
     # The time of CI is bounded; who works on the code runs three times as many.
     settings.register_profile("brickscope-ci", parent=settings.get_profile("ci"), max_examples=30)

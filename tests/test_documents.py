@@ -21,7 +21,7 @@ from brickscope.core.reason import CHANGE, Reason
 from brickscope.log.chain import read_hash, true_hash
 from brickscope.policy.load import load_policy
 from brickscope.policy.operations import presets
-from brickscope.proxy.options import OURS
+from brickscope.proxy.options import FORCED, KEPT, OURS, REFUSED, WARNED
 from core.judged import NAME, judged, policy
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +50,7 @@ FLAWS: dict[str, tuple[str, tuple[bytes, bytes] | None, bytes]] = {
     "header_forbidden": ("/api/2.2/jobs/list", (b"X-HTTP-Method", b"PUT"), b""),
     "body_encoded": ("/api/2.2/jobs/run-now", (b"Content-Encoding", b"gzip"), b"{}"),
     "body_not_json": ("/api/2.2/jobs/run-now", None, b"["),
+    "message_malformed": ("/api/2.0/mcp/sql", (b"Content-Type", b"application/json"), b"[]"),
     "body_duplicate_key": ("/api/2.2/jobs/run-now", None, b'{"a": 1, "a": 2}'),
     "body_too_deep": ("/api/2.2/jobs/run-now", None, b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}"),
     "too_complex": ("/api/2.2/jobs/run-now", None, json.dumps({"\u00fc" * 70_000: 1}).encode()),
@@ -80,6 +81,15 @@ def test_every_kind_of_value_is_documented() -> None:
 def test_every_option_is_documented() -> None:
     text = (ROOT / "docs" / "options.md").read_text()
     assert re.findall(r"^\| `(scope_\w+)` \|", text, re.M) == [name for name, *_ in OURS]
+
+
+def test_what_becomes_of_mitmproxys_options_is_documented() -> None:
+    text = (ROOT / "docs" / "options.md").read_text()
+    kept, rest = text.partition("**In effect**")[2].split("**Forced**")
+    forced, refused = rest.split("**Refused at start**")
+    for page, names in ((kept, KEPT), (forced, FORCED), (refused.partition("**Warned")[0], REFUSED)):
+        assert set(re.findall(r"`(\w+)`", page)) >= set(names)
+    assert set(re.findall(r"`(\w+)[`=]", refused.partition("**Warned")[2])) == set(WARNED)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -92,7 +92,7 @@ PURE = {
         "operator",
         "re",
     ),
-    *("typing", "unicodedata", "urllib.parse"),
+    *("typing", "unicodedata", "urllib.parse", "zlib"),
 }
 """What core may import of others: nothing that reads a file, a clock or a network."""
 

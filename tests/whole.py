@@ -44,6 +44,7 @@ WHOLE = (
     "e2e/test_oauth_clients.py",
     "e2e/test_restore.py",
     "e2e/test_sdk_operations.py",
+    "e2e/test_slow.py",
 )
 """Folders and files that run only with --all, or by name."""
 TESTS = Path(__file__).parent

@@ -7,6 +7,7 @@ What is added to a line, whose members are names of its own parameters or fields
 * ``alternatives``: groups of members of which a call has one
 * ``below``: ``{member: [parameters of which one must be given, or none]}``, where the call acts on all below its object
 * ``every``: ``{member: [values that stand for every object]}``
+* ``means``: ``{word: [members that it stands for]}``, so that one limit can be written for calls of several forms
 * ``depends``: ``{member: [parameters that decide what its text means]}``
 """
 
@@ -69,9 +70,21 @@ class Objects:
                             for value in (values if section == "below" else ())
                             if value not in _types(line)
                         ]
+        problems += self._add_words()
         problems += self._add_groups("stand_ins")
         problems += self._add_groups("alternatives")
         return problems
+
+    def _add_words(self) -> Iterator[str]:
+        for row in self._rows["means"]:
+            for pattern in row["of"]:
+                found = False
+                for name, line in self._lines.items():
+                    if fnmatchcase(name, pattern) and all(self._has(line, each) for each in row["members"]):
+                        line.setdefault("means", {})[row["word"]] = row["members"]
+                        found = True
+                if not found:
+                    yield f"objects.yaml: means {row['word']}: {pattern} has no {', '.join(row['members'])}"
 
     def _add_groups(self, section: str) -> Iterator[str]:
         for row in self._rows[section]:
@@ -123,6 +136,8 @@ class Objects:
         kind = _types(line).get(name)
         if kind is None or not rest:
             return kind is not None
+        if kind == "any" or kind.startswith("{"):
+            return True
         below = self._lines.get(re.sub(r"[\[\]{}]", "", kind))
         return below is not None and self._has(below, rest)
 

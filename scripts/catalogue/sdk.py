@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
 from .annotation import Annotations, is_record
+from .answers import Answers
 
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MULTI = "_escape_multi_segment_path_parameter"
@@ -25,7 +26,8 @@ class SdkOperation(NamedTuple):
 
     ``templates``: more than one where a resource name has several shapes; ``{name=projects/*/branches/*}`` as in
     google.api.http, from the docstring's "Format: projects/{project_id}/branches/{branch_id}". ``types``: of every
-    parameter, as ``annotation.py`` writes them.
+    parameter, as ``annotation.py`` writes them. ``answers``: fields of what it can answer with that may hold a credential
+    or a link, as ``module.Record.field``.
     """
 
     name: str
@@ -37,6 +39,7 @@ class SdkOperation(NamedTuple):
     body: tuple[str, ...]
     required: tuple[str, ...]
     types: dict[str, str]
+    answers: tuple[str, ...]
 
 
 class ApiClass(NamedTuple):
@@ -63,6 +66,7 @@ class Source:
         self._mixins = dict(_mixins(folder / "mixins"))
         self._clients = _parse(folder / "__init__.py")
         self.unresolved: list[str] = []
+        self._answers = Answers(self._classes, self._imports)
 
     # -- names -------------------------------------------------------------------------------------------------
 
@@ -167,6 +171,7 @@ class Source:
             tuple(key for key in body if key not in path),
             tuple(sorted(required & {*path, *query, *body})),
             {**query, **body, **path},
+            self._answers.fields(module, method),
         )
 
     def _keys(self, module: str, method: ast.FunctionDef, value: ast.expr | None) -> dict[str, str]:

@@ -153,6 +153,16 @@ CALLS: dict[str, tuple[Record, Record | None]] = {
         ),
         outcome(),
     ),
+    "several calls in one body": (
+        decision(
+            operation="mcp.call_tool",
+            method="POST",
+            path="/api/2.0/mcp/sql",
+            params={"tool": [None, "find"]},
+            batch=["mcp.list_tools", "mcp.call_tool"],
+        ),
+        outcome(),
+    ),
     "a hook that failed": (
         _record("decision", **FAILED_HOOK | {"decision": "deny", "reason": "internal_error"}),
         None,

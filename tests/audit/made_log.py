@@ -243,6 +243,8 @@ def _facts(decision: Decision) -> Record:
     exceptions: Record = {} if not decision.sent else {"params_sent": dict(decision.sent)}
     if decision.readings is not None:
         exceptions["readings"] = list(decision.readings)
+    if decision.batch is not None:
+        exceptions["batch"] = list(decision.batch)
     return exceptions | {
         "params": dict(decision.params),
         "param_names": None if decision.names is None else sorted(decision.names),

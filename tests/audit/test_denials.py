@@ -43,7 +43,8 @@ def _order(found: Found) -> list[tuple[str | None, str, int]]:
     return [(group.subject, group.what, group.calls) for group in found.groups]
 
 
-PROBE = _call(None, path=PATH, reason="path_not_canonical", fingerprint=None)
+PROBE_PATH = PATH.partition("?")[0]  # queries are not in the log
+PROBE = _call(None, path=PROBE_PATH, reason="header_duplicate", fingerprint=None)
 LIST, RUN, GRANT, TOKEN = "warehouses.list", "jobs.run_now", "permissions.update", "tokens.create"
 
 
@@ -67,18 +68,23 @@ LIST, RUN, GRANT, TOKEN = "warehouses.list", "jobs.run_now", "permissions.update
         ),
         pytest.param(
             [*[PROBE] * 7, _call("a", LIST), _call(None, LIST)],
-            [("a", LIST, 1), (None, LIST, 1), (None, f"GET {PATH}", 7)],
+            [("a", LIST, 1), (None, LIST, 1), (None, f"GET {PROBE_PATH}", 7)],
             id="our own doctor comes last",
         ),
         pytest.param(
             [*[PROBE] * 2, *[_call(None, path="/a//b", reason="path_not_canonical", fingerprint=None)] * 2],
-            [(None, "GET /a//b", 2), (None, f"GET {PATH}", 2)],
+            [(None, "GET /a//b", 2), (None, f"GET {PROBE_PATH}", 2)],
             id="and is no stranger",
         ),
         pytest.param(
             [*[PROBE | {"enforced": False}] * 2, _call("a", LIST)],
-            [(None, f"GET {PATH}", 2), ("a", LIST, 1)],
+            [(None, f"GET {PROBE_PATH}", 2), ("a", LIST, 1)],
             id="what was sent is no probe",
+        ),
+        pytest.param(
+            [*[PROBE] * 2, _call(None, path=PROBE_PATH, reason="unknown_token", fingerprint=None)],
+            [(None, f"GET {PROBE_PATH}", 1), (None, f"GET {PROBE_PATH}", 2)],
+            id="nor what was denied for another reason",
         ),
         pytest.param(
             [*[_call(None, LIST)] * 3, _call(None, TOKEN), *[_call("a", LIST)] * 9],
@@ -141,7 +147,7 @@ def test_a_flood_hides_nobody_elses_denials(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_probe_is_the_doctors() -> None:
-    assert f"'{PATH}'" in query("denials")
+    assert f"'{PROBE_PATH}'" in query("denials")
 
 
 def test_ranking_twice_changes_nothing(tmp_path: Path) -> None:

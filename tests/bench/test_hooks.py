@@ -11,7 +11,7 @@ import pytest
 
 from brickscope.proxy.gate import Gate
 from lab.bench.flows import make_flow, make_response
-from lab.bench.hooks import chain_of, naive_rules, open_gate, run_pass
+from lab.bench.hooks import chain_of, naive_rules, open_gate, rule_pass, run_pass
 from lab.bench.naive import Naive
 from lab.bench.workload import Call, calls, rule_texts, token
 
@@ -53,6 +53,15 @@ def test_a_denied_call_is_answered_and_leaves_a_decision_only(gate: Gate) -> Non
     run_pass(chain_of(gate), calls(TOKENS, TEXTS, 1, 1))
     (decision,) = records(gate)
     assert (decision["decision"], decision["reason"]) == ("deny", "no_rule_matches")
+
+
+def test_a_pass_of_the_own_path_is_recorded_call_by_call(gate: Gate) -> None:
+    mix = calls(TOKENS, TEXTS, 20, 0)
+    assert rule_pass(gate, mix) > 0
+    made = records(gate)
+    assert [each["event"] for each in made] == ["decision", "outcome"] * 20
+    assert [each["path"] for each in made[::2]] == [call.path for call in mix]
+    assert {each["status"] for each in made[1::2]} == {200}
 
 
 def test_a_whole_pass_is_recorded_call_by_call(gate: Gate) -> None:

@@ -1,8 +1,9 @@
-"""Making the catalogue: the committed file is what the SDK's source and the overlay give, and nothing is unsettled."""
+"""Making the catalogue: the committed file is what the SDK and the reviewed files give, and nothing is unsettled."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from brickscope.core.template import bind, parse_catalogue_template
-from catalogue import build as makers
 from catalogue import update
-from catalogue.build import Built, build, render, render_records
+from catalogue.build import FOLDER, Built, build, render, render_records
 from catalogue.sdk import Source
 
 
@@ -42,38 +42,68 @@ def test_the_committed_files_are_what_would_be_made(source: Source, built: Built
         assert len(gone) < 20, f"run scripts/update-catalog; gone: {sorted(gone)}"
 
 
-def test_a_new_operation_without_a_class_is_a_problem(source: Source, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
-    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
-    overlay.write_text(text.replace("    - pin\n", ""))
-    assert build(source, overlay).problems == ["clusters.pin: no class"]
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The reviewed files, to be spoilt."""
+    copy = tmp_path / "catalogue"
+    shutil.copytree(FOLDER, copy)
+    return copy
 
 
-def test_two_operations_of_one_call_are_a_problem(source: Source, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
-    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
-    extra = '  - {name: x.y, calls: ["POST /api/2.2/jobs/run-now", "GET /x"], class: read, source: test}\n'
-    overlay.write_text(text + extra)
-    (problem,) = build(source, overlay).problems
+def add(folder: Path, entry: str) -> None:
+    """One more operation, ``x.y``."""
+    (folder / "operations" / "x.yaml").write_text(
+        f"- {{service: x, source: test, operations: {{y: {entry}}}}}\n"
+    )
+
+
+def spoil(file: Path, was: str, now: str = "") -> None:
+    text = file.read_text()
+    assert was in text
+    file.write_text(text.replace(was, now))
+
+
+def test_a_new_operation_without_a_class_is_a_problem(source: Source, folder: Path) -> None:
+    spoil(folder / "overlay.yaml", "    - pin\n")
+    assert build(source, folder).problems == ["clusters.pin: no class"]
+
+
+def test_two_operations_of_one_call_are_a_problem(source: Source, folder: Path) -> None:
+    add(folder, '{calls: ["POST /api/2.2/jobs/run-now", "GET /x"], class: read}')
+    (problem,) = build(source, folder).problems
     assert problem == "POST /api/2.2/jobs/run-now: of jobs.run_now and x.y"
 
 
-def test_calls_with_different_variables_are_no_operation(source: Source, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
-    text = (Path(update.__file__).parent / "overlay.yaml").read_text()
-    overlay.write_text(
-        text + '  - {name: x.y, calls: ["GET /x", "GET /y/{id}"], class: read, source: test}\n'
-    )
-    (problem,) = build(source, overlay).problems
+def test_calls_with_different_variables_are_no_operation(source: Source, folder: Path) -> None:
+    add(folder, '{calls: ["GET /x", "GET /y/{id}"], class: read}')
+    (problem,) = build(source, folder).problems
     assert problem.startswith("x.y: its calls have not the same variables")
 
 
-def test_the_command_reports_and_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_operations_of_one_name_are_a_problem(source: Source, folder: Path) -> None:
+    (folder / "operations" / "x.yaml").write_text(
+        '- {service: jobs, source: test, operations: {run_now: {calls: ["GET /x"], class: read}}}\n'
+    )
+    assert "jobs.run_now: the name of 2 operations" in build(source, folder).problems
+
+
+def test_a_call_that_the_sdk_comes_to_know_keeps_its_other_name(source: Source, folder: Path) -> None:
+    add(folder, '{calls: ["GET /api/2.2/jobs/get"], class: read}')
+    made = build(source, folder)
+    (entry,) = [each for each in made.entries if each["name"] == "jobs.get"]
+    assert entry["names"] == ["x.y"]
+    assert made.problems == []
+
+
+def test_the_command_reports_and_checks(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed = tmp_path / "operations.jsonl"
     committed = update.FILE.read_text()
     lines = committed.splitlines(keepends=True)
     changed.write_text("".join(line for line in lines if '"name": "jobs.run_now"' not in line))
     monkeypatch.setattr(update, "FILE", changed)
+    monkeypatch.setattr(update, "Source", lambda folder: source)  # read once: it takes seconds
     checked = CliRunner().invoke(update.main, ["--check"])
     assert checked.exit_code == 1
     assert "new: jobs.run_now" in checked.output
@@ -98,6 +128,11 @@ WRONG = {
         "below:\n  - {of: [workspace.export.path], when: [no_such], source: test}\n",
         "objects.yaml: workspace.export has no no_such",
     ),
+    "a word of nothing": (
+        "objects",
+        "means:\n  - {word: w, members: [no_such], of: [jobs.get], source: test}\n",
+        "objects.yaml: means w: jobs.get has no no_such",
+    ),
     "a stand-in that there is not": (
         "objects",
         "stand_ins:\n  - {holders: [jobs.get], of: [job_id, no_such], source: test}\n",
@@ -113,16 +148,16 @@ WRONG = {
 
 @pytest.mark.parametrize(("which", "row", "problem"), WRONG.values(), ids=WRONG)
 def test_a_row_that_fits_nothing_is_a_problem(
-    source: Source, tmp_path: Path, which: str, row: str, problem: str
+    source: Source, folder: Path, which: str, row: str, problem: str
 ) -> None:
     """A parameter that is renamed in a new release takes what is known about it along, or somebody hears of it."""
-    file = tmp_path / f"{which}.yaml"
-    original = (makers.KINDS if which == "kinds" else makers.OBJECTS).read_text()
+    file = folder / f"{which}.yaml"
+    original = file.read_text()
     section, _, rest = row.partition("\n")
     file.write_text(
         original + row if which == "kinds" else original.replace(f"\n{section}\n", f"\n{section}\n{rest}")
     )
-    assert problem in build(source, **{which: file}).problems
+    assert problem in build(source, folder).problems
 
 
 def test_the_makers_give_the_same_whatever_the_order_of_sets() -> None:

@@ -91,6 +91,7 @@ def test_no_two_operations_share_a_call() -> None:
         plain = re.sub(
             r"\{\w+\.\.\.\}", "**", re.sub(r"\{\w+\}", "*", re.sub(r"\{\w+=([^}]*)\}", r"\1", call))
         )
+        plain += str(load_catalog().operations[name].messages)
         if owners.setdefault(plain, name) != name:
             shared.append((call, owners[plain], name))
     assert shared == []
@@ -106,7 +107,7 @@ def test_a_call_of_an_operation_is_found_as_that_operation() -> None:
         )
         path = re.sub(r"\{\w+\}", "x1", re.sub(r"\{\w+\.\.\.\}", "a/b", path))
         found = operation_table().match(method, path[1:].split("/"))
-        if found is None or found.text != name:
+        if found is None or name not in found.names:
             lost.append((call, name, found and found.text))
     assert lost == []
 

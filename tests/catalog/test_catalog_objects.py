@@ -110,7 +110,7 @@ def test_what_acts_on_all_below_its_object(operation: str, way: str, expected: l
         ("grants.update", ("full_name",)),
         ("volumes.create", ()),
         ("jobs.set_permissions", ()),
-        ("iceberg.read", ()),
+        ("iceberg.load_table", ()),
         ("serving_endpoints.query", ()),
     ],
 )

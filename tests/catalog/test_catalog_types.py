@@ -149,10 +149,10 @@ sandbox.download_file           path                                            
 KNOWN = TABLE.strip().splitlines()
 
 WORDS = """
-text integer number boolean timestamp duration field_mask bytes any enum enum_lower enum_mixed workspace_path code_path
-volume_path dbfs_path tree_path storage_url path pip_line url uc_name uc_part uc_entity uc_resource model_name
-securable_type scope_name object_type git_provider user_name group_name application_id principal privilege
-permission_level data_security_mode id uuid json_text lines import_path workspace_glob
+text integer number boolean timestamp duration field_mask bytes any enum enum_lower enum_mixed workspace_path
+workspace_glob import_path code_path volume_path dbfs_path tree_path storage_url path pip_line url uc_name
+uc_part uc_entity uc_resource model_name securable_type scope_name object_type git_provider user_name
+group_name application_id principal privilege permission_level data_security_mode id uuid json_text lines
 """
 
 

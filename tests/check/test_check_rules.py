@@ -153,7 +153,7 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, str]]] = {
     "an allow by path of which a name denies a part": (
         ["jobs.list", "GET /api/2.0/fs/{path...}"],
         ["files.download"],
-        {},
+        {"BS401": "warning"},
     ),
     # -- BS106, BS107
     "a deny of nothing": (["jobs.list"], [{"service": "catalogs", "class": "execute"}], {"BS106": "warning"}),
@@ -196,8 +196,8 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, str]]] = {
     "everything below a path that holds one service": (["GET /api/2.0/fs/files/{path...}"], [], {}),
     "everything, but what is dangerous is denied": (
         ["GET /api/2.1/unity-catalog/{path...}"],
-        [{"class": "secret"}],
-        {"BS401": "warning"},
+        [{"class": "secret"}, {"class": "execute"}],
+        {"BS117": "warning", "BS401": "warning"},
     ),
     "a variable for a word": (["POST /api/2.0/secrets/acls/{call}"], [], {"BS402": "warning"}),
     "a variable for a version": (["POST /api/{version}/jobs/run-now"], [], {}),

@@ -196,7 +196,17 @@ QUIET: dict[str, tuple[list[Any], list[Any]]] = {
         ["workspace.*"],
         [
             on("workspace.export", path=CEO),
-            *(on(f"workspace.{name}", path=CEO) for name in ("files_read", "get_status", "list")),
+            *(
+                on(f"workspace.{name}", path=CEO)
+                for name in (
+                    "files_read",
+                    "get_status",
+                    "list",
+                    "list_files",
+                    "get_object_info",
+                    "take_notebook_snapshot",
+                )
+            ),
         ],
     ),
     "a sibling that is denied in another spelling": (

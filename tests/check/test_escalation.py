@@ -176,7 +176,8 @@ TOGETHER: dict[str, tuple[list[Any], str]] = {
     "jobs.create and run_now": (["jobs.create", "jobs.run_now"], "BS304"),
     "pipelines": (["pipelines.create", "pipelines.start_update"], "BS305"),
     "permissions.update and a cluster": (["permissions.update", "clusters.start"], "BS306"),
-    "permissions on jobs and SQL": (["jobs.set_permissions", "sql.thrift"], "BS306"),
+    "permissions on warehouses and SQL": (["warehouses.set_permissions", "sql.thrift"], "BS306"),
+    "permissions on jobs and a job": (["jobs.set_permissions", "jobs.run_now"], "BS306"),
     "secrets.put_acl and code": (["secrets.put_acl", "command_execution.execute"], "BS307"),
     "cluster policy and cluster": (["cluster_policies.create", "clusters.create"], "BS308"),
     "instance profile and a job": (["instance_profiles.add", "jobs.submit"], "BS309"),
@@ -233,6 +234,48 @@ def test_two_powers_are_more_than_either(case: str, tmp_path: Path) -> None:
         assert code not in codes_of(findings(tmp_path, rules([one])))
 
 
+def _on(*kinds: str) -> dict[str, Any]:
+    return {"operation": "permissions.update", "where": {"request_object_type": list(kinds)}}
+
+
+# Rights on objects and something to run, and what of it BS306 speaks of.
+RIGHTS: dict[str, tuple[list[Any], set[str]]] = {
+    "on dashboards, and SQL": ([_on("dashboards"), "sql.thrift"], set()),
+    "on dashboards, by path, and SQL": (["PATCH /api/2.0/permissions/dashboards/{id}", "sql.thrift"], set()),
+    "on dashboards of the first API, and SQL": (["dbsql_permissions.set", "sql.thrift"], set()),
+    "on queries and alerts, and jobs": ([_on("queries", "alertsv2"), "jobs.run_now"], set()),
+    "on experiments, and jobs": (["experiments.set_permissions", "jobs.run_now"], set()),
+    "on jobs, and SQL": (["jobs.set_permissions", "sql.thrift"], set()),
+    "on dashboards or notebooks, and jobs": (
+        [_on("dashboards", "notebooks"), "jobs.run_now"],
+        {"permissions.update", "jobs.run_now"},
+    ),
+    "on warehouses, by path, and SQL": (
+        ["PATCH /api/2.0/permissions/warehouses/7", "sql.thrift"],
+        {"warehouses.update_permissions", "sql.thrift"},
+    ),
+    "on warehouses, SQL and jobs": (
+        ["warehouses.set_permissions", "sql.thrift", "jobs.run_now"],
+        {"warehouses.set_permissions", "sql.thrift"},
+    ),
+    "on anything, SQL and jobs": (
+        ["permissions.set", "sql.thrift", "jobs.run_now"],
+        {"permissions.set", "sql.thrift", "jobs.run_now"},
+    ),
+    "on anything and on dashboards": (
+        ["permissions.set", "dbsql_permissions.set", "sql.thrift"],
+        {"permissions.set", "sql.thrift"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RIGHTS)
+def test_rights_count_for_what_they_are_worth(case: str, tmp_path: Path) -> None:
+    allow, expected = RIGHTS[case]
+    found = [each for each in findings(tmp_path, rules(allow)) if each.code == "BS306"]
+    assert {name for each in found for name in each.operations} == expected
+
+
 def test_a_limit_is_said_with_its_reason(tmp_path: Path) -> None:
     alone = only(findings(tmp_path, rules([_RUN_ONE])), "BS213")
     assert alone.message == (
@@ -284,6 +327,9 @@ PRESETS = {
     "job-runner": {"BS213": "warning"},
     "catalog-browser": {},
     "model-serving-caller": {"BS224": "note"},
+    "model-caller": {},
+    "tool-session": {},
+    "agent-tools": {},
     "dbt": {"BS214": "warning"},
     "terraform-plan": {"BS403": "note"},
     "client-startup": {},

@@ -29,7 +29,18 @@ def test_no_power_is_an_operation_that_only_reads() -> None:
 
 @pytest.mark.parametrize(("name", "group"), GROUPS)
 def test_parameters_and_powers_that_a_group_names_are_there(name: str, group: dict[str, object]) -> None:
-    assert set(group) <= {"operations", "why", "source", "limit", "limited", "unless", "carried", "sends"}
+    assert set(group) <= {
+        "operations",
+        "why",
+        "source",
+        "limit",
+        "enough",
+        "limited",
+        "unless",
+        "carried",
+        "sends",
+        "opens",
+    }
     assert set(group.get("unless", ())) <= set(powers())  # type: ignore[call-overload]
     assert ("limit" in group) is ("limited" in group)
     assert str(group["why"]).endswith(".")

@@ -29,7 +29,7 @@ def test_without_an_authority_it_says_how_to_make_one(command: str, tmp_path: Pa
 def test_a_new_one_is_shown_in_json(tmp_path: Path) -> None:
     made = json.loads(ca("new", "--confdir", tmp_path, "--days", 90, "--name", "Ours", "--json").output)
     assert (made["role"], made["subject"], made["days_left"]) == ("current", "CN=Ours,O=Brickscope", 89)
-    assert made["domains"] == ["cloud.databricks.com"]
+    assert made["domains"] == ["cloud.databricks.com", "databricksapps.com"]
     told = json.loads(ca("show", "--confdir", tmp_path, "--json").output)
     assert told["authorities"] == [made]
     assert told["findings"] == []

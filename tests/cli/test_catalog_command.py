@@ -44,7 +44,7 @@ def run(*arguments: str) -> tuple[int, str]:
         (("/ajax-api/2.0/secrets/get",), "secrets.get_secret"),
         (("GET", "/api/2.1/unity-catalog/tables/main.a.in%2Fout"), "tables.get"),
         (
-            ("vends", "credentials", "table"),
+            ("vends", "temporary", "table", "credentials"),
             "temporary_table_credentials.generate_temporary_table_credentials",
         ),
     ],

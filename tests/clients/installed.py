@@ -16,6 +16,7 @@ from e2e.proxy_process import REPOSITORY
 
 HOME = REPOSITORY / ".clients"
 PYTHON = HOME / "python" / "bin" / "python"
+AGENTS = HOME / "agents" / "bin" / "python"
 DBT = HOME / "dbt" / "bin" / "dbt"
 MODULES = HOME / "node" / "node_modules"
 WANTED = REPOSITORY / "tests" / "clients"
@@ -30,7 +31,8 @@ PROGRAMS = {
 
 def pinned() -> dict[str, str]:
     """The version that each installed client is held at, by package name."""
-    lines = (WANTED / "requirements.txt").read_text() + (WANTED / "dbt.txt").read_text()
+    files = ("requirements.txt", "dbt.txt", "agents.txt")
+    lines = "".join((WANTED / file).read_text() for file in files)
     found = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\w.]+)", lines, re.M))
     return found | json.loads((WANTED / "package.json").read_text())["dependencies"]
 
@@ -40,7 +42,7 @@ def installed(package: str) -> str | None:
     if (manifest := MODULES / package / "package.json").exists():
         version: str = json.loads(manifest.read_text())["version"]
         return version
-    for environment in ("python", "dbt"):
+    for environment in ("python", "dbt", "agents"):
         places = [str(place) for place in (HOME / environment / "lib").glob("python3*/site-packages")]
         for found in Distribution.discover(name=package, path=places):
             return found.version

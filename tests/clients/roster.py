@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from clients.installed import MODULES, PYTHON, WANTED
+from clients.installed import AGENTS, MODULES, PYTHON, WANTED
 from e2e.gate import CATALOGS, HOST, WAREHOUSES
 from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
 
@@ -18,6 +18,8 @@ WAREHOUSE, OTHER_WAREHOUSE = "475b94ddc7cd5211", "0123456789abcdef"
 CLUSTER, OTHER_CLUSTER = "0921-100000-abcdefgh", "0921-999999-zzzzzzzz"
 NAMES = ["main", "samples"]
 ROWS = 2_500
+SERVER, CHAT = "/api/2.0/mcp/functions/main/tools", "/serving-endpoints/chat/completions"
+TOOLS = {"tools": ["find", "drop"], "found": "order 7"}
 
 
 class Client(NamedTuple):
@@ -28,7 +30,8 @@ class Client(NamedTuple):
     it needs, all that it is given. ``allowed``, ``refused``: the commands. ``value``: what the allowed one prints.
     ``path``: what is refused. ``shown``: where its user finds the message, ``repeats``: how often it stands there, ``kind``:
     the class of the error. ``oauth``: as the service principal. ``refused_as``: the rule set of the token that is refused,
-    if it is another. ``told``: what the table says of the settings, where it is more than variables.
+    if it is another. ``told``: what the table says of the settings, where it is more than variables. ``session``: whether it
+    calls the path for other things as well, before and after.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Client(NamedTuple):
     refused_as: str | None = None
     told: str = ""
     repeats: int = 1
+    session: bool = False
 
     def credentials(self, *, allowed: bool) -> dict[str, str]:
         """How the client is told who it is."""
@@ -64,6 +68,10 @@ def token_of(rule_set: str) -> str:
 
 def _python(driver: str, *arguments: str) -> tuple[str, ...]:
     return (str(PYTHON), str(DRIVERS / f"{driver}.py"), *arguments)
+
+
+def _agent(driver: str, *arguments: str) -> tuple[str, ...]:
+    return (str(AGENTS), str(DRIVERS / f"{driver}.py"), *arguments)
 
 
 def _node(driver: str, *arguments: str) -> tuple[str, ...]:
@@ -179,6 +187,72 @@ CLIENTS = (
         kind="HTTPError",
     ),
     Client(
+        "mcp",
+        "mcp",
+        "mcp",
+        "HTTP/1.1",
+        OPENSSL,
+        _agent("mcp_client", "allowed"),
+        _agent("mcp_client", "refused"),
+        TOOLS,
+        SERVER,
+        "`McpError`, the message",
+        kind="McpError",
+        session=True,
+    ),
+    Client(
+        "databricks-mcp",
+        "databricks-mcp",
+        "mcp",
+        "HTTP/1.1",
+        (*OPENSSL, "REQUESTS_CA_BUNDLE"),
+        _agent("databricks_mcp_client", "allowed"),
+        _agent("databricks_mcp_client", "refused"),
+        TOOLS,
+        SERVER,
+        "`McpError` inside the `ExceptionGroup`, the message",
+        kind="McpError",
+        session=True,
+    ),
+    Client(
+        "databricks-openai",
+        "databricks-openai",
+        "models",
+        "HTTP/1.1",
+        (*OPENSSL, "REQUESTS_CA_BUNDLE"),
+        _agent("models_openai", "small"),
+        _agent("models_openai", "large"),
+        ["hello from small", "hello from small"],
+        CHAT,
+        "`PermissionDeniedError`, the message",
+        kind="PermissionDeniedError",
+    ),
+    Client(
+        "pyiceberg",
+        "pyiceberg",
+        "pyiceberg",
+        "HTTP/1.1",
+        REQUESTS,
+        _agent("iceberg", "allowed"),
+        _agent("iceberg", "refused"),
+        ["sales", "hr"],
+        "/api/2.1/unity-catalog/iceberg-rest/v1/catalogs/main/namespaces",
+        "`ForbiddenError`, the message",
+        kind="ForbiddenError",
+    ),
+    Client(
+        "databricks-ai-search",
+        "databricks-ai-search",
+        "ai-search",
+        "HTTP/1.1",
+        REQUESTS,
+        _agent("ai_search", "main.docs.pages"),
+        _agent("ai_search", "main.hr.pages"),
+        [["p1", 0.5]],
+        "/api/2.0/vector-search/indexes/main.hr.pages",
+        "the exception's message",
+    ),
+    Client(
         "httpx, HTTP/1.1",
         "httpx",
         "http-client",
@@ -194,7 +268,7 @@ CLIENTS = (
         "httpx, HTTP/2",
         "httpx",
         "http-client",
-        "HTTP/2",
+        "offers HTTP/2, gets HTTP/1.1",
         OPENSSL,
         _python("rest_httpx", CATALOGS, "http2"),
         _python("rest_httpx", WAREHOUSES, "http2"),
@@ -255,6 +329,20 @@ CLIENTS = (
         told="option `agent` of the client, an `HttpsProxyAgent`; `NODE_EXTRA_CA_CERTS`",
     ),
     Client(
+        "@databricks/ai-sdk-provider",
+        "@databricks/ai-sdk-provider",
+        "models",
+        "HTTP/1.1",
+        ("HTTPS_PROXY", "NODE_EXTRA_CA_CERTS"),
+        _node("ai_sdk", "small"),
+        _node("ai_sdk", "large"),
+        ["hello from small"],
+        CHAT,
+        "`APICallError`, its `responseBody`",
+        kind="AI_APICallError",
+        told="option `fetch` of the provider, with `EnvHttpProxyAgent` of undici; `HTTPS_PROXY`, `NODE_EXTRA_CA_CERTS`",
+    ),
+    Client(
         "curl, HTTP/1.1",
         "program:curl",
         "http-client",
@@ -270,7 +358,7 @@ CLIENTS = (
         "curl, HTTP/2",
         "program:curl",
         "http-client",
-        "HTTP/2",
+        "offers HTTP/2, gets HTTP/1.1",
         ("HTTPS_PROXY", "CURL_CA_BUNDLE"),
         _curl("--http2", CATALOGS),
         _curl("--http2", WAREHOUSES),
@@ -282,7 +370,7 @@ CLIENTS = (
         "Java, HttpClient",
         "program:java",
         "http-client",
-        "HTTP/2",
+        "offers HTTP/2, gets HTTP/1.1",
         ("JAVA_TOOL_OPTIONS",),
         ("java", str(DRIVERS / "Rest.java"), CATALOGS),
         ("java", str(DRIVERS / "Rest.java"), WAREHOUSES),
@@ -295,7 +383,7 @@ CLIENTS = (
         "Go, net/http",
         "program:go",
         "http-client",
-        "HTTP/2",
+        "offers HTTP/2, gets HTTP/1.1",
         OPENSSL,
         (GO_PROGRAM, CATALOGS),
         (GO_PROGRAM, WAREHOUSES),

@@ -449,7 +449,7 @@ def test_a_body_is_asked_for_with_its_limit() -> None:
     with_body = read_request(h1(b"GET", b"/a", h1_headers((b"Content-Length", b"2"))))
     with pytest.raises(BodyNeeded) as needed:
         decide(known, with_body, "10.0.8.7", 1000.0)
-    assert needed.value.limit == 1024 * 1024
+    assert needed.value.limit == 16 * 1024 * 1024
     assert decide(known, with_body, "10.0.8.7", 1000.0, body=b"{}").allow
 
 

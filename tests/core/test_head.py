@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
@@ -125,3 +127,30 @@ def test_a_head_that_passes_has_one_reading(raw: bytes) -> bool:
         assert all(0x20 < byte < 0x7F for byte in name)
         assert not set(value) & set(b"\r\n\x00")
     return True
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_an_irregular_head_is_refused_however_it_is_split(name: str) -> None:
+    raw = MALFORMED[name]
+
+    def feed(first: int) -> None:
+        assert not check_head(raw[:first])
+        check_head(raw, first)
+
+    for first in range(len(raw)):
+        with pytest.raises(Refused):
+            feed(first)
+
+
+@given(st.binary(max_size=60), st.integers(0, 100))
+def test_what_was_seen_before_changes_nothing(raw: bytes, first: int) -> None:
+    def judged(seen: int) -> object:
+        try:
+            return check_head(whole, seen)
+        except Refused as refused:
+            return refused.reason
+
+    whole = b"GET / HTTP/1.1\r\n" + raw
+    with contextlib.suppress(Refused):
+        if not check_head(whole[:first]):
+            assert judged(min(first, len(whole))) == judged(0)

@@ -84,6 +84,8 @@ def test_a_pattern_that_says_too_much_or_nothing_is_an_error(pattern: str) -> No
         ("x.docs.databricks.com", True),
         ("api.databricks.com", True),
         ("databricks.us", True),
+        ("orders-1.aws.databricksapps.com", True),
+        ("databricksapps.com.evil.example", False),
         ("x.databricks.us", True),
         ("azuredatabricks.net", True),
         ("databricks.azure.us", True),

@@ -178,6 +178,27 @@ def test_what_no_rule_can_allow(wire: WireRequest, reason: Reason) -> None:
     assert TOKEN.decode() not in detail
 
 
+FLAWS = {
+    "an override": (b"X-Forwarded-Host", b"x"),
+    "a cookie": (b"Cookie", b"theme=dark"),
+    "an odd header": (b"TE", b"deflate"),
+}
+
+
+@pytest.mark.parametrize("field", FLAWS.values(), ids=FLAWS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_flaw_hides_nothing_that_is_refused_in_every_mode(name: str, field: tuple[bytes, bytes]) -> None:
+    """Monitor lets a flaw go on, so it must not be the last thing that is looked at."""
+    wire = REFUSED[name][0]
+    alone = tried(read_request, wire)
+    for fields in ([field, *wire.headers], [*wire.headers, field]):
+        read = tried(read_request, wire._replace(headers=fields))
+        if isinstance(alone, Refused):
+            assert isinstance(read, Refused), name
+        else:
+            assert isinstance(read, Refused) or read.flaw is not None
+
+
 _bytes = st.binary(max_size=20)
 _PIECES = [b"api", b"2.0", b"/", b"/", b"?", b"&", b"o=1", b"a=b", b"%20", b"%2F", b"..", b"\xff", b" "]
 _ODD_HEADERS = st.sampled_from(

@@ -266,3 +266,52 @@ MEETING = [
 @pytest.mark.parametrize(("text", "expected"), MEETING)
 def test_a_rule_meets_calls_of_a_catalogue(text: str, expected: set[str]) -> None:
     assert {rule.text for rule in CATALOGUE.meeting(parse_rule(text))} == expected
+
+
+HEADED = RuleTable(
+    [
+        Rule(method, parse_catalogue_template(path), f"{method} {path}")
+        for method, path in (
+            ("GET", "/a"),
+            ("GET", "/a/{name}"),
+            ("HEAD", "/a/{name}/own"),
+            ("GET", "/a/{name}/own"),
+            ("POST", "/b"),
+        )
+    ]
+)
+HEADED.answer_heads()
+HEADS = {
+    "a HEAD of a GET": ("HEAD", "a", "GET /a"),
+    "a HEAD of a GET with a variable": ("HEAD", "a/x", "GET /a/{name}"),
+    "a HEAD that is its own": ("HEAD", "a/x/own", "HEAD /a/{name}/own"),
+    "its GET": ("GET", "a/x/own", "GET /a/{name}/own"),
+    "a HEAD of a POST": ("HEAD", "b", None),
+    "a HEAD of nothing": ("HEAD", "c", None),
+    "another method of a GET": ("OPTIONS", "a", None),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), HEADS.values(), ids=HEADS)
+def test_a_head_is_of_the_get_where_it_has_no_rule_of_its_own(
+    method: str, path: str, expected: str | None
+) -> None:
+    found = HEADED.match(method, path.split("/"))
+    assert (found and found.text) == expected
+
+
+def test_no_head_is_answered_where_nobody_asked_for_it() -> None:
+    assert RuleTable([parse_rule("GET /a")]).match("HEAD", ["a"]) is None
+    assert RuleTable([parse_rule("GET /a")]).covers(parse_rule("HEAD /a")) is None
+
+
+def test_what_covers_and_meets_a_rule_for_heads() -> None:
+    covered = HEADED.covers(parse_rule("HEAD /a/{x}"))
+    assert covered
+    assert covered.text == "GET /a/{name}"
+    assert HEADED.covers(parse_rule("HEAD /b")) is None
+    assert {rule.text for rule in HEADED.meeting(parse_rule("HEAD /a/{x}/own"))} == {
+        "HEAD /a/{name}/own",
+        "GET /a/{name}/own",
+    }
+    assert {rule.text for rule in HEADED.meeting(parse_rule("GET /a/{x}/own"))} == {"GET /a/{name}/own"}

@@ -23,10 +23,18 @@ def copy_of_the_checkout(folder: Path, change: str) -> Path:
 
 PRELUDE = """
 import brickscope.proxy.connections as c
+import brickscope.proxy.gate as g
 import brickscope.proxy.requests as r
+import brickscope.proxy.tunnel as t
 from brickscope.proxy.closed import fail_closed
 from brickscope.proxy.connections import Connections
+from brickscope.proxy.contexts import Contexts
+from brickscope.proxy.front import Front
 from brickscope.proxy.requests import Requests
+from brickscope.proxy.tls import End
+from brickscope.proxy.tunnel import Tunnel
+from brickscope.proxy.upstream import Upstream
+from brickscope.proxy.wire.http1 import Http1
 def broken(*arguments):
     raise RuntimeError("broken on purpose")
 """

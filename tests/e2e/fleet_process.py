@@ -12,10 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx
 
@@ -177,12 +177,24 @@ def running_fleet(
                 proxy.kill()
 
 
+class Http2Only(ssl.SSLContext):
+    """Offers HTTP/2 alone: httpx offers HTTP/1.1 as well, and speaks HTTP/2 whatever was agreed on."""
+
+    def __new__(cls) -> Self:
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Offer what was asked for, but for HTTP/1.1."""
+        super().set_alpn_protocols([each for each in alpn_protocols if each != "http/1.1"])
+
+
 class Load:
     """Clients with kept connections that call without a pause. ``calls``: answered; ``failures``: what went wrong."""
 
     def __init__(self, proxy_url: str, ca: Path, *, clients: int = 4, http2: bool = False) -> None:
         self._proxy_url, self._http2 = proxy_url, http2
-        self._context = ssl.create_default_context(cafile=str(ca))
+        self._context = Http2Only() if http2 else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context.load_verify_locations(ca)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.calls = 0

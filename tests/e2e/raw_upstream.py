@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 from e2e.gate import POLICY
@@ -15,10 +17,19 @@ from lab.workspace.authority import Authority
 from lab.workspace.server import DNS_NAMES
 
 
-class RawUpstream:
-    """Takes one connection after the other, reads the head of a request, and sends ``answer`` once ``go`` is set.
+class End(Enum):
+    """How the host ends its connection after an answer."""
 
-    ``received``: all that came on each connection.
+    STAYS = "not at all"
+    SAYS = "by close_notify"
+    HANGS_UP = "by the end of TCP alone"
+    RESETS = "by a reset"
+
+
+class RawUpstream:
+    """Answers every head of a request with ``answer``, once ``go`` is set, and ends its connection as ``end`` says.
+
+    ``answers``: those for some targets instead, each with its end. ``received``: all that came on each connection.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,6 +37,8 @@ class RawUpstream:
         leaf = authority.issue(DNS_NAMES)
         self.ca_file = authority.ca_file
         self.answer = b""
+        self.end = End.STAYS
+        self.answers: dict[bytes, tuple[bytes, End]] = {}
         self.go = threading.Event()
         self.go.set()
         self.received: list[bytearray] = []
@@ -51,27 +64,47 @@ class RawUpstream:
         try:
             with self._tls.wrap_socket(accepted, server_side=True) as sock:
                 self.received.append(received)
-                while b"\r\n\r\n" not in received and (data := sock.recv(65536)):
-                    received += data
-                self.go.wait(60)
-                sock.sendall(self.answer)
-                while data := sock.recv(65536):
-                    received += data
+                self._talk(sock, received)
         except OSError:
             pass  # the proxy has hung up, which is what a test may look at in ``received``
         finally:
             self.ended.set()
+
+    def _talk(self, sock: ssl.SSLSocket, received: bytearray) -> None:
+        seen = 0
+        while True:
+            while (end := received.find(b"\r\n\r\n", seen)) < 0:
+                data = sock.recv(65536)
+                if not data:
+                    return
+                received += data
+            target = bytes(received[seen:end]).split(b" ")[1]
+            seen = end + 4
+            answer, how = self.answers.get(target, (self.answer, self.end))
+            self.go.wait(60)
+            sock.sendall(answer)
+            if how is End.RESETS:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.close()
+            elif how is End.HANGS_UP:
+                sock.shutdown(socket.SHUT_RDWR)
+            elif how is End.SAYS:
+                sock.unwrap()
+            if how is not End.STAYS:
+                return
 
     def close(self) -> None:
         self._server.close()
 
 
 @contextlib.contextmanager
-def running_raw(folder: Path, authority: Path) -> Iterator[tuple[ProxyProcess, RawUpstream]]:
-    """A proxy with the policy of ``gate.py``, and such a host behind it."""
+def running_raw(
+    folder: Path, authority: Path, *arguments: str, policy: str = POLICY
+) -> Iterator[tuple[ProxyProcess, RawUpstream]]:
+    """A proxy with such a host behind it. ``arguments``: for mitmdump."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
-    (rules / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    (rules / "policy.yaml").write_text(policy, encoding="utf-8")
     upstream = RawUpstream(folder / "upstream")
     proxy = ProxyProcess.start(
         folder / "proxy",
@@ -79,6 +112,7 @@ def running_raw(folder: Path, authority: Path) -> Iterator[tuple[ProxyProcess, R
         upstream_port=upstream.port,
         upstream_ca=upstream.ca_file,
         authority=authority,
+        arguments=arguments,
     )
     try:
         yield proxy, upstream

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from e2e.broken import broken_gate, copy_of_the_checkout
-from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, WAREHOUSES, Gate, call_status, head, running_gate
+from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, WAREHOUSES, Gate, head, running_gate
 from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
-from e2e.raw_client import HUNG_UP, H1Response, connect, open_tls, read_h1, send_h1
+from e2e.raw_client import HUNG_UP, H1Response, H2Client, connect, h2_headers, open_tls, read_h1, send_h1
 
 
 def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Response | None:
@@ -29,7 +29,30 @@ def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Respon
     return None
 
 
-BROKEN = {
+EITHER = {
+    "the decision": "g.decide = broken",
+    "the reading": "g.read_request = broken",
+    "the record": "g.decision_fields = broken",
+}
+READY = "Contexts.make_ready = lambda self, hosts: None\n"
+"""Otherwise the start fails: what the first connection would stumble over is made there."""
+OURS = EITHER | {
+    "the first bytes": "Front._read_connect = broken",
+    "the ClientHello": "Front._read_hello = broken",
+    "the certificate": READY + "Contexts.for_client = broken",
+    "TLS with the client": "End._shake = broken",
+    "reading": "End._read = broken",
+    "writing": "End.write = broken",
+    "the core": "Http1.from_client = broken",
+    "the core's answer to a ruling": "Http1.rule = broken",
+    "asking the gate": "Tunnel._ask = broken",
+    "the ruling": "t.rule = broken",
+    "carrying out": "Tunnel._carry_out = broken",
+    "dialling": "Upstream._reach = broken",
+    "TLS with the host": READY + "Contexts.for_host = broken",
+    "the check of the address": "Upstream.end_made = broken",
+}
+ENGINES = EITHER | {
     "next_layer": "Connections.next_layer = fail_closed(c._refuse_layer)(broken)",
     "http_connect": "Connections.http_connect = fail_closed(c._refuse_connect)(broken)",
     "server_connect": "Connections.server_connect = fail_closed(c._refuse_server)(broken)",
@@ -38,20 +61,42 @@ BROKEN = {
     "requestheaders without its wrapper": "Requests.requestheaders = broken",
     "requestheaders that is gone": "del Requests.requestheaders",
     "tls_clienthello": "c.HelloOrder.tls_clienthello = fail_closed(c._abort_tls)(broken)",
-    "the decision": "import brickscope.proxy.gate as g; g.decide = broken",
-    "the reading": "import brickscope.proxy.gate as g; g.read_request = broken",
-    "the record": "import brickscope.proxy.gate as g; g.decision_fields = broken",
-    "the pass": "import brickscope.proxy.gate as g; g.Gate.grant = lambda self, flow: None",
+    "the pass": "g.Gate.grant = lambda self, flow: None",
 }
 
 
-@pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
+def call_over_http2(gate: Gate) -> int | None:
+    """The status of one allowed call by a client that speaks HTTP/2 only; None where the connection was closed instead."""
+    with suppress(OSError), open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2"]) as sock:
+        client = H2Client(sock, timeout=5)
+        return client.collect(client.request(h2_headers("GET", CATALOGS, HOST, TOKEN))).status
+    return None
+
+
+@pytest.mark.parametrize("change", OURS.values(), ids=OURS)
 def test_a_broken_part_lets_nothing_through(change: str, tmp_path: Path, proxy_authority: Path) -> None:
     with broken_gate(tmp_path, proxy_authority, change) as gate:
         response = call(gate)
         assert response is None or response.status in (403, 502)
         assert gate.workspace.requests == []
         assert gate.proxy.running
+        assert "broken on purpose" not in gate.proxy.output
+
+
+@pytest.mark.parametrize("change", ENGINES.values(), ids=ENGINES)
+def test_nor_does_one_of_the_engines_path(change: str, tmp_path: Path, proxy_authority: Path) -> None:
+    with broken_gate(tmp_path, proxy_authority, change) as gate:
+        assert call_over_http2(gate) in (None, 403, 502)
+        assert gate.workspace.requests == []
+        assert gate.proxy.running
+
+
+def test_both_paths_are_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:
+    with broken_gate(tmp_path, proxy_authority, "") as gate:
+        assert call_over_http2(gate) == 200
+        response = call(gate)
+        assert response is not None
+        assert response.status == 200
 
 
 def test_edits_of_the_script_and_its_removal_change_nothing(tmp_path: Path, proxy_authority: Path) -> None:
@@ -176,23 +221,6 @@ def test_an_address_inside_is_not_reached_by_name(tmp_path: Path, proxy_authorit
     with running_gate(tmp_path, proxy_authority) as gate:
         assert connect(gate.proxy.proxy_url, f"localhost:{gate.workspace.port}").status == 502
         assert gate.workspace.connections == []
-
-
-def test_monitor_lets_a_denied_call_go_on_and_says_so(tmp_path: Path, proxy_authority: Path) -> None:
-    policy = POLICY.replace("version: 1", "version: 1\nmode: monitor")
-    with running_gate(tmp_path, proxy_authority, policy=policy) as gate:
-        response = call(gate, WAREHOUSES)
-        assert response is not None
-        assert response.status == 200
-        odd = call(gate, "/api/%2e%2e/x")
-        assert odd is not None
-        assert odd.status == 200
-        assert call_status(gate, WAREHOUSES, TOKEN, "Host: elsewhere.example") == 403
-        denied, flawed, refused = gate.proxy.audit("decision")
-        assert (denied["decision"], denied["enforced"], denied["mode"]) == ("deny", False, "monitor")
-        assert (flawed["decision"], flawed["enforced"]) == ("deny", False)
-        assert flawed["reason"] == "path_not_canonical"
-        assert (refused["decision"], refused["enforced"]) == ("deny", True)
 
 
 START = {

@@ -39,7 +39,9 @@ rule_sets:
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> Iterator[Gate]:
-    with running_gate(tmp_path_factory.mktemp("constraints"), proxy_authority, policy=POLICY) as gate:
+    folder = tmp_path_factory.mktemp("constraints")
+    limit = ("--set", "scope_body_limit=1MB")
+    with running_gate(folder, proxy_authority, *limit, policy=POLICY) as gate:
         yield gate
 
 
@@ -57,7 +59,16 @@ CASES = {
     "another job": (run({"job_id": 13}), "constraint_not_met"),
     "twice": (run(b'{"job_id":1012,"job_id":13}'), "body_duplicate_key"),
     "in the query as well": (run({"job_id": 1012}, target=RUN + "?job_id=13"), "parameter_twice"),
-    "compressed": (run(gzip.compress(b'{"job_id":1012}'), "Content-Encoding: gzip"), "body_encoded"),
+    "compressed": (run(gzip.compress(b'{"job_id":1012}'), "Content-Encoding: gzip"), "forwarded"),
+    "another job, compressed": (
+        run(gzip.compress(b'{"job_id":13}'), "Content-Encoding: gzip"),
+        "constraint_not_met",
+    ),
+    "compressed in another way": (run(b'{"job_id":1012}', "Content-Encoding: br"), "body_encoded"),
+    "compressed, and more behind it": (
+        run(gzip.compress(b'{"job_id":1012}') + b"x", "Content-Encoding: gzip"),
+        "body_encoded",
+    ),
     "no JSON": (run(b"job_id=1012"), "body_not_json"),
     "too deep": (run(b'{"job_id":1012,"a":' + b"[" * 99 + b"]" * 99 + b"}"), "body_too_deep"),
     "too large": (run({"job_id": 1012, "x": "x" * 1_200_000}), "too_large"),

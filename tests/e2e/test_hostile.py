@@ -29,6 +29,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> Ite
         assert allowed(gate) == 200
         yield gate
         assert allowed(gate) == 200
+        assert "; the connection was closed" not in gate.proxy.output, "something raised inside"
 
 
 def allowed(gate: Gate) -> int | None:
@@ -155,7 +156,7 @@ H1 |= {
         "/api/2.1/unity-catalog/catalogs;x",
         "/api/2.1/unity-catalog/catalogs%2f",
         "/api/2.1/unity-catalog%2fcatalogs",
-        "/api/2.1/unity-catalog/%63atalogs",
+        "/api/2.1/unity-catalog/%2563atalogs",
         "/api/2.1/unity-catalog/catalogs%00",
         "/api/2.1/unity-catalog/catalogs%0a",
         "/api/2.1/unity-catalog/catalogs%20",
@@ -261,7 +262,7 @@ def test_nothing_hostile_reaches_the_workspace_over_http2(
     gate: Gate, fields: list[tuple[bytes, bytes]]
 ) -> None:
     gate.clear()
-    with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2", "http/1.1"]) as sock:
+    with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2"]) as sock:
         client = H2Client(sock)
         response = client.collect(client.request(fields))
         assert response.status in (None, 400, 403), response

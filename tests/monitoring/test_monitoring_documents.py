@@ -78,7 +78,7 @@ def test_the_page_has_every_event_and_reason_as_it_is() -> None:
 
 def test_every_message_of_the_proxy_has_an_event_of_the_list() -> None:
     """A message without a code could be found only by its sentence, which may be put better some day."""
-    folders = ("audit", "core", "identity", "monitoring", "policy", "proxy")
+    folders = ("audit", "core", "identity", "log", "monitoring", "policy", "proxy")
     used = set()
     for file in [
         path for folder in folders for path in sorted((ROOT / "addon/brickscope" / folder).glob("*.py"))

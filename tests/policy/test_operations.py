@@ -163,19 +163,26 @@ PRESETS = {
             "permissions.set",
             "sql.thrift",
             "recipients.list",
+            "statement_execution.get_statement",
+            "statement_execution.get_statement_result_chunk_n",
+            "genie.get_message_query_result",
+            "jobs.get_run_output",
+            "workspace.list_files",
+            "iceberg.load_table",
         ],
     ),
     "sql-reader": (
         [
             "statement_execution.execute_statement",
             "statement_execution.get_statement",
+            "statement_execution.get_statement_result_chunk_n",
             "sql.thrift",
             "warehouses.list",
         ],
         ["warehouses.create", "warehouses.edit", "jobs.list", "queries.create", "grants.update"],
     ),
     "job-runner": (
-        ["jobs.run_now", "jobs.list", "jobs.get_run", "jobs.cancel_run"],
+        ["jobs.run_now", "jobs.list", "jobs.get_run", "jobs.get_run_output", "jobs.cancel_run"],
         [
             "jobs.create",
             "jobs.update",
@@ -187,7 +194,7 @@ PRESETS = {
         ],
     ),
     "catalog-browser": (
-        ["catalogs.list", "tables.get", "schemas.list", "volumes.read"],
+        ["catalogs.list", "tables.get", "schemas.list", "volumes.read", "lineage.get_table_lineage"],
         [
             "catalogs.create",
             "grants.update",
@@ -196,11 +203,41 @@ PRESETS = {
         ],
     ),
     "model-serving-caller": (
-        ["serving_endpoints.query", "serving.chat_completions", "serving_endpoints.list"],
-        ["serving_endpoints.create", "serving_endpoints.http_request", "jobs.run_now"],
+        [
+            "serving_endpoints.query",
+            "serving_endpoints.list",
+            "serving.chat_completions",
+            "serving.messages",
+            "serving.generate_content",
+            "serving.list_models",
+        ],
+        [
+            "serving_endpoints.create",
+            "serving_endpoints.http_request",
+            "jobs.run_now",
+            "gateway.chat_completions",
+            "mcp.call_tool",
+        ],
+    ),
+    "model-caller": (
+        ["serving.chat_completions", "gateway.messages", "gateway.generate_content", "gateway.list_models"],
+        ["serving_endpoints.query", "serving.completions", "gateway.select_route", "mcp.call_tool"],
+    ),
+    "tool-session": (
+        ["mcp.initialize", "mcp.list_tools", "mcp.notify", "mcp.listen"],
+        ["mcp.call_tool", "mcp.read_resource", "mcp.get_prompt", "mcp.respond"],
+    ),
+    "agent-tools": (
+        ["mcp.initialize", "mcp.list_tools", "mcp.call_tool", "current_user.me"],
+        ["mcp.read_resource", "statement_execution.execute_statement", "serving.chat_completions"],
     ),
     "dbt": (
-        ["sql.thrift", "statement_execution.execute_statement", "clusters.get"],
+        [
+            "sql.thrift",
+            "statement_execution.execute_statement",
+            "statement_execution.get_statement",
+            "clusters.get",
+        ],
         ["jobs.create", "command_execution.execute"],
     ),
     "terraform-plan": (

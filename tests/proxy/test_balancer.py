@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import struct
 
@@ -19,7 +18,7 @@ from brickscope.proxy.balancer import (
     parse_binary,
     parse_line,
     peer_address,
-    read_ends,
+    read_header,
 )
 from reaching import reaching
 
@@ -41,24 +40,14 @@ def six(source: str, target: str) -> bytes:
     return struct.pack("!16s16sHH", *packed, 4000, 8080)
 
 
-def read(data: bytes, *, step: int = 0, seconds: float = 5.0) -> tuple[Ends | None, bytes]:
+def read(data: bytes, *, step: int = 0) -> tuple[Ends | None, bytes]:
     """What is read of a connection that ends after ``data``, and what is left for HTTP. ``step``: bytes a packet."""
-
-    async def run() -> tuple[Ends | None, bytes]:
-        reader = asyncio.StreamReader()
-
-        async def feed() -> None:
-            for start in range(0, len(data), step or len(data) or 1):
-                reader.feed_data(data[start : start + (step or len(data))])
-                await asyncio.sleep(0)
-            reader.feed_eof()
-
-        task = asyncio.ensure_future(feed())
-        ends = await read_ends(reader, seconds)
-        await task
-        return ends, await reader.read()
-
-    return asyncio.run(run())
+    step = step or len(data) or 1
+    for end in [*range(step, len(data), step), len(data)]:
+        header = read_header(data[:end])
+        if header is not None:
+            return header.ends, data[header.length :]
+    raise HeaderError("the connection ended within the header")
 
 
 CLIENT = Ends(("192.0.2.1", 4000), ("10.0.0.1", 8080))
@@ -157,19 +146,8 @@ def test_whatever_else_comes_is_no_header(data: bytes, step: int) -> None:
         read(data, step=step)
 
 
-def test_a_connection_that_only_looks_is_told_apart() -> None:
-    with pytest.raises(EOFError):
-        read(b"")
-
-
-def test_a_header_that_does_not_come_is_not_waited_for() -> None:
-    async def run() -> None:
-        reader = asyncio.StreamReader()
-        reader.feed_data(b"PROXY TCP4 192.0.2.1 10.")
-        await read_ends(reader, 0.01)
-
-    with pytest.raises(HeaderError, match="seconds"):
-        asyncio.run(run())
+def test_nothing_is_no_header_yet() -> None:
+    assert read_header(b"") is None
 
 
 def test_of_two_headers_the_second_is_left_for_http_which_refuses_it() -> None:

@@ -14,8 +14,8 @@ from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.test import tflow
 
 from brickscope.proxy.connections import Connections
+from brickscope.proxy.relay import Refuse
 from brickscope.proxy.stream import GatedStream
-from brickscope.proxy.tunnel import Refuse
 
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01"
 

@@ -46,6 +46,11 @@ REFUSED = {
     "plain port of a workspace": (WORKSPACE, 80, Reason.PORT_NOT_ALLOWED),
     "Postgres of a workspace": ("instance-1.database.cloud.databricks.com", 5432, Reason.PORT_NOT_ALLOWED),
     "another port in another spelling": (WORKSPACE.upper() + ".", 444, Reason.PORT_NOT_ALLOWED),
+    "an app, where the scope leaves them out": (
+        "orders-1.aws.databricksapps.com",
+        443,
+        Reason.HOST_NOT_IN_SCOPE,
+    ),
     "a workspace of another cloud": ("adb-1.2.azuredatabricks.net", 443, Reason.HOST_NOT_IN_SCOPE),
     "a unified host": ("acme.databricks.com", 443, Reason.HOST_NOT_IN_SCOPE),
     "an IPv4 literal": ("203.0.113.7", 443, Reason.ADDRESS_NOT_ALLOWED),

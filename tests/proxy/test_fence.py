@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
-from brickscope.proxy.fence import MAX_HELLO, Fence
+from brickscope.proxy.fence import Fence
+from brickscope.proxy.hello import MAX_HELLO
 from client_hello import client_hello
 
 WORKSPACE, OTHER = "dbc-a1b2c3d4-e5f6.cloud.databricks.com", "example.org"

@@ -8,12 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from by_hand import Scene
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.test.tflow import tclient_conn
 
 from brickscope.proxy import connections
 from brickscope.proxy.connections import Connections
-from brickscope.proxy.listener import Handler, Listener
+from brickscope.proxy.engine import Handler
+from brickscope.proxy.front import ESTABLISHED, Front
+from brickscope.proxy.listener import Listener
+
+CONNECT = b"CONNECT dbc-a.cloud.databricks.com:443 HTTP/1.1\r\n\r\n"
 
 
 def hooks(monkeypatch: pytest.MonkeyPatch, handlers: dict[str, Any]) -> Connections:
@@ -52,19 +57,23 @@ def test_a_hook_that_fails_closes_the_connection(monkeypatch: pytest.MonkeyPatch
     assert client.error == "Brickscope failed inside"
 
 
+def listener() -> Listener:
+    return Listener(Scene().path, "regular")
+
+
 def test_a_connection_that_cannot_be_served_is_said_to_have_ended() -> None:
     async def run() -> list[str]:
         said: list[str] = []
-        listener = Listener(None, "regular")  # type: ignore[arg-type]
+        listening = listener()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # no stream: asyncio refuses it
         with theirs:
             ours.setblocking(False)
-            assert listener.is_quiet
-            listener.take(ours, lambda: said.append("ended"))
-            assert not listener.is_quiet
+            assert listening.is_quiet
+            listening.take(ours, lambda: said.append("ended"))
+            assert not listening.is_quiet
             for _ in range(5):
                 await asyncio.sleep(0)
-        assert listener.is_quiet
+        assert listening.is_quiet
         return said
 
     assert asyncio.run(run()) == ["ended"]
@@ -73,15 +82,38 @@ def test_a_connection_that_cannot_be_served_is_said_to_have_ended() -> None:
 def test_a_connection_without_an_address_is_closed() -> None:
     async def run() -> list[str]:
         said: list[str] = []
-        listener = Listener(None, "regular")  # type: ignore[arg-type]
+        listening = listener()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        listener.take(ours, lambda: said.append("ended"))
+        listening.take(ours, lambda: said.append("ended"))
         theirs.setblocking(False)
         assert await asyncio.get_running_loop().sock_recv(theirs, 1) == b""
         theirs.close()
         await asyncio.sleep(0.05)
-        assert listener.is_quiet
+        assert listening.is_quiet
         return said
 
     assert asyncio.run(run()) == ["ended"]
+
+
+def test_connections_wait_until_all_is_there() -> None:
+    async def run() -> tuple[bool, bytes]:
+        listening = listener()
+        options = SimpleNamespace(listen_host="127.0.0.1", listen_port=0, proxyauth=None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("brickscope.proxy.listener.ctx", SimpleNamespace(options=options))
+            patch.setattr("brickscope.proxy.front.ctx", SimpleNamespace(options=options))
+            await listening.bind()
+            (address,) = listening.addresses
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+            writer.write(CONNECT)
+            await asyncio.sleep(0.05)
+            waited = listening.is_quiet
+            patch.setattr(Front, "_is_blocked", lambda front: False)
+            await listening.serve()
+            answer = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            listening.close()
+            return waited, answer
+
+    assert asyncio.run(run()) == (True, ESTABLISHED)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
 
 from brickscope.proxy import options as ours
+from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.options import (
     FORCED,
-    FREE,
+    KEPT,
     OURS,
     REFUSED,
     WARNED,
@@ -22,8 +25,10 @@ from brickscope.proxy.options import (
     find_warnings,
     read_settings,
     refuse_dangerous,
+    refuse_other_loops,
     refuse_unknown,
 )
+from whole import TESTS
 
 
 def with_options(look: Callable[[Options], Any], **changes: Any) -> Any:
@@ -41,10 +46,92 @@ def with_options(look: Callable[[Options], Any], **changes: Any) -> Any:
     return asyncio.run(run())
 
 
-def test_every_option_of_the_engine_is_in_a_list() -> None:
-    known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | {name for name, *_ in OURS}
-    unknown = with_options(lambda options: set(options.keys()) - known)
-    assert unknown == set(), "decide for each: refused, forced, warned or free"
+def test_every_option_of_the_engine_is_in_one_list() -> None:
+    own = {name for name, *_ in OURS}
+    unknown = with_options(lambda options: set(options.keys()) - own - {*REFUSED, *FORCED, *KEPT})
+    assert unknown == set(), "decide for each: refused, forced or kept"
+    for one, other in itertools.combinations([set(REFUSED), set(FORCED), set(KEPT)], 2):
+        assert one & other == set()
+    assert set(WARNED) <= set(KEPT)
+
+
+SEEN = {
+    "proxy/test_front.py": ["block_global", "block_private", "proxyauth"],
+    "proxy/test_tls.py": [
+        "cert_passphrase",
+        "certs",
+        "ciphers_client",
+        "ciphers_server",
+        "ssl_verify_upstream_trusted_ca",
+        "ssl_verify_upstream_trusted_confdir",
+        "tls_ecdh_curve_client",
+        "tls_ecdh_curve_server",
+        "tls_version_client_max",
+        "tls_version_client_min",
+        "tls_version_server_max",
+        "tls_version_server_min",
+    ],
+    "proxy/test_tunnel.py": ["connect_addr"],
+    "proxy/test_listener.py": ["listen_host", "listen_port"],
+    "proxy/test_options.py": ["mode", "tcp_timeout"],
+}
+"""Which test sees the effect of an option that is brought about by us."""
+BY_MITMPROXY = [
+    "confdir",
+    "http2",
+    "http2_ping_keepalive",
+    "keepserving",
+    "key_size",
+    "scripts",
+    "termlog_verbosity",
+]
+"""Brought about by mitmproxy alone: nothing of ours is on the way."""
+
+
+def test_the_effect_of_what_is_kept_is_seen() -> None:
+    assert sorted(KEPT) == sorted(itertools.chain(BY_MITMPROXY, *SEEN.values()))
+    for file, names in SEEN.items():
+        text = (TESTS / file).read_text(encoding="utf-8")
+        assert [name for name in names if name not in text] == []
+
+
+def test_what_is_waited_for_between_bytes_is_mitmproxys_unless_said() -> None:
+    assert settings(tcp_timeout=77).limits == Limits(10.0, 30.0, 77.0, 77.0)
+    own = {f"scope_{name}_timeout": str(at) for at, name in enumerate(Limits._fields, 2)}
+    assert settings(tcp_timeout=77, **own).limits == Limits(2.0, 3.0, 4.0, 5.0)
+
+
+WITHOUT_EFFECT: dict[str, Any] = {
+    "dumper_filter": "~u jobs",
+    "server_replay_extra": "kill",
+    "dns_name_servers": ["192.0.2.1"],
+    "keep_alt_svc_header": True,
+    "strip_ech": False,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WITHOUT_EFFECT.items(), ids=WITHOUT_EFFECT)
+def test_an_option_without_effect_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=f"{name} .* no effect"):
+        with_options(refuse_dangerous, **{name: value})
+
+
+def test_an_option_that_nobody_has_looked_at_stops_the_start() -> None:
+    def look(options: Options) -> None:
+        options.add_option("brand_new", bool, False, "Of the next mitmproxy.")
+        refuse_unknown(options)
+
+    with pytest.raises(OptionError, match="brand_new"):
+        with_options(look)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fine"), [("asyncio.unix_events", True), ("uvloop", False), ("asyncio_x", False)]
+)
+def test_another_event_loop_stops_the_start(kind: str, fine: bool) -> None:
+    loop = type("Loop", (), {"__module__": kind})()
+    with nullcontext() if fine else pytest.raises(OptionError, match="addresses would not be checked"):
+        refuse_other_loops(loop)
 
 
 DANGEROUS: dict[str, Any] = {
@@ -125,7 +212,7 @@ def test_defaults_of_our_options() -> None:
     read = settings()
     assert read.rules == Path("rules").absolute()
     assert read.audit_log == Path("audit.jsonl").absolute()
-    assert read.destinations.scope.patterns == ("*.cloud.databricks.com",)
+    assert read.destinations.scope.patterns == ("*.cloud.databricks.com", "*.databricksapps.com")
     assert read.destinations.relay_other_hosts
 
 

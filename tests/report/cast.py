@@ -319,10 +319,10 @@ CREATE_TOKEN = Call(
 DOCTOR = Caller(None, None, "", ("10.0.40.2",), "brickscope-doctor", 0, "", ())
 PROBE = Call(
     "GET",
-    "/api/2.0//brickscope-doctor",
+    "/api/2.0/brickscope-doctor",
     None,
     0,
     None,
-    "path_not_canonical",
-    "the path has an empty segment",
+    "header_duplicate",
+    "the workspace is named twice",
 )

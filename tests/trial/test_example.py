@@ -6,25 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.catalog.catalog import load_catalog
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import load_policy
 from brickscope.trial.error import CallError
 from brickscope.trial.example import example, path_example
 from brickscope.trial.judge import find, judge
+from brickscope.trial.sight import parts
 
 
 def test_every_call_of_every_operation_has_an_example_that_is_that_operation() -> None:
-    table = operation_table()
     for operation in load_catalog().operations.values():
         for index in range(len(operation.calls)):
             if operation.name == "oidc.token":
                 continue
             call = example(operation, index=index)
             assert isinstance(call.request, ApiRequest), (operation.name, call)
-            found = table.match(call.request.method, call.request.segments)
-            assert found is not None, call.text
-            assert found.text == operation.name, call.text
+            found = parts(call.request, call.body)
+            assert [each.called.text for each in found] == [operation.name], call.text
 
 
 RULES = [

@@ -38,6 +38,7 @@ COLUMNS: dict[str, str] = {
     "param_names": "JSON",
     "params_sent": "JSON",
     "readings": "JSON",
+    "batch": "JSON",
     "principal": "JSON",
     "grant": "VARCHAR",
     "has_body": "BOOLEAN",
@@ -73,7 +74,9 @@ COLUMNS: dict[str, str] = {
     "key_ids": "JSON",
     # stop
     "cut": "BIGINT",
-    # gap, checkpoint, tls_refused
+    # timeout
+    "seconds": "DOUBLE",
+    # gap, checkpoint, tls_refused, timeout
     "cause": "VARCHAR",
     "bytes": "BIGINT",
     "sha256": "VARCHAR",

@@ -95,6 +95,13 @@ class DecisionRecord(Decided):
         list[str] | None,
         Field(description="All readings of a call that has several, in words; the one that decided first."),
     ] = None
+    batch: Annotated[
+        list[str | None] | None,
+        Field(
+            description="The operations of all calls of a body that holds several, null for an unknown one. `operation` is "
+            "then the one that decided, and `params` has a list of each."
+        ),
+    ] = None
     principal: Annotated[
         dict[Literal["issuer", "client_id", "sub"], str | None] | None,
         Field(description="Verified claims of an OAuth token; of a token request the client that asks."),
@@ -205,6 +212,18 @@ class TlsRefusedRecord(Base):
     server_port: int | None
 
 
+class TimeoutRecord(Base):
+    """A limit of time ended a connection to a host under policy. ``cause``: which one, see docs/log.md."""
+
+    event: Literal["timeout"]
+    cause: Literal["handshake", "head", "idle", "stall"]
+    seconds: Annotated[float | int, Field(ge=0)]
+    decision_id: Annotated[str | None, Field(description="Of the call that was under way; null for none.")]
+    client_address: str
+    server_address: Annotated[str, Field(description="Empty where no host was named yet.")]
+    server_port: int
+
+
 class KeySetRecord(Base):
     """An issuer's public keys were fetched, or could not be."""
 
@@ -253,6 +272,7 @@ AnyRecord = Annotated[
     | ReloadRecord
     | ModeChangeRecord
     | TlsRefusedRecord
+    | TimeoutRecord
     | KeySetRecord
     | GapRecord
     | CheckpointRecord,

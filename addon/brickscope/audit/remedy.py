@@ -13,7 +13,7 @@ import yaml
 
 from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.decision import Refused
-from brickscope.core.path import read_target
+from brickscope.core.path import on_host, read_target
 from brickscope.core.reason import CHANGE, Kind, Reason
 from brickscope.core.rule import RuleTable, parse_rule
 from brickscope.core.template import Literal, TemplateError
@@ -90,8 +90,9 @@ def _read_as(denial: Fields) -> list[str]:
         readings = read_target(str(denial.get("path")).encode()).readings
     except (Refused, UnicodeError):
         return []
+    readings = on_host(readings, str(denial.get("server_address")))
     found = (operation_table().match(str(denial.get("method")), each.route) for each in readings)
-    return [rule.text for rule in found if rule is not None]
+    return [rule.text for rule in found if rule is not None and not rule.messages]
 
 
 def _by_path(denial: Fields, params: list[Any]) -> Remedy:

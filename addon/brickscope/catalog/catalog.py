@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from brickscope.core.path import APP
 from brickscope.core.rule import Rule, RuleTable
-from brickscope.core.template import parse_catalogue_template
+from brickscope.core.template import Literal, Template, parse_catalogue_template
 
 from .record import NONE, Facts, Holder, facts
 
+HTTPS = "https://"
 CLASSES = ("read", "write", "execute", "grant", "secret")
 
 
@@ -21,9 +23,11 @@ class Operation(NamedTuple):
     """One operation of the API.
 
     ``name``: as the official SDK has it. ``names``: further names of the same operation. ``calls``: ``METHOD /template``,
-    the SDK's own first. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
+    the SDK's own first. ``messages``: the methods of JSON-RPC in a body that are this operation; a call of such a path
+    is of several operations. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
     ``required`` among them; ``types`` of those that are not ``text``; ``encoded``: path variables that may hold an encoded
-    separator as data; ``facts``: how they name objects. ``object``: those that say what
+    separator as data; ``facts``: how they name objects. ``means``: words that rules may use in place of the parameters that
+    say the same here (``max_tokens``). ``object``: those that say what
     is acted on. ``scope``: the native API scope, as far as it is known. ``kind``: one of CLASSES. ``risk``: how it can
     widen the caller's power, empty if it does not.
     """
@@ -43,23 +47,34 @@ class Operation(NamedTuple):
     types: Mapping[str, str] = {}
     encoded: tuple[str, ...] = ()
     facts: Facts = NONE
+    means: Mapping[str, tuple[str, ...]] = {}
+    messages: tuple[str, ...] = ()
 
     @property
     def service(self) -> str:
         """What stands before the last dot: ``jobs``, ``settings.default_namespace``, ``account.users``."""
         return self.name.rpartition(".")[0]
 
+    def way(self, parameter: str) -> str:
+        """The parameter that a word means here, where that is one; what is no such word means itself."""
+        members = self.means.get(parameter, ())
+        return members[0] if len(members) == 1 else parameter
+
     def place(self, parameter: str) -> str | None:
         """Where the call carries a parameter: ``path``, ``query`` or ``body``; None if it has none of that name."""
+        name = self.way(parameter)
+        name = name if name == parameter else name.partition(".")[0]
         for place, names in (("path", self.path), ("query", self.query), ("body", self.body)):
-            if parameter in names:
+            if name in names:
                 return place
         return None
 
     def type_of(self, keys: tuple[str, ...]) -> str | None:
         """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``; None if the
         API has none. ``record.py`` says how types are written."""
-        return self._root.type_of(keys)
+        return self._root.type_of(
+            (*self.way(keys[0]).split("."), *keys[1:]) if keys[0] in self.means else keys
+        )
 
     def stand_ins_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Parameters that can say the same in place of this one. Where a rule limits it, they have to be absent or
@@ -129,9 +144,23 @@ class Catalog:
 
     def table(self) -> RuleTable:
         """Finds the operation of a call; the ``text`` of what it finds is the operation's name."""
-        table = RuleTable([rule for operation in self.operations.values() for rule in call_rules(operation)])
+        methods: dict[str, dict[str, str]] = {}
+        for operation in self.operations.values():
+            for call in operation.calls if operation.messages else ():
+                methods.setdefault(call, {}).update(dict.fromkeys(operation.messages, operation.name))
+        rules = []
+        for operation in self.operations.values():
+            if not operation.messages:
+                rules += call_rules(operation)
+            elif operation.kind == "execute":  # the one that can do most stands for all of them
+                rules += [
+                    rule._replace(messages=tuple(methods[call].items()))
+                    for call, rule in zip(operation.calls, call_rules(operation), strict=True)
+                ]
+        table = RuleTable(rules)
         # The web interface's mirror of every API takes bearers too (facts 4).
         table.mirror("api", "ajax-api")
+        table.answer_heads()
         return table
 
 
@@ -139,9 +168,14 @@ def call_rules(operation: Operation) -> list[Rule]:
     """The calls of an operation, as a table takes them."""
     parts = [call.partition(" ") for call in operation.calls]
     encoded = frozenset(operation.encoded)
-    return [
-        Rule(method, parse_catalogue_template(path), operation.name, encoded) for method, _, path in parts
-    ]
+    return [Rule(method, call_template(path), operation.name, encoded) for method, _, path in parts]
+
+
+def call_template(path: str) -> Template:
+    """The template of a call. ``https://{app}/mcp`` is on an app's host, which is then a part of it (``path.on_host``)."""
+    if not path.startswith(HTTPS):
+        return parse_catalogue_template(path)
+    return Template((Literal(APP), *parse_catalogue_template(f"/{path.removeprefix(HTTPS)}").segments))
 
 
 @cache
@@ -178,4 +212,6 @@ def _operation(entry: dict[str, Any]) -> Operation:
         get("types", {}),
         tuple(get("encoded", ())),
         facts(entry),
+        {word: tuple(members) for word, members in get("means", {}).items()},
+        tuple(get("messages", ())),
     )

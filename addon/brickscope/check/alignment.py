@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import Operation, call_rules, load_catalog, operation_table
+from brickscope.core.path import APP
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template, bind
 from brickscope.trial.overlap import common, without_mirror
@@ -33,23 +34,23 @@ def reach(rule: Rule) -> tuple[Reach, ...]:
     written = without_mirror(rule.template)
     for call in operation_table().meeting(rule):
         shared = common(call.template, written)
-        if shared is not None:
-            operation, index = _places()[id(call)]
+        if shared is not None and shared[0] != APP:
             values = bind(call.template, shared)
-            found.append(Reach(operation, index, values, *_held_apart(written, call.template)))
+            held = _held_apart(written, call.template)
+            found += [Reach(operation, index, values, *held) for operation, index in _places()[id(call)]]
     return tuple(sorted(found, key=lambda each: (each.operation.name, each.call)))
 
 
 @cache
-def _places() -> Mapping[int, tuple[Operation, int]]:
-    """The operation of each rule of the catalogue's table, and which of its calls the rule is."""
+def _places() -> Mapping[int, list[tuple[Operation, int]]]:
+    """The operations of each rule of the catalogue's table, and which of their calls the rule is."""
     operations = load_catalog().operations
     seen: dict[str, int] = {}
     found = {}
     for rule in operation_table().rules:
         index = seen.get(rule.text, 0)
         seen[rule.text] = index + 1
-        found[id(rule)] = (operations[rule.text], index)
+        found[id(rule)] = [(operations[name], index) for name in rule.names]
     return found
 
 

@@ -20,6 +20,7 @@ from .sibling import passed_denies
 from .spelling import open_spellings
 from .subjects import subject_findings
 from .survey import RuleSetView, Survey, survey
+from .unclassed import unclassed_calls
 
 _OF_RULE_SETS: tuple[Callable[[RuleSetView, Prover], Iterator[Finding]], ...] = (
     overlaps,
@@ -27,6 +28,7 @@ _OF_RULE_SETS: tuple[Callable[[RuleSetView, Prover], Iterator[Finding]], ...] = 
     passed_denies,
     weak_limits,
     misnamed,
+    unclassed_calls,
     escalations,
     breadth,
 )

@@ -21,7 +21,7 @@ class Code(NamedTuple):
     ``example``, ``mended``: parts of a policy that has the finding, and of one that has not; ``brief``: both in one line
     each, where they are no more than the rules of one rule set. Only of escalations: ``needs``, the powers that make it
     up, one of each list; ``limits``, those whose limits make a combination milder; ``same``, parameters by which its
-    parts act on one object.
+    parts act on one object; ``opened``, whether the first part counts only for what its rights are worth (power.py).
     """
 
     code: str
@@ -35,6 +35,7 @@ class Code(NamedTuple):
     limits: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
     brief: tuple[str, ...] = ()
+    opened: bool = False
 
 
 def read_data(name: str) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def _code(code: str, entry: dict[str, Any]) -> Code:
         tuple(entry.get("limits", ())),
         tuple(entry.get("same", ())),
         tuple(f"allow: {_line(entry[key])}" for key in ("example", "mended") if isinstance(entry[key], list)),
+        entry.get("opened", False),
     )
 
 

@@ -77,7 +77,7 @@ def _another(rule: OperationRule, operation: Operation) -> Iterator[str]:
             if isinstance(request, Refused):
                 continue
             called = operation_table().match(request.method, request.segments)
-            if called is None or called.text == operation.name:
+            if called is None or operation.name in called.names:
                 return
             others[called.text] = None
     if others:

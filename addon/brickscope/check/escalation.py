@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import load_catalog
+from brickscope.core.constraint import Test
 from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
@@ -18,7 +19,7 @@ from brickscope.policy.problem import Position
 from .alignment import reach
 from .code import Code, codes
 from .finding import Finding, Proof, Severity
-from .power import Grounds, grounds
+from .power import ANY, Grounds, grounds
 from .proof import Prover, Way
 from .survey import RuleSetView
 
@@ -63,7 +64,7 @@ def find_holdings(view: RuleSetView, prover: Prover) -> Holdings:
     found: dict[str, list[Held]] = {}
     for way in ways(view):
         for each in grounds()[way.operation.name]:
-            if _carries(way.rule, each.carried):
+            if _carries(way.rule, each.carried) and not _is_enough(way.rule, each):
                 proof = prover.proof(way)
                 if proof is not None:
                     found.setdefault(each.power, []).append(Held(way, each, proof))
@@ -94,6 +95,21 @@ def _carries(rule: OperationRule | None, parameter: str | None) -> bool:
     return rule.only is None or parameter in rule.only or parameter in named
 
 
+def _is_enough(rule: OperationRule | None, grounds: Grounds) -> bool:
+    """Whether a rule limits an operation to objects on which it gives nothing."""
+    tests = {each.keys: each.test for each in (() if rule is None else rule.where)}
+    return bool(grounds.enough) and all(
+        (name,) in tests and _begins(tests[(name,)], values) for name, values in grounds.enough.items()
+    )
+
+
+def _begins(test: Test, beginnings: tuple[str, ...]) -> bool:
+    """Whether all values that meet a test begin in one of these ways."""
+    named = test.prefix if test.one_of is None else [*map(str, test.one_of)]
+    texts = [each.removeprefix("/") for each in named or ()]
+    return bool(texts) and not test.optional and all(each.startswith(beginnings) for each in texts)
+
+
 def _limited(held: Held, holdings: Holdings) -> Held:
     limit = held.grounds.limit
     if not limit or not set(limit) <= held.way.fixed:
@@ -112,8 +128,9 @@ def _order() -> dict[str, int]:
 def _alone(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
     found = [held for power in code.needs[0] for held in holdings.get(power, ())]
     if found:
-        severity = code.severity.milder if all(held.limited for held in found) else code.severity
-        yield _finding(code, severity, [found], view)
+        limited = all(held.limited for held in found)
+        if not limited or code.severity is not Severity.NOTE:  # milder than a note is nothing
+            yield _finding(code, code.severity.milder if limited else code.severity, [found], view)
 
 
 def _together(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
@@ -121,6 +138,8 @@ def _together(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Fin
     if not all(parts):
         return
     parts = _meeting(parts, code.same)
+    if code.opened:
+        parts = _opened(*parts)
     # One operation alone is no combination.
     if not all(parts) or len({held.way.operation.name for part in parts for held in part}) < len(parts):
         return
@@ -139,6 +158,29 @@ def _meeting(parts: list[list[Held]], same: Sequence[str]) -> list[list[Held]]:
                 if any(_share(_values(held, parameter), other) for other in others)
             ]
     return parts
+
+
+def _opened(rights: list[Held], others: list[Held]) -> list[list[Held]]:
+    """Both parts without rights that are worth nothing to the other (those on a dashboard run no job), and without what
+    none of the rights is worth anything for."""
+    has = {held.grounds.power for held in others}
+    worth = [(held, _worth(held)) for held in rights]
+    kept = [(held, opened) for held, opened in worth if opened is None or opened & has]
+    if any(opened is None for _, opened in kept):
+        return [[held for held, _ in kept], others]
+    named = frozenset().union(*(opened or () for _, opened in kept))
+    return [[held for held, _ in kept], [held for held in others if held.grounds.power in named]]
+
+
+def _worth(held: Held) -> frozenset[str] | None:
+    """The powers that rights on the objects of a rule are worth, None for any."""
+    opens, parameter = held.grounds.opens, held.grounds.opened_by
+    if opens is None or parameter is None:
+        return None if opens is None else opens[ANY]
+    values = _values(held, parameter)
+    if values is None:
+        return None
+    return frozenset().union(*(opens.get(str(value), ()) for value in values))
 
 
 def _values(held: Held, parameter: str) -> frozenset[Canonical] | None:

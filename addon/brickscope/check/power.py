@@ -15,17 +15,27 @@ from .code import read_data
 
 class Grounds(NamedTuple):
     """Why an operation gives a power. ``limit``: the parameters that really limit it where a rule fixes them all;
-    ``limited``: what is left then; ``unless``: the powers that undo the limit. ``carried``: the parameter without
-    which the operation does not give the power, None for none. ``sends``: what a request that proves it carries."""
+    ``limited``: what is left then, nothing where the parameters of ``enough`` begin with one of their values; ``unless``:
+    the powers that undo the limit. ``carried``: the parameter without
+    which the operation does not give the power, None for none. ``sends``: what a request that proves it carries.
+    ``opens``: of a power over rights, the powers that the rights are worth; where the value of the parameter ``opened_by``
+    says which, by that value. None for any."""
 
     power: str
     why: str
     source: str
     limit: tuple[str, ...] = ()
     limited: str = ""
+    enough: Mapping[str, tuple[str, ...]] = {}
     unless: tuple[str, ...] = ()
     carried: str | None = None
     sends: Mapping[str, Any] = {}
+    opens: Mapping[str, frozenset[str]] | None = None
+    opened_by: str | None = None
+
+
+ANY = ""
+"""The one key of ``opens`` where no parameter says which objects are meant."""
 
 
 @cache
@@ -46,13 +56,24 @@ def grounds() -> Mapping[str, tuple[Grounds, ...]]:
                 group["source"],
                 tuple(group.get("limit", ())),
                 group.get("limited", ""),
+                {name: tuple(values) for name, values in group.get("enough", {}).items()},
                 tuple(group.get("unless", ())),
                 group.get("carried"),
                 group.get("sends", {}),
+                *_opened(group.get("opens")),
             )
             for name in expand(group["operations"]):
                 found.setdefault(name, []).append(each)
     return {name: tuple(each) for name, each in found.items()}
+
+
+def _opened(written: Any) -> tuple[Mapping[str, frozenset[str]] | None, str | None]:
+    if written is None:
+        return None, None
+    if isinstance(written, list):
+        return {ANY: frozenset(written)}, None
+    ((parameter, by_value),) = written.items()
+    return {value: frozenset(names) for value, names in by_value.items()}, parameter
 
 
 def telling(operation: str) -> dict[str, Any]:

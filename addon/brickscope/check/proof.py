@@ -82,6 +82,13 @@ class Prover:
             self._proved[key] = way, next(self._allowed(way), None)
         return self._proved[key][1]
 
+    def call(self, method: str, path: str) -> Call | None:
+        """A call of a path, without query and body; None for one that can't be read."""
+        try:
+            return read_sent(Sent(method, path, []), self._home)
+        except CallError:
+            return None
+
     def judged(self, call: Call) -> Decision:
         """What the decision function says of a call, for whoever it is asked."""
         return judge(self._survey.policy, self._who, call, self._survey.now)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # By os.path: a user that is only a number has no home, and pathlib would raise before any command could run.
 CONFDIR = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
-DOMAIN = "cloud.databricks.com"
+DOMAINS = ("cloud.databricks.com", "databricksapps.com")
 
 _RESTART = (
     "The proxy shows certificates of the one before until it is started again: restart it, or send SIGUSR2 to the "
@@ -125,7 +125,7 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...], as_json: bool
     "--domain",
     "domains",
     multiple=True,
-    help=f"It may sign for this domain and all below it; may be repeated. Default: {DOMAIN}.",
+    help=f"It may sign for this domain and all below it; may be repeated. Default: {' and '.join(DOMAINS)}.",
 )
 @click.option(
     "--any-name", is_flag=True, help="Let it sign for any name. Whoever steals its key then can, too."
@@ -168,7 +168,7 @@ def new_command(
     if if_missing and (there := folder.find("current")):
         _say(there, as_json, f"there is a CA already: {there.chain.subject}")
         return
-    held = folder.add(make_authority(None if any_name else domains or (DOMAIN,), days, name))
+    held = folder.add(make_authority(None if any_name else domains or DOMAINS, days, name))
     if held.role == "current":
         text = f"Made, and in use from the proxy's next start on. Give clients {folder.bundle}."
     else:

@@ -110,19 +110,20 @@ def _by_call(text: str) -> list[Operation] | None:
     call."""
     from brickscope.catalog.catalog import load_catalog, operation_table
     from brickscope.core.decision import Refused
-    from brickscope.core.path import read_target
+    from brickscope.core.path import on_host, read_target
     from brickscope.core.rule import METHODS
 
     call = _CALL.match(text)
     if call is None:
         return None
     try:
-        readings = read_target((urlsplit(call["target"]).path or "/").encode()).readings
+        parts = urlsplit(call["target"])
+        readings = on_host(read_target((parts.path or "/").encode()).readings, parts.hostname or "")
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else METHODS
     rules = [operation_table().match(method, each.route) for each in readings for method in methods]
-    names = dict.fromkeys(rule.text for rule in rules if rule is not None)
+    names = dict.fromkeys(name for rule in rules if rule is not None for name in rule.names)
     return [load_catalog().operations[name] for name in names]
 
 

@@ -1,25 +1,36 @@
-"""A JSON body in one reading, for rules that look into it.
+"""A body in one reading, for rules that look into it: JSON, or a multipart form; plain, or packed by gzip.
 
-Databricks reads JSON whatever the Content-Type says, and on GET too, so the type is no matter here; what counts is that
-no two parsers could take two things from the same bytes (RFC 8259, RFC 7493 I-JSON).
+Databricks reads JSON whatever the Content-Type says, and on GET too, so the type is no matter here unless it says that
+the body is a form; what counts is that no two parsers could take two things from the same bytes (RFC 8259, RFC 7493
+I-JSON). What is judged is the content; what is sent is the body as it came.
+
+What reading costs is bounded before it begins: so many bytes, also unpacked, and so many values.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import zlib
 from typing import Any, NoReturn
 
 from .decision import Refused
+from .multipart import is_multipart, read_multipart
 from .reason import Reason
 from .request import ApiRequest
 
-MAX_BODY = 1024 * 1024
-"""Longest body that is held back to be read, in bytes."""
+MAX_BODY = 16 * 1024 * 1024
+"""Longest body that is read, in bytes, also after unpacking; how much is held back for it, the proxy's options say."""
 MAX_DEPTH = 32
 """How deep objects and lists may be nested; the deepest documented request has nine levels."""
+MAX_STRUCTURE = 100_000
+"""Most braces, brackets, commas and colons: a body of 16 MiB that holds a file has a handful, and one of numbers alone
+would keep everybody waiting for a second."""
 
 _CHARSET = re.compile(r"charset(\*?)\s*=\s*(\"?)([^\";\s]*)\2", re.IGNORECASE)
+_STRUCTURE = b"{[,:"
+_MARK = b"\xef\xbb\xbf"
+"""A byte order mark in UTF-8. RFC 8259 lets readers skip one; those that don't can't read the body at all."""
 
 
 class Number(str):
@@ -29,34 +40,75 @@ class Number(str):
 
 
 def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; empty for no body. Numbers that are no plain integers come as ``Number``.
+    """The JSON object of a body, or the fields of a form; empty for no body. Numbers that are no plain integers come as
+    ``Number``.
 
-    Raises Refused: TOO_LARGE, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY or BODY_TOO_DEEP. No detail quotes the body.
+    Raises Refused as ``read_json`` does.
     """
-    if request.content_encoding and request.content_encoding.lower() != "identity":
-        raise Refused(Reason.BODY_ENCODED, "the body is compressed, so no rule can look into it")
+    found = read_json(request, body)
+    if not isinstance(found, dict):
+        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
+    return found
+
+
+def read_json(request: ApiRequest, body: bytes) -> Any:
+    """The JSON of a body, of any kind, or the fields of a form; an empty object for no body.
+
+    Raises Refused: TOO_LARGE, TOO_COMPLEX, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY or BODY_TOO_DEEP. No detail
+    quotes the body.
+    """
     if len(body) > MAX_BODY:
-        raise Refused(Reason.TOO_LARGE, f"the body has more than {MAX_BODY} bytes")
+        raise _too_large()
+    if request.content_encoding and request.content_encoding.lower() != "identity":
+        body = _unpack(request.content_encoding, body)
     if not body:
         return {}
+    if is_multipart(request.content_type):
+        return read_multipart(request.content_type, body)
     if any(
         star or name.lower() not in ("utf-8", "utf8")
         for star, _, name in _CHARSET.findall(request.content_type)
     ):
         raise Refused(Reason.BODY_NOT_JSON, "the body's character set is not UTF-8")
+    if len(body) > MAX_STRUCTURE and len(body) - len(body.translate(None, _STRUCTURE)) > MAX_STRUCTURE:
+        raise Refused(
+            Reason.TOO_COMPLEX, f"the body has more than {MAX_STRUCTURE} braces, brackets, commas and colons"
+        )
     try:
-        # utf-8, not utf-8-sig: a byte order mark is skipped by some parsers and an error to others.
-        text = body.decode("utf-8")
-        found = _DECODER.decode(text)
+        found = _DECODER.decode(body.removeprefix(_MARK).decode("utf-8"))
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
         raise Refused(Reason.BODY_NOT_JSON, "the body is not strict JSON in UTF-8") from None
-    if not isinstance(found, dict):
-        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # most bodies have fewer
+    if (
+        isinstance(found, dict | list) and body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    ):  # most bodies have fewer
         _check_depth(found)
     return found
+
+
+def _unpack(encoding: str, body: bytes) -> bytes:
+    """The content of a body that is one whole member of gzip, and nothing else."""
+    if encoding.lower() != "gzip":
+        raise Refused(
+            Reason.BODY_ENCODED,
+            "the body is compressed by something other than gzip, so no rule can look into it",
+        )
+    reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        content = reader.decompress(body, MAX_BODY + 1)
+    except zlib.error:
+        raise Refused(Reason.BODY_ENCODED, "the body is not what gzip writes") from None
+    if len(content) > MAX_BODY:
+        raise _too_large()
+    if not reader.eof or reader.unused_data:
+        # Of two members some readers take the first only.
+        raise Refused(Reason.BODY_ENCODED, "the body is not one whole member of gzip")
+    return content
+
+
+def _too_large() -> Refused:
+    return Refused(Reason.TOO_LARGE, f"the body has more than {MAX_BODY} bytes")
 
 
 def _check_depth(found: Any) -> None:

@@ -18,7 +18,7 @@ from .grant import TokenRequest, check_endpoint, find_clients, is_token_request,
 from .jwt_token import is_jwt
 from .operation import OperationRule, OperationRules, judge, needs_body
 from .parameters import HeldBody, Parameters, read_parameters
-from .path import Reading
+from .path import APP, Reading
 from .pending import BodyNeeded
 from .policy import Login, Mode, Policy, RuleSet, Subject
 from .principal import find_principal
@@ -29,6 +29,7 @@ from .template import Literal
 
 # Looked up once: a decision has a budget of microseconds.
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
+_APP, _APP_NAME = (APP,), ("app",)
 # Second character of every path of `discovery.py` and `grant.py` (/oidc in any case, /.well-known).
 _APART = frozenset("oO.%")
 PLAIN = "as it stands"
@@ -73,14 +74,16 @@ def decide(
 
 
 class _Facts:
-    """What the rules looked at in one reading of a call."""
+    """What the rules looked at in one reading of a call. ``told``: of a body of JSON-RPC, as ``Decision`` has it: the
+    operation that decided, those of a batch, the ids of its requests."""
 
-    __slots__ = ("names", "params", "sent")
+    __slots__ = ("names", "params", "sent", "told")
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self.sent: dict[str, Any] = {}
         self.names: frozenset[str] | None = None
+        self.told: tuple[str | None, tuple[str | None, ...] | None, tuple[int | str, ...]] | None = None
 
 
 _NOTHING = _Facts()
@@ -126,12 +129,17 @@ def decide_for(
         called = policy.catalogue.match(request.method, readings[0].route)
         held = None if body is None else HeldBody(request, body)
         try:
-            reason, detail, rule, facts = _match(policy, rule_set, request, readings[0], called, held)
+            reason, detail, rule, facts = _match(policy, subject, request, readings[0], called, held)
         except Refused as refused:
             reason, detail, rule, facts = refused.reason, refused.detail, None, _NOTHING
     else:
-        reason, detail, rule, facts, called, decided = _judge(policy, rule_set, request, body, unbound)
+        reason, detail, rule, facts, called, decided = _judge(policy, subject, request, body, unbound)
         several = _told(readings, decided) if len(readings) > 1 else None
+    operation = None if called is None or called.messages else called.text
+    batch: tuple[str | None, ...] | None = None
+    ids: tuple[int | str, ...] = ()
+    if facts.told is not None:
+        operation, batch, ids = facts.told
     allow = reason is _ALLOWED
     mode = subject.mode or rule_set.mode or policy.mode
     return Decision(
@@ -146,7 +154,7 @@ def decide_for(
         rule_set.name,
         rule,
         policy.revision,
-        None if called is None else called.text,
+        operation,
         facts.params,
         facts.names,
         principal,
@@ -154,6 +162,8 @@ def decide_for(
         home,
         facts.sent,
         several,
+        batch,
+        ids,
     )
 
 
@@ -164,7 +174,7 @@ def _told(readings: tuple[Reading, ...], decided: Reading | None) -> tuple[str, 
 
 
 def _judge(
-    policy: Policy, rule_set: RuleSet, request: ApiRequest, body: bytes | None, unbound: _Answer | None
+    policy: Policy, subject: Subject, request: ApiRequest, body: bytes | None, unbound: _Answer | None
 ) -> _Outcome:
     """What the rules say of a call: allowed if they allow each of its readings, denied if a deny meets any."""
     readings = request.readings
@@ -174,7 +184,7 @@ def _judge(
     held = None if body is None else HeldBody(request, body)
     outcomes = []
     for reading in readings:
-        found = _judge_reading(policy, rule_set, request, reading, held, unbound)
+        found = _judge_reading(policy, subject, request, reading, held, unbound)
         if found.reason is Reason.DENIED_BY_RULE:
             return found
         outcomes.append(found)
@@ -187,7 +197,7 @@ def _judge(
     ]
     found = next((each for each in plain if each.reason is _ALLOWED), outcomes[0])
     for other in outcomes:
-        if other.reason is not _ALLOWED and not _is_covered(rule_set, request.method, found, other):
+        if other.reason is not _ALLOWED and not _is_covered(subject.rule_set, request.method, found, other):
             return other
     return found
 
@@ -225,7 +235,7 @@ def _is_covered(rule_set: RuleSet, method: str, allowed: _Outcome, other: _Outco
 
 def _judge_reading(
     policy: Policy,
-    rule_set: RuleSet,
+    subject: Subject,
     request: ApiRequest,
     reading: Reading,
     held: HeldBody | None,
@@ -238,7 +248,7 @@ def _judge_reading(
         elif request.flaw is not None:
             raise request.flaw
         else:
-            answer = _match(policy, rule_set, request, reading, called, held)
+            answer = _match(policy, subject, request, reading, called, held)
     except Refused as refused:
         answer = (refused.reason, refused.detail, None, _NOTHING)
     return _Outcome(*answer, called, reading)
@@ -395,15 +405,22 @@ def _is_at_home(
 
 def _match(
     policy: Policy,
-    rule_set: RuleSet,
+    subject: Subject,
     request: ApiRequest,
     reading: Reading,
     called: Rule | None,
     held: HeldBody | None,
 ) -> _Answer:
     """What the rules say of one reading. ``called``: the operation by the catalogue, whose ``text`` is its name."""
-    name = "" if called is None else called.text
+    if called is not None and called.messages:
+        return _match_messages(policy, subject, request, reading, called, held)
+    name, rule_set = "" if called is None else called.text, subject.rule_set
     segments, route = reading.segments, reading.route
+    to_app = segments[:1] == _APP
+    if to_app:
+        segments, route = segments[2:], route[2:]
+    # Everybody can make an app, so a token goes to those only that the policy names: as workspaces, or in the rule.
+    named = not to_app or subject.workspaces is not None
     denied = rule_set.deny.match(request.method, segments, route) if rule_set.deny.rules else None
     denying, facts = None if denied is None else denied.text, _NOTHING
     if denying is None and called is not None and name in rule_set.denied_operations:
@@ -414,11 +431,16 @@ def _match(
         detail = f"rule set {rule_set.name!r} denies it by the rule {denying!r}"
         return Reason.DENIED_BY_RULE, detail, denying, facts
     allowed = rule_set.allow.match(request.method, segments, route)
-    if called is None and route is not segments and policy.catalogue.match(request.method, segments):
+    if (
+        called is None
+        and route is not segments
+        and not to_app
+        and policy.catalogue.match(request.method, segments)
+    ):
         # A server that compares literals as sent does not know `%63atalogs`: a rule for `catalogs` is not for what it makes
         # of it.
         allowed = rule_set.allow.match(request.method, route)
-    if allowed is not None:
+    if allowed is not None and named:
         return _ALLOWED, "a rule of the rule set allows it", allowed.text, facts
     if called is None and policy.catalogue.rules:
         return (
@@ -428,8 +450,11 @@ def _match(
             facts,
         )
     rules = rule_set.operations.get(name, ())
+    if not named:
+        rules = OperationRules([rule for rule in rules if _names_app(rule)])
     if not rules or called is None:
         what = f", the operation {name}" if name else ""
+        what += "" if named else "; a rule for an app, or the subject's workspaces, has to name it"
         detail = f"rule set {rule_set.name!r} has no rule that allows it{what}"
         return Reason.NO_RULE_MATCHES, detail, None, facts
     if facts is _NOTHING and rules[0].is_bound:
@@ -446,6 +471,62 @@ def _match(
         None,
         facts,
     )
+
+
+def _names_app(rule: OperationRule) -> bool:
+    """Whether a rule writes out the apps that it is for. A prefix would be for whoever gives an app such a name."""
+    return any([each.keys == _APP_NAME and each.test.one_of is not None for each in rule.where])  # noqa: C419
+
+
+def _match_messages(
+    policy: Policy,
+    subject: Subject,
+    request: ApiRequest,
+    reading: Reading,
+    called: Rule,
+    held: HeldBody | None,
+) -> _Answer:
+    """What the rules say of a call whose body holds JSON-RPC messages: each is a call of its own, and all have to be
+    allowed. The body stays unread where a rule by path decides, and no rule by name could deny what is in it."""
+    by_path = _match(policy, subject, request, reading, None, held)
+    if by_path[0] is Reason.DENIED_BY_RULE or (
+        by_path[0] is _ALLOWED and subject.rule_set.denied_operations.keys().isdisjoint(called.names)
+    ):
+        return by_path
+    if held is None and request.may_have_body:
+        raise BodyNeeded(MAX_BODY)
+    held = held or HeldBody(request, b"")
+    operations = dict(called.messages)
+    is_batch, messages = held.messages(operations)
+    answers = []
+    for message, content in messages:
+        name = operations.get(message.method)
+        one = None if name is None else called._replace(text=name, messages=())
+        try:
+            answers.append((_match(policy, subject, request, reading, one, content), name))
+        except Refused as refused:
+            answers.append(((refused.reason, refused.detail, None, _NOTHING), name))
+    order = (Reason.DENIED_BY_RULE, None, _ALLOWED)
+    (reason, detail, rule, seen), name = min(
+        answers, key=lambda answer: order.index(answer[0][0] if answer[0][0] in order else None)
+    )
+    facts = _Facts()
+    facts.params, facts.sent, facts.names = seen.params, seen.sent, seen.names
+    if is_batch:
+        facts.params = _of_all([answer[3].params for answer, _ in answers])
+        facts.sent = _of_all([answer[3].sent for answer, _ in answers])
+        named = [answer[3].names for answer, _ in answers if answer[3].names is not None]
+        facts.names = frozenset().union(*named) if named else None
+    batch = tuple([each for _, each in answers]) if is_batch else None
+    ids = tuple([each.id for each, _ in messages if each.id is not None and each.is_answered])
+    facts.told = (name, batch, ids)
+    return reason, detail, rule, facts
+
+
+def _of_all(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """What rules looked at in the calls of a batch: of each parameter a list, None for a call of which it was not asked."""
+    names = dict.fromkeys(name for found in each for name in found)
+    return {name: [found.get(name) for found in each] for name in names}
 
 
 def _first_met(

@@ -25,7 +25,9 @@ class Decision(NamedTuple):
     None for one that the call lacks. ``sent``: those of them that the call spells in another way. ``readings``: all
     readings of the call in words, the one that decided first; None where there is one only. ``names``: of all parameters,
     where a rule looked at them. ``principal``: what verified claims, or a token request, say about who it is. ``grant``:
-    of a token request. ``host_workspace``: of ``Directory.workspace_of``, where it was asked.
+    of a token request. ``host_workspace``: of ``Directory.workspace_of``, where it was asked. ``batch``: where the body
+    holds several calls, the operations of all, None for an unknown one; ``operation`` is then the one that decided, and
+    ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer.
     """
 
     allow: bool
@@ -46,6 +48,8 @@ class Decision(NamedTuple):
     host_workspace: str | None = None
     sent: Mapping[str, Any] = {}
     readings: tuple[str, ...] | None = None
+    batch: tuple[str | None, ...] | None = None
+    ids: tuple[int | str, ...] = ()
 
     @property
     def forwards(self) -> bool:

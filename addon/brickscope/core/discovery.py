@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from .hostname import is_app
 from .request import ApiRequest
 
 _METADATA = r"/\.well-known/(?:oauth-authorization-server|openid-configuration)"
@@ -25,10 +26,12 @@ def is_open(request: ApiRequest) -> bool:
     """Whether a call is one of these, and nothing more: no credential, no body, no query but the workspace's number.
 
     A body or a query could carry data to a workspace of somebody else's, with nobody's name on it. (So can a header, a
-    little at a time: whoever must rule that out names the workspaces in ``scope_hosts``.)
+    little at a time: whoever must rule that out names the workspaces in ``scope_hosts``.) An app's makers read the path,
+    too, so nothing goes to an app this way.
     """
     return (
         request.authorization is None
+        and not is_app(request.host)
         and is_discovery(request)
         and not request.may_have_body
         and (request.query is None or _QUERY.fullmatch(request.query) is not None)

@@ -36,6 +36,8 @@ class Role(Enum):
     CREDENTIAL = "credential"
     AUTHORIZATION = "authorization"
     OVERRIDE = "override"
+    DOUBLE = "double"
+    """Could be taken for one that says where the request goes or ends."""
     UPGRADE = "upgrade"
     TRAILER = "trailer"
     MALFORMED = "malformed"
@@ -100,6 +102,7 @@ _SETTING = {
 }
 """What to set in clients that can send their key in either header."""
 
+_ONCE = frozenset({"host", "content-length", "transfer-encoding"})
 _UPGRADE = frozenset({"upgrade", "sec-websocket-key", "sec-websocket-version"})
 # RFC 9110 section 5.6.2
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -121,8 +124,9 @@ def classify(name: bytes) -> tuple[bytes, Role]:
         return lower, Role.READ
     if not _NAME.match(name):
         return lower, Role.MALFORMED
-    # CGI, WSGI and nginx can make `X_Forwarded_Host` and `X-Forwarded-Host` one variable.
-    plain = "-".join(_WORD.split(lower.decode("ascii"))).strip("-")
+    plain = _plain(lower)
+    if plain in _ONCE:
+        return lower, Role.DOUBLE
     if plain in _UPGRADE:
         return lower, Role.UPGRADE
     if plain == "trailer":
@@ -137,6 +141,11 @@ def classify(name: bytes) -> tuple[bytes, Role]:
         plain in HOP_BY_HOP or plain.encode() in _READ or any(map(OVERRIDE_WORDS.fullmatch, plain.split("-")))
     )
     return lower, Role.OVERRIDE if is_override else Role.PASS
+
+
+def _plain(lower: bytes) -> str:
+    """The words of a name: CGI, WSGI and nginx can make `X_Forwarded_Host` and `X-Forwarded-Host` one variable."""
+    return "-".join(_WORD.split(lower.decode("ascii"))).strip("-")
 
 
 def read_headers(fields: Fields) -> tuple[dict[bytes, bytes], Refused | None]:
@@ -197,7 +206,8 @@ def _read_layout(names: tuple[bytes, ...]) -> _Layout:
         if role is Role.PASS:
             continue
         if role is not Role.READ:
-            flaw = flaw or _flaw(lower, role)
+            this = _flaw(lower, role)  # also after another one: it may raise
+            flaw = flaw or this
             continue
         if lower in found:
             if lower == b"authorization":
@@ -220,6 +230,8 @@ def _flaw(lower: bytes, role: Role) -> tuple[Reason, str]:
             raise Refused(Reason.UPGRADE_REFUSED, f"the header {shown} asks for another protocol")
         case Role.TRAILER:
             raise Refused(Reason.TRAILERS_REFUSED, "the header Trailer announces headers after the body")
+        case Role.DOUBLE:
+            raise Refused(Reason.HEADER_FORBIDDEN, f"the header {shown} could be taken for {_plain(lower)!r}")
         case Role.MALFORMED:
             raise Refused(Reason.HEADER_MALFORMED, f"{shown} is no header name")
         case Role.CREDENTIAL:

@@ -18,7 +18,10 @@ DATABRICKS_ZONES = (
     "azuredatabricks.net",
     "databricks.azure.us",
     "databricks.azure.cn",
+    "databricksapps.com",
 )
+APPS_ZONE = ".databricksapps.com"
+"""Where Databricks Apps answer: programs of whoever made the app, which get the caller's token."""
 # Databricks' public web sites, which serve no workspace: documentation and the like may be read through the proxy.
 DATABRICKS_SITES = frozenset(
     {"databricks.com"} | {f"{name}.databricks.com" for name in ("www", "docs", "kb", "community", "help")}
@@ -29,6 +32,11 @@ DATABRICKS_SITES = frozenset(
 def is_hostname(text: str) -> bool:
     """Whether ``text`` is a DNS name in canonical form: lower-case ASCII, no trailing dot, not an address."""
     return bool(_HOSTNAME.match(text)) and not is_numeric(text)
+
+
+def is_app(host: str) -> bool:
+    """Whether a canonical host name is an app's."""
+    return host.endswith(APPS_ZONE)
 
 
 def is_numeric(text: str) -> bool:

@@ -64,10 +64,17 @@ class Gathered:
     """What one body has for the rules that look at it. ``values``: by their keys. ``similar``: why it is open what the API
     reads for a name on top."""
 
-    def __init__(self, looks: Look, body: Mapping[str, Any], further: Collection[str] = ()) -> None:
-        """``further``: names on top that only other readers find. Raises Refused(TOO_COMPLEX)."""
+    def __init__(
+        self,
+        looks: Look,
+        body: Mapping[str, Any],
+        further: Collection[str] = (),
+        effort: Effort | None = None,
+    ) -> None:
+        """``further``: names on top that only other readers find. ``effort``: what judging the call has cost so far. Raises
+        Refused(TOO_COMPLEX)."""
         self.body = body
-        self.effort = Effort()
+        self.effort = effort or Effort()
         self.values: dict[Keys, Values] = {}
         self.similar: Mapping[str, Refused] = {}
         self._foreign = 0

@@ -16,13 +16,14 @@ from .body import read_body
 from .constraint import Constraint
 from .decision import Refused
 from .look import Gathered, Keys, Look, looks_of, taken_for
+from .message import Batch, Message, read_messages
 from .normal import fold
 from .path import Reading
 from .query import Pair, alternatives, read_hidden, read_query
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
-from .values import ABSENT, Values
+from .values import ABSENT, Effort, Values
 
 __all__ = ["HeldBody", "Look", "Parameters", "looks_of", "read_parameters"]
 
@@ -176,21 +177,40 @@ def _is_same(in_path: str, in_body: Any) -> bool:
 class HeldBody:
     """The body of a call, read once for all readings and rules."""
 
-    __slots__ = ("_content", "_gathered", "_raw", "_request")
+    __slots__ = ("_content", "_effort", "_gathered", "_messages", "_raw", "_request")
 
     def __init__(self, request: ApiRequest, raw: bytes) -> None:
         self._raw = raw
         self._request = request
         self._content: dict[str, Any] | Refused | None = None
+        self._messages: tuple[bool, tuple[tuple[Message, HeldBody], ...]] | None = None
+        self._effort: Effort | None = None
         self._gathered: dict[int, tuple[Look, Gathered]] = {}
 
     def gather(self, looks: Look) -> Gathered:
         """What it has for rules. Raises Refused: TOO_COMPLEX or what ``read_body`` raises."""
         found = self._gathered.get(id(looks))
         if found is None:
-            gathered = Gathered(looks, self._read(), self._fields() if looks.below else ())
+            further = self._fields() if looks.below else ()
+            gathered = Gathered(looks, self._read(), further, self._effort)
             found = self._gathered[id(looks)] = (looks, gathered)
         return found[1]
+
+    def messages(self, known: Collection[str]) -> tuple[bool, tuple[tuple[Message, HeldBody], ...]]:
+        """Whether it is a batch, and the JSON-RPC messages in it, each with what its call has for a body. Judging them all
+        may cost no more than judging one. Raises Refused as ``read_messages`` does."""
+        if self._messages is None:
+            effort = Effort()
+            found = read_messages(self._request, self._raw, known)
+            pairs = tuple([(each, self._within(each.params, effort)) for each in found])
+            self._messages = (isinstance(found, Batch), pairs)
+        return self._messages
+
+    def _within(self, content: dict[str, Any], effort: Effort) -> HeldBody:
+        found = HeldBody(self._request, b"")
+        found._content = content
+        found._effort = effort
+        return found
 
     def _fields(self) -> list[str]:
         """The names that a server finds which reads JSON as a form because its type says so (curl's ``-d`` does)."""

@@ -32,6 +32,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .decision import Refused
+from .hostname import is_app
 from .normal import compatible, disguise
 from .reason import Reason
 
@@ -62,6 +63,23 @@ class Reading(NamedTuple):
     route: tuple[str, ...]
     query: str | None
     how: str = ""
+
+
+APP = "\uf8ff"
+"""What stands before the host in the readings of a call to an app. Nothing that is sent can be read as it."""
+
+
+def on_host(readings: tuple[Reading, ...], host: str) -> tuple[Reading, ...]:
+    """The readings of a call to a host. What an app's paths mean its makers say, so they are none of the API's: of such a
+    call the host is part of what is matched, behind APP."""
+    if not is_app(host):
+        return readings
+    return tuple(
+        [
+            each._replace(segments=(APP, host, *each.segments), route=(APP, host, *each.route))
+            for each in readings
+        ]
+    )
 
 
 class Target(NamedTuple):

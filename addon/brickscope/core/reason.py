@@ -171,6 +171,11 @@ class Reason(StrEnum):
         Kind.READING,
         "The request line or a header line is not written as RFC 9112 demands, so two parsers could disagree on it.",
     )
+    MALFORMED_BODY = (
+        "malformed_body",
+        Kind.READING,
+        "The body of the request has to be read, and its chunks are not written as RFC 9112 demands.",
+    )
     METHOD_NOT_CANONICAL = (
         "method_not_canonical",
         Kind.READING,
@@ -230,13 +235,22 @@ class Reason(StrEnum):
     TOO_LARGE = (
         "too_large",
         Kind.READING,
-        "The request's target or headers, or a body that has to be read, are larger than the proxy reads.",
+        "The request's head, or a body to be read, is larger than the proxy reads; in monitor mode such a body goes on.",
     )
-    BODY_ENCODED = "body_encoded", Kind.READING, "The body has to be read, and is compressed."
+    BODY_ENCODED = (
+        "body_encoded",
+        Kind.READING,
+        "The body has to be read, and is compressed otherwise than by gzip in one piece.",
+    )
     BODY_NOT_JSON = (
         "body_not_json",
         Kind.READING,
-        "The body has to be read, and is no strict JSON object in UTF-8.",
+        "The body has to be read, and is neither a strict JSON object in UTF-8 nor a plain multipart form.",
+    )
+    MESSAGE_MALFORMED = (
+        "message_malformed",
+        Kind.READING,
+        "The body of a call to a tool server is not JSON-RPC in one reading.",
     )
     BODY_DUPLICATE_KEY = (
         "body_duplicate_key",
@@ -319,6 +333,7 @@ CHANGE: Mapping[Reason, str] = {
     Reason.MALFORMED_FORM: "send one `application/x-www-form-urlencoded` form, each field once",
     Reason.MULTIPLE_CREDENTIALS: "send the one token in Authorization, and no cookie, key or token elsewhere",
     Reason.MALFORMED_HEAD: "write request line and headers as RFC 9112 has them",
+    Reason.MALFORMED_BODY: "write the body's chunks as RFC 9112 has them",
     Reason.METHOD_NOT_CANONICAL: "write the method in capital letters",
     Reason.PATH_NOT_CANONICAL: "write the path without empty or dot segments, each name in it encoded once; a host that is "
     "configured with a slash at its end makes `//`",
@@ -332,8 +347,9 @@ CHANGE: Mapping[Reason, str] = {
     Reason.UPGRADE_REFUSED: "do without the other protocol",
     Reason.TRAILERS_REFUSED: "send nothing after the body",
     Reason.TOO_LARGE: "send less",
-    Reason.BODY_ENCODED: "send the body uncompressed",
+    Reason.BODY_ENCODED: "send the body uncompressed, or packed by gzip",
     Reason.BODY_NOT_JSON: "send one JSON object in UTF-8",
+    Reason.MESSAGE_MALFORMED: "send JSON-RPC 2.0 as application/json, one message or a list of them",
     Reason.BODY_DUPLICATE_KEY: "give each key once",
     Reason.BODY_TOO_DEEP: "nest the body less deeply",
     Reason.TOO_COMPLEX: "send fewer values in one call",

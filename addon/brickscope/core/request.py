@@ -15,7 +15,7 @@ from .decision import Refused
 from .header import read_headers
 from .hostname import is_hostname
 from .normal import fold
-from .path import Reading, read_target
+from .path import Reading, on_host, read_target
 from .query import Pair, read_query
 from .reason import Reason
 from .rule import METHODS
@@ -109,6 +109,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
     flaw = _check_framing(headers, http2) or flaw
     try:
         path, readings = read_target(wire.target)
+        readings = on_host(readings, host)
         query = readings[0].query
     except Refused as refused:
         if refused.reason not in _FLAWS or _BLANK.search(wire.target):

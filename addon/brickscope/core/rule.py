@@ -19,12 +19,20 @@ class Rule(NamedTuple):
     """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it.
 
     ``encoded``: in the catalogue, variables whose value the API decodes by itself, so that a name may hold separators.
+    ``messages``: in the catalogue, where the body is JSON-RPC, its methods (``message.py``), each with its operation;
+    ``text`` is then the operation that can do most.
     """
 
     method: str
     template: Template
     text: str
     encoded: frozenset[str] = frozenset()
+    messages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the catalogue, all operations that a call of this path can be."""
+        return tuple(dict.fromkeys(name for _, name in self.messages)) or (self.text,)
 
 
 def parse_rule(text: str) -> Rule:
@@ -78,11 +86,12 @@ class RuleTable:
     times below a ``{name...}`` before the end): a hostile path cannot make it slower than the number of rules.
     """
 
-    __slots__ = ("_roots", "rules")
+    __slots__ = ("_behind", "_roots", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._roots: dict[str, _Node] = {}
+        self._behind: dict[str, _Node] = {}
         for rule in self.rules:
             self._insert(rule)
 
@@ -111,31 +120,44 @@ class RuleTable:
             if first in root.literals:
                 root.literals[other] = root.literals[first]
 
+    def answer_heads(self) -> None:
+        """Let a HEAD that no rule names be the GET of the same path: it asks for what that would answer, without the answer.
+
+        So a HEAD is never more than its GET, and of no other operation.
+        """
+        if "GET" in self._roots:
+            self._behind["HEAD"] = self._roots["GET"]
+
     def match(self, method: str, segments: Sequence[str], route: Sequence[str] | None = None) -> Rule | None:
         """The rule for a method and the segments of a path; the most literal one where several match.
 
         ``segments``: decoded, with which literals are compared. ``route``: the same for verbs, where they differ.
         """
+        way = segments if route is None else route
         root = self._roots.get(method)
-        if root is None:
-            return None
-        return _find(root, segments, segments if route is None else route, 0, len(segments))
+        found = None if root is None else _find(root, segments, way, 0, len(segments))
+        if found is None and method in self._behind:
+            return _find(self._behind[method], segments, way, 0, len(segments))
+        return found
 
     def covers(self, rule: Rule, besides: Rule | None = None) -> Rule | None:
         """A rule of this table that matches everything that ``rule`` matches, or None (then some call escapes it).
 
         ``besides``: a rule that does not count, such as ``rule`` itself where it stands in this table.
         """
-        root = self._roots.get(rule.method)
-        return None if root is None else _cover(root, rule.template.segments, 0, besides)
+        found = (_cover(root, rule.template.segments, 0, besides) for root in self._of(rule.method))
+        return next(filter(None, found), None)
 
     def meeting(self, rule: Rule) -> list[Rule]:
         """The rules of this table that match some path that ``rule`` (no rule of a catalogue) matches as well."""
-        root = self._roots.get(rule.method)
         found: dict[int, Rule] = {}
-        if root is not None:
+        for root in self._of(rule.method):
             _meet(root, rule.template.segments, 0, found)
         return list(found.values())
+
+    def _of(self, method: str) -> list[_Node]:
+        """Where the rules of a method begin, its own before those that stand in for them."""
+        return [roots[method] for roots in (self._roots, self._behind) if method in roots]
 
 
 def _step(node: _Node, segment: Literal | Variable) -> _Node:

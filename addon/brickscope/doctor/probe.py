@@ -133,9 +133,7 @@ def _run(calls: Calls, command: Sequence[str], **more: str) -> tuple[int | None,
 
 def _curl(calls: Calls, path: str) -> Iterator[Outcome]:
     # -q: a .curlrc may hold a user, a header with a token or .netrc, which must not be sent.
-    status, out, err = _run(
-        calls, [path, "-q", "-sS", "-m", "10", "--path-as-is", "-o", os.devnull, "-D", "-", calls.url]
-    )
+    status, out, err = _run(calls, [path, "-q", "-sS", "-m", "10", "-o", os.devnull, "-D", "-", calls.url])
     found = re.search(r"^x-brickscope-reason: *(\S+)", out, re.M | re.I)
     answers = re.findall(r"^HTTP/\S+ (\d+)", out, re.M)
     if found:

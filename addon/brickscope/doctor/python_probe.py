@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 SECONDS = 8
 URL = sys.argv[1] if len(sys.argv) > 1 else ""
-HOST, PATH = urlsplit(URL).hostname or "", urlsplit(URL).path
+HOST = urlsplit(URL).hostname or ""
+PATH = URL[URL.find("/", len("https://")) :]
 WANTED = [name for name in "".join(sys.argv[2:]).split(",") if name]
 
 

@@ -49,7 +49,7 @@ WITH calls AS (
         WHEN NOT ended THEN 'no_outcome'
         WHEN answer IS NULL THEN 'no_answer'
         WHEN answer < 200 OR answer >= 400 THEN 'failed'
-        WHEN method IS NULL OR path IS NULL OR server_address IS NULL THEN 'not_told'
+        WHEN method IS NULL OR path IS NULL OR server_address IS NULL OR batch IS NOT NULL THEN 'not_told'
     END AS why FROM calls
 ), whole AS (
     SELECT * REPLACE (

@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from brickscope.audit.reader import AuditLog, Progress
-from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.decision import Refused
 from brickscope.core.grant import is_token_request
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
+from brickscope.core.rule import Rule
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
 from brickscope.trial.call import Call
 from brickscope.trial.facts import NotReplayable, read_facts
 from brickscope.trial.judge import known
 from brickscope.trial.logged import Logged
+from brickscope.trial.sight import parts
 
 from .draft import Draft, edited, new_file
 from .evidence import Evidence, Group, Selector, collect, groups
@@ -149,7 +152,7 @@ def _part(progress: Progress | None, begin: float, end: float) -> Progress | Non
 def _sort(log: AuditLog, present: Present | None, evidence: Evidence, progress: Progress | None) -> _Sorted:
     found = _Sorted(marks=bytearray(evidence.groups))
     for group, logged, request in _calls(log, evidence, progress, found):
-        call = operation_table().match(request.method, request.segments)
+        call = _called(logged.call)
         found.last_seen = max(found.last_seen, group.last_seen)
         if present is not None:
             decision = judge_again(present.loaded.policy, present.who, logged)
@@ -208,7 +211,11 @@ def _made_again(record: Mapping[str, Any]) -> Logged:
     client = record.get("client_address")
     now = datetime.fromisoformat(str(record.get("time"))).timestamp()
     return Logged(
-        record, Call("", facts.request, facts.body), client if isinstance(client, str) else None, now, ()
+        record,
+        Call("", facts.request, facts.body or b""),
+        client if isinstance(client, str) else None,
+        now,
+        (),
     )
 
 
@@ -243,7 +250,7 @@ def _prove(
     for group, logged, request in _calls(log, evidence, progress):
         mark = found.marks[group.number]
         if not mark or (
-            mark == _OPEN and not proposal.proposes(_operation(request), request.method, request.path)
+            mark == _OPEN and not proposal.proposes(_operation(logged.call), request.method, request.path)
         ):
             continue
         calls += group.calls
@@ -255,9 +262,15 @@ def _prove(
     return Proof(calls, allowed, tuple(failed))
 
 
-def _operation(request: ApiRequest) -> str | None:
-    call = operation_table().match(request.method, request.segments)
-    return None if call is None else call.text
+def _called(call: Call) -> Rule | None:
+    """The operation of a call by the catalogue, None for an unknown one."""
+    found = [] if isinstance(call.request, Refused) else parts(call.request, call.body)
+    return found[0].called if found else None
+
+
+def _operation(call: Call) -> str | None:
+    called = _called(call)
+    return None if called is None else called.text
 
 
 def _scopes(found: _Sorted, proposal: Proposal) -> Scopes:

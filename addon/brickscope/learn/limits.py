@@ -28,7 +28,8 @@ class Limit(NamedTuple):
 
 def find_limits(seen: Observation, max_values: int) -> list[Limit]:
     """One for each parameter that says what the operation acts on."""
-    return [_limit(seen, name, max_values) for name in seen.operation.object]
+    known = [name for name, place in seen.operation.object.items() if place != "path" or name in seen.values]
+    return [_limit(seen, name, max_values) for name in known]
 
 
 def conditions(seen: Observation, limits: Sequence[Limit]) -> Iterator[dict[str, Any]]:

@@ -128,7 +128,8 @@ class Observation:
 
     def _value(self, name: str, place: str, told: Mapping[str, Any]) -> Value:
         if name not in told:
-            self.unlogged.add(name)
+            if place != "path":  # of a variable it is known that this call has none
+                self.unlogged.add(name)
             return None
         value = told[name]
         if value is None:

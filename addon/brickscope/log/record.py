@@ -138,6 +138,8 @@ def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) ->
         }
     if decision.readings is not None:
         exceptions["readings"] = list(decision.readings)
+    if decision.batch is not None:
+        exceptions["batch"] = list(decision.batch)
     return exceptions | {
         "params": {name: _parameter(value, tuple(secrets), key) for name, value in decision.params.items()}
         if decision.params

@@ -66,7 +66,7 @@ METRICS = (
     Metric(
         "brickscope_decision_seconds",
         "histogram",
-        "Time in the hook that decides on a call: reading, judging and writing its record. Waits for an "
+        "Time to decide on a call: reading, judging and writing its record. Waits for an "
         "issuer's keys or for a body are no part of it.",
     ),
     Metric(

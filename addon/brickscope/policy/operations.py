@@ -17,7 +17,7 @@ from brickscope.core.operation import OperationRule
 
 from .model import RuleEntry
 from .problem import nearest
-from .where import Fail, parse_constraint, unlimited
+from .where import Fail, parse_constraint, spelled_out, unlimited
 
 NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\.(?:\*|[A-Za-z0-9_]+)\Z")
 
@@ -56,21 +56,32 @@ def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Nam
         found = list(_of_class(catalog, written, fail))
     text = one_line(written)
     rules = []
+    fail = _once(fail)
     for operation in found:
-        where = [
-            parse_constraint(operation, name, value, fail, denies=denies)
-            for name, value in (written.where or {}).items()
-        ]
         for name in written.only or ():
             if operation.place(name) is None:
                 fail(
                     f"{operation.name} has no parameter {name!r}",
-                    nearest(name, [*operation.query, *operation.body]),
+                    nearest(name, [*operation.means, *operation.query, *operation.body]),
                 )
-        only = None if written.only is None else frozenset(written.only)
-        bound = unlimited([each for each in where if each is not None])
-        rules.append(OperationRule(operation.name, text, bound, only))
+        only = None if written.only is None else frozenset(map(operation.way, written.only))
+        for said in spelled_out(operation, written.where or {}, denies=denies):
+            where = [parse_constraint(operation, *each, fail, denies=denies) for each in said.items()]
+            bound = unlimited(operation, written.where or {}, [each for each in where if each is not None])
+            rules.append(OperationRule(operation.name, text, bound, only))
     return Named(rules, [])
+
+
+def _once(fail: Fail) -> Fail:
+    """Says each fault once, though a condition may stand for several parameters."""
+    said: set[tuple[str, str]] = set()
+
+    def say(message: str, hint: str) -> None:
+        if (message, hint) not in said:
+            said.add((message, hint))
+            fail(message, hint)
+
+    return say
 
 
 MAX_CONDITIONS = 400

@@ -130,9 +130,10 @@ def _operations_of(rule: Rule) -> set[str]:
     found = operation_table().covers(rule)
     own = RuleTable([rule])
     return {
-        name.text
-        for name in (found, *(each for each in operation_table().rules if each.method == rule.method))
-        if name is not None and (name is found or own.covers(name) is not None)
+        name
+        for call in (found, *(each for each in operation_table().rules if each.method == rule.method))
+        if call is not None and (call is found or own.covers(call) is not None)
+        for name in call.names
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
@@ -25,10 +26,10 @@ def parse_constraint(
 
     ``denies``: of a rule that denies, which compares in the wider forms of its kind.
     """
-    keys = tuple(name.split("."))
+    keys = tuple(operation.way(name).split("."))
     place = operation.place(keys[0])
     if place is None:
-        known = [*operation.path, *operation.query, *operation.body]
+        known = [*operation.means, *operation.path, *operation.query, *operation.body]
         fail(
             f"{operation.name} has no parameter {name.partition('.')[0]!r}",
             nearest(name.partition(".")[0], known) or f"it has {', '.join(known[:12])}"
@@ -44,9 +45,9 @@ def parse_constraint(
     if test is None:
         return None
     if place == "path":
-        _refuse_others(operation, name, test, fail)
+        _refuse_others(operation, keys[0], test, fail)
     # The official SDK writes an object in a query as `filter_by.statuses=`.
-    way = (name,) if place == "query" else keys
+    way = (".".join(keys),) if place == "query" else keys
     below = None
     if denies:
         below = [] if test.kind.covers else operation.below_of(keys)
@@ -70,14 +71,57 @@ def parse_constraint(
     )
 
 
+def spelled_out(
+    operation: Operation, where: Mapping[str, Any], *, denies: bool = False
+) -> Iterator[dict[str, Any]]:
+    """What a ``where`` says of an operation in which a word stands for several of its parameters: the ``where`` of each rule
+    that it makes. To allow, one of them is given and all that are given meet the test; to deny, one that meets it is enough.
+
+    A word stands for its own parameter alone where another that it means is named as well.
+    """
+    choices = [
+        list(_choices(operation, name, test, denies))
+        if len(operation.means.get(name, ())) > 1
+        and where.keys().isdisjoint({*operation.means[name]} - {name})
+        else [{name: test}]
+        for name, test in where.items()
+    ]
+    for choice in product(*choices):
+        yield {name: test for each in choice for name, test in each.items()}
+
+
+def _choices(operation: Operation, word: str, test: Any, denies: bool) -> Iterator[dict[str, Any]]:
+    members = operation.means[word]
+    written = dict(test) if isinstance(test, Mapping) else {"one_of": test}
+    optional = written.pop("optional", False) is True
+    if denies:
+        yield from ({name: written} for name in members if not written.get("absent"))
+        if optional or written.get("absent"):
+            yield {name: {"absent": True} for name in members}
+        return
+    others = written if written.get("absent") else {**written, "optional": True}
+    if optional or written.get("absent"):
+        yield dict.fromkeys(members, others)
+        return
+    always = [name for name in members if name in operation.path]
+    for given in always or members:
+        yield {name: written if name == given or name in always else others for name in members}
+
+
 def _ancestors(test: Test) -> frozenset[Canonical]:
     """What lies above all that a test names, for operations that act on all below their object."""
     return ancestors([*map(str, test.one_of or ()), *(test.prefix or ())], test.kind.separator or "/")
 
 
-def unlimited(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
-    """The constraints of one rule; what stands in for their parameters is left out where the rule limits that as well."""
-    limited = [tuple(constraint.name.split(".")) for constraint in constraints]
+def unlimited(
+    operation: Operation, where: Mapping[str, Any], constraints: Sequence[Constraint]
+) -> tuple[Constraint, ...]:
+    """The constraints of one rule; what stands in for their parameters is left out where ``where`` limits that as well."""
+    limited = [tuple(each.split(".")) for name in where for each in operation.means.get(name, ())]
+    limited += [
+        tuple(constraint.keys[0].split(".")) if constraint.place == "query" else constraint.keys
+        for constraint in constraints
+    ]
 
     def left(names: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
         return frozenset(name for name in names if not any(each[: len(name)] == name for each in limited))
@@ -107,7 +151,9 @@ def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> N
                 continue
             path = [str(value) if each.name == name else getattr(each, "text", "x") for each in parts]
             owner = operation_table().match(rule.method, path)
-            owners.add(None if owner is None else owner.text)
+            owners.add(
+                None if owner is None else operation.name if operation.name in owner.names else owner.text
+            )
         if owners and operation.name not in owners and None not in owners:
             fail(
                 f"{operation.name} never has {name} {value!r}: that call is {', '.join(sorted(map(str, owners)))}",

@@ -44,6 +44,8 @@ from brickscope.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
 from .connections import Connections, HelloOrder
+from .contexts import Contexts
+from .datapath import DataPath
 from .destination import Resolver
 from .dispatch import Dispatcher
 from .drain import Drain
@@ -59,6 +61,7 @@ from .options import (
     find_warnings,
     read_settings,
     refuse_dangerous,
+    refuse_other_loops,
     refuse_unknown,
 )
 from .ready import known_hosts, make_ready
@@ -76,17 +79,10 @@ OLDEST, NEWEST = (12, 2, 3), (13,)
 """mitmproxy versions (from, below) whose insides ``stream.py`` was tested with."""
 
 KEPT = frozenset(
-    [
-        "core",
-        "proxyserver",
-        "scriptloader",
-        "tlsconfig",
-        "errorcheck",
-        "keepserving",
-        "block",
-        "termlog",
-        "proxyauth",
-    ]
+    (
+        *("core", "proxyserver", "scriptloader", "tlsconfig", "errorcheck"),
+        *("keepserving", "block", "termlog", "proxyauth"),
+    )
 )
 """mitmproxy's own addons that a gate needs. The others are taken out: they could edit a request after the decision,
 and asking each of them at each event costs more than a third of a request's time."""
@@ -186,11 +182,19 @@ class Scope:
         if settings.status is not None:
             settings.destinations.status_port = settings.status.port
         self._gate = Gate(
-            settings.destinations, writer, loaded.policy, directory, digests, hints=settings.hints
+            settings.destinations,
+            writer,
+            loaded.policy,
+            directory,
+            digests,
+            hints=settings.hints,
+            body_limit=settings.body_limit,
         )
         self._taken = loaded.signature
         self._settings = settings
-        Resolver(settings.destinations).install(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        refuse_other_loops(loop)
+        Resolver(settings.destinations).install(loop)
         self.addons = [Connections(self._gate), Requests(self._gate)]
         for warning in [
             *find_warnings(ctx.options),
@@ -217,10 +221,16 @@ class Scope:
             raise OptionError("the script was not configured.")
         # Without --no-server mitmproxy has bound the port, on all addresses, while the script was still loading.
         await ctx.master.addons.get("proxyserver").servers.update([])
-        self._listener = Listener(self._gate, ctx.options.mode[0], self._settings.balancers)
+        path = DataPath(
+            self._gate,
+            Contexts(ctx.master.addons.get("tlsconfig"), ctx.options),
+            self._settings.limits,
+            local=ctx.options.connect_addr,
+        )
+        self._listener = Listener(path, ctx.options.mode[0], self._settings.balancers)
         if self._worker is None:
             await self._listener.bind(inherited_sockets())
-        self._settle()
+        self._settle(path)
         await self._monitor_gate()
         self._record_start()
         loop = asyncio.get_running_loop()
@@ -229,7 +239,7 @@ class Scope:
             loop.add_signal_handler(signal.SIGTERM, self._stop if self._worker is None else self._begin_stop)
             loop.add_signal_handler(signal.SIGINT, self._stop)
         if self._worker is None:
-            self._listener.serve()
+            await self._listener.serve()
             notify("READY=1")
         else:
             self._worker.serve(self._listener, self._begin_stop)
@@ -245,7 +255,8 @@ class Scope:
 
         if self._worker is not None:
             wanted = worker_address(self._worker.number)  # the supervisor has the one that is wanted
-        self._monitor = Monitor(self._gate, [self, *self.addons], self._is_listening)
+        assert self._listener is not None
+        self._monitor = Monitor(self._gate, [self, *self.addons], self._listener, self._is_listening)
         try:
             where = await self._monitor.start(wanted)
         except OSError as error:
@@ -258,7 +269,7 @@ class Scope:
         """Whether connections come: a worker gets them from its supervisor."""
         return self._worker is not None or (self._listener is not None and bool(self._listener.addresses))
 
-    def _settle(self) -> None:
+    def _settle(self, path: DataPath) -> None:
         assert self._gate is not None
         assert self._settings is not None
         refuse_unknown(ctx.options)
@@ -280,12 +291,9 @@ class Scope:
         try:
             hosts = known_hosts(self._settings.destinations.scope.patterns, self._gate.policy)
             make_ready(manager.get("tlsconfig"), ctx.options, hosts)
+            path.contexts.make_ready(hosts)
         except Exception as error:
-            logger.warning(
-                "Brickscope: TLS can't be prepared, calls will fail: %s",
-                error,
-                extra={"event": "option_warning"},
-            )
+            raise OptionError(f"TLS can't be prepared, so every call would fail: {error}") from None
         watcher = PolicyWatcher(
             self._settings.rules, self._on_policy, self._on_policy_error, taken=self._taken
         )
@@ -293,7 +301,8 @@ class Scope:
         self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
         upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
-        self._tasks.append(loop.create_task(renew_certificates(), name="certificates"))
+        self._tasks.append(loop.create_task(renew_certificates(path.contexts), name="certificates"))
+        self._tasks.append(loop.create_task(path.deadlines.run(), name="deadlines"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
 

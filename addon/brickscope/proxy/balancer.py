@@ -7,12 +7,11 @@ operator named: anybody else could write one.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from .destination import Network
 
@@ -26,7 +25,9 @@ MAX_REST = 2048
 """Most bytes after the fixed part of version 2. The longest addresses have 216, the rest are TLVs."""
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-_FIRST = len(_SIGNATURE)
+_FIXED = len(_SIGNATURE) + 4
+"""Bytes of the part of version 2 that every header has."""
+_WORD = b"PROXY "
 _PORT = rb"(0|[1-9][0-9]{0,4})"
 # One way to write each part: what one reader takes for a space, digit or line end, another might not.
 _LINE = re.compile(
@@ -48,47 +49,39 @@ class Ends(NamedTuple):
     server: Address
 
 
-class Reader(Protocol):
-    """What is used of asyncio's StreamReader."""
+class Header(NamedTuple):
+    """A header that was read. ``ends``: None if the balancer speaks for itself (``LOCAL``, such as a health check).
+    ``length``: its bytes; what follows them is the client's."""
 
-    async def readexactly(self, n: int) -> bytes: ...
+    ends: Ends | None
+    length: int
 
 
-async def read_ends(reader: Reader, seconds: float = SECONDS) -> Ends | None:
-    """Read a header, and not a byte more. None: the balancer speaks for itself (``LOCAL``, such as a health check).
+def read_header(received: bytes) -> Header | None:
+    """The header at the begin of all that came so far; None: more bytes are needed.
 
-    Raises HeaderError: it is missing, malformed, too long or too slow. EOFError: the peer left without a byte.
+    Raises HeaderError: it is malformed or too long.
     """
-    try:
-        async with asyncio.timeout(seconds):
-            return await _read(reader)
-    except TimeoutError:
-        raise HeaderError(f"no whole PROXY header came within {seconds:g} seconds") from None
-    except asyncio.IncompleteReadError as error:
-        raise HeaderError("the connection ended within the PROXY header") from error
-
-
-async def _read(reader: Reader) -> Ends | None:
-    # The shortest line of version 1 has 15 bytes, so that many may be read before the version is known.
-    try:
-        first = await reader.readexactly(_FIRST)
-    except asyncio.IncompleteReadError as error:
-        if not error.partial:
-            raise EOFError from None
-        raise
-    if first == _SIGNATURE:
-        code, family, length = struct.unpack("!BBH", await reader.readexactly(4))
+    if received.startswith(_SIGNATURE):
+        if len(received) < _FIXED:
+            return None
+        code, family, length = struct.unpack_from("!BBH", received, len(_SIGNATURE))
         if length > MAX_REST:
             raise HeaderError(f"the PROXY header is longer than {MAX_REST} bytes")
-        return parse_binary(code, family, await reader.readexactly(length))
-    if not first.startswith(b"PROXY "):
-        raise HeaderError("the connection does not begin with a PROXY header")
-    line = bytearray(first)
-    while not line.endswith(b"\r\n"):
-        if len(line) >= MAX_LINE:
+        end = _FIXED + length
+        if len(received) < end:
+            return None
+        return Header(parse_binary(code, family, received[_FIXED:end]), end)
+    if received.startswith(_WORD):
+        end = received.find(b"\r\n", 0, MAX_LINE) + 2
+        if end >= 2:
+            return Header(parse_line(received[:end]), end)
+        if len(received) >= MAX_LINE:
             raise HeaderError(f"the line of the PROXY header is longer than {MAX_LINE} bytes")
-        line += await reader.readexactly(1)
-    return parse_line(bytes(line))
+        return None
+    if not (_SIGNATURE.startswith(received) or _WORD.startswith(received)):
+        raise HeaderError("the connection does not begin with a PROXY header")
+    return None
 
 
 def parse_line(line: bytes) -> Ends:

@@ -5,8 +5,6 @@ Each refuses first and clears the refusal last, and is a few lines over ``destin
 
 from __future__ import annotations
 
-import logging
-
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import modes
@@ -21,15 +19,13 @@ from brickscope.log.record import printable
 from .closed import fail_closed
 from .denial import Asked, denial
 from .destination import Side
+from .engine import Handler
 from .gate import Gate
-from .handshake import Repetition, TlsSide, find_cause
-from .listener import Handler
+from .handshake import Refusals, TlsSide
+from .hello import HANDSHAKE
+from .relay import Refuse
 from .stream import GatedHttpLayer
-from .tunnel import Refuse
 
-logger = logging.getLogger("brickscope")
-
-TLS_HANDSHAKE = 0x16
 ALPN = (b"h2", b"http/1.1")
 
 
@@ -79,7 +75,7 @@ class Connections:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self._refusals = Repetition()
+        self._refusals = Refusals(gate)
 
     @fail_closed(_refuse_client)
     def client_connected(self, client: connection.Client) -> None:
@@ -98,7 +94,7 @@ class Connections:
         elif not data:
             return  # nobody else chooses: mitmproxy's own chooser is taken out of the chain
         elif isinstance(above, modes.HttpProxy):
-            if data[0] == TLS_HANDSHAKE:
+            if data[0] == HANDSHAKE:
                 # TLS to the proxy itself could negotiate HTTP/2 outside any tunnel.
                 nextlayer.layer = Refuse(nextlayer.context)
             else:
@@ -106,7 +102,7 @@ class Connections:
         elif nextlayer.context.client.state is connection.ConnectionState.CLOSED:
             # It went away meanwhile. mitmproxy's TLS layer would fail on what it had sent before.
             nextlayer.layer = Refuse(nextlayer.context)
-        elif isinstance(above, HttpStream) and data[0] == TLS_HANDSHAKE:
+        elif isinstance(above, HttpStream) and data[0] == HANDSHAKE:
             nextlayer.layer = ServerTLSLayer(nextlayer.context)
             nextlayer.layer.child_layer = ClientTLSLayer(nextlayer.context)
         else:
@@ -198,34 +194,8 @@ class Connections:
         self.gate.tally.not_connected()
 
     def _record_tls(self, data: tls.TlsData, side: TlsSide) -> None:
-        self.gate.tally.refused_tls(side)
         host, port = data.context.server.address or ("", 0)
-        client, shown = data.context.client.peername[0], printable(host)[:256]
-        cause = find_cause(side, data.conn.error)
-        self.gate.record(
-            "tls_refused",
-            {
-                "side": side,
-                "cause": cause.value,
-                "detail": printable(data.conn.error or "the TLS handshake ended early")[:256],
-                "client_address": client,
-                "server_address": shown,
-                "server_port": port,
-            },
-        )
-        # A client that refuses us picks the host it names: by made-up ones it could fill the operational log.
-        about = shown if side == "server" else ""
-        if self._refusals.is_new(side, client, about, cause):
-            advice = f"; {cause.advice}" if cause.advice else ""
-            logger.warning(
-                "Brickscope: TLS between %s and %s was refused (%s): %s%s",
-                client,
-                shown,
-                cause.value,
-                cause.sentence,
-                advice,
-                extra={"event": "tls_refused"},
-            )
+        self._refusals.record(side, data.conn.error, data.context.client.peername[0], host, port)
 
     @fail_closed(_already_closed)
     def client_disconnected(self, client: connection.Client) -> None:

@@ -7,6 +7,7 @@ once by every official client; 429, 503, a refused CONNECT or certain phrases in
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -48,6 +49,11 @@ def is_retried(text: str) -> bool:
     return any([phrase in lower for phrase in _RETRIED])  # noqa: C419 - a list is faster than a generator here
 
 
+_is_retried_name = lru_cache(maxsize=1024)(is_retried)
+"""For names of the policy and the catalogue, which are few and always the same."""
+_THIS = "this call"
+
+
 class Asked(NamedTuple):
     """What a denial says of the request: printable text, already without secrets. ``oauth``: it asked for a token.
     ``hints``: the client may be told what would allow it."""
@@ -65,8 +71,15 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
     What the client sent is left out where it holds a phrase that would make a client try again.
     """
     what = f"{asked.method} {asked.path}"
-    if is_retried(what) or len(what) > 300:
-        what = "this call"
+    text = _paragraph(decision, decision_id, asked, what if len(what) <= 300 else _THIS)
+    if is_retried(text):
+        text = _paragraph(decision, decision_id, asked, _THIS)
+    if is_retried(text):
+        text = f"Brickscope denied {_THIS} (reason {decision.reason.value}, decision {decision_id})."
+    return text
+
+
+def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) -> str:
     if decision.reason.kind is Kind.POLICY and not asked.hints:
         text = (
             f"Brickscope denied {what}: {decision.reason.sentence[0].lower()}{decision.reason.sentence[1:-1]}"
@@ -82,13 +95,19 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
         text = f"Brickscope did not send {what}: {decision.detail}. Tell the operator of the proxy"
     else:
         text = f"Brickscope refused {what}: {decision.detail}"
-    text = f"{text} (reason {decision.reason.value}, decision {decision_id})."
-    if is_retried(text):
-        text = f"Brickscope denied this call (reason {decision.reason.value}, decision {decision_id})."
-    return text
+    return f"{text} (reason {decision.reason.value}, decision {decision_id})."
 
 
-def denial(
+class Form(NamedTuple):
+    """An answer of ours, before it is written out for one HTTP version."""
+
+    status: int
+    phrase: bytes
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def form(
     decision: Decision,
     decision_id: str,
     asked: Asked,
@@ -96,8 +115,9 @@ def denial(
     grpc: bool = False,
     head: bool = False,
     close: bool = False,
-) -> http.Response:
-    """The response: HTTP 403 with Databricks' JSON, or for gRPC a trailers-only ``grpc-status: 7``.
+) -> Form:
+    """The answer: HTTP 403 with Databricks' JSON; for gRPC a trailers-only ``grpc-status: 7``; for JSON-RPC requests, an
+    error for each.
 
     ``head``: the request was HEAD, so the answer has no body. ``close``: the connection ends with this answer.
     """
@@ -113,7 +133,9 @@ def denial(
             (b"grpc-status", b"7"),
             (b"grpc-message", quote(text, safe=" '(),/:;=").encode()),
         ]
-        return _response(200, b"OK", fields, b"")
+        return Form(200, b"OK", fields, b"")
+    if decision.ids:
+        return _rpc(decision, decision_id, asked, text, fields, close=close)
     body = _json(decision, decision_id, asked, text)
     line = text.encode("ascii", "replace")
     fields += [
@@ -127,7 +149,53 @@ def denial(
     ]
     if close:
         fields.append((b"connection", b"close"))
-    return _response(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+    return Form(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+
+
+def denial(
+    decision: Decision,
+    decision_id: str,
+    asked: Asked,
+    *,
+    grpc: bool = False,
+    head: bool = False,
+    close: bool = False,
+) -> http.Response:
+    """``form`` as mitmproxy's response."""
+    found = form(decision, decision_id, asked, grpc=grpc, head=head, close=close)
+    return _response(found.status, found.phrase, found.fields, found.body)
+
+
+def denial_bytes(
+    decision: Decision, decision_id: str, asked: Asked, *, head: bool = False, close: bool = False
+) -> bytes:
+    """``form`` as it goes over an HTTP/1.1 connection."""
+    return _written(form(decision, decision_id, asked, head=head, close=close))
+
+
+def _written(found: Form) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % field for field in found.fields])
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (found.status, found.phrase, lines, found.body)
+
+
+_PHRASES = {400: b"Bad Request", 502: b"Bad Gateway", 504: b"Gateway Timeout"}
+
+
+def failure_bytes(status: int, text: str, decision_id: str, *, head: bool) -> bytes:
+    """The answer to a call that broke before anything of the host's answer was passed on; the connection ends with it.
+
+    ``status``: 400, 502 or 504. ``text``: what broke, a sentence of ours. ``head``: the request was HEAD.
+    """
+    said = f"Brickscope got no answer for this call: {text} (decision {decision_id})."
+    body = orjson.dumps({"error_code": _PHRASES[status].decode().upper().replace(" ", "_"), "message": said})
+    fields = [
+        (b"x-request-id", decision_id.encode()),
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"0" if head else str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    return _written(Form(status, _PHRASES[status], fields, b"" if head else body))
 
 
 def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
@@ -137,13 +205,47 @@ def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
     return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
 
 
+RPC_ERROR = -32010
+"""Of the range that JSON-RPC leaves to servers (-32099 to -32000); official MCP clients give it no meaning of their own."""
+
+
+def _rpc(
+    decision: Decision,
+    decision_id: str,
+    asked: Asked,
+    text: str,
+    fields: list[tuple[bytes, bytes]],
+    *,
+    close: bool,
+) -> Form:
+    """The answer to JSON-RPC requests (JSON-RPC 2.0 section 5; MCP, Streamable HTTP): an error is an answer that the client
+    hands to whoever asked, while a status other than 200 ends its session."""
+    data = {"decision_id": decision_id, "reason": decision.reason.value}
+    if asked.hints and decision.operation is not None:
+        data["operation"] = decision.operation
+    errors = [
+        {"jsonrpc": "2.0", "id": each, "error": {"code": RPC_ERROR, "message": text, "data": data}}
+        for each in decision.ids
+    ]
+    body = orjson.dumps(errors[0] if decision.batch is None else errors)
+    fields = [
+        *fields,
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if close:
+        fields.append((b"connection", b"close"))
+    return Form(200, b"OK", fields, body)
+
+
 def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> bytes:
     metadata = {"decision_id": decision_id, "method": asked.method, "host": asked.host}
-    if not is_retried(asked.path):
+    if asked.path in text or not is_retried(asked.path):  # the text was looked at
         metadata["path"] = asked.path
     for name in ("subject", "rule_set", "rule", "fingerprint", "operation") if asked.hints else ():
         value = getattr(decision, name)
-        if value is not None and not is_retried(value):
+        if value is not None and not _is_retried_name(value):
             metadata[name] = value
     # RFC 6749 section 5.2: what OAuth clients show of a refused token request.
     oauth = {"error": "access_denied", "error_description": text} if asked.oauth else {}
@@ -185,6 +287,4 @@ def _response(status: int, reason: bytes, fields: list[tuple[bytes, bytes]], bod
 
 def raw_denial(decision: Decision, decision_id: str, host: str) -> bytes:
     """The same answer as bytes, for a request whose head is too odd to be parsed. The connection ends with it."""
-    response = denial(decision, decision_id, Asked("a request", "with an irregular head", host), close=True)
-    lines = b"".join(name + b": " + value + b"\r\n" for name, value in response.headers.fields)
-    return b"HTTP/1.1 403 Forbidden\r\n" + lines + b"\r\n" + (response.raw_content or b"")
+    return denial_bytes(decision, decision_id, Asked("a request", "with an irregular head", host), close=True)

@@ -178,7 +178,11 @@ class Resolver:
             name = host.decode("ascii") if isinstance(host, bytes) else str(host)
             upstream = self.destinations.upstream(name)
             if upstream is not None:
-                return await resolve(upstream.address, upstream.port, **options)
+                # An address is its own answer; to ask a thread for it costs more than the call.
+                family = socket.AF_INET6 if ":" in upstream.address else socket.AF_INET
+                return [
+                    (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (upstream.address, upstream.port))
+                ]
             answers = await resolve(host, port, **options)
             permitted = [answer for answer in answers if self.destinations.may_reach(str(answer[4][0]))]
             if not permitted:

@@ -11,18 +11,16 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from mitmproxy.proxy.layers.tls import parse_client_hello
-
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
-MAX_HELLO = 64 * 1024
-"""Most bytes of a TLS ClientHello, or of a first head, that are waited for; a real one has a few thousand."""
+from .hello import HANDSHAKE, HelloReader, NoHello
+
 MAX_SOCKS = 2048
 """So many bytes from the client hold all that SOCKS says before it is another connection (RFC 1928, RFC 1929)."""
 _OVERLAP = 1024
 
-_HANDSHAKE, _SOCKS4, _SOCKS5 = 0x16, 0x04, 0x05
+_SOCKS4, _SOCKS5 = 0x04, 0x05
 _BEGUN = re.compile(rb"[A-Za-z][A-Za-z-]{0,31} ")
 # A request line (also of a request after the first), or a Host header.
 _LINE = re.compile(
@@ -40,6 +38,7 @@ class Fence:
         self._is_workspace = is_workspace
         self._look: Callable[[bytes], bytes] = self._begin
         self._held = b""
+        self._reader = HelloReader()
 
     def take(self, data: bytes) -> bytes:
         """What may go on to the host of all bytes that came; the rest is kept until more come.
@@ -53,7 +52,7 @@ class Fence:
         first = self._held[:1]
         if not first:
             return b""
-        if first[0] == _HANDSHAKE:
+        if first[0] == HANDSHAKE:
             self._look = self._hello
         elif first[0] in (_SOCKS4, _SOCKS5):
             self._look = self._socks
@@ -69,12 +68,10 @@ class Fence:
     def _hello(self, data: bytes) -> bytes:
         self._held += data
         try:
-            hello = parse_client_hello(self._held)
-        except ValueError:
-            raise Refused(Reason.SERVER_NAME_MISMATCH, "the TLS ClientHello can't be read") from None
+            hello = self._reader.read(self._held)
+        except NoHello as error:
+            raise Refused(Reason.SERVER_NAME_MISMATCH, str(error)) from None
         if hello is None:
-            if len(self._held) > MAX_HELLO:
-                raise Refused(Reason.SERVER_NAME_MISMATCH, "the TLS ClientHello does not end")
             return b""
         self._check(hello.sni or "", "its TLS names")
         self._look = bytes

@@ -102,15 +102,17 @@ class Gate:
         digests: DigestKey,
         *,
         hints: bool = True,
+        body_limit: int = 16 * 1024 * 1024,
     ) -> None:
         """``digests``: stand in the log for values that can't. ``hints``: whether a denial tells the client what would
-        allow the call."""
+        allow the call. ``body_limit``: the largest body that is held back to be judged, in bytes."""
         self.destinations = destinations
         self.writer = writer
         self.digests = digests
         self.tally = Tally()
         self.directory = directory
         self.hints = hints
+        self.body_limit = body_limit
         self.start_hooks: Callable[[Hook], bool] = lambda event: False
         """Calls the hooks of an event at once, and says whether that is done; ``dispatch.py`` puts itself here."""
         self.ahead = 0
@@ -134,11 +136,13 @@ class Gate:
         refused: Refused | None = None,
         body: bytes | None = None,
         settled: Collection[str] = (),
+        unread: Refused | None = None,
     ) -> Verdict:
         """Decide on a request and record the decision. An error of any kind is a denial.
 
         ``refused``: why it is refused already (the engine found its head malformed), whatever the policy says.
         ``body``: the request's, where it was held. ``settled``: URLs of documents that were waited for already.
+        ``unread``: why the body can't be held: what only a look into it would allow, is denied, or goes on in ``monitor``.
         Raises NotYetKnown or BodyNeeded, with nothing recorded, where something has to be had first.
         """
         started = time.monotonic()
@@ -148,10 +152,18 @@ class Gate:
             if refused is not None:
                 raise refused
             request = read_request(wire)
+            if unread is not None and request.flaw is None:
+                request = request._replace(flaw=unread)
             directory: Directory = Settled(self.directory, settled) if settled else self.directory
             decision = decide(policy, request, client_address, time.time(), directory, body)
-        except (NotYetKnown, BodyNeeded):
+        except NotYetKnown:
             raise
+        except BodyNeeded:
+            if unread is None:
+                raise
+            decision = unread.decision(
+                policy.revision
+            )  # a token request: it has to be read, whatever the mode
         except Refused as error:
             decision = error.decision(policy.revision)
         except Exception as error:

@@ -1,15 +1,21 @@
-"""From what mitmproxy says of a failed TLS handshake to its likely cause.
+"""A TLS handshake that failed: from what is said of it to its likely cause, the record, and a line for the operator.
 
-mitmproxy 12 gives a text: of its own for the common cases (``proxy/layers/tls.py``, on_handshake_error), with OpenSSL's
-reason codes inside (``ssl/ssl_err.c``). The phrases are looked for in order; the first one that fits counts.
+What is said are OpenSSL's reason codes (``ssl/ssl_err.c``), on the engine's own path within sentences of mitmproxy 12
+(``proxy/layers/tls.py``, on_handshake_error). The phrases are looked for in order; the first one that fits counts.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Literal
 
 from brickscope.log.handshake import HandshakeCause
+from brickscope.log.record import printable
+
+from .gate import Gate
+
+logger = logging.getLogger("brickscope")
 
 TlsSide = Literal["client", "server"]
 
@@ -89,3 +95,42 @@ class Repetition:
         new = last is None or moment - last > self._seconds
         self._said[what] = moment if new or last is None else last
         return new
+
+
+class Refusals:
+    """Records failed handshakes, and tells the operator of each kind once in a while."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._told = Repetition()
+
+    def record(self, side: TlsSide, error: str | None, client: str | None, host: str, port: int) -> None:
+        """``side`` refused. ``error``: what was said, None for a hang-up. ``client``: its address. Never raises an Exception
+        of the log."""
+        self._gate.tally.refused_tls(side)
+        shown = printable(host)[:256]
+        cause = find_cause(side, error)
+        self._gate.record(
+            "tls_refused",
+            {
+                "side": side,
+                "cause": cause.value,
+                "detail": printable(error or "the TLS handshake ended early")[:256],
+                "client_address": client,
+                "server_address": shown,
+                "server_port": port,
+            },
+        )
+        # A client that refuses us picks the host it names: by made-up ones it could fill the operational log.
+        about = shown if side == "server" else ""
+        if self._told.is_new(side, client or "", about, cause):
+            advice = f"; {cause.advice}" if cause.advice else ""
+            logger.warning(
+                "Brickscope: TLS between %s and %s was refused (%s): %s%s",
+                client,
+                shown,
+                cause.value,
+                cause.sentence,
+                advice,
+                extra={"event": "tls_refused"},
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mitmproxy import hooks
@@ -9,12 +10,16 @@ from mitmproxy.addonmanager import AddonManager, traverse
 
 
 class Installation:
-    """All hooks of all addons, as they were when this was made."""
+    """All hooks of all addons, and what stands in their place on our own path, as they were when this was made."""
 
-    def __init__(self, manager: AddonManager, ours: list[Any]) -> None:
-        """``ours``: the addons without which there is no gate."""
+    def __init__(
+        self, manager: AddonManager, ours: list[Any], fixed: Sequence[tuple[object, str]] = ()
+    ) -> None:
+        """``ours``: the addons without which there is no gate. ``fixed``: other objects, each with the name of a method
+        that has to stay what it is."""
         self._manager = manager
         self._ours = ours
+        self._fixed = tuple(fixed)
         self._hooks = self._look()
 
     def faults(self) -> list[str]:
@@ -35,6 +40,7 @@ class Installation:
             (id(self._manager), name, getattr(self._manager, name))
             for name in ("trigger_event", "handle_lifecycle")
         ]
+        found += [(id(each), name, getattr(each, name)) for each, name in self._fixed]
         for addon in traverse(self._manager.chain):
             for name in hooks.all_hooks:
                 function = getattr(addon, name, None)

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
-from mitmproxy import connection, ctx, version
+from mitmproxy import ctx, version
 
 import brickscope
 from brickscope.core.policy import Mode, Policy
@@ -22,6 +22,7 @@ from brickscope.monitoring.tally import Tally, subjects_of
 
 from .gate import Gate
 from .installation import Installation
+from .listener import Listener
 
 MIN_FREE = 1024 * 1024
 """Bytes: with less on its disk the log counts as full. Some hundred records fit, which is a moment under load."""
@@ -30,14 +31,19 @@ MIN_FREE = 1024 * 1024
 class Monitor:
     """The process as ``monitoring.collector.Proxy`` wants it."""
 
-    def __init__(self, gate: Gate, ours: list[Any], listening: Callable[[], bool]) -> None:
+    def __init__(
+        self, gate: Gate, ours: list[Any], listener: Listener, listening: Callable[[], bool]
+    ) -> None:
         """Make it last, when all addons are where they stay. ``ours``: those without which there is no gate."""
         self.gate = gate
+        self._listener = listener
         self._listening = listening
         self.tally: Tally = gate.tally
         self.writer: AuditWriter = gate.writer
         self.versions = Versions(brickscope.__version__, version.VERSION, platform.python_version())
-        self._installation = Installation(ctx.master.addons, ours)
+        loop = asyncio.get_running_loop()
+        fixed = [(listener, "front"), (loop, "getaddrinfo"), (gate, "judge")]
+        self._installation = Installation(ctx.master.addons, ours, fixed)
         self._server = StatusServer(pages_of(self))
         self._task: asyncio.Task[None] | None = None
 
@@ -85,10 +91,7 @@ class Monitor:
 
     def engine(self) -> Engine:
         """Connections, and the authority that clients trust."""
-        handlers = list(ctx.master.addons.get("proxyserver").connections.values())
-        servers = sum(
-            isinstance(each, connection.Server) for handler in handlers for each in handler.transports
-        )
+        clients = list(self._listener.open.values())
         store = ctx.master.addons.get("tlsconfig").certstore
         expires = None if store is None else store.default_ca.notafter.timestamp()
-        return Engine(len(handlers), servers, expires)
+        return Engine(len(clients), sum(each.hosts for each in clients), expires)

@@ -6,6 +6,7 @@ set in ``load`` (nothing can override it), and what nobody can want is refused a
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import ipaddress
 import re
@@ -15,11 +16,13 @@ from typing import Any, NamedTuple, Protocol
 
 from mitmproxy.proxy import mode_specs
 
+from brickscope.core.body import MAX_BODY
 from brickscope.core.hostname import HostPatterns
 from brickscope.log.closed import COMPRESSIONS, Retention
 from brickscope.log.writer import Keeping
 from brickscope.monitoring.address import StatusAddress, read_address
 
+from .deadlines import Limits
 from .destination import Destinations, Network, Upstream
 
 
@@ -64,7 +67,7 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
     (
         "scope_hosts",
         Sequence[str],
-        ["*.cloud.databricks.com"],
+        ["*.cloud.databricks.com", "*.databricksapps.com"],
         "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
     ),
     (
@@ -90,6 +93,36 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         Sequence[str],
         [],
         "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2).",
+    ),
+    (
+        "scope_body_limit",
+        str | None,
+        None,
+        "The largest body that is held back where a rule looks into it, such as 1MB. Default, and the most: 16MB.",
+    ),
+    (
+        "scope_handshake_timeout",
+        str | None,
+        None,
+        "Seconds for CONNECT, for TLS with a client, and for each address of a host. Default: 10.",
+    ),
+    (
+        "scope_head_timeout",
+        str | None,
+        None,
+        "Seconds from the first byte of a request to the end of its head. Default: 30.",
+    ),
+    (
+        "scope_idle_timeout",
+        str | None,
+        None,
+        "Seconds that a connection is kept between two calls. Default: tcp_timeout.",
+    ),
+    (
+        "scope_stall_timeout",
+        str | None,
+        None,
+        "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
     ),
     (
         "scope_stop_after",
@@ -135,24 +168,12 @@ REFUSED: dict[str, str] = dict.fromkeys(
     "it lets bytes pass without being judged",
 )
 REFUSED |= dict.fromkeys(
-    [
-        "map_remote",
-        "map_local",
-        "modify_headers",
-        "modify_body",
-        "anticache",
-        "anticomp",
-        "stickyauth",
-        "stickycookie",
-        "upstream_auth",
-        "client_replay",
-        "server_replay",
-        "rfile",
-        "block_list",
-        "keep_host_header",
-        "client_certs",
-        "add_upstream_certs_to_client_chain",
-    ],
+    (
+        *("map_remote", "map_local", "modify_headers", "modify_body"),
+        *("anticache", "anticomp", "stickyauth", "stickycookie"),
+        *("upstream_auth", "client_replay", "server_replay", "rfile"),
+        *("block_list", "keep_host_header", "client_certs", "add_upstream_certs_to_client_chain"),
+    ),
     "it changes or makes requests after they are judged",
 )
 REFUSED |= dict.fromkeys(
@@ -172,7 +193,45 @@ REFUSED |= {
     "emudhra_old": "it signs with a private key that everybody has",
     "request_client_cert": "client certificates are no credential here",
 }
-"""Options nobody can change and still have a gate, with the reason said to who tries."""
+REFUSED |= dict.fromkeys(
+    (
+        *("command_history", "console_default_contentview", "content_view_lines_cutoff"),
+        *(
+            "dumper_default_contentview",
+            "dumper_filter",
+            "export_preserve_original_ip",
+            "protobuf_definitions",
+        ),
+    ),
+    "it would have no effect, as no call is shown",
+)
+REFUSED |= dict.fromkeys(
+    ("client_replay_concurrency", "readfile_filter", "save_stream_filter"),
+    "it would have no effect, as no call is saved or made again",
+)
+REFUSED |= dict.fromkeys(
+    [
+        f"server_replay_{name}"
+        for name in (
+            *("extra", "kill_extra", "nopop", "refresh", "reuse", "use_headers", "ignore_content"),
+            *("ignore_host", "ignore_params", "ignore_payload_params", "ignore_port"),
+        )
+    ],
+    "it would have no effect, as no call is answered from a file",
+)
+REFUSED |= dict.fromkeys(
+    [
+        "dns_name_servers",
+        "dns_use_hosts_file",
+        "http_connect_send_host_header",
+        "keep_alt_svc_header",
+        "onboarding_host",
+        "strip_ech",
+    ],
+    "it would have no effect: it belongs to a mode of mitmproxy, or a page, that is not served here",
+)
+"""Options nobody can change and still have a gate, with the reason said to who tries. What has no effect is among them: who
+sets it counts on one."""
 
 WARNED: dict[str, str] = {
     "block_global": "clients from public addresses may use the proxy",
@@ -183,60 +242,36 @@ WARNED: dict[str, str] = {
 }
 """Legitimate, but said aloud at start."""
 
-FREE = frozenset(
-    [
-        "block_private",
-        "cert_passphrase",
-        "certs",
-        "client_replay_concurrency",
-        "command_history",
-        "confdir",
-        "connect_addr",
-        "console_default_contentview",
-        "content_view_lines_cutoff",
-        "dns_name_servers",
-        "dns_use_hosts_file",
-        "dumper_default_contentview",
-        "dumper_filter",
-        "export_preserve_original_ip",
-        "http2",
-        "http2_ping_keepalive",
-        "http_connect_send_host_header",
-        "keep_alt_svc_header",
-        "keepserving",
-        "key_size",
-        "listen_host",
-        "listen_port",
-        "mode",
-        "onboarding_host",
-        "protobuf_definitions",
-        "proxyauth",
-        "readfile_filter",
-        "save_stream_filter",
-        "scripts",
-        "server_replay_extra",
-        "server_replay_ignore_content",
-        "server_replay_ignore_host",
-        "server_replay_ignore_params",
-        "server_replay_ignore_payload_params",
-        "server_replay_ignore_port",
-        "server_replay_kill_extra",
-        "server_replay_nopop",
-        "server_replay_refresh",
-        "server_replay_reuse",
-        "server_replay_use_headers",
-        "strip_ech",
-        "tcp_timeout",
-        "termlog_verbosity",
-        "tls_ecdh_curve_client",
-        "tls_ecdh_curve_server",
-        "tls_version_client_max",
-        "tls_version_client_min",
-        "tls_version_server_max",
-        "tls_version_server_min",
-    ]
-)
-"""Harmless here. A test holds this list against the installed mitmproxy, so that a new option is looked at."""
+KEPT: dict[str, str] = {
+    "block_global": "front.py asks mitmproxy's addon",
+    "block_private": "front.py asks mitmproxy's addon",
+    "cert_passphrase": "mitmproxy reads the certificates",
+    "certs": "contexts.py takes certificates from mitmproxy's store",
+    "ciphers_client": "contexts.py",
+    "ciphers_server": "contexts.py asks mitmproxy's hook",
+    "confdir": "mitmproxy keeps its authority there",
+    "connect_addr": "upstream.py dials from it",
+    "http2": "connections.py and mitmproxy's TLS, for clients that offer nothing else",
+    "http2_ping_keepalive": "mitmproxy's HTTP/2, for clients that offer nothing else",
+    "keepserving": "mitmproxy's own",
+    "key_size": "mitmproxy makes its authority by it",
+    "listen_host": "listener.py",
+    "listen_port": "listener.py",
+    "mode": "listener.py, for its address; refuse_dangerous refuses all but regular",
+    "proxyauth": "front.py hands everything to mitmproxy's addon where it is set",
+    "scripts": "addon.py, which must be the only one",
+    "ssl_verify_upstream_trusted_ca": "contexts.py asks mitmproxy's hook; public keys by the same",
+    "ssl_verify_upstream_trusted_confdir": "contexts.py asks mitmproxy's hook; public keys by the same",
+    "tcp_timeout": "the default of scope_idle_timeout and scope_stall_timeout; relays have it itself",
+    "termlog_verbosity": "mitmproxy's own",
+    "tls_ecdh_curve_client": "contexts.py",
+    "tls_ecdh_curve_server": "contexts.py asks mitmproxy's hook",
+    "tls_version_client_max": "contexts.py",
+    "tls_version_client_min": "contexts.py",
+    "tls_version_server_max": "contexts.py asks mitmproxy's hook",
+    "tls_version_server_min": "contexts.py asks mitmproxy's hook",
+}
+"""In effect, and by what. A test holds all lists against the installed mitmproxy, and the start refuses what is in none."""
 
 _OLD_TLS = ("UNBOUNDED", "SSL3", "TLS1", "TLS1_1")
 
@@ -264,6 +299,8 @@ class Settings(NamedTuple):
     compression: str
     retention: Retention
     balancers: tuple[Network, ...]
+    limits: Limits
+    body_limit: int
     stop_after: float
     status: StatusAddress | None
     json_log: bool
@@ -276,7 +313,7 @@ def read_settings(options: Options) -> Settings:
     except ValueError as error:
         raise OptionError(f"scope_hosts: {error}") from None
     if not scope.patterns:
-        raise OptionError("scope_hosts: no host is under policy; leave it out for *.cloud.databricks.com")
+        raise OptionError("scope_hosts: no host is under policy; leave it out for its default")
     other = options.scope_other_hosts or "tunnel"
     if other not in ("tunnel", "deny"):
         raise OptionError(f"scope_other_hosts: {other!r} is neither tunnel nor deny")
@@ -306,7 +343,9 @@ def read_settings(options: Options) -> Settings:
         options.scope_audit_compress or "zstd",
         _retention(_split(options.scope_audit_keep)),
         tuple(_network("scope_proxy_protocol", text) for text in _split(options.scope_proxy_protocol)),
-        _seconds(options.scope_stop_after or "30"),
+        _limits(options),
+        _body_limit(options.scope_body_limit or "16MB"),
+        _seconds("scope_stop_after", options.scope_stop_after or "30"),
         _status(options.scope_status),
         options.scope_log_format == "json",
     )
@@ -348,10 +387,29 @@ def _split(values: Sequence[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def _seconds(text: str) -> float:
+def _seconds(option: str, text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text):
-        raise OptionError(f"scope_stop_after: {text!r} is no number of seconds such as 30")
+        raise OptionError(f"{option}: {text!r} is no number of seconds such as 30")
     return float(text)
+
+
+def _limits(options: Options) -> Limits:
+    quiet = str(options.tcp_timeout)
+    found = []
+    for name, default in zip(Limits._fields, ("10", "30", quiet, quiet), strict=True):
+        option = f"scope_{name}_timeout"
+        found.append(_seconds(option, getattr(options, option) or default))
+        if found[-1] < 1:
+            raise OptionError(f"{option}: nothing could be waited for; write 1 or more")
+    return Limits(*found)
+
+
+def _body_limit(text: str) -> int:
+    found = _SIZE.match(text)
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < size <= MAX_BODY:
+        raise OptionError(f"scope_body_limit: {text!r} is no size such as 16MB, at most {MAX_BODY >> 20}MB")
+    return size
 
 
 def _network(option: str, text: str) -> Network:
@@ -404,20 +462,31 @@ def find_warnings(options: Options) -> list[str]:
         )
     if options.scope_connect_to:
         found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")
-    known = set(REFUSED) | set(FORCED) | set(WARNED) | FREE | {name for name, *_ in OURS}
-    found += [
-        f"option {name} is unknown to this version of Brickscope; it was not checked"
-        for name in sorted(options.keys())
-        if name not in known and options.has_changed(name)
-    ]
     return found
 
 
 def refuse_unknown(options: Options) -> None:
-    """Raises OptionError for a ``scope_...`` option that does not exist: mitmproxy ignores it in silence."""
+    """Raises OptionError for a ``scope_...`` option that does not exist, which mitmproxy ignores in silence, and for one of
+    mitmproxy's that nobody has looked at: it would be in effect on the engine's path alone, or open it."""
     names = [name for name, *_ in OURS]
     for name in options.deferred:
         close = difflib.get_close_matches(name, names, 1, 0.75)
         if name.startswith("scope") or close:
             hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names)}"
             raise OptionError(f"there is no option {name}{hint}")
+    unknown = sorted(options.keys() - {*REFUSED, *FORCED, *KEPT, *names})
+    if unknown:
+        raise OptionError(
+            f"this mitmproxy has options that this version of Brickscope does not know ({', '.join(unknown)}): whether they "
+            "open the gate was not looked at. Install the mitmproxy that requirements.txt names, or a newer Brickscope."
+        )
+
+
+def refuse_other_loops(loop: asyncio.AbstractEventLoop) -> None:
+    """Raises OptionError for an event loop that is not asyncio's own: uvloop's turns names into addresses without
+    asking what checks them (``destination.Resolver``)."""
+    kind = type(loop)
+    if not kind.__module__.startswith("asyncio."):
+        raise OptionError(
+            f"the event loop {kind.__module__}.{kind.__name__} is not asyncio's own: addresses would not be checked"
+        )

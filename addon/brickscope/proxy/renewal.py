@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from mitmproxy import ctx
 from mitmproxy.certs import CertStore
 
+from .contexts import Contexts
+
 PAUSE = 3600.0
 """Seconds between two looks."""
 
@@ -28,8 +30,9 @@ def forget_old(store: CertStore, now: datetime) -> int:
     return len(old)
 
 
-async def renew_certificates() -> None:
+async def renew_certificates(contexts: Contexts) -> None:
     """Look from time to time, for ever."""
     while True:
         await asyncio.sleep(PAUSE)
-        forget_old(ctx.master.addons.get("tlsconfig").certstore, datetime.now(UTC))
+        if forget_old(ctx.master.addons.get("tlsconfig").certstore, datetime.now(UTC)):
+            contexts.forget()

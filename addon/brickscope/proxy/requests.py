@@ -116,7 +116,7 @@ class Requests:
     def _hold(self, flow: http.HTTPFlow, limit: int) -> None:
         """Let nothing leave until the body is there; ``stream.py`` refuses one that grows beyond the limit."""
         flow.request.stream = False
-        self.gate.hold(flow, limit)
+        self.gate.hold(flow, min(limit, self.gate.body_limit))
 
     def _obey(self, flow: http.HTTPFlow, verdict: Verdict, held: bool) -> None:
         self.gate.remember(flow, verdict)

@@ -49,9 +49,9 @@ from brickscope.core.reason import Reason
 
 from .answer import answer
 from .denial import raw_denial
-from .drain import Draining
+from .engine import Draining
 from .gate import BROKE, ENDED, LEFT, Gate, wire_request
-from .tunnel import Relay
+from .relay import Relay
 
 MAX_WAITING = 256 * 1024
 """Most bytes that a client may send ahead while its earlier request is still being answered."""
@@ -248,7 +248,7 @@ class GatedStream(HttpStream):
         return False
 
     def handle_connect_regular(self) -> Commands:
-        """Connect to a host that is not under policy before saying so, and copy bytes; see ``tunnel.Relay``."""
+        """Connect to a host that is not under policy before saying so, and copy bytes; see ``relay.Relay``."""
         if (
             self.flow.response is None
             and self.gate.destinations.under_policy(self.flow.request.host) is False

@@ -25,6 +25,7 @@ _PARAMETERS = frozenset(
         Reason.PARAMETER_MISPLACED,
         Reason.BODY_NOT_JSON,
         Reason.BODY_ENCODED,
+        Reason.MESSAGE_MALFORMED,
         Reason.BODY_DUPLICATE_KEY,
         Reason.BODY_TOO_DEEP,
         Reason.TOO_LARGE,
@@ -94,9 +95,12 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     facts = read_facts(record, subject.rule_set, key)
     if reason in _PARAMETERS:
         return _judge_unread(policy, subject, facts, client, now, told, then, record)
-    decision = decide_for(
-        policy, subject, facts.request, client, now, told, facts.body, record.get("fingerprint")
-    )
+    try:
+        decision = decide_for(
+            policy, subject, facts.request, client, now, told, facts.body, record.get("fingerprint")
+        )
+    except BodyNeeded:
+        raise NotReplayable("rules look at what is in the body, which the log does not tell") from None
     _check_workspace(policy, decision, record)
     _check_parameters(subject, decision, facts)
     return Verdict.of(decision)

@@ -123,6 +123,7 @@ class Replay:
         facts = (
             *map(record.get, _FACTS),
             str(record.get("principal")),
+            str(record.get("batch")),
             bisect_right(self._ends, time),
             keyed,
         )

@@ -133,7 +133,7 @@ def _kind_points(given: Given, calls: dict[Kind | None, int]) -> Iterator[Point]
     if calls.get(Kind.SUBJECT):
         said = counted(calls[Kind.SUBJECT], "call")
         yield Point("look", f"{said} with a credential that the policy does not know, or none.")
-    # Our own doctor asks for what has two readings, to be told so by the proxy.
+    # Our own doctor names two workspaces, to be denied by the proxy.
     odd = calls.get(Kind.READING, 0) - sum(group.calls for group in given.denials.groups if group.probe)
     if odd > 0:
         text = "denied for having no regular reading: a broken client, or an attempt to get round the rules."

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brickscope.catalog.catalog import Operation
+from brickscope.catalog.catalog import Operation, call_template
 from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.operation import OperationRule
 from brickscope.core.rule import Rule
-from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
+from brickscope.core.template import Literal, Rest, Template
 
 from .call import Call, Home, read_call, read_sent
 from .placement import fill, place
 
 _MADE_UP: dict[str, Any] = {
+    "app": "my-app-1234567890123456.aws.databricksapps.com",
     "access_control_list": [{"user_name": "alice@example.com", "permission_level": "CAN_MANAGE"}],
     "account_id": "0d26daa6-5e44-4c97-a497-ef015f91254a",
     "cluster_id": "1012-083000-abcd1234",
@@ -34,6 +35,7 @@ _MADE_UP: dict[str, Any] = {
     "request_object_type": "notebooks",
     "run_id": 2077,
     "scope": "example",
+    "server": "functions/main/tools",
     "securable_type": "table",
     "statement": "SELECT 1",
     "table_name": "main.sales.orders",
@@ -109,7 +111,7 @@ def example(
             values.pop(first, None)  # `queue.enabled` is said below; a made-up `queue` would be in its way
         values[name] = chosen[name]
     values = {name: value for name, value in values.items() if value is not ABSENT}
-    template = parse_catalogue_template(operation.calls[index].partition(" ")[2])
+    template = call_template(operation.calls[index].partition(" ")[2])
     for part in template.segments:
         if part.name and part.name not in chosen:
             values[part.name] = _path_value(template, part.name)

@@ -12,18 +12,20 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from brickscope.catalog.catalog import load_catalog
+from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import is_hostname
-from brickscope.core.path import Reading, read_target
+from brickscope.core.path import Reading, on_host, read_target
 from brickscope.core.policy import RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS
 from brickscope.log.key import DigestKey
 from brickscope.log.record import MAX_TEXT, REDACTED
+
+from .placement import envelope
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""
@@ -37,13 +39,18 @@ class NotReplayable(Exception):
     """The record does not tell what the policy asks; the message says what."""
 
 
+UNKNOWN_METHOD = "unknown/method"
+"""Stands for a JSON-RPC method that the catalogue does not know."""
+
+
 class Facts(NamedTuple):
-    """A call out of the log. ``body``: made of the parameters that the log has. ``told``: names of parameters whose values
-    it has, or of which it knows that the call lacks them. ``names``: of all parameters, None where it has not those.
-    ``digests``: those that it has as digests only; ``keyed``: whether these were held against what rules name."""
+    """A call out of the log. ``body``: made of the parameters that the log has; None where it does not tell what is in one.
+    ``told``: names of parameters whose values it has, or of which it knows that the call lacks them. ``names``: of all
+    parameters, None where it has not those. ``digests``: those that it has as digests only; ``keyed``: whether these were
+    held against what rules name."""
 
     request: ApiRequest
-    body: bytes
+    body: bytes | None
     told: frozenset[str]
     names: frozenset[str] | None
     digests: frozenset[str]
@@ -61,7 +68,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     if method not in METHODS or not is_hostname(host):
         raise NotReplayable("the record names no method or host that a call can have")
     try:
-        readings, flaw = _readings(path), _flaw(record)
+        readings, flaw = on_host(_readings(path), host), _flaw(record)
     except Refused as refused:
         readings, flaw = (), refused
     workspace = record.get("workspace")
@@ -70,7 +77,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     except UnicodeError:  # half of a surrogate pair
         raise NotReplayable("the record has text that no client can send") from None
     params, names = record.get("params") or {}, record.get("param_names")
-    content = _with_numbers(body) if body else b""
+    content = _content(record, readings, method, body)
     has_body = bool(content) or record.get("has_body") is True
     request = ApiRequest(
         method,
@@ -84,7 +91,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         query or None,
         None,
         "application/json",
-        len(content),
+        len(content or b""),
         "",
         workspace if isinstance(workspace, str) else None,
         has_body,
@@ -100,6 +107,24 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         frozenset(digests),
         key is not None,
     )
+
+
+def _content(
+    record: Mapping[str, Any], readings: tuple[Reading, ...], method: str, body: dict[str, Any]
+) -> bytes | None:
+    """The body of a call. Of several in one body the log has one only, and of an unread one nothing."""
+    if record.get("batch") is not None:
+        raise NotReplayable("the body held several calls, of which the log has one only")
+    operation = load_catalog().operations.get(str(record.get("operation")))
+    if operation is not None:
+        whole = envelope(operation, body)
+        return _with_numbers(whole) if whole else b""
+    called = operation_table().match(method, readings[0].route) if readings else None
+    if called is None or not called.messages:
+        return b""
+    if record.get("reason") == Reason.UNKNOWN_OPERATION:
+        return _with_numbers({"jsonrpc": "2.0", "id": 1, "method": UNKNOWN_METHOD})
+    return None
 
 
 @lru_cache(maxsize=65_536)
@@ -133,12 +158,13 @@ def _parameters(
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
     values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}
-    for name, logged in values.items():
+    for said, logged in values.items():
+        name = operation.way(said)
         first, *below = name.split(".")
         place = operation.place(name) or operation.place(first)
         if logged is None or place == "path":
             continue
-        value = _value(name, logged, _named_values(rule_set, operation.name, name), key, digests)
+        value = _value(said, logged, _named_values(rule_set, operation.name, said), key, digests)
         if place == "query":
             query.append(f"{quote(name, safe='.')}={quote(_text(value), safe='')}")
         elif place == "body" and name in operation.body:

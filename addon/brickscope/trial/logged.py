@@ -127,7 +127,7 @@ def _call(
     workspace = record.get("workspace")
     headers = [("X-Databricks-Org-Id", workspace)] if isinstance(workspace, str) else []
     query = f"?{facts.request.query}" if facts.request.query else ""
-    call = read_sent(Sent(method, url + query, headers, facts.body), asked=asked)
+    call = read_sent(Sent(method, url + query, headers, facts.body or b""), asked=asked)
     unknown += _untold(facts)
     # That there was a body is known even where nothing of it is.
     return call._replace(request=facts.request) if isinstance(call.request, ApiRequest) else call

@@ -76,7 +76,7 @@ def misses(rule: OperationRule, request: ApiRequest, body: bytes) -> list[str]:
     """What a call of the rule's operation lacks, one sentence for each condition that it does not meet."""
     missed: list[str] = []
     try:
-        parameters = see(request, body, rule.where)
+        parameters = see(request, body, rule.where, rule.operation)
         if parameters is None:
             return []
         for constraint in rule.where:
@@ -111,9 +111,9 @@ def _missed(operation: str, constraint: Constraint, value: Any) -> str:
 
 
 def _by_other_methods(request: ApiRequest) -> dict[str, str]:
-    """The operations that the same path is by other methods, each with its method."""
-    found = ((method, operation_table().match(method, request.segments)) for method in METHODS)
-    return {rule.text: method for method, rule in found if rule is not None}
+    """The operations that the same path is by other methods, each with its method (of HEAD and GET, the GET)."""
+    found = ((method, operation_table().match(method, request.segments)) for method in reversed(METHODS))
+    return {name: method for method, rule in found if rule is not None for name in rule.names}
 
 
 def _path_reason(path: Rule, request: ApiRequest, operation: str | None) -> _Reason | None:

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
+from brickscope.core.path import APP
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment, Template, Variable
 
@@ -85,20 +86,21 @@ def reached(rule: Rule) -> tuple[Reached, ...]:
         segments = tuple(_text(part) for part in template.segments)
         found = table.match(rule.method, segments)
         whole = found is not None and str(found.template) == str(without_mirror(template))
-        return () if found is None else (Reached(found.text, whole, segments),)
+        return () if found is None else tuple(Reached(name, whole, segments) for name in found.names)
     plain = without_mirror(template)
     alone = RuleTable([rule._replace(template=plain)])
     operations: dict[str, Reached] = {}
     for call in table.meeting(rule):
         shared = common(plain, call.template)
         matched = None if shared is None else table.match(rule.method, shared)
-        if shared is None or matched is None:
+        if shared is None or matched is None or shared[0] == APP:
             continue
         # The most literal template counts: what `{type}/{id}` reaches may be another operation than its own.
         whole = matched.text == call.text and alone.covers(call) is not None
-        before = operations.get(matched.text)
-        if before is None or (whole and not before.whole):
-            operations[matched.text] = Reached(matched.text, whole, shared)
+        for name in matched.names:
+            before = operations.get(name)
+            if before is None or (whole and not before.whole):
+                operations[name] = Reached(name, whole, shared)
     return tuple(operations.values())
 
 

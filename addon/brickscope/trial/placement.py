@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from brickscope.catalog.catalog import Operation, load_catalog
-from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
+from brickscope.catalog.catalog import HTTPS, Operation, call_template, load_catalog
+from brickscope.core.message import RESPONSE
+from brickscope.core.path import APP
+from brickscope.core.template import Literal, Rest, Template
 from brickscope.policy.problem import nearest
 
 from .error import CallError
@@ -16,6 +19,9 @@ from .sent import Sent
 
 # What a path segment may hold unencoded (core/path.py); unreserved characters must be.
 _SEGMENT = "-._~!$&'()*+,=:@"
+
+
+VARIABLE = re.compile(r"\{(\w+)")
 
 
 def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
@@ -28,7 +34,8 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
     path: dict[str, str] = {}
     query: list[str] = []
     body: dict[str, Any] = {}
-    for key, value in parameters.items():
+    for name_or_word, value in parameters.items():
+        key = operation.way(name_or_word)
         first, *below = key.split(".")
         where = operation.place(key) or operation.place(first)
         if where is None:
@@ -42,14 +49,35 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
         else:
             values = value if isinstance(value, list) else [value]
             query += [f"{quote(key, safe='.')}={quote(_text(each), safe='')}" for each in values]
-    method, _, template = operation.calls[index].partition(" ")
-    target = fill(parse_catalogue_template(template), path, operation.name, operation.encoded)
+    call = operation.calls[index]
+    if index == 0:  # what the call names says which it is: a server, or an app
+        called = (each for each in operation.calls if set(VARIABLE.findall(each)) == set(path))
+        call = next(called, call)
+    method, _, template = call.partition(" ")
+    target = fill(call_template(template), path, operation.name, operation.encoded)
+    if template.startswith(HTTPS):
+        target = HTTPS + target.removeprefix(f"/{quote(APP)}/")
     if query:
         target += f"?{'&'.join(query)}"
-    if not body:
+    whole = envelope(operation, body)
+    if not whole:
         return Sent(method, target, [])
-    content = json.dumps(body, ensure_ascii=False).encode()
+    content = json.dumps(whole, ensure_ascii=False).encode()
     return Sent(method, target, [("Content-Type", "application/json")], content)
+
+
+def envelope(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
+    """The body of a call as it is sent: of an operation that is a method of JSON-RPC, one message with it for params."""
+    if not operation.messages:
+        return body
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1}
+    method = operation.messages[0]
+    if method == RESPONSE:
+        return message | {"result": body}
+    if method.startswith("notifications/"):
+        del message["id"]
+    message["method"] = method
+    return message | {"params": body} if body else message
 
 
 def find_operation(name: str) -> Operation:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule
@@ -25,7 +25,7 @@ from .call import Call
 from .example import plain
 from .judge import Known
 from .shown import risk
-from .sight import is_plain, see, see_all
+from .sight import is_plain, parts, see, see_all
 
 GROUPS = {
     "token": "tokens",
@@ -90,6 +90,7 @@ _OF_PARAMETERS = frozenset(
         Reason.PARAMETER_MISPLACED,
         Reason.BODY_ENCODED,
         Reason.BODY_NOT_JSON,
+        Reason.MESSAGE_MALFORMED,
         Reason.BODY_DUPLICATE_KEY,
         Reason.BODY_TOO_DEEP,
         Reason.TOO_COMPLEX,
@@ -147,6 +148,9 @@ def _proposals(rule_set: RuleSet, request: ApiRequest, body: bytes) -> Iterator[
     ]
     plain = by_reading[0]
     yield from ([entry] for entry in plain)
+    names = list(dict.fromkeys(part.called.text for part in parts(request, body)))
+    if len(names) > 1:
+        yield [*names]  # of a batch: all its operations
     if len(by_reading) == 1:
         return
     # A rule for each reading: its operation, else its path.
@@ -164,15 +168,15 @@ def _proposals(rule_set: RuleSet, request: ApiRequest, body: bytes) -> Iterator[
 def _entries(rule_set: RuleSet, request: ApiRequest, body: bytes) -> list[Entry]:
     """Rules that could allow the one reading of a request, the narrowest first."""
     found: list[Entry] = []
-    called = operation_table().match(request.method, request.readings[0].route)
-    if called is not None:
-        operation, known = called.text, load_catalog().operations[called.text]
+    calls = [load_catalog().operations[part.called.text] for part in parts(request, body)]
+    for known in calls:
+        operation = known.name
         present = rule_set.operations.get(operation, ())
         for rule in present:
             narrow = _like(rule, request, body)
             if narrow is not None:
                 found.append(narrow)
-        objects = _values(request, body, list(known.object))
+        objects = _values(request, body, operation, list(known.object))
         objects = {name: value for name, value in objects.items() if value != {"absent": True}}
         if objects and not present:
             found.append({"operation": operation, "where": objects})
@@ -191,13 +195,13 @@ def _is_rule(path: str) -> bool:
 
 def _like(rule: OperationRule, request: ApiRequest, body: bytes) -> dict[str, Any] | None:
     """A rule with the conditions of another one, as this call would meet them."""
-    where = _values(request, body, [constraint.name for constraint in rule.where])
+    where = _values(request, body, rule.operation, [constraint.name for constraint in rule.where])
     entry: dict[str, Any] = {"operation": rule.operation}
     if where:
         entry["where"] = where
     if rule.only is not None:
         try:
-            parameters = see(request, body, rule.where)
+            parameters = see(request, body, rule.where, rule.operation)
         except Refused:
             return None
         if parameters is None:
@@ -207,10 +211,10 @@ def _like(rule: OperationRule, request: ApiRequest, body: bytes) -> dict[str, An
     return entry if len(entry) > 1 else None
 
 
-def _values(request: ApiRequest, body: bytes, names: list[str]) -> dict[str, Any]:
+def _values(request: ApiRequest, body: bytes, operation: str, names: list[str]) -> dict[str, Any]:
     """What the call has for these parameters, as ``where`` would say it; without those that no test can name."""
     found: dict[str, Any] = {}
-    for name, value in see_all(request, body, names).items():
+    for name, value in see_all(request, body, operation, names).items():
         if value is ABSENT:
             found[name] = {"absent": True}
         elif isinstance(value, list):

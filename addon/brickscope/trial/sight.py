@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
@@ -11,38 +11,72 @@ from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, in_path
 from brickscope.core.operation import as_sent
-from brickscope.core.parameters import Parameters, looks_of, read_parameters
+from brickscope.core.parameters import HeldBody, Parameters, looks_of, read_parameters
 from brickscope.core.request import ApiRequest
+from brickscope.core.rule import Rule
 
 
-def see(request: ApiRequest, body: bytes, constraints: Iterable[Constraint]) -> Parameters | None:
-    """The parameters of a call's plain reading, for these constraints. None for a call of no known operation.
+class Part(NamedTuple):
+    """A call of one operation, in its plain reading: what the catalogue says, and what it has for a body."""
+
+    called: Rule
+    held: HeldBody
+
+
+def parts(request: ApiRequest, body: bytes) -> list[Part]:
+    """The calls of known operations in a request: one, or of a body of JSON-RPC one for each of its messages; none where the
+    proxy can't say which."""
+    if not request.readings:
+        return []
+    called = operation_table().match(request.method, request.readings[0].route)
+    held = HeldBody(request, body)
+    if called is None:
+        return []
+    if not called.messages:
+        return [Part(called, held)]
+    try:
+        operations = dict(called.messages)
+        _, messages = held.messages(operations)
+    except Refused:
+        return []
+    return [
+        Part(called._replace(text=operations[message.method], messages=()), content)
+        for message, content in messages
+        if message.method in operations
+    ]
+
+
+def see(
+    request: ApiRequest, body: bytes, constraints: Iterable[Constraint], operation: str | None = None
+) -> Parameters | None:
+    """The parameters of a call's plain reading, for these constraints. ``operation``: of which call, where a body holds
+    several; the first otherwise. None for a call of no known operation.
 
     Raises Refused where the proxy would.
     """
-    if not request.readings:
-        return None
-    reading = request.readings[0]
-    called = operation_table().match(request.method, reading.route)
-    return called and read_parameters(request, reading, called.template, body, looks_of(constraints))
+    for called, held in parts(request, body):
+        if operation in (None, called.text):
+            reading = request.readings[0]
+            return read_parameters(request, reading, called.template, held, looks_of(constraints))
+    return None
 
 
-def see_all(request: ApiRequest, body: bytes, names: Iterable[str]) -> dict[str, Any]:
-    """What a call has for parameters by name (dotted for what lies below), as it came; ABSENT for what it lacks. Without
-    those that the operation has not, or of which nobody can say what the call has."""
-    called = operation_table().match(request.method, request.segments)
-    operation = None if called is None else load_catalog().operations.get(called.text)
+def see_all(request: ApiRequest, body: bytes, name: str, names: Iterable[str]) -> dict[str, Any]:
+    """What a call of the operation ``name`` has for parameters (dotted for what lies below), as it came; ABSENT for what it
+    lacks. Without those that the operation has not, or of which nobody can say what the call has."""
+    operation = load_catalog().operations.get(name)
     if operation is None:
         return {}
     constraints = []
-    for name in names:
-        place = operation.place(name.partition(".")[0])
+    for each in names:
+        way = operation.way(each)
+        place = operation.place(way.partition(".")[0])
         if place is not None:
-            keys = tuple(name.split(".")) if place == "body" else (name,)
-            constraints.append(Constraint(name, place, keys, Test(), ""))
+            keys = tuple(way.split(".")) if place == "body" else (way,)
+            constraints.append(Constraint(each, place, keys, Test(), ""))
     found: dict[str, Any] = {}
     try:
-        parameters = see(request, body, constraints)
+        parameters = see(request, body, constraints, name)
         for constraint in constraints if parameters is not None else ():
             values = parameters.values(constraint)  # type: ignore[union-attr]
             found[constraint.name] = as_sent(values) if values.odd or values.given else ABSENT
@@ -55,6 +89,7 @@ def objects_of(operation: str, name: str, value: Any) -> tuple[str, ...]:
     """The objects that a parameter's value may name, in their canonical forms; none where it is not regular, or says itself
     what it names."""
     known = load_catalog().operations.get(operation)
+    name = name if known is None else known.way(name)
     place = None if known is None else known.place(name.partition(".")[0])
     if known is None or place is None or not isinstance(value, str):
         return ()

@@ -10,13 +10,21 @@ import json
 import sys
 from pathlib import Path
 
-from clients.served import clusters, files, mlflow, sharing, spark, storage, thrift
+from clients.served import agents, clusters, files, mlflow, sharing, spark, storage, thrift
 from lab.workspace.server import FakeWorkspace
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    routes = [*thrift.ROUTES, *spark.ROUTES, *mlflow.ROUTES, *sharing.ROUTES, *files.ROUTES, *clusters.ROUTES]
+    routes = [
+        *thrift.ROUTES,
+        *spark.ROUTES,
+        *mlflow.ROUTES,
+        *sharing.ROUTES,
+        *files.ROUTES,
+        *clusters.ROUTES,
+        *agents.ROUTES,
+    ]
     with FakeWorkspace.start(Path(sys.argv[1]), routes=routes) as workspace:
         storage.stand_at(workspace.port)
         _say({"port": workspace.port, "ca_file": str(workspace.ca_file)})

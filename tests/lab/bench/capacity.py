@@ -22,7 +22,7 @@ from brickscope.authority.folder import AuthorityFolder
 
 from .endtoend import CONNECTIONS, FRESH, Run, make_job, send
 from .machine import describe_machine, describe_versions
-from .measurement import Measurement, Say, Spread
+from .measurement import Bound, Measurement, Say, Spread
 from .messages import head_bytes
 from .processes import Proxy, StartError
 from .report import number, span
@@ -36,6 +36,8 @@ BEGIN, END = "<!-- capacity: begin -->", "<!-- capacity: end -->"
 WARM = 20
 """Connections opened and closed before memory is read, so that what is made once (code, caches) is there."""
 SETTLE_SECONDS = 1.0
+IDLE = "memory of an idle connection, with its upstream one"
+MEMORY = Bound(60)
 
 
 class Scale(NamedTuple):
@@ -46,7 +48,7 @@ class Scale(NamedTuple):
     idle: int
 
 
-FULL = Scale(5, 4.0, 500)
+FULL = Scale(5, 4.0, 1000)
 QUICK = Scale(2, 1.5, 100)
 
 
@@ -93,7 +95,7 @@ def measure(*, quick: bool, say: Say, scale: Scale | None = None) -> list[Measur
     rows = [
         ("memory of a worker at rest", "MiB", [foot.rest / 2**20 for foot in feet]),
         (
-            "memory of an idle connection, with its upstream one",
+            IDLE,
             "KiB",
             [foot.memory / 2**10 for foot in feet],
         ),
@@ -104,7 +106,10 @@ def measure(*, quick: bool, say: Say, scale: Scale | None = None) -> list[Measur
         ("audit log, decision and outcome of a call", "bytes", logged),
         ("wrong answers and errors", "", [float(faults)]),
     ]
-    return [Measurement(BENCH, name, unit, Spread.of(values)) for name, unit, values in rows]
+    return [
+        Measurement(BENCH, name, unit, Spread.of(values), MEMORY if name == IDLE else None)
+        for name, unit, values in rows
+    ]
 
 
 def _speed(what: str, runs: Sequence[Run]) -> list[tuple[str, str, list[float]]]:

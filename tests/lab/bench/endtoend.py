@@ -22,9 +22,10 @@ MIB = 1 << 20
 CONNECTIONS = 16
 FRESH = 8
 
-CPU = Bound(0.75)
-DENIALS = Bound(1.2, at_least=True)
-SPEED = Bound(2.4, at_least=True)
+CPU = Bound(1 / 7)
+DENIALS = Bound(0.1)
+FRESH_CPU = Bound(0.3)
+SPEED = Bound(3.5, at_least=True)
 MEMORY = Bound(10)
 FIRST_EVENT = Bound(250)
 NONE_AT_ALL = Bound(0)
@@ -182,10 +183,10 @@ def report(runs: Runs, direct: Run, lost: int) -> list[Measurement]:
     compare("requests a second, keep-alive", "allowed", "rate", None)
     compare("CPU a request, keep-alive", "allowed", "cpu_ms", None, NAIVE)
     compare("requests a second, keep-alive", "allowed", "rate", None, NAIVE)
-    compare("requests a second, all denied", "denied", "rate", DENIALS)
-    compare("CPU a request, all denied", "denied", "cpu_ms", None)
+    compare("requests a second, all denied", "denied", "rate", None)
+    compare("CPU a request, all denied", "denied", "cpu_ms", DENIALS)
     compare("requests a second, new connections", "fresh", "rate", None)
-    compare("CPU a request, new connections", "fresh", "cpu_ms", None)
+    compare("CPU a request, new connections", "fresh", "cpu_ms", FRESH_CPU)
     compare("speed of a download", "download", "speed", SPEED)
     compare("speed of an upload", "upload", "speed", SPEED)
     for load in ("download", "upload"):

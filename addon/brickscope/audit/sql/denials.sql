@@ -45,7 +45,7 @@ FROM (
     SELECT
         *,
         subject IS NOT NULL OR event = 'tunnel' AS named,
-        coalesce(path = '/api/2.0//brickscope-doctor', false) AS probe
+        coalesce(path = '/api/2.0/brickscope-doctor' AND reason = 'header_duplicate', false) AS probe
     FROM audit_records
 ) AS r
 WHERE decision = 'deny' OR event IS NULL

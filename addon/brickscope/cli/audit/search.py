@@ -29,9 +29,10 @@ _SHOWN = {
     "client_address": 3,
     "params_sent": 5,
     "readings": 5,
+    "batch": 5,
 }
 """What is shown of a call, and which of it is left out first where there is no room."""
-_EXCEPTIONS = ("params_sent", "readings")
+_EXCEPTIONS = ("params_sent", "readings", "batch")
 """Of that, what is shown only where a call has it."""
 _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
 """Of records of a kind, what is nothing to look at."""

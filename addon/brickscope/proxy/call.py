@@ -1,0 +1,59 @@
+"""A call that was let go on, from its ruling to its outcome: times, counts, and the one record of how it ended."""
+
+from __future__ import annotations
+
+import time
+
+from brickscope.log.record import printable
+
+from .gate import Gate
+from .wire.events import Fault, Side
+from .wire.exchange import Exchange
+from .wire.head import Cleared
+
+
+class Call:
+    """Kept with its exchange. Times are monotonic seconds; None for what has not happened."""
+
+    __slots__ = ("answered", "is_over", "left", "read")
+
+    def __init__(self) -> None:
+        self.read = time.monotonic()
+        self.left: float | None = None
+        self.answered: float | None = None
+        self.is_over = False
+
+    def leave(self, gate: Gate, cleared: Cleared) -> None:
+        """It may be sent from now on."""
+        self.left = time.monotonic()
+        gate.tally.left(not cleared.announced.is_nothing, self.read, self.left)
+
+    def end(self, gate: Gate, exchange: Exchange) -> None:
+        """Record its outcome; a second time does nothing. Never raises an Exception."""
+        cleared = exchange.cleared
+        if self.is_over or cleared is None:
+            return
+        self.is_over = True
+        took = time.monotonic() - cleared.started
+        status = exchange.status
+        sent, received = exchange.body.size, None if status is None else exchange.reply.size
+        fields = {
+            "decision_id": cleared.decision_id,
+            "status": status,
+            "request_bytes": sent,
+            "response_bytes": received,
+            "duration_ms": round(took * 1000, 3),
+        }
+        if exchange.fault is not None:
+            detail = f": {exchange.detail}" if exchange.detail else ""
+            fields["error"] = printable(f"{exchange.fault}{detail}")[:256]
+            gate.tally.broke(_cause(exchange.fault))
+        gate.record("outcome", fields)
+        gate.tally.ended(status, sent, received, took, self.left, self.answered)
+
+
+def _cause(fault: Fault) -> str:
+    """What the count of failures calls it (``tally.FAILURES``)."""
+    if fault is Fault.UNREACHED:
+        return "connect"
+    return {Side.CLIENT: "client", Side.HOST: "upstream", Side.OWN: "proxy"}[fault.side]

@@ -1,0 +1,119 @@
+"""TLS connections of both sides, by mitmproxy's certificates and by all of its options.
+
+Towards a client the certificate is for the host of the tunnel and, where the client named another one, for that as
+well: so a wrong name still gets its refusal in words. Towards a host, name and trust are set by mitmproxy's own hook:
+the host of the tunnel is verified, whatever the client named.
+
+Buffers are let go while a connection is idle (``MODE_RELEASE_BUFFERS``): 34 KB on either side otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mitmproxy import connection, tls
+from mitmproxy.addons import tlsconfig
+from mitmproxy.certs import CertStoreEntry
+from mitmproxy.net import tls as net_tls
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from OpenSSL import SSL
+
+from brickscope.core.hostname import is_hostname
+
+MOST = 100
+"""Most contexts that are kept; mitmproxy keeps as many certificates. A client could make up names without end."""
+HTTP1 = b"http/1.1"
+OWN = ("127.0.0.1", 0)
+"""An address that stands in no certificate: every one is for a name."""
+
+
+class Contexts:
+    """Makes them from mitmproxy's TLS addon and options."""
+
+    def __init__(self, engine: tlsconfig.TlsConfig, options: Options) -> None:
+        self._engine = engine
+        self._options = options
+        self._made: OrderedDict[tuple[str, str], SSL.Context] = OrderedDict()
+        """Towards clients, by host and the name that the client gave."""
+        # What mitmproxy's functions want to know of a connection; to make it anew for each costs as much as a call.
+        client = connection.Client(peername=OWN, sockname=OWN, timestamp_start=time.time())
+        self._context = Context(client, options)
+
+    def forget(self) -> None:
+        """Certificates were renewed."""
+        self._made.clear()
+
+    def for_client(self, host: str, server_name: str | None) -> SSL.Connection:
+        """One to answer a client with. Raises whatever mitmproxy or OpenSSL raise."""
+        named = server_name if server_name is not None and is_hostname(server_name.lower()) else host
+        made = SSL.Connection(self._server_role(host, named))
+        made.set_accept_state()
+        return made
+
+    def _server_role(self, host: str, named: str) -> SSL.Context:
+        """A context of this certificate's own: a session of one host can't be resumed on another."""
+        kept = self._made.get((host, named))
+        if kept is not None:
+            self._made.move_to_end((host, named))
+            return kept
+        self._context.client.sni = named
+        self._context.server = connection.Server(address=(host, 443))
+        made = self._made[host, named] = self._make_server_role(self._engine.get_cert(self._context))
+        if len(self._made) > MOST:
+            self._made.popitem(last=False)
+        return made
+
+    def _make_server_role(self, entry: CertStoreEntry) -> SSL.Context:
+        """As ``TlsConfig.tls_start_client`` (12.2.3 and 12.3.1), but with the certificate in the context: to hand it to each
+        connection anew costs more than the handshake."""
+        options: Any = self._options
+        ciphers = options.ciphers_client.split(":") if options.ciphers_client else None
+        minimum = net_tls.Version[options.tls_version_client_min]
+        chain = entry.chain_certs if entry.chain_file is None and len(entry.chain_certs) > 1 else ()
+        context: SSL.Context = net_tls.create_client_proxy_context.__wrapped__(
+            method=net_tls.Method.TLS_SERVER_METHOD,
+            min_version=minimum,
+            max_version=net_tls.Version[options.tls_version_client_max],
+            cipher_list=tuple(ciphers or tlsconfig._default_ciphers(minimum)),
+            ecdh_curve=net_tls.get_curve(options.tls_ecdh_curve_client),
+            chain_file=entry.chain_file,
+            request_client_cert=options.request_client_cert,
+            alpn_select_callback=_choose,
+            extra_chain_certs=tuple(chain),
+            dhparams=self._engine.certstore.dhparams,
+        )
+        context.use_certificate(entry.cert.to_cryptography())
+        context.use_privatekey(entry.privatekey)
+        context.check_privatekey()
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # tickets do it, and need no memory
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        return context
+
+    def for_host(self, host: str, offers: Sequence[bytes] = (HTTP1,)) -> SSL.Connection:
+        """One to speak to a host with. ``offers``: for ALPN. Raises whatever mitmproxy or OpenSSL raise."""
+        context = self._context
+        context.client.sni = None
+        context.server = connection.Server(address=(host, 443), sni=host, alpn_offers=tuple(offers))
+        data = tls.TlsData(context.server, context)
+        self._engine.tls_start_server(data)
+        made = data.ssl_conn
+        if made is None:
+            raise RuntimeError("mitmproxy made no TLS connection")
+        # The context is mitmproxy's, and pyOpenSSL lets nobody change one that is in use.
+        SSL._lib.SSL_set_mode(made._ssl, SSL.MODE_RELEASE_BUFFERS)  # type: ignore[attr-defined]
+        return made
+
+    def make_ready(self, hosts: Iterable[str]) -> None:
+        """Make what a connection to each host needs. Raises what the first connection would."""
+        for host in hosts:
+            self.for_client(host, host)
+            self.for_host(host)
+
+
+def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:
+    """HTTP/1.1 where a client offers it, whatever else it does. Without it TLS goes on without a word about the protocol."""
+    return HTTP1 if HTTP1 in offers else SSL.NO_OVERLAPPING_PROTOCOLS

@@ -1,0 +1,89 @@
+"""From a decision to what the data path does: the one maker of ``Cleared``.
+
+Rules: a ``Cleared`` is made only for a decision that is on record and lets the call go on, and only where it is known
+where the body ends, by the reading that was judged. Everything else becomes an answer of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from brickscope.core.decision import Refused
+from brickscope.core.pending import BodyNeeded
+from brickscope.core.request import ApiRequest
+from brickscope.log.record import decision_fields
+
+from .denial import Asked, denial_bytes, raw_denial
+from .gate import Gate, Verdict
+from .wire.events import Denied, Hold, Ruling
+from .wire.framing import Announced, read_announced
+from .wire.head import Cleared, Head
+
+
+class Unframed(Exception):
+    """A call that would go on although nobody knows where it ends: a fault of this program."""
+
+
+def rule(
+    gate: Gate,
+    head: Head,
+    client_address: str,
+    *,
+    body: bytes | None = None,
+    refused: Refused | None = None,
+    unread: Refused | None = None,
+    settled: Collection[str] = (),
+) -> Ruling:
+    """Judge a request and record the decision; arguments as ``Gate.judge``'s.
+
+    Raises NotYetKnown, with nothing recorded, where keys have to be fetched first, and Unframed.
+    """
+    try:
+        verdict = gate.judge(head.wire, client_address, refused, body, settled, unread)
+    except BodyNeeded as needed:
+        announced = read_announced(head.wire.headers)
+        if announced is None:
+            raise Unframed from None
+        return Hold(min(needed.limit, gate.body_limit), announced)
+    request = verdict.request
+    # What has no regular reading can go on in monitor mode, but not if a host could take another header for its length.
+    announced = announced_by(request) if request is not None and request.flaw is None else _announced(head)
+    if verdict.decision.forwards:
+        if announced is None or not head.raw:
+            raise Unframed
+        return Cleared(head, head.raw, announced, verdict.decision_id, verdict.started)
+    return _deny(gate, head, verdict, announced)
+
+
+def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
+    """The ruling where judging itself has failed: a denial, on record as far as that is possible, and the end."""
+    decision = gate.internal(error)
+    decision_id = gate.writer.new_decision_id()
+    gate.tally.decided(decision, None)
+    gate.record("decision", {"decision_id": decision_id, **decision_fields(decision)})
+    return Denied(
+        denial_bytes(decision, decision_id, Asked("this", "call", ""), head=head.is_head, close=True), None
+    )
+
+
+def announced_by(request: ApiRequest) -> Announced:
+    """How the body of a request ends, by the reading that was judged."""
+    return Announced(request.content_length, request.content_length is None and request.has_body)
+
+
+def _announced(head: Head) -> Announced | None:
+    return read_announced(head.wire.headers) if head.raw else None
+
+
+def _deny(gate: Gate, head: Head, verdict: Verdict, announced: Announced | None) -> Denied:
+    decision, decision_id = verdict.decision, verdict.decision_id
+    if not head.raw:
+        return Denied(raw_denial(decision, decision_id, verdict.asked.host), None)
+    if head.expects:
+        # A client that waits for 100 sends no body after a 403, so what follows could not be told from a body.
+        announced = None
+    last = gate.draining or head.closes
+    answer = denial_bytes(
+        decision, decision_id, verdict.asked, head=head.is_head, close=last or announced is None
+    )
+    return Denied(answer, announced, last)

@@ -1,0 +1,291 @@
+"""The way to one host: resolved, checked, dialled, verified; for one client's tunnel alone.
+
+Rules: the address that was really reached is looked at before a byte is sent to it, so there is no second look-up that could
+answer differently (DNS rebinding). The host's certificate is verified for the host of the tunnel. Nothing is shared between
+clients. Several addresses are tried in turn, each for a limited time: nothing was sent, so nothing can happen twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from OpenSSL import SSL
+
+from .destination import Destinations
+from .guard import end as end_guarded
+from .guard import guarded
+from .tls import End, Stage
+
+logger = logging.getLogger("brickscope")
+
+MOST_ADDRESSES = 8
+
+
+class State(Enum):
+    """Where the way stands."""
+
+    IDLE = "not there"
+    DIALLING = "being dialled"
+    UP = "there"
+    CLOSED = "not wanted any more"
+
+
+class Tunnelling(Protocol):
+    """Who is told what happens on the way."""
+
+    def host_up(self) -> None:
+        """The host is there."""
+
+    def host_failed(self, why: str) -> None:
+        """It can't be reached. ``why``: for the log, nothing in it is a client's."""
+
+    def host_refused_tls(self, why: str | None) -> None:
+        """The handshake with it failed; ``host_failed`` follows."""
+
+    def host_misled(self, detail: str) -> None:
+        """Its address is none that may be reached; ``host_failed`` follows."""
+
+    def host_received(self, data: bytes) -> None:
+        """It sent bytes."""
+
+    def host_closed(self, clean: bool) -> None:
+        """It sends nothing more; the way is not there any more."""
+
+    def host_full(self, full: bool) -> None:
+        """It takes no more just now; or it does again."""
+
+    def fail_closed(self) -> None:
+        """Something raised."""
+
+
+class Upstream:
+    """The way to ``host``. Methods are called, and tell, in the event loop."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        destinations: Destinations,
+        make: Callable[[], SSL.Connection],
+        tunnel: Tunnelling,
+        *,
+        seconds: float,
+        local: str | None = None,
+    ) -> None:
+        """``make``: a TLS connection for the host. ``seconds``: for each address to be reached, and then for the handshake.
+        ``local``: the address to connect from."""
+        self.host = host
+        self.port = port
+        self.state = State.IDLE
+        self._destinations = destinations
+        self._make = make
+        self._tunnel = tunnel
+        self._seconds = seconds
+        self._local = None if local is None else (local, 0)
+        self._task: asyncio.Task[None] | None = None
+        self._dialled: End | None = None
+        """What is connected, or is to be."""
+        self._shaken: asyncio.Future[None] | None = None
+        """Done when the handshake is."""
+        self._misled = ""
+
+    def __repr__(self) -> str:
+        return f"<Upstream {self.state.name} {self._dialled}>"
+
+    # -- what the tunnel calls ---------------------------------------------------------------------------------
+
+    def dial(self) -> None:
+        """Connect. What comes of it is told later, never within this call."""
+        if self.state is State.IDLE:
+            self.state = State.DIALLING
+            # Not begun at once: tasks of mitmproxy's loop would run to their first wait before this one is kept.
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to a host that is there."""
+        if self.state is State.UP and self._dialled is not None:
+            self._dialled.write(data)
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """Of the connection, if there is one."""
+        return None if self._dialled is None else self._dialled.transport
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait to be sent."""
+        return 0 if self._dialled is None else self._dialled.unsent
+
+    def close(self) -> None:
+        """End the way when all is sent."""
+        self._leave(abort=False)
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._leave(abort=True)
+
+    def _leave(self, *, abort: bool) -> None:
+        self.state = State.CLOSED
+        if self._task is not None:
+            self._task.cancel()
+        dialled, self._dialled = self._dialled, None
+        if dialled is not None:
+            if abort or dialled.stage is Stage.HANDSHAKE:
+                dialled.abort()
+            else:
+                dialled.close()
+
+    # -- dialling ----------------------------------------------------------------------------------------------
+
+    @guarded
+    def _begin(self) -> None:
+        if self.state is not State.DIALLING:
+            return  # the client left at once
+        self._task = asyncio.get_running_loop().create_task(self._dial(), name="dial")
+
+    async def _dial(self) -> None:
+        try:
+            why = await self._reach()
+            if self.state is not State.DIALLING:
+                return
+            if not why and (self._dialled is None or self._dialled.stage is not Stage.UP):
+                why = "it hung up after the handshake"
+            if why:
+                self.state = State.IDLE
+                self._dialled = None
+                self._tunnel.host_failed(why)
+            else:
+                self.state = State.UP
+                self._tunnel.host_up()
+        except Exception as error:
+            end_guarded(self._tunnel, error, "dial")
+
+    async def _reach(self) -> str:
+        """Connect to the first address that can be reached, and shake hands. Returns why not, empty if it is done."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._seconds):
+                found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            return f"its name was not resolved within {self._seconds:g} seconds"
+        except OSError as error:
+            return _words(error)
+        why = "its name has no address"
+        for family, _, _, _, address in found[:MOST_ADDRESSES]:
+            why = await self._try(family, address)
+            if not why or self._dialled is not None:
+                break  # it was reached: another address is no remedy for what went wrong then
+        return why
+
+    async def _try(self, family: int, address: Sequence[Any]) -> str:
+        """Connect to one address, given as a literal, so that nothing is looked up again. ``_dialled`` is set once it
+        is reached."""
+        loop = asyncio.get_running_loop()
+        made = End(self._make(), self)
+        self._shaken = loop.create_future()
+        self._misled = ""
+        try:
+            async with asyncio.timeout(self._seconds):
+                await loop.create_connection(
+                    lambda: made, str(address[0]), int(address[1]), family=family, local_addr=self._local
+                )
+        except TimeoutError:
+            made.abort()
+            return f"it did not answer within {self._seconds:g} seconds"
+        except OSError as error:
+            return _words(error)
+        except asyncio.CancelledError:
+            made.abort()
+            raise
+        self._dialled = made
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._shaken
+        except TimeoutError:
+            made.abort()
+            return f"its TLS handshake took more than {self._seconds:g} seconds"
+        except _Failed as failed:
+            return str(failed)
+        return ""
+
+    # -- what its end tells ------------------------------------------------------------------------------------
+
+    def end_made(self, end: End) -> bool:
+        """It is connected: look at whom it is connected to."""
+        transport = end.transport
+        assert transport is not None
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if self.state is not State.DIALLING:
+            end.abort()
+            return False
+        detail = "the host leads to a private or local address"
+        if peer is not None and self._destinations.may_reach(str(peer[0]), self.host):
+            back = self._destinations.leads_back(peer, own or ("",))
+            if not back:
+                return True
+            detail = f"the host leads to {back}"
+        self._misled = detail
+        end.abort()
+        self._tunnel.host_misled(detail)
+        self._settle(detail)
+        return False
+
+    def end_up(self, end: End) -> None:
+        """The handshake is complete, its certificate verified."""
+        self._settle("")
+
+    def end_failed(self, end: End, why: str | None) -> None:
+        """The handshake failed."""
+        if self.state is State.DIALLING and not self._misled:
+            self._tunnel.host_refused_tls(why)
+            self._settle(f"TLS: {why or 'it hung up'}")
+
+    def _settle(self, why: str) -> None:
+        if self._shaken is None or self._shaken.done():
+            return
+        if why:
+            self._shaken.set_exception(_Failed(why))
+            self._shaken.exception()  # it may be that nobody waits for it yet, or any more
+        else:
+            self._shaken.set_result(None)
+
+    def end_received(self, end: End, data: bytes) -> None:
+        """Bytes came."""
+        if end is self._dialled:
+            self._tunnel.host_received(data)
+
+    def end_closed(self, end: End, clean: bool) -> None:
+        """Nothing more comes, so the connection is of no more use."""
+        if end is not self._dialled:
+            return
+        self._dialled = None
+        end.close()
+        if self.state is State.UP:
+            self.state = State.IDLE
+            self._tunnel.host_closed(clean)
+
+    def end_full(self, end: End, full: bool) -> None:
+        """Enough waits to be sent, or no longer."""
+        if end is self._dialled:
+            self._tunnel.host_full(full)
+
+    def end_lost(self, end: End) -> None:
+        """The transport is gone; what that means was told before."""
+
+    def fail_closed(self) -> None:
+        """A callback raised."""
+        self._tunnel.fail_closed()
+
+
+class _Failed(Exception):
+    """The handshake came to nothing."""
+
+
+def _words(error: OSError) -> str:
+    """An error in few words: its own if it has any, else the system's."""
+    return error.strerror or str(error) or type(error).__name__

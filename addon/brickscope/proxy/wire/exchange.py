@@ -1,0 +1,176 @@
+"""One request and its answer: where each of them stands.
+
+Rules: the two sides are two tables, each step a row; a step without a row is a fault of ours, and ends both sides.
+``BROKEN`` is never left again. That a message ended, that a side has nothing more to say, and that something broke are
+three facts: a client that takes one for another believes half an answer, or sends its request twice.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from .events import Fault
+from .framing import NOTHING, Body, Chunked
+from .head import Cleared, Head
+
+
+class _Key(Enum):
+    """A member is itself and no other; Enum would hash its name anew at each look into a table, a dozen times a call."""
+
+    __hash__ = object.__hash__
+
+
+class Asking(_Key):
+    """Where the request stands."""
+
+    JUDGED = "a ruling is due"
+    HELD = "its body is collected to be judged"
+    SENDING = "its body goes to the host"
+    DROPPING = "its body is dropped"
+    ENDED = "it is complete"
+    BROKEN = "it will not be complete"
+
+
+class Answering(_Key):
+    """Where the answer stands."""
+
+    UNASKED = "nothing was sent that could be answered"
+    AWAITED = "the final head is due"
+    BODY = "its body goes to the client"
+    ENDED = "it is complete"
+    BROKEN = "it will not be complete"
+
+
+class Step(_Key):
+    """What can happen to either."""
+
+    CLEARED = "may be sent"
+    DENIED = "may not be sent"
+    HOLD = "can't be judged without its body"
+    HELD = "the body is there, or will not be looked at"
+    ASKED = "was given to the host"
+    INTERIM = "a head that is not the final one"
+    HEAD = "the final head"
+    OWN = "was given by us"
+    BODY_ENDED = "the body is complete"
+    UNFRAMED = "may be sent, though nobody knows where its body ends"
+    """In no row."""
+
+
+REQUEST: dict[tuple[Asking, Step], Asking] = {
+    (Asking.JUDGED, Step.CLEARED): Asking.SENDING,
+    (Asking.JUDGED, Step.DENIED): Asking.DROPPING,
+    (Asking.JUDGED, Step.HOLD): Asking.HELD,
+    (Asking.HELD, Step.HELD): Asking.JUDGED,
+    (Asking.SENDING, Step.BODY_ENDED): Asking.ENDED,
+    (Asking.DROPPING, Step.BODY_ENDED): Asking.ENDED,
+}
+ANSWER: dict[tuple[Answering, Step], Answering] = {
+    (Answering.UNASKED, Step.ASKED): Answering.AWAITED,
+    (Answering.UNASKED, Step.OWN): Answering.ENDED,
+    (Answering.AWAITED, Step.INTERIM): Answering.AWAITED,
+    (Answering.AWAITED, Step.HEAD): Answering.BODY,
+    (Answering.BODY, Step.BODY_ENDED): Answering.ENDED,
+}
+
+
+class WrongStep(Exception):
+    """A step that the tables do not have: a fault of this program."""
+
+
+class Exchange:
+    """The state of one request and its answer.
+
+    ``cleared``: the leave to send it, None before and for a denial. ``body``, ``reply``: what counts off the two bodies.
+    ``status``: of the final answer, None without one. ``passed``: whether a byte of it went to the client.
+    ``fault``, ``detail``: why it broke, None and empty if it did not. ``ticket``: what the owner of the core keeps with it.
+    """
+
+    __slots__ = (
+        "answering",
+        "asking",
+        "body",
+        "cleared",
+        "detail",
+        "fault",
+        "head",
+        "held",
+        "interims",
+        "limit",
+        "passed",
+        "reply",
+        "status",
+        "ticket",
+        "told_to_go_on",
+        "unframed",
+    )
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.asking = Asking.JUDGED
+        self.answering = Answering.UNASKED
+        self.cleared: Cleared | None = None
+        self.body: Body = NOTHING
+        self.reply: Body = NOTHING
+        self.status: int | None = None
+        self.passed = False
+        self.fault: Fault | None = None
+        self.detail = ""
+        self.ticket: Any = None
+        self.interims = 0
+        self.told_to_go_on = False
+        """Whether we ourselves told the client to send the body that it held back."""
+        self.unframed = False
+        """Whether the body broke while it was held back: where the request ends is not known."""
+        self.limit = 0
+        self.held: bytearray | None = None
+        """The body as it came, while and after it was held back."""
+
+    def __repr__(self) -> str:
+        fault = "" if self.fault is None else f", {self.fault.name}"
+        return f"<{self.asking.name} {self.body.size}, {self.answering.name} {self.reply.size}{fault}>"
+
+    def say(self, step: Step) -> None:
+        """The request goes a step on. Raises WrongStep."""
+        new = REQUEST.get((self.asking, step))
+        if new is None:
+            self._wrong(step)
+        else:
+            self.asking = new
+
+    def hear(self, step: Step) -> None:
+        """The answer goes a step on. Raises WrongStep."""
+        new = ANSWER.get((self.answering, step))
+        if new is None:
+            self._wrong(step)
+        else:
+            self.answering = new
+
+    def _wrong(self, step: Step) -> None:
+        was = repr(self)
+        self.broke(Fault.INSIDE)
+        raise WrongStep(f"{step.name} in {was}")
+
+    def broke(self, fault: Fault, detail: str = "") -> None:
+        """It will not be complete. The first fault counts; what broke stays broken."""
+        if self.fault is None:
+            self.fault, self.detail = fault, detail
+        self.asking, self.answering = Asking.BROKEN, Answering.BROKEN
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer has come to its end."""
+        return self.answering is Answering.ENDED
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether request and answer have come to their ends."""
+        return self.asking is Asking.ENDED and self.answering is Answering.ENDED
+
+    @property
+    def content(self) -> bytes:
+        """The content of a body that was held back."""
+        if isinstance(self.body, Chunked):
+            return bytes(self.body.content or b"")
+        return bytes(self.held or b"")

@@ -1,0 +1,116 @@
+"""The head of a request: its bytes, their reading, and the leave to send them.
+
+Rules: what is judged and what is sent is one and the same ``bytes`` object (``Head.raw``). A ``Head`` is made here alone, a
+``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a host. A test reads the
+source for both. An attacker who finds a way to change a head between decision and wire has found a way round every rule.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from brickscope.core.decision import Refused
+from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, check_head, split_fields
+from brickscope.core.reason import Reason
+from brickscope.core.request import WireRequest
+
+from .framing import Announced
+
+
+class Door(NamedTuple):
+    """What is known of a tunnel before any request: what CONNECT named, and what TLS said (``WireRequest`` has the
+    words)."""
+
+    host: str
+    port: int
+    server_name: str | None
+    alpn: bytes | None
+
+
+class Head(NamedTuple):
+    """One head. ``raw``: its bytes, the blank line included; empty where they are too odd to be read.
+
+    ``closes``: the client will send nothing after this request. ``expects``: it waits to be told to send the body.
+    """
+
+    raw: bytes
+    wire: WireRequest
+    closes: bool = False
+    expects: bool = False
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the answer has no body whatever it says."""
+        return self.wire.method == b"HEAD"
+
+
+class Cleared(NamedTuple):
+    """Leave to send a head and the body that it announces: it was judged, and the decision is on record.
+
+    ``raw``: what is sent for the head. ``announced``: how long the body is, by the reading that was judged.
+    ``started``: when it was decided on, in the gate's monotonic seconds.
+    """
+
+    head: Head
+    raw: bytes
+    announced: Announced
+    decision_id: str
+    started: float
+
+
+class HeadScanner:
+    """Finds the head that begins a piece of what a client sends."""
+
+    __slots__ = ("_door", "_seen")
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._seen = 0
+        """How many bytes of an unfinished head were looked at: one that comes byte by byte is not scanned anew each time."""
+
+    def read(self, data: bytes, start: int) -> Head | None:
+        """The head that begins at ``start``; None: more bytes are needed. Raises Refused: MALFORMED_HEAD or TOO_LARGE."""
+        end = data.find(b"\r\n\r\n", start + max(self._seen - 3, 0))
+        if 0 <= end <= start + MAX_HEAD and REGULAR_REQUEST.fullmatch(data, start, end):
+            self._seen = 0
+            return self._make(data, start, end)
+        received = data[start:]
+        if check_head(received, self._seen):
+            raise Refused(Reason.MALFORMED_HEAD, "the request's head is not regular")
+        self._seen = len(received)
+        return None
+
+    def _make(self, data: bytes, start: int, end: int) -> Head:
+        whole = start == 0 and end + 4 == len(data)
+        raw = data if whole else data[start : end + 4]
+        method, target, version = raw[: raw.index(b"\r\n")].split(b" ")
+        lower = raw.lower()
+        door = self._door
+        return Head(
+            raw,
+            WireRequest(
+                method,
+                target,
+                b"" if target[:1] == b"/" or b"://" not in target else target,
+                version,
+                split_fields(raw, 0, len(raw) - 4),
+                door.host,
+                door.port,
+                door.server_name,
+                door.alpn,
+            ),
+            _names_close(lower),
+            b"\r\nexpect:" in lower,
+        )
+
+    def irregular(self) -> Head:
+        """What stands for a head that nobody should read."""
+        door = self._door
+        nothing = WireRequest(b"", b"", b"", b"", (), door.host, door.port, door.server_name, door.alpn)
+        return Head(b"", nothing, closes=True)
+
+
+def _names_close(lower: bytes) -> bool:
+    """Whether the header Connection of a lower-case head says ``close``; the core refuses a head that has it twice."""
+    start = lower.find(b"\r\nconnection:")
+    return start >= 0 and lower.find(b"close", start, lower.find(b"\r\n", start + 2)) >= 0
