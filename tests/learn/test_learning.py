@@ -404,3 +404,11 @@ def test_the_native_scopes(tmp_path: Path) -> None:
     ]
     assert scopes.demanding == ("permissions.get",)
     assert scopes.unknown == ("telemetry.send",)
+
+
+def test_a_path_that_may_be_one_of_two_objects_is_learned_as_it_was_sent(tmp_path: Path) -> None:
+    said = learned(tmp_path, [get("/api/2.0/fs/directories/7")] * 2)
+    (rule,) = proposed(said)
+    assert rule["where"] == {"directory_path": [7]}
+    assert said.proof is not None
+    assert said.proof.holds, said.proof.failed

@@ -140,5 +140,6 @@ class Observation:
         if objects is None or not str(objects[0]).isprintable():
             self.untold.add(name)
             return None
-        found = objects[0]
+        # One of several objects is allowed by its like only: by what was sent, read in the same ways.
+        found = objects[0] if len(objects) == 1 else value
         return found if isinstance(found, bool) else str(found)
