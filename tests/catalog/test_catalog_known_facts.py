@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from brickscope.catalog.catalog import CLASSES, load_catalog, operation_table
+from brickscope.core.path import APP
 
 # name, its first call, the parameter that names the object and where it is, class
 KNOWN = [
@@ -106,7 +107,9 @@ def test_a_call_of_an_operation_is_found_as_that_operation() -> None:
             r"\{\w+=([^}]*)\}", lambda shape: shape[1].replace("**", "a/b").replace("*", "x1"), path
         )
         path = re.sub(r"\{\w+\}", "x1", re.sub(r"\{\w+\.\.\.\}", "a/b", path))
-        found = operation_table().match(method, path[1:].split("/"))
+        on_app = path.startswith("https://")  # the host is a part of what is matched
+        segments = [APP, *path.removeprefix("https://").split("/")] if on_app else path[1:].split("/")
+        found = operation_table().match(method, segments)
         if found is None or name not in found.names:
             lost.append((call, name, found and found.text))
     assert lost == []

@@ -196,8 +196,8 @@ def test_memory_that_is_both_written_and_run_is_still_needed(
 ) -> None:
     """If this fails, a newer pyOpenSSL no longer needs it: put MemoryDenyWriteExecute=yes into the unit."""
     assert UNIT.one("MemoryDenyWriteExecute") == "no"
-    with confined(image, tmp_path, workspace, authority, no_exec_gain=True) as proxy:
-        with pytest.raises(OSError, match=r"EOF|reset"):
-            proxy.call()
-        assert not proxy.records("decision")
-        assert "write+execute" in proxy.output.read_text()
+    with (
+        pytest.raises(AssertionError, match=r"can't start(?s:.*)write\+execute"),
+        confined(image, tmp_path, workspace, authority, no_exec_gain=True),
+    ):
+        pass

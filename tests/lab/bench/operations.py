@@ -92,7 +92,7 @@ def _request(name: str) -> ApiRequest:
     """A call of an operation."""
     method, _, path = load_catalog().operations[name].calls[0].partition(" ")
     path = re.sub(r"\{\w+=([^}]*)\}", lambda found: found[1].replace("**", "v1/v2").replace("*", "v1"), path)
-    path = re.sub(r"\{\w+(?:\.\.\.)?\}", "v1", path)
+    path = re.sub(r"\{\w+(?:\.\.\.)?\}", "v1", path).removeprefix("https://v1")
     authorization = f"Bearer {token(0)}".encode()
     return ApiRequest(
         method, HOST, path, read_target(path.encode()).readings, None, authorization, "", None, ""
