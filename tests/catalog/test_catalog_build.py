@@ -146,18 +146,17 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("which", "row", "problem"), WRONG.values(), ids=WRONG)
-def test_a_row_that_fits_nothing_is_a_problem(
-    source: Source, folder: Path, which: str, row: str, problem: str
-) -> None:
+def test_rows_that_fit_nothing_are_problems(source: Source, folder: Path) -> None:
     """A parameter that is renamed in a new release takes what is known about it along, or somebody hears of it."""
-    file = folder / f"{which}.yaml"
-    original = file.read_text()
-    section, _, rest = row.partition("\n")
-    file.write_text(
-        original + row if which == "kinds" else original.replace(f"\n{section}\n", f"\n{section}\n{rest}")
-    )
-    assert problem in build(source, folder).problems
+    for which, row, _ in WRONG.values():
+        file = folder / f"{which}.yaml"
+        text = file.read_text()
+        section, _, rest = row.partition("\n")
+        file.write_text(
+            text + row if which == "kinds" else text.replace(f"\n{section}\n", f"\n{section}\n{rest}")
+        )
+    problems = build(source, folder).problems
+    assert [case for case, (_, _, problem) in WRONG.items() if problem not in problems] == []
 
 
 def test_the_makers_give_the_same_whatever_the_order_of_sets() -> None:
