@@ -328,7 +328,7 @@ _MANY = [kind for kind in KINDS.values() if kind.all_read is not None]
 def test_many_values_name_what_each_of_them_names(kind: Any, denies: bool) -> None:
     at_once = 0
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=200, deadline=None)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal at_once
