@@ -167,7 +167,7 @@ def judged(known: Policy, request: ApiRequest, body: bytes) -> Decision:
 
 
 @reaching(0.03, CALLS, _RULES, _DENIES)
-@settings(max_examples=750, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_reading_of_an_allowed_call_is_denied(
     call: Call, allow: tuple[int, ...], deny: tuple[int, ...]
 ) -> bool:
@@ -193,7 +193,7 @@ def test_no_reading_of_an_allowed_call_is_denied(
 
 
 @reaching(0.005, CALLS, _DENIES.filter(bool))
-@settings(max_examples=750, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_call_is_denied_where_one_of_its_readings_is(call: Call, deny: tuple[int, ...]) -> bool:
     request, known = read(call), compiled((0, 1, 2), deny)
     if request is None or not request.readings:
@@ -206,7 +206,7 @@ def test_a_call_is_denied_where_one_of_its_readings_is(call: Call, deny: tuple[i
 
 
 @reaching(0.004, CALLS, _RULES, _DENIES, st.integers(0, len(DENY) - 1))
-@settings(max_examples=750, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_further_deny_never_allows_more(
     call: Call, allow: tuple[int, ...], deny: tuple[int, ...], more: int
 ) -> bool:

@@ -213,7 +213,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("replay"))
 
 
-COMMON = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+COMMON = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @reaching(0.5, then=policies(), call=st.sampled_from(CALLS))
