@@ -16,6 +16,7 @@ from e2e.gate import POLICY
 from e2e.proxy_process import REPOSITORY, free_port, plain_environment
 
 SECONDS = 110
+pytestmark = pytest.mark.timeout(300)  # makes environments by pip
 
 
 def run(*command: str | Path, folder: Path, installs: bool = False) -> subprocess.CompletedProcess[str]:
