@@ -226,7 +226,6 @@ def test_an_address_inside_is_not_reached_by_name(tmp_path: Path, proxy_authorit
 START = {
     "a broken policy": ([], "version: 1\nrule_sets: {a: {allow: [get /x]}}\n", "write GET"),
     "an empty policy": ([], "", "the file is empty"),
-    "a policy without tokens": ([], "version: 1\n", "allows nothing"),
     "a misspelt option": (["--set", "scope_other_host=deny"], POLICY, "did you mean scope_other_hosts"),
     "a bad value": (["--set", "scope_other_hosts=maybe"], POLICY, "neither tunnel nor deny"),
     "an option twice": (["--set", "scope_rules=a", "--set", "scope_rules=b"], POLICY, "dropped the script"),
