@@ -73,8 +73,8 @@ def check_command(
     look, subjects that run out or are bound less than their peers, and escalation - what a rule set lets its holder
     become, alone and in combination, each with a request that the decision function allows.
 
-    A finding that is right as it is, is accepted in the policy, with a reason and an end (accept:). docs/findings.md has
-    every code.
+    A finding that is right as it is, is accepted in the policy, with a reason and an end (accept:). --explain BS
+    prints every code.
 
     \b
     Exit status: 0 nothing as bad as --fail-on, 1 something is, 2 the policy does not load or the command can't be
@@ -89,7 +89,7 @@ def check_command(
     """
     for code in (*select, *ignore, *filter(None, [explain])):
         if not any(known.startswith(code) for known in codes()):
-            hint = nearest(code, codes()) or "docs/findings.md has every code"
+            hint = nearest(code, codes()) or "--explain BS prints every code"
             raise click.UsageError(f"there is no finding {code!r} ({hint})")
     if explain is not None:
         click.echo("\n\n\n".join(plain(known) for name, known in codes().items() if name.startswith(explain)))

@@ -1,4 +1,4 @@
-"""What docs/check.md, docs/findings.md and the example for CI show is what the program prints."""
+"""What docs/check.md and the example for CI show is what the program prints."""
 
 from __future__ import annotations
 
@@ -11,20 +11,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from brickscope.analysis.check.reference import page
 from brickscope.cli.main import main
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "check.md").read_text()
 EXAMPLE = ROOT / "docs" / "ci-example"
 NOW = "2026-11-01"
-
-
-def test_the_page_of_findings_is_made_from_the_codes() -> None:
-    text = (ROOT / "docs" / "findings.md").read_text()
-    assert text == page(), (
-        "write it again: python -c 'from brickscope.analysis.check.reference import page; print(page(), end=\"\")'"
-    )
 
 
 def test_the_guide_shows_real_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

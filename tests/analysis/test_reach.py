@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from brickscope.analysis.overlap import common, reached
+from brickscope.analysis.reach import common, reached
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.rule import Rule, RuleTable, parse_rule
 from brickscope.core.template import parse_catalogue_template, parse_template
@@ -27,11 +27,11 @@ CASES = {
 
 @pytest.mark.parametrize("rule", CASES)
 def test_the_operations_of_a_path_rule(rule: str) -> None:
-    assert {each.operation: each.whole for each in reached(parse_rule(rule))} == CASES[rule]
+    assert {name: each.whole for name, each in reached(parse_rule(rule)).items()} == CASES[rule]
 
 
 def test_a_wide_rule_reaches_whatever_is_below_it() -> None:
-    found = {each.operation for each in reached(parse_rule("GET /api/{path...}"))}
+    found = set(reached(parse_rule("GET /api/{path...}")))
     wanted = {
         operation.name
         for operation in load_catalog().operations.values()
@@ -55,11 +55,11 @@ def test_a_rule_made_from_a_call_reaches_its_operation_and_what_is_reached_is_ma
     )
     rule = Rule(call.method, wide, "wide")
     found = reached(rule)
-    for each in found:
+    for name, each in found.items():
         assert RuleTable([rule]).match(call.method, each.segments) is not None
         matched = operation_table().match(call.method, each.segments)
         assert matched is not None
-        assert each.operation in matched.names
+        assert name in matched.names
     return bool(found)
 
 

@@ -1,5 +1,23 @@
-"""Denies that have a way around them (BS109): a path rule denies one spelling of a call of which the API knows several, or
-one name of an object that has several; a rule by name denies all of them."""
+"""BS109 error: a deny that has a way around it
+
+A path rule denies one spelling of a call. The API has others - versions, older names, the /ajax-api mirror; and one
+object has several names - `/Users/x` is `/Workspace/Users/x`, `MAIN.HR` is `main.hr`, and a grant on a catalog is one
+on all that is in it. The rule set allows the operation by one of them.
+
+Mend: Deny the operation by its name, with `where` for the object, which covers every spelling of both.
+
+    rule_sets:
+      runner:
+        allow: [jobs.*]
+        deny: ["POST /api/2.1/jobs/delete"]
+
+Mended:
+
+    rule_sets:
+      runner:
+        allow: [jobs.*]
+        deny: [jobs.delete]
+"""
 
 from __future__ import annotations
 
@@ -11,20 +29,16 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule
 
-from .alignment import Reach, reach
-from .allowance import Allowance
-from .code import codes
-from .finding import Finding, Proof
-from .proof import Prover
-from .survey import RuleSetView
+from ..check.finding import Found, Proof
+from ..check.survey import RuleSetView
+from ..reach import Reach, reach
 
 MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""
 
 
-def open_spellings(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
-    """The findings about one rule set."""
-    allowance = Allowance(view)
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Path rules under ``deny`` with a call that one spelling denies and another allows."""
     for written in view.deny:
         found: dict[str, tuple[str, Proof]] = {}
         for path in written.paths:
@@ -32,46 +46,40 @@ def open_spellings(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
                 name = each.operation.name
                 if len(found) >= MAX_FOUND:
                     break
-                if name not in found and allowance.allows(name) and not allowance.is_denied(name):
-                    proof = _way_around(view, prover, path, each)
-                    if proof is not None:
-                        found[name] = proof
+                if name not in found and view.allowed.mentions(name) and not view.denied.covers(name):
+                    around = _way_around(view, path, each)
+                    if around is not None:
+                        found[name] = around
         if found:
-            names = list(found)
-            count = "others" if len(names) >= MAX_FOUND else f"{len(names) - 1} more"
-            more = f" and {count}" if len(names) > 1 else ""
-            how, first = found[names[0]]
-            yield Finding(
-                "BS109",
-                codes()["BS109"].severity,
-                f"{written.text} leaves {names[0]}{more} open {how}, {first.rule} allows it",
-                written.position,
-                rule_set=view.name,
-                subjects=view.subjects,
-                operations=tuple(sorted(names)),
-                proofs=(first,),
-            )
+            first = next(iter(found))
+            count = "others" if len(found) >= MAX_FOUND else f"{len(found) - 1} more"
+            more = f" and {count}" if len(found) > 1 else ""
+            how, proof = found[first]
+            text = f"{written.text} leaves {first}{more} open {how}, {proof.rule} allows it"
+            yield Found.of(written, text, operations=found, proofs=[proof])
 
 
-def _way_around(view: RuleSetView, prover: Prover, path: Rule, denied: Reach) -> tuple[str, Proof] | None:
+def _way_around(view: RuleSetView, path: Rule, denied: Reach) -> tuple[str, Proof] | None:
     """A call that is allowed in one spelling, and denied by a path rule in another; in a few words, which."""
-    free: tuple[OperationRule | None, ...] = (None, *view.rule_set.operations.get(denied.operation.name, ()))
+    prover, operation = view.prover, denied.operation
+    free: tuple[OperationRule | None, ...] = (None, *view.rule_set.operations.get(operation.name, ()))
     for rule in free:
-        fixed = {name: denied.values[name] for name in denied.fixed}
+        plain = dict(denied.values)
+        if rule is not None:
+            plain = {name: denied.values[name] for name in denied.fixed}
         proof: tuple[str, Proof] | None = None
         holds = False
-        plain = fixed if rule is not None else dict(denied.values)
         for how, call in (
-            *(("by another spelling", call) for call in prover.spellings(denied.operation, rule, plain)),
+            *(("by another spelling", call) for call in prover.spellings(operation, rule, plain)),
             *(
                 (how, call)
                 for how, changes in renamed(denied)
-                for call in prover.variations(denied.operation, rule, plain | changes)
+                for call in prover.variations(operation, rule, plain | changes)
             ),
         ):
             decision = prover.judged(call)
             holds = holds or (decision.reason is Reason.DENIED_BY_RULE and decision.rule == path.text)
-            if proof is None and decision.operation == denied.operation.name:
+            if proof is None and decision.operation == operation.name:
                 found = prover.shown(call, decision)
                 proof = None if found is None else (how, found)
         if proof is not None and holds:

@@ -1,7 +1,26 @@
-"""Denies of an object that other operations pass (BS112): by the object's name, by an id, from inside SQL or code.
+"""BS112 warning: a deny that other operations pass
 
-Which operations do the same with an object, ``catalog/siblings.yaml`` says. Each that is named here was allowed by the
-decision function: a call on an object that the deny is about, as far as the call says which object it is on.
+The rule denies an operation on some object, and the rule set allows others that do the same with it - by the same
+name, by an id (which object that is can't be seen in the call), or from inside SQL or code. It is a note if only the
+last are left.
+
+Mend: Deny those that name the object as well. What takes an id or runs SQL or code can't be held to objects here:
+allow it only where the token's own grants may decide, or deny it.
+
+    rule_sets:
+      reader:
+        allow: [tables.get, tables.exists]
+        deny:
+          - {operation: tables.get, where: {full_name: main.hr.salaries}}
+
+Mended:
+
+    rule_sets:
+      reader:
+        allow: [tables.get, tables.exists]
+        deny:
+          - {operation: tables.get, where: {full_name: main.hr.salaries}}
+          - {operation: tables.exists, where: {full_name: main.hr.salaries}}
 """
 
 from __future__ import annotations
@@ -10,20 +29,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from brickscope.analysis.example import made_up, meeting, plain
 from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.catalog.siblings import WAYS, Sibling, beside, siblings_of, titles
 from brickscope.core.constraint import ABSENT
 from brickscope.core.kind import KINDS
 from brickscope.policy.written import WrittenRule
 
-from .alignment import reach
-from .allowance import Allowance
-from .breadth import some
-from .code import codes
-from .finding import Finding, Proof, Severity
-from .proof import Prover
-from .survey import RuleSetView
+from ..check.finding import Found, Proof, Severity
+from ..check.survey import RuleSetView
+from ..example import made_up, meeting, plain
+from ..reach import reach
+from ..shown import MOST, listed
 
 MAX_FOUND = 24
 """How many operations are proved to pass a deny; where it leaves so many, one more says nothing new."""
@@ -50,9 +66,8 @@ class _Named(NamedTuple):
         )
 
 
-def passed_denies(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
-    """The findings about one rule set."""
-    allowance = Allowance(view)
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Denies with the operations, allowed by the decision function, that do the same with the object that they name."""
     for written in view.deny:
         found: dict[str, tuple[Sibling, Proof]] = {}
         for named in _named(written):
@@ -60,12 +75,12 @@ def passed_denies(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
                 name = sibling.operation
                 if name in found or len(found) >= MAX_FOUND or not named.may_be(sibling.kind):
                     continue
-                if allowance.allows(name) and not allowance.is_denied(name):
-                    proof = _passing(view, prover, sibling, named)
+                if view.allowed.mentions(name) and not view.denied.covers(name):
+                    proof = _passing(view, sibling, named)
                     if proof is not None:
                         found[name] = sibling, proof
         if found:
-            yield _finding(view, written, found)
+            yield _found(written, found)
 
 
 def _named(written: WrittenRule) -> Iterator[_Named]:
@@ -80,22 +95,23 @@ def _named(written: WrittenRule) -> Iterator[_Named]:
                 yield _Named(rule.operation, constraint.name, value, said)
     for path in written.paths:
         for each in reach(path):
+            said = {name: frozenset({each.values[name]}) for name in each.fixed}
             for name in sorted(each.fixed):
-                said = {other: frozenset({each.values[other]}) for other in each.fixed}
                 yield _Named(each.operation.name, name, each.values[name], said)
 
 
-def _passing(view: RuleSetView, prover: Prover, sibling: Sibling, named: _Named) -> Proof | None:
+def _passing(view: RuleSetView, sibling: Sibling, named: _Named) -> Proof | None:
     """A call of a sibling that is allowed, on the object that the deny names (or one of which nobody can tell)."""
     operation = load_catalog().operations[sibling.operation]
     changes = _changes(operation, sibling, named)
-    for rule in (None, *view.rule_set.operations.get(operation.name, ())) if changes is not None else ():
-        for call in prover.variations(operation, rule, changes or {}):
-            decision = prover.judged(call)
-            proof = prover.shown(call, decision) if decision.operation == operation.name else None
-            if proof is not None:
-                return proof
-    return None
+    if changes is None:
+        return None
+    calls = (
+        call
+        for rule in (None, *view.rule_set.operations.get(operation.name, ()))
+        for call in view.prover.variations(operation, rule, changes)
+    )
+    return next(view.prover.allowed(calls, operation.name), None)
 
 
 def _changes(operation: Operation, sibling: Sibling, named: _Named) -> dict[str, Any] | None:
@@ -132,20 +148,15 @@ def _is_same_id(one: str, other: str) -> bool:
     return second in _ANY_ID or first.endswith(second) or second.endswith(first)
 
 
-def _finding(view: RuleSetView, written: WrittenRule, found: dict[str, tuple[Sibling, Proof]]) -> Finding:
+def _found(written: WrittenRule, found: Mapping[str, tuple[Sibling, Proof]]) -> Found:
     ways = {way: [name for name, (sibling, _) in found.items() if sibling.way == way] for way in WAYS}
     (kind, use), _ = Counter((sibling.kind, sibling.use) for sibling, _ in found.values()).most_common(1)[0]
     does = f"{_DOES[use]} {titles()[kind]}"
-    listed = "; ".join(f"{_BY[way]}: {some(names)}" for way, names in ways.items() if names)
-    proofs = [found[names[0]][1] for names in ways.values() if names]
-    severity = Severity.NOTE if len(ways["inside"]) == len(found) else codes()["BS112"].severity
-    return Finding(
-        "BS112",
-        severity,
-        f"{written.text} leaves other operations that {does} ({listed})",
-        written.position,
-        rule_set=view.name,
-        subjects=view.subjects,
-        operations=tuple(sorted(found)),
-        proofs=tuple(proofs),
+    by = "; ".join(f"{_BY[way]}: {listed(names, MOST)}" for way, names in ways.items() if names)
+    return Found.of(
+        written,
+        f"{written.text} leaves other operations that {does} ({by})",
+        severity=Severity.NOTE if len(ways["inside"]) == len(found) else None,
+        operations=found,
+        proofs=[found[names[0]][1] for names in ways.values() if names],
     )

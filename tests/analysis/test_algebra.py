@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from brickscope.analysis.implication import covers, implies, pieces
+from brickscope.analysis.algebra import covers, implies, pieces
 from brickscope.core.constraint import ABSENT, Constraint
 from brickscope.core.constraint import Test as Check
 from brickscope.core.kind import KINDS
