@@ -13,6 +13,7 @@ from brickscope.audit.evidence import Evidence
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog, Progress
 from brickscope.audit.usage import PolicyRow, policy_rows
+from brickscope.error import OperatorError
 from brickscope.policy.load import Loaded
 
 from .block import WEIGHTS, Point, Section, Table, Text
@@ -49,7 +50,7 @@ LIMITS = Section("limits", "What it cannot show", "What this log cannot show", (
 """What it says is the same in every report, and stands in ``page/limits.j2``."""
 
 
-class EmptyLogError(Exception):
+class EmptyLogError(OperatorError):
     """There is no record in the period; the message says so."""
 
 
