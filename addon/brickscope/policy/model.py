@@ -376,6 +376,14 @@ class AcceptEntry(_Strict):
     until: Moment = Field(description="From this moment on the finding is back.")
 
 
+def _no_entries(value: Any) -> Any:
+    return {} if value is None else value
+
+
+# A group whose entries were all taken out, or not written yet, names nobody: that allows nothing.
+_GROUP = BeforeValidator(_no_entries)
+
+
 class PolicyFile(_Strict):
     """One file of a Brickscope policy. All files of the folder together are one policy."""
 
@@ -384,10 +392,10 @@ class PolicyFile(_Strict):
     )
     mode: OptionalMode = Field(None, description="The mode of the whole proxy; in one file only.")
     contact: OptionalContact = Field(None, description=f"{_CONTACT} In one file only.")
-    tokens: dict[Name, TokenEntry] = Field(default_factory=dict)
-    service_principals: dict[Name, ServicePrincipalEntry] = Field(default_factory=dict)
-    users: dict[Name, UserEntry] = Field(default_factory=dict)
-    logins: dict[Name, LoginEntry] = Field(default_factory=dict)
+    tokens: Annotated[dict[Name, TokenEntry], _GROUP] = Field(default_factory=dict)
+    service_principals: Annotated[dict[Name, ServicePrincipalEntry], _GROUP] = Field(default_factory=dict)
+    users: Annotated[dict[Name, UserEntry], _GROUP] = Field(default_factory=dict)
+    logins: Annotated[dict[Name, LoginEntry], _GROUP] = Field(default_factory=dict)
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
     accept: list[AcceptEntry] = Field(
