@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,6 +124,7 @@ def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterato
                 yield Import(module, name)
 
 
+@cache
 def all_imports() -> list[Import]:
     found: list[Import] = []
     for file in sorted((ADDON / PACKAGE).rglob("*.py")):
@@ -162,27 +164,26 @@ def upward(imports: Iterable[Import]) -> set[Import]:
     return found
 
 
-IMPORTS = all_imports()
-
-
 def test_imports_go_down_but_for_those_that_are_listed() -> None:
-    assert upward(IMPORTS) == {Import(*each) for each in UPWARD}
+    assert upward(all_imports()) == {Import(*each) for each in UPWARD}
 
 
 def test_only_the_proxy_imports_mitmproxy_but_for_those_that_are_listed() -> None:
-    users = {each.by for each in IMPORTS if each.name.partition(".")[0] == "mitmproxy"}
+    users = {each.by for each in all_imports() if each.name.partition(".")[0] == "mitmproxy"}
     assert {module for module in users if room_of(module) != "proxy"} == MITMPROXY
 
 
 def test_core_is_pure() -> None:
     others = {
-        each.name for each in IMPORTS if room_of(each.by) == "core" and each.name.partition(".")[0] != PACKAGE
+        each.name
+        for each in all_imports()
+        if room_of(each.by) == "core" and each.name.partition(".")[0] != PACKAGE
     }
     assert {name for name in others if name.partition(".")[0] not in PURE and name not in PURE} == set()
 
 
 def test_each_part_that_has_no_room_of_its_name_is_there() -> None:
-    modules = {each.by for each in IMPORTS}
+    modules = {each.by for each in all_imports()}
     for part in TODAY:
         assert any(f"{module}.".startswith(f"{part}.") for module in modules), f"{part} is gone: take it out"
 
