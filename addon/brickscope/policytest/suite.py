@@ -10,17 +10,18 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from brickscope.analysis.call import Call, Home, read_call
+from brickscope.analysis.error import CallError
+from brickscope.analysis.judge import Known, home, known
+from brickscope.analysis.shown import quoted
 from brickscope.core.policy import Login
+from brickscope.error import OperatorError
 from brickscope.log.record import printable
 from brickscope.policy.document import Document, read_document
 from brickscope.policy.document import Path as Place
 from brickscope.policy.finding import MESSAGES
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position, Problem, nearest
-from brickscope.trial.call import Call, Home, read_call
-from brickscope.trial.error import CallError
-from brickscope.trial.judge import Known, home, known
-from brickscope.trial.shown import quoted
 
 from .model import Case, Row, TestFile
 
@@ -32,7 +33,7 @@ _LOOKED_AT = 64 * 1024
 _NOTHING = Row.model_validate({})
 
 
-class SuiteError(Exception):
+class SuiteError(OperatorError):
     """Test files that can't be used; ``problems`` holds all that was found."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from brickscope.analysis.abilities import abilities
+from brickscope.analysis.check.checker import check
+from brickscope.analysis.check.finding import Finding
+from brickscope.analysis.judge import Known, known
+from brickscope.analysis.shown import place
+from brickscope.analysis.summary import mode_of
 from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES
-from brickscope.check.checker import check
-from brickscope.check.finding import Finding
 from brickscope.core.policy import RuleSet, Subject
 from brickscope.policy.load import Loaded
-from brickscope.trial.abilities import abilities
-from brickscope.trial.judge import Known, known
-from brickscope.trial.shown import place
-from brickscope.trial.summary import mode_of
 
 from .block import LIMIT, Cell, Fold, Point, Section, Table, Text
 from .given import Given
@@ -61,11 +61,11 @@ def permissions_section(given: Given) -> Section:
     if given.loaded is None:
         text = "No policy was given, so this report does not say who could do what. --rules FOLDER adds it."
         return Section("permissions", _TITLE, _TITLE, (Text(text),))
-    policy, facts = given.loaded.policy, given.facts
+    policy, counts = given.loaded.policy, given.counts
     # What `sql/unused.sql` asks of its facts, those of the report have as well: one pass over the log is enough.
-    facts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
+    counts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
     used: dict[Any, list[Usage]] = {}
-    for usage in find_usage(facts.log, policy):
+    for usage in find_usage(counts.log, policy):
         used.setdefault(usage.name if usage.kind == "subject" else (usage.rule_set, usage.list), []).append(
             usage
         )
@@ -77,7 +77,7 @@ def permissions_section(given: Given) -> Section:
     findings = check(given.loaded, given.end.replace(tzinfo=UTC).timestamp(), SOON.days)
     revisions = [
         revision
-        for revision, _ in facts.ask(
+        for revision, _ in counts.ask(
             "SELECT policy_revision, max(last_seen) FROM by_revision WHERE event IS NOT NULL GROUP BY ALL ORDER BY 2"
         )
     ]
