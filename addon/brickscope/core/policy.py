@@ -124,3 +124,14 @@ class Policy(NamedTuple):
         """Whom to ask about a denial under the rule set of this name."""
         own = self.rule_sets.get(rule_set) if rule_set is not None else None
         return (own and own.contact) or self.contact
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """All who have rules; a token that is being replaced, which has two fingerprints, twice."""
+        known = self.principals
+        return [*self.tokens.values(), *known.service_principals.values(), *known.users.values()]
+
+    @property
+    def everybody(self) -> list[Subject | Login]:
+        """All whom the policy names: those who have rules, and logins."""
+        return [*self.subjects, *self.principals.logins]

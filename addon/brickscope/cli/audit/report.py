@@ -14,7 +14,7 @@ from brickscope.cli.options import Rules, keys_option, public_key_option, rules_
 from brickscope.cli.output import Output
 from brickscope.cli.selection import Selection, find_files, log_options, open_log, report_faults
 from brickscope.cli.terminal import progress, shown
-from brickscope.report.facts import Earlier, gather_earlier
+from brickscope.report.counts import Earlier, gather_earlier
 from brickscope.report.page import render
 from brickscope.report.report import Report, gather
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from brickscope.audit.plain import to_json
 from brickscope.audit.story import Record, Story, find_story
-from brickscope.audit.table import to_json
 from brickscope.cli.command import command
 from brickscope.cli.output import Answer, Output, answers
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
