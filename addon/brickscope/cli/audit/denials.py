@@ -11,8 +11,8 @@ from .selection import Selection, log_options, open_log, report_faults
 from .terminal import console, minute, progress, shown, styled
 
 if TYPE_CHECKING:
-    from brickscope.audit.denials import Denials, Found
-    from brickscope.audit.remedy import Remedy
+    from brickscope.analysis.denials import Denials, Found
+    from brickscope.analysis.remedy import Remedy
     from brickscope.audit.table import Table
 
 
@@ -38,7 +38,7 @@ def denials_command(selection: Selection, subject: tuple[str, ...], top: int, ou
       brickscope audit denials --csv denials.csv
     """
     with open_log(selection, output) as log:
-        from brickscope.audit.denials import find_denials
+        from brickscope.analysis.denials import find_denials
         from brickscope.audit.table import to_json
 
         with progress("reading the log") as told:

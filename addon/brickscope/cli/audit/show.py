@@ -13,6 +13,7 @@ from .selection import Selection, log_options, open_log, report_faults
 from .terminal import SENT, console, progress, shown, styled
 
 if TYPE_CHECKING:
+    from brickscope.analysis.remedy import Remedy
     from brickscope.audit.story import Record, Story
 
 # Fields of the decision that are told in the first lines already.
@@ -47,7 +48,7 @@ def show_command(decision_id: str, selection: Selection, as_json: bool) -> None:
         if story is None:
             click.echo(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log", err=True)
         elif as_json:
-            remedy = story.remedy
+            remedy = _remedy(story)
             said = remedy and {"place": remedy.place, "yaml": remedy.yaml, "note": remedy.note}
             click.echo(to_json(story._asdict() | {"remedy": said}))
         else:
@@ -86,9 +87,16 @@ def _print(story: Story) -> None:
     _title("The same subject" if decision.get("subject") else "The same caller")
     for word, call in (("before", story.previous), ("after", story.next)):
         out.print(styled(f"  {word:6}  {_call(call)}"))
-    if story.remedy is not None:
+    remedy = _remedy(story)
+    if remedy is not None:
         _title("What would allow it")
-        print_remedy(story.remedy, "  ", "in the policy, under")
+        print_remedy(remedy, "  ", "in the policy, under")
+
+
+def _remedy(story: Story) -> Remedy | None:
+    from brickscope.analysis.logged_remedy import logged_remedy
+
+    return logged_remedy(story.decision) if story.decision.get("decision") == "deny" else None
 
 
 def _title(text: str) -> None:
