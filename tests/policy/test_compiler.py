@@ -411,7 +411,9 @@ def test_loading_raises_nothing_but_policy_errors(
             policy = load(folder, text).policy
         except PolicyError:
             continue
-        assert (policy.subjects, policy.rule_sets, policy.mode) == ([], {}, Mode.ENFORCE), "it denies everything"
+        assert (policy.subjects, policy.rule_sets, policy.mode) == ([], {}, Mode.ENFORCE), (
+            "it denies everything"
+        )
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
