@@ -239,6 +239,11 @@ def _new_principal(denial: Fields, params: list[Any]) -> Remedy:
     if not isinstance(claims, dict) or not (claims.get("client_id") or claims.get("sub")):
         return NOTHING._replace(note="the log does not name whose token it is")
     client, sub = claims.get("client_id"), claims.get("sub")
+    if claims.get("tenant"):
+        note = f"{_STRANGER}; TENANT is the name under tenants: of {claims.get('tenant')}"
+        entry = {"tenant": "TENANT", "object_id": claims.get("object_id"), "rule_set": "RULE-SET"}
+        group = "service_principals" if sub == claims.get("object_id") else "users"
+        return Remedy((group,), {"NEW-NAME": entry}, note)
     if sub is None or sub == client:
         entry = {"client_id": client, "rule_set": "RULE-SET"}
         return Remedy(("service_principals",), {"NEW-NAME": entry}, _STRANGER)

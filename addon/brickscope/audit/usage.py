@@ -47,9 +47,8 @@ def policy_rows(policy: Policy) -> list[PolicyRow]:
 
 def _rows(policy: Policy) -> Iterator[PolicyRow]:
     known = policy.principals
-    for subjects in (policy.tokens, known.service_principals, known.users):
-        for subject in subjects.values():
-            yield PolicyRow("subject", subject.name, subject.rule_set.name, None, None)
+    for subject in (*policy.tokens.values(), *known.subjects):
+        yield PolicyRow("subject", subject.name, subject.rule_set.name, None, None)
     for login in known.logins:
         yield PolicyRow("subject", login.name, None, None, None)
     for rule_set in policy.rule_sets.values():

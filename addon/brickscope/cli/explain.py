@@ -219,12 +219,15 @@ def _nobody(record: dict[str, Any]) -> str:
 def _who(loaded: Loaded, subject: str | None, call: Call | None) -> Known:
     """The subject by name, else by the token that was pasted with the call, else the only one there is."""
     from brickscope.analysis.judge import find, known
+    from brickscope.core.jwt_token import LIVES_AN_HOUR
 
     if subject is not None:
         return find(loaded.policy, subject)
     everybody = known(loaded.policy)
     if call is not None and call.fingerprint is not None:
         owner = loaded.policy.tokens.get(call.fingerprint)
+        if owner is None and call.is_oauth:
+            raise click.UsageError(f"{LIVES_AN_HOUR}: say with --subject who it is ('brickscope whoami' knows)")
         if owner is None:
             raise click.UsageError(
                 f"the policy names no token with the fingerprint {call.fingerprint}: the call is denied (unknown_token)"

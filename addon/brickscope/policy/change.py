@@ -35,8 +35,7 @@ def _subjects(policy: Policy) -> dict[str, RuleSet | Subject | Login]:
     known = policy.principals
     everybody: list[Subject | Login] = [
         *policy.tokens.values(),
-        *known.service_principals.values(),
-        *known.users.values(),
+        *known.subjects,
         *known.logins,
     ]
     return {each.name: each for each in everybody}

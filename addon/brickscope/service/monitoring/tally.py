@@ -239,7 +239,6 @@ def subjects_of(policy: Policy) -> list[Any]:
     principals = policy.principals
     return [
         *policy.tokens.values(),
-        *principals.service_principals.values(),
-        *principals.users.values(),
+        *principals.subjects,
         *principals.logins,
     ]
