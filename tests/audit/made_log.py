@@ -248,7 +248,9 @@ def _facts(decision: Decision) -> Record:
     return exceptions | {
         "params": dict(decision.params),
         "param_names": None if decision.names is None else sorted(decision.names),
-        "principal": None if decision.principal is None else {
+        "principal": None
+        if decision.principal is None
+        else {
             name: text
             for name, text in decision.principal._asdict().items()
             if text is not None or name not in ("tenant", "object_id")

@@ -142,9 +142,7 @@ BAD = {
         TENANT_WRONG,
     ),
     "the tenant of all personal accounts": (
-        token(
-            person_claims("2.0", iss=f"https://login.microsoftonline.com/{CONSUMERS}/v2.0", tid=CONSUMERS)
-        ),
+        token(person_claims("2.0", iss=f"https://login.microsoftonline.com/{CONSUMERS}/v2.0", tid=CONSUMERS)),
         TENANT_WRONG,
     ),
     "the tenant in another cloud": (
@@ -330,7 +328,9 @@ CLOUDS = {
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_each_cloud_has_issuers_and_keys_of_its_own(cloud: str, tmp_path: Path) -> None:
     host, v1, v1_keys, v2, v2_keys = CLOUDS[cloud]
-    known = load(tmp_path, POLICY.replace(f"tenant: {TENANT}\n", f"tenant: {TENANT}\n    cloud: {cloud}\n", 1))
+    known = load(
+        tmp_path, POLICY.replace(f"tenant: {TENANT}\n", f"tenant: {TENANT}\n    cloud: {cloud}\n", 1)
+    )
     documents = {v1_keys: key_set(), v2_keys: key_set()}
     for claims in (app_claims(iss=v1), app_claims("2.0", iss=v2)):
         assert decided(known, token(claims), documents, host).allow
@@ -338,9 +338,7 @@ def test_each_cloud_has_issuers_and_keys_of_its_own(cloud: str, tmp_path: Path) 
 
 
 def test_object_id_and_application_id_have_to_be_right_both(tmp_path: Path) -> None:
-    known = load(
-        tmp_path, POLICY.replace(f"{OBJECT}\n", f"{OBJECT}\n    application_id: {APPLICATION}\n", 1)
-    )
+    known = load(tmp_path, POLICY.replace(f"{OBJECT}\n", f"{OBJECT}\n    application_id: {APPLICATION}\n", 1))
     assert decided(known, token(app_claims())).subject == "etl"
     other = token(app_claims(appid=PERSON))
     assert decided(known, other).reason is Reason.UNKNOWN_PRINCIPAL

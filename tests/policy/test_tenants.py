@@ -10,7 +10,18 @@ from brickscope.core.entra import CONSUMERS
 from brickscope.core.policy import SAME_HOST
 from brickscope.policy.load import load_policy
 from brickscope.policy.problem import PolicyError
-from core.entra_tokens import APPLICATION, OBJECT, OTHER_TENANT, POLICY, TENANT, V1, V1_KEYS, V2, V2_KEYS, load
+from core.entra_tokens import (
+    APPLICATION,
+    OBJECT,
+    OTHER_TENANT,
+    POLICY,
+    TENANT,
+    V1,
+    V1_KEYS,
+    V2,
+    V2_KEYS,
+    load,
+)
 from core.oauth import key_set
 
 SLASHED = "https://idp.example.org/realm/"
@@ -31,9 +42,9 @@ def test_a_tenant_is_two_issuers_with_the_audience_of_databricks(tmp_path: Path)
 def test_an_issuer_is_taken_as_it_is_written(tmp_path: Path) -> None:
     for url in (SLASHED, SLASHED.rstrip("/"), "https://idp.example.org", "https://idp.example.org/"):
         assert url in load(tmp_path, with_issuer(url)).principals.issuers
-    assert load(
-        tmp_path, with_issuer("https://accounts.google.com", "audience: host")
-    ).principals.issuers["https://accounts.google.com"].audience == (SAME_HOST)
+    assert load(tmp_path, with_issuer("https://accounts.google.com", "audience: host")).principals.issuers[
+        "https://accounts.google.com"
+    ].audience == (SAME_HOST)
 
 
 def test_everything_that_can_change_a_decision_changes_the_revision(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ class Call(NamedTuple):
     """A call that can be judged. ``text``: in one line, printable and without secrets.
 
     ``request``: its reading, or why the proxy would refuse it for its shape. ``asked``: of a token request, what for.
-    ``fingerprint``: of the token that was written with it. ``operation``: by whose name it was written. ``is_oauth``: whether
-    the token is one.
+    ``fingerprint``: of the token that was written with it. ``operation``: by whose name it was written. ``is_oauth``:
+    whether the token is one.
     """
 
     text: str

@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from brickscope.analysis.judge import known
+from brickscope.core.decision import Refused
+from brickscope.core.fingerprint import fingerprint
+from brickscope.core.hostname import in_databricks_zone, is_hostname
+from brickscope.core.jwt_token import Claims, is_jwt, read_claims
+from brickscope.core.pending import NotYetKnown
+from brickscope.core.policy import Policy, Subject
+from brickscope.core.principal import find_principal
+from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.identity.fetch import Fetcher
+
+from .command import command
+from .options import FILE, Rules, rules_option
+from .output import Answer, answers
 from .token_input import read_token_input
 
-if TYPE_CHECKING:
-    from brickscope.core.jwt_token import Claims
-    from brickscope.core.policy import Policy, Subject
 
-
-@click.command("whoami")
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    default=Path("rules"),
-    show_default=True,
-    help="The policy: a folder or a file.",
-)
+@command("whoami")
+@rules_option()
 @click.option(
     "--host", help="The workspace the token is used on. Default: one on which its issuer's tokens count."
 )
-@click.option(
-    "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities to trust instead."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def whoami_command(rules: Path, host: str | None, ca: Path | None, as_json: bool) -> None:
+@click.option("--ca", type=FILE, help="Authorities to trust instead.")
+@answers
+def whoami_command(rules: Rules, host: str | None, ca: Path | None) -> Answer:
     """Say which subject of the policy a token is, and why.
 
     The token is read from standard input, or asked for without showing it. An OAuth token is verified as the proxy
@@ -49,30 +50,13 @@ def whoami_command(rules: Path, host: str | None, ca: Path | None, as_json: bool
       brickscope whoami < token.txt
       databricks auth token | jq -r .access_token | brickscope whoami --rules rules --json
     """
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
     token = read_token_input()
-    try:
-        policy = load_policy(rules, time.time()).policy
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None
-    said = asyncio.run(_identify(policy, token, host, ca))
-    if as_json:
-        click.echo(json.dumps(said))
-    else:
-        click.echo(
-            "\n".join(f"{key + ':':14}{_plain(value)}" for key, value in said.items() if value is not None)
-        )
-    if said["subject"] is None:
-        raise SystemExit(1)
+    said = asyncio.run(_identify(rules.load().policy, token, host, ca))
+    lines = [f"{key + ':':14}{_plain(value)}" for key, value in said.items() if value is not None]
+    return Answer(said, lines, failed=said["subject"] is None)
 
 
 async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | None) -> dict[str, Any]:
-    from brickscope.analysis.judge import known
-    from brickscope.core.decision import Refused
-    from brickscope.core.fingerprint import fingerprint
-
     name = fingerprint(token)
     subject = policy.tokens.get(name)
     if subject is not None:
@@ -83,7 +67,7 @@ async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | N
         return _refused(name, refused.reason, refused.detail)
     kind = known(policy)[subject.name].kind
     if claims.tenant is not None:
-        claim = f"object id in the tenant {claims.tenant} is {claims.object_id}, its application id {claims.client_id}"
+        claim = f"tenant is {claims.tenant}, its object id {claims.object_id}, its application id {claims.client_id}"
     elif kind == "user":
         claim = f"sub is {claims.sub}"
     else:
@@ -92,25 +76,10 @@ async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | N
     return _say(policy, name, subject, kind, why, claims)
 
 
-def _host(policy: Policy, issuer: str) -> str:
-    """A host on which tokens of an issuer count: of one that the policy names, the first that it names for it."""
-    named = policy.principals.issuers.get(issuer)
-    if named is not None:
-        return named.hosts.patterns[0].replace("*", "workspace")
-    return urlsplit(issuer).hostname or ""
-
-
 async def _find(
     policy: Policy, token: bytes, name: str, host: str | None, ca: Path | None
 ) -> tuple[Subject, Claims]:
     """Whose token it is, verified as the proxy does. Raises Refused."""
-    from brickscope.core.hostname import in_databricks_zone, is_hostname
-    from brickscope.core.jwt_token import is_jwt, read_claims
-    from brickscope.core.pending import NotYetKnown
-    from brickscope.core.principal import find_principal
-    from brickscope.identity.directory import Settled, TokenDirectory
-    from brickscope.identity.fetch import Fetcher
-
     now = time.time()
     where = host or (_host(policy, read_claims(token).issuer) if is_jwt(token) else "")
     trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
@@ -118,8 +87,8 @@ async def _find(
     try:
         subject, _ = find_principal(policy, token, name, where, now, directory)
     except NotYetKnown as unknown:
-        known = read_claims(token).issuer in policy.principals.issuers
-        if not known and not (is_hostname(where) and in_databricks_zone(where)):
+        named = read_claims(token).issuer in policy.principals.issuers
+        if not named and not (is_hostname(where) and in_databricks_zone(where)):
             raise click.UsageError(
                 "the token was not issued by a Databricks host; nothing was asked there"
             ) from None
@@ -127,6 +96,14 @@ async def _find(
         settled = Settled(directory, (unknown.url,))
         subject, _ = find_principal(policy, token, name, where, now, settled)
     return subject, read_claims(token)
+
+
+def _host(policy: Policy, issuer: str) -> str:
+    """A host on which tokens of an issuer count: of one that the policy names, the first that it names for it."""
+    named = policy.principals.issuers.get(issuer)
+    if named is not None:
+        return named.hosts.patterns[0].replace("*", "workspace")
+    return urlsplit(issuer).hostname or ""
 
 
 def _say(

@@ -25,7 +25,9 @@ _OWN_KEY = ("jwk", "jku", "x5u", "x5c")
 _CHANGES_READING = ("crit", "b64", "zip", "enc", "cty")
 GOOGLE_ACCESS = b"ya29."
 """What an access token of Google begins with, which is opaque (cloud.google.com/docs/authentication/token-types)."""
-LIVES_AN_HOUR = "an OAuth token is known by whom it names, not by its fingerprint: the next one, in an hour, has another"
+LIVES_AN_HOUR = (
+    "an OAuth token is known by whom it names, not by its fingerprint: the next one, in an hour, has another"
+)
 """What to say of one instead of its fingerprint."""
 _TYPES = (None, "jwt", "at+jwt", "application/at+jwt", "application/jwt")
 

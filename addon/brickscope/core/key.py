@@ -29,8 +29,8 @@ class KeySetError(Exception):
 
 
 class KeySet(NamedTuple):
-    """Verification keys by ``kid``, and the SHA-256 of the text they were read from. ``tenants``: by ``kid``, which tenant of
-    Entra ID alone signs with a key."""
+    """Verification keys by ``kid``, and the SHA-256 of the text they were read from. ``tenants``: by ``kid``, which
+    tenant of Entra ID alone signs with a key."""
 
     keys: dict[str, jwt.PyJWK]
     digest: str

@@ -24,7 +24,7 @@ def find_principal(
     if token.startswith(GOOGLE_ACCESS):
         raise Refused(
             Reason.UNKNOWN_PRINCIPAL,
-            "an access token of Google does not say whose it is: use an ID token, or OAuth of a Databricks service principal",
+            "an access token of Google does not say whose it is: use an ID token, or OAuth of a service principal",
         )
     if not is_jwt(token):
         raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")

@@ -1,89 +1,13 @@
-"""The codes as text: for ``brickscope check --explain`` and for ``docs/findings.md``, which a test keeps equal."""
+"""The codes as text: for ``brickscope check --explain`` and SARIF."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from textwrap import fill
 
-from .code import Code, codes
+from .code import Code
 from .power import grounds, powers
 
 WIDTH = 120
-_POWERS = (
-    "Which operations give which power, and why. Every operation of class grant, secret or execute, and every one that "
-    "the catalogue calls a risk, is among them or was looked at and found harmless; `powers.yaml` has the sources. A "
-    "limit counts where a rule fixes all of the parameters that are named, by a list of values, a prefix or a pattern, "
-    "without `optional`."
-)
-_GROUPS = {
-    "BS0": ("Loading", "The policy itself."),
-    "BS1": ("Rules that do not do what they say", "Overlaps, dead rules, limits and denies without effect."),
-    "BS2": (
-        "Escalation by one power",
-        "What a rule set lets its holder become. A power counts only if a request that uses it was allowed by the decision "
-        "function. One step less severe where all of it is limited by `where` as the catalogue of powers says.",
-    ),
-    "BS3": (
-        "Escalation by several powers together",
-        "Each part may be harmless, or accepted, on its own; together they are more.",
-    ),
-    "BS4": ("Rules that are wider than they look", "What a variable, a service or a class takes in."),
-    "BS5": ("Subjects and logins", "Bindings, modes, ways to get tokens."),
-    "BS9": ("Acceptances", "They can't be accepted themselves."),
-}
-_HEAD = """\
-# Every finding of `brickscope check`
-
-Made from the YAML files in `addon/brickscope/analysis/check`; `brickscope check --explain CODE` prints the same. A code is
-never given another meaning. Each example is loaded by a test: the first has the finding, the second has not. How to
-read findings, accept them and gate on them: [check.md](check.md).
-
-| code | severity | finding |
-|---|---|---|
-"""
-
-
-def page() -> str:
-    """``docs/findings.md``."""
-    parts = [
-        _HEAD,
-        *(
-            f"| [{code.code}](#{code.code.lower()}) | {code.severity} | {code.title} |\n"
-            for code in codes().values()
-        ),
-    ]
-    group = ""
-    for code in codes().values():
-        if code.code[:3] != group:
-            group = code.code[:3]
-            title, intro = _GROUPS[group]
-            parts.append(f"\n## {title}\n\n{intro}\n")
-        parts.append(f"\n{markdown(code, 3)}")
-    return "".join([*parts, *_powers()])
-
-
-def _powers() -> list[str]:
-    """The powers with the operations that give them."""
-    parts = [f"\n## Powers\n\n{_filled(_POWERS)}\n"]
-    held: dict[str, dict[tuple[str, tuple[str, ...], str | None], list[str]]] = {}
-    for operation, each in grounds().items():
-        for one in each:
-            reasons = held.setdefault(one.power, {})
-            reasons.setdefault((one.why, one.limit, one.carried), []).append(operation)
-    for power, does in powers().items():
-        parts.append(f"\n**{_sentence(does)}**\n\n")
-        for (why, limit, carried), operations in held[power].items():
-            text = f"- {_code_words(operations)}: {why}"
-            if limit:
-                text += f" Limited by {_code_words(limit)}."
-            if carried:
-                text += f" Only if the call may carry `{carried}`."
-            parts.append(f"{_filled(text, '  ', first='')}\n")
-    return parts
-
-
-def _code_words(words: Iterable[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
 
 
 def markdown(code: Code, level: int) -> str:
@@ -115,12 +39,30 @@ def plain(code: Code) -> str:
         lines.append("")
         for index, part in enumerate(code.needs):
             lines.append(_filled(f"{'and ' if index else 'a rule set that '}{_choice(part)}", "  "))
+            lines += [
+                _filled(each, "      ", first="    - ") for power in part for each in _operations(power)
+            ]
     lines += ["", "for example:", "", *_indented(code.example)]
     lines += ["", _filled(f"mend it: {code.mend}"), "", *_indented(code.mended)]
     accept = _entry(code)
     if accept:
         lines += ["", "or accept it, with why and until when:", "", *_indented(accept)]
     return "\n".join(lines)
+
+
+def _operations(power: str) -> list[str]:
+    """The operations that give a power, why, and what limits them; those with one reason together."""
+    held: dict[tuple[str, tuple[str, ...], str | None], list[str]] = {}
+    for operation, each in grounds().items():
+        for one in each:
+            if one.power == power:
+                held.setdefault((one.why, one.limit, one.carried), []).append(operation)
+    return [
+        f"{', '.join(names)}: {why}"
+        + (f" Limited by {', '.join(limit)}." if limit else "")
+        + (f" Only if the call may carry {carried}." if carried else "")
+        for (why, limit, carried), names in held.items()
+    ]
 
 
 def _needs(code: Code) -> str:
