@@ -32,7 +32,7 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
     @functools.wraps(command)
     def with_json(as_json: bool, **others: Any) -> None:
-        from brickscope.audit.table import to_json
+        from brickscope.audit.plain import to_json
 
         said = command(**others)
         if as_json:
@@ -83,7 +83,7 @@ class Output(NamedTuple):
         self, log: AuditLog, table: Callable[[], Table], data: Callable[[], Any], show: Callable[[], None]
     ) -> None:
         """Write ``table``, print ``data`` as JSON, or ``show`` it. Raises OSError."""
-        from brickscope.audit.table import to_json
+        from brickscope.audit.plain import to_json
 
         if self.is_file:
             self.write(log, table())

@@ -9,8 +9,8 @@ from typing import Any
 
 from brickscope.audit.columns import COLUMNS
 from brickscope.audit.period import Period
+from brickscope.audit.plain import plain
 from brickscope.audit.reader import AuditLog, Progress
-from brickscope.audit.table import plain
 
 from .content import Record
 from .ecs import ecs_event

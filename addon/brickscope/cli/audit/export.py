@@ -13,7 +13,8 @@ import click
 import orjson
 
 from brickscope.audit.export.stream import FORMATS, EventStream, period_to_read
-from brickscope.audit.table import new_file, to_json
+from brickscope.audit.plain import to_json
+from brickscope.audit.table import new_file
 from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
 from brickscope.cli.output import Output

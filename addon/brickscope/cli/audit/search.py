@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from brickscope.audit.plain import to_json
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.search import Filter, search_sql
-from brickscope.audit.table import Table, keep_answer, to_json, write_answer
+from brickscope.audit.table import Table, keep_answer, write_answer
 from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults

@@ -11,8 +11,8 @@ import click
 import orjson
 
 from brickscope.audit.follow import Follower
+from brickscope.audit.plain import to_json
 from brickscope.audit.search import Filter
-from brickscope.audit.table import to_json
 from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
 from brickscope.cli.terminal import console, say, shown, styled
