@@ -282,4 +282,4 @@ def test_by_hand_it_listens_on_loopback_only(tmp_path: Path, proxy_authority: Pa
                 break
         process.terminate()
     bound = re.findall(r"listening at (\S+):\d+", "".join(seen))
-    assert bound[-1] == "127.0.0.1"
+    assert bound == ["127.0.0.1"], "nor does anything say so"
