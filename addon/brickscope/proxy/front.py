@@ -1,8 +1,8 @@
 """The first bytes of a connection: whose it is, and which way it goes.
 
-Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then the ClientHello of
-a client that offers HTTP/1.1 (or says nothing of it). Everything else is handed to the engine's path unread, byte for
-byte; so is everything where the option ``proxyauth`` is set. Nobody has for ever to send these bytes.
+Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then a ClientHello. Everything
+else is handed to the engine's path unread, byte for byte; so is everything where the option ``proxyauth`` is set. Nobody has
+for ever to send these bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import connection, ctx
@@ -21,7 +21,6 @@ from brickscope.core.reason import Reason
 
 from . import balancer
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
-from .contexts import HTTP1
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
 from .destination import Side
@@ -59,8 +58,8 @@ class Front(asyncio.Protocol):
         self._server: tuple[Any, ...] = ("", 0)
         self._received = b""
         self._seen = 0
-        self._connect = b""
-        """The head of CONNECT, once it is answered."""
+        self._is_connected = False
+        """Whether its CONNECT is answered."""
         self._host = ""
         self._hello = HelloReader()
         self._expects_header = False
@@ -98,7 +97,7 @@ class Front(asyncio.Protocol):
         if self._expects_header:
             self._read_header()
         if self._received and self._serves and not self._expects_header and not self._is_closing:
-            if self._connect:
+            if self._is_connected:
                 self._read_hello()
             else:
                 self._read_connect()
@@ -169,12 +168,12 @@ class Front(asyncio.Protocol):
             return
         host = self._find_host(received, end) if end >= 0 else None
         if host is None:
-            self._hand_over(received, answered=False)
+            self._hand_over(received)
         elif self._is_blocked():
             self.abort()
         else:
             assert self._transport is not None
-            self._host, self._connect, self._received = host, received, b""
+            self._host, self._is_connected, self._received = host, True, b""
             self._transport.write(ESTABLISHED)
 
     def _find_host(self, received: bytes, end: int) -> str | None:
@@ -217,11 +216,7 @@ class Front(asyncio.Protocol):
             return
         if hello is None:
             return
-        offers = hello.alpn_protocols
-        if b"h2" in offers and HTTP1 not in offers:
-            self._hand_over(self._connect + received, answered=True)
-        else:
-            self._begin_tunnel(hello.sni, received)
+        self._begin_tunnel(hello.sni, hello.alpn_protocols, received)
 
     def _refuse_tls(self) -> None:
         gate = self._path.gate
@@ -231,14 +226,14 @@ class Front(asyncio.Protocol):
 
     # -- who serves it -----------------------------------------------------------------------------------------
 
-    def _begin_tunnel(self, server_name: str | None, hello: bytes) -> None:
-        visitor = Visitor(self._client[0], self._host, 443, server_name)
+    def _begin_tunnel(self, server_name: str | None, offers: Sequence[bytes], hello: bytes) -> None:
+        visitor = Visitor(self._client[0], self._host, 443, server_name, tuple(offers))
         tunnel = Tunnel(self._path, visitor, self._end)
         tunnel.begin(self._give_to(tunnel), hello)
 
-    def _hand_over(self, received: bytes, *, answered: bool) -> None:
+    def _hand_over(self, received: bytes) -> None:
         engine = EngineConnection(self._listener.mode, self._client, self._server, self._end)
-        engine.begin(self._give_to(engine), received, answered=answered)
+        engine.begin(self._give_to(engine), received)
 
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""
