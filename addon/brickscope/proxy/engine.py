@@ -43,14 +43,15 @@ class EngineConnection:
         self._handler: Any = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, transport: asyncio.Transport, received: bytes) -> None:
-        """Take over a transport, and what has come by it."""
+    def begin(self, transport: asyncio.Transport, received: bytes, *, answered: bool) -> None:
+        """Take over a transport, and what has come by it. ``answered``: the client has had the answer to its CONNECT."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        kind = AnsweredWriter if answered else asyncio.StreamWriter
+        self._writer = kind(transport, protocol, reader, loop)
         protocol.data_received(received)
         self._task = loop.create_task(self._serve(reader, self._writer), name="engine connection")
 
@@ -134,3 +135,25 @@ class Draining(events.Event):
 
     late: bool
     busy: bool = False
+
+
+class AnsweredWriter(asyncio.StreamWriter):
+    """For a client that has had the answer to its CONNECT: the engine, which is given the CONNECT once more, gives that
+    answer a second time, and it goes no further."""
+
+    _due: bytes | None = b""
+
+    def write(self, data: Any) -> None:
+        """Send what is not that answer. Should the engine refuse, the connection ends: the client was told otherwise."""
+        if self._due is not None:
+            self._due += bytes(data)
+            head, end, data = self._due.partition(b"\r\n\r\n")
+            if not end:
+                return
+            if not head.startswith(b"HTTP/1.1 200 "):
+                self.transport.abort()
+                return
+            self._due = None
+            if not data:
+                return
+        super().write(data)

@@ -1,8 +1,8 @@
 """The first bytes of a connection: whose it is, and which way it goes.
 
-Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then a ClientHello. Everything
-else is handed to the engine's path unread, byte for byte; so is everything where the option ``proxyauth`` is set. Nobody has
-for ever to send these bytes.
+Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then a ClientHello.
+Everything else is handed to the engine's path unread, byte for byte; so is everything where the option ``proxyauth`` is
+set. Nobody has for ever to send these bytes.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Front(asyncio.Protocol):
         self._server: tuple[Any, ...] = ("", 0)
         self._received = b""
         self._seen = 0
-        self._is_connected = False
-        """Whether its CONNECT is answered."""
+        self._connect = b""
+        """The head of CONNECT, once it is answered."""
         self._host = ""
         self._hello = HelloReader()
         self._expects_header = False
@@ -97,7 +97,7 @@ class Front(asyncio.Protocol):
         if self._expects_header:
             self._read_header()
         if self._received and self._serves and not self._expects_header and not self._is_closing:
-            if self._is_connected:
+            if self._connect:
                 self._read_hello()
             else:
                 self._read_connect()
@@ -168,12 +168,12 @@ class Front(asyncio.Protocol):
             return
         host = self._find_host(received, end) if end >= 0 else None
         if host is None:
-            self._hand_over(received)
+            self._hand_over(received, answered=False)
         elif self._is_blocked():
             self.abort()
         else:
             assert self._transport is not None
-            self._host, self._is_connected, self._received = host, True, b""
+            self._host, self._connect, self._received = host, received, b""
             self._transport.write(ESTABLISHED)
 
     def _find_host(self, received: bytes, end: int) -> str | None:
@@ -231,9 +231,9 @@ class Front(asyncio.Protocol):
         tunnel = Tunnel(self._path, visitor, self._end)
         tunnel.begin(self._give_to(tunnel), hello)
 
-    def _hand_over(self, received: bytes) -> None:
+    def _hand_over(self, received: bytes, *, answered: bool) -> None:
         engine = EngineConnection(self._listener.mode, self._client, self._server, self._end)
-        engine.begin(self._give_to(engine), received)
+        engine.begin(self._give_to(engine), received, answered=answered)
 
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""

@@ -1,8 +1,8 @@
 """HTTP/2 frames, split off one by one (RFC 9113 section 4), before anything is made of them.
 
-Rules: one frame at a time goes to the library, so what a side sends means the same in whatever pieces it comes, and what came
-before a broken frame counts. The first frame is SETTINGS. A frame that is too long is refused by its header alone; within a
-header block nothing else may come.
+Rules: one frame at a time goes to the library, so what a side sends means the same in whatever pieces it comes, and what
+came before a broken frame counts. The first frame is SETTINGS. A frame that is too long is refused by its header alone;
+within a header block nothing else may come.
 """
 
 from __future__ import annotations

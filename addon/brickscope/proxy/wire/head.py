@@ -1,9 +1,9 @@
 """The head of a request: its bytes, their reading, and the leave to send them.
 
-Rules: what is judged and what is sent is one and the same object (``Head.raw``, in HTTP/2 ``Head.fields``). A ``Head`` is made
-here alone, a ``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a host. A
-test reads the source for both. An attacker who finds a way to change a head between decision and wire has found a way
-round every rule.
+Rules: what is judged and what is sent is one and the same object (``Head.raw``, in HTTP/2 ``Head.fields``). A ``Head`` is
+made here alone, a ``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a
+host. A test reads the source for both. An attacker who finds a way to change a head between decision and wire has found a
+way round every rule.
 """
 
 from __future__ import annotations

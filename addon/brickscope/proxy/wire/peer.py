@@ -69,7 +69,7 @@ class Peer:
                 normalize_outbound_headers=False,
             )
         )
-        wanted: dict[int, int] = {
+        wanted = {
             SettingCodes.ENABLE_PUSH: 0,
             SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
             SettingCodes.MAX_HEADER_LIST_SIZE: made.DEFAULT_MAX_HEADER_LIST_SIZE,
@@ -83,7 +83,8 @@ class Peer:
         )
         made.initiate_connection()
         made.clear_outbound_data_buffer()
-        self._out = (b"" if is_client else PREFACE) + SettingsFrame(0, settings=wanted).serialize()
+        settings = SettingsFrame(0, settings={int(code): value for code, value in wanted.items()})
+        self._out = (b"" if is_client else PREFACE) + settings.serialize()
         made.increment_flow_control_window(WINDOW - made.inbound_flow_control_window)
         if is_client:
             made.receive_data(PREFACE)
