@@ -62,6 +62,7 @@ class Way(Enum):
     ABSENT = "absent"
     DIALLING = "dialling"
     UP = "up"
+    LEAVING = "up, but for no more calls"
 
 
 class Phase(Enum):

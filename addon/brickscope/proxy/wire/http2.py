@@ -190,7 +190,7 @@ class Http2:
             stream.held = None
         if stream.trailed:
             self._calls.fail(stream, Fault.CLIENT_BROKE, "headers follow the body")
-        elif self._last:
+        elif self._way is Way.LEAVING:
             self._calls.refuse(stream, "it takes no more calls")
         elif self._way is Way.UP:
             self._send(stream, cleared)
@@ -266,6 +266,7 @@ class Http2:
             if number > last:
                 self._calls.refuse(stream, "it takes no more calls")
         if self._calls.by_host:
+            self._way = Way.LEAVING
             self._leave()
             return False
         self._way, self._calls.host = Way.ABSENT, None
