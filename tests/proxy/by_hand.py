@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from hashlib import sha256
 from typing import Any
@@ -36,6 +37,7 @@ END = b"<end>"
 """What a side of the pretended TLS sends for close_notify."""
 UPDATE = b"<update>"
 """What asks for an answer of TLS itself, as KeyUpdate does (RFC 8446 section 4.6.3); the answer is the same."""
+_MARK = re.compile(b"|".join([END, UPDATE, b"<garbage>"]))
 ADDRESS = ("8.8.8.8", 443)
 """Public, and never dialled."""
 
@@ -96,8 +98,8 @@ class PretendedTls:
             raise SSL.ZeroReturnError
         if self._in.startswith(b"<garbage>"):
             raise SSL.Error([("SSL routines", "", "wrong version number")])
-        end = self._in.find(b"<")
-        data = self._in[: size if end < 0 else min(size, end)]
+        end = _MARK.search(self._in)
+        data = self._in[: size if end is None else min(size, end.start())]
         if not data:
             raise SSL.WantReadError
         self._in = self._in[len(data) :]
@@ -234,7 +236,7 @@ class LogInMemory:
 
 
 class PretendedContexts:
-    """In the place of ``Contexts``. ``speaks``: what the host chooses, if it is offered. ``offered``: to hosts, each time."""
+    """In the place of ``Contexts``. ``speaks``: what the host chooses, if it is offered. ``offered``: to hosts."""
 
     def __init__(self) -> None:
         self.speaks = b"http/1.1"

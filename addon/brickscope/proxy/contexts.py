@@ -53,7 +53,8 @@ class Contexts:
         return HTTP2 in offers and bool(self._options.http2)
 
     def for_client(self, host: str, server_name: str | None) -> SSL.Connection:
-        """One to answer a client with; its app data is the protocol that is chosen, HTTP/1.1 without. Raises whatever mitmproxy or OpenSSL raise."""
+        """One to answer a client with; its app data is the protocol that is chosen, HTTP/1.1 without. Raises whatever
+        mitmproxy or OpenSSL raise."""
         named = server_name if server_name is not None and is_hostname(server_name.lower()) else host
         made = SSL.Connection(self._server_role(host, named))
         made.set_accept_state()

@@ -101,6 +101,7 @@ class Tunnel:
         self._deferred: deque[Judge] = deque()
         """Requests that are judged later: the client does not read, or others have their turn."""
         self._asked = 0
+        self._is_turn_due = False
         self._client_full = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
@@ -144,12 +145,15 @@ class Tunnel:
         self._core = core = Http2(door) if end.alpn == HTTP2 else Http1(door)
         self._offers = (HTTP2 if end.alpn == HTTP2 else HTTP1,)
         self._do(core.begin())
+        self._from_host.set(Why.CLIENT_FIRST, False)
         early, self._early = self._early, b""
         if self._upstream.state is State.UP:
+            if core.shared is not (self._upstream.alpn == HTTP2):
+                self._hang_up()
+                return
             self.host_up()
             if early:
                 self._do(core.from_host(early))
-        self._from_host.set(Why.CLIENT_FIRST, False)
 
     def end_failed(self, end: End, why: str | None) -> None:
         """A client that refuses our certificate is a set-up problem that somebody has to see."""
@@ -348,13 +352,16 @@ class Tunnel:
         """Have requests judged, unless it is the turn of others, or the client does not take its answers."""
         while self._deferred and not self._client_full:
             if self._asked >= IN_TURN:
-                asyncio.get_running_loop().call_soon(self._take_turn)
+                if not self._is_turn_due:
+                    self._is_turn_due = True
+                    asyncio.get_running_loop().call_soon(self._take_turn)
                 return
             self._asked += 1
             self._ask(self._deferred.popleft())
 
     @guarded
     def _take_turn(self) -> None:
+        self._is_turn_due = False
         self._go_on()
 
     def _go_on(self) -> None:

@@ -554,7 +554,7 @@ def test_streams_beyond_the_limit_are_refused_and_the_others_go_on() -> None:
     line = Line()
     numbers = range(1, 2 * MAX_STREAMS + 8, 2)
     line.client(*[line.c.request(number, "/wait") for number in numbers])
-    assert line.at_client.resets == {number: 7 for number in numbers[MAX_STREAMS:]}
+    assert line.at_client.resets == dict.fromkeys(numbers[MAX_STREAMS:], 7)
     for judge in line.waiting:
         line.do(line.core.rule(judge.exchange, clear(judge.head)))
     assert len(line.at_host.heads) == MAX_STREAMS
