@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from mitmproxy.certs import CertStore
@@ -72,8 +73,8 @@ def test_the_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_files_of_the_table_are_those_of_the_code() -> None:
-    from brickscope.authority import folder
     from brickscope.log.writer import DIGEST_KEY, SIGNING_KEY
+    from brickscope.service.authority import folder
 
     named = set(file_patterns())
     assert {
@@ -109,4 +110,6 @@ def test_the_security_policy_says_what_it_has_to() -> None:
     for heading in ("vulnerability", "not", "report", "supported", "fixes", "Hardening", "keep safe"):
         assert re.search(rf"^## .*{heading}", text, re.M), heading
     hidden = re.findall(r"`(brickscope [a-z-]+)", text)
-    assert {each.split()[1] for each in hidden} - {"--version"} <= set(main.commands)
+    assert {each.split()[1] for each in hidden} - {"--version"} <= set(
+        main.list_commands(click.Context(main))
+    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from brickscope.catalog.catalog import Operation, call_rules, load_catalog
+from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import RuleSet
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.policy.written import WrittenRule
 
-from .overlap import reached
+from .reach import calls, reached
 
 
 class Way(NamedTuple):
@@ -97,10 +97,9 @@ def abilities(rule_set: RuleSet, rules: Iterable[WrittenRule]) -> Abilities:
             found = reached(path)
             if not found:
                 strange[rule.part].append(rule)
-            for each in found:
-                operation = catalog.operations[each.operation]
-                whole = each.whole and covers_all(path, operation)
-                ways.setdefault(each.operation, []).append(Way(rule, None, path, whole, each.segments))
+            for name, each in found.items():
+                whole = each.whole and _covers_all(path, name)
+                ways.setdefault(name, []).append(Way(rule, None, path, whole, each.segments))
     operations = {
         name: Ability(catalog.operations[name], tuple(allowed.get(name, ())), tuple(denied.get(name, ())))
         for name in sorted({*allowed, *denied})
@@ -110,7 +109,7 @@ def abilities(rule_set: RuleSet, rules: Iterable[WrittenRule]) -> Abilities:
     )
 
 
-def covers_all(path: Rule, operation: Operation) -> bool:
+def _covers_all(path: Rule, operation: str) -> bool:
     """Whether a path rule matches every call of an operation, in all its versions."""
     table = RuleTable([path])
-    return all(table.covers(call) is not None for call in call_rules(operation))
+    return all(table.covers(call) is not None for call in calls(operation))

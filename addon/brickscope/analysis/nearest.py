@@ -14,7 +14,7 @@ from brickscope.core.rule import METHODS, Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
-from .overlap import reached
+from .reach import reached
 from .shown import MAX_ELEMENTS, quoted, shown
 from .sight import objects_of, see
 
@@ -122,11 +122,11 @@ def _path_reason(path: Rule, request: ApiRequest, operation: str | None) -> _Rea
         return 0.5, (f"it is for {path.method}, and the call is {request.method}",)
     if path.method != request.method:
         return None
-    same = [each for each in reached(path) if each.operation == operation]
-    if any(each.whole for each in same):
+    same = None if operation is None else reached(path).get(operation)
+    if same is not None and same.whole:
         return 1.0, (f"it is another version of the same operation; the rule {operation} means all of them",)
     different = _difference(segments, request.segments)
-    if different is None and same:
+    if different is None and same is not None:
         return 3.0, ("it is for other objects of the same operation",)
     return different
 

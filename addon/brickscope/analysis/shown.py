@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from brickscope.policy.problem import Position
 MAX_VALUE = 80
 MAX_TEXT = 256
 MAX_ELEMENTS = 20
+MOST = 6
+"""How many names a sentence has before it counts the rest."""
 
 
 def shown(value: Any) -> str:
@@ -54,6 +56,12 @@ def place(position: Position) -> str:
 def counted(number: int, word: str) -> str:
     """``1 rule``, ``2 rules``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def listed(words: Sequence[str], most: int) -> str:
+    """Words in a list, and how many more there are."""
+    more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def risk(operation: str | None) -> str:

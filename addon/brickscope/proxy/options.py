@@ -20,7 +20,7 @@ from brickscope.core.body import MAX_BODY
 from brickscope.core.hostname import HostPatterns
 from brickscope.log.closed import COMPRESSIONS, Retention
 from brickscope.log.writer import Keeping
-from brickscope.monitoring.address import StatusAddress, read_address
+from brickscope.service.monitoring.address import StatusAddress, read_address
 
 from .deadlines import Limits
 from .destination import Destinations, Network, Upstream
@@ -283,8 +283,13 @@ class Options(Protocol):
 
     def __contains__(self, name: str) -> bool: ...
     def __getattr__(self, name: str) -> Any: ...
-    def has_changed(self, name: str) -> bool: ...
-    def keys(self) -> set[str]: ...
+    def has_changed(self, name: str) -> bool:
+        """Whether an option has another value than its default."""
+        ...
+
+    def keys(self) -> set[str]:
+        """The names of all options."""
+        ...
 
 
 class Settings(NamedTuple):

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from brickscope.policy.load import Loaded
 
 from .acceptance import apply_acceptances
-from .breadth import breadth
+from .code import Code, lints
 from .escalation import escalations
-from .finding import Finding
-from .idle import idle_rules
-from .limit import weak_limits
-from .logins import login_findings
-from .naming import misnamed
-from .overlap import overlaps
-from .proof import Prover
-from .sibling import passed_denies
-from .spelling import open_spellings
-from .subjects import subject_findings
+from .finding import Finding, Found
 from .survey import RuleSetView, Survey, survey
-from .unclassed import unclassed_calls
-
-_OF_RULE_SETS: tuple[Callable[[RuleSetView, Prover], Iterator[Finding]], ...] = (
-    overlaps,
-    open_spellings,
-    passed_denies,
-    weak_limits,
-    misnamed,
-    unclassed_calls,
-    escalations,
-    breadth,
-)
 
 
 def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
@@ -40,15 +19,34 @@ def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
     ``now``: seconds since the epoch, UTC. ``days``: how far ahead something runs out soon.
     """
     surveyed = survey(loaded, now, days)
-    found = apply_acceptances(_findings(surveyed), surveyed)
+    found, accepted = apply_acceptances(_findings(surveyed), surveyed)
+    for lint in lints():
+        found += [_finding(lint.code, said) for each in accepted for said in lint.find("of_acceptance", each)]
     return sorted(found, key=lambda finding: (finding.severity.rank, finding.position, finding.code))
 
 
 def _findings(surveyed: Survey) -> Iterator[Finding]:
-    for view in surveyed.rule_sets:
-        prover = Prover(surveyed, view)
-        yield from idle_rules(view)
-        for lint in _OF_RULE_SETS:
-            yield from lint(view, prover)
-    yield from subject_findings(surveyed)
-    yield from login_findings(surveyed)
+    for rule_set in surveyed.policy.rule_sets.values():
+        view = RuleSetView(surveyed, rule_set)
+        for lint in lints():
+            yield from (_finding(lint.code, each, view) for each in lint.find("of_rule_set", view))
+        yield from (_finding(code, each, view) for code, each in escalations(view))
+    for lint in lints():
+        yield from (_finding(lint.code, each) for each in lint.find("of_policy", surveyed))
+
+
+def _finding(code: Code, found: Found, view: RuleSetView | None = None) -> Finding:
+    """What a lint says, with what its page and the rule set say where it left that open."""
+    subjects = () if view is None else view.subjects
+    return Finding(
+        code.code,
+        found.severity or code.severity,
+        found.message,
+        found.position,
+        found.rule_set if view is None else view.name,
+        found.subject,
+        subjects if found.subjects is None else found.subjects,
+        found.operations,
+        found.proofs,
+        found.related,
+    )

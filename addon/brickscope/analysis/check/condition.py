@@ -14,7 +14,7 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.template import Literal, Rest, Variable
 from brickscope.policy.written import WrittenRule
 
-from .alignment import calls
+from ..reach import calls
 
 MAX_TRIES = 64
 """How many combinations of values are tried."""

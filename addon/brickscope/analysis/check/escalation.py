@@ -16,11 +16,11 @@ from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
 
-from .alignment import reach
+from ..reach import reach
 from .code import Code, codes
-from .finding import Finding, Proof, Severity
+from .finding import Found, Proof, Severity
 from .power import ANY, Grounds, grounds
-from .proof import Prover, Way
+from .proof import Way
 from .survey import RuleSetView
 
 SHOWN = 4
@@ -49,23 +49,26 @@ Holdings = Mapping[str, Sequence[Held]]
 """What a rule set is able to do, by power."""
 
 
-def escalations(view: RuleSetView, prover: Prover) -> Iterator[Finding]:
-    """The findings about one rule set."""
-    holdings = find_holdings(view, prover)
+def escalations(view: RuleSetView) -> Iterator[tuple[Code, Found]]:
+    """What is found about one rule set, each with its code."""
+    holdings = find_holdings(view)
     for code in codes().values():
+        found = None
         if len(code.needs) == 1:
-            yield from _alone(code, holdings, view)
+            found = _alone(code, holdings)
         elif code.needs:
-            yield from _together(code, holdings, view)
+            found = _together(code, holdings)
+        if found is not None:
+            yield code, found
 
 
-def find_holdings(view: RuleSetView, prover: Prover) -> Holdings:
+def find_holdings(view: RuleSetView) -> Holdings:
     """The powers that a rule set really gives: each with the operations, proved."""
     found: dict[str, list[Held]] = {}
     for way in ways(view):
         for each in grounds()[way.operation.name]:
             if _carries(way.rule, each.carried) and not _is_enough(way.rule, each):
-                proof = prover.proof(way)
+                proof = view.prover.proof(way)
                 if proof is not None:
                     found.setdefault(each.power, []).append(Held(way, each, proof))
     return {power: [_limited(held, found) for held in each] for power, each in found.items()}
@@ -125,26 +128,26 @@ def _order() -> dict[str, int]:
     return {name: index for index, name in enumerate(grounds())}
 
 
-def _alone(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
+def _alone(code: Code, holdings: Holdings) -> Found | None:
     found = [held for power in code.needs[0] for held in holdings.get(power, ())]
-    if found:
-        limited = all(held.limited for held in found)
-        if not limited or code.severity is not Severity.NOTE:  # milder than a note is nothing
-            yield _finding(code, code.severity.milder if limited else code.severity, [found], view)
+    limited = all(held.limited for held in found)
+    if not found or (limited and code.severity is Severity.NOTE):  # milder than a note is nothing
+        return None
+    return _found(code, code.severity.milder if limited else code.severity, [found])
 
 
-def _together(code: Code, holdings: Holdings, view: RuleSetView) -> Iterator[Finding]:
+def _together(code: Code, holdings: Holdings) -> Found | None:
     parts = [[held for power in part for held in holdings.get(power, ())] for part in code.needs]
     if not all(parts):
-        return
+        return None
     parts = _meeting(parts, code.same)
     if code.opened:
         parts = _opened(*parts)
     # One operation alone is no combination.
     if not all(parts) or len({held.way.operation.name for part in parts for held in part}) < len(parts):
-        return
+        return None
     limited = any(all(held.limited and held.grounds.power in code.limits for held in part) for part in parts)
-    yield _finding(code, code.severity.milder if limited else code.severity, parts, view)
+    return _found(code, code.severity.milder if limited else code.severity, parts)
 
 
 def _meeting(parts: list[list[Held]], same: Sequence[str]) -> list[list[Held]]:
@@ -198,31 +201,19 @@ def _share(one: frozenset[Canonical] | None, other: frozenset[Canonical] | None)
     return one is None or other is None or bool(one & other)
 
 
-def _finding(code: Code, severity: Severity, parts: Sequence[Sequence[Held]], view: RuleSetView) -> Finding:
+def _found(code: Code, severity: Severity, parts: Sequence[Sequence[Held]]) -> Found:
     ordered = [sorted(part, key=lambda held: held.order) for part in parts]
-    first = ordered[0][0].way.written.position
+    first = ordered[0][0].way.written
     words = " with ".join(_names(part, alone=len(parts) == 1) for part in ordered)
-    related: dict[Position, str] = {}
-    for part in ordered:
-        for held in part:
-            position = held.way.written.position
-            if position != first:
-                related.setdefault(position, held.way.written.text)
-    return Finding(
-        code.code,
-        severity,
-        f"{code.title}: {words}",
+    every = [held for part in ordered for held in part]
+    return Found.of(
         first,
-        rule_set=view.name,
-        subjects=view.subjects,
-        operations=tuple(sorted({held.way.operation.name for part in parts for held in part})),
-        proofs=tuple(_distinct(part[0].proof for part in ordered)),
-        related=tuple(related.items()),
+        f"{code.title}: {words}",
+        severity=severity,
+        operations={held.way.operation.name for held in every},
+        proofs=dict.fromkeys(part[0].proof for part in ordered),
+        related=[held.way.written for held in every if held.way.written.position != first.position],
     )
-
-
-def _distinct(proofs: Iterator[Proof]) -> list[Proof]:
-    return list(dict.fromkeys(proofs))
 
 
 def _names(part: Sequence[Held], *, alone: bool) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from brickscope.catalog.catalog import load_catalog
 from brickscope.policy.problem import Position
+from brickscope.policy.written import WrittenRule
+
+from ..shown import MOST, listed
 
 
 class Severity(StrEnum):
@@ -50,6 +55,57 @@ class Acceptance(NamedTuple):
     until: float
 
 
+class Found(NamedTuple):
+    """What a lint says. What it leaves open (severity, whom it affects) is its page's, or that of what it looked at.
+
+    The fields mean what they do in ``Finding``.
+    """
+
+    position: Position
+    message: str
+    severity: Severity | None = None
+    rule_set: str | None = None
+    subject: str | None = None
+    subjects: tuple[str, ...] | None = None
+    operations: tuple[str, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    related: tuple[tuple[Position, str], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        written: WrittenRule,
+        message: str,
+        *,
+        severity: Severity | None = None,
+        operations: Iterable[str] = (),
+        proofs: Iterable[Proof] = (),
+        related: Iterable[WrittenRule] = (),
+    ) -> Self:
+        """About a rule. ``related``: other rules that belong to it."""
+        places = {other.position: other.text for other in related}
+        return cls(
+            written.position,
+            message,
+            severity,
+            operations=tuple(sorted(operations)),
+            proofs=tuple(proofs),
+            related=tuple(places.items()),
+        )
+
+    @classmethod
+    def proved(
+        cls,
+        written: WrittenRule,
+        message: str,
+        proofs: Mapping[str, Proof],
+        severity: Severity | None = None,
+    ) -> Self:
+        """About a rule and operations, of which the first is shown."""
+        first = list(proofs.values())[:1]
+        return cls.of(written, message, severity=severity, operations=proofs, proofs=first)
+
+
 class Finding(NamedTuple):
     """One finding. ``rule_set`` or ``subject``: what it is about, neither for the whole policy.
 
@@ -68,3 +124,9 @@ class Finding(NamedTuple):
     proofs: tuple[Proof, ...] = ()
     related: tuple[tuple[Position, str], ...] = ()
     accepted: Acceptance | None = None
+
+
+def classed(names: Iterable[str]) -> str:
+    """Operations in words, with their class."""
+    operations: Sequence[str] = [f"{name} ({load_catalog().operations[name].kind})" for name in names]
+    return listed(operations, MOST)

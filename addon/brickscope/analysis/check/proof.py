@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from brickscope.analysis.call import Call, Home, read_sent
 from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, meeting
 from brickscope.analysis.judge import Known, home, judge
+from brickscope.analysis.reach import Reach
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.policy import Subject
+from brickscope.core.policy import Policy, RuleSet
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule
 
-from .alignment import Reach
 from .finding import Proof
 from .power import telling
-from .survey import RuleSetView, Survey
 
 _OTHERS: tuple[Any, ...] = ("20771", "elsewhere", "/elsewhere")
 """Values that a deny with a condition is not likely to name."""
@@ -64,14 +64,16 @@ def _may_send(rule: OperationRule | None, name: str) -> bool:
 
 
 class Prover:
-    """Proves what a rule set allows, asking for somebody who has it. Each way is tried once."""
+    """Asks the decision function for somebody who has a rule set. Each way is tried once."""
 
-    def __init__(self, survey: Survey, view: RuleSetView) -> None:
-        self._survey = survey
-        self._view = view
-        self._who, self._name = _asked(survey, view)
-        self._home = home(self._who)
-        self._account = _account_home(self._who) or self._home
+    def __init__(
+        self, policy: Policy, who: Known, rule_set: RuleSet, now: float, *, is_made_up: bool = False
+    ) -> None:
+        """``is_made_up``: nobody has the rule set, so proofs name nobody."""
+        self._policy, self._who, self._rule_set, self._now = policy, who, rule_set, now
+        self._name = None if is_made_up else who.name
+        self._home = home(who)
+        self._account = _account_home(who) or self._home
         self._proved: dict[int, tuple[Way, Proof | None]] = {}
 
     def proof(self, way: Way) -> Proof | None:
@@ -79,8 +81,27 @@ class Prover:
         key = id(way.rule) if way.rule is not None else id(way.reach)
         if key not in self._proved:
             # The way is kept, so that nothing else gets its id.
-            self._proved[key] = way, next(self._allowed(way), None)
+            self._proved[key] = way, next(self.allowed(self._candidates(way), way.operation.name), None)
         return self._proved[key][1]
+
+    def dangerous(self, ways: Iterable[Way]) -> dict[str, Proof]:
+        """Of these ways the operations that give rights, return secrets or run something and are really allowed, by name."""
+        found: dict[str, Proof] = {}
+        for way in ways:
+            name = way.operation.name
+            if way.operation.kind in ("grant", "secret", "execute") and name not in found:
+                proof = self.proof(way)
+                if proof is not None:
+                    found[name] = proof
+        return dict(sorted(found.items()))
+
+    def allowed(self, calls: Iterable[Call], operation: str | None = None) -> Iterator[Proof]:
+        """Of these calls those that are allowed. ``operation``: which they have to be; None for any."""
+        for call in calls:
+            decision = self.judged(call)
+            proof = self.shown(call, decision) if operation in (None, decision.operation) else None
+            if proof is not None:
+                yield proof
 
     def call(self, method: str, path: str) -> Call | None:
         """A call of a path, without query and body; None for one that can't be read."""
@@ -90,8 +111,8 @@ class Prover:
             return None
 
     def judged(self, call: Call) -> Decision:
-        """What the decision function says of a call, for whoever it is asked."""
-        return judge(self._survey.policy, self._who, call, self._survey.now)
+        """What the decision function says of a call."""
+        return judge(self._policy, self._who, call, self._now)
 
     def shown(self, call: Call, decision: Decision) -> Proof | None:
         """An allowed call as a proof, None for one that is not allowed."""
@@ -109,10 +130,6 @@ class Prover:
             call.text,
         )
 
-    def written(self, decision: Decision) -> WrittenRule | None:
-        """The rule, as it is written, that decided."""
-        return self._survey.written.decided(decision)
-
     def variations(
         self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
     ) -> Iterator[Call]:
@@ -127,18 +144,7 @@ class Prover:
     ) -> Iterator[Call]:
         """The same in every spelling that the API has, the mirror of each among them."""
         for call in self.variations(operation, rule, changes):
-            yield call
-            mirrored = self._mirror(call)
-            if mirrored is not None:
-                yield mirrored
-
-    def _allowed(self, way: Way) -> Iterator[Proof]:
-        for call in self._candidates(way):
-            decision = self.judged(call)
-            if decision.operation == way.operation.name:
-                proof = self.shown(call, decision)
-                if proof is not None:
-                    yield proof
+            yield from self._mirrored(call)
 
     def _candidates(self, way: Way) -> Iterator[Call]:
         """Calls that the way should allow, the plainest first; then such as a deny may have left out."""
@@ -148,10 +154,7 @@ class Prover:
                 tries += 1
                 call = self._example(way.operation, way.rule, index, changes)
                 if call is not None:
-                    yield call
-                    mirrored = self._mirror(call)
-                    if mirrored is not None:
-                        yield mirrored
+                    yield from self._mirrored(call)
                 if tries >= MAX_TRIES:
                     return
 
@@ -166,7 +169,7 @@ class Prover:
         for constraint in () if way.rule is None else way.rule.where:
             for value in meeting(constraint)[1:]:
                 yield plain | {constraint.name: value}
-        for denying in self._view.rule_set.denied_operations.get(way.operation.name, ()):
+        for denying in self._rule_set.denied_operations.get(way.operation.name, ()):
             for constraint in denying.where:
                 for value in (ABSENT, *_OTHERS):
                     yield plain | {constraint.name: value}
@@ -180,18 +183,18 @@ class Prover:
         except CallError:
             return None
 
-    def _mirror(self, call: Call) -> Call | None:
-        """The same call by the mirror that the web interface uses, /ajax-api."""
+    def _mirrored(self, call: Call) -> Iterator[Call]:
+        """A call, and the same by the mirror that the web interface uses, /ajax-api."""
+        yield call
         request = call.request
         if isinstance(request, Refused) or not request.path.startswith("/api/"):
-            return None
+            return
         query = f"?{request.query}" if request.query else ""
         headers = [("Content-Type", "application/json")] if call.body else []
-        sent = Sent(request.method, f"/ajax-{request.path[1:]}{query}", headers, call.body)
-        try:
-            return read_sent(sent, self._home)
-        except CallError:
-            return None
+        with suppress(CallError):
+            yield read_sent(
+                Sent(request.method, f"/ajax-{request.path[1:]}{query}", headers, call.body), self._home
+            )
 
 
 def _account_home(who: Known) -> Home | None:
@@ -199,12 +202,3 @@ def _account_home(who: Known) -> Home | None:
     workspaces = who.subject.workspaces
     hosts = [ACCOUNT_HOST] if workspaces is None else sorted(workspaces)
     return next((Home(host) for host in hosts if host.startswith("accounts.") and "?" not in host), None)
-
-
-def _asked(survey: Survey, view: RuleSetView) -> tuple[Known, str | None]:
-    """For whom to ask: somebody who has the rule set, whose time has not run out; else somebody made up."""
-    for holder in view.holders:
-        expires = holder.subject.expires
-        if expires is None or expires > survey.now:
-            return holder, holder.name
-    return Known("nobody", "user", Subject("nobody", view.rule_set)), None

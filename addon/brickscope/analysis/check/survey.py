@@ -1,29 +1,27 @@
-"""A loaded policy as the lints look at it: rule sets with their written rules and the subjects that have them."""
+"""A loaded policy as the lints look at it: its rule sets with what several lints ask of them, worked out once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
-from brickscope.analysis.judge import Known, known
-from brickscope.core.policy import Policy, RuleSet, Subject
+from brickscope.core.policy import Grant, Policy, RuleSet, Subject
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import Written, WrittenRule
 
+from ..algebra import RuleList
+from ..judge import Known, known
+from .condition import never
+from .finding import Found
+from .proof import Prover
+from .span import Span, spans
+from .undone import UndoneLimit, undone_limits
+
 DAY = 86400.0
-
-
-class RuleSetView(NamedTuple):
-    """A rule set with its rules as written and those who have it (``subjects``: their names)."""
-
-    name: str
-    position: Position
-    rule_set: RuleSet
-    allow: tuple[WrittenRule, ...]
-    deny: tuple[WrittenRule, ...]
-    holders: tuple[Known, ...]
-    subjects: tuple[str, ...]
+PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
+"""Grants that end in a person's token."""
 
 
 class Survey(NamedTuple):
@@ -32,7 +30,6 @@ class Survey(NamedTuple):
     policy: Policy
     written: Written
     people: Mapping[str, Known]
-    rule_sets: tuple[RuleSetView, ...]
     now: float
     soon: float
 
@@ -43,22 +40,78 @@ class Survey(NamedTuple):
                 return group[name].position(*keys) if keys else group[name].key_position()
         return Position("policy")
 
+    def about(self, name: str, message: str, *keys: str) -> Found:
+        """What is said of a subject, at its name or a value of its entry."""
+        return Found(self.place(name, *keys), message, subject=name, subjects=(name,))
+
+
+class RuleSetView:
+    """A rule set with its rules as written and those who have it (``subjects``: their names)."""
+
+    def __init__(self, survey: Survey, rule_set: RuleSet) -> None:
+        self.survey, self.rule_set, self.name = survey, rule_set, rule_set.name
+        self.position = survey.written.rule_sets[self.name]
+        rules = [rule for rule in survey.written.rules if rule.rule_set == self.name]
+        self.allowed = RuleList(rule for rule in rules if rule.part == "allow")
+        self.denied = RuleList(rule for rule in rules if rule.part == "deny")
+        self.holders = sorted(
+            (
+                each
+                for each in survey.people.values()
+                if isinstance(each.subject, Subject) and each.subject.rule_set.name == self.name
+            ),
+            key=lambda holder: holder.name,
+        )
+        self.subjects = tuple(holder.name for holder in self.holders)
+        self._never: dict[Position, list[str]] = {}
+
+    @property
+    def allow(self) -> tuple[WrittenRule, ...]:
+        """The rules under ``allow``."""
+        return self.allowed.written
+
+    @property
+    def deny(self) -> tuple[WrittenRule, ...]:
+        """The rules under ``deny``."""
+        return self.denied.written
+
+    @property
+    def lists(self) -> tuple[RuleList, RuleList]:
+        """What it allows and what it denies."""
+        return self.allowed, self.denied
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Asks the decision function for somebody who has it."""
+        survey = self.survey
+        for holder in self.holders:
+            expires = holder.subject.expires
+            if expires is None or expires > survey.now:
+                return Prover(survey.policy, holder, self.rule_set, survey.now)
+        nobody = Known("nobody", "user", Subject("nobody", self.rule_set))
+        return Prover(survey.policy, nobody, self.rule_set, survey.now, is_made_up=True)
+
+    def never(self, written: WrittenRule) -> list[str]:
+        """Why no call can meet a rule; empty if some call can."""
+        if written.position not in self._never:
+            self._never[written.position] = never(written)
+        return self._never[written.position]
+
+    def is_idle(self, written: WrittenRule) -> bool:
+        """Whether a rule under ``allow`` allows nothing: it is empty, can't be met, or is denied."""
+        return written.is_empty or bool(self.never(written)) or self.denied.covers_rule(written)
+
+    @cached_property
+    def undone_limits(self) -> list[UndoneLimit]:
+        """The limits that another rule takes away."""
+        return list(undone_limits(self.allowed, self.prover))
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """The path rules under ``allow`` with all that they reach."""
+        return list(spans(self.allowed, self.denied))
+
 
 def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:
     """Look at a policy. ``days``: how far ahead something runs out soon."""
-    policy, written = loaded.policy, loaded.written
-    people = known(policy)
-    holders: dict[str, list[Known]] = {}
-    for each in people.values():
-        if isinstance(each.subject, Subject):
-            holders.setdefault(each.subject.rule_set.name, []).append(each)
-    rules: dict[tuple[str, str], list[WrittenRule]] = {}
-    for rule in written.rules:
-        rules.setdefault((rule.rule_set, rule.part), []).append(rule)
-    views = []
-    for name, rule_set in policy.rule_sets.items():
-        who = tuple(sorted(holders.get(name, ()), key=lambda holder: holder.name))
-        allow, deny = (tuple(rules.get((name, part), ())) for part in ("allow", "deny"))
-        subjects = tuple(holder.name for holder in who)
-        views.append(RuleSetView(name, written.rule_sets[name], rule_set, allow, deny, who, subjects))
-    return Survey(policy, written, people, tuple(views), now, now + days * DAY)
+    return Survey(loaded.policy, loaded.written, known(loaded.policy), now, now + days * DAY)

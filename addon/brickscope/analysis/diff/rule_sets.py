@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from brickscope.analysis.abilities import Ability, Way, abilities
+from brickscope.analysis.algebra import RuleList
 from brickscope.analysis.call import Call, Home
-from brickscope.analysis.implication import covers, pieces
-from brickscope.analysis.overlap import common, spellings
 from brickscope.catalog.catalog import CLASSES, Operation, operation_table
 from brickscope.core.decision import Decision
+from brickscope.core.operation import OperationRule
 from brickscope.core.policy import RuleSet
-from brickscope.core.rule import Rule, RuleTable
+from brickscope.core.rule import Rule
 from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
@@ -51,12 +52,29 @@ class Effect(StrEnum):
         return self in (Effect.DENIED, Effect.NARROWER, Effect.OTHER, Effect.NOT_WIDER)
 
 
-class Side(NamedTuple):
-    """One of the two rule sets; None for nobody's. ``decide``: the decision on a call under it, bindings apart."""
+class Side:
+    """One of the two rule sets; None for nobody's. ``rules``: of its whole policy. ``decide``: the decision on a call under
+    it, bindings apart."""
 
-    rule_set: RuleSet | None
-    rules: tuple[WrittenRule, ...]
-    decide: Callable[[Call], Decision | None]
+    def __init__(
+        self,
+        rule_set: RuleSet | None,
+        rules: Iterable[WrittenRule],
+        decide: Callable[[Call], Decision | None],
+    ) -> None:
+        name = None if rule_set is None else rule_set.name
+        self.rule_set, self.decide = rule_set, decide
+        self.rules = tuple(rule for rule in rules if rule.rule_set == name)
+
+    @cached_property
+    def allow(self) -> RuleList:
+        """What it allows."""
+        return RuleList(rule for rule in self.rules if rule.part == "allow")
+
+    @cached_property
+    def deny(self) -> RuleList:
+        """What it denies."""
+        return RuleList(rule for rule in self.rules if rule.part == "deny")
 
 
 class OperationChange(NamedTuple):
@@ -196,35 +214,22 @@ def _way(way: Way) -> str:
 
 def _not_wider(one: Ability, other: Ability, old: Side, new: Side) -> bool:
     """Whether the rules alone show that nothing is allowed now that was not before."""
-    if old.rule_set is None:
-        return not other.allowed
-    if new.rule_set is None:
-        return True
     name = one.operation.name
-    return all(_is_within(name, way, one.allowed, old.rule_set.allow) for way in other.allowed) and all(
-        _is_within(name, way, other.denied, new.rule_set.deny) for way in one.denied
+    if not other.allowed:
+        return True
+    return all(_is_within(name, way, old.allow) for way in other.allowed) and all(
+        _is_within(name, way, new.deny) for way in one.denied
     )
 
 
-def _is_within(name: str, way: Way, others: Sequence[Way], table: RuleTable) -> bool:
-    """Whether all that a rule says of an operation is said by these others as well; ``table``: their path rules."""
-    if way.path is not None and table.covers(way.path) is not None:
-        return True
-    # Of a path rule only the calls of this operation matter here, of a name all of them.
-    calls = [
-        call
-        for call in spellings(name)
-        if way.path is None or common(way.path.template, call.template) is not None
-    ]
-    if all(
-        table.covers(call) is not None for call in calls if way.path is None or call.method == way.path.method
-    ):
-        return True
-    if any(other.named is not None and not other.named.is_bound for other in others):
-        return True
-    named = [other.named for other in others if other.named is not None]
-    return way.named is not None and all(
-        any(covers(other, piece) for other in named) for piece in pieces(way.named)
+def _is_within(name: str, way: Way, rules: RuleList) -> bool:
+    """Whether all that a rule says of an operation is said by these rules as well."""
+    if way.named is not None:
+        return bool(rules.over(way.named))
+    # Of a path rule only the calls of this operation matter here.
+    assert way.path is not None
+    return rules.paths.covers(way.path) is not None or bool(
+        rules.over(OperationRule(name, name), within=way.path)
     )
 
 
@@ -234,7 +239,6 @@ def _is_within(name: str, way: Way, others: Sequence[Way], table: RuleTable) -> 
 def _paths(old: Side, new: Side, at: Home) -> Iterable[PathChange]:
     """What changes for calls that the catalogue does not know, by the path rules that only one of the two has."""
     before, after = _path_rules(old), _path_rules(new)
-    allow_before = RuleTable(()) if old.rule_set is None else old.rule_set.allow
     for key in sorted({*before, *after}):
         if key in before and key in after:
             continue
@@ -251,7 +255,7 @@ def _paths(old: Side, new: Side, at: Home) -> Iterable[PathChange]:
         part = key[0]
         came = key in after
         known = operation_table().covers(rule) is not None
-        sure = known or (part == "allow") is not came or allow_before.covers(rule) is not None
+        sure = known or (part == "allow") is not came or old.allow.paths.covers(rule) is not None
         if opened is not None:
             effect = Effect.OTHER if closed is not None else Effect.ALLOWED
         elif closed is not None:
@@ -270,11 +274,8 @@ def _never_allows(rule: Rule, side: Side, at: Home) -> bool:
 
 
 def _path_rules(side: Side) -> dict[tuple[str, str, str], tuple[WrittenRule, Rule]]:
-    if side.rule_set is None:
-        return {}
     return {
         (written.part, rule.method, str(rule.template)): (written, rule)
         for written in side.rules
-        if written.rule_set == side.rule_set.name
         for rule in written.paths
     }

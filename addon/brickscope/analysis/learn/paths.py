@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from brickscope.analysis.overlap import reached
+from brickscope.analysis.reach import reached
 from brickscope.core.decision import Refused
 from brickscope.core.path import read_target
 from brickscope.core.rule import Rule, RuleTable, parse_rule

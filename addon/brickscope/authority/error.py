@@ -1,7 +1,0 @@
-"""What an operator did with an authority that can't be."""
-
-from __future__ import annotations
-
-
-class AuthorityError(Exception):
-    """The message says what is wrong, where, and what to do."""
