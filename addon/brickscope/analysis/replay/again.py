@@ -65,6 +65,13 @@ class Verdict(NamedTuple):
             decision.allow, decision.forwards, decision.reason.value, decision.subject, decision.rule, looked
         )
 
+    @classmethod
+    def then(cls, record: Mapping[str, Any]) -> Verdict:
+        """What a record says was decided."""
+        allow = record["decision"] == "allow"
+        sent = allow or record.get("enforced") is False
+        return cls(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
+
 
 def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None = None) -> Verdict:
     """What ``policy`` says of the call of a decision record.
@@ -72,7 +79,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     Under the revision that decided it then, this is what was decided, or NotReplayable is raised (with why). Raises
     ValueError for a record that is none.
     """
-    then = _then(record)
+    then = Verdict.then(record)
     reason = _REASONS[str(record["reason"])]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
@@ -106,12 +113,6 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     _check_workspace(policy, decision, record)
     _check_parameters(subject, decision, facts)
     return Verdict.of(decision)
-
-
-def _then(record: Mapping[str, Any]) -> Verdict:
-    allow = record["decision"] == "allow"
-    sent = allow or record.get("enforced") is False
-    return Verdict(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
 
 
 def _principal(record: Mapping[str, Any]) -> Principal | None:
