@@ -13,7 +13,7 @@ from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
-from brickscope.core.reason import CHANGE, Kind, Reason
+from brickscope.core.reason import CHANGE, SEND_A_TOKEN, Kind, Reason
 from brickscope.core.rule import RuleTable
 
 from .call import Call
@@ -220,7 +220,7 @@ def _new_client(denial: Fields) -> Remedy:
 
 
 def _new_credential(denial: Fields) -> Remedy:
-    return _note("the client has to send a token: Authorization: Bearer TOKEN")
+    return _note(SEND_A_TOKEN)
 
 
 # -- destinations -------------------------------------------------------------------------------------------------
