@@ -17,6 +17,8 @@ from mitmproxy import http
 from brickscope.core.decision import Decision
 from brickscope.core.reason import Kind, Reason
 
+from .wire.own import Form, written
+
 DOMAIN = "brickscope"
 
 # databricks-sdk 0.156 _base_client.py; databricks-sdk-go v0.175 httpclient (its patterns ignore case and context).
@@ -99,15 +101,6 @@ def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) ->
     return f"{text} (reason {decision.reason.value}, decision {decision_id})."
 
 
-class Form(NamedTuple):
-    """An answer of ours, before it is written out for one HTTP version."""
-
-    status: int
-    phrase: bytes
-    fields: list[tuple[bytes, bytes]]
-    body: bytes
-
-
 def form(
     decision: Decision,
     decision_id: str,
@@ -173,32 +166,7 @@ def denial_bytes(
     decision: Decision, decision_id: str, asked: Asked, *, head: bool = False, close: bool = False
 ) -> bytes:
     """``form`` as it goes over an HTTP/1.1 connection."""
-    return _written(form(decision, decision_id, asked, head=head, close=close))
-
-
-def _written(found: Form) -> bytes:
-    lines = b"".join([b"%b: %b\r\n" % field for field in found.fields])
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (found.status, found.phrase, lines, found.body)
-
-
-_PHRASES = {400: b"Bad Request", 502: b"Bad Gateway", 504: b"Gateway Timeout"}
-
-
-def failure_bytes(status: int, text: str, decision_id: str, *, head: bool) -> bytes:
-    """The answer to a call that broke before anything of the host's answer was passed on; the connection ends with it.
-
-    ``status``: 400, 502 or 504. ``text``: what broke, a sentence of ours. ``head``: the request was HEAD.
-    """
-    said = f"Brickscope got no answer for this call: {text} (decision {decision_id})."
-    body = orjson.dumps({"error_code": _PHRASES[status].decode().upper().replace(" ", "_"), "message": said})
-    fields = [
-        (b"x-request-id", decision_id.encode()),
-        (b"content-type", b"application/json"),
-        (b"cache-control", b"no-store"),
-        (b"content-length", b"0" if head else str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    return _written(Form(status, _PHRASES[status], fields, b"" if head else body))
+    return written(form(decision, decision_id, asked, head=head, close=close))
 
 
 def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
