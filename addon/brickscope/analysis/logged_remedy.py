@@ -197,6 +197,11 @@ def _new_principal(denial: Fields) -> Remedy:
     if not isinstance(claims, dict) or not (claims.get("client_id") or claims.get("sub")):
         return _note("the log does not name whose token it is")
     client, sub = claims.get("client_id"), claims.get("sub")
+    if claims.get("tenant"):
+        note = f"{_STRANGER}; TENANT is the name under tenants: of {claims.get('tenant')}"
+        entry = {"tenant": "TENANT", "object_id": claims.get("object_id"), "rule_set": "RULE-SET"}
+        group = "service_principals" if sub == claims.get("object_id") else "users"
+        return Remedy(_ADD, (group,), {"NEW-NAME": entry}, note)
     if sub is None or sub == client:
         entry = {"client_id": client, "rule_set": "RULE-SET"}
         return Remedy(_ADD, ("service_principals",), {"NEW-NAME": entry}, _STRANGER)
