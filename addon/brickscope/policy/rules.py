@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,10 +14,17 @@ from brickscope.core.template import TemplateError
 
 from .document import Document, Path
 from .entry import Entry, Findings
+from .meant import is_known, like, meant
 from .model import RuleEntry
 from .operations import expand, is_name, one_line
 from .problem import Position
 from .written import WrittenRule
+
+MOST_UNKNOWN = 20
+"""Most rules that are warned of because no known call matches them: finding the nearest takes a moment for each.
+``brickscope check`` names all (BS110)."""
+_FOREIGN = re.compile(r"[<\[(]|/:")
+_NOTHING = "matches no call that the catalogue knows"
 
 
 class Parsed(NamedTuple):
@@ -55,6 +63,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
         Mode(value.mode) if value.mode else None,
         _by_operation(allowed),
         _by_operation(denied),
+        value.contact,
     )
     return rule_set, [*allowed.written, *denied.written]
 
@@ -146,6 +155,7 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
         if isinstance(each, str) and not is_name(each):
             rule = _parse_path(document, place, each, findings)
             if rule is not None:
+                _warn_of_unknown(document, place, rule, findings)
                 parsed.paths.append((place, rule))
                 parsed.written.append(WrittenRule(owner, part, place, each, (rule,)))
         elif isinstance(each, str | RuleEntry):
@@ -168,8 +178,28 @@ def _parse_path(document: Document, place: Position, text: str, findings: Findin
         line = document.lines[place.line - 1] if 0 < place.line <= len(document.lines) else ""
         quote = 1 if line[place.column - 1 : place.column] in ("'", '"') else 0
         at = place._replace(column=place.column + error.offset + quote)
-        findings.error(document, at, str(error), error.hint)
+        proposed = meant(text)
+        findings.error(document, at, str(error), f"write {proposed}" if proposed else error.hint)
         return None
+
+
+def _warn_of_unknown(document: Document, place: Position, rule: Rule, findings: Findings) -> None:
+    """A rule that no known call matches is a slip, or names a call that is newer than the catalogue; and nobody means a
+    name such as ``<job_id>``."""
+    known = is_known(rule)
+    if known and not _FOREIGN.search(rule.text):
+        return
+    proposed = meant(rule.text)
+    other = proposed != rule.text and proposed and is_known(parse_rule(proposed.split(" and ")[0]))
+    if other:
+        wrong = f"the rule {rule.text!r} is compared letter by letter" if known else _nothing(rule)
+        findings.warn(document, place, wrong, f"write {proposed}")
+    elif not known and sum(_NOTHING in problem.message for problem in findings.problems) < MOST_UNKNOWN:
+        findings.warn(document, place, _nothing(rule), like(rule))
+
+
+def _nothing(rule: Rule) -> str:
+    return f"the rule {rule.text!r} {_NOTHING}"
 
 
 def _find_overlaps(

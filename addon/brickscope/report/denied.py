@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from brickscope.audit.denials import POWERFUL, Denials
+from brickscope.analysis.denials import POWERFUL, Denials
 from brickscope.core.reason import Kind, Reason
 
 from .block import Cell, Point, Section, Table, Text, Weight

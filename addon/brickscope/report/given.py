@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from brickscope.audit.denials import Found
+from brickscope.analysis.denials import Found
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.reader import Faults
 from brickscope.policy.load import Loaded

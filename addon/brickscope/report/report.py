@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import brickscope
-from brickscope.audit.denials import find_denials
+from brickscope.analysis.denials import find_denials
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog, Progress

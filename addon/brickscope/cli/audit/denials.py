@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from brickscope.audit.denials import Denials, Found, find_denials
-from brickscope.audit.remedy import Remedy
+from brickscope.analysis.denials import Denials, Found, find_denials
+from brickscope.analysis.remedy import Remedy
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options

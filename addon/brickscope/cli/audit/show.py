@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from brickscope.analysis.logged_remedy import logged_remedy
+from brickscope.analysis.remedy import Remedy
 from brickscope.audit.plain import to_json
 from brickscope.audit.story import Record, Story, find_story
 from brickscope.cli.command import command
@@ -46,11 +48,13 @@ def show_command(decision_id: str, selection: Selection) -> Answer:
         if story is None:
             say(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log")
             raise SystemExit(1)
-    remedy = None if story.remedy is None else remedy_data(story.remedy)
-    return Answer(story._asdict() | {"remedy": remedy}, lambda: _print(story))
+    denied = story.decision.get("decision") == "deny"
+    remedy = logged_remedy(story.decision) if denied else None
+    said = None if remedy is None else remedy_data(remedy)
+    return Answer(story._asdict() | {"remedy": said}, lambda: _print(story, remedy))
 
 
-def _print(story: Story) -> None:
+def _print(story: Story, remedy: Remedy | None) -> None:
     out = console()
     decision = story.decision
     verdict, style = verdict_of(decision)
@@ -79,9 +83,9 @@ def _print(story: Story) -> None:
     _title("The same subject" if decision.get("subject") else "The same caller")
     for word, call in (("before", story.previous), ("after", story.next)):
         out.print(styled(f"  {word:6}  {_call(call)}"))
-    if story.remedy is not None:
+    if remedy is not None:
         _title("What would allow it")
-        print_remedy(story.remedy, "  ", "in the policy, under")
+        print_remedy(remedy, "  ", "in the policy, under")
 
 
 def _title(text: str) -> None:
