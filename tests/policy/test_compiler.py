@@ -232,26 +232,6 @@ def test_all_errors_are_said_at_once(tmp_path: Path) -> None:
 
 
 WARNINGS = {
-    "a rule twice": (
-        GOOD.replace("    deny:", "      - GET /api/2.0/jobs/{id}\n    deny:"),
-        "stands there already",
-    ),
-    "a rule twice, by another name": (
-        GOOD.replace("    deny:", "      - GET /api/2.0/jobs/{job}\n    deny:"),
-        "is part of",
-    ),
-    "a rule within another": (
-        GOOD.replace("    deny:", "      - GET /api/2.0/jobs/7\n    deny:"),
-        "is part of 'GET /api/2.0/jobs/{id}'",
-    ),
-    "a rule with variables within another": (
-        GOOD.replace("    deny:", "      - GET /a/{x}/b\n      - GET /a/{x}/{y}\n    deny:"),
-        "0.yaml:15:9: warning: the rule 'GET /a/{x}/b' is part of 'GET /a/{x}/{y}' under allow already, on line 16",
-    ),
-    "a rest within another": (
-        GOOD.replace("    deny:", "      - GET /a/b/{p...}\n      - GET /a/{p...}\n    deny:"),
-        "is part of 'GET /a/{p...}' under allow already, on line 16",
-    ),
     "no token in monitor": (
         "version: 1\nmode: monitor\n",
         "the policy names no token, service principal or user; in monitor every call goes on",

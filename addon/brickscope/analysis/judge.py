@@ -47,6 +47,11 @@ def known(policy: Policy) -> dict[str, Known]:
     for kind, group in (("service principal", principals.service_principals), ("user", principals.users)):
         for mark, subject in group.items():
             found[subject.name] = Known(subject.name, kind, subject, (mark,))
+    for key, subject in principals.entra.items():
+        marks = (*(found[subject.name].marks if subject.name in found else ()), str(key))
+        found[subject.name] = Known(
+            subject.name, "user" if key.is_user else "service principal", subject, marks
+        )
     for login in principals.logins:
         marks = () if login.client_id is None else (login.client_id,)
         found[login.name] = Known(login.name, "login", login, marks)
@@ -87,7 +92,16 @@ class Told:
     def __init__(self, workspaces: Mapping[str, str | None]) -> None:
         self._workspaces = workspaces
 
-    def verify(self, policy: Policy, token: bytes, fingerprint: str, host: str, now: float) -> Claims:
+    def verify(
+        self,
+        policy: Policy,
+        token: bytes,
+        fingerprint: str,
+        host: str,
+        now: float,
+        *,
+        management: bool = False,
+    ) -> Claims:
         """Nobody's token is verified here. Raises Refused."""
         raise Refused(Reason.KEY_SET_UNAVAILABLE, "no token is verified here")
 
@@ -103,11 +117,15 @@ def judge(
     now: float,
     client_address: str | None = None,
     directory: Directory | None = None,
+    *,
+    knows_body: bool = True,
 ) -> Decision:
-    """Decide on a call of somebody the policy names.
+    """Decide on a call of somebody the policy names. Nothing else here asks the decision function.
 
     ``now``: seconds since the epoch, UTC. ``client_address``: None for one that it may act from. ``directory``: who knows
-    the workspace of a host. Raises CallError for a call of a login, which can only ask for tokens.
+    the workspace of a host. ``knows_body``: whether the call's body is all that was in it.
+
+    Raises CallError for a call of a login, which can only ask for tokens; BodyNeeded for one whose body nobody knows.
     """
     request, subject = call.request, who.subject
     if isinstance(request, Refused):
@@ -124,4 +142,6 @@ def judge(
         # Asked as the proxy asks: a body is read only where a rule needs it, and whatever it is no matter otherwise.
         return decide_for(policy, subject, request, client, now, directory, None, mark)
     except BodyNeeded:
+        if not knows_body:
+            raise
         return decide_for(policy, subject, request, client, now, directory, call.body, mark)

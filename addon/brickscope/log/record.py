@@ -206,9 +206,14 @@ def _names(names: Collection[str], secrets: tuple[bytes, ...], key: DigestKey) -
 
 
 def _principal(principal: Principal) -> Record:
-    return {field: None if text is None else printable(text) for field, text in principal._asdict().items()}
+    return {
+        field: None if text is None else printable(text)
+        for field, text in principal._asdict().items()
+        if text is not None or field not in _OF_ENTRA
+    }
 
 
+_OF_ENTRA = ("tenant", "object_id")
 MAX_PARAMETER = 256
 MAX_ELEMENTS = 20
 MAX_NAMES = 100

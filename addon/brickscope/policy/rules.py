@@ -1,4 +1,4 @@
-"""Rule sets: the lines of an allowlist, parsed, and held against each other."""
+"""Rule sets: the lines of an allowlist, parsed; what can never allow anything is an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.operation import OperationRule, OperationRules
 from brickscope.core.policy import Mode, RuleSet
 from brickscope.core.rule import Rule, RuleTable, parse_rule
@@ -42,8 +41,6 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
     _refuse_only(document, denied, findings)
     allowed = parse_rules(document, (*path, "allow"), value.allow, findings)
     table = RuleTable([rule for _, rule in denied.paths])
-    _find_overlaps(document, denied.paths, "deny", findings)
-    _find_overlaps(document, allowed.paths, "allow", findings)
     if denied.paths:
         lines = {id(rule): place.line for place, rule in denied.paths}
         for place, rule in allowed.paths:
@@ -55,7 +52,6 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
                     f"delete it, or the one on line {lines[id(wider)]}",
                 )
     _find_denied_operations(document, allowed, denied, findings)
-    _find_partly_denied(document, allowed, denied, table, findings)
     rule_set = RuleSet(
         name,
         RuleTable([rule for _, rule in allowed.paths]),
@@ -81,7 +77,6 @@ def _by_operation(parsed: Parsed) -> dict[str, OperationRules]:
 def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed, findings: Findings) -> None:
     """An operation that is allowed by its own name and denied without a condition is a slip."""
     lines = {rule.operation: (place, rule) for place, rule in denied.operations if not rule.is_bound}
-    seen: dict[OperationRule, Position] = {}
     for place, rule in allowed.operations:
         if rule.operation in lines and rule.text == rule.operation:
             other, wider = lines[rule.operation]
@@ -91,12 +86,6 @@ def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed,
                 f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
                 f"delete it, or the one on line {other.line}",
             )
-        if rule.text == rule.operation and not rule.is_bound:
-            if rule in seen:
-                findings.warn(
-                    document, place, f"the rule {rule.text!r} stands there already, on line {seen[rule].line}"
-                )
-            seen.setdefault(rule, place)
 
 
 def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None:
@@ -109,41 +98,6 @@ def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None
                 "only can't be used under deny: a call would escape it by one parameter more",
                 "deny the operation, or allow it with only",
             )
-
-
-def _find_partly_denied(
-    document: Document, allowed: Parsed, denied: Parsed, table: RuleTable, findings: Findings
-) -> None:
-    """A deny by path beside an allow by name: other versions and aliases of the same operation stay allowed."""
-    if not denied.paths:
-        return
-    catalog = load_catalog()
-    named: dict[str, Position] = {}
-    for place, rule in allowed.operations:
-        named.setdefault(rule.operation, place)
-    for place, path in denied.paths:
-        for operation in _operations_of(path):
-            if operation in named and any(
-                table.covers(call) is None for call in call_rules(catalog.operations[operation])
-            ):
-                findings.warn(
-                    document,
-                    place,
-                    f"{path.text!r} denies one call of {operation}, which is allowed by name; its other paths stay "
-                    f"allowed (write {operation} under deny)",
-                )
-
-
-def _operations_of(rule: Rule) -> set[str]:
-    """The operations of which a path rule matches whole calls."""
-    found = operation_table().covers(rule)
-    own = RuleTable([rule])
-    return {
-        name
-        for call in (found, *(each for each in operation_table().rules if each.method == rule.method))
-        if call is not None and (call is found or own.covers(call) is not None)
-        for name in call.names
-    }
 
 
 def parse_rules(document: Document, path: Path, written: Sequence[Any], findings: Findings) -> Parsed:
@@ -200,30 +154,3 @@ def _warn_of_unknown(document: Document, place: Position, rule: Rule, findings: 
 
 def _nothing(rule: Rule) -> str:
     return f"the rule {rule.text!r} {_NOTHING}"
-
-
-def _find_overlaps(
-    document: Document, rules: list[tuple[Position, Rule]], key: str, findings: Findings
-) -> None:
-    """Warn of rules that another rule of the same list makes superfluous."""
-    seen: dict[tuple[str, str], Position] = {}
-    broad = RuleTable([rule for _, rule in rules if "{" in rule.text])
-    lines = {id(rule): place.line for place, rule in rules}
-    for place, rule in rules:
-        shape = (rule.method, str(rule.template))
-        if shape in seen:
-            findings.warn(
-                document,
-                place,
-                f"the rule {rule.text!r} stands there already, on line {seen[shape].line}",
-            )
-            continue
-        seen[shape] = place
-        wider = broad.covers(rule, besides=rule)
-        if wider is not None:
-            findings.warn(
-                document,
-                place,
-                f"the rule {rule.text!r} is part of {wider.text!r} under {key} already, "
-                f"on line {lines[id(wider)]}",
-            )

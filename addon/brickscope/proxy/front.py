@@ -1,8 +1,8 @@
 """The first bytes of a connection: whose it is, and which way it goes.
 
-Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then the ClientHello of
-a client that offers HTTP/1.1 (or says nothing of it). Everything else is handed to the engine's path unread, byte for
-byte; so is everything where the option ``proxyauth`` is set. Nobody has for ever to send these bytes.
+Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then a ClientHello.
+Everything else is handed to the engine's path unread, byte for byte; so is everything where the option ``proxyauth`` is
+set. Nobody has for ever to send these bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import connection, ctx
@@ -21,7 +21,6 @@ from brickscope.core.reason import Reason
 
 from . import balancer
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
-from .contexts import HTTP1
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
 from .destination import Side
@@ -217,11 +216,7 @@ class Front(asyncio.Protocol):
             return
         if hello is None:
             return
-        offers = hello.alpn_protocols
-        if b"h2" in offers and HTTP1 not in offers:
-            self._hand_over(self._connect + received, answered=True)
-        else:
-            self._begin_tunnel(hello.sni, received)
+        self._begin_tunnel(hello.sni, hello.alpn_protocols, received)
 
     def _refuse_tls(self) -> None:
         gate = self._path.gate
@@ -231,8 +226,8 @@ class Front(asyncio.Protocol):
 
     # -- who serves it -----------------------------------------------------------------------------------------
 
-    def _begin_tunnel(self, server_name: str | None, hello: bytes) -> None:
-        visitor = Visitor(self._client[0], self._host, 443, server_name)
+    def _begin_tunnel(self, server_name: str | None, offers: Sequence[bytes], hello: bytes) -> None:
+        visitor = Visitor(self._client[0], self._host, 443, server_name, tuple(offers))
         tunnel = Tunnel(self._path, visitor, self._end)
         tunnel.begin(self._give_to(tunnel), hello)
 

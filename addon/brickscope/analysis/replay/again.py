@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from brickscope.analysis.call import Call
 from brickscope.analysis.facts import PART, Facts, NotReplayable, constraints_on, read_facts
-from brickscope.analysis.judge import Told, known
-from brickscope.core.decide import decide_for
+from brickscope.analysis.judge import Known, Told, judge, known
 from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
-from brickscope.core.policy import Grant, Mode, Policy, Subject
-from brickscope.core.principal import match_claims
+from brickscope.core.policy import Grant, Login, Mode, Policy, Subject
+from brickscope.core.principal import NOBODY, match_claims
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.stranger import decide_stranger
-from brickscope.core.token_request import decide_grant
 from brickscope.log.key import DigestKey
 
+_NOBODY = Known("nobody", "login", Login("nobody", None, frozenset()))
+"""Who asks for a token: the request says it."""
 _REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.
 _PARAMETERS = frozenset(
@@ -39,6 +40,8 @@ _UNVERIFIED = frozenset(
     [
         Reason.UNKNOWN_PRINCIPAL,
         Reason.WRONG_ISSUER,
+        Reason.WRONG_TENANT,
+        Reason.WRONG_AUDIENCE,
         Reason.UNKNOWN_KEY,
         Reason.KEY_SET_UNAVAILABLE,
         Reason.UNKNOWN_TOKEN,
@@ -65,6 +68,13 @@ class Verdict(NamedTuple):
             decision.allow, decision.forwards, decision.reason.value, decision.subject, decision.rule, looked
         )
 
+    @classmethod
+    def then(cls, record: Mapping[str, Any]) -> Verdict:
+        """What a record says was decided."""
+        allow = record["decision"] == "allow"
+        sent = allow or record.get("enforced") is False
+        return cls(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
+
 
 def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None = None) -> Verdict:
     """What ``policy`` says of the call of a decision record.
@@ -72,7 +82,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     Under the revision that decided it then, this is what was decided, or NotReplayable is raised (with why). Raises
     ValueError for a record that is none.
     """
-    then = _then(record)
+    then = Verdict.then(record)
     reason = _REASONS[str(record["reason"])]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
@@ -87,7 +97,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     if record.get("grant") is not None:
         asked = TokenRequest(Grant(record["grant"]), None if principal is None else principal.client_id)
         facts = read_facts(record, None, key)
-        decision = decide_grant(policy, asked, facts.request, client, now, told)
+        decision = judge(policy, _NOBODY, Call("", facts.request, asked=asked), now, client, told)
         _check_workspace(policy, decision, record)
         return Verdict.of(decision)
     try:
@@ -97,10 +107,9 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     facts = read_facts(record, subject.rule_set, key)
     if reason in _PARAMETERS:
         return _judge_unread(policy, subject, facts, client, now, told, then, record)
+    who, call = Known(subject.name, "subject", subject), Call("", facts.request, facts.body or b"")
     try:
-        decision = decide_for(
-            policy, subject, facts.request, client, now, told, facts.body, record.get("fingerprint")
-        )
+        decision = judge(policy, who, call, now, client, told, knows_body=facts.body is not None)
     except BodyNeeded:
         raise NotReplayable("rules look at what is in the body, which the log does not tell") from None
     _check_workspace(policy, decision, record)
@@ -108,17 +117,11 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     return Verdict.of(decision)
 
 
-def _then(record: Mapping[str, Any]) -> Verdict:
-    allow = record["decision"] == "allow"
-    sent = allow or record.get("enforced") is False
-    return Verdict(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
-
-
 def _principal(record: Mapping[str, Any]) -> Principal | None:
     found = record.get("principal")
     if not isinstance(found, Mapping):
         return None
-    return Principal(found.get("issuer"), found.get("client_id"), found.get("sub"))
+    return Principal(*(found.get(name) for name in Principal._fields))
 
 
 def _subject(
@@ -131,8 +134,8 @@ def _subject(
     principals = policy.principals
     unknown = Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
     if principal is not None:
-        if not (principals.service_principals or principals.users or policy.mode is Mode.MONITOR):
-            raise unknown
+        if not (principals.subjects or policy.mode is Mode.MONITOR):
+            raise Refused(Reason.UNKNOWN_PRINCIPAL, NOBODY)
         if reason in (Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.BAD_SIGNATURE):
             raise Refused(reason, str(record.get("detail")))
         return match_claims(principals, principal)
@@ -141,7 +144,7 @@ def _subject(
         raise unknown
     if record.get("policy_revision") == policy.revision or reason not in _UNVERIFIED:
         raise Refused(reason, str(record.get("detail")))
-    if principals.service_principals or principals.users:
+    if principals.subjects:
         raise NotReplayable("the token was not verified then, so whose it is the log can't tell")
     raise Refused(reason, str(record.get("detail")))
 
@@ -161,7 +164,8 @@ def _judge_unread(
         return then
     request = facts.request._replace(may_have_body=True, has_body=True)
     try:
-        decision = decide_for(policy, subject, request, client, now, told)
+        who = Known(subject.name, "subject", subject)
+        decision = judge(policy, who, Call("", request), now, client, told, knows_body=False)
     except BodyNeeded:
         decision = None
     if decision is None or decision.params or decision.names is not None:
