@@ -213,7 +213,7 @@ def _principal(principal: Principal) -> Record:
     }
 
 
-_OF_ENTRA = ("tenant", "object_id")
+_OF_ENTRA = ("tenant", "object_id", "azure_resource")
 MAX_PARAMETER = 256
 MAX_ELEMENTS = 20
 MAX_NAMES = 100

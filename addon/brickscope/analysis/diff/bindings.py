@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from brickscope.analysis.judge import Known
 from brickscope.analysis.shown import moment
 from brickscope.analysis.summary import mode_of
-from brickscope.core.policy import Mode, Policy
+from brickscope.core.policy import Login, Mode, Policy, Subject
 
 from .rule_sets import Effect
 
@@ -51,11 +51,25 @@ def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[B
             sorted(grant.value for grant in one.grants),
             sorted(grant.value for grant in other.grants),
         ),
+        _change("token_fields", *_both(_pairs(one), _pairs(other))),
+        _change("azure_resource", *_both(_resource(one), _resource(other))),
         _mode(mode_of(was, one), mode_of(now, other)),
     ]
     if old.kind != new.kind:
         found.append(BindingChange("kind", Effect.OTHER, old.kind, new.kind))
     return [change for change in found if change is not None]
+
+
+def _both(before: set[str], after: set[str]) -> tuple[set[str], set[str], list[str], list[str]]:
+    return after - before, before - after, sorted(before), sorted(after)
+
+
+def _pairs(subject: Subject | Login) -> set[str]:
+    return {f"{name}={value}" for name, values in subject.token_fields.items() for value in values}
+
+
+def _resource(subject: Subject | Login) -> set[str]:
+    return {subject.azure_resource} if isinstance(subject, Subject) and subject.azure_resource else set()
 
 
 def _change(

@@ -95,7 +95,11 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     told = Told({str(record.get("server_address")): record.get("host_workspace")})
     principal = _principal(record)
     if record.get("grant") is not None:
-        asked = TokenRequest(Grant(record["grant"]), None if principal is None else principal.client_id)
+        asked = TokenRequest(
+            Grant(record["grant"]),
+            None if principal is None else principal.client_id,
+            tuple((record.get("params") or {}).items()),
+        )
         facts = read_facts(record, None, key)
         decision = judge(policy, _NOBODY, Call("", facts.request, asked=asked), now, client, told)
         _check_workspace(policy, decision, record)
@@ -104,6 +108,9 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
         subject = _subject(policy, record, reason, principal)
     except Refused as refused:
         return Verdict.of(decide_stranger(policy, refused, record.get("fingerprint")))
+    if principal is not None and principal.azure_resource not in (None, subject.azure_resource):
+        second = Refused(Reason.MULTIPLE_CREDENTIALS, "the call came with Azure's second token")
+        return Verdict.of(decide_stranger(policy, second))
     facts = read_facts(record, subject.rule_set, key)
     if reason in _PARAMETERS:
         return _judge_unread(policy, subject, facts, client, now, told, then, record)
