@@ -18,6 +18,8 @@ from brickscope.core.decision import Decision
 from brickscope.core.reason import Kind, Reason
 
 DOMAIN = "brickscope"
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+"""The answer to CONNECT, where the tunnel is there."""
 
 # databricks-sdk 0.156 _base_client.py; databricks-sdk-go v0.175 httpclient (its patterns ignore case and context).
 # A client that finds one of these in the text of an error takes it for a passing fault and tries again.
@@ -176,6 +178,17 @@ def denial_bytes(
 def _written(found: Form) -> bytes:
     lines = b"".join([b"%b: %b\r\n" % field for field in found.fields])
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (found.status, found.phrase, lines, found.body)
+
+
+def answer_bytes(status: int, phrase: bytes, text: bytes, *fields: tuple[bytes, bytes]) -> bytes:
+    """An answer of the proxy itself to what it was asked, in plain text; the connection ends with it."""
+    all_fields = [
+        *fields,
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    return _written(Form(status, phrase, all_fields, text))
 
 
 _PHRASES = {400: b"Bad Request", 502: b"Bad Gateway", 504: b"Gateway Timeout"}

@@ -15,6 +15,7 @@ from brickscope.log.record import decision_fields
 
 from .denial import Asked, denial_bytes, raw_denial
 from .gate import Gate, Verdict
+from .target import Plain
 from .wire.events import Denied, Hold, Ruling
 from .wire.framing import Announced, read_announced
 from .wire.head import Cleared, Head
@@ -64,6 +65,18 @@ def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
     return Denied(
         denial_bytes(decision, decision_id, Asked("this", "call", ""), head=head.is_head, close=True), None
     )
+
+
+def refuse_head(gate: Gate, head: Head, client_address: str, refused: Refused) -> bytes:
+    """The answer to a head of the proxy's own that nobody should read; on record."""
+    ruling = rule(gate, head, client_address, refused=refused)
+    assert isinstance(ruling, Denied)
+    return ruling.answer
+
+
+def clear_plain(head: Head, plain: Plain, decision_id: str, started: float) -> Cleared:
+    """The leave for a request in the clear to a host that is not under policy, whose decision is on record."""
+    return Cleared(head, plain.head, plain.announced, decision_id, started)
 
 
 def announced_by(request: ApiRequest) -> Announced:

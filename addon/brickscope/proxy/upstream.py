@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from OpenSSL import SSL
-
 from .destination import Destinations
 from .guard import end as end_guarded
 from .guard import guarded
-from .tls import End, Stage
+from .tls import End, Owner, Stage
 
 logger = logging.getLogger("brickscope")
 
 MOST_ADDRESSES = 8
+LAST = 60.0
+"""Seconds that a host has to take the last bytes for it."""
 
 
 class State(Enum):
@@ -71,14 +71,14 @@ class Upstream:
         host: str,
         port: int,
         destinations: Destinations,
-        make: Callable[[], SSL.Connection],
+        make: Callable[[Owner], End],
         tunnel: Tunnelling,
         *,
         seconds: float,
         local: str | None = None,
     ) -> None:
-        """``make``: a TLS connection for the host. ``seconds``: for each address to be reached, and then for the handshake.
-        ``local``: the address to connect from."""
+        """``make``: an end that is not connected, for an owner. ``seconds``: for each address to be reached, and then for
+        the handshake. ``local``: the address to connect from."""
         self.host = host
         self.port = port
         self.state = State.IDLE
@@ -139,6 +139,8 @@ class Upstream:
                 dialled.abort()
             else:
                 dialled.close()
+                if dialled.unsent:  # or a host that takes nothing would keep the connection for ever
+                    asyncio.get_running_loop().call_later(LAST, dialled.abort)
 
     # -- dialling ----------------------------------------------------------------------------------------------
 
@@ -186,7 +188,7 @@ class Upstream:
         """Connect to one address, given as a literal, so that nothing is looked up again. ``_dialled`` is set once it
         is reached."""
         loop = asyncio.get_running_loop()
-        made = End(self._make(), self)
+        made = self._make(self)
         self._shaken = loop.create_future()
         self._misled = ""
         try:
