@@ -116,7 +116,7 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "scope_idle_timeout",
         str | None,
         None,
-        "Seconds that a connection is kept between two calls. Default: tcp_timeout.",
+        "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout.",
     ),
     (
         "scope_stall_timeout",
@@ -243,8 +243,8 @@ WARNED: dict[str, str] = {
 """Legitimate, but said aloud at start."""
 
 KEPT: dict[str, str] = {
-    "block_global": "front.py asks mitmproxy's addon",
-    "block_private": "front.py asks mitmproxy's addon",
+    "block_global": "admission.py asks mitmproxy's addon",
+    "block_private": "admission.py asks mitmproxy's addon",
     "cert_passphrase": "mitmproxy reads the certificates",
     "certs": "contexts.py takes certificates from mitmproxy's store",
     "ciphers_client": "contexts.py",
@@ -258,11 +258,11 @@ KEPT: dict[str, str] = {
     "listen_host": "listener.py",
     "listen_port": "listener.py",
     "mode": "listener.py, for its address; refuse_dangerous refuses all but regular",
-    "proxyauth": "front.py hands everything to mitmproxy's addon where it is set",
+    "proxyauth": "admission.py asks mitmproxy's validators",
     "scripts": "addon.py, which must be the only one",
     "ssl_verify_upstream_trusted_ca": "contexts.py asks mitmproxy's hook; public keys by the same",
     "ssl_verify_upstream_trusted_confdir": "contexts.py asks mitmproxy's hook; public keys by the same",
-    "tcp_timeout": "the default of scope_idle_timeout and scope_stall_timeout; relays have it itself",
+    "tcp_timeout": "the default of scope_idle_timeout and scope_stall_timeout",
     "termlog_verbosity": "mitmproxy's own",
     "tls_ecdh_curve_client": "contexts.py",
     "tls_ecdh_curve_server": "contexts.py asks mitmproxy's hook",
