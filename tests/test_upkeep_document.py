@@ -72,8 +72,8 @@ def test_the_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_files_of_the_table_are_those_of_the_code() -> None:
-    from brickscope.authority import folder
     from brickscope.log.writer import DIGEST_KEY, SIGNING_KEY
+    from brickscope.service.authority import folder
 
     named = set(file_patterns())
     assert {

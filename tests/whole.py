@@ -26,7 +26,7 @@ WHOLE = (
     "catalog/test_catalog_build.py",
     "test_requirements.py",
     "test_upkeep_document.py",
-    "authority/test_creation.py",
+    "service/authority/test_creation.py",
     "core/test_parsers.py",
     "e2e/test_first_host.py",
     "e2e/test_wheel.py",

@@ -13,7 +13,7 @@ from brickscope.audit import denials
 from brickscope.audit.denials import Denials, Found, find_denials
 from brickscope.audit.queries import query
 from brickscope.audit.reader import AuditLog
-from brickscope.doctor.way import PATH
+from brickscope.host.way import PATH
 
 Call = dict[str, Any]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from brickscope.analysis.call import read_call
+from brickscope.analysis.judge import find, judge
 from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.catalog.words import telling
 from brickscope.core.decision import Reason
 from brickscope.core.rule import RuleTable
 from brickscope.policy.load import load_policy
-from brickscope.trial.call import read_call
-from brickscope.trial.judge import find, judge
 from catalogue import update
 from catalogue.build import FOLDER, build
 from catalogue.sdk import Source

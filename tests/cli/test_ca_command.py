@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from brickscope.authority.creation import make_authority
-from brickscope.authority.folder import AuthorityFolder
 from brickscope.cli.main import main
+from brickscope.service.authority.creation import make_authority
+from brickscope.service.authority.folder import AuthorityFolder
 
 
 def ca(*words: str | Path) -> Result:

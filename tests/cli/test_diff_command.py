@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from analysis.policies import POLICY
 from brickscope.cli.main import main
-from trial.policies import POLICY
 
 MORE = POLICY.replace("- jobs.list\n", "- jobs.list\n      - jobs.create\n")
 

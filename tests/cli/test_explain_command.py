@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from analysis.policies import HOME, POLICY, TOKEN
 from brickscope.cli.main import main
 from brickscope.core.fingerprint import fingerprint
-from trial.policies import HOME, POLICY, TOKEN
 
 
 @pytest.fixture

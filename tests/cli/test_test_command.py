@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from analysis.policies import POLICY
 from brickscope.cli.main import main
 from brickscope.prerequisites import install_command
 from policytest.test_plugin import TESTS
-from trial.policies import POLICY
 
 
 @pytest.fixture

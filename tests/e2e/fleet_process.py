@@ -125,7 +125,7 @@ def start_fleet(
     workspace: FakeWorkspace,
     *arguments: str,
     workers: int = 2,
-    program: Sequence[str] = (sys.executable, "-m", "brickscope.supervisor"),
+    program: Sequence[str] = (sys.executable, "-m", "brickscope.service.supervisor"),
     pass_fds: Sequence[int] = (),
 ) -> FleetProcess:
     """Start a supervisor without waiting for its workers. The policy is in ``folder/rules``."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from brickscope.authority.creation import make_authority
-from brickscope.authority.folder import AuthorityFolder
 from brickscope.cli.main import main
+from brickscope.service.authority.creation import make_authority
+from brickscope.service.authority.folder import AuthorityFolder
 from e2e.conftest import StartProxy
 from e2e.gate import HOST, POLICY, head
 from e2e.proxy_process import ProxyFailed, ProxyProcess

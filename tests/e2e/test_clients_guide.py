@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.clients.stack import STACKS
-from brickscope.clients.syntax import FORMATS
+from brickscope.host.stack import STACKS
+from brickscope.host.syntax import FORMATS
 from clients.authority import make
 from e2e.gate import running_gate
 from e2e.test_doctor import Host

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from brickscope.cli.main import main
-from brickscope.clients.proxy_url import read_proxy_url
-from brickscope.doctor.trust import verify
-from brickscope.doctor.way import look
+from brickscope.host.proxy_url import read_proxy_url
+from brickscope.host.trust import verify
+from brickscope.host.way import look
 from clients.authority import make
 from e2e.doctor_host import FAST, Host, detail, mended, problems
 from e2e.gate import HOST, Gate, running_gate

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.clients.no_proxy import find_bypasses
+from brickscope.host.no_proxy import find_bypasses
 from e2e.doctor_host import FAST, Host, detail, mended, problems
 from e2e.gate import HOST, POLICY, TOKEN, running_gate
 from lab.workspace.server import FakeWorkspace

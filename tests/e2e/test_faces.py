@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from brickscope.analysis.call import Call, Home, read_call
+from brickscope.analysis.error import CallError
+from brickscope.analysis.example import example
+from brickscope.analysis.facts import NotReplayable
+from brickscope.analysis.judge import find, judge
+from brickscope.analysis.replay.again import judge_again
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decision import Decision
 from brickscope.core.fingerprint import fingerprint
@@ -17,12 +23,6 @@ from brickscope.core.request import ApiRequest
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import DIGEST_KEY
 from brickscope.policy.load import Loaded, load_policy
-from brickscope.replay.again import judge_again
-from brickscope.trial.call import Call, Home, read_call
-from brickscope.trial.error import CallError
-from brickscope.trial.example import example
-from brickscope.trial.facts import NotReplayable
-from brickscope.trial.judge import find, judge
 from e2e.gate import HOST, TOKEN, Gate, running_gate
 
 POLICY = f"""\

@@ -300,7 +300,7 @@ SOCKET = """
 import os, sys
 os.environ["LISTEN_PID"], os.environ["LISTEN_FDS"] = str(os.getpid()), "1"
 os.dup2(int(sys.argv[1]), 3)
-os.execv(sys.executable, [sys.executable, "-m", "brickscope.supervisor", *sys.argv[2:]])
+os.execv(sys.executable, [sys.executable, "-m", "brickscope.service.supervisor", *sys.argv[2:]])
 """
 
 

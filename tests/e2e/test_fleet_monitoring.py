@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.monitoring.metrics import FLEET_METRICS, METRICS
-from brickscope.supervisor.channel import FOLDER
+from brickscope.service.monitoring.metrics import FLEET_METRICS, METRICS
+from brickscope.service.supervisor.channel import FOLDER
 from e2e.fleet_process import Load, running_fleet, start_fleet
 from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, head
 from e2e.proxy_process import free_port

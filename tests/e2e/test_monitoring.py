@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from brickscope.core.reason import Reason
-from brickscope.monitoring.metrics import METRICS
-from brickscope.monitoring.tally import UNKNOWN
+from brickscope.service.monitoring.metrics import METRICS
+from brickscope.service.monitoring.tally import UNKNOWN
 from e2e.broken import broken_gate
 from e2e.gate import CATALOGS, FORGED, HOST, TOKEN, WAREHOUSES, call_status, head, running_gate
 from e2e.proxy_process import ProxyFailed, ProxyProcess, free_port
@@ -217,9 +217,9 @@ def connect_raw(proxy: ProxyProcess, request: bytes) -> None:
 
 BROKEN_METRICS = {
     "counts of decisions": "t.Tally._cell = broken",
-    "all times": "import brickscope.monitoring.distribution as d; d.Distribution.add = broken",
+    "all times": "import brickscope.service.monitoring.distribution as d; d.Distribution.add = broken",
     "the numbers themselves": "gate.tally.__dict__.update(dict.fromkeys(gate.tally.__dict__))",
-    "a scrape": "import brickscope.monitoring.collector as k; k.ProxyCollector._calls = broken; k._family = broken",
+    "a scrape": "import brickscope.service.monitoring.collector as k; k.ProxyCollector._calls = broken; k._family = broken",
 }
 
 
@@ -232,7 +232,7 @@ def test_broken_metrics_change_no_decision(
             "import brickscope.proxy.gate as g\ninit = g.Gate.__init__\n"
             f"def spoilt(gate, *a, **k):\n    init(gate, *a, **k)\n    {change}\ng.Gate.__init__ = spoilt"
         )
-    change = f"import brickscope.monitoring.tally as t\n{change}"
+    change = f"import brickscope.service.monitoring.tally as t\n{change}"
     with broken_gate(tmp_path, proxy_authority, change, *status.option) as gate:
         for _ in range(3):
             got = [call_status(gate), call_status(gate, WAREHOUSES), call_status(gate, CATALOGS, FORGED)]

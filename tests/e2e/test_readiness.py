@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.monitoring.tally import UNKNOWN
+from brickscope.service.monitoring.tally import UNKNOWN
 from e2e.broken import broken_gate
 from e2e.gate import HOST, POLICY, call_status, head, running_gate
 from e2e.raw_client import open_tls, send_h1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trial.policies import POLICY
+from analysis.policies import POLICY
 
 TESTS = """\
 policy_tests: 1
@@ -78,7 +78,7 @@ def test_a_mistake_is_an_error_of_collection_with_its_line(tmp_path: Path) -> No
             ("brickscope.policytest.suite", "brickscope.core", "pydantic", "yaml"),
         ),
         # The proxy never loads any of this.
-        ("import brickscope.proxy.addon", ("brickscope.policytest", "brickscope.trial", "pytest")),
+        ("import brickscope.proxy.addon", ("brickscope.policytest", "brickscope.analysis", "pytest")),
     ],
 )
 def test_what_is_not_needed_is_not_imported(code: str, absent: tuple[str, ...]) -> None:

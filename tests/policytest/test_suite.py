@@ -12,14 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.policies import POLICY
+from brickscope.analysis.judge import judge, known
 from brickscope.core.policy import Subject
 from brickscope.policy.load import load_policy, policy_files, signature
 from brickscope.policytest.model import render
 from brickscope.policytest.run import failure_lines, run_cell
 from brickscope.policytest.session import Session, find_suites, run_suites
 from brickscope.policytest.suite import SuiteError, is_suite
-from brickscope.trial.judge import judge, known
-from trial.policies import POLICY
 
 ROOT = Path(__file__).parents[2]
 CALLS = """\

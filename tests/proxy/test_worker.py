@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brickscope.proxy.worker import Worker
-from brickscope.supervisor.channel import CONNECTION, ENDED, READY, TAKEN
+from brickscope.service.supervisor.channel import CONNECTION, ENDED, READY, TAKEN
 
 
 class Taken:

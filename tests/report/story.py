@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from brickscope.analysis.abilities import abilities
 from brickscope.log.chain import GENESIS, canonical, seal
 from brickscope.log.key import SigningKey
 from brickscope.policy.load import load_policy
-from brickscope.trial.abilities import abilities
 from report.cast import AGENT, CALLERS, CREATE_TOKEN, DOCTOR, HOST, POLICY, PROBE, Call, Caller, digest
 
 END = datetime(2026, 11, 23)  # noqa: DTZ001 - UTC, as all times of a log

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from brickscope.authority.certificate import Chain
-    from brickscope.authority.folder import Held
+    from brickscope.service.authority.certificate import Chain
+    from brickscope.service.authority.folder import Held
 
 # By os.path: a user that is only a number has no home, and pathlib would raise before any command could run.
 CONFDIR = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
@@ -40,7 +40,7 @@ def _words(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_words(*arguments: Any, **options: Any) -> None:
-        from brickscope.authority.error import AuthorityError
+        from brickscope.service.authority.error import AuthorityError
 
         try:
             command(*arguments, **options)
@@ -90,8 +90,8 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...], as_json: bool
     """
     from datetime import timedelta
 
-    from brickscope.authority.findings import findings
-    from brickscope.authority.folder import AuthorityFolder
+    from brickscope.service.authority.findings import findings
+    from brickscope.service.authority.folder import AuthorityFolder
 
     folder = AuthorityFolder(confdir)
     held = folder.held()
@@ -159,8 +159,9 @@ def new_command(
       brickscope ca new --domain cloud.databricks.com --domain azuredatabricks.net --days 365
       brickscope ca new --if-missing --confdir /var/lib/brickscope/ca
     """
-    from brickscope.authority.creation import make_authority
-    from brickscope.authority.folder import AuthorityFolder
+    from brickscope.proxy.preparation import dhparam
+    from brickscope.service.authority.creation import make_authority
+    from brickscope.service.authority.folder import AuthorityFolder
 
     if any_name and domains:
         raise click.UsageError("--any-name and --domain: one of them")
@@ -168,7 +169,7 @@ def new_command(
     if if_missing and (there := folder.find("current")):
         _say(there, as_json, f"there is a CA already: {there.chain.subject}")
         return
-    held = folder.add(make_authority(None if any_name else domains or DOMAINS, days, name))
+    held = folder.add(make_authority(None if any_name else domains or DOMAINS, days, name), dhparam())
     if held.role == "current":
         text = f"Made, and in use from the proxy's next start on. Give clients {folder.bundle}."
     else:
@@ -204,8 +205,8 @@ def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool, as_
       brickscope ca use --trusted-by /etc/brickscope/clients.pem
       brickscope ca use --previous
     """
-    from brickscope.authority.certificate import Chain
-    from brickscope.authority.folder import AuthorityFolder
+    from brickscope.service.authority.certificate import Chain
+    from brickscope.service.authority.folder import AuthorityFolder
 
     role = "previous" if previous else "next"
     folder = AuthorityFolder(confdir)
@@ -231,7 +232,7 @@ def retire_command(confdir: Path, as_json: bool) -> None:
     Examples:
       brickscope ca retire
     """
-    from brickscope.authority.folder import AuthorityFolder
+    from brickscope.service.authority.folder import AuthorityFolder
 
     folder = AuthorityFolder(confdir)
     gone = folder.retire()
@@ -252,7 +253,7 @@ def bundle_command(confdir: Path) -> None:
       brickscope ca bundle > brickscope-ca.pem
       cat /etc/ssl/certs/ca-certificates.crt <(brickscope ca bundle) > clients.pem
     """
-    from brickscope.authority.folder import AuthorityFolder
+    from brickscope.service.authority.folder import AuthorityFolder
 
     held = AuthorityFolder(confdir).held()
     if not held:

@@ -202,7 +202,7 @@ def _load(rules: Path) -> Loaded:
 
 def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
-    from brickscope.trial.summary import access
+    from brickscope.analysis.summary import access
 
     found = []
     for each in access(loaded, operation, 0.0):

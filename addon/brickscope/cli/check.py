@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from brickscope.check.report import Report
+    from brickscope.analysis.check.report import Report
 
 _FAIL_ON = ("error", "warning", "note", "never")
 
@@ -65,8 +65,8 @@ def check_command(
     look, subjects that run out or are bound less than their peers, and escalation - what a rule set lets its holder
     become, alone and in combination, each with a request that the decision function allows.
 
-    A finding that is right as it is, is accepted in the policy, with a reason and an end (accept:). docs/findings.md has
-    every code.
+    A finding that is right as it is, is accepted in the policy, with a reason and an end (accept:). --explain BS
+    prints every code.
 
     \b
     Exit status: 0 nothing as bad as --fail-on, 1 something is, 2 the policy does not load or the command can't be
@@ -79,13 +79,13 @@ def check_command(
       brickscope check --select BS2 --select BS3 --json
       brickscope check --explain BS301
     """
-    from brickscope.check.code import codes
-    from brickscope.check.report import chosen, data
+    from brickscope.analysis.check.code import codes
+    from brickscope.analysis.check.report import chosen, data
     from brickscope.policy.problem import PolicyError, nearest
 
     for code in (*select, *ignore, *filter(None, [explain])):
         if not any(known.startswith(code) for known in codes()):
-            hint = nearest(code, codes()) or "docs/findings.md has every code"
+            hint = nearest(code, codes()) or "--explain BS prints every code"
             raise click.UsageError(f"there is no finding {code!r} ({hint})")
     if explain is not None:
         _explain(explain)
@@ -94,7 +94,7 @@ def check_command(
     try:
         report = _checked(rules, _now(at), soon)
     except PolicyError as error:
-        from brickscope.check.report import broken
+        from brickscope.analysis.check.report import broken
 
         failed, report = error, broken(error)
     report = (
@@ -110,7 +110,7 @@ def check_command(
         click.echo(str(failed), err=True)
     if failed is not None:
         raise SystemExit(2)
-    from brickscope.check.finding import Severity
+    from brickscope.analysis.check.finding import Severity
 
     if report.fails(None if fail_on == "never" else Severity(fail_on)):
         raise SystemExit(1)
@@ -129,8 +129,8 @@ def _now(at: str | None) -> float:
 
 def _checked(rules: Path, now: float, soon: int) -> Report:
     """Raises PolicyError."""
-    from brickscope.check.checker import check
-    from brickscope.check.report import Report
+    from brickscope.analysis.check.checker import check
+    from brickscope.analysis.check.report import Report
     from brickscope.policy.load import load_policy
 
     loaded = load_policy(rules, now)
@@ -138,14 +138,14 @@ def _checked(rules: Path, now: float, soon: int) -> Report:
 
 
 def _explain(code: str) -> None:
-    from brickscope.check.code import codes
-    from brickscope.check.reference import plain
+    from brickscope.analysis.check.code import codes
+    from brickscope.analysis.check.reference import plain
 
     click.echo("\n\n\n".join(plain(known) for name, known in codes().items() if name.startswith(code)))
 
 
 def _write_sarif(report: Report, file: Path) -> None:
-    from brickscope.check.sarif import sarif
+    from brickscope.analysis.check.sarif import sarif
 
     text = json.dumps(sarif(report, Path.cwd()), indent=2)
     try:
@@ -157,7 +157,7 @@ def _write_sarif(report: Report, file: Path) -> None:
 def _print(report: Report) -> None:
     from rich.console import Console
 
-    from brickscope.check.wording import report_lines
+    from brickscope.analysis.check.wording import report_lines
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     if console.color_system is None:  # a file, a pipe, NO_COLOR

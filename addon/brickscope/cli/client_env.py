@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from brickscope.clients.bundle import Trust
+    from brickscope.host.bundle import Trust
 
 _FORMATS = ("sh", "fish", "powershell", "docker", "dockerfile", "systemd", "github-actions", "json")
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -85,11 +85,11 @@ def client_env_command(
       brickscope client-env --format github-actions >> "$GITHUB_ENV"
       brickscope client-env --java-truststore ~/.config/brickscope/clients.p12
     """
-    from brickscope.clients.bundle import write_bundle, write_truststore
-    from brickscope.clients.certificates import CertificateError
-    from brickscope.clients.proxy_url import read_proxy_url
-    from brickscope.clients.syntax import render
-    from brickscope.clients.variables import variables
+    from brickscope.host.bundle import write_bundle, write_truststore
+    from brickscope.host.certificates import CertificateError
+    from brickscope.host.proxy_url import read_proxy_url
+    from brickscope.host.syntax import render
+    from brickscope.host.variables import variables
 
     url = proxy or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     if not url:
@@ -117,8 +117,8 @@ def client_env_command(
 
 def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) -> tuple[Trust, bool]:
     """What the bundle holds, and whether it is to be written. Raises CertificateError."""
-    from brickscope.clients.bundle import Trust, gather
-    from brickscope.clients.certificates import read_blocks
+    from brickscope.host.bundle import Trust, gather
+    from brickscope.host.certificates import read_blocks
 
     if not authorities and file.is_file():
         if also:
@@ -134,7 +134,7 @@ def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) ->
 
 
 def _say(file: Path, trust: Trust) -> None:
-    from brickscope.clients.certificates import fingerprint, subject
+    from brickscope.host.certificates import fingerprint, subject
 
     click.echo(f"brickscope: wrote {file}: {len(trust.all)} CAs", err=True)
     for each in trust.ended:

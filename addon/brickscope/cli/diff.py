@@ -35,9 +35,9 @@ def diff_command(old: str, new: str, fail_on: str, at: str | None, as_json: bool
       brickscope diff origin/main:rules HEAD:rules --fail-on any
       brickscope diff old.yaml new.yaml --json
     """
-    from brickscope.comparison import report
-    from brickscope.comparison.comparison import compare_versions
-    from brickscope.comparison.origin import load_version
+    from brickscope.analysis.diff import report
+    from brickscope.analysis.diff.comparison import compare_versions
+    from brickscope.analysis.diff.origin import load_version
     from brickscope.policy.model import moment
     from brickscope.policy.problem import PolicyError
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 if TYPE_CHECKING:
-    from brickscope.doctor.examination import Report
+    from brickscope.host.examination import Report
 
 _MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yellow"), "skipped": ("–", "dim")}
 
@@ -61,10 +61,10 @@ def doctor_command(
       brickscope doctor --proxy http://10.0.8.2:8080 --ca mitmproxy-ca-cert.pem
       brickscope doctor --client databricks-connect --python ./venv/bin/python --json
     """
-    from brickscope.clients.stack import find_stack, names
     from brickscope.core.hostname import is_hostname
-    from brickscope.doctor.examination import Question, examine
-    from brickscope.doctor.remedy import find_shell
+    from brickscope.host.examination import Question, examine
+    from brickscope.host.fix import find_shell
+    from brickscope.host.stack import find_stack, names
 
     from .client_env import default_bundle, default_ca
 

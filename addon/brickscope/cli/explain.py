@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from brickscope.analysis.call import Call
+    from brickscope.analysis.judge import Known
+    from brickscope.analysis.logged import Logged
     from brickscope.core.directory import Directory
     from brickscope.policy.load import Loaded
-    from brickscope.trial.call import Call
-    from brickscope.trial.judge import Known
-    from brickscope.trial.logged import Logged
 
 
 class _TakesCurl(click.Command):
@@ -86,7 +86,7 @@ def explain_command(
       brickscope explain --subject ci
       brickscope explain --operation permissions.update
     """
-    from brickscope.trial.error import CallError
+    from brickscope.analysis.error import CallError
 
     try:
         loaded = _load(rules, at)
@@ -135,9 +135,9 @@ def _now(at: str | None) -> float:
 
 
 def _operation(loaded: Loaded, name: str, now: float) -> Answer:
-    from brickscope.trial.placement import find_operation
-    from brickscope.trial.portrait import access_data, access_lines
-    from brickscope.trial.summary import access
+    from brickscope.analysis.placement import find_operation
+    from brickscope.analysis.portrait import access_data, access_lines
+    from brickscope.analysis.summary import access
 
     found = find_operation(name)
     said = access(loaded, found, now)
@@ -145,9 +145,9 @@ def _operation(loaded: Loaded, name: str, now: float) -> Answer:
 
 
 def _subject(loaded: Loaded, name: str, now: float) -> Answer:
-    from brickscope.trial.judge import find
-    from brickscope.trial.portrait import summary_data, summary_lines
-    from brickscope.trial.summary import summarise
+    from brickscope.analysis.judge import find
+    from brickscope.analysis.portrait import summary_data, summary_lines
+    from brickscope.analysis.summary import summarise
 
     said = summarise(loaded, find(loaded.policy, name), now)
     return summary_data(said), summary_lines(said)
@@ -162,12 +162,12 @@ def _call(
     host_workspace: str | None,
     logs: tuple[Path, ...],
 ) -> Answer:
+    from brickscope.analysis.call import read_call
+    from brickscope.analysis.explanation import explain
+    from brickscope.analysis.judge import Told, home
+    from brickscope.analysis.logged import DECISION_ID, make_again
+    from brickscope.analysis.wording import explanation_data, explanation_lines
     from brickscope.core.decision import Refused
-    from brickscope.trial.call import read_call
-    from brickscope.trial.explanation import explain
-    from brickscope.trial.judge import Told, home
-    from brickscope.trial.logged import DECISION_ID, make_again
-    from brickscope.trial.wording import explanation_data, explanation_lines
 
     logged: Logged | None = None
     notes: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ def _call(
 
 
 def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
-    from brickscope.trial.logged import find_record
+    from brickscope.analysis.logged import find_record
 
     if not logs:
         raise click.UsageError(f"{decision_id} is a decision id: say in which log, with --log audit.jsonl")
@@ -218,7 +218,7 @@ def _nobody(record: dict[str, Any]) -> str:
 
 def _who(loaded: Loaded, subject: str | None, call: Call | None) -> Known:
     """The subject by name, else by the token that was pasted with the call, else the only one there is."""
-    from brickscope.trial.judge import find, known
+    from brickscope.analysis.judge import find, known
 
     if subject is not None:
         return find(loaded.policy, subject)

@@ -12,8 +12,8 @@ from .audit.selection import Selection, log_options, open_log, report_faults
 from .audit.terminal import progress, say, shown
 
 if TYPE_CHECKING:
-    from brickscope.learn.evidence import Selector
-    from brickscope.learn.learning import Learned
+    from brickscope.analysis.learn.evidence import Selector
+    from brickscope.analysis.learn.learning import Learned
     from brickscope.policy.load import Loaded
 
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -83,10 +83,10 @@ def learn_command(
       brickscope learn --subject ci --rules rules --include jobs.run_now --patch ci.patch
       brickscope learn --fingerprint sha256:… --name nightly-export --write rules/nightly-export.yaml
     """
+    from brickscope.analysis.learn import report
+    from brickscope.analysis.learn.learning import learn
+    from brickscope.analysis.learn.proposal import LearnError, Wish, read_include
     from brickscope.audit.table import to_json
-    from brickscope.learn import report
-    from brickscope.learn.learning import learn
-    from brickscope.learn.proposal import LearnError, Wish, read_include
     from brickscope.policy.problem import PolicyError
 
     who = _who(subject, fingerprint, client_id, sub)
@@ -119,7 +119,7 @@ def learn_command(
 
 
 def _who(subject: str | None, fingerprint: str | None, client_id: str | None, sub: str | None) -> Selector:
-    from brickscope.learn.evidence import Selector
+    from brickscope.analysis.learn.evidence import Selector
 
     given = {"subject": subject, "fingerprint": fingerprint, "client_id": client_id, "sub": sub}
     named = [Selector(by, value) for by, value in given.items() if value is not None]
@@ -159,7 +159,7 @@ def _write(said: Learned, write: Path | None, patch: Path | None) -> None:
 
 
 def _print(said: Learned, *, quiet: bool) -> None:
-    from brickscope.learn import report
+    from brickscope.analysis.learn import report
 
     for line in report.lines(said):
         click.echo(shown(line, most=2_000))

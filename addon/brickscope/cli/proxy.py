@@ -35,5 +35,5 @@ def proxy_command(workers: int | None, flags: tuple[str, ...]) -> None:
         # Brickscope listens itself: mitmproxy's own server would be open for a moment before that, on all addresses.
         command += ["-c", _MITMDUMP, "-s", str(script_path()), "--no-server"]
     else:
-        command += ["-m", "brickscope.supervisor", "--workers", str(workers)]
+        command += ["-m", "brickscope.service.supervisor", "--workers", str(workers)]
     os.execv(sys.executable, [*command, *flags])  # noqa: S606

@@ -14,7 +14,7 @@ from .audit.selection import Selection, find_files, log_options
 from .audit.terminal import Column, console, print_table, progress, say, shown, styled
 
 if TYPE_CHECKING:
-    from brickscope.replay.result import Change, Result
+    from brickscope.analysis.replay.result import Change, Result
 
 MOST = 25
 
@@ -61,12 +61,12 @@ def replay_command(
       brickscope replay --policy rules --since 30d --fail-on allowed --fail-on denied
       brickscope replay --policy rules /var/log/brickscope --json
     """
+    from brickscope.analysis.replay.run import Replay
     from brickscope.log.error import AuditError
     from brickscope.log.key import DigestKey
     from brickscope.log.writer import DIGEST_KEY
     from brickscope.policy.load import load_policy
     from brickscope.policy.problem import PolicyError
-    from brickscope.replay.run import Replay
 
     files = find_files(selection.paths)
     try:
@@ -97,7 +97,7 @@ def replay_command(
 
 
 def _fails(result: Result, fail_on: tuple[str, ...]) -> bool:
-    from brickscope.replay.result import LOOSER, STRICTER, Change
+    from brickscope.analysis.replay.result import LOOSER, STRICTER, Change
 
     named: dict[str, tuple[Change, ...]] = {
         "allowed": LOOSER,
@@ -109,7 +109,7 @@ def _fails(result: Result, fail_on: tuple[str, ...]) -> bool:
 
 
 def _print(result: Result) -> None:
-    from brickscope.replay.result import Change
+    from brickscope.analysis.replay.result import Change
 
     out = console()
     totals = result.totals
@@ -129,7 +129,7 @@ def _print(result: Result) -> None:
 
 
 def _print_groups(result: Result, change: Change) -> None:
-    from brickscope.replay.result import Change
+    from brickscope.analysis.replay.result import Change
 
     groups = list(result.of(change))
     unknown = change is Change.NOT_REPLAYABLE

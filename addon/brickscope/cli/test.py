@@ -43,10 +43,10 @@ def test_command(
     except ImportError:
         told = f"tests run on pytest, which is not installed; to install it: {install_command('policytest')}"
         raise click.UsageError(told) from None
+    from brickscope.analysis.shown import counted
     from brickscope.policytest import report
     from brickscope.policytest.session import find_suites, run_suites
     from brickscope.policytest.suite import SuiteError
-    from brickscope.trial.shown import counted
 
     try:
         found = find_suites(files or [rules or Path("rules")])

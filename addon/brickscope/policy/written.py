@@ -36,6 +36,16 @@ class WrittenRule(NamedTuple):
         """The names that decisions give to this rule."""
         return {rule.text for rule in self.paths} | {rule.text for rule in self.operations}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it stands for nothing: a class of which its service has no operation."""
+        return not self.paths and not self.operations
+
+    @property
+    def is_preset(self) -> bool:
+        """Whether it is a preset of ours."""
+        return self.text.startswith("preset ")
+
 
 class Written:
     """All rules of a policy, and where its subjects and rule sets are defined.

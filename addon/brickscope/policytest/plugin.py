@@ -82,7 +82,7 @@ class PolicyTestItem(pytest.Item):
         """What was expected, what came, and why."""
         if not isinstance(excinfo.value, _NotAsExpected):
             return super().repr_failure(excinfo, style)
-        from brickscope.trial.shown import place
+        from brickscope.analysis.shown import place
 
         from .run import failure_lines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brickscope.trial.shown import counted, place
+from brickscope.analysis.shown import counted, place
 
 from .run import Result, failure_lines
 from .session import Covered, Session

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from brickscope.analysis.explanation import explain
+from brickscope.analysis.judge import judge
+from brickscope.analysis.shown import place
 from brickscope.core.decision import Decision
 from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
-from brickscope.trial.explanation import explain
-from brickscope.trial.judge import judge
-from brickscope.trial.shown import place
 
 from .suite import Cell
 

@@ -10,6 +10,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from brickscope.analysis.call import Call, Home, read_call
+from brickscope.analysis.error import CallError
+from brickscope.analysis.judge import Known, home, known
+from brickscope.analysis.shown import quoted
 from brickscope.core.policy import Login
 from brickscope.log.record import printable
 from brickscope.policy.document import Document, read_document
@@ -17,10 +21,6 @@ from brickscope.policy.document import Path as Place
 from brickscope.policy.finding import MESSAGES
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position, Problem, nearest
-from brickscope.trial.call import Call, Home, read_call
-from brickscope.trial.error import CallError
-from brickscope.trial.judge import Known, home, known
-from brickscope.trial.shown import quoted
 
 from .model import Case, Row, TestFile
 

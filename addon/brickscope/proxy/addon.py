@@ -21,8 +21,6 @@ import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
 import brickscope
-from brickscope.authority.error import AuthorityError
-from brickscope.authority.findings import refuse_or_warn
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
@@ -31,16 +29,18 @@ from brickscope.log.key import DigestKey
 from brickscope.log.record import printable
 from brickscope.log.upkeep import Upkeep
 from brickscope.log.writer import DIGEST_KEY, AuditWriter
-from brickscope.monitoring.address import words
-from brickscope.monitoring.operational_log import JsonFormatter
 from brickscope.policy.change import mode_changes
 from brickscope.policy.first import how_to_begin
 from brickscope.policy.load import Loaded, NoPolicyError, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
 from brickscope.prerequisites import explain
-from brickscope.supervisor.channel import numbered, worker_address
-from brickscope.supervisor.systemd import inherited_sockets, notify
+from brickscope.service.authority.error import AuthorityError
+from brickscope.service.authority.findings import refuse_or_warn
+from brickscope.service.monitoring.address import words
+from brickscope.service.monitoring.operational_log import JsonFormatter
+from brickscope.service.supervisor.channel import numbered, worker_address
+from brickscope.service.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
 from .connections import Connections, HelloOrder

@@ -28,7 +28,7 @@ from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.record import Record, decision_fields, fact_fields, is_clean, printable
 from brickscope.log.writer import AuditWriter
-from brickscope.monitoring.tally import Tally
+from brickscope.service.monitoring.tally import Tally
 
 from .denial import Asked
 from .destination import Destinations

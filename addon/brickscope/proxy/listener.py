@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from mitmproxy import ctx
 from mitmproxy.proxy import mode_specs
 
-from brickscope.monitoring.address import words
+from brickscope.service.monitoring.address import words
 
 from .datapath import DataPath
 from .destination import Network

@@ -12,13 +12,13 @@ from mitmproxy import ctx, version
 import brickscope
 from brickscope.core.policy import Mode, Policy
 from brickscope.log.writer import AuditWriter
-from brickscope.monitoring.address import StatusAddress
-from brickscope.monitoring.collector import Engine, Versions
-from brickscope.monitoring.loop_lag import watch_loop
-from brickscope.monitoring.pages import pages_of
-from brickscope.monitoring.readiness import Obstacle, Reason
-from brickscope.monitoring.status import StatusServer
-from brickscope.monitoring.tally import Tally, subjects_of
+from brickscope.service.monitoring.address import StatusAddress
+from brickscope.service.monitoring.collector import Engine, Versions
+from brickscope.service.monitoring.loop_lag import watch_loop
+from brickscope.service.monitoring.pages import pages_of
+from brickscope.service.monitoring.readiness import Obstacle, Reason
+from brickscope.service.monitoring.status import StatusServer
+from brickscope.service.monitoring.tally import Tally, subjects_of
 
 from .gate import Gate
 from .installation import Installation

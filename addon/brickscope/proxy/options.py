@@ -20,7 +20,7 @@ from brickscope.core.body import MAX_BODY
 from brickscope.core.hostname import HostPatterns
 from brickscope.log.closed import COMPRESSIONS, Retention
 from brickscope.log.writer import Keeping
-from brickscope.monitoring.address import StatusAddress, read_address
+from brickscope.service.monitoring.address import StatusAddress, read_address
 
 from .deadlines import Limits
 from .destination import Destinations, Network, Upstream

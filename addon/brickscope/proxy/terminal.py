@@ -13,7 +13,7 @@ from typing import IO
 from mitmproxy import ctx, log
 from mitmproxy.utils import vt_codes
 
-from brickscope.monitoring.operational_log import JsonFormatter, without_secrets
+from brickscope.service.monitoring.operational_log import JsonFormatter, without_secrets
 
 
 class TextFormatter(log.MitmFormatter):

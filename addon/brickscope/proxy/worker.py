@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from brickscope.supervisor.channel import CONNECTION, DRAINING, ENDED, READY, TAKEN, VARIABLE
+from brickscope.service.supervisor.channel import CONNECTION, DRAINING, ENDED, READY, TAKEN, VARIABLE
 
 from .listener import Listener
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from brickscope.analysis.abilities import abilities
+from brickscope.analysis.check.checker import check
+from brickscope.analysis.check.finding import Finding
+from brickscope.analysis.judge import Known, known
+from brickscope.analysis.shown import place
+from brickscope.analysis.summary import mode_of
 from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES
-from brickscope.check.checker import check
-from brickscope.check.finding import Finding
 from brickscope.core.policy import RuleSet, Subject
 from brickscope.policy.load import Loaded
-from brickscope.trial.abilities import abilities
-from brickscope.trial.judge import Known, known
-from brickscope.trial.shown import place
-from brickscope.trial.summary import mode_of
 
 from .block import LIMIT, Cell, Fold, Point, Section, Table, Text
 from .given import Given

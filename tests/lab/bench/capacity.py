@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import click
 
-from brickscope.authority.creation import make_authority
-from brickscope.authority.folder import AuthorityFolder
+from brickscope.service.authority.creation import make_authority
+from brickscope.service.authority.folder import AuthorityFolder
 
 from .endtoend import CONNECTIONS, FRESH, Run, make_job, send
 from .machine import describe_machine, describe_versions

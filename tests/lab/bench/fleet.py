@@ -97,7 +97,7 @@ def run_fleet(stage: Stage, count: int) -> Iterator[Workers]:
     """A fresh fleet. It is not pinned to a core, as single proxies are."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "brickscope.supervisor", "--workers", str(count)),
+        *(sys.executable, "-m", "brickscope.service.supervisor", "--workers", str(count)),
         *("--listen-port", str(port), "--set", f"confdir={stage.confdir}"),
         *("--set", f"ssl_verify_upstream_trusted_ca={stage.upstream_ca}"),
         *("--set", f"scope_rules={stage.folder / 'rules'}"),

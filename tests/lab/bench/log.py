@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from brickscope.analysis.replay.run import Replay
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.summary import summarise
 from brickscope.audit.verify import Verifier, verify
 from brickscope.core.policy import Policy
 from brickscope.log.writer import Keeping
-from brickscope.replay.run import Replay
 
 from .hooks import chain_of, open_gate, run_pass
 from .measurement import Bound, Measurement, Say, Spread, best, ratios

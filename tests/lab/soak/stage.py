@@ -85,7 +85,7 @@ class Stage:
 
     def start_proxy(self) -> None:
         """Start supervisor and workers and wait until they listen. Raises StartError with what they printed."""
-        command = [sys.executable, "-m", "brickscope.supervisor", "--workers", str(self._workers)]
+        command = [sys.executable, "-m", "brickscope.service.supervisor", "--workers", str(self._workers)]
         command += ["--listen-host", "127.0.0.1", "--listen-port", str(self.port)]
         for option in (
             f"confdir={self.confdir}",

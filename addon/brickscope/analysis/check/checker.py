@@ -1,0 +1,52 @@
+"""All lints over one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.policy.load import Loaded
+
+from .acceptance import apply_acceptances
+from .code import Code, lints
+from .escalation import escalations
+from .finding import Finding, Found
+from .survey import RuleSetView, Survey, survey
+
+
+def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
+    """Every finding about a policy that loads, those that are accepted among them, in the order of severity and place.
+
+    ``now``: seconds since the epoch, UTC. ``days``: how far ahead something runs out soon.
+    """
+    surveyed = survey(loaded, now, days)
+    found, accepted = apply_acceptances(_findings(surveyed), surveyed)
+    for lint in lints():
+        found += [_finding(lint.code, said) for each in accepted for said in lint.find("of_acceptance", each)]
+    return sorted(found, key=lambda finding: (finding.severity.rank, finding.position, finding.code))
+
+
+def _findings(surveyed: Survey) -> Iterator[Finding]:
+    for rule_set in surveyed.policy.rule_sets.values():
+        view = RuleSetView(surveyed, rule_set)
+        for lint in lints():
+            yield from (_finding(lint.code, each, view) for each in lint.find("of_rule_set", view))
+        yield from (_finding(code, each, view) for code, each in escalations(view))
+    for lint in lints():
+        yield from (_finding(lint.code, each) for each in lint.find("of_policy", surveyed))
+
+
+def _finding(code: Code, found: Found, view: RuleSetView | None = None) -> Finding:
+    """What a lint says, with what its page and the rule set say where it left that open."""
+    subjects = () if view is None else view.subjects
+    return Finding(
+        code.code,
+        found.severity or code.severity,
+        found.message,
+        found.position,
+        found.rule_set if view is None else view.name,
+        found.subject,
+        subjects if found.subjects is None else found.subjects,
+        found.operations,
+        found.proofs,
+        found.related,
+    )

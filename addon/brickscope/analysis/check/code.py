@@ -1,0 +1,126 @@
+"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the docstring of its
+lint; of an escalation, its entry in ``escalations.yaml``."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import yaml
+
+from .. import lint
+from .finding import Found, Severity
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PAGE = re.compile(
+    r"(?P<code>BS\d{3}) (?P<severity>\w+): (?P<title>[^\n]+)\n\n(?P<why>.+)\n\nMend: (?P<mend>.+?)\n\n"
+    r"(?P<example>    .+\n)\nMended:\n\n(?P<mended>    .+\n)",
+    re.DOTALL,
+)
+
+
+class Code(NamedTuple):
+    """One kind of finding. ``title``: what it is, in a few words; ``why``, ``mend``: sentences.
+
+    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not; ``brief``: both in one line
+    each, where they are no more than the rules of one rule set. Only of escalations: ``needs``, the powers that make it
+    up, one of each list; ``limits``, those whose limits make a combination milder; ``same``, parameters by which its
+    parts act on one object; ``opened``, whether the first part counts only for what its rights are worth (power.py).
+    """
+
+    code: str
+    title: str
+    severity: Severity
+    why: str
+    mend: str
+    example: str
+    mended: str
+    needs: tuple[tuple[str, ...], ...] = ()
+    limits: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ()
+    opened: bool = False
+
+
+class Lint(NamedTuple):
+    """One file of ``lint/``: its page, and what it looks at: each rule set, the policy, each acceptance."""
+
+    code: Code
+    module: ModuleType
+
+    def find(self, what: str, subject: Any) -> Iterator[Found]:
+        """What it finds. ``what``: ``of_rule_set`` (a RuleSetView), ``of_policy`` (a Survey), ``of_acceptance``."""
+        look: Callable[[Any], Iterator[Found]] | None = getattr(self.module, what, None)
+        return iter(()) if look is None else look(subject)
+
+
+@cache
+def lints() -> tuple[Lint, ...]:
+    """All lints, in the order of their codes."""
+    names = (each.name for each in pkgutil.iter_modules(lint.__path__))
+    modules = [import_module(f"{lint.__name__}.{name}") for name in names]
+    return tuple(sorted((Lint(_page(module), module) for module in modules), key=lambda each: each.code.code))
+
+
+def _page(module: ModuleType) -> Code:
+    found = _PAGE.fullmatch(module.__doc__ or "")
+    if found is None:
+        raise ValueError(f"the docstring of {module.__name__} is no page of a lint")
+    example, mended = (re.sub("^    ", "", found[name], flags=re.M) for name in ("example", "mended"))
+    why, mend = (" ".join(found[name].split()) for name in ("why", "mend"))
+    return Code(found["code"], found["title"], Severity(found["severity"]), why, mend, example, mended)
+
+
+def read_data(name: str) -> dict[str, Any]:
+    """A YAML file of this package."""
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    return found
+
+
+@cache
+def codes() -> Mapping[str, Code]:
+    """All codes, in order."""
+    found = {each.code.code: each.code for each in lints()}
+    found |= {code: _escalation(code, entry) for code, entry in read_data("escalations.yaml").items()}
+    return dict(sorted(found.items()))
+
+
+def _escalation(code: str, entry: dict[str, Any]) -> Code:
+    return Code(
+        code,
+        entry["title"],
+        Severity(entry["severity"]),
+        entry["why"],
+        entry["mend"],
+        _policy(entry["example"]),
+        _policy(entry["mended"]),
+        tuple(map(tuple, entry["needs"])),
+        tuple(entry.get("limits", ())),
+        tuple(entry.get("same", ())),
+        tuple(f"allow: {_line(entry[key])}" for key in ("example", "mended") if isinstance(entry[key], list)),
+        entry.get("opened", False),
+    )
+
+
+def _policy(written: str | list[Any]) -> str:
+    """A part of a policy; a list is the rules of one rule set."""
+    if isinstance(written, str):
+        return written
+    lines = ["rule_sets:", "  ci:", "    allow:", *(f"      - {_line(rule)}" for rule in written)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(rule: Any) -> str:
+    """A rule as a person writes it in one line."""
+    if isinstance(rule, str):
+        return f'"{rule}"' if "{" in rule else rule
+    if isinstance(rule, dict):
+        return "{" + ", ".join(f"{key}: {_line(value)}" for key, value in rule.items()) + "}"
+    return "[" + ", ".join(map(_line, rule)) + "]" if isinstance(rule, list) else str(rule)

@@ -1,0 +1,204 @@
+"""Requests that prove a finding: proposed from the catalogue, and shown only if the decision function allows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from brickscope.analysis.call import Call, Home, read_sent
+from brickscope.analysis.error import CallError
+from brickscope.analysis.example import example, meeting
+from brickscope.analysis.judge import Known, home, judge
+from brickscope.analysis.reach import Reach
+from brickscope.analysis.sent import Sent
+from brickscope.catalog.catalog import Operation
+from brickscope.core.constraint import ABSENT
+from brickscope.core.decision import Decision, Refused
+from brickscope.core.operation import OperationRule
+from brickscope.core.policy import Policy, RuleSet
+from brickscope.core.template import Literal
+from brickscope.policy.written import WrittenRule
+
+from .finding import Proof
+from .power import telling
+
+_OTHERS: tuple[Any, ...] = ("20771", "elsewhere", "/elsewhere")
+"""Values that a deny with a condition is not likely to name."""
+MAX_TRIES = 64
+ACCOUNT_HOST = "accounts.cloud.databricks.com"
+
+
+class Way(NamedTuple):
+    """One way by which a rule set allows an operation: a rule by name, or a path rule that reaches one of its calls."""
+
+    written: WrittenRule
+    operation: Operation
+    rule: OperationRule | None = None
+    reach: Reach | None = None
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The parameters to which the rule leaves no free choice."""
+        if self.reach is not None:
+            return self.reach.fixed
+        where = () if self.rule is None else self.rule.where
+        return frozenset(each.keys[0] for each in where if len(each.keys) == 1 and _limits(each.test))
+
+
+def _limits(test: Any) -> bool:
+    """Whether a test leaves a choice among few: a list of values, a prefix, or a pattern that begins with a word."""
+    if test.optional or test.absent:
+        return False
+    if test.pattern is not None:
+        return isinstance(test.pattern[0].segments[0], Literal)
+    return bool(test.one_of or (test.prefix and test.prefix[0].strip("/")))
+
+
+def _may_send(rule: OperationRule | None, name: str) -> bool:
+    """Whether a rule leaves a parameter free."""
+    if rule is None:
+        return True
+    named = {constraint.keys[0] for constraint in rule.where}
+    return name not in named and (rule.only is None or name in rule.only)
+
+
+class Prover:
+    """Asks the decision function for somebody who has a rule set. Each way is tried once."""
+
+    def __init__(
+        self, policy: Policy, who: Known, rule_set: RuleSet, now: float, *, is_made_up: bool = False
+    ) -> None:
+        """``is_made_up``: nobody has the rule set, so proofs name nobody."""
+        self._policy, self._who, self._rule_set, self._now = policy, who, rule_set, now
+        self._name = None if is_made_up else who.name
+        self._home = home(who)
+        self._account = _account_home(who) or self._home
+        self._proved: dict[int, tuple[Way, Proof | None]] = {}
+
+    def proof(self, way: Way) -> Proof | None:
+        """A request of the way's operation that is allowed; None if none of those tried is."""
+        key = id(way.rule) if way.rule is not None else id(way.reach)
+        if key not in self._proved:
+            # The way is kept, so that nothing else gets its id.
+            self._proved[key] = way, next(self.allowed(self._candidates(way), way.operation.name), None)
+        return self._proved[key][1]
+
+    def dangerous(self, ways: Iterable[Way]) -> dict[str, Proof]:
+        """Of these ways the operations that give rights, return secrets or run something and are really allowed, by name."""
+        found: dict[str, Proof] = {}
+        for way in ways:
+            name = way.operation.name
+            if way.operation.kind in ("grant", "secret", "execute") and name not in found:
+                proof = self.proof(way)
+                if proof is not None:
+                    found[name] = proof
+        return dict(sorted(found.items()))
+
+    def allowed(self, calls: Iterable[Call], operation: str | None = None) -> Iterator[Proof]:
+        """Of these calls those that are allowed. ``operation``: which they have to be; None for any."""
+        for call in calls:
+            decision = self.judged(call)
+            proof = self.shown(call, decision) if operation in (None, decision.operation) else None
+            if proof is not None:
+                yield proof
+
+    def call(self, method: str, path: str) -> Call | None:
+        """A call of a path, without query and body; None for one that can't be read."""
+        try:
+            return read_sent(Sent(method, path, []), self._home)
+        except CallError:
+            return None
+
+    def judged(self, call: Call) -> Decision:
+        """What the decision function says of a call."""
+        return judge(self._policy, self._who, call, self._now)
+
+    def shown(self, call: Call, decision: Decision) -> Proof | None:
+        """An allowed call as a proof, None for one that is not allowed."""
+        request = call.request
+        if not decision.allow or isinstance(request, Refused):
+            return None
+        query = f"?{request.query}" if request.query else ""
+        return Proof(
+            self._name,
+            decision.operation,
+            request.method,
+            f"https://{request.host}{request.path}{query}",
+            call.body.decode(),
+            decision.rule or "",
+            call.text,
+        )
+
+    def variations(
+        self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
+    ) -> Iterator[Call]:
+        """The calls of an operation, with parameters that meet a rule but for these."""
+        for index in range(len(operation.calls)):
+            call = self._example(operation, rule, index, changes)
+            if call is not None:
+                yield call
+
+    def spellings(
+        self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
+    ) -> Iterator[Call]:
+        """The same in every spelling that the API has, the mirror of each among them."""
+        for call in self.variations(operation, rule, changes):
+            yield from self._mirrored(call)
+
+    def _candidates(self, way: Way) -> Iterator[Call]:
+        """Calls that the way should allow, the plainest first; then such as a deny may have left out."""
+        tries = 0
+        for changes in self._changes(way):
+            for index in range(len(way.operation.calls)) if way.reach is None else (way.reach.call,):
+                tries += 1
+                call = self._example(way.operation, way.rule, index, changes)
+                if call is not None:
+                    yield from self._mirrored(call)
+                if tries >= MAX_TRIES:
+                    return
+
+    def _changes(self, way: Way) -> Iterator[dict[str, Any]]:
+        plain: dict[str, Any] = dict(way.reach.values) if way.reach is not None else {}
+        more = {
+            name: value for name, value in telling(way.operation.name).items() if _may_send(way.rule, name)
+        }
+        if more:
+            yield more | plain
+        yield plain
+        for constraint in () if way.rule is None else way.rule.where:
+            for value in meeting(constraint)[1:]:
+                yield plain | {constraint.name: value}
+        for denying in self._rule_set.denied_operations.get(way.operation.name, ()):
+            for constraint in denying.where:
+                for value in (ABSENT, *_OTHERS):
+                    yield plain | {constraint.name: value}
+
+    def _example(
+        self, operation: Operation, rule: OperationRule | None, index: int, changes: dict[str, Any]
+    ) -> Call | None:
+        home = self._account if operation.name.startswith("account.") else self._home
+        try:
+            return example(operation, rule, home, index=index, changes=changes)
+        except CallError:
+            return None
+
+    def _mirrored(self, call: Call) -> Iterator[Call]:
+        """A call, and the same by the mirror that the web interface uses, /ajax-api."""
+        yield call
+        request = call.request
+        if isinstance(request, Refused) or not request.path.startswith("/api/"):
+            return
+        query = f"?{request.query}" if request.query else ""
+        headers = [("Content-Type", "application/json")] if call.body else []
+        with suppress(CallError):
+            yield read_sent(
+                Sent(request.method, f"/ajax-{request.path[1:]}{query}", headers, call.body), self._home
+            )
+
+
+def _account_home(who: Known) -> Home | None:
+    """Where somebody calls the account's API: on an account host, if it may; None where it is bound to others."""
+    workspaces = who.subject.workspaces
+    hosts = [ACCOUNT_HOST] if workspaces is None else sorted(workspaces)
+    return next((Home(host) for host in hosts if host.startswith("accounts.") and "?" not in host), None)

@@ -1,0 +1,117 @@
+"""A loaded policy as the lints look at it: its rule sets with what several lints ask of them, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from brickscope.core.policy import Grant, Policy, RuleSet, Subject
+from brickscope.policy.load import Loaded
+from brickscope.policy.problem import Position
+from brickscope.policy.written import Written, WrittenRule
+
+from ..algebra import RuleList
+from ..judge import Known, known
+from .condition import never
+from .finding import Found
+from .proof import Prover
+from .span import Span, spans
+from .undone import UndoneLimit, undone_limits
+
+DAY = 86400.0
+PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
+"""Grants that end in a person's token."""
+
+
+class Survey(NamedTuple):
+    """What is looked at. ``now``: seconds since the epoch, UTC. ``soon``: the moment before which things run out soon."""
+
+    policy: Policy
+    written: Written
+    people: Mapping[str, Known]
+    now: float
+    soon: float
+
+    def place(self, name: str, *keys: str) -> Position:
+        """Where the name of a subject, or a value of its entry, is written."""
+        for group in self.written.entries.values():
+            if name in group:
+                return group[name].position(*keys) if keys else group[name].key_position()
+        return Position("policy")
+
+    def about(self, name: str, message: str, *keys: str) -> Found:
+        """What is said of a subject, at its name or a value of its entry."""
+        return Found(self.place(name, *keys), message, subject=name, subjects=(name,))
+
+
+class RuleSetView:
+    """A rule set with its rules as written and those who have it (``subjects``: their names)."""
+
+    def __init__(self, survey: Survey, rule_set: RuleSet) -> None:
+        self.survey, self.rule_set, self.name = survey, rule_set, rule_set.name
+        self.position = survey.written.rule_sets[self.name]
+        rules = [rule for rule in survey.written.rules if rule.rule_set == self.name]
+        self.allowed = RuleList(rule for rule in rules if rule.part == "allow")
+        self.denied = RuleList(rule for rule in rules if rule.part == "deny")
+        self.holders = sorted(
+            (
+                each
+                for each in survey.people.values()
+                if isinstance(each.subject, Subject) and each.subject.rule_set.name == self.name
+            ),
+            key=lambda holder: holder.name,
+        )
+        self.subjects = tuple(holder.name for holder in self.holders)
+        self._never: dict[Position, list[str]] = {}
+
+    @property
+    def allow(self) -> tuple[WrittenRule, ...]:
+        """The rules under ``allow``."""
+        return self.allowed.written
+
+    @property
+    def deny(self) -> tuple[WrittenRule, ...]:
+        """The rules under ``deny``."""
+        return self.denied.written
+
+    @property
+    def lists(self) -> tuple[RuleList, RuleList]:
+        """What it allows and what it denies."""
+        return self.allowed, self.denied
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Asks the decision function for somebody who has it."""
+        survey = self.survey
+        for holder in self.holders:
+            expires = holder.subject.expires
+            if expires is None or expires > survey.now:
+                return Prover(survey.policy, holder, self.rule_set, survey.now)
+        nobody = Known("nobody", "user", Subject("nobody", self.rule_set))
+        return Prover(survey.policy, nobody, self.rule_set, survey.now, is_made_up=True)
+
+    def never(self, written: WrittenRule) -> list[str]:
+        """Why no call can meet a rule; empty if some call can."""
+        if written.position not in self._never:
+            self._never[written.position] = never(written)
+        return self._never[written.position]
+
+    def is_idle(self, written: WrittenRule) -> bool:
+        """Whether a rule under ``allow`` allows nothing: it is empty, can't be met, or is denied."""
+        return written.is_empty or bool(self.never(written)) or self.denied.covers_rule(written)
+
+    @cached_property
+    def undone_limits(self) -> list[UndoneLimit]:
+        """The limits that another rule takes away."""
+        return list(undone_limits(self.allowed, self.prover))
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """The path rules under ``allow`` with all that they reach."""
+        return list(spans(self.allowed, self.denied))
+
+
+def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:
+    """Look at a policy. ``days``: how far ahead something runs out soon."""
+    return Survey(loaded.policy, loaded.written, known(loaded.policy), now, now + days * DAY)

@@ -1,0 +1,127 @@
+"""What a subject is bound to, compared: marks, workspaces, clients, expiry, grants and mode, and whether it got wider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
+
+from brickscope.analysis.judge import Known
+from brickscope.analysis.shown import moment
+from brickscope.analysis.summary import mode_of
+from brickscope.core.policy import Mode, Policy
+
+from .rule_sets import Effect
+
+_MARKS = {
+    "token": "fingerprint",
+    "service principal": "client_id",
+    "user": "sub",
+    "login": "client_id",
+}
+
+
+class BindingChange(NamedTuple):
+    """One binding. ``before``, ``after``: in words."""
+
+    key: str
+    effect: Effect
+    before: str
+    after: str
+
+
+def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[BindingChange]:
+    """The bindings of one subject that changed. ``was``, ``now``: the policies, whose modes are behind all others."""
+    one, other = old.subject, new.subject
+    found = [
+        _change(
+            _MARKS[new.kind],
+            set(new.marks) - set(old.marks),
+            set(old.marks) - set(new.marks),
+            old.marks,
+            new.marks,
+        ),
+        _optional("workspaces", one.workspaces, other.workspaces),
+        _clients(one.clients, other.clients),
+        _expires(one.expires, other.expires),
+        _change(
+            "grants",
+            {grant.value for grant in other.grants - one.grants},
+            {grant.value for grant in one.grants - other.grants},
+            sorted(grant.value for grant in one.grants),
+            sorted(grant.value for grant in other.grants),
+        ),
+        _mode(mode_of(was, one), mode_of(now, other)),
+    ]
+    if old.kind != new.kind:
+        found.append(BindingChange("kind", Effect.OTHER, old.kind, new.kind))
+    return [change for change in found if change is not None]
+
+
+def _change(
+    key: str, more: Iterable[str], less: Iterable[str], before: Iterable[str], after: Iterable[str]
+) -> BindingChange | None:
+    """A set that grew, shrank or both."""
+    grew, shrank = bool(set(more)), bool(set(less))
+    if not grew and not shrank:
+        return None
+    effect = Effect.OTHER if grew and shrank else Effect.WIDER if grew else Effect.NARROWER
+    return BindingChange(key, effect, _listed(before), _listed(after))
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(values) or "none"
+
+
+def _optional(key: str, before: frozenset[str] | None, after: frozenset[str] | None) -> BindingChange | None:
+    """A set of which None means everything."""
+    if before == after:
+        return None
+    if before is None or after is None:
+        effect = Effect.NARROWER if before is None else Effect.WIDER
+        return BindingChange(key, effect, _any(before), _any(after))
+    return _change(key, after - before, before - after, sorted(before), sorted(after))
+
+
+def _any(values: Iterable[object] | None) -> str:
+    return "any" if values is None else ", ".join(sorted(map(str, values)))
+
+
+_Networks = tuple[IPv4Network | IPv6Network, ...] | None
+
+
+def _clients(before: _Networks, after: _Networks) -> BindingChange | None:
+    if before == after:
+        return None
+    if before is None or after is None:
+        return BindingChange(
+            "clients", Effect.NARROWER if before is None else Effect.WIDER, _any(before), _any(after)
+        )
+    more = [str(network) for network in after if not within(network, before)]
+    less = [str(network) for network in before if not within(network, after)]
+    return _change("clients", more, less, map(str, before), map(str, after))
+
+
+def within(network: IPv4Network | IPv6Network, others: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether one of these networks holds all of another one."""
+    for other in others:
+        if isinstance(network, IPv4Network) and isinstance(other, IPv4Network) and network.subnet_of(other):
+            return True
+        if isinstance(network, IPv6Network) and isinstance(other, IPv6Network) and network.subnet_of(other):
+            return True
+    return False
+
+
+def _expires(before: float | None, after: float | None) -> BindingChange | None:
+    if before == after:
+        return None
+    later = after is None or (before is not None and after > before)
+    words = [("never" if each is None else moment(each)) for each in (before, after)]
+    return BindingChange("expires", Effect.WIDER if later else Effect.NARROWER, *words)
+
+
+def _mode(before: Mode, after: Mode) -> BindingChange | None:
+    if before is after:
+        return None
+    effect = Effect.WIDER if after is Mode.MONITOR else Effect.NARROWER
+    return BindingChange("mode", effect, before.value, after.value)

@@ -1,0 +1,179 @@
+"""Calls that could tell two rule sets apart: at the edges of all conditions and templates that either of them has.
+
+A difference is shown by a call that the two decide differently. So the calls to try are made from the rules themselves:
+values that meet each condition, values just beside it, parameters that one lists and the other does not, other versions of
+the call, bodies that can't be read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from brickscope.analysis.call import Call, Home, read_call, read_sent
+from brickscope.analysis.error import CallError
+from brickscope.analysis.example import example, made_up, meeting, path_example
+from brickscope.analysis.sent import Sent
+from brickscope.catalog.catalog import Operation
+from brickscope.core.constraint import ABSENT, Constraint, Test
+from brickscope.core.decision import Refused
+from brickscope.core.operation import OperationRule
+from brickscope.core.rule import Rule
+from brickscope.core.template import Literal, Rest
+
+MAX_TOGETHER = 64
+"""How many combinations of two changed parameters are tried for one rule."""
+MAX_WORDS = 6
+"""How many words of other rules are tried for the variables of a pattern."""
+_STRANGE: tuple[Any, ...] = ("elsewhere", 20771)
+"""Values that hardly any rule names."""
+
+
+def operation_calls(
+    operation: Operation,
+    rules: Sequence[OperationRule],
+    paths: Sequence[tuple[Rule, tuple[str, ...]]],
+    at: Home,
+) -> Iterator[Call]:
+    """Calls of one operation. ``rules``: what either rule set says of it by name. ``paths``: path rules of either that reach
+    it, each with the segments of such a call."""
+    values = _values(rules)
+    if not any(rule.is_bound for rule in rules):
+        rules = ()
+    bases: list[OperationRule | None] = [*rules, None]
+    for rule in bases:
+        for index in range(len(operation.calls)):
+            yield from _tried(operation, rule, at, index=index)
+    for path, segments in paths:
+        with suppress(CallError):
+            yield read_call(f"{path.method} /{'/'.join(segments)}", at)
+    for rule in bases if values or rules else ():
+        yield from _varied(operation, rule, values, at)
+    for call in list(_tried(operation, None, at)):
+        yield from _other_forms(call)
+    for rule in rules:
+        for call in _tried(operation, rule, at):
+            yield from _other_forms(call)
+
+
+def _tried(
+    operation: Operation,
+    rule: OperationRule | None,
+    at: Home,
+    *,
+    index: int = 0,
+    changes: Mapping[str, Any] | None = None,
+) -> Iterator[Call]:
+    with suppress(CallError):
+        yield example(operation, rule, at, index=index, changes=changes)
+
+
+def _values(rules: Sequence[OperationRule]) -> dict[str, list[Any]]:
+    """What to put for each parameter that a rule looks at."""
+    found: dict[str, list[Any]] = {}
+    words = _words(rules)
+    for rule in rules:
+        for constraint in rule.where:
+            met = meeting(constraint)
+            listed = found.setdefault(constraint.name, [])
+            listed += [*met, *_beside(constraint, words), *_STRANGE, ABSENT]
+            if constraint.place == "body" and len(met) > 1:
+                # A list meets the test if each of its elements does.
+                listed.append([value for value in met if value is not ABSENT])
+    listed_names = set().union(*(rule.only or () for rule in rules)) if rules else set()
+    for name in listed_names - found.keys():
+        found[name] = [made_up(name)]
+    return {name: _unique(listed) for name, listed in found.items()}
+
+
+def _words(rules: Sequence[OperationRule]) -> list[str]:
+    """Words that stand in prefixes and patterns: what one rule leaves open, another may name."""
+    found: dict[str, None] = {}
+    for constraint in (constraint for rule in rules for constraint in rule.where):
+        for word in re.split(r"[/.]", (constraint.test.prefix or ("",))[0]):
+            found[word] = None
+        for part in constraint.test.pattern[0].segments if constraint.test.pattern is not None else ():
+            if isinstance(part, Literal):
+                found[part.text] = None
+    return [word for word in found if word][:MAX_WORDS]
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    seen: dict[str, Any] = {}
+    for value in values:
+        seen.setdefault(repr(value), value)
+    return list(seen.values())
+
+
+def _beside(constraint: Constraint, words: Sequence[str]) -> list[Any]:
+    """Values that just miss a condition, or that a narrower one would miss."""
+    test: Test = constraint.test
+    if test.prefix is not None:
+        prefix = test.prefix[0]
+        above = prefix.rstrip("/").rpartition("/")[0]
+        return [f"{above}/x" if above else "x", f"{prefix}x/x", f"{prefix}another"]
+    if test.pattern is not None:
+        template, separator = test.pattern[0], test.separator
+        start = "/" if separator == "/" else ""
+        found = []
+        for word in ("another", *words):
+            parts = [part.text if isinstance(part, Literal) else word for part in template.segments]
+            found += [start + separator.join(parts), start + separator.join([*parts, "x"])]
+        return found
+    if test.low is not None or test.high is not None:
+        below = [] if test.low is None else [int(test.low) - 1]
+        return below + ([] if test.high is None else [int(test.high) + 1])
+    if test.only is not None:
+        return [{}, {"another": "x"}, *({key: "x"} for key in sorted(test.only))]
+    return []
+
+
+def _varied(
+    operation: Operation, rule: OperationRule | None, values: Mapping[str, list[Any]], at: Home
+) -> Iterator[Call]:
+    """A rule's example with one parameter changed, then with two."""
+    more = [name for name in (*operation.query, *operation.body) if name not in values][:2]
+    single = {**values, **{name: [made_up(name)] for name in more}}
+    for name, listed in single.items():
+        for value in listed:
+            yield from _tried(operation, rule, at, changes={name: value})
+    tried = 0
+    for first, second in itertools.combinations(single, 2):
+        for one, other in itertools.product(single[first], single[second]):
+            tried += 1
+            if tried > MAX_TOGETHER:
+                return
+            yield from _tried(operation, rule, at, changes={first: one, second: other})
+
+
+def _other_forms(call: Call) -> Iterator[Call]:
+    """The same call by the mirror of the API, with a body that can't be read, and with a parameter twice."""
+    request = call.request
+    if isinstance(request, Refused):
+        return
+    json = [("Content-Type", "application/json")]
+    host, query = f"https://{request.host}", f"?{request.query}" if request.query else ""
+    if request.path.startswith("/api/"):
+        yield read_sent(Sent(request.method, f"{host}/ajax-{request.path[1:]}{query}", json, call.body))
+    for body in (b"no json", b"{}"):
+        yield read_sent(Sent(request.method, f"{host}{request.path}{query}", json, body))
+    if query:
+        twice = f"{query}&{query[1:].partition('&')[0]}"
+        yield read_sent(Sent(request.method, f"{host}{request.path}{twice}", json, call.body))
+
+
+def path_calls(rule: Rule, at: Home) -> Iterator[Call]:
+    """Calls that a path rule matches, whatever the catalogue knows of them."""
+    names = [part.name for part in rule.template.segments if part.name]
+    with suppress(CallError):
+        yield path_example(rule, at)
+    with suppress(CallError):
+        yield path_example(rule, at, dict.fromkeys(names, "another"))
+    for part in rule.template.segments:
+        if isinstance(part, Rest):
+            for value in ("x/x", "x/x/x", "x:run"):
+                with suppress(CallError):
+                    yield path_example(rule, at, {part.name: value})

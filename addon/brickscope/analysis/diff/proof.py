@@ -1,0 +1,185 @@
+"""Calls that prove a difference: judged by both policies as the proxy would, denied by the old and allowed by the new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import NamedTuple
+
+from brickscope.analysis.abilities import abilities
+from brickscope.analysis.call import Call, Home, read_call
+from brickscope.analysis.error import CallError
+from brickscope.analysis.example import example, path_example
+from brickscope.analysis.judge import Known, address, home, judge
+from brickscope.analysis.shown import moment
+from brickscope.core.decision import Decision
+from brickscope.core.policy import Login, Mode, Subject
+
+from .bindings import BindingChange
+from .origin import Version
+
+_UNHEARD_OF = "GET /brickscope/no/such/call"
+MAX_TRIES = 50
+
+
+class Proof(NamedTuple):
+    """A call of ``subject`` that goes on under the new policy and did not under the old one.
+
+    ``client``: its address. ``now``: when, seconds since the epoch. ``before``: why it was denied. ``by``: the rule that
+    allows it now; None where a grant does, or monitor mode lets it go on.
+    """
+
+    subject: str
+    call: Call
+    client: str
+    now: float
+    before: str
+    by: str | None
+
+    def __str__(self) -> str:
+        return self.call.text
+
+
+class Prover:
+    """Judges calls of one subject under both policies. ``old``: None for somebody the old policy does not name."""
+
+    def __init__(self, was: Version, old: Known | None, now: Version, new: Known, at: float) -> None:
+        self._was, self._old, self._now, self._new = was, old, now, new
+        expires = new.subject.expires
+        self.at = at if expires is None or at < expires else expires - 1
+        self._client = _shared_address(old, new)
+
+    def prove(self, call: Call, client: str | None = None, at: float | None = None) -> Proof | None:
+        """The call as a proof; None if it proves nothing: it went on before, or does not go on now."""
+        where = self._client if client is None else client
+        when = self.at if at is None else at
+        try:
+            now = judge(self._now.policy, self._new, call, when, where)
+            was = None if self._old is None else judge(self._was.policy, self._old, call, when, where)
+        except CallError:
+            return None
+        allowed = was is not None and was.allow
+        went_on = was.forwards if was is not None else self._was.policy.mode is Mode.MONITOR
+        if not (now.allow and not allowed) and not (now.forwards and not went_on):
+            return None
+        before = "the policy named nobody so" if was is None else f"{was.reason.value}: {was.detail}"
+        return Proof(self._new.name, call, where, when, before, now.rule)
+
+    def prove_binding(self, change: BindingChange) -> Proof | None:
+        """A call that a wider binding newly allows."""
+        if not change.effect.opens:
+            return None
+        for call, client, at in self._tries(change):
+            proof = self.prove(call, client, at)
+            if proof is not None:
+                return proof
+        return None
+
+    def _tries(self, change: BindingChange) -> Iterator[tuple[Call, str | None, float | None]]:
+        one, other = self._old and self._old.subject, self._new.subject
+        own = home(self._new)
+        if change.key == "grants":
+            for grant in sorted(other.grants - (one.grants if one else frozenset())):
+                with suppress(CallError):
+                    yield read_call(f"oidc.token grant={grant.value}", own), None, None
+        elif change.key == "mode":
+            yield read_call(_UNHEARD_OF, own), None, None
+        elif one is None:
+            return
+        elif change.key == "workspaces":
+            fresh = sorted((other.workspaces or frozenset()) - (one.workspaces or frozenset()))
+            for workspace in fresh or ["elsewhere.cloud.databricks.com"]:
+                host, _, chosen = workspace.partition("?o=")
+                for call in self._allowed(own._replace(host=host, workspace=chosen or None)):
+                    yield call, None, None
+        elif change.key == "clients":
+            for client in _addresses(other.clients, one.clients or ()):
+                for call in self._allowed(own):
+                    yield call, client, None
+        elif change.key == "expires":
+            for call in self._allowed(own):
+                yield call, None, max(self.at, one.expires or self.at)
+
+    def _allowed(self, at: Home) -> Iterator[Call]:
+        """Some calls that the new policy is likely to allow."""
+        subject = self._new.subject
+        if isinstance(subject, Login):
+            for grant in sorted(subject.grants):
+                with suppress(CallError):
+                    yield read_call(f"oidc.token grant={grant.value}", at)
+            return
+        tried = 0
+        for ability in abilities(subject.rule_set, self._now.written.rules).allowed():
+            for way in ability.allowed:
+                tried += 1
+                if tried > MAX_TRIES:
+                    return
+                with suppress(CallError):
+                    if way.path is not None:
+                        yield path_example(way.path, at)
+                    else:
+                        yield example(ability.operation, way.named, at)
+        for rule in subject.rule_set.allow.rules[:MAX_TRIES]:
+            with suppress(CallError):
+                yield path_example(rule, at)
+
+
+def shared_home(old: Known | None, new: Known) -> Home:
+    """Where somebody's calls go under both policies; under the new one where no place is the same."""
+    before = None if old is None else old.subject.workspaces
+    after = new.subject.workspaces
+    same = before if after is None else after if before is None else before & after
+    return home(new._replace(subject=new.subject._replace(workspaces=same)) if same else new)
+
+
+def _shared_address(old: Known | None, new: Known) -> str:
+    """An address from which somebody may act under both policies; under the new one where there is none."""
+    for who in (new, old):
+        networks = None if who is None else who.subject.clients
+        for network in networks or ():
+            mine = address(new._replace(subject=new.subject._replace(clients=(network,))))
+            if all(_is_from(mine, each) for each in (old, new) if each is not None):
+                return mine
+    return address(new)
+
+
+def _is_from(client: str, who: Known) -> bool:
+    networks = who.subject.clients
+    return networks is None or any(ip_address(client) in network for network in networks)
+
+
+_Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
+def _addresses(after: _Networks | None, before: _Networks) -> Iterator[str]:
+    """Addresses from which the new policy lets somebody act and the old one did not."""
+    candidates = ["192.0.2.1", "198.51.100.7", "10.0.0.1", "2001:db8::1"]
+    if after is not None:
+        candidates = [
+            str(network[index])
+            for network in after
+            for index in ((1, -2) if network.num_addresses > 2 else (0, -1))
+        ]
+    for candidate in candidates:
+        if not any(ip_address(candidate) in network for network in before):
+            yield candidate
+
+
+def unbound(who: Known) -> Known:
+    """The same subject without its bindings, of whom only the rules are asked."""
+    return who._replace(subject=who.subject._replace(workspaces=None, clients=None, expires=None))
+
+
+def decision_of(version: Version, who: Known | None, call: Call, at: float) -> Decision | None:
+    """The decision by rules alone; None for nobody."""
+    if who is None or not isinstance(who.subject, Subject):
+        return None
+    with suppress(CallError):
+        return judge(version.policy, unbound(who), call, at)
+    return None
+
+
+def situation(proof: Proof) -> str:
+    """From where and when, in words."""
+    return f"from {proof.client} at {moment(proof.now)}"

@@ -1,0 +1,105 @@
+"""What the present policy makes of a subject that is learned, and which of its rules are there to watch only.
+
+A watching rule (``where: {job_id: {pattern: "{any...}", optional: true}}``) limits nothing: it makes the log hold the values
+of a parameter. Learning puts limits in its place.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from brickscope.analysis.judge import Known, known
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.operation import OperationRule
+from brickscope.core.policy import RuleSet, Subject
+from brickscope.core.template import Rest
+from brickscope.policy.load import Loaded
+from brickscope.policy.written import WrittenRule
+
+from .evidence import Selector
+from .proposal import LearnError, Wish
+
+
+class Present(NamedTuple):
+    """A subject that the policy names. ``who``: with its rules but the ``watching`` ones. ``shared``: others with the same
+    rule set."""
+
+    loaded: Loaded
+    who: Known
+    rule_set: str
+    watching: tuple[WrittenRule, ...]
+    shared: tuple[str, ...]
+
+    @property
+    def rules(self) -> list[WrittenRule]:
+        """What the rule set allows, as written."""
+        return [
+            rule
+            for rule in self.loaded.written.rules
+            if rule.rule_set == self.rule_set and rule.part == "allow"
+        ]
+
+
+def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
+    """The subject in the policy; None for one that it does not name. Raises LearnError for a login, which makes no calls."""
+    everybody = known(loaded.policy)
+    found = everybody.get(who.value) if who.by == "subject" else None
+    if who.by != "subject":
+        kinds = {"fingerprint": "token", "client_id": "service principal", "sub": "user"}
+        found = next(
+            (each for each in everybody.values() if each.kind == kinds[who.by] and who.value in each.marks),
+            None,
+        )
+    if found is None:
+        return None
+    subject = found.subject
+    if not isinstance(subject, Subject):
+        raise LearnError(f"{found.name!r} is a login: it asks for tokens, and has no rules to learn")
+    name = subject.rule_set.name
+    watching = tuple(
+        rule
+        for rule in loaded.written.rules
+        if rule.rule_set == name and rule.part == "allow" and _watches(rule) and _permitted(rule, wish)
+    )
+    shared = tuple(
+        each.name
+        for each in everybody.values()
+        if isinstance(each.subject, Subject)
+        and each.subject.rule_set.name == name
+        and each.name != found.name
+    )
+    without = subject._replace(rule_set=_without(subject.rule_set, watching))
+    return Present(loaded, found._replace(subject=without), name, watching, shared)
+
+
+def _watches(rule: WrittenRule) -> bool:
+    """Whether a rule stands there only for the log to have values: every test of it is met by all of them."""
+    return bool(rule.operations) and not rule.paths and all(map(_is_watching, rule.operations))
+
+
+def _is_watching(rule: OperationRule) -> bool:
+    tests = [constraint.test for constraint in rule.where]
+    return (
+        bool(tests)
+        and rule.only is None
+        and all(
+            test.optional and test.pattern is not None and isinstance(test.pattern[0].segments[0], Rest)
+            for test in tests
+        )
+    )
+
+
+def _permitted(rule: WrittenRule, wish: Wish) -> bool:
+    operations = load_catalog().operations
+    return all(wish.permits(operations[each.operation]) for each in rule.operations)
+
+
+def _without(rule_set: RuleSet, rules: tuple[WrittenRule, ...]) -> RuleSet:
+    """A rule set without some of its rules by name."""
+    gone = {id(each) for rule in rules for each in rule.operations}
+    operations = {
+        name: kept
+        for name, every in rule_set.operations.items()
+        if (kept := tuple(each for each in every if id(each) not in gone))
+    }
+    return rule_set._replace(operations=operations)

@@ -1,0 +1,39 @@
+"""BS403 warning: a class of every service
+
+Without a service, a class means all operations of that class in the whole API, also in services that come with the
+next version. It is an error for any class but read, and a note where a preset says it.
+
+Mend: Write the class of those services that are needed.
+
+    rule_sets:
+      reader:
+        allow: [{class: read}]
+
+Mended:
+
+    rule_sets:
+      reader:
+        allow: [{service: catalogs, class: read}, {service: schemas, class: read}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.catalog.catalog import CLASSES
+
+from ..check.finding import Found, Severity
+from ..check.survey import RuleSetView
+
+
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Rules that are a class without a service, or a preset with one in it."""
+    for written in view.allow:
+        texts = {
+            rule.text.rpartition(": ")[2] if written.is_preset else rule.text for rule in written.operations
+        }
+        kinds = [kind for kind in CLASSES if f"class {kind}" in texts]
+        if kinds:
+            mild = None if kinds == ["read"] else Severity.ERROR
+            text = f"{written.text} means {len(written.operations)} operations, in every service"
+            yield Found.of(written, text, severity=Severity.NOTE if written.is_preset else mild)

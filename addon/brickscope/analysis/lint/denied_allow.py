@@ -1,0 +1,33 @@
+"""BS105 warning: an allow of what is denied
+
+A deny wins over every allow, and denies all that this rule allows. Whoever reads the list believes something is
+allowed that is not.
+
+Mend: Delete the one that is not meant.
+
+    rule_sets:
+      reader:
+        allow: [jobs.list, {service: secrets, class: read}]
+        deny: [secrets.*]
+
+Mended:
+
+    rule_sets:
+      reader:
+        allow: [jobs.list, {service: secrets, class: read}]
+        deny: [secrets.list_acls]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..check.finding import Found
+from ..check.survey import RuleSetView
+
+
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Rules under ``allow`` of which the denies leave nothing."""
+    for written in view.allow:
+        if not (written.is_empty or view.never(written)) and view.is_idle(written):
+            yield Found.of(written, f"all that {written.text} allows is denied")

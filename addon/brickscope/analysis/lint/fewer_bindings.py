@@ -1,0 +1,82 @@
+"""BS503 warning: a subject with fewer bindings than its peers
+
+Most others with the same rule set are bound to workspaces, to clients or to a time, and this one is not; or it has no
+binding at all where most others of its kind have one. It is the one worth stealing.
+
+Mend: Bind it like the others.
+
+    tokens:
+      north:
+        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
+        rule_set: reader
+        clients: [10.0.8.0/24]
+      south:
+        fingerprint: sha256:92b48a8da42f8927774b8afd7185827d48a3e75b541649eb54dbd10fb90a81f7
+        rule_set: reader
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+
+Mended:
+
+    tokens:
+      north:
+        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
+        rule_set: reader
+        clients: [10.0.8.0/24]
+      south:
+        fingerprint: sha256:92b48a8da42f8927774b8afd7185827d48a3e75b541649eb54dbd10fb90a81f7
+        rule_set: reader
+        clients: [10.0.8.0/24]
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.core.policy import Subject
+
+from ..check.finding import Found
+from ..check.survey import Survey
+from ..judge import Known
+
+BINDINGS = ("workspaces", "clients", "expires")
+
+
+def of_policy(survey: Survey) -> Iterator[Found]:
+    """Subjects that lack a binding of most with their rule set, or have none where most of their kind have one."""
+    groups: dict[tuple[str, str], list[Known]] = {}
+    kinds: dict[str, list[Known]] = {}
+    for each in survey.people.values():
+        if isinstance(each.subject, Subject):
+            groups.setdefault((each.kind, each.subject.rule_set.name), []).append(each)
+            kinds.setdefault(each.kind, []).append(each)
+    missing: dict[str, dict[str, str]] = {}
+    for (_, rule_set), peers in groups.items():
+        for binding in BINDINGS:
+            bound = sum(_has(peer, binding) for peer in peers)
+            words = f"{bound} of {len(peers) - 1} others with the rule set {rule_set} have it"
+            for peer in peers:
+                if not _has(peer, binding) and _most(bound, len(peers) - 1):
+                    missing.setdefault(peer.name, {})[binding] = words
+    for kind, peers in kinds.items():
+        free = [peer for peer in peers if not any(_has(peer, binding) for binding in BINDINGS)]
+        bound = len(peers) - len(free)
+        for peer in free if _most(bound, len(peers) - 1) else ():
+            words = f"{bound} of {len(peers) - 1} other {kind}s have one"
+            missing.setdefault(peer.name, {"any binding": words})
+    for name, lacks in missing.items():
+        text = ", ".join(f"{binding} ({words})" for binding, words in lacks.items())
+        yield survey.about(name, f"the {survey.people[name].kind} {name} lacks {text}")
+
+
+def _has(who: Known, binding: str) -> bool:
+    return getattr(who.subject, binding) is not None
+
+
+def _most(bound: int, others: int) -> bool:
+    """Whether most of the others are bound. One that is not itself bound is not among them."""
+    return others > 0 and bound * 2 > others

@@ -1,0 +1,33 @@
+"""BS402 warning: a path with more behind its variables
+
+A path rule knows nothing of operations. Where it has a variable the API has words of its own, so calls that give
+rights, return secrets or run code are among what it matches.
+
+Mend: Name the operation; its name grants none of its neighbours.
+
+    rule_sets:
+      runner:
+        allow: ["POST /api/2.1/jobs/{call}"]
+
+Mended:
+
+    rule_sets:
+      runner:
+        allow: ["POST /api/2.1/jobs/create"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..check.finding import Found, classed
+from ..check.survey import RuleSetView
+
+
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Path rules behind whose variables the API has words of its own."""
+    for span in view.spans:
+        if not span.is_wide and len(span.names) > 1:
+            found = view.prover.dangerous(way for way in span.ways if way.reach and way.reach.hidden)
+            if found:
+                yield Found.proved(span.written, f"{span.written.text} also takes in {classed(found)}", found)

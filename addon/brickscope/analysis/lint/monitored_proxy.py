@@ -1,0 +1,37 @@
+"""BS505 error: the whole proxy in monitor mode
+
+Nothing that the rules deny is held back, not even calls of tokens that the policy does not name. It is for the first
+days, and is easily left on.
+
+Mend: Write `mode: enforce`, and `mode: monitor` for the rule sets that are not ready. Until then accept it with a
+date.
+
+    mode: monitor
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+
+Mended:
+
+    mode: enforce
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.core.policy import Mode
+from brickscope.policy.problem import Position
+
+from ..check.finding import Found
+from ..check.survey import Survey
+
+
+def of_policy(survey: Survey) -> Iterator[Found]:
+    """The mode of the whole proxy."""
+    if survey.policy.mode is Mode.MONITOR:
+        text = "the whole proxy is in monitor mode; nothing that the rules deny is held back"
+        yield Found(survey.written.mode or Position("policy"), text, subjects=tuple(survey.people))

@@ -1,0 +1,43 @@
+"""BS506 warning: a subject or rule set in monitor mode
+
+What its rules and bindings deny is logged and sent all the same. Its limits are not in force, and bindings to clients
+or workspaces are not either.
+
+Mend: Enforce it once the log shows no denial that was not meant; until then accept it with a date.
+
+    rule_sets:
+      reader:
+        mode: monitor
+        allow: [jobs.list]
+
+Mended:
+
+    rule_sets:
+      reader:
+        mode: enforce
+        allow: [jobs.list]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.core.policy import Mode
+
+from ..check.finding import Found
+from ..check.survey import RuleSetView, Survey
+
+
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """A rule set in monitor mode, with the subjects that do not enforce it."""
+    if view.rule_set.mode is Mode.MONITOR:
+        place = view.survey.written.entries["rule_sets"][view.name].position("mode")
+        held = tuple(each.name for each in view.holders if each.subject.mode is not Mode.ENFORCE)
+        yield Found(place, f"the rule set {view.name} is in monitor mode", subjects=held)
+
+
+def of_policy(survey: Survey) -> Iterator[Found]:
+    """Subjects in monitor mode."""
+    for each in survey.people.values():
+        if each.subject.mode is Mode.MONITOR:
+            yield survey.about(each.name, f"the {each.kind} {each.name} is in monitor mode", "mode")

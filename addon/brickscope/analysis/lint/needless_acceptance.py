@@ -1,0 +1,53 @@
+"""BS902 warning: an acceptance of nothing
+
+No finding of this code is there, for this rule set or subject. It was mended, renamed, or mistyped; left there, it
+would accept the next one unseen.
+
+Mend: Delete it.
+
+    rule_sets:
+      runner:
+        allow: [jobs.get_run]
+    accept:
+      - {finding: BS213, rule_set: runner, reason: reviewed, until: 2027-10-01}
+
+Mended:
+
+    rule_sets:
+      runner:
+        allow: [jobs.get_run]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from brickscope.policy.problem import nearest
+
+from ..check.acceptance import Accepted
+from ..check.code import codes
+from ..check.finding import Found
+
+
+def of_acceptance(entry: Accepted) -> Iterator[Found]:
+    """One that fits no finding, with what may be mistyped."""
+    if entry.is_over or entry.matched:
+        return
+    value, survey = entry.value, entry.survey
+    text = f"there is no {entry} to accept"
+    if value.finding not in codes():
+        text = f"there is no code {value.finding}" + _hint(value.finding, codes())
+    elif value.rule_set is not None and value.rule_set not in survey.written.rule_sets:
+        text += (
+            f": the policy has no rule set {value.rule_set}{_hint(value.rule_set, survey.written.rule_sets)}"
+        )
+    elif value.subject is not None and value.subject not in survey.people:
+        text += f": the policy names nobody {value.subject}{_hint(value.subject, survey.people)}"
+    elif value.operations is not None:
+        text += f" that rests on nothing but {', '.join(value.operations)}"
+    yield entry.found(text)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    hint = nearest(name, known)
+    return f" ({hint})" if hint else ""

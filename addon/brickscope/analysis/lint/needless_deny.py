@@ -1,0 +1,33 @@
+"""BS104 note: a deny of what nothing allows
+
+Everything that no rule allows is denied. The rule changes nothing now; it is a guard against a later allow, or left
+over.
+
+Mend: Delete it, or keep it and say so (accept).
+
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+        deny: [secrets.get_secret]
+
+Mended:
+
+    rule_sets:
+      reader:
+        allow: [jobs.*]
+        deny: [jobs.delete]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..check.finding import Found
+from ..check.survey import RuleSetView
+
+
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Denies that no allow meets."""
+    for written in view.deny:
+        if not (written.is_empty or view.never(written) or view.allowed.meets(written)):
+            yield Found.of(written, f"nothing allows what {written.text} denies")

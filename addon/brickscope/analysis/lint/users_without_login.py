@@ -1,0 +1,42 @@
+"""BS510 note: users without a login
+
+The policy names people and no login by which they could get a token through this proxy. That is right if they log in
+elsewhere, and a surprise otherwise.
+
+Mend: Add the login (databricks-cli with browser_login and refresh), or accept the finding.
+
+    users:
+      alice: {sub: alice@example.com, rule_set: reader, workspaces: [dbc-a1b2c3d4-e5f6.cloud.databricks.com]}
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+
+Mended:
+
+    users:
+      alice: {sub: alice@example.com, rule_set: reader, workspaces: [dbc-a1b2c3d4-e5f6.cloud.databricks.com]}
+    logins:
+      people: {client_id: databricks-cli, grants: [browser_login, refresh]}
+    rule_sets:
+      reader:
+        allow: [jobs.list]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.core.policy import Grant, Login, Subject
+
+from ..check.finding import Found
+from ..check.survey import PERSONAL, Survey
+
+
+def of_policy(survey: Survey) -> Iterator[Found]:
+    """Users where no grant of anybody lets a person in; about all of them together."""
+    principals = survey.policy.principals
+    everybody: list[Login | Subject] = [*principals.logins, *principals.service_principals.values()]
+    if principals.users and not any(each.grants & (PERSONAL | {Grant.FEDERATION}) for each in everybody):
+        names = tuple(user.name for user in principals.users.values())
+        text = f"the policy names users ({', '.join(names[:4])}) and no login through which they get a token"
+        yield Found(survey.place(names[0]), text, subjects=names)

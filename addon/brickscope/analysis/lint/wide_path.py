@@ -1,0 +1,38 @@
+"""BS401 warning: a path over several services
+
+`{name...}` near the root takes in whatever lies below, today and after the next release, and with it services that
+nobody thought of. It is an error if operations that give rights, return secrets or run code are among them.
+
+Mend: Name the operations, or write one rule for each path.
+
+    rule_sets:
+      reader:
+        allow: ["GET /api/2.0/policies/{path...}"]
+
+Mended:
+
+    rule_sets:
+      reader:
+        allow: ["GET /api/2.0/policies/clusters/list", "GET /api/2.0/policies/clusters/get"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..check.finding import Found, Severity, classed
+from ..check.survey import RuleSetView
+from ..shown import MOST, listed
+
+
+def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+    """Path rules with ``{name...}`` that reach operations of several services."""
+    for span in view.spans:
+        if span.is_wide:
+            found = view.prover.dangerous(span.ways)
+            text = (
+                f"{span.written.text} takes in {len(span.names)} operations of {len(span.services)} services"
+            )
+            more = f"among them {classed(found)}" if found else listed(span.services, MOST)
+            severity = Severity.ERROR if found else None
+            yield Found.proved(span.written, f"{text}, {more}", found, severity)

@@ -1,0 +1,217 @@
+"""Judging a record again: who it was, what was asked, and what the policy says now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from brickscope.analysis.facts import PART, Facts, NotReplayable, constraints_on, read_facts
+from brickscope.analysis.judge import Told, known
+from brickscope.core.decide import decide_for, decide_grant, decide_stranger
+from brickscope.core.decision import Decision, Principal, Refused
+from brickscope.core.grant import TokenRequest
+from brickscope.core.pending import BodyNeeded
+from brickscope.core.policy import Grant, Mode, Policy, Subject
+from brickscope.core.principal import match_claims
+from brickscope.core.reason import Kind, Reason
+from brickscope.log.key import DigestKey
+
+_REASONS = {reason.value: reason for reason in Reason}
+# Denied for a parameter without a single reading: whether another policy looks at it is not known.
+_PARAMETERS = frozenset(
+    [
+        Reason.PARAMETER_TWICE,
+        Reason.PARAMETER_MISPLACED,
+        Reason.BODY_NOT_JSON,
+        Reason.BODY_ENCODED,
+        Reason.MESSAGE_MALFORMED,
+        Reason.BODY_DUPLICATE_KEY,
+        Reason.BODY_TOO_DEEP,
+        Reason.TOO_LARGE,
+        Reason.TOO_COMPLEX,
+    ]
+)
+# Of a token that was not verified: another policy may know whose it is, and the log does not.
+_UNVERIFIED = frozenset(
+    [
+        Reason.UNKNOWN_PRINCIPAL,
+        Reason.WRONG_ISSUER,
+        Reason.UNKNOWN_KEY,
+        Reason.KEY_SET_UNAVAILABLE,
+        Reason.UNKNOWN_TOKEN,
+    ]
+)
+
+
+class Verdict(NamedTuple):
+    """What a policy says of a call: ``allow`` or not, whether it goes on, and why. ``looked``: whether rules looked at its
+    parameters."""
+
+    allow: bool
+    sent: bool
+    reason: str
+    subject: str | None
+    rule: str | None
+    looked: bool = True
+
+    @classmethod
+    def of(cls, decision: Decision) -> Verdict:
+        """The verdict of a decision."""
+        looked = bool(decision.params) or decision.names is not None
+        return cls(
+            decision.allow, decision.forwards, decision.reason.value, decision.subject, decision.rule, looked
+        )
+
+
+def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None = None) -> Verdict:
+    """What ``policy`` says of the call of a decision record.
+
+    Under the revision that decided it then, this is what was decided, or NotReplayable is raised (with why). Raises
+    ValueError for a record that is none.
+    """
+    then = _then(record)
+    reason = _REASONS[str(record["reason"])]
+    if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
+        reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
+    ):
+        return then  # no policy has a say in it
+    if reason is Reason.ALLOWED_WITHOUT_CREDENTIAL:
+        return then
+    now = datetime.fromisoformat(str(record["time"])).timestamp()
+    client = str(record.get("client_address"))
+    told = Told({str(record.get("server_address")): record.get("host_workspace")})
+    principal = _principal(record)
+    if record.get("grant") is not None:
+        asked = TokenRequest(Grant(record["grant"]), None if principal is None else principal.client_id)
+        facts = read_facts(record, None, key)
+        decision = decide_grant(policy, asked, facts.request, client, now, told)
+        _check_workspace(policy, decision, record)
+        return Verdict.of(decision)
+    try:
+        subject = _subject(policy, record, reason, principal)
+    except Refused as refused:
+        return Verdict.of(decide_stranger(policy, refused, record.get("fingerprint")))
+    facts = read_facts(record, subject.rule_set, key)
+    if reason in _PARAMETERS:
+        return _judge_unread(policy, subject, facts, client, now, told, then, record)
+    try:
+        decision = decide_for(
+            policy, subject, facts.request, client, now, told, facts.body, record.get("fingerprint")
+        )
+    except BodyNeeded:
+        raise NotReplayable("rules look at what is in the body, which the log does not tell") from None
+    _check_workspace(policy, decision, record)
+    _check_parameters(subject, decision, facts)
+    return Verdict.of(decision)
+
+
+def _then(record: Mapping[str, Any]) -> Verdict:
+    allow = record["decision"] == "allow"
+    sent = allow or record.get("enforced") is False
+    return Verdict(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
+
+
+def _principal(record: Mapping[str, Any]) -> Principal | None:
+    found = record.get("principal")
+    if not isinstance(found, Mapping):
+        return None
+    return Principal(found.get("issuer"), found.get("client_id"), found.get("sub"))
+
+
+def _subject(
+    policy: Policy, record: Mapping[str, Any], reason: Reason, principal: Principal | None
+) -> Subject:
+    """Whose call it is under the policy. Raises Refused for a stranger, and NotReplayable."""
+    fingerprint = record.get("fingerprint")
+    if isinstance(fingerprint, str) and fingerprint in policy.tokens:
+        return policy.tokens[fingerprint]
+    principals = policy.principals
+    unknown = Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
+    if principal is not None:
+        if not (principals.service_principals or principals.users or policy.mode is Mode.MONITOR):
+            raise unknown
+        if reason in (Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.BAD_SIGNATURE):
+            raise Refused(reason, str(record.get("detail")))
+        return match_claims(principals, principal)
+    if reason.kind is not Kind.SUBJECT:
+        # Then it was named by its fingerprint, and no longer is: an opaque token.
+        raise unknown
+    if record.get("policy_revision") == policy.revision or reason not in _UNVERIFIED:
+        raise Refused(reason, str(record.get("detail")))
+    if principals.service_principals or principals.users:
+        raise NotReplayable("the token was not verified then, so whose it is the log can't tell")
+    raise Refused(reason, str(record.get("detail")))
+
+
+def _judge_unread(
+    policy: Policy,
+    subject: Subject,
+    facts: Facts,
+    client: str,
+    now: float,
+    told: Told,
+    then: Verdict,
+    record: Mapping[str, Any],
+) -> Verdict:
+    """A call that was denied because a rule had to read what has no single reading."""
+    if record.get("policy_revision") == policy.revision:
+        return then
+    request = facts.request._replace(may_have_body=True, has_body=True)
+    try:
+        decision = decide_for(policy, subject, request, client, now, told)
+    except BodyNeeded:
+        decision = None
+    if decision is None or decision.params or decision.names is not None:
+        raise NotReplayable("its parameters had no single reading, and rules look at them")
+    return Verdict.of(decision)
+
+
+def _check_workspace(policy: Policy, decision: Decision, record: Mapping[str, Any]) -> None:
+    """Raises NotReplayable where the answer hung on what a host says its workspace is, and the log has not."""
+    if decision.reason is not Reason.WORKSPACE_NOT_ALLOWED or record.get("workspace") is None:
+        return
+    who = known(policy).get(str(decision.subject))
+    if (
+        who
+        and record.get("server_address") in (who.subject.workspaces or ())
+        and record.get("host_workspace") is None
+    ):
+        if record.get("reason") == decision.reason and record.get("policy_revision") == policy.revision:
+            return
+        raise NotReplayable("which workspace the host serves is not in the log")
+
+
+def _check_parameters(subject: Subject, decision: Decision, facts: Facts) -> None:
+    """Raises NotReplayable where rules looked at more than the log has."""
+    operation = decision.operation or ""
+    looked = [
+        name
+        for name in decision.params
+        for constraint, _ in constraints_on(subject.rule_set, operation, name)
+        if constraint.place != "path"
+    ]
+    missing = [
+        name
+        for name in looked
+        if name not in facts.told and (facts.names is None or name.partition(".")[0] in facts.names)
+    ]
+    missing += [
+        name
+        for name in decision.params
+        for constraint, _ in constraints_on(subject.rule_set, operation, name)
+        if constraint.others and name not in facts.told
+    ]
+    if missing:
+        raise NotReplayable(f"rules look at the parameter {missing[0]!r}, which is not in the log")
+    if decision.names is not None and facts.names is None:
+        raise NotReplayable("rules look at the names of all parameters, which are not in the log")
+    for name in looked:
+        if f"{PART}{name}" in facts.digests:
+            raise NotReplayable(f"of the parameter {name!r} the log has a part only")
+    for name in facts.digests & set(looked):
+        if not facts.keyed:
+            raise NotReplayable(f"of the parameter {name!r} the log has a digest, and its key was not given")
+        for constraint, denies in constraints_on(subject.rule_set, operation, name):
+            if constraint.test.one_of is None or denies:
+                raise NotReplayable(f"of the parameter {name!r} the log has a digest only")

@@ -1,1 +1,0 @@
-"""The way of a host's clients to the proxy, tested: what is wrong, and the line that mends it."""

@@ -1,0 +1,402 @@
+"""All tests in their order: the settings, the way, what answers, the CA, and each client."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from cryptography import x509
+
+from brickscope.host.certificates import fingerprint, holds_key
+from brickscope.host.no_proxy import find_bypasses, without_bypasses
+from brickscope.host.proxy_url import ProxyUrl, mask, read_proxy_url, secret_of
+from brickscope.host.stack import STACKS
+
+from .check import Check, Status, note, ok, problem
+from .diagnosis import Case, diagnose
+from .fix import Fixes
+from .probe import Calls, find_pythons, run_clients
+from .trust import Chain, describe_end, find_issuer, find_namesake, held, system_source, verify
+from .way import Presented, WayError, is_open, look, open_tunnel, resolve
+
+SOON = 30
+"""Days before its end from which a CA is worth a note."""
+BUNDLE = 20
+"""More certificates than this in one file: the system's roots are among them."""
+_VARIABLES = ("HTTPS_PROXY", "https_proxy")
+_TRUST = (
+    *dict.fromkeys(
+        name
+        for stack in STACKS
+        if stack.name not in ("git", "pip", "dotnet", "java")
+        for name in stack.ca
+        if name != "SSL_CERT_DIR"
+    ),
+    "MLFLOW_TRACKING_SERVER_CERT_PATH",
+)
+"""Variables that name a file of CAs for calls to Databricks."""
+
+
+class Question(NamedTuple):
+    """What is asked. ``proxy``: as given; None: what the variables say. ``authority``: a file with the proxy's CA, if known.
+    ``clients``: stacks; empty for all."""
+
+    workspace: str
+    environment: Mapping[str, str]
+    shell: str
+    proxy: str | None = None
+    authority: Path | None = None
+    bundle: Path | None = None
+    clients: frozenset[str] = frozenset()
+    pythons: Sequence[str] = ()
+
+
+class Report(NamedTuple):
+    """What was found. ``proxy``: without its password."""
+
+    workspace: str
+    proxy: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing keeps a client from the proxy."""
+        return all(check.status is not Status.PROBLEM for check in self.checks)
+
+    def fixes(self) -> list[str]:
+        """The lines that mend, each once."""
+        return list(dict.fromkeys(check.fix for check in self.checks if check.fix))
+
+    def data(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "healthy": self.healthy,
+            "workspace": self.workspace,
+            "proxy": self.proxy,
+            "checks": [
+                {
+                    "name": check.name,
+                    "status": check.status.value,
+                    "client": check.client,
+                    "detail": check.detail,
+                    "fix": check.fix,
+                }
+                for check in self.checks
+            ],
+            "fixes": self.fixes(),
+        }
+
+
+def examine(question: Question) -> Report:
+    """Test everything. Takes a minute at most, also where nothing answers."""
+    examination = _Examination(question)
+    checks = tuple(_scrubbed(check, question) for check in examination.run())
+    proxy = examination.text
+    return Report(question.workspace, mask(proxy) if proxy else None, checks)
+
+
+def _scrubbed(check: Check, question: Question) -> Check:
+    """A client's own words may hold the proxy's password."""
+    names = (name for name in question.environment if name.lower().endswith("_proxy"))
+    for text in (question.proxy, *map(question.environment.get, names)):
+        secret = secret_of(text or "")
+        for form in {secret, unquote(secret)} - {""}:
+            check = check._replace(detail=check.detail.replace(form, "***"))
+    return check
+
+
+class _Examination:
+    def __init__(self, question: Question) -> None:
+        self.ask = question
+        self.environment = question.environment
+        self.host = question.workspace
+        self.text = question.proxy or next(filter(None, map(self.environment.get, _VARIABLES)), None)
+        bundle = question.bundle if question.bundle and question.bundle.is_file() else None
+        java = bool(shutil.which("java", path=self.environment.get("PATH")))
+        self.fixes = Fixes(
+            question.shell,
+            self.environment,
+            None,
+            question.authority,
+            None if question.authority else bundle,
+            java and (not question.clients or "java" in question.clients),
+        )
+
+    def run(self) -> Iterator[Check]:
+        """Step by step; what rests on a step that failed is left out."""
+        yield from self._settings()
+        proxy, presented = self.fixes.proxy, None
+        if proxy:
+            for step in self._way(proxy):
+                if isinstance(step, Presented):
+                    presented = step
+                else:
+                    yield step
+        if proxy is None or presented is None:
+            yield Check(
+                "clients", Status.SKIPPED, "the clients were not run, since the way to the proxy is broken"
+            )
+            return
+        self._learn(presented.chain)
+        yield from self._authority(presented.chain)
+        yield from self._sources(presented.chain)
+        case = Case(self.host, self.environment, self.fixes, presented.chain)
+        pythons = find_pythons(self.environment, self.ask.pythons)
+        calls = Calls(self.host, proxy, self.environment, self.ask.clients, pythons)
+        outcomes = run_clients(calls)
+        for outcome in outcomes:
+            yield diagnose(outcome, case)
+        for missing in sorted(self.ask.clients - {outcome.stack for outcome in outcomes}):
+            yield note(
+                f"client_{missing.replace('-', '_')}", f"{missing} was not found on this host", missing
+            )
+
+    # -- settings -----------------------------------------------------------------------------------------------
+
+    def _settings(self) -> Iterator[Check]:
+        if not self.text:
+            yield problem(
+                "proxy_variable",
+                "neither HTTPS_PROXY nor https_proxy is set: clients go straight to Databricks, or nowhere",
+                self.fixes.everything(),
+            )
+            return
+        try:
+            proxy = read_proxy_url(self.text)
+        except ValueError as error:
+            yield problem("proxy_variable", str(error), self.fixes.everything())
+            return
+        self.fixes = self.fixes._replace(proxy=proxy)
+        yield from self._spellings(proxy)
+        yield from self._exceptions()
+
+    def _spellings(self, proxy: ProxyUrl) -> Iterator[Check]:
+        given = {name: self.environment.get(name, "") for name in _VARIABLES}
+        if not any(given.values()):
+            yield problem(
+                "proxy_variable",
+                "neither HTTPS_PROXY nor https_proxy is set: clients do not know the proxy",
+                self.fixes.everything(),
+            )
+            return
+        for name, value in given.items():
+            if value and value.rstrip("/") != proxy.url:
+                yield problem(
+                    "proxy_variable",
+                    f"{name} is {mask(value)}, not {proxy.masked}: some clients read this spelling, some the other",
+                    self._give(name, proxy),
+                )
+            elif not value and os.name != "nt":
+                who = (
+                    "gRPC reads small letters only" if name.islower() else "some programs read capitals only"
+                )
+                yield problem("proxy_variable", f"{name} is not set: {who}", self._give(name, proxy))
+        if all(value.rstrip("/") == proxy.url for value in given.values()):
+            yield ok("proxy_variable", f"HTTPS_PROXY and https_proxy are {proxy.masked}")
+        other = self.environment.get("grpc_proxy", "")
+        if other and other.rstrip("/") != proxy.url:
+            yield problem(
+                "proxy_variable",
+                f"grpc_proxy is {mask(other)}, and gRPC takes it before https_proxy",
+                self.fixes.unset("grpc_proxy"),
+            )
+
+    def _give(self, name: str, proxy: ProxyUrl) -> str:
+        """Sets one spelling, by the other where a password would have to be written."""
+        source = next(
+            (each for each in _VARIABLES if self.environment.get(each, "").rstrip("/") == proxy.url), None
+        )
+        if proxy.password and source:
+            return self.fixes.copy(source, name)
+        return self.fixes.assign(**{name: proxy.masked})
+
+    def _exceptions(self) -> Iterator[Check]:
+        wrong = False
+        for name in ("NO_PROXY", "no_proxy", "no_grpc_proxy"):
+            value = self.environment.get(name, "")
+            found = find_bypasses(value, self.host)
+            if found:
+                wrong = True
+                left = without_bypasses(value, self.host)
+                who = ", ".join(dict.fromkeys(client for bypass in found for client in bypass.clients))
+                listed = ", ".join(bypass.entry for bypass in found)
+                yield problem(
+                    "no_proxy",
+                    f"{name} leads past the proxy: {listed} fits {self.host} ({who}); such calls are not governed",
+                    self.fixes.replace(name, left),
+                )
+        if not wrong:
+            yield ok("no_proxy", "NO_PROXY does not name the workspace")
+
+    # -- the way ------------------------------------------------------------------------------------------------
+
+    def _way(self, proxy: ProxyUrl) -> Iterator[Check | Presented]:
+        """Each step; at the end what answers there, if it is Brickscope."""
+        try:
+            addresses = resolve(proxy.host)
+        except WayError as error:
+            yield problem("proxy_resolves", str(error), self._other_proxy())
+            return
+        yield ok("proxy_resolves", f"{proxy.host} is {', '.join(addresses[:4])}")
+        try:
+            open_tunnel(proxy, self.host).close()
+        except WayError as error:
+            name = "proxy_connects" if "can't be reached" in str(error) else "proxy_answers"
+            yield problem(name, str(error), self._other_proxy())
+            return
+        yield ok("proxy_answers", f"{proxy.masked} opens a tunnel to {self.host}")
+        try:
+            presented = look(proxy, self.host)
+        except WayError as error:
+            yield problem("tunnel", str(error))
+            return
+        answer = presented.answer
+        if answer is None or answer.reason is None:
+            said = f"HTTP {answer.status}" if answer else "no HTTP"
+            yield problem(
+                "brickscope",
+                f"what answers through {proxy.masked} is not Brickscope ({said}; its certificate is by "
+                f"{presented.leaf.issuer.rfc4514_string()[:120]!r}): the calls are not governed",
+                self._other_proxy(),
+            )
+            return
+        yield ok("brickscope", f"Brickscope answers ({answer.reason}, decision {answer.request_id})")
+        if is_open(self.host):
+            yield note(
+                "direct_way",
+                f"{self.host} can also be reached without the proxy: docs/deploy.md says how to close it",
+            )
+        yield self._clock(presented.leaf)
+        yield presented
+
+    def _other_proxy(self) -> str:
+        """Leads to another proxy: the one that the other spelling names, or one on this host, if Brickscope is there; else
+        the line has a place for it."""
+        for text in (*map(self.environment.get, _VARIABLES), "http://127.0.0.1:8080"):
+            try:
+                proxy = read_proxy_url(text or "")
+                if proxy == self.fixes.proxy:
+                    continue
+                answer = look(proxy, self.host).answer
+            except (ValueError, WayError):
+                continue
+            if answer and answer.reason:
+                return self.fixes._replace(proxy=proxy).everything()
+        return self.fixes._replace(proxy=None).everything()
+
+    def _clock(self, leaf: x509.Certificate) -> Check:
+        now, leeway = datetime.now(UTC), timedelta(minutes=5)
+        if now + leeway < leaf.not_valid_before_utc:
+            return problem(
+                "clock",
+                f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is before the beginning of the proxy's certificate "
+                f"({leaf.not_valid_before_utc:%Y-%m-%d %H:%M}); set it",
+                "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
+            )
+        if now > leaf.not_valid_after_utc:
+            return problem(
+                "clock",
+                f"the proxy's certificate has ended on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M}, or this host's clock "
+                f"({now:%Y-%m-%d %H:%M} UTC) is wrong",
+                "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
+            )
+        return ok("clock", "this host's clock is within the time of the proxy's certificate")
+
+    # -- the CA -------------------------------------------------------------------------------------------------
+
+    def _candidates(self) -> list[Path]:
+        """Files that may hold the proxy's CA, the likeliest first."""
+        named = [self.environment.get(name) for name in _TRUST]
+        files = [
+            self.ask.authority,
+            self.ask.bundle,
+            *(Path(name) for name in named if name),
+            system_source(),
+        ]
+        return [file for file in dict.fromkeys(files) if file and file.is_file()]
+
+    def _learn(self, chain: Chain) -> None:
+        """Find a file from which every client can be mended."""
+        good = [file for file in self._candidates() if find_issuer(chain, file)]
+        whole = next(
+            (file for file in good if len(held(file)) > BUNDLE and verify(chain, file).trusted),
+            None,
+        )
+        single = next((file for file in good if len(held(file)) <= BUNDLE), None)
+        if single and single == self.ask.authority:
+            whole = None
+        self.fixes = self.fixes._replace(authority=single, bundle=whole)
+
+    def _authority(self, chain: Chain) -> Iterator[Check]:
+        for file in self._candidates():
+            issuer = find_issuer(chain, file)
+            if issuer is None:
+                continue
+            days, text = describe_end(issuer)
+            if days < 0:
+                yield problem(
+                    "ca",
+                    f"the proxy's CA has ended: {text}. Have it replaced on the proxy's host, then take the new file",
+                    self.fixes._replace(authority=None, bundle=None).everything(),
+                )
+            elif days < SOON:
+                yield note("ca", f"the proxy's CA ends in {days} days: {text}")
+            else:
+                yield ok("ca", f"the proxy's CA is in {file}: {text}")
+            return
+        yield problem(
+            "ca", self._missing(chain), self.fixes._replace(authority=None, bundle=None).everything()
+        )
+
+    def _missing(self, chain: Chain) -> str:
+        for file in self._candidates():
+            namesake = find_namesake(chain, file)
+            if namesake:
+                return (
+                    f"{file} holds another CA of the same name (sha256:{fingerprint(namesake)[:16]}…): the proxy's was "
+                    "replaced, or it is another proxy's. Get mitmproxy-ca-cert.pem from the proxy's host"
+                )
+        return "no file here holds the proxy's CA. Get mitmproxy-ca-cert.pem from the proxy's host"
+
+    def _sources(self, chain: Chain) -> Iterator[Check]:
+        """What each variable that is set leads to. NODE_EXTRA_CA_CERTS adds to Node's list; the others replace."""
+        for name in _TRUST:
+            value = self.environment.get(name)
+            if not value:
+                continue
+            verdict, key = verify(chain, Path(value)), _holds_key(Path(value))
+            if key:
+                yield problem("ca_variable", f"{name} is {value}: {key}", self.fixes.everything())
+            elif verdict.trusted:
+                yield ok("ca_variable", f"{name} is {value}: trusts the proxy")
+            elif name == "MLFLOW_TRACKING_SERVER_CERT_PATH":
+                yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.unset(name))
+            else:
+                yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.everything())
+        system = system_source()
+        if system and not verify(chain, system).trusted:
+            yield note(
+                "ca_system",
+                f"the system's own store ({system}) lacks the proxy's CA; a bundle that the variables name stands in for it",
+            )
+        elif system:
+            yield ok("ca_system", f"the system's own store ({system}) trusts the proxy")
+
+
+def _holds_key(file: Path) -> str | None:
+    """What is to be said of a file with the proxy's private key."""
+    try:
+        found = holds_key(file.read_bytes())
+    except OSError:
+        return None
+    return (
+        "it holds a private key, which must not be on this host: have the proxy's CA replaced"
+        if found
+        else None
+    )

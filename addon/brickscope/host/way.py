@@ -1,0 +1,213 @@
+"""The way to the workspace, step by step: name, port, tunnel, TLS, and who answers there.
+
+Nothing is sent that could be a secret but the credentials of the proxy itself, to the proxy. The one call through the
+tunnel has no token, and names two workspaces, which Brickscope denies in every mode, so that Databricks never sees it.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import threading
+from _ssl import ENCODING_DER
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from cryptography import x509
+
+from brickscope.host.proxy_url import ProxyUrl
+
+SECONDS = 5.0
+PATH = "/api/2.0/brickscope-doctor?o=1&o=2"
+MAX_HEAD = 65_536
+MAX_CHAIN = 10
+
+
+class WayError(Exception):
+    """A step failed; the message says how."""
+
+
+class Answer(NamedTuple):
+    """``reason``: Brickscope's, from the header that only it sends. ``request_id``: with it, that of the decision."""
+
+    status: int
+    reason: str | None
+    request_id: str | None
+
+
+class Presented(NamedTuple):
+    """What answers at the end of the tunnel: the certificates it shows, its own first, and its answer to a call (None: no
+    HTTP came)."""
+
+    chain: tuple[x509.Certificate, ...]
+    answer: Answer | None
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """Its own certificate."""
+        return self.chain[0]
+
+
+def within[Found](seconds: float, call: Callable[[], Found]) -> Found:
+    """What ``call`` gives, or raises; TimeoutError when time is up (a resolver knows no limit of its own)."""
+    found: list[Found] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(call())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise TimeoutError(f"no answer within {seconds:.0f} s")
+    return found[0]
+
+
+def resolve(host: str) -> list[str]:
+    """The addresses of a name. Raises WayError."""
+    try:
+        answers = within(SECONDS, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
+        raise WayError(f"{host} has no address: {_text(error)}") from None
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+def connect(host: str, port: int, seconds: float = SECONDS) -> socket.socket:
+    """An open connection. Raises WayError."""
+    try:
+        return within(seconds + 1, lambda: socket.create_connection((host, port), seconds))
+    except (OSError, UnicodeError) as error:
+        raise WayError(f"{host}:{port} can't be reached: {_text(error)}") from None
+
+
+def open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
+    """A tunnel to port 443 of ``host``. Raises WayError with what came instead."""
+    return _limited(lambda: _open_tunnel(proxy, host))
+
+
+def _limited[Found](call: Callable[[], Found]) -> Found:
+    """A limit on the whole, since what answers byte by byte keeps every single wait short."""
+    try:
+        return within(4 * SECONDS, call)
+    except TimeoutError as error:
+        raise WayError(f"what listens there does not come to an end: {error}") from None
+
+
+def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
+    sock = connect(proxy.host, proxy.port)
+    lines = [f"CONNECT {host}:443 HTTP/1.1", f"Host: {host}:443"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    try:
+        sock.settimeout(SECONDS)
+        sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        head = _read_head(sock)
+        status = _status(head)
+    except (OSError, ValueError) as error:
+        sock.close()
+        raise WayError(
+            f"what listens at {proxy.host}:{proxy.port} is no HTTP proxy: {_text(error)}"
+        ) from None
+    if status != 200:
+        sock.close()
+        hint = {
+            407: "it wants a user and a password in its URL",
+            403: "it refuses this host",
+            502: "it can't reach this host",
+        }.get(status, "it does not open tunnels")
+        raise WayError(f"the proxy answers {status} to CONNECT {host}:443: {hint}")
+    return sock
+
+
+def look(proxy: ProxyUrl, host: str) -> Presented:
+    """Who is at the end of the tunnel. Raises WayError.
+
+    The certificate is not verified here, but looked at: no secret is sent, and what is wrong with it is to be found out.
+    """
+    return _limited(lambda: _look(proxy, host))
+
+
+def _look(proxy: ProxyUrl, host: str) -> Presented:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    with open_tunnel(proxy, host) as sock:
+        try:
+            with context.wrap_socket(sock, server_hostname=host) as tls:
+                chain = tuple(x509.load_der_x509_certificate(raw) for raw in _shown(tls)[:MAX_CHAIN])
+                if not chain:
+                    raise WayError("no certificate was shown")
+                return Presented(chain, _ask(tls, host))
+        except (OSError, ValueError) as error:
+            raise WayError(f"no TLS through the tunnel to {host}: {_text(error)}") from None
+
+
+def _shown(tls: ssl.SSLSocket) -> list[bytes]:
+    """The certificates that the server has sent, in DER. Before Python 3.13 the method has no public name (gh-62817)."""
+    if sys.version_info >= (3, 13):
+        return [bytes(each) for each in tls.get_unverified_chain()]
+    inner: Any = tls._sslobj  # type: ignore[attr-defined]
+    return [each.public_bytes(ENCODING_DER) for each in inner.get_unverified_chain() or ()]
+
+
+def is_open(host: str) -> bool:
+    """Whether the workspace can be reached without the proxy."""
+    try:
+        connect(host, 443, 2.0).close()
+    except WayError:
+        return False
+    return True
+
+
+def _ask(tls: ssl.SSLSocket, host: str) -> Answer | None:
+    try:
+        lines = (
+            f"GET {PATH} HTTP/1.1",
+            f"Host: {host}",
+            "User-Agent: brickscope-doctor",
+            "Connection: close",
+        )
+        tls.sendall("\r\n".join([*lines, "", ""]).encode())
+        head = _read_head(tls)
+        return Answer(_status(head), _header(head, "x-brickscope-reason"), _header(head, "x-request-id"))
+    except (OSError, ValueError):
+        return None
+
+
+def _read_head(sock: socket.socket) -> str:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        more = sock.recv(4096)
+        if not more:
+            raise ValueError("it hung up" if not head else "its answer has no end")
+        head += more
+        if len(head) > MAX_HEAD:
+            raise ValueError("its answer has no end")
+    return head.partition(b"\r\n\r\n")[0].decode("latin-1")
+
+
+def _status(head: str) -> int:
+    words = head.split("\r\n", 1)[0].split(" ", 2)
+    if not words[0].startswith("HTTP/1.") or len(words) < 2 or not words[1].isdigit():
+        raise ValueError("its answer is not HTTP")
+    return int(words[1])
+
+
+def _header(head: str, name: str) -> str | None:
+    for line in head.split("\r\n")[1:]:
+        field, _, value = line.partition(":")
+        if field.strip().lower() == name:
+            return value.strip()[:128]
+    return None
+
+
+def _text(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

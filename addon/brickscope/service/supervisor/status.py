@@ -1,0 +1,154 @@
+"""The status of a fleet: the supervisor serves it, from what its workers say and what it knows itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+
+import orjson
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from brickscope.service.monitoring.address import read_address
+from brickscope.service.monitoring.client import fetch_page
+from brickscope.service.monitoring.merge import merge
+from brickscope.service.monitoring.metrics import FLEET_METRICS
+from brickscope.service.monitoring.pages import TEXT
+from brickscope.service.monitoring.status import Page, StatusServer, json_page
+
+from .channel import FOLDER, worker_address
+from .fleet import Fleet
+from .worker_process import WorkerProcess
+
+logger = logging.getLogger("brickscope.supervisor")
+
+SECONDS = 3.0
+"""So long is waited for a worker's page; one whose event loop is stuck does not answer."""
+
+
+class FleetStatus:
+    """``/metrics``, ``/healthz`` and ``/readyz`` of all workers together."""
+
+    def __init__(self, fleet: Fleet, stopping: Callable[[], bool]) -> None:
+        self._fleet = fleet
+        self._stopping = stopping
+        self._folder: str | None = None
+        self.unreachable = 0
+        """Pages that a worker was asked for in vain."""
+        pages = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
+        self._server = StatusServer({"/": lambda: json_page({"pages": list(pages)}), **pages})
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_FleetCollector(fleet, self))
+        # The names are the workers' too, which have the label `worker`.
+        ProcessCollector(namespace="brickscope_supervisor", registry=self._registry)
+
+    async def start(self, address: str) -> None:
+        """Serve at ``scope_status``, if it is not empty. Before any worker starts. Raises OSError."""
+        if not address:
+            return
+        await self._server.start(read_address(address))
+        # Short, since the path of a socket may have 108 bytes only, and nobody's but ours.
+        self._folder = os.environ[FOLDER] = tempfile.mkdtemp(prefix="brickscope-")
+        logger.info("status at %s", self._server.address)
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _ask(self, target: str, workers: list[WorkerProcess]) -> dict[str, Page | None]:
+        """A page of each worker, by its number; None for those that do not answer."""
+
+        async def ask(worker: WorkerProcess) -> Page | None:
+            try:
+                path = worker_address(worker.number).path
+                assert path is not None
+                return await fetch_page(path, target, SECONDS)
+            except OSError:
+                self.unreachable += 1
+                return None
+
+        pages = await asyncio.gather(*(ask(worker) for worker in workers))
+        return {str(worker.number): page for worker, page in zip(workers, pages, strict=True)}
+
+    async def _metrics(self) -> Page:
+        # Also those that drain: their last calls count.
+        pages = await self._ask("/metrics", [worker for worker in self._fleet.workers if worker.ready])
+        texts = {}
+        for number, page in pages.items():
+            if page is not None and page.status == 200:
+                texts[number] = page.body.decode()
+        return Page(200, await asyncio.to_thread(merge, texts) + generate_latest(self._registry), TEXT)
+
+    async def _healthz(self) -> Page:
+        """Healthy: the supervisor answers, and so does the gate of each worker that serves."""
+        pages = await self._ask("/healthz", self._fleet.serving)
+        faults = [f"worker {number}: {_fault(page)}" for number, page in pages.items() if _fault(page)]
+        return json_page({"healthy": not faults, "faults": faults}, 503 if faults else 200)
+
+    async def _readyz(self) -> Page:
+        """Ready: one worker is."""
+        pages = await self._ask("/readyz", self._fleet.serving)
+        ready = not self._stopping() and any(
+            page is not None and page.status == 200 for page in pages.values()
+        )
+        reasons = (
+            [{"reason": "draining", "message": "The supervisor is about to stop."}]
+            if self._stopping()
+            else []
+        )
+        if not pages:
+            reasons.append({"reason": "no_worker", "message": "No worker serves."})
+        for number, page in pages.items():
+            if page is None:
+                reasons.append(
+                    {"worker": number, "reason": "no_answer", "message": "The worker does not answer."}
+                )
+            elif page.status != 200:
+                reasons += [{"worker": number, **reason} for reason in orjson.loads(page.body)["reasons"]]
+        return json_page({"ready": ready, "reasons": reasons}, 200 if ready else 503)
+
+
+def _fault(page: Page | None) -> str:
+    if page is None:
+        return "it does not answer"
+    return "" if page.status == 200 else "; ".join(orjson.loads(page.body)["faults"])
+
+
+class _FleetCollector(Collector):
+    def __init__(self, fleet: Fleet, status: FleetStatus) -> None:
+        self._fleet = fleet
+        self._status = status
+
+    def collect(self) -> Iterator[Family]:
+        fleet = self._fleet
+        serving = len(fleet.serving)
+        draining = sum(worker.draining for worker in fleet.workers)
+        values: dict[str, dict[str, float] | float] = {
+            "brickscope_workers": {
+                "serving": serving,
+                "draining": draining,
+                "starting": len(fleet.workers) - serving - draining,
+            },
+            "brickscope_workers_wanted": fleet.size,
+            "brickscope_worker_starts_total": fleet.started,
+            "brickscope_worker_crashes_total": fleet.crashed,
+            "brickscope_worker_unreachable_total": self._status.unreachable,
+        }
+        for metric in FLEET_METRICS:
+            family: Family
+            if metric.kind == "counter":
+                family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.text)
+            else:
+                family = GaugeMetricFamily(metric.name, metric.text, labels=metric.labels)
+            found = values[metric.name]
+            for labels, value in found.items() if isinstance(found, dict) else [("", found)]:
+                family.add_metric([labels] if metric.labels else [], value)
+            yield family

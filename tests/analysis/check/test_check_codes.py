@@ -1,0 +1,73 @@
+"""Every code has a policy that has the finding and one that has not; both stand in the documents."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from analysis.check.policies import NOW, findings, load
+from brickscope.analysis.call import read_call
+from brickscope.analysis.check.code import codes
+from brickscope.analysis.check.finding import Finding
+from brickscope.analysis.check.report import BROKEN, broken
+from brickscope.analysis.judge import find, judge
+from brickscope.core.policy import Policy
+from brickscope.policy.problem import PolicyError
+
+LINTED = [code for code in codes() if code != BROKEN]
+
+
+@pytest.mark.parametrize("code", LINTED)
+def test_the_example_has_the_finding_at_a_place_and_with_a_proof(code: str, tmp_path: Path) -> None:
+    loaded = load(tmp_path, codes()[code].example)
+    found = findings(tmp_path, codes()[code].example)
+    mine = [finding for finding in found if finding.code == code]
+    assert mine
+    lines = (tmp_path / "policy.yaml").read_text().splitlines()
+    for finding in mine:
+        assert finding.severity is codes()[code].severity
+        assert 0 < finding.position.line <= len(lines)
+        assert 0 < finding.position.column <= len(lines[finding.position.line - 1])
+        assert finding.accepted is None
+        if codes()[code].needs:
+            assert finding.proofs
+            assert finding.operations
+            assert finding.rule_set == "ci"
+            assert finding.subjects == ("ci-token",)
+        assert_proved(loaded.policy, finding)
+
+
+@pytest.mark.parametrize("code", LINTED)
+def test_the_mended_example_has_not(code: str, tmp_path: Path) -> None:
+    assert code not in {finding.code for finding in findings(tmp_path, codes()[code].mended)}
+
+
+def test_a_policy_that_does_not_load_is_one_finding_for_each_error(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError) as error:
+        load(tmp_path, codes()[BROKEN].example)
+    (finding,) = broken(error.value).findings
+    assert (finding.code, finding.position.line) == (BROKEN, 4)
+    assert finding.message == "there is no operation 'jobs.lsit' (did you mean 'jobs.list'?)"
+    load(tmp_path, codes()[BROKEN].mended)
+
+
+def test_codes_are_told_in_sentences() -> None:
+    for code in codes().values():
+        assert re.fullmatch(r"BS[0-9]{3}", code.code)
+        assert code.title[0].islower()
+        assert not code.title.endswith(".")
+        assert code.why.endswith(".")
+        assert code.mend.endswith(".")
+
+
+def assert_proved(policy: Policy, finding: Finding) -> None:
+    """Each proof is written out as a call and judged anew."""
+    for proof in finding.proofs:
+        assert proof.subject is not None
+        call = read_call(f"{proof.method} {proof.url} {proof.body}".strip())
+        decision = judge(policy, find(policy, proof.subject), call, NOW)
+        assert decision.allow, proof
+        assert decision.operation == proof.operation
+        assert decision.rule == proof.rule
