@@ -11,6 +11,8 @@ from .tls import End, Owner, Stage, received
 class ClearEnd(End):
     """As ``End``; it is up at once, and the end of TCP is a clean one."""
 
+    is_clear = True
+
     def __init__(self, owner: Owner) -> None:
         super().__init__(None, owner)
 

@@ -24,6 +24,7 @@ from brickscope.service.monitoring.address import StatusAddress, read_address
 
 from .deadlines import Limits
 from .destination import Destinations, Network, Upstream
+from .parent import Address, read_parent
 
 
 class OptionError(Exception):
@@ -141,6 +142,18 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         str | None,
         None,
         "How messages are written to standard error: text (default) or json, an object a line.",
+    ),
+    (
+        "scope_parent_proxy",
+        str | None,
+        None,
+        "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none.",
+    ),
+    (
+        "scope_parent_proxy_password",
+        str | None,
+        None,
+        "File with one line USER:PASSWORD for the parent proxy.",
     ),
     (
         "scope_connect_to",
@@ -304,6 +317,7 @@ class Settings(NamedTuple):
     stop_after: float
     status: StatusAddress | None
     json_log: bool
+    parent: Address | None
 
 
 def read_settings(options: Options) -> Settings:
@@ -348,7 +362,24 @@ def read_settings(options: Options) -> Settings:
         _seconds("scope_stop_after", options.scope_stop_after or "30"),
         _status(options.scope_status),
         options.scope_log_format == "json",
+        _parent(options),
     )
+
+
+def _parent(options: Options) -> Address | None:
+    url, password = options.scope_parent_proxy, options.scope_parent_proxy_password
+    if not url:
+        if password:
+            raise OptionError(
+                "scope_parent_proxy_password: there is no scope_parent_proxy that it would be for"
+            )
+        return None
+    if options.scope_connect_to:
+        raise OptionError("scope_connect_to: it would lead past scope_parent_proxy; leave one of them out")
+    try:
+        return read_parent(url, password)
+    except ValueError as error:
+        raise OptionError(f"scope_parent_proxy: {error}") from None
 
 
 def _status(text: str | None) -> StatusAddress | None:

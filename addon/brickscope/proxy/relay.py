@@ -44,6 +44,7 @@ class Relay:
             self,
             seconds=path.limits.handshake,
             local=path.local,
+            parent=path.parent,
         )
         self._fence = Fence(path.gate.destinations.under_policy)
         self._from_client, self._from_host = Reasons(), Reasons()

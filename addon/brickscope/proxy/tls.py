@@ -84,7 +84,10 @@ class Owner(Protocol):
 
 
 class End(asyncio.BufferedProtocol):
-    """One side's TLS. ``server_name``, ``alpn``: what the handshake said."""
+    """One side's TLS. ``alpn``: what the handshake said."""
+
+    is_clear = False
+    """Whether there is no TLS."""
 
     __slots__ = ("_connection", "_dropped", "_owner", "_unsaid", "alpn", "stage", "transport")
 

@@ -87,6 +87,7 @@ class Tunnel:
             self,
             seconds=path.limits.handshake,
             local=path.local,
+            parent=path.parent,
         )
         self._from_client, self._from_host = Reasons(), Reasons()
         self._queue: deque[Event] = deque()

@@ -100,6 +100,7 @@ class ProxyCollector:
         yield _by("brickscope_outcomes_total", tally.outcomes)
         yield _by("brickscope_call_failures_total", tally.failures)
         yield _family("brickscope_upstream_connect_failures_total", [((), tally.connect_failures)])
+        yield _family("brickscope_parent_proxy_failures_total", [((), tally.parent_failures)])
         yield _by("brickscope_body_bytes_total", tally.bytes)
         yield _by("brickscope_issuer_key_fetches_total", tally.key_fetches)
         yield _maybe("brickscope_issuer_key_last_failure_timestamp_seconds", tally.key_failed_at)
