@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
@@ -35,13 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long, unless all is wanted or a file is named by itself."""
-    if not _is_part(config):
-        return
-    whole = [item for item in items if item.path.relative_to(TESTS).as_posix().startswith(WHOLE)]
-    config.hook.pytest_deselected(items=whole)
-    items[:] = [item for item in items if item not in set(whole)]
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what takes long, unless all is wanted or a file is named by itself. Each process would import it."""
+    if _is_part(config) and collection_path.relative_to(TESTS).as_posix() in WHOLE:
+        return True
+    return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

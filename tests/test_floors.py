@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +41,9 @@ MAY_IMPORT = {room: below for floor in FLOORS for room, below in floor.items()}
 ALL = set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": ALL, "fake": ALL}
 
-GROUND = {PACKAGE, f"{PACKAGE}.prerequisites", f"{PACKAGE}.script"}
-"""The version, the words for a Python that lacks something, the script's place: they import nothing of ours."""
+GROUND = {PACKAGE, f"{PACKAGE}.error", f"{PACKAGE}.prerequisites", f"{PACKAGE}.script"}
+"""The version, an operator's error, the words for a Python that lacks something, the script's place: they import nothing
+of ours."""
 
 TODAY = {
     f"{PACKAGE}.__main__": "cli",
@@ -106,6 +108,7 @@ def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterato
                 yield Import(module, name)
 
 
+@cache
 def all_imports() -> list[Import]:
     found: list[Import] = []
     for file in sorted((ADDON / PACKAGE).rglob("*.py")):
@@ -145,27 +148,26 @@ def upward(imports: Iterable[Import]) -> set[Import]:
     return found
 
 
-IMPORTS = all_imports()
-
-
 def test_imports_go_down() -> None:
-    assert upward(IMPORTS) == set()
+    assert upward(all_imports()) == set()
 
 
 def test_only_the_proxy_imports_mitmproxy() -> None:
-    users = {each.by for each in IMPORTS if each.name.partition(".")[0] == "mitmproxy"}
+    users = {each.by for each in all_imports() if each.name.partition(".")[0] == "mitmproxy"}
     assert {module for module in users if room_of(module) != "proxy"} == set()
 
 
 def test_core_is_pure() -> None:
     others = {
-        each.name for each in IMPORTS if room_of(each.by) == "core" and each.name.partition(".")[0] != PACKAGE
+        each.name
+        for each in all_imports()
+        if room_of(each.by) == "core" and each.name.partition(".")[0] != PACKAGE
     }
     assert {name for name in others if name.partition(".")[0] not in PURE and name not in PURE} == set()
 
 
 def test_each_part_that_has_no_room_of_its_name_is_there() -> None:
-    modules = {each.by for each in IMPORTS}
+    modules = {each.by for each in all_imports()}
     for part in TODAY:
         assert any(f"{module}.".startswith(f"{part}.") for module in modules), f"{part} is gone: take it out"
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from mitmproxy.certs import CertStore
@@ -109,4 +110,6 @@ def test_the_security_policy_says_what_it_has_to() -> None:
     for heading in ("vulnerability", "not", "report", "supported", "fixes", "Hardening", "keep safe"):
         assert re.search(rf"^## .*{heading}", text, re.M), heading
     hidden = re.findall(r"`(brickscope [a-z-]+)", text)
-    assert {each.split()[1] for each in hidden} - {"--version"} <= set(main.commands)
+    assert {each.split()[1] for each in hidden} - {"--version"} <= set(
+        main.list_commands(click.Context(main))
+    )

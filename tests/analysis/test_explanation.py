@@ -124,8 +124,8 @@ def test_a_call_is_explained(loaded: Loaded, name: str, written: str) -> None:
         assert found.near == ()
     else:
         assert near in "\n".join(why for each in found.near[:1] for why in each.why)
-    assert (remedy or "") in (found.remedy.yaml if found.remedy else "")
-    assert bool(remedy) is bool(found.remedy and found.remedy.yaml)
+    assert (remedy or "") in (found.remedy.whole if found.remedy else "")
+    assert bool(remedy) is bool(found.remedy and found.remedy.whole)
 
 
 def test_what_a_binding_or_deny_hides_is_told(loaded: Loaded) -> None:
@@ -136,7 +136,7 @@ def test_what_a_binding_or_deny_hides_is_told(loaded: Loaded) -> None:
     elsewhere = said(loaded, "ci", "jobs.create", "10.9.9.9")
     assert elsewhere.decision.reason == "client_not_allowed"
     assert "for no_rule_matches" in elsewhere.otherwise
-    assert "then be denied for no_rule_matches" in (elsewhere.remedy.caution if elsewhere.remedy else "")
+    assert "then be denied for no_rule_matches" in (elsewhere.remedy.note if elsewhere.remedy else "")
     secret = said(loaded, "ci", "files.download file_path=Volumes/main/secret/x").otherwise
     assert "without the deny rules it would be allowed, by 'GET /api/2.0/fs/files" in secret
 
@@ -157,10 +157,10 @@ def test_what_would_allow_it_does_once_it_is_written_into_the_policy(loaded: Loa
     tried = 0
     for number, (name, written) in enumerate(CASES):
         found = said(loaded, name, written)
-        if found.remedy is None or not found.remedy.yaml or "YYYY" in found.remedy.yaml:
+        if found.remedy is None or not found.remedy.whole or "YYYY" in found.remedy.whole:
             continue
         merged = yaml.safe_load(POLICY)
-        _merge(merged, yaml.safe_load(found.remedy.yaml))
+        _merge(merged, yaml.safe_load(found.remedy.whole))
         again = load(tmp_path / str(number), yaml.safe_dump(merged))
         assert again.policy.revision != loaded.policy.revision
         assert judge(again.policy, find(again.policy, name), found.call, NOW).allow, found.remedy

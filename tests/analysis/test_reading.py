@@ -103,11 +103,11 @@ def test_the_readings_of_a_call(case: str, tmp_path: Path) -> None:
     assert len(shown) == (1 if expected else 0)
     if rules:
         assert found.remedy is not None
-        assert yaml.safe_load(found.remedy.yaml)["rule_sets"]["r"]["allow"] == rules
+        assert yaml.safe_load(found.remedy.whole)["rule_sets"]["r"]["allow"] == rules
         again = policy(tmp_path / "again", [*allow, *rules], deny)
         assert judge(again.policy, find(again.policy, "ci"), found.call, 0).allow
     else:
-        assert (found.remedy is None or not found.remedy.yaml) is True
+        assert (found.remedy is None or not found.remedy.whole) is True
 
 
 def _line(found: Explanation, number: int) -> str:
@@ -129,13 +129,13 @@ def test_a_reading_is_shown_as_a_server_has_it(tmp_path: Path) -> None:
 def test_a_rule_for_all_below_says_so(tmp_path: Path) -> None:
     remedy = said(policy(tmp_path, ["jobs.list"]), "GET /api/2.0/new/a%252Fb").remedy
     assert remedy is not None
-    assert "it is also for all that lies below" in remedy.caution
+    assert "it is also for all that lies below" in remedy.note
 
 
 def test_rules_that_belong_together_say_so(tmp_path: Path) -> None:
     remedy = said(policy(tmp_path, ["jobs.list"]), f"GET {TABLES}main.a.t%2Fmonitor").remedy
     assert remedy is not None
-    assert "all 2 rules are needed" in remedy.caution
+    assert "all 2 rules are needed" in remedy.note
 
 
 def test_what_is_nearest_is_near_to_the_reading_that_decided(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_flaw_is_told_with_what_the_client_can_change(case: str, mode: str, tm
     assert found.readings == ()
     assert found.near == ()
     assert found.remedy is not None
-    assert found.remedy.yaml == ""
+    assert found.remedy.whole == ""
     assert "no rule can allow it" in found.remedy.text
     assert "what the client can change: " in found.remedy.text
     flaw = explanation_data(found)["flaw"]
@@ -278,8 +278,8 @@ def test_readings_agree_with_the_decision_and_remedies_work(
             assert all(each.decision.allow or each.covered for each in found.readings)
         else:
             assert not one.decision.allow
-    if found.remedy is not None and found.remedy.yaml:
-        more = yaml.safe_load(found.remedy.yaml)["rule_sets"]["r"]["allow"]
+    if found.remedy is not None and found.remedy.whole:
+        more = yaml.safe_load(found.remedy.whole)["rule_sets"]["r"]["allow"]
         again = policy(folder / "two", [*allow, *more])
         assert judge(again.policy, find(again.policy, "ci"), found.call, 0).allow
 

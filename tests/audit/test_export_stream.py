@@ -13,7 +13,7 @@ import pytest
 from audit.conformance import ecs_problems, ocsf_problems
 from audit.example_records import decision, outcome
 from audit.made_log import line, made_records, write_log
-from brickscope.audit.export.facts import uid
+from brickscope.audit.export.content import uid
 from brickscope.audit.export.stream import FORMATS, EventStream, period_to_read
 from brickscope.audit.period import Period, read_moment
 from brickscope.audit.reader import AuditLog

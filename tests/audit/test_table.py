@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.made_log import made_records, write_log
+from brickscope.audit.plain import to_json
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.table import (
     Table,
@@ -23,7 +24,6 @@ from brickscope.audit.table import (
     keep_table,
     new_file,
     part_of,
-    to_json,
     write_answer,
     write_csv,
 )

@@ -50,20 +50,22 @@ def policy(tmp_path: Path) -> Path:
     ],
 )
 def test_the_exit_status_follows_what_counts(options: tuple[str, ...], status: int, policy: Path) -> None:
-    assert run(str(policy), *options).exit_code == status
+    assert run("--rules", str(policy), *options).exit_code == status
 
 
 def test_what_is_accepted_does_not_count(policy: Path) -> None:
     accept = "accept:\n  - {finding: BS213, rule_set: runner, reason: reviewed, until: 2027-01-01}\n"
     policy.write_text(POLICY + accept)
-    assert run(str(policy), *AT, "--fail-on", "note").exit_code == 0
-    assert run(str(policy), "--time", "2027-01-01", "--fail-on", "warning").exit_code == 1
-    assert run(str(policy), "--time", "2026-12-15", "--fail-on", "note").exit_code == 1
-    assert run(str(policy), "--time", "2026-12-15", "--soon", "7", "--fail-on", "note").exit_code == 0
+    assert run("--rules", str(policy), *AT, "--fail-on", "note").exit_code == 0
+    assert run("--rules", str(policy), "--time", "2027-01-01", "--fail-on", "warning").exit_code == 1
+    assert run("--rules", str(policy), "--time", "2026-12-15", "--fail-on", "note").exit_code == 1
+    assert (
+        run("--rules", str(policy), "--time", "2026-12-15", "--soon", "7", "--fail-on", "note").exit_code == 0
+    )
 
 
 def test_json_has_all_of_a_finding(policy: Path) -> None:
-    said = json.loads(run(str(policy), "--json", *AT).output)
+    said = json.loads(run("--rules", str(policy), "--json", *AT).output)
     assert said["schema"] == 1
     assert len(said["policy_revision"]) == 16
     assert said["counts"] == {"error": 0, "warning": 1, "note": 0, "accepted": 0}
@@ -97,12 +99,12 @@ def test_json_has_all_of_a_finding(policy: Path) -> None:
 
 def test_a_policy_that_does_not_load_is_reported_as_the_proxy_does(policy: Path, tmp_path: Path) -> None:
     policy.write_text(POLICY.replace("jobs.run_now", "jobs.run_nwo"))
-    result = run(str(policy))
+    result = run("--rules", str(policy))
     assert result.exit_code == 2
     assert f"{policy}:6:13: error: there is no operation 'jobs.run_nwo'" in result.stderr
     assert "Traceback" not in result.output
     sarif = tmp_path / "out.sarif"
-    result = run(str(policy), "--json", "--sarif", str(sarif), "--select", "BS2")
+    result = run("--rules", str(policy), "--json", "--sarif", str(sarif), "--select", "BS2")
     assert result.exit_code == 2
     assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["BS001"]
     assert json.loads(sarif.read_text())["runs"][0]["results"][0]["ruleId"] == "BS001"
@@ -110,7 +112,7 @@ def test_a_policy_that_does_not_load_is_reported_as_the_proxy_does(policy: Path,
 
 def test_sarif_is_written_beside_the_text(policy: Path, tmp_path: Path) -> None:
     sarif = tmp_path / "out.sarif"
-    result = run(str(policy), *AT, "--sarif", str(sarif))
+    result = run("--rules", str(policy), *AT, "--sarif", str(sarif))
     assert "BS213" in result.output
     assert json.loads(sarif.read_text())["version"] == "2.1.0"
 
@@ -127,7 +129,7 @@ def test_sarif_is_written_beside_the_text(policy: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_can_not_be_carried_out(arguments: tuple[str, ...], message: str, policy: Path) -> None:
-    result = run(str(policy), *arguments)
+    result = run("--rules", str(policy), *arguments)
     assert result.exit_code == 2
     assert message in result.output
 
@@ -141,4 +143,4 @@ def test_a_code_is_explained(tmp_path: Path) -> None:
 
 
 def test_there_are_no_colours_where_there_is_no_terminal(policy: Path) -> None:
-    assert "\x1b" not in run(str(policy)).output
+    assert "\x1b" not in run("--rules", str(policy)).output

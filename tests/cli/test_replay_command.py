@@ -65,7 +65,7 @@ def replay(folder: Path, allow: list[Any], *arguments: str, **subject: Any) -> R
         "rule_sets": {"r": {"allow": allow}},
     }
     (folder / "candidate.yaml").write_text(json.dumps(policy))
-    return CliRunner().invoke(main, ["replay", "--policy", "candidate.yaml", *arguments])
+    return CliRunner().invoke(main, ["replay", "--rules", "candidate.yaml", *arguments])
 
 
 def counts(result: Result) -> dict[str, int]:

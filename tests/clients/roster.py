@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from clients.installed import AGENTS, MODULES, PYTHON, WANTED
 from e2e.gate import CATALOGS, HOST, WAREHOUSES
-from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET
+from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET, INGEST_ID
+from lab.workspace.server import ZEROBUS
 
 DRIVERS = WANTED / "drivers"
 WAREHOUSE, OTHER_WAREHOUSE = "475b94ddc7cd5211", "0123456789abcdef"
@@ -19,6 +20,9 @@ CLUSTER, OTHER_CLUSTER = "0921-100000-abcdefgh", "0921-999999-zzzzzzzz"
 NAMES = ["main", "samples"]
 ROWS = 2_500
 SERVER, CHAT = "/api/2.0/mcp/functions/main/tools", "/serving-endpoints/chat/completions"
+STREAM, INGEST = "/databricks.zerobus.Zerobus/EphemeralStream", f"https://1234567890123456.{ZEROBUS}"
+PRINCIPALS = {"service-principal": CLIENT_ID, "zerobus": INGEST_ID}
+"""The client ids of the rule sets that belong to service principals."""
 TOOLS = {"tools": ["find", "drop"], "found": "order 7"}
 
 
@@ -54,11 +58,11 @@ class Client(NamedTuple):
     def credentials(self, *, allowed: bool) -> dict[str, str]:
         """How the client is told who it is."""
         host = {"DATABRICKS_HOST": f"https://{HOST}"}
+        subject = self.rule_set if allowed else self.refused_as or self.rule_set
         if self.oauth:
-            return host | {"DATABRICKS_CLIENT_ID": CLIENT_ID, "DATABRICKS_CLIENT_SECRET": CLIENT_SECRET}
-        return host | {
-            "DATABRICKS_TOKEN": token_of(self.rule_set if allowed else self.refused_as or self.rule_set)
-        }
+            principal = {"DATABRICKS_CLIENT_ID": PRINCIPALS[subject]}
+            return host | principal | {"DATABRICKS_CLIENT_SECRET": CLIENT_SECRET}
+        return host | {"DATABRICKS_TOKEN": token_of(subject)}
 
 
 def token_of(rule_set: str) -> str:
@@ -264,6 +268,21 @@ CLIENTS = (
         [["p1", 0.5]],
         "/api/2.0/vector-search/indexes/main.hr.pages",
         "the exception's message",
+    ),
+    Client(
+        "databricks-zerobus-ingest-sdk",
+        "databricks-zerobus-ingest-sdk",
+        "zerobus",
+        "gRPC, HTTP/2",
+        OPENSSL,
+        _agent("zerobus_ingest", INGEST),
+        _agent("zerobus_ingest", INGEST),
+        [0, 1, 2],
+        STREAM,
+        "`NonRetriableException`, the message",
+        kind="NonRetriableException",
+        oauth=True,
+        refused_as="service-principal",
     ),
     Client(
         "httpx, HTTP/1.1",

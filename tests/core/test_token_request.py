@@ -111,6 +111,30 @@ def test_each_grant_is_read(grant: Grant) -> None:
         assert read(FORMS[grant] | {name: "x"}) == TokenRequest(grant, "c")
 
 
+RESOURCES = [
+    ("api://databricks/workspaces/1234567890123456/zerobusDirectWriteApi", True),
+    ("", True),
+    ("api://databricks/workspaces/1234567890123456/zerobusDirectWriteApi/", False),
+    ("api://databricks/workspaces/x/zerobusDirectWriteApi", False),
+    ("api://databricks/workspaces/1234567890123456/other", False),
+    ("https://elsewhere.example/api", False),
+]
+RESOURCE_GRANTS = (Grant.CLIENT_CREDENTIALS, Grant.FEDERATION, Grant.TOKEN_EXCHANGE)
+
+
+@pytest.mark.parametrize("grant", RESOURCE_GRANTS)
+@pytest.mark.parametrize(("resource", "known"), RESOURCES)
+def test_a_token_may_be_for_zerobus_and_for_nothing_else(grant: Grant, resource: str, known: bool) -> None:
+    form = FORMS[grant] | {"resource": resource}
+    if known:
+        assert read(form) == TokenRequest(grant, "c")
+    else:
+        assert refused(form) == (
+            Reason.GRANT_REFUSED,
+            "the token request's resource is none that a client is known to name",
+        )
+
+
 def test_a_token_of_another_provider_may_be_an_id_token() -> None:
     form = FORMS[Grant.FEDERATION] | {"subject_token_type": f"{TYPE}id_token"}
     assert read(form) == TokenRequest(Grant.FEDERATION, "c")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
 
 from e2e.gate import POLICY, Gate, running_gate
-from e2e.proxy_process import SCRIPT, ProxyProcess
+from e2e.proxy_process import SCRIPT
 
 
 def copy_of_the_checkout(folder: Path, change: str) -> Path:
-    """A copy of addon/ whose scope.py starts with ``change``, as an edit that goes wrong would leave it."""
-    shutil.copytree(SCRIPT.parent, folder / "addon", ignore=shutil.ignore_patterns("__pycache__"))
+    """A folder addon/ of its own whose scope.py starts with ``change``, as an edit that goes wrong would leave it. The
+    package beside it is the checkout's: a copy would be compiled for each."""
+    (folder / "addon").mkdir(parents=True)
+    (folder / "addon" / "brickscope").symlink_to(SCRIPT.parent / "brickscope")
     script = folder / "addon" / "scope.py"
     made = "    scope = Scope("
-    script.write_text(script.read_text().replace(made, f"{indent(change, '    ')}\n{made}"))
+    script.write_text(SCRIPT.read_text().replace(made, f"{indent(change, '    ')}\n{made}"))
     return script
 
 
@@ -51,18 +52,6 @@ def broken_gate(
 ) -> Iterator[Gate]:
     """A running proxy whose ``scope.py`` begins with PRELUDE and ``change``, before a fake workspace. ``arguments``: for
     mitmdump."""
-    with running_gate(folder, authority, policy=policy) as gate:
-        gate.proxy.stop()
-        proxy = ProxyProcess.start(
-            folder / "broken",
-            folder / "rules",
-            upstream_port=gate.workspace.port,
-            upstream_ca=gate.workspace.ca_file,
-            authority=authority,
-            script=copy_of_the_checkout(folder, PRELUDE + change),
-            arguments=arguments,
-        )
-        try:
-            yield Gate(proxy, gate.workspace)
-        finally:
-            proxy.stop()
+    script = copy_of_the_checkout(folder, PRELUDE + change)
+    with running_gate(folder, authority, *arguments, policy=policy, script=script) as gate:
+        yield gate

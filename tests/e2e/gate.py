@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from e2e.proxy_process import ProxyProcess
+from e2e.proxy_process import SCRIPT, ProxyProcess
 from e2e.raw_client import HUNG_UP, open_tls, read_h1, send_h1
 from lab.workspace.route import Route
 from lab.workspace.server import DNS_NAMES, FakeWorkspace
@@ -78,10 +78,11 @@ def running_gate(
     hosts: tuple[str, ...] = (),
     audit_file: Path | None = None,
     routes: Sequence[Route] = (),
+    script: Path = SCRIPT,
 ) -> Iterator[Gate]:
     """Start both, with ``policy`` in ``folder/rules``. ``hosts``: patterns under policy besides the default one.
     ``audit_file``: the log, if it is not to be in the proxy's folder. ``routes``: what the workspace answers besides
-    its own."""
+    its own. ``script``: the addon."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (rules / "policy.yaml").write_text(policy, encoding="utf-8")
@@ -97,6 +98,7 @@ def running_gate(
             authority=authority,
             arguments=[*arguments, *more],
             audit_file=audit_file,
+            script=script,
         )
         try:
             yield Gate(proxy, workspace)

@@ -129,7 +129,8 @@ class ProxyProcess:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise ProxyFailed(f"mitmdump ended with status {self.process.returncode}:\n{self.output}")
-            if listening is None and self._accepts():
+            # The port takes connections before anything reads them: what counts is that the program says so.
+            if listening is None and self._accepts() and "listening at" in self.output:
                 listening = time.monotonic()
             if listening is not None and (
                 _size(self.audit_file) > logged or time.monotonic() - listening > SETTLE_SECONDS

@@ -6,7 +6,6 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from brickscope.core.rule import RuleTable, parse_rule
 from brickscope.policy.load import Loaded, load_policy, policy_files
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.schema import render, schema
+from schemas import validator
 
 A, B = ("sha256:" + sha256(name).hexdigest() for name in (b"a", b"b"))
 GOOD = f"""\
@@ -428,12 +428,12 @@ def test_the_schema_in_the_repository_is_the_models() -> None:
 
 
 def test_the_schema_accepts_what_the_loader_does() -> None:
-    validator = jsonschema.Draft202012Validator(schema())
+    check = validator(schema())
     assert json.loads(render()) == schema()
     for text in (GOOD, TOKEN, RULES):
         document = yaml.load(text, Loader=yaml.BaseLoader) | {"version": 1}
-        assert list(validator.iter_errors(document)) == []
-    assert list(validator.iter_errors({"version": 1, "tokns": {}}))
+        assert list(check.iter_errors(document)) == []
+    assert list(check.iter_errors({"version": 1, "tokns": {}}))
 
 
 def test_the_example_loads_without_a_warning() -> None:

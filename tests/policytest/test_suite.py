@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -20,6 +19,7 @@ from brickscope.policytest.model import render
 from brickscope.policytest.run import failure_lines, run_cell
 from brickscope.policytest.session import Session, find_suites, run_suites
 from brickscope.policytest.suite import SuiteError, is_suite
+from schemas import validator
 
 ROOT = Path(__file__).parents[2]
 CALLS = """\
@@ -296,8 +296,7 @@ def test_the_example_passes_and_covers_every_rule() -> None:
 def test_the_schema_in_rules_is_that_of_the_models_and_takes_the_example() -> None:
     assert (ROOT / "rules" / "brickscope.test.schema.json").read_text() == render()
     schema = json.loads(render())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    check = jsonschema.Draft202012Validator(schema)
+    check = validator(schema)
     example = yaml.load((ROOT / "rules" / "example.test.yaml").read_text(), yaml.BaseLoader)
     example["policy_tests"] = 1
     check.validate(example)

@@ -15,7 +15,7 @@ from brickscope.audit.reader import AuditLog
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
 from brickscope.policy.load import load_policy
-from brickscope.report.facts import gather_earlier
+from brickscope.report.counts import gather_earlier
 from brickscope.report.page import render
 from brickscope.report.report import Report, gather
 from report.browser import Browser

@@ -205,7 +205,7 @@ def test_an_address_that_another_subject_used_is_new_for_it(tmp_path: Path) -> N
         }  # fmt: skip
         return END - timedelta(minutes=minute), decision
 
-    from brickscope.report.facts import gather_earlier
+    from brickscope.report.counts import gather_earlier
 
     calls = [
         call(9, "a", "10.0.0.1"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from brickscope.error import OperatorError
 
-class CallError(ValueError):
+
+class CallError(OperatorError, ValueError):
     """A call, parameter or subject that can't be understood. ``hint``: what to write instead (may be empty)."""
 
     def __init__(self, message: str, hint: str = "") -> None:

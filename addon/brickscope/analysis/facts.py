@@ -63,7 +63,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     ``key``: makes digests, to recognise values that rules name. Raises NotReplayable.
     """
     path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
-    if REDACTED in path or (len(path) == MAX_TEXT and path.endswith("...")):
+    if REDACTED in path or (len(path) >= MAX_TEXT and path.endswith("...")):
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
     if method not in METHODS or not is_hostname(host):
         raise NotReplayable("the record names no method or host that a call can have")
@@ -154,7 +154,10 @@ def _parameters(
     digests: set[str] = set()
     if operation is None:
         return "", body, digests
-    values: dict[str, Any] = (record.get("params") or {}) | (record.get("params_sent") or {})
+    told = [record.get(name) or {} for name in ("params", "params_sent")]
+    if not all(isinstance(each, dict) for each in told):
+        raise NotReplayable("the record has parameters that no record has")
+    values: dict[str, Any] = told[0] | told[1]
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
     values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from brickscope.core.decide import decide, decide_for, decide_grant
+from brickscope.core.decide import decide, decide_for
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.directory import Directory
 from brickscope.core.grant import is_token_request
@@ -13,6 +13,7 @@ from brickscope.core.jwt_token import Claims
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Login, Policy, Subject
 from brickscope.core.reason import Reason
+from brickscope.core.token_request import decide_grant
 from brickscope.policy.problem import nearest
 
 from .call import EXAMPLE_HOST, Call, Home

@@ -43,9 +43,9 @@ def explanation_lines(said: Explanation, logged: Logged | None = None) -> list[s
     lines += _field("nearest", near)
     if said.remedy is not None:
         lines += _field("to allow it", [said.remedy.text])
-        lines += [f"    {line}" for line in said.remedy.yaml.splitlines()]
-        if said.remedy.caution:
-            lines += _field("mind", [said.remedy.caution])
+        lines += [f"    {line}" for line in said.remedy.whole.splitlines()]
+        if said.remedy.note:
+            lines += _field("mind", [said.remedy.note])
     if logged is not None:
         lines += _field("then", _then(said, logged))
         lines += _field("not told", logged.unknown)
@@ -155,7 +155,8 @@ def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[st
             {"rule": each.rule.text, "place": place(each.rule.position), "why": list(each.why)}
             for each in said.near
         ],
-        "remedy": None if said.remedy is None else said.remedy._asdict(),
+        "remedy": said.remedy
+        and {"text": said.remedy.text, "yaml": said.remedy.whole, "caution": said.remedy.note},
         "notes": list(said.notes),
         "logged": None if logged is None else _logged(logged),
     }

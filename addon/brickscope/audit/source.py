@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from brickscope.error import OperatorError
 from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.line import bounded
 
@@ -30,7 +31,7 @@ _HEAD_LINES = 20
 _TAIL = 64 * 1024
 
 
-class SourceError(Exception):
+class SourceError(OperatorError):
     """There is nothing to read, or it can't be read; the message says what and where."""
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from .columns import COLUMNS
 from .reader import AuditLog, Progress
-from .remedy import Remedy, find_remedy
 
 Record = dict[str, Any]
 NEAR = 3
@@ -30,7 +29,6 @@ class Story(NamedTuple):
     after: list[Record]
     previous: Record | None
     next: Record | None
-    remedy: Remedy | None
     others: int
 
 
@@ -56,7 +54,6 @@ def find_story(log: AuditLog, decision_id: str, progress: Progress | None = None
         near["after"],
         near["previous"],
         near["next"],
-        find_remedy(decision) if decision.get("decision") == "deny" else None,
         len(rows) - 1 - bool(outcomes),
     )
 

@@ -1,4 +1,4 @@
-"""Results as files for other programs: CSV that no spreadsheet runs, JSON in ASCII, Parquet by DuckDB."""
+"""Results as files for other programs: CSV that no spreadsheet runs, Parquet by DuckDB."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from .plain import plain
 from .reader import AuditLog, Progress
 
 if TYPE_CHECKING:
@@ -40,30 +40,6 @@ class Table(NamedTuple):
         """Each row as an object that JSON can hold."""
         for row in self.rows:
             yield {name: plain(value) for name, value in zip(self.columns, row, strict=True)}
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: times in RFC 3339, UTC."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%S.%f}Z"
-    if isinstance(value, dict):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each) for each in value]
-    return (
-        value.isoformat()
-        if isinstance(value, date)
-        else value.hex()
-        if isinstance(value, bytes)
-        else str(value)
-    )
-
-
-def to_json(value: Any) -> str:
-    """One line of JSON in ASCII: nothing in it can act on a terminal."""
-    return json.dumps(plain(value), ensure_ascii=True)
 
 
 def write_csv(table: Table, sink: TextIO) -> None:

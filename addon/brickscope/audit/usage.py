@@ -46,11 +46,9 @@ def policy_rows(policy: Policy) -> list[PolicyRow]:
 
 
 def _rows(policy: Policy) -> Iterator[PolicyRow]:
-    known = policy.principals
-    for subjects in (policy.tokens, known.service_principals, known.users):
-        for subject in subjects.values():
-            yield PolicyRow("subject", subject.name, subject.rule_set.name, None, None)
-    for login in known.logins:
+    for subject in policy.subjects:
+        yield PolicyRow("subject", subject.name, subject.rule_set.name, None, None)
+    for login in policy.principals.logins:
         yield PolicyRow("subject", login.name, None, None, None)
     for rule_set in policy.rule_sets.values():
         yield PolicyRow("rule_set", None, rule_set.name, None, None)

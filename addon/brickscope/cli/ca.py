@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import os
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from brickscope.service.authority.certificate import Chain
-    from brickscope.service.authority.folder import Held
+from brickscope.error import OperatorError
+from brickscope.service.authority.certificate import Chain
+from brickscope.service.authority.creation import make_authority
+from brickscope.service.authority.findings import findings
+from brickscope.service.authority.folder import AuthorityFolder, Held
 
-# By os.path: a user that is only a number has no home, and pathlib would raise before any command could run.
-CONFDIR = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
+from .command import Group
+from .options import CONFDIR, FILE
+from .output import Answer, answers
+from .terminal import say
+
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
 
 _RESTART = (
@@ -25,34 +27,16 @@ _RESTART = (
 )
 
 
-def _confdir(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option(
-        "--confdir",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=CONFDIR,
-        show_default=True,
-        help="The proxy's option confdir: the folder of its CA.",
-    )(command)
+_confdir = click.option(
+    "--confdir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=CONFDIR,
+    show_default=True,
+    help="The proxy's option confdir: the folder of its CA.",
+)
 
 
-def _words(command: Callable[..., None]) -> Callable[..., None]:
-    """An operator's mistake is one sentence and exit status 2."""
-
-    @functools.wraps(command)
-    def with_words(*arguments: Any, **options: Any) -> None:
-        from brickscope.service.authority.error import AuthorityError
-
-        try:
-            command(*arguments, **options)
-        except AuthorityError as error:
-            raise click.UsageError(str(error)) from None
-        except OSError as error:
-            raise click.UsageError(f"{error.filename}: {error.strerror}") from None
-
-    return with_words
-
-
-@click.group("ca")
+@click.group("ca", cls=Group)
 def ca_command() -> None:
     """Show the proxy's certificate authority (CA), make the next one, and change over without a failed call.
 
@@ -74,9 +58,8 @@ def ca_command() -> None:
 @click.option(
     "--host", "hosts", multiple=True, help="A host that has to be covered, or *.suffix; may be repeated."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_words
-def show_command(confdir: Path, soon: int, hosts: tuple[str, ...], as_json: bool) -> None:
+@answers
+def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
     """Show the CA in use, the next and the previous one: subject, fingerprint, end, names, files.
 
     \b
@@ -88,35 +71,24 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...], as_json: bool
       brickscope ca show
       brickscope ca show --confdir /var/lib/brickscope/ca --soon 60 --json
     """
-    from datetime import timedelta
-
-    from brickscope.service.authority.findings import findings
-    from brickscope.service.authority.folder import AuthorityFolder
-
-    folder = AuthorityFolder(confdir)
-    held = folder.held()
-    if not held:
-        _no_authority(confdir)
+    folder, held = _held(confdir)
+    bundle = folder.bundle if folder.bundle.exists() else None
     found = [each.text for each in findings(folder, hosts, soon=timedelta(days=soon))]
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "authorities": [_data(each) for each in held],
-                    "bundle": str(folder.bundle) if folder.bundle.exists() else None,
-                    "findings": found,
-                }
-            )
-        )
-    else:
-        for each in held:
-            _print(each)
-        if folder.bundle.exists():
-            click.echo(f"clients should trust {folder.bundle}")
+    data = {
+        "authorities": [_data(each) for each in held],
+        "bundle": bundle and str(bundle),
+        "findings": found,
+    }
+
+    def show() -> None:
+        for line in (line for each in held for line in _lines(each)):
+            click.echo(line)
+        if bundle is not None:
+            click.echo(f"clients should trust {bundle}")
         for text in found:
-            click.echo(f"warning: {text}", err=True)
-    if found:
-        raise SystemExit(1)
+            say(f"warning: {text}")
+
+    return Answer(data, show, failed=bool(found))
 
 
 @ca_command.command("new")
@@ -135,8 +107,7 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...], as_json: bool
 )
 @click.option("--name", help="Its common name. Default: one with the day.")
 @click.option("--if-missing", is_flag=True, help="Do nothing if there is a CA already.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_words
+@answers
 def new_command(
     confdir: Path,
     domains: tuple[str, ...],
@@ -144,8 +115,7 @@ def new_command(
     days: int,
     name: str | None,
     if_missing: bool,
-    as_json: bool,
-) -> None:
+) -> Answer:
     """Make the next CA and lay it beside the one in use; where there is none yet, it is the one in use.
 
     It may sign for the domains under policy only, so that its key, if it is ever stolen, is worth nothing elsewhere.
@@ -160,15 +130,12 @@ def new_command(
       brickscope ca new --if-missing --confdir /var/lib/brickscope/ca
     """
     from brickscope.proxy.preparation import dhparam
-    from brickscope.service.authority.creation import make_authority
-    from brickscope.service.authority.folder import AuthorityFolder
 
     if any_name and domains:
         raise click.UsageError("--any-name and --domain: one of them")
     folder = AuthorityFolder(confdir)
     if if_missing and (there := folder.find("current")):
-        _say(there, as_json, f"there is a CA already: {there.chain.subject}")
-        return
+        return _say(there, f"there is a CA already: {there.chain.subject}")
     held = folder.add(make_authority(None if any_name else domains or DOMAINS, days, name), dhparam())
     if held.role == "current":
         text = f"Made, and in use from the proxy's next start on. Give clients {folder.bundle}."
@@ -177,22 +144,21 @@ def new_command(
             f"Made; it waits in {held.path}. Give clients {folder.bundle}, which holds both certificates, and when all have "
             "it: 'brickscope ca use'."
         )
-    _say(held, as_json, text)
+    return _say(held, text)
 
 
 @ca_command.command("use")
 @_confdir
 @click.option(
     "--trusted-by",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     multiple=True,
     metavar="FILE",
     help="A bundle of a client: go on only if it holds the next CA. May be repeated.",
 )
 @click.option("--previous", is_flag=True, help="Go back to the previous one instead.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_words
-def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool, as_json: bool) -> None:
+@answers
+def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool) -> Answer:
     """Put the next CA in the place of the one in use. The proxy takes it at its next start.
 
     Clients that trust only the old one fail from then on: give them the bundle first.
@@ -205,24 +171,20 @@ def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool, as_
       brickscope ca use --trusted-by /etc/brickscope/clients.pem
       brickscope ca use --previous
     """
-    from brickscope.service.authority.certificate import Chain
-    from brickscope.service.authority.folder import AuthorityFolder
-
     role = "previous" if previous else "next"
     folder = AuthorityFolder(confdir)
     wanted = folder.find(role)
     for file in trusted_by:
         if wanted is not None and wanted.chain.anchor not in Chain.read(file).certificates:
-            click.echo(f"{file} does not hold {wanted.chain.subject}; nothing was changed", err=True)
+            say(f"{file} does not hold {wanted.chain.subject}; nothing was changed")
             raise SystemExit(1)
-    _say(folder.use(role), as_json, _RESTART)
+    return _say(folder.use(role), _RESTART)
 
 
 @ca_command.command("retire")
 @_confdir
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_words
-def retire_command(confdir: Path, as_json: bool) -> None:
+@answers
+def retire_command(confdir: Path) -> Answer:
     """Remove the previous CA: its key, and its certificate from the bundle. Then give clients the bundle again.
 
     \b
@@ -232,16 +194,13 @@ def retire_command(confdir: Path, as_json: bool) -> None:
     Examples:
       brickscope ca retire
     """
-    from brickscope.service.authority.folder import AuthorityFolder
-
     folder = AuthorityFolder(confdir)
     gone = folder.retire()
-    _say(gone, as_json, f"Removed. Give clients {folder.bundle}, which holds it no more.")
+    return _say(gone, f"Removed. Give clients {folder.bundle}, which holds it no more.")
 
 
 @ca_command.command("bundle")
 @_confdir
-@_words
 def bundle_command(confdir: Path) -> None:
     """Print the certificates that clients have to trust, in PEM form: of the CA in use, the next and the previous one.
 
@@ -253,27 +212,22 @@ def bundle_command(confdir: Path) -> None:
       brickscope ca bundle > brickscope-ca.pem
       cat /etc/ssl/certs/ca-certificates.crt <(brickscope ca bundle) > clients.pem
     """
-    from brickscope.service.authority.folder import AuthorityFolder
-
-    held = AuthorityFolder(confdir).held()
-    if not held:
-        _no_authority(confdir)
-    for each in held:
+    for each in _held(confdir)[1]:
         click.echo(each.chain.anchor_pem.decode(), nl=False)
 
 
-def _no_authority(confdir: Path) -> NoReturn:
-    raise click.UsageError(
-        f"there is no CA in {confdir}; 'brickscope ca new' makes one, or the proxy at its first start"
-    )
+def _held(confdir: Path) -> tuple[AuthorityFolder, list[Held]]:
+    folder = AuthorityFolder(confdir)
+    held = folder.held()
+    if not held:
+        raise OperatorError(
+            f"there is no CA in {confdir}; 'brickscope ca new' makes one, or the proxy at its first start"
+        )
+    return folder, held
 
 
-def _say(held: Held, as_json: bool, text: str) -> None:
-    if as_json:
-        click.echo(json.dumps(_data(held)))
-        return
-    _print(held)
-    click.echo(text)
+def _say(held: Held, text: str) -> Answer:
+    return Answer(_data(held), [*_lines(held), text])
 
 
 def _data(held: Held) -> dict[str, Any]:
@@ -292,22 +246,14 @@ def _data(held: Held) -> dict[str, Any]:
     }
 
 
-def _print(held: Held) -> None:
-    click.echo(f"{held.role}: {held.chain.subject}")
-    for name, text in _lines(held.chain, held.path):
-        click.echo(f"  {name:12}{text}")
-
-
-def _lines(chain: Chain, path: Path) -> list[tuple[str, str]]:
-    days = chain.days_left()
-    permitted = chain.permitted
+def _lines(held: Held) -> list[str]:
+    chain = held.chain
+    days, permitted = chain.days_left(), chain.permitted
     return [
-        ("sha256", chain.fingerprint),
-        (
-            "until",
-            f"{chain.ends:%Y-%m-%d} ({days} days left)" if days >= 0 else f"{chain.ends:%Y-%m-%d} (expired)",
-        ),
-        ("key", chain.key),
-        ("signs for", "any name" if permitted is None else ", ".join(permitted) + " and below"),
-        ("file", str(path)),
+        f"{held.role}: {chain.subject}",
+        f"  sha256      {chain.fingerprint}",
+        f"  until       {chain.ends:%Y-%m-%d} ({f'{days} days left' if days >= 0 else 'expired'})",
+        f"  key         {chain.key}",
+        f"  signs for   {'any name' if permitted is None else ', '.join(permitted) + ' and below'}",
+        f"  file        {held.path}",
     ]

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-if TYPE_CHECKING:
-    from brickscope.catalog.catalog import Operation
-    from brickscope.policy.load import Loaded
+from brickscope.analysis.summary import access
+from brickscope.catalog.catalog import Operation, load_catalog, operation_table
+from brickscope.core.decision import Refused
+from brickscope.core.path import on_host, read_target
+from brickscope.core.rule import METHODS
+from brickscope.policy.load import Loaded
+from brickscope.policy.problem import nearest
+
+from .command import Group
+from .options import Rules, rules_option
+from .output import Answer, answers
+from .terminal import say
 
 _CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group("catalog")
+@click.group("catalog", cls=Group)
 def catalog_command() -> None:
     """Find operations of the Databricks API, by which rules name them.
 
@@ -32,8 +39,8 @@ def catalog_command() -> None:
 
 @catalog_command.command("search")
 @click.argument("words", nargs=-1, required=True)
-@_JSON
-def search_command(words: tuple[str, ...], as_json: bool) -> None:
+@answers
+def search_command(words: tuple[str, ...]) -> Answer:
     """List the operations whose name, path or risk holds all WORDS, or the one that METHOD URL calls.
 
     Exit status: 0 found, 1 nothing found.
@@ -43,8 +50,6 @@ def search_command(words: tuple[str, ...], as_json: bool) -> None:
       brickscope catalog search secret read
       brickscope catalog search GET /api/2.0/sql/warehouses
     """
-    from brickscope.catalog.catalog import load_catalog
-
     found = _by_call(" ".join(words))
     if found is None:
         lower = [word.lower() for word in words]
@@ -54,26 +59,18 @@ def search_command(words: tuple[str, ...], as_json: bool) -> None:
             if all(word in _text(operation) for word in lower)
         ]
         found.sort(key=lambda operation: -sum(word in operation.name for word in lower))  # the closest first
-    if as_json:
-        click.echo(json.dumps([_data(operation) for operation in found]))
-    else:
-        width = max((len(operation.name) for operation in found), default=0)
-        for operation in found:
-            click.echo(f"{operation.name:{width}}  {operation.kind:7}  {operation.calls[0]}")
     if not found:
-        click.echo("nothing found", err=True)
-        raise SystemExit(1)
+        say("nothing found")
+    width = max((len(operation.name) for operation in found), default=0)
+    lines = [f"{each.name:{width}}  {each.kind:7}  {each.calls[0]}" for each in found]
+    return Answer([_data(operation) for operation in found], lines, failed=not found)
 
 
 @catalog_command.command("show")
 @click.argument("name")
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    help="A policy: also say which subjects may call it.",
-)
-@_JSON
-def show_command(name: str, rules: Path | None, as_json: bool) -> None:
+@rules_option("A policy: also say which subjects may call it.", optional=True)
+@answers
+def show_command(name: str, rules: Rules | None) -> Answer:
     """Show an operation: its calls, where its parameters sit, native scope, class and risk.
 
     NAME is that of the official SDK, such as jobs.run_now. Exit status: 0 shown, 2 there is no such operation.
@@ -83,36 +80,27 @@ def show_command(name: str, rules: Path | None, as_json: bool) -> None:
       brickscope catalog show permissions.update
       brickscope catalog show jobs.run_now --rules rules --json
     """
-    from brickscope.catalog.catalog import load_catalog
-    from brickscope.policy.problem import nearest
-
     operation = load_catalog().find(name)
     if operation is None:
         hint = nearest(name, load_catalog().names) or "try 'brickscope catalog search'"
         raise click.UsageError(f"there is no operation {name!r} ({hint})")
     said = _data(operation)
     if rules is not None:
-        said["subjects"] = _who(_load(rules), operation)
-    if as_json:
-        click.echo(json.dumps(said))
-        return
+        said["subjects"] = _who(rules.load(), operation)
+    return Answer(said, list(_text_of(said)))
+
+
+def _text_of(said: dict[str, Any]) -> Iterator[str]:
     for key, value in said.items():
-        if not value and key != "subjects":
-            continue
-        lines = _lines(key, value)
-        click.echo(f"{key + ':':12}{lines[0] if lines else 'nobody'}")
-        for line in lines[1:]:
-            click.echo(" " * 12 + line)
+        if value or key == "subjects":
+            lines = _lines(key, value) or ["nobody"]
+            yield f"{key + ':':12}{lines[0]}"
+            yield from (" " * 12 + line for line in lines[1:])
 
 
 def _by_call(text: str) -> list[Operation] | None:
     """The operations of ``METHOD URL`` or ``METHOD /path`` in all readings; without a method, those of any. None if it is no
     call."""
-    from brickscope.catalog.catalog import load_catalog, operation_table
-    from brickscope.core.decision import Refused
-    from brickscope.core.path import on_host, read_target
-    from brickscope.core.rule import METHODS
-
     call = _CALL.match(text)
     if call is None:
         return None
@@ -188,22 +176,8 @@ def _lines(key: str, value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
-def _load(rules: Path) -> Loaded:
-    import time
-
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
-    try:
-        return load_policy(rules, time.time())
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None
-
-
 def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
-    from brickscope.analysis.summary import access
-
     found = []
     for each in access(loaded, operation, 0.0):
         if each.able:

@@ -6,23 +6,31 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from brickscope.analysis.check.report import Report
+from brickscope.analysis.check.checker import check
+from brickscope.analysis.check.code import codes
+from brickscope.analysis.check.finding import Severity
+from brickscope.analysis.check.reference import plain
+from brickscope.analysis.check.report import Report, broken, chosen, data
+from brickscope.analysis.check.sarif import sarif
+from brickscope.analysis.check.wording import report_lines
+from brickscope.policy.problem import PolicyError, nearest
+
+from .command import command
+from .options import NEW_FILE, Rules, rules_option, time_option
 
 _FAIL_ON = ("error", "warning", "note", "never")
 
 
-@click.command("check")
-@click.argument("rules", type=click.Path(exists=True, path_type=Path), default=Path("rules"), required=False)
+@command("check")
+@rules_option()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--sarif",
     "sarif_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="Also write a SARIF 2.1.0 file, for code scanning. Paths in it are relative to the working directory.",
 )
 @click.option(
@@ -44,22 +52,22 @@ _FAIL_ON = ("error", "warning", "note", "never")
     metavar="DAYS",
     help="How far ahead something counts as running out soon.",
 )
-@click.option("--time", "at", help="As of when, such as 2027-03-01T12:00:00Z. Default: now.")
+@time_option("As of when, such as 2027-03-01T12:00:00Z. Default: now.")
 @click.option(
     "--explain", metavar="CODE", help="Say what a code means, with an example, and look at no policy."
 )
 def check_command(
-    rules: Path,
+    rules: Rules,
     as_json: bool,
     sarif_file: Path | None,
     fail_on: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     soon: int,
-    at: str | None,
+    at: float | None,
     explain: str | None,
 ) -> None:
-    """Look for what the policy in RULES (a folder or file) does without anybody meaning it.
+    """Look for what the policy does without anybody meaning it.
 
     It is loaded as the proxy loads it. Then: rules that do nothing or hold nothing back, rules that are wider than they
     look, subjects that run out or are bound less than their peers, and escalation - what a rule set lets its holder
@@ -75,31 +83,25 @@ def check_command(
     \b
     Examples:
       brickscope check
-      brickscope check rules --fail-on warning --sarif check.sarif
+      brickscope check --rules rules --fail-on warning --sarif check.sarif
       brickscope check --select BS2 --select BS3 --json
       brickscope check --explain BS301
     """
-    from brickscope.analysis.check.code import codes
-    from brickscope.analysis.check.report import chosen, data
-    from brickscope.policy.problem import PolicyError, nearest
-
     for code in (*select, *ignore, *filter(None, [explain])):
         if not any(known.startswith(code) for known in codes()):
             hint = nearest(code, codes()) or "--explain BS prints every code"
             raise click.UsageError(f"there is no finding {code!r} ({hint})")
     if explain is not None:
-        _explain(explain)
+        click.echo("\n\n\n".join(plain(known) for name, known in codes().items() if name.startswith(explain)))
         return
     failed: PolicyError | None = None
+    now = time.time() if at is None else at
     try:
-        report = _checked(rules, _now(at), soon)
+        loaded = rules.load(now)
+        found = chosen(check(loaded, now, soon), select, ignore)
+        report = Report(loaded.policy.revision, tuple(found))
     except PolicyError as error:
-        from brickscope.analysis.check.report import broken
-
         failed, report = error, broken(error)
-    report = (
-        report._replace(findings=tuple(chosen(report.findings, select, ignore))) if failed is None else report
-    )
     if sarif_file is not None:
         _write_sarif(report, sarif_file)
     if as_json:
@@ -110,43 +112,11 @@ def check_command(
         click.echo(str(failed), err=True)
     if failed is not None:
         raise SystemExit(2)
-    from brickscope.analysis.check.finding import Severity
-
     if report.fails(None if fail_on == "never" else Severity(fail_on)):
         raise SystemExit(1)
 
 
-def _now(at: str | None) -> float:
-    from brickscope.policy.model import moment
-
-    if at is None:
-        return time.time()
-    try:
-        return moment(at)
-    except ValueError as error:
-        raise click.UsageError(f"--time: {error}") from None
-
-
-def _checked(rules: Path, now: float, soon: int) -> Report:
-    """Raises PolicyError."""
-    from brickscope.analysis.check.checker import check
-    from brickscope.analysis.check.report import Report
-    from brickscope.policy.load import load_policy
-
-    loaded = load_policy(rules, now)
-    return Report(loaded.policy.revision, tuple(check(loaded, now, soon)))
-
-
-def _explain(code: str) -> None:
-    from brickscope.analysis.check.code import codes
-    from brickscope.analysis.check.reference import plain
-
-    click.echo("\n\n\n".join(plain(known) for name, known in codes().items() if name.startswith(code)))
-
-
 def _write_sarif(report: Report, file: Path) -> None:
-    from brickscope.analysis.check.sarif import sarif
-
     text = json.dumps(sarif(report, Path.cwd()), indent=2)
     try:
         file.write_text(text + "\n", encoding="utf-8")
@@ -156,8 +126,6 @@ def _write_sarif(report: Report, file: Path) -> None:
 
 def _print(report: Report) -> None:
     from rich.console import Console
-
-    from brickscope.analysis.check.wording import report_lines
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     if console.color_system is None:  # a file, a pipe, NO_COLOR

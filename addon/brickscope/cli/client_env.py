@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from brickscope.host.bundle import Trust
+from brickscope.host.bundle import Trust, gather, write_bundle, write_truststore
+from brickscope.host.certificates import fingerprint, read_blocks, subject
+from brickscope.host.proxy_url import read_proxy_url
+from brickscope.host.syntax import FORMATS, SHELLS, render
+from brickscope.host.variables import variables
 
-_FORMATS = ("sh", "fish", "powershell", "docker", "dockerfile", "systemd", "github-actions", "json")
-_FILE = click.Path(dir_okay=False, path_type=Path)
+from .command import command
+from .options import NEW_FILE
+from .terminal import say
 
 
 def default_bundle() -> Path:
@@ -24,28 +27,28 @@ def default_bundle() -> Path:
 
 def default_ca() -> Path | None:
     """The CA certificate of a proxy that this user runs on this host, if there is one."""
-    file = Path(os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem"))  # noqa: PTH111
+    file = Path(os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem"))  # noqa: PTH111 - as above
     return file if file.is_file() else None
 
 
-@click.command("client-env")
+@command("client-env")
 @click.option("--proxy", metavar="URL", help="The proxy: http://HOST:PORT. Default: HTTPS_PROXY.")
 @click.option(
     "--ca",
     "authorities",
     multiple=True,
-    type=_FILE,
+    type=NEW_FILE,
     help="The proxy's CA certificate (mitmproxy-ca-cert.pem). Twice for the old and the new one while it is replaced. "
     "Default: a bundle that is there stays as it is; else the one in ~/.mitmproxy.",
 )
 @click.option(
     "--also",
     multiple=True,
-    type=_FILE,
+    type=NEW_FILE,
     help="More roots to trust, such as a company's. May be given several times.",
 )
 @click.option(
-    "--bundle", type=_FILE, help="The file of CAs to write. Default: ~/.config/brickscope/clients.pem."
+    "--bundle", type=NEW_FILE, help="The file of CAs to write. Default: ~/.config/brickscope/clients.pem."
 )
 @click.option(
     "--bundle-at",
@@ -53,10 +56,10 @@ def default_ca() -> Path | None:
     help="The path of that file where the variables will be used, such as in a container.",
 )
 @click.option(
-    "--java-truststore", type=_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
+    "--java-truststore", type=NEW_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
 )
 @click.option("--no-proxy", metavar="HOSTS", help="Also set NO_PROXY and no_proxy to this.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="sh", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="sh", show_default=True)
 def client_env_command(
     proxy: str | None,
     authorities: tuple[Path, ...],
@@ -85,41 +88,31 @@ def client_env_command(
       brickscope client-env --format github-actions >> "$GITHUB_ENV"
       brickscope client-env --java-truststore ~/.config/brickscope/clients.p12
     """
-    from brickscope.host.bundle import write_bundle, write_truststore
-    from brickscope.host.certificates import CertificateError
-    from brickscope.host.proxy_url import read_proxy_url
-    from brickscope.host.syntax import render
-    from brickscope.host.variables import variables
-
     url = proxy or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     if not url:
         raise click.UsageError("say where the proxy is: --proxy http://HOST:PORT, or HTTPS_PROXY")
     file = (bundle or default_bundle()).absolute()
     try:
-        address = read_proxy_url(url)
         made = variables(
-            address,
+            read_proxy_url(url),
             bundle_at or file,
             truststore=java_truststore.absolute() if java_truststore else None,
             no_proxy=no_proxy,
-            java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in ("sh", "fish", "powershell") else "",
+            java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in SHELLS else "",
         )
         text = render(made, form)
-        trust, is_new = _trust(authorities, also, file)
-        if is_new and write_bundle(trust, file):
-            _say(file, trust)
-        if java_truststore and write_truststore(trust, java_truststore.absolute()):
-            _say(java_truststore, trust)
-    except (ValueError, CertificateError) as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
+    trust, is_new = _trust(authorities, also, file)
+    if is_new and write_bundle(trust, file):
+        _say(file, trust)
+    if java_truststore and write_truststore(trust, java_truststore.absolute()):
+        _say(java_truststore, trust)
     click.echo(text, nl=False)
 
 
 def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) -> tuple[Trust, bool]:
     """What the bundle holds, and whether it is to be written. Raises CertificateError."""
-    from brickscope.host.bundle import Trust, gather
-    from brickscope.host.certificates import read_blocks
-
     if not authorities and file.is_file():
         if also:
             raise click.UsageError("--also is for a new bundle; give --ca, too")
@@ -134,10 +127,6 @@ def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) ->
 
 
 def _say(file: Path, trust: Trust) -> None:
-    from brickscope.host.certificates import fingerprint, subject
-
-    click.echo(f"brickscope: wrote {file}: {len(trust.all)} CAs", err=True)
+    say(f"brickscope: wrote {file}: {len(trust.all)} CAs")
     for each in trust.ended:
-        click.echo(
-            f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has ended", err=True
-        )
+        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has ended")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-import click
+from .command import command
 
 
-@click.command("demo")
+@command("demo")
 def demo_command() -> None:
     """Show Brickscope at work in under half a minute: no account, no root, nothing on this machine is changed.
 

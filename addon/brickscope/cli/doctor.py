@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import configparser
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-if TYPE_CHECKING:
-    from brickscope.host.examination import Report
+from brickscope.core.hostname import is_hostname
+from brickscope.host.examination import Question, Report, examine
+from brickscope.host.fix import find_shell
+from brickscope.host.stack import find_stack, names
+from brickscope.host.syntax import SHELLS
+
+from .client_env import default_bundle, default_ca
+from .command import command
+from .options import FILE
+from .output import Answer, answers
+from .terminal import console, shown, styled
 
 _MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yellow"), "skipped": ("–", "dim")}
 
 
-@click.command("doctor")
+@command("doctor")
 @click.option(
     "--workspace", metavar="HOST", help="The workspace. Default: DATABRICKS_HOST, or ~/.databrickscfg."
 )
 @click.option("--proxy", metavar="URL", help="Where the proxy is. Default: HTTPS_PROXY.")
-@click.option(
-    "--ca",
-    "authority",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The proxy's CA certificate, if you have it.",
-)
+@click.option("--ca", "authority", type=FILE, help="The proxy's CA certificate, if you have it.")
 @click.option(
     "--client", "clients", multiple=True, metavar="NAME", help="Only this client: curl, databricks-sdk, …"
 )
 @click.option(
     "--python", "pythons", multiple=True, metavar="PATH", help="A Python to look into, such as a project's."
 )
-@click.option(
-    "--shell", type=click.Choice(["sh", "fish", "powershell"]), help="For the lines. Default: yours."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--shell", type=click.Choice(SHELLS), help="For the lines. Default: yours.")
+@answers
 def doctor_command(
     workspace: str | None,
     proxy: str | None,
@@ -45,8 +45,7 @@ def doctor_command(
     clients: tuple[str, ...],
     pythons: tuple[str, ...],
     shell: str | None,
-    as_json: bool,
-) -> None:
+) -> Answer:
     """Test the way from this host to Databricks through the proxy, as each client that is installed here goes it.
 
     The variables, the proxy, a tunnel, who answers in it, the proxy's CA; then each client is run with one call that has
@@ -61,13 +60,6 @@ def doctor_command(
       brickscope doctor --proxy http://10.0.8.2:8080 --ca mitmproxy-ca-cert.pem
       brickscope doctor --client databricks-connect --python ./venv/bin/python --json
     """
-    from brickscope.core.hostname import is_hostname
-    from brickscope.host.examination import Question, examine
-    from brickscope.host.fix import find_shell
-    from brickscope.host.stack import find_stack, names
-
-    from .client_env import default_bundle, default_ca
-
     host = _host(workspace)
     if not is_hostname(host):
         raise click.UsageError(f"{host!r} is no host name of a workspace")
@@ -89,12 +81,7 @@ def doctor_command(
             pythons,
         )
     )
-    if as_json:
-        click.echo(json.dumps(report.data()))
-    else:
-        _print(report)
-    if not report.healthy:
-        raise SystemExit(1)
+    return Answer(report.data(), lambda: _print(report), failed=not report.healthy)
 
 
 def _host(given: str | None) -> str:
@@ -121,8 +108,6 @@ def _host(given: str | None) -> str:
 
 
 def _print(report: Report) -> None:
-    from .audit.terminal import console, shown, styled
-
     out = console()
     out.print(styled(f"{shown(report.workspace)} through {shown(report.proxy or 'no proxy')}", "bold"))
     for check in report.checks:

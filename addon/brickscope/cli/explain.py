@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from brickscope.analysis.call import Call
-    from brickscope.analysis.judge import Known
-    from brickscope.analysis.logged import Logged
-    from brickscope.core.directory import Directory
-    from brickscope.policy.load import Loaded
+from brickscope.analysis.call import Call, read_call
+from brickscope.analysis.explanation import explain
+from brickscope.analysis.judge import Known, Told, find, home, known
+from brickscope.analysis.logged import DECISION_ID, Logged, find_record, make_again
+from brickscope.analysis.placement import find_operation
+from brickscope.analysis.portrait import access_data, access_lines, summary_data, summary_lines
+from brickscope.analysis.summary import access, summarise
+from brickscope.analysis.wording import explanation_data, explanation_lines
+from brickscope.core.decision import Refused
+from brickscope.core.directory import Directory
+from brickscope.core.reason import Reason
+from brickscope.log.record import printable
+from brickscope.policy.load import Loaded
+
+from .command import Command
+from .options import Rules, rules_option, time_option
+from .output import Answer, answers
 
 
-class _TakesCurl(click.Command):
+class _TakesCurl(Command):
     """A command whose arguments may be a pasted curl command, with options that are curl's."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -35,19 +45,11 @@ class _TakesCurl(click.Command):
     "--subject", help="Who calls: the name of a token, service principal, user or login of the policy."
 )
 @click.option("--operation", help="Say who can do this operation.")
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    default=Path("rules"),
-    show_default=True,
-    help="The policy: a folder or a file.",
-)
+@rules_option()
 @click.option(
     "--client", help="The address the call comes from. Default: one from which the subject may act."
 )
-@click.option(
-    "--time", "at", help="When, such as 2027-03-01T12:00:00Z. Default: now; for a logged call, its time."
-)
+@time_option("When, such as 2027-03-01T12:00:00Z. Default: now; for a logged call, its time.")
 @click.option("--host-workspace", help="The id of the one workspace that the host says it serves.")
 @click.option(
     "--log",
@@ -56,18 +58,17 @@ class _TakesCurl(click.Command):
     type=click.Path(exists=True, path_type=Path),
     help="Audit logs (.jsonl, .zst, .gz) or folders of them, in which to find a decision id.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@answers
 def explain_command(
     call: tuple[str, ...],
     subject: str | None,
     operation: str | None,
-    rules: Path,
+    rules: Rules,
     client: str | None,
-    at: str | None,
+    at: float | None,
     host_workspace: str | None,
     logs: tuple[Path, ...],
-    as_json: bool,
-) -> None:
+) -> Answer:
     """Say whether a CALL is allowed and by which rule, why not the nearest others, and what would allow it.
 
     CALL is METHOD URL, METHOD /path, an operation with its parameters, a curl command, '-' (read from standard input, so
@@ -86,71 +87,20 @@ def explain_command(
       brickscope explain --subject ci
       brickscope explain --operation permissions.update
     """
-    from brickscope.analysis.error import CallError
-
-    try:
-        loaded = _load(rules, at)
-        if operation is not None:
-            if call or subject is not None:
-                raise click.UsageError("--operation stands alone: it asks about everybody")
-            said, lines = _operation(loaded, operation, _now(at))
-            allowed = True
-        elif call:
-            said, lines = _call(loaded, call, subject, client, at, host_workspace, logs)
-            allowed = said["decision"] == "allow"
-        elif subject is not None:
-            said, lines = _subject(loaded, subject, _now(at))
-            allowed = True
-        else:
-            raise click.UsageError("name a CALL, --subject or --operation")
-    except CallError as error:
-        raise click.UsageError(str(error)) from None
-    click.echo(json.dumps(said) if as_json else "\n".join(lines))
-    if not allowed:
-        raise SystemExit(1)
-
-
-Answer = tuple[dict[str, Any], list[str]]
-
-
-def _load(rules: Path, at: str | None) -> Loaded:
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
-    try:
-        return load_policy(rules, _now(at))
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _now(at: str | None) -> float:
-    from brickscope.policy.model import moment
-
-    if at is None:
-        return time.time()
-    try:
-        return moment(at)
-    except ValueError as error:
-        raise click.UsageError(f"--time: {error}") from None
-
-
-def _operation(loaded: Loaded, name: str, now: float) -> Answer:
-    from brickscope.analysis.placement import find_operation
-    from brickscope.analysis.portrait import access_data, access_lines
-    from brickscope.analysis.summary import access
-
-    found = find_operation(name)
-    said = access(loaded, found, now)
-    return access_data(found, said), access_lines(found, said)
-
-
-def _subject(loaded: Loaded, name: str, now: float) -> Answer:
-    from brickscope.analysis.judge import find
-    from brickscope.analysis.portrait import summary_data, summary_lines
-    from brickscope.analysis.summary import summarise
-
-    said = summarise(loaded, find(loaded.policy, name), now)
-    return summary_data(said), summary_lines(said)
+    loaded = rules.load(at)
+    now = time.time() if at is None else at
+    if operation is not None:
+        if call or subject is not None:
+            raise click.UsageError("--operation stands alone: it asks about everybody")
+        found = find_operation(operation)
+        held = access(loaded, found, now)
+        return Answer(access_data(found, held), access_lines(found, held))
+    if call:
+        return _call(loaded, call, subject, client, at, host_workspace, logs)
+    if subject is None:
+        raise click.UsageError("name a CALL, --subject or --operation")
+    said = summarise(loaded, find(loaded.policy, subject), now)
+    return Answer(summary_data(said), summary_lines(said))
 
 
 def _call(
@@ -158,20 +108,13 @@ def _call(
     written: tuple[str, ...],
     subject: str | None,
     client: str | None,
-    at: str | None,
+    at: float | None,
     host_workspace: str | None,
     logs: tuple[Path, ...],
 ) -> Answer:
-    from brickscope.analysis.call import read_call
-    from brickscope.analysis.explanation import explain
-    from brickscope.analysis.judge import Told, home
-    from brickscope.analysis.logged import DECISION_ID, make_again
-    from brickscope.analysis.wording import explanation_data, explanation_lines
-    from brickscope.core.decision import Refused
-
     logged: Logged | None = None
     notes: tuple[str, ...] = ()
-    now = _now(at)
+    now = time.time() if at is None else at
     words = (sys.stdin.read(),) if written == ("-",) else written
     if len(words) == 1 and DECISION_ID.match(words[0]):
         record = _record(words[0], logs)
@@ -195,12 +138,11 @@ def _call(
     host = "" if isinstance(call.request, Refused) else call.request.host
     directory: Directory | None = None if host_workspace is None else Told({host: host_workspace})
     said = explain(loaded, who, call, now, client, directory, notes)
-    return explanation_data(said, logged), explanation_lines(said, logged)
+    data = explanation_data(said, logged)
+    return Answer(data, explanation_lines(said, logged), failed=data["decision"] != "allow")
 
 
 def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
-    from brickscope.analysis.logged import find_record
-
     if not logs:
         raise click.UsageError(f"{decision_id} is a decision id: say in which log, with --log audit.jsonl")
     return find_record(logs, decision_id)
@@ -208,9 +150,6 @@ def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
 
 def _nobody(record: dict[str, Any]) -> str:
     """Why a record names no subject."""
-    from brickscope.core.reason import Reason
-    from brickscope.log.record import printable
-
     code = record.get("reason")
     sentence = next((reason.sentence for reason in Reason if reason.value == code), "")
     return f"the record names nobody: {printable(str(code))}. {sentence}".rstrip(". ")
@@ -218,8 +157,6 @@ def _nobody(record: dict[str, Any]) -> str:
 
 def _who(loaded: Loaded, subject: str | None, call: Call | None) -> Known:
     """The subject by name, else by the token that was pasted with the call, else the only one there is."""
-    from brickscope.analysis.judge import find, known
-
     if subject is not None:
         return find(loaded.policy, subject)
     everybody = known(loaded.policy)

@@ -8,13 +8,14 @@ import click
 
 from brickscope.core.fingerprint import fingerprint
 
+from .command import command
 from .token_input import read_token_input
 
 # As in the policy's model, which would cost this command 0.1 s to import.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@click.command("fingerprint")
+@command("fingerprint")
 @click.option(
     "--yaml", "name", metavar="NAME", help="Print lines for a policy, with this name for the token."
 )

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from .audit.output import Output
-from .audit.selection import Selection, log_options, open_log, report_faults
-from .audit.terminal import progress, say, shown
+from brickscope.analysis.learn import report
+from brickscope.analysis.learn.evidence import Selector
+from brickscope.analysis.learn.learning import Learned, learn
+from brickscope.analysis.learn.proposal import Wish, read_include
 
-if TYPE_CHECKING:
-    from brickscope.analysis.learn.evidence import Selector
-    from brickscope.analysis.learn.learning import Learned
-    from brickscope.policy.load import Loaded
+from .command import command
+from .options import NEW_FILE, Rules, rules_option
+from .output import Answer, Output, answers
+from .selection import Selection, log_options, open_log, report_faults
+from .terminal import progress, say, shown
 
-_OUT = click.Path(dir_okay=False, path_type=Path)
 
-
-@click.command("learn")
+@command("learn")
 @log_options
 @click.option("--subject", help="Whose calls: the name of a token, service principal or user.")
 @click.option("--fingerprint", help="Or those with an unknown token: its fingerprint, sha256:….")
 @click.option("--client-id", help="Or those of a service principal, by its verified client id.")
 @click.option("--sub", help="Or those of a user, by the verified sub of the token.")
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    help="The present policy: what is learned is a change of it.",
-)
+@rules_option("The present policy: what is learned is a change of it.", optional=True)
 @click.option("--name", help="The name of subject and rule set where the policy has none yet.")
 @click.option(
     "--include",
@@ -48,16 +43,16 @@ _OUT = click.Path(dir_okay=False, path_type=Path)
     help="Name so many different objects at most; of more, nothing is named.",
 )
 @click.option("--drop-unused", is_flag=True, help="Take out rules that no observed call needed.")
-@click.option("--write", type=_OUT, metavar="FILE", help="Write the whole policy file that is proposed.")
-@click.option("--patch", type=_OUT, metavar="FILE", help="Write the change as a patch (git apply).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--write", type=NEW_FILE, metavar="FILE", help="Write the whole policy file that is proposed.")
+@click.option("--patch", type=NEW_FILE, metavar="FILE", help="Write the change as a patch (git apply).")
+@answers
 def learn_command(
     selection: Selection,
     subject: str | None,
     fingerprint: str | None,
     client_id: str | None,
     sub: str | None,
-    rules: Path | None,
+    rules: Rules | None,
     name: str | None,
     include: tuple[str, ...],
     by_path: bool,
@@ -65,8 +60,7 @@ def learn_command(
     drop_unused: bool,
     write: Path | None,
     patch: Path | None,
-    as_json: bool,
-) -> None:
+) -> Answer:
     """Propose the smallest rule set that covers what a subject was seen to do.
 
     PATHS are the log's files and folders (default: the log of this folder). Evidence are calls that were let go on and
@@ -83,57 +77,34 @@ def learn_command(
       brickscope learn --subject ci --rules rules --include jobs.run_now --patch ci.patch
       brickscope learn --fingerprint sha256:… --name nightly-export --write rules/nightly-export.yaml
     """
-    from brickscope.analysis.learn import report
-    from brickscope.analysis.learn.learning import learn
-    from brickscope.analysis.learn.proposal import LearnError, Wish, read_include
-    from brickscope.audit.table import to_json
-    from brickscope.policy.problem import PolicyError
-
     who = _who(subject, fingerprint, client_id, sub)
-    try:
-        names, classes = read_include(include)
-        policy = None if rules is None else _load(rules)
-        with open_log(selection, Output()) as log:
-            with progress("reading and judging the log") as told:
-                said = learn(
-                    log,
-                    who,
-                    Wish(names, classes, by_path, max_values),
-                    policy,
-                    name=name,
-                    drop_unused=drop_unused,
-                    progress=told,
-                )
-            report_faults(log)
-    except (LearnError, PolicyError) as error:
-        raise click.UsageError(shown(error, lines=True, most=10_000)) from None
+    names, classes = read_include(include)
+    policy = None if rules is None else rules.load()
+    with open_log(selection, Output()) as log:
+        with progress("reading and judging the log") as told:
+            said = learn(
+                log,
+                who,
+                Wish(names, classes, by_path, max_values),
+                policy,
+                name=name,
+                drop_unused=drop_unused,
+                progress=told,
+            )
+        report_faults(log)
     _write(said, write, patch)
-    if as_json:
-        click.echo(to_json(report.data(said)))
-    else:
-        _print(said, quiet=write is not None or patch is not None)
-    if said.evidence.calls == sum(said.left_out.values()) or (
-        said.proof is not None and not said.proof.holds
-    ):
-        raise SystemExit(1)
+    nothing = said.evidence.calls == sum(said.left_out.values())
+    unproved = said.proof is not None and not said.proof.holds
+    quiet = write is not None or patch is not None
+    return Answer(report.data(said), lambda: _print(said, quiet=quiet), nothing or unproved)
 
 
 def _who(subject: str | None, fingerprint: str | None, client_id: str | None, sub: str | None) -> Selector:
-    from brickscope.analysis.learn.evidence import Selector
-
     given = {"subject": subject, "fingerprint": fingerprint, "client_id": client_id, "sub": sub}
     named = [Selector(by, value) for by, value in given.items() if value is not None]
     if len(named) != 1:
         raise click.UsageError("say whose calls, by one of --subject, --fingerprint, --client-id and --sub")
     return named[0]
-
-
-def _load(rules: Path) -> Loaded:
-    import time
-
-    from brickscope.policy.load import load_policy
-
-    return load_policy(rules, time.time())
 
 
 def _write(said: Learned, write: Path | None, patch: Path | None) -> None:
@@ -149,18 +120,13 @@ def _write(said: Learned, write: Path | None, patch: Path | None) -> None:
     if said.proof is not None and not said.proof.holds and (write is not None or patch is not None):
         say("the proposal does not allow all that it is to cover, so nothing is written")
         return
-    try:
-        if write is not None:
-            write.write_bytes(draft.text.encode())
-        if patch is not None:
-            patch.write_bytes(draft.patch.encode())
-    except OSError as error:
-        raise click.UsageError(f"{shown(error.filename)}: {error.strerror}") from None
+    if write is not None:
+        write.write_bytes(draft.text.encode())
+    if patch is not None:
+        patch.write_bytes(draft.patch.encode())
 
 
 def _print(said: Learned, *, quiet: bool) -> None:
-    from brickscope.analysis.learn import report
-
     for line in report.lines(said):
         click.echo(shown(line, most=2_000))
     click.echo()

@@ -9,10 +9,12 @@ import click
 
 from brickscope.script import script_path
 
+from .command import command
+
 _MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump()"
 
 
-@click.command("proxy", context_settings={"ignore_unknown_options": True})
+@command("proxy", context_settings={"ignore_unknown_options": True})
 @click.option("--workers", type=int, metavar="N", help="Run N processes on the one port, one for each core.")
 @click.argument("flags", metavar="[FLAGS OF MITMDUMP]", nargs=-1, type=click.UNPROCESSED)
 def proxy_command(workers: int | None, flags: tuple[str, ...]) -> None:

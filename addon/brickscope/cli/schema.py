@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from .command import command
+from .options import FILE
 
-@click.command("schema")
+
+@command("schema")
 @click.option(
     "--check",
     "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Compare with this file; exit 1 if it differs.",
 )
 @click.option("--tests", is_flag=True, help="The schema of policy tests (*.test.yaml) instead.")

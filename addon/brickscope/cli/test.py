@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from brickscope.prerequisites import install_command
 
+from .command import command
+from .options import NEW_FILE, Rules, rules_option
+from .output import Answer, answers
+from .terminal import say
 
-@click.command("test")
+
+@command("test")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    help="The policy: a folder or a file. Default: what each test file names, or the folder it lies in.",
+@rules_option(
+    "The policy: a folder or a file. Default: what each test file names, or the folder it lies in.",
+    optional=True,
 )
 @click.option("--fail-uncovered", is_flag=True, help="Fail if a rule decided none of the tests.")
-@click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write JUnit's XML to this file."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--junit", type=NEW_FILE, help="Also write JUnit's XML to this file.")
+@answers
 def test_command(
-    files: tuple[Path, ...], rules: Path | None, fail_uncovered: bool, junit: Path | None, as_json: bool
-) -> None:
+    files: tuple[Path, ...], rules: Rules | None, fail_uncovered: bool, junit: Path | None
+) -> Answer:
     """Run policy tests: FILES, or all *.test.yaml of folders; without FILES those of --rules, or of 'rules'.
 
     Each test is a call of a subject with the answer that is expected. What a file does not list must be denied.
@@ -46,12 +47,9 @@ def test_command(
     from brickscope.analysis.shown import counted
     from brickscope.policytest import report
     from brickscope.policytest.session import find_suites, run_suites
-    from brickscope.policytest.suite import SuiteError
 
-    try:
-        found = find_suites(files or [rules or Path("rules")])
-    except SuiteError as error:
-        raise click.UsageError(str(error)) from None
+    path = None if rules is None else rules.path
+    found = find_suites(files or [path or Path("rules")])
     if not found:
         raise click.UsageError("there is no *.test.yaml with policy tests; see docs/policy-tests.md")
     if junit is not None:
@@ -59,14 +57,11 @@ def test_command(
             junit.touch()
         except OSError as error:
             raise click.UsageError(f"{junit} can't be written: {error.strerror}") from None
-    session = run_suites(found, rules, junit)
+    session = run_suites(found, path, junit)
     if session.errors:
         raise click.UsageError("\n".join(dict.fromkeys(session.errors)))
-    click.echo(json.dumps(report.data(session)) if as_json else "\n".join(report.lines(session)))
-    if fail_uncovered and session.uncovered:
+    uncovered = session.uncovered if fail_uncovered else ()
+    if uncovered:
         rules_of_all = counted(len(session.coverage), "rule")
-        click.echo(
-            f"{len(session.uncovered):,} of {rules_of_all} decided no test (--fail-uncovered)", err=True
-        )
-    if session.failed or (fail_uncovered and session.uncovered):
-        raise SystemExit(1)
+        say(f"{len(uncovered):,} of {rules_of_all} decided no test (--fail-uncovered)")
+    return Answer(report.data(session), report.lines(session), bool(session.failed or uncovered))

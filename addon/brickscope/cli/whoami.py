@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from brickscope.core.decision import Refused
+from brickscope.core.fingerprint import fingerprint
+from brickscope.core.hostname import in_databricks_zone, is_hostname
+from brickscope.core.issuer import key_source
+from brickscope.core.jwt_token import Claims, is_jwt, read_claims
+from brickscope.core.pending import NotYetKnown
+from brickscope.core.policy import Policy, Subject
+from brickscope.core.principal import match_claims
+from brickscope.core.reason import Reason
+from brickscope.identity.directory import TokenDirectory
+from brickscope.identity.fetch import Fetcher
+
+from .command import command
+from .options import FILE, Rules, rules_option
+from .output import Answer, answers
 from .token_input import read_token_input
 
-if TYPE_CHECKING:
-    from brickscope.core.jwt_token import Claims
-    from brickscope.core.policy import Policy, Subject
 
-
-@click.command("whoami")
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    default=Path("rules"),
-    show_default=True,
-    help="The policy: a folder or a file.",
-)
+@command("whoami")
+@rules_option()
 @click.option("--host", help="The workspace the token is used on. Default: the host that issued it.")
-@click.option(
-    "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities to trust instead."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def whoami_command(rules: Path, host: str | None, ca: Path | None, as_json: bool) -> None:
+@click.option("--ca", type=FILE, help="Authorities to trust instead.")
+@answers
+def whoami_command(rules: Rules, host: str | None, ca: Path | None) -> Answer:
     """Say which subject of the policy a token is, and why.
 
     The token is read from standard input, or asked for without showing it. An OAuth token is verified as the proxy
@@ -47,32 +49,13 @@ def whoami_command(rules: Path, host: str | None, ca: Path | None, as_json: bool
       brickscope whoami < token.txt
       databricks auth token | jq -r .access_token | brickscope whoami --rules rules --json
     """
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
     token = read_token_input()
-    try:
-        policy = load_policy(rules, time.time()).policy
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None
-    said = asyncio.run(_identify(policy, token, host, ca))
-    if as_json:
-        click.echo(json.dumps(said))
-    else:
-        click.echo(
-            "\n".join(f"{key + ':':14}{_plain(value)}" for key, value in said.items() if value is not None)
-        )
-    if said["subject"] is None:
-        raise SystemExit(1)
+    said = asyncio.run(_identify(rules.load().policy, token, host, ca))
+    lines = [f"{key + ':':14}{_plain(value)}" for key, value in said.items() if value is not None]
+    return Answer(said, lines, failed=said["subject"] is None)
 
 
 async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | None) -> dict[str, Any]:
-    from brickscope.core.decision import Refused
-    from brickscope.core.fingerprint import fingerprint
-    from brickscope.core.jwt_token import is_jwt, read_claims
-    from brickscope.core.principal import match_claims
-    from brickscope.core.reason import Reason
-
     name = fingerprint(token)
     subject = policy.tokens.get(name)
     if subject is not None:
@@ -94,13 +77,6 @@ async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | N
 
 async def _verify(policy: Policy, token: bytes, name: str, host: str, ca: Path | None) -> None:
     """Verify as the proxy does. Raises Refused."""
-    from brickscope.core.hostname import in_databricks_zone, is_hostname
-    from brickscope.core.issuer import key_source
-    from brickscope.core.jwt_token import read_claims
-    from brickscope.core.pending import NotYetKnown
-    from brickscope.identity.directory import TokenDirectory
-    from brickscope.identity.fetch import Fetcher
-
     claims = read_claims(token)
     key_source(policy.principals, claims.issuer, host)
     if claims.issuer not in policy.principals.issuers and not (

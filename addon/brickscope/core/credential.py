@@ -58,7 +58,7 @@ def read_token(authorization: bytes | None) -> bytes:
 
 def _is_token(text: bytes) -> bool:
     body = text.rstrip(b"=")
-    return bool(body) and not body.translate(None, _TOKEN_BYTES)
+    return body != b"" and body.translate(None, _TOKEN_BYTES) == b""
 
 
 def _read_basic(authorization: bytes) -> bytes:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
+from .decision import Decision
 from .hostname import is_app
+from .policy import Policy
+from .reason import Reason
 from .request import ApiRequest
 
 _METADATA = r"/\.well-known/(?:oauth-authorization-server|openid-configuration)"
@@ -41,3 +44,16 @@ def is_open(request: ApiRequest) -> bool:
 def is_discovery(request: ApiRequest) -> bool:
     """Whether a call only looks at configuration, metadata or keys, with whatever credential."""
     return request.method in ("GET", "HEAD") and _OPEN.fullmatch(request.path) is not None
+
+
+def decide_open(policy: Policy, request: ApiRequest) -> Decision:
+    """The decision on such a call: it is let through."""
+    called = policy.catalogue.match("GET", request.segments)
+    return Decision(
+        True,
+        Reason.ALLOWED_WITHOUT_CREDENTIAL,
+        "the call carries no credential by nature",
+        mode=policy.mode.value,
+        policy_revision=policy.revision,
+        operation=None if called is None else called.text,
+    )

@@ -36,7 +36,7 @@ _SUBJECTS = {
 _CLIENT = frozenset({"grant_type", "scope", "client_id", "client_secret"})
 # A field that is not known here could change whose token comes back.
 _FIELDS = {
-    Grant.CLIENT_CREDENTIALS: _CLIENT | {"authorization_details", "assume_group"},
+    Grant.CLIENT_CREDENTIALS: _CLIENT | {"authorization_details", "assume_group", "resource"},
     Grant.REFRESH: _CLIENT | {"refresh_token", "redirect_uri"},
     Grant.BROWSER_LOGIN: _CLIENT | {"code", "code_verifier", "redirect_uri", "state"},
     Grant.FEDERATION: _CLIENT
@@ -46,6 +46,7 @@ _FIELDS = {
         "requested_token_type",
         "authorization_details",
         "assume_group",
+        "resource",
     },
 }
 _FIELDS[Grant.TOKEN_EXCHANGE] = _FIELDS[Grant.FEDERATION]
@@ -68,6 +69,8 @@ _NEEDED = {
     Grant.FEDERATION: ("subject_token",),
     Grant.TOKEN_EXCHANGE: ("subject_token",),
 }
+# What the token is for (RFC 8707): nothing, or Zerobus Ingest of one workspace (zerobus-sdk, default_token_factory.rs).
+_RESOURCE = re.compile(r"(?:api://databricks/workspaces/[0-9]{1,20}/zerobusDirectWriteApi)?\Z")
 # RFC 7636 section 4.1
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
 
@@ -105,6 +108,10 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
         shown = odd[0] if odd[0] in _KNOWN else "unknown"  # it may be a piece of a secret with an & in it
         raise Refused(
             Reason.GRANT_REFUSED, f"the token request has a field that {grant} does not know ({shown})"
+        )
+    if not _RESOURCE.match(fields.get("resource", "")):
+        raise Refused(
+            Reason.GRANT_REFUSED, "the token request's resource is none that a client is known to name"
         )
     client_id = _client(request, fields)
     for name in _NEEDED[grant]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from .decision import Refused
-from .header import MAX_HEADER_BYTES
+from .fields import MAX_HEADER_BYTES
 from .path import MAX_TARGET
 from .reason import Reason
 

@@ -1,31 +1,19 @@
-"""What each request header may do: few names that are read, and a description of those that must not stand there.
+"""What each request header may do, by its name: few that are read, and a description of those that must not stand there.
 
 Most headers are none of our business and pass untouched. What decides on framing or routing may stand there once. A name
 that says that it carries a credential, or that it overrides method, path, host or the client's identity, is refused by its
-*words*, since no list of brands is ever complete; excused are the names that clients are known to send. Whatever its
-name, a header other than Authorization whose value has the shape of a token is a second credential.
+*words*, since no list of brands is ever complete; excused are the names that clients are known to send. What values may
+be: ``fields.py``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 
-from .credential import holds_token
 from .decision import Refused
 from .reason import Reason
-
-MAX_HEADERS = 200
-MAX_HEADER_BYTES = 64 * 1024
-"""Most headers, and most bytes in all names and values. HTTP/2 stacks stop at 64 KiB as well."""
-
-USUAL_HEADERS, USUAL_NAME_BYTES = 40, 1024
-"""Requests with at most so many headers, and bytes in their names, are recognised by these names the next time."""
-
-Fields = Iterable[tuple[bytes, bytes]]
-"""Header names and values as they will be sent, in order."""
 
 
 class Role(Enum):
@@ -106,14 +94,8 @@ _ONCE = frozenset({"host", "content-length", "transfer-encoding"})
 _UPGRADE = frozenset({"upgrade", "sec-websocket-key", "sec-websocket-version"})
 # RFC 9110 section 5.6.2
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
-_CONTROLS = bytes(code for code in range(32) if code != 9) + b"\x7f"
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _WORD = re.compile(r"[^a-z0-9]+")
 _READ = frozenset(READ)
-# What these may say is checked (request.py), or is the credential itself.
-_FIXED = frozenset(
-    {b"authorization", b"host", b"connection", b"te", b"expect", b"transfer-encoding", b"content-length"}
-)
 
 
 @lru_cache(maxsize=2048)
@@ -148,61 +130,30 @@ def _plain(lower: bytes) -> str:
     return "-".join(_WORD.split(lower.decode("ascii"))).strip("-")
 
 
-def read_headers(fields: Fields) -> tuple[dict[bytes, bytes], Refused | None]:
-    """Judge all headers: the values of those in READ, by lower-case name, and the flaw: why no rule can allow the request,
-    though it is known whose it is and where it goes; None where there is nothing.
+class Layout:
+    """What the ``names`` of a request's headers say. ``read``: those in READ, in lower case, and where they stand.
+    ``authorization``, ``content_length``: where these stand, None where nowhere. ``flaw``: the first one."""
 
-    Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, MULTIPLE_CREDENTIALS, UPGRADE_REFUSED or
-    TRAILERS_REFUSED. The detail names the header, never its value.
-    """
-    fields = tuple(fields)
-    values = [value for _, value in fields]
-    joined = b" ".join(values)
-    if len(joined.translate(None, _CONTROLS)) != len(joined):
-        for name, value in fields:
-            if _CONTROL.search(value):
-                # Also folded lines (obs-fold), which mitmproxy passes on as they are and servers read in two ways.
-                raise Refused(Reason.HEADER_MALFORMED, f"the value of {_show(name)} has control characters")
-    names = tuple([name for name, _ in fields])
-    count, name_bytes = len(names), len(b"".join(names))
-    # What a client makes up must not fill the memory: only layouts of the usual size are remembered.
-    is_usual = count <= USUAL_HEADERS and name_bytes <= USUAL_NAME_BYTES
-    layout, open_to_all, flaw = (_layout if is_usual else _read_layout)(names)
-    size = name_bytes + len(joined) - max(count - 1, 0)
-    if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
-        raise Refused(
-            Reason.TOO_LARGE,
-            f"the request has {count} headers with {size} bytes, more than {MAX_HEADERS} or {MAX_HEADER_BYTES}",
-        )
-    found = {lower: values[place] for lower, place in layout}
-    if holds_token(b" ".join([values[place] for place in open_to_all]).decode("latin-1")):
-        for place in open_to_all:
-            if holds_token(values[place].decode("latin-1")):
-                raise Refused(
-                    Reason.MULTIPLE_CREDENTIALS,
-                    f"the value of the header {_show(names[place])} looks like a token",
-                )
-    return found, None if flaw is None else Refused(*flaw)
+    __slots__ = ("authorization", "content_length", "flaw", "names", "read")
+
+    def __init__(
+        self, names: tuple[bytes, ...], found: dict[bytes, int], flaw: tuple[Reason, str] | None
+    ) -> None:
+        self.names = names
+        self.read = tuple(found.items())
+        self.authorization = found.get(b"authorization")
+        self.content_length = found.get(b"content-length")
+        self.flaw = flaw
 
 
-_Layout = tuple[tuple[tuple[bytes, int], ...], tuple[int, ...], tuple[Reason, str] | None]
-
-
-def _read_layout(names: tuple[bytes, ...]) -> _Layout:
-    """Judge the names of a request's headers: for those that are read their lower-case form and where they stand; where
-    those stand that may have any value, a token too; and the first flaw.
-
-    A client sends the same names in the same order for most of its calls, so the answer is remembered (``_layout``); a
-    refusal is not. Raises Refused.
-    """
+def read_layout(names: tuple[bytes, ...]) -> Layout:
+    """Judge the names of a request's headers. Raises Refused: HEADER_DUPLICATE, MULTIPLE_CREDENTIALS, UPGRADE_REFUSED,
+    TRAILERS_REFUSED, HEADER_FORBIDDEN or HEADER_MALFORMED."""
     found: dict[bytes, int] = {}
-    open_to_all: list[int] = []
     flaw: tuple[Reason, str] | None = None
     for place, name in enumerate(names):
         # Long names must not fill the cache.
         lower, role = (classify if len(name) <= 64 else classify.__wrapped__)(name)
-        if lower not in _FIXED:
-            open_to_all.append(place)
         if role is Role.PASS:
             continue
         if role is not Role.READ:
@@ -212,17 +163,14 @@ def _read_layout(names: tuple[bytes, ...]) -> _Layout:
         if lower in found:
             if lower == b"authorization":
                 raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")
-            raise Refused(Reason.HEADER_DUPLICATE, f"the header {_show(lower)} stands there twice")
+            raise Refused(Reason.HEADER_DUPLICATE, f"the header {show(lower)} stands there twice")
         found[lower] = place
-    return tuple(found.items()), tuple(open_to_all), flaw
-
-
-_layout = lru_cache(maxsize=512)(_read_layout)
+    return Layout(names, found, flaw)
 
 
 def _flaw(lower: bytes, role: Role) -> tuple[Reason, str]:
     """What is wrong with a header of this name. Raises Refused where it leaves open whose the call is or where it ends."""
-    shown = _show(lower)
+    shown = show(lower)
     match role:
         case Role.AUTHORIZATION:
             raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the header {shown} is a second credential")
@@ -242,6 +190,6 @@ def _flaw(lower: bytes, role: Role) -> tuple[Reason, str]:
             return Reason.HEADER_FORBIDDEN, f"the header {shown} could change what was judged"
 
 
-def _show(name: bytes) -> str:
-    """A header name fit for a message: printable, clipped."""
+def show(name: bytes) -> str:
+    """A header's name fit for a message: printable, clipped."""
     return ascii(name[:48].decode("latin-1"))

@@ -115,3 +115,14 @@ class Policy(NamedTuple):
     revision: str
     principals: Principals = Principals()
     catalogue: RuleTable = RuleTable(())
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """All who have rules; a token that is being replaced, which has two fingerprints, twice."""
+        known = self.principals
+        return [*self.tokens.values(), *known.service_principals.values(), *known.users.values()]
+
+    @property
+    def everybody(self) -> list[Subject | Login]:
+        """All whom the policy names: those who have rules, and logins."""
+        return [*self.subjects, *self.principals.logins]

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     sentence: str
 
     def __new__(cls, code: str, kind: Kind, sentence: str) -> Reason:
+        """A member by its code and what it says."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.kind = kind

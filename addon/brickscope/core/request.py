@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .credential import find_query_flaw
 from .decision import Refused
-from .header import read_headers
+from .fields import read_fields
 from .hostname import is_hostname
 from .normal import fold
 from .path import Reading, on_host, read_target
@@ -73,11 +73,8 @@ class ApiRequest(NamedTuple):
         return self.readings[0].segments if self.readings else ()
 
 
-_CONNECTION = frozenset({b"keep-alive", b"close"})
 _METHODS = {name.encode(): name for name in METHODS}
 _BLANK = re.compile(rb"[\x00-\x20\x7f]")
-_WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
-_SELECTOR_HEADERS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
 _SELECTORS = {"o": "o", "workspaceid": "workspace_id"}
 """The parameters of a query that choose a workspace, by their folds."""
 
@@ -104,9 +101,9 @@ def read_request(wire: WireRequest) -> ApiRequest:
         )
     if wire.authority and not http2:
         raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
-    headers, flaw = read_headers(wire.headers)
-    host = _read_host(wire, headers.get(b"host"), http2)
-    flaw = _check_framing(headers, http2) or flaw
+    fields, authorization, length = read_fields(wire.headers, http2=http2)
+    host = _read_host(wire, fields.host, http2)
+    flaw = None if fields.flaw is None else Refused(*fields.flaw)
     try:
         path, readings = read_target(wire.target)
         readings = on_host(readings, host)
@@ -118,27 +115,28 @@ def read_request(wire: WireRequest) -> ApiRequest:
         flaw, readings = refused, ()
         path, mark, asked = wire.target.decode("latin-1").partition("?")
         query = asked if mark else None
-    workspace = None
-    if query or b"x-databricks-org-id" in headers or b"x-databricks-workspace-id" in headers:
+    chosen = fields.workspaces
+    if query:
         pairs = _pairs(query, readings)
         flaw = find_query_flaw(pairs) or flaw
-        workspace, odd = _read_workspace(headers, pairs, query)
-        flaw = flaw or odd
-    length = headers.get(b"content-length")
-    announced = length != b"0" if length is not None else b"transfer-encoding" in headers
+        in_query, odd = _read_workspaces(pairs, query)
+        chosen, flaw = chosen | in_query, flaw or odd
+    if len(chosen) > 1:
+        raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
+    announced = fields.chunked if length is None else length > 0
     return ApiRequest(
         method,
         host,
         path,
         readings,
         query,
-        headers.get(b"authorization"),
-        headers.get(b"content-type", b"").decode("latin-1"),
-        None if length is None else int(length),
-        headers.get(b"user-agent", b"").decode("latin-1"),
-        workspace,
+        authorization,
+        fields.content_type,
+        length,
+        fields.user_agent,
+        next(iter(chosen)) if chosen else None,
         announced,
-        headers.get(b"content-encoding", b"").decode("latin-1"),
+        fields.content_encoding,
         not wire.ended and (announced or (http2 and length is None)),
         flaw,
     )
@@ -155,68 +153,27 @@ def _pairs(query: str | None, readings: tuple[Reading, ...]) -> list[Pair]:
     return found
 
 
-def _read_host(wire: WireRequest, header: bytes | None, http2: bool) -> str:
+def _read_host(wire: WireRequest, header: str | None, http2: bool) -> str:
     """The one host that tunnel, TLS server name and Host (or ``:authority``) all name."""
     host = wire.tunnel_host
     if not is_hostname(host):
         raise Refused(Reason.HOST_MISMATCH, "the tunnel's target is not a plain lower-case host name")
     if wire.server_name is None or wire.server_name.lower() != host:
         raise Refused(Reason.HOST_MISMATCH, "the TLS server name is not the host the tunnel was opened to")
-    names = []
-    if http2:
-        names.append(wire.authority)
-    if header is not None:
-        names.append(header)
-    if not names:
-        raise Refused(Reason.HOST_MISMATCH, "the request has no Host header")
     # RFC 9110 section 4.2.3: host names compare without case; the default port may be written out.
-    expected = host.encode()
-    for name in names:
-        lower = name.lower()
-        if lower != expected and lower != expected + b":443":
-            raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host the tunnel was opened to")
+    named = not http2 or wire.authority.lower().removesuffix(b":443") == host.encode()
+    if header is None and not http2:
+        raise Refused(Reason.HOST_MISMATCH, "the request has no Host header")
+    if not named or (header is not None and header != host):
+        raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host the tunnel was opened to")
     return host
 
 
-def _check_framing(headers: dict[bytes, bytes], http2: bool) -> Refused | None:
-    """Refuse what says how long the message is, or who handles its headers, in any but the plain way; the flaw otherwise."""
-    connection = headers.get(b"connection")
-    if connection is not None and (http2 or connection.lower() not in _CONNECTION):
-        # `Connection: authorization` makes the next hop drop the very header that was judged.
-        raise Refused(Reason.HEADER_FORBIDDEN, "the header Connection names more than keep-alive or close")
-    transfer = headers.get(b"transfer-encoding")
-    if transfer is not None and (http2 or transfer != b"chunked" or b"content-length" in headers):
-        raise Refused(Reason.HEADER_FORBIDDEN, "the body's length is given in two ways (Transfer-Encoding)")
-    length = headers.get(b"content-length")
-    if length is not None and not (
-        length.isdigit() and len(length) <= 18 and (length == b"0" or length[:1] != b"0")
-    ):
-        raise Refused(Reason.HEADER_MALFORMED, "the header Content-Length is no plain decimal number")
-    expect = headers.get(b"expect")
-    if expect is not None and (http2 or expect.lower() != b"100-continue"):
-        raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect says something other than 100-continue")
-    te = headers.get(b"te")
-    if te is not None and te.lower() != b"trailers":
-        return Refused(Reason.HEADER_FORBIDDEN, "the header TE asks for a transfer coding")
-    return None
-
-
-def _read_workspace(
-    headers: dict[bytes, bytes], pairs: list[Pair], query: str | None
-) -> tuple[str | None, Refused | None]:
-    """The workspace that a call chooses (header, legacy header, ``?o=``), and the flaw where a parameter could be taken for
-    one that chooses. A request that names two is refused."""
+def _read_workspaces(pairs: list[Pair], query: str) -> tuple[set[str], Refused | None]:
+    """The workspaces that a query chooses, and the flaw where a parameter could be taken for one that does."""
     chosen: set[str] = set()
-    sent = (query or "").split("&")
+    sent = query.split("&")
     flaw: Refused | None = None
-    for name in _SELECTOR_HEADERS:
-        value = headers.get(name)
-        if value is not None:
-            if not _WORKSPACE_ID.fullmatch(value):
-                raise Refused(
-                    Reason.HEADER_MALFORMED, f"the header {name.decode()} is not the number of a workspace"
-                )
-            chosen.add(value.decode())
     for pair in pairs:
         # `%256F=`, `O=` or `o[]=` may be the same parameter to the server.
         plain = _SELECTORS.get(fold(pair.name)) or _SELECTORS.get(fold(pair.name.partition("[")[0]))
@@ -228,9 +185,7 @@ def _read_workspace(
             flaw = Refused(
                 Reason.QUERY_NOT_CANONICAL, f"a parameter could be taken for the workspace ({plain!r})"
             )
-    if len(chosen) > 1:
-        raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
-    return (chosen.pop() if chosen else None), flaw
+    return chosen, flaw
 
 
 def _show(raw: bytes) -> str:

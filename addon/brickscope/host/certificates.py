@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
+from brickscope.error import OperatorError
+
 SYSTEM_BUNDLES = (
     # Go's crypto/x509 root_linux.go, root_bsd.go: where the systems keep their bundle.
     "/etc/ssl/certs/ca-certificates.crt",
@@ -27,7 +29,7 @@ SYSTEM_BUNDLES = (
 _PLAIN = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 
 
-class CertificateError(Exception):
+class CertificateError(OperatorError):
     """A file that can't be taken; the message says which, why and what to do."""
 
 

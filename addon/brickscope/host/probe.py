@@ -68,6 +68,7 @@ class Calls(NamedTuple):
 
     @property
     def url(self) -> str:
+        """What is called; Brickscope denies it in every mode."""
         return f"https://{self.host}{PATH}"
 
     def find(self, program: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from brickscope.error import OperatorError
 
-class AuditError(Exception):
+
+class AuditError(OperatorError):
     """The audit log or one of its keys can't be used; the message says why and where."""

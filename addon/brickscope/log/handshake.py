@@ -19,6 +19,7 @@ class HandshakeCause(StrEnum):
     advice: str
 
     def __new__(cls, code: str, sentence: str, advice: str = "") -> HandshakeCause:
+        """A member by its code and what it says."""
         made = str.__new__(cls, code)
         made._value_ = code
         made.sentence = sentence

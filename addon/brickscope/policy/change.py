@@ -32,11 +32,4 @@ def mode_changes(before: Policy, after: Policy) -> Iterator[ModeChange]:
 
 
 def _subjects(policy: Policy) -> dict[str, RuleSet | Subject | Login]:
-    known = policy.principals
-    everybody: list[Subject | Login] = [
-        *policy.tokens.values(),
-        *known.service_principals.values(),
-        *known.users.values(),
-        *known.logins,
-    ]
-    return {each.name: each for each in everybody}
+    return {each.name: each for each in policy.everybody}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from brickscope.core.credential import TOKEN_SHAPE
+from brickscope.error import OperatorError
 
 
 class Position(NamedTuple):
@@ -40,7 +41,7 @@ class Problem(NamedTuple):
         return f"{self}\n    {self.source}\n    {' ' * (self.position.column - 1)}^"
 
 
-class PolicyError(Exception):
+class PolicyError(OperatorError):
     """A policy that can't be used; ``problems`` holds every error found, in order of place."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

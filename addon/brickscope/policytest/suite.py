@@ -15,6 +15,7 @@ from brickscope.analysis.error import CallError
 from brickscope.analysis.judge import Known, home, known
 from brickscope.analysis.shown import quoted
 from brickscope.core.policy import Login
+from brickscope.error import OperatorError
 from brickscope.log.record import printable
 from brickscope.policy.document import Document, read_document
 from brickscope.policy.document import Path as Place
@@ -32,7 +33,7 @@ _LOOKED_AT = 64 * 1024
 _NOTHING = Row.model_validate({})
 
 
-class SuiteError(Exception):
+class SuiteError(OperatorError):
     """Test files that can't be used; ``problems`` holds all that was found."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -18,7 +18,7 @@ from brickscope.service.monitoring.loop_lag import watch_loop
 from brickscope.service.monitoring.pages import pages_of
 from brickscope.service.monitoring.readiness import Obstacle, Reason
 from brickscope.service.monitoring.status import StatusServer
-from brickscope.service.monitoring.tally import Tally, subjects_of
+from brickscope.service.monitoring.tally import Tally
 
 from .gate import Gate
 from .installation import Installation
@@ -77,7 +77,7 @@ class Monitor:
             found.append(Obstacle(Reason.DRAINING))
         elif not self._listening():
             found.append(Obstacle(Reason.NOT_LISTENING))
-        if not subjects_of(self.policy) and self.policy.mode is not Mode.MONITOR:
+        if not self.policy.everybody and self.policy.mode is not Mode.MONITOR:
             # In monitor the log of an empty policy tells who is there: that is the first day, and calls go on.
             found.append(Obstacle(Reason.POLICY_EMPTY))
         writer, free = self.writer, self.writer.free_bytes

@@ -24,9 +24,9 @@ MOST = 50
 def known_hosts(patterns: Iterable[str], policy: Policy) -> list[str]:
     """Names of hosts under policy that stand somewhere in full, at most ``MOST``. ``patterns``: option ``scope_hosts``."""
     patterns = list(patterns)
-    known = policy.principals
-    subjects = (*policy.tokens.values(), *known.service_principals.values(), *known.users.values())
-    bound = (entry.partition("?")[0] for subject in subjects for entry in sorted(subject.workspaces or ()))
+    bound = (
+        each.partition("?")[0] for subject in policy.subjects for each in sorted(subject.workspaces or ())
+    )
     names = [*(pattern for pattern in patterns if "*" not in pattern), *bound]
     return list(islice(dict.fromkeys(names), MOST)) or [patterns[0].removeprefix("*.")]
 

@@ -1,6 +1,6 @@
 """What the page is made of: sections of blocks, and points to look at first.
 
-A section needs no template and no style of its own. It is a function that asks the log's facts and gives a ``Section``;
+A section needs no template and no style of its own. It is a function that asks the log's counts and gives a ``Section``;
 ``report.SECTIONS`` names them in their order. Values of cells are plain data, shown by the kind of their column; all text on
 the page passes through ``text.shown`` and the escaping of the template engine, whoever wrote it.
 """

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .block import Point, Section, Text
-from .facts import sql
+from .counts import sql
 from .given import Given
 from .text import counted, moment, names
 
 
 def tokens_section(given: Given) -> Section:
     """Tokens that were used, subjects that call no more, and callers that are nobody's."""
-    facts, days = given.facts, counted(given.stale.days, "day")
+    counts, days = given.counts, counted(given.stale.days, "day")
     if given.compared_from is not None:
         intro = f"New is what was not seen from {moment(given.compared_from)} until the period began."
     else:
@@ -24,7 +24,7 @@ def tokens_section(given: Given) -> Section:
             "The log that was given has no calls before this period, so nobody can tell here what is new; the tables say "
             "when each was first seen. With --since, the time before it is what the period is compared with."
         )
-    stale = facts.table(
+    stale = counts.table(
         "stale", until=given.end, border=given.end - given.stale, asked=given.loaded is not None
     )
     points = _new(given, "credentials", "Token", "new token", "new tokens")
@@ -35,9 +35,9 @@ def tokens_section(given: Given) -> Section:
     hint = "" if given.loaded else "Without a policy only those are known that called at some time."
     blocks = (
         Text(intro),
-        facts.table("credentials", compared=given.compared_from is not None),
+        counts.table("credentials", compared=given.compared_from is not None),
         replace(stale, caption=caption, hint=hint),
-        facts.table("strangers"),
+        counts.table("strangers"),
     )
     return Section("tokens", "Tokens", "Tokens: new, stale, unknown", blocks, points)
 
@@ -45,13 +45,13 @@ def tokens_section(given: Given) -> Section:
 def clients_section(given: Given) -> Section:
     """Addresses that subjects called from."""
     points = _new(given, "clients", "Client | name | not known", "new client address", "new client addresses")
-    table = given.facts.table("clients", compared=given.compared_from is not None)
+    table = given.counts.table("clients", compared=given.compared_from is not None)
     return Section("clients", "Clients", "Client addresses", (table,), points)
 
 
 def _new(given: Given, table: str, column: str, one: str, many: str) -> list[Point]:
     """What has a word beside it in a column of a table."""
-    found = given.facts.ask(
+    found = given.counts.ask(
         f'SELECT "Subject" FROM ({sql(table)}) WHERE "{column}".badge IS NOT NULL',  # noqa: S608 - ours
         compared=given.compared_from is not None,
     )
@@ -64,8 +64,8 @@ def _new(given: Given, table: str, column: str, one: str, many: str) -> list[Poi
 
 def connections_section(given: Given) -> Section:
     """What passed beside the calls: hosts, tunnels to other hosts, failed TLS handshakes, fetched keys."""
-    ((failed,),) = given.facts.ask("SELECT count(*) FROM report_events WHERE event = 'tls_refused'")
+    ((failed,),) = given.counts.ask("SELECT count(*) FROM report_events WHERE event = 'tls_refused'")
     text = f"{counted(failed, 'TLS handshake')} failed: clients that do not trust the proxy, or servers it does not."
-    tables = [given.facts.table(name) for name in ("hosts", "handshakes", "keys")]
+    tables = [given.counts.table(name) for name in ("hosts", "handshakes", "keys")]
     points = [Point("note", text)] if failed else []
     return Section("connections", "Connections", "Hosts and connections", tables, points)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from brickscope.catalog.catalog import Operation, load_catalog
 
 from .block import Cell, Point, Section, Text
-from .facts import change
+from .counts import change
 from .given import Given
 from .text import counted, names, share, size
 
@@ -15,20 +15,20 @@ GRAVE = {"secret": "return or make credentials", "grant": "change who may act or
 
 def subjects_section(given: Given) -> Section:
     """The busiest subjects, and what each of them called."""
-    table, grid = given.facts.table("subjects", "brickscope audit summary has all."), given.grid
+    table, grid = given.counts.table("subjects", "brickscope audit summary has all."), given.grid
     series: dict[str | None, list[int]] = {row[0]: [0] * grid.count for row in table.rows}
-    for name, step, calls in given.facts.ask(
+    for name, step, calls in given.counts.ask(
         f"SELECT subject, {grid.sql('moment')}, sum(records) FROM by_time WHERE event = 'decision' GROUP BY ALL"  # noqa: S608
     ):
         if name in series:
             series[name][step] = int(calls)
-    blocks = (change(table, "Over time", series.values()), given.facts.table("pairs"))
+    blocks = (change(table, "Over time", series.values()), given.counts.table("pairs"))
     return Section("subjects", "Who did what", "Who did what", blocks)
 
 
 def operations_section(given: Given) -> Section:
     """The operations that were called most, with what they can do."""
-    table, find = given.facts.table("operations"), load_catalog().find
+    table, find = given.counts.table("operations"), load_catalog().find
     known: list[Operation | None] = [find(row[0]) if row[0] is not None else None for row in table.rows]
     risks = [(each.risk,) if each and each.risk else () for each in known]
     went_on: dict[str, dict[str, int]] = {}
@@ -48,7 +48,7 @@ def operations_section(given: Given) -> Section:
 
 def outcomes_section(given: Given) -> Section:
     """How calls that were sent have ended: answers, bytes, what broke."""
-    ((sent, ended, broken, uploaded, received),) = given.facts.ask(
+    ((sent, ended, broken, uploaded, received),) = given.counts.ask(
         """SELECT coalesce((SELECT sum(records - denied) FROM by_kind WHERE event = 'decision'), 0),
             coalesce(sum(records), 0), coalesce(sum(records) FILTER (broken), 0), sum(request_bytes), sum(response_bytes)
         FROM by_status WHERE event = 'outcome'"""
@@ -59,5 +59,5 @@ def outcomes_section(given: Given) -> Section:
     said += [f"{size(uploaded or 0)} went to Databricks, {size(received or 0)} came back."] if ended else []
     text = f"{counted(broken, 'call')} broke on the way ({share(broken, ended)} of those that ended)."
     points = [Point("note", text)] if broken else []
-    blocks = (Text(" ".join(said)), given.facts.table("endings"))
+    blocks = (Text(" ".join(said)), given.counts.table("endings"))
     return Section("outcomes", "How calls ended", "How calls ended", blocks, points)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from brickscope.audit.denials import POWERFUL, Denials
+from brickscope.analysis.denials import POWERFUL, Denials
 from brickscope.core.reason import Kind, Reason
 
 from .block import Cell, Point, Section, Table, Text, Weight
 from .calls import GRAVE
-from .facts import change
+from .counts import change
 from .given import Given
 from .text import counted, names, shown
 
@@ -33,7 +33,7 @@ MOST_VALUES = 8
 
 def denied_section(given: Given) -> Section:
     """The reasons, the calls in the order of ``denials.rank``, and which of them to look at first."""
-    reasons = given.facts.table("reasons")
+    reasons = given.counts.table("reasons")
     calls: dict[Kind | None, int] = {}
     known = [Reason.__members__.get((row[0] or "").upper()) for row in reasons.rows]
     for reason, (_, denied, sent, *_) in zip(known, reasons.rows, strict=True):
@@ -138,7 +138,7 @@ def _kind_points(given: Given, calls: dict[Kind | None, int]) -> Iterator[Point]
     if odd > 0:
         text = "denied for having no regular reading: a broken client, or an attempt to get round the rules."
         yield Point("look", f"{counted(odd, 'call')} {text}")
-    ((sent,),) = given.facts.ask("SELECT sum(sent) FROM by_kind WHERE event = 'decision'")
+    ((sent,),) = given.counts.ask("SELECT sum(sent) FROM by_kind WHERE event = 'decision'")
     if sent:
         yield Point(
             "look",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from brickscope.audit.denials import Found
+from brickscope.analysis.denials import Found
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.reader import Faults
 from brickscope.policy.load import Loaded
 
-from .facts import Facts
+from .counts import Counts
 from .grid import Grid
 
 
@@ -20,7 +20,7 @@ class Given(NamedTuple):
     ``compared_from``: where the log before the period begins, if there is any. ``evidence``: what checking the log showed,
     None if it was not checked."""
 
-    facts: Facts
+    counts: Counts
     grid: Grid
     denials: Found
     end: datetime

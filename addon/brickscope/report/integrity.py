@@ -85,7 +85,7 @@ def integrity_section(given: Given) -> Section:
     blocks = (
         Text(f"{sentence(evidence)} {how}", status),
         *(block for index, log in enumerate(evidence or ()) for block in _log(index, log)),
-        given.facts.table("gaps"),
+        given.counts.table("gaps"),
         Table.of("faults", "Lines and files that could not be read", _PLACE, unread, total),
     )
     points = tuple(_points(evidence, status, faults))

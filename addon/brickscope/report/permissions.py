@@ -61,11 +61,11 @@ def permissions_section(given: Given) -> Section:
     if given.loaded is None:
         text = "No policy was given, so this report does not say who could do what. --rules FOLDER adds it."
         return Section("permissions", _TITLE, _TITLE, (Text(text),))
-    policy, facts = given.loaded.policy, given.facts
+    policy, counts = given.loaded.policy, given.counts
     # What `sql/unused.sql` asks of its facts, those of the report have as well: one pass over the log is enough.
-    facts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
+    counts.log.ask("CREATE OR REPLACE TEMP VIEW audit_facts AS SELECT * FROM by_call")
     used: dict[Any, list[Usage]] = {}
-    for usage in find_usage(facts.log, policy):
+    for usage in find_usage(counts.log, policy):
         used.setdefault(usage.name if usage.kind == "subject" else (usage.rule_set, usage.list), []).append(
             usage
         )
@@ -77,7 +77,7 @@ def permissions_section(given: Given) -> Section:
     findings = check(given.loaded, given.end.replace(tzinfo=UTC).timestamp(), SOON.days)
     revisions = [
         revision
-        for revision, _ in facts.ask(
+        for revision, _ in counts.ask(
             "SELECT policy_revision, max(last_seen) FROM by_revision WHERE event IS NOT NULL GROUP BY ALL ORDER BY 2"
         )
     ]

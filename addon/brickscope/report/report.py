@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import brickscope
-from brickscope.audit.denials import find_denials
+from brickscope.analysis.denials import find_denials
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog, Progress
 from brickscope.audit.usage import PolicyRow, policy_rows
+from brickscope.error import OperatorError
 from brickscope.policy.load import Loaded
 
 from .block import WEIGHTS, Point, Section, Table, Text
 from .callers import clients_section, connections_section, tokens_section
 from .calls import operations_section, outcomes_section, subjects_section
+from .counts import Counts, Earlier
 from .denied import denied_section
-from .facts import Earlier, Facts
 from .given import Given
 from .grid import Grid
 from .integrity import Status, find_status, integrity_section, sentence
@@ -49,7 +50,7 @@ LIMITS = Section("limits", "What it cannot show", "What this log cannot show", (
 """What it says is the same in every report, and stands in ``page/limits.j2``."""
 
 
-class EmptyLogError(Exception):
+class EmptyLogError(OperatorError):
     """There is no record in the period; the message says so."""
 
 
@@ -95,12 +96,14 @@ def gather(
     Raises EmptyLogError where the period has no records.
     """
     with stage("reading the log") as told:
-        facts = Facts(log, earlier, told)
-    kinds: dict[str | None, int] = dict(facts.ask("SELECT event, records FROM by_kind ORDER BY records DESC"))
+        counts = Counts(log, earlier, told)
+    kinds: dict[str | None, int] = dict(
+        counts.ask("SELECT event, records FROM by_kind ORDER BY records DESC")
+    )
     faults = log.find_faults(bad=kinds.pop(None, 0))
     if not kinds:
         raise EmptyLogError("the log has no records in this period")
-    ((first, last),) = facts.ask(
+    ((first, last),) = counts.ask(
         "SELECT min(first_seen), max(last_seen) FROM by_kind WHERE event IS NOT NULL"
     )
     with stage("reading denials") as told:
@@ -110,8 +113,8 @@ def gather(
         "audit_policy", dict.fromkeys(PolicyRow._fields, "VARCHAR"), [row._asdict() for row in rows]
     )
     given = Given(
-        facts,
-        Grid.over(first, last, facts.resolution),
+        counts,
+        Grid.over(first, last, counts.resolution),
         denials,
         last if period.until is None else min(period.until, made),
         timedelta(days=stale_days),
@@ -135,12 +138,12 @@ def gather(
         for word, at in (("from", period.since), ("until", period.until))
         if at
     ]
-    tiles = _tiles(facts)
+    tiles = _tiles(counts)
     believed = sentence(evidence) + (f" It names {counted(gaps, 'gap')} itself." if gaps else "")
     return Report(
         title or f"Audit report, {day(first)} to {day(last)}",
         " · ".join([f"{moment(first)} to {moment(last)} UTC", *asked]),
-        (*_sentences(facts, tiles, span(last - first)), believed),
+        (*_sentences(counts, tiles, span(last - first)), believed),
         find_status(evidence),
         tiles,
         sections,
@@ -148,8 +151,8 @@ def gather(
     )
 
 
-def _tiles(facts: Facts) -> dict[str, int]:
-    ((calls, denied, sent, subjects, operations, clients, revisions),) = facts.ask(
+def _tiles(counts: Counts) -> dict[str, int]:
+    ((calls, denied, sent, subjects, operations, clients, revisions),) = counts.ask(
         """SELECT coalesce(sum(records), 0), coalesce(sum(denied), 0), coalesce(sum(sent), 0), count(DISTINCT subject),
             count(DISTINCT operation), (SELECT count(DISTINCT client_address) FROM by_caller WHERE event = 'decision'),
             (SELECT count(DISTINCT coalesce(policy_revision, '')) FROM by_revision WHERE event IS NOT NULL)
@@ -167,7 +170,7 @@ def _tiles(facts: Facts) -> dict[str, int]:
     }
 
 
-def _sentences(facts: Facts, tiles: dict[str, int], length: str) -> Iterator[str]:
+def _sentences(counts: Counts, tiles: dict[str, int], length: str) -> Iterator[str]:
     """How much happened, and what was denied."""
     calls, sent = tiles["Calls"], tiles["Denied, sent (monitor)"]
     denied = tiles["Denied"] + sent
@@ -175,7 +178,7 @@ def _sentences(facts: Facts, tiles: dict[str, int], length: str) -> Iterator[str
     if not denied:
         yield f"{lead}; none was denied." if calls else f"{lead}."
         return
-    ((reasons,),) = facts.ask(
+    ((reasons,),) = counts.ask(
         "SELECT count(DISTINCT coalesce(reason, '')) FROM by_call WHERE event = 'decision' AND decision = 'deny'"
     )
     yield f"{lead}; {number(denied)} denied ({share(denied, calls)}), for {counted(reasons, 'reason')}."

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from .block import LIMIT, Fold, Point, Section, Table, Text
-from .facts import Facts
+from .counts import Counts
 from .given import Given
 from .grid import Grid
 from .text import brief, counted, moment, names, shown
@@ -100,32 +100,32 @@ class Chart:
 
 def time_section(given: Given) -> Section:
     """The timeline, and everything that is not a call: changes of the policy, restarts, gaps."""
-    facts, grid = given.facts, given.grid
-    buckets = gather_buckets(facts, grid)
+    counts, grid = given.counts, given.grid
+    buckets = gather_buckets(counts, grid)
     columns = ("From (UTC) | when", "Calls | n", "Allowed | n", "Denied | n", "Denied, sent | n")
     rows = [(each.start, each.calls, each.allowed, each.denied, each.sent) for each in buckets]
     blocks = (
         Text("Every call was decided before it was sent. Times are UTC."),
-        draw(grid, buckets, gather_events(facts)),
+        draw(grid, buckets, gather_events(counts)),
         Fold(
             "calls",
             "The numbers of this chart",
             (Table.of("calls", f"Decisions by {grid.words}", columns, rows),),
         ),
-        *(facts.table(name) for name in ("timeline", "revisions", "runs")),
+        *(counts.table(name) for name in ("timeline", "revisions", "runs")),
     )
-    return Section("time", "Over time", "Over time", blocks, tuple(_points(facts)))
+    return Section("time", "Over time", "Over time", blocks, tuple(_points(counts)))
 
 
-def _points(facts: Facts) -> Iterator[Point]:
+def _points(counts: Counts) -> Iterator[Point]:
     """What of it a reviewer should look at."""
     found: dict[str, list[str]] = {}
-    for kind, words in facts.ask(
+    for kind, words in counts.ask(
         """SELECT DISTINCT coalesce(kind, ''), CASE WHEN mode = 'monitor' THEN whose ELSE lower(title) END FROM report_events
         WHERE kind <> 'mode_change' OR mode = 'monitor' ORDER BY ALL"""
     ):
         found.setdefault(kind, []).append(words)
-    ((gaps, edits, open_runs),) = facts.ask(
+    ((gaps, edits, open_runs),) = counts.ask(
         """SELECT count(*) FILTER (kind = 'gap'), count(*) FILTER (kind = 'failed_reload'),
             (SELECT count(DISTINCT instance) - count(DISTINCT instance) FILTER (event = 'stop') FROM by_run
             WHERE event IS NOT NULL)
@@ -142,9 +142,9 @@ def _points(facts: Facts) -> Iterator[Point]:
         yield Point("note", f"{runs} of the proxy ended without a stop record: killed, or still running.")
 
 
-def gather_buckets(facts: Facts, grid: Grid) -> list[Bucket]:
+def gather_buckets(counts: Counts, grid: Grid) -> list[Bucket]:
     """The calls of each step."""
-    rows = facts.ask(
+    rows = counts.ask(
         f"""SELECT {grid.sql("moment")} AS step, sum(records) - sum(denied) - sum(sent), sum(denied), sum(sent)
         FROM by_time WHERE event = 'decision' GROUP BY step"""  # noqa: S608 - numbers and a time of our own
     )
@@ -152,10 +152,10 @@ def gather_buckets(facts: Facts, grid: Grid) -> list[Bucket]:
     return [Bucket(start, *found.get(step, (0, 0, 0))) for step, start in enumerate(grid.starts())]
 
 
-def gather_events(facts: Facts) -> list[Event]:
+def gather_events(counts: Counts) -> list[Event]:
     """What is marked on the timeline, the weightiest first if there is too much."""
     order = " ".join(f"WHEN '{kind}' THEN {weight}" for weight, kind in enumerate(MARKS))
-    found = facts.ask(
+    found = counts.ask(
         f"SELECT time, kind, title FROM report_events WHERE kind IS NOT NULL "  # noqa: S608 - words of ours
         f"ORDER BY CASE kind {order} END, time LIMIT {LIMIT}"
     )

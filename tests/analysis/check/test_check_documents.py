@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -43,7 +44,7 @@ def test_the_guide_tells_of_every_preset_what_is_found(tmp_path: Path) -> None:
 
 def test_the_example_passes_its_own_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLE)
-    checked = CliRunner().invoke(main, ["check", "rules", "--time", NOW, "--fail-on", "warning"])
+    checked = CliRunner().invoke(main, ["check", "--rules", "rules", "--time", NOW, "--fail-on", "warning"])
     assert checked.exit_code == 0, checked.output
     tested = CliRunner().invoke(main, ["test", "--rules", "rules", "--fail-uncovered"])
     assert tested.exit_code == 0, tested.output
@@ -53,7 +54,7 @@ def test_the_example_does_not_pass_without_what_it_accepts(tmp_path: Path) -> No
     text = (EXAMPLE / "rules" / "deploy.yaml").read_text()
     file = tmp_path / "deploy.yaml"
     file.write_text(text.partition("accept:")[0])
-    result = CliRunner().invoke(main, ["check", str(file), "--time", NOW, "--fail-on", "warning"])
+    result = CliRunner().invoke(main, ["check", "--rules", str(file), "--time", NOW, "--fail-on", "warning"])
     assert result.exit_code == 1
     assert "BS301" in result.output
 
@@ -72,7 +73,9 @@ def test_the_workflow_and_the_hooks_name_commands_and_options_that_there_are() -
     assert found == {"check", "diff", "test"}
     for line in commands():
         _, name, *words = line.split()
-        known = {option for parameter in main.commands[name].params for option in parameter.opts}
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
 
 

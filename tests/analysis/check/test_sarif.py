@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from analysis.check.policies import NOW, load
@@ -16,6 +15,7 @@ from brickscope.analysis.check.finding import Finding, Severity
 from brickscope.analysis.check.report import Report, broken
 from brickscope.analysis.check.sarif import sarif
 from brickscope.policy.problem import PolicyError, Position
+from schemas import validator
 
 SCHEMA = json.loads(Path(__file__).with_name("sarif.schema.json").read_text())
 POLICY = f"""\
@@ -35,7 +35,7 @@ accept:
 def run(folder: Path, policy: str = POLICY) -> dict[str, Any]:
     loaded = load(folder, policy)
     log = sarif(Report(loaded.policy.revision, tuple(check(loaded, NOW))), folder)
-    jsonschema.Draft202012Validator(SCHEMA).validate(log)
+    validator(SCHEMA).validate(log)
     return dict(log["runs"][0])
 
 
@@ -52,7 +52,7 @@ def test_a_policy_that_does_not_load_is_there_with_its_errors(tmp_path: Path) ->
     with pytest.raises(PolicyError) as error:
         load(tmp_path, POLICY.replace("jobs.list", "jobs.lsit"))
     log = sarif(broken(error.value), tmp_path)
-    jsonschema.Draft202012Validator(SCHEMA).validate(log)
+    validator(SCHEMA).validate(log)
     (made,) = log["runs"]
     assert made["invocations"] == [{"executionSuccessful": False}]
     assert [result["ruleId"] for result in made["results"]] == ["BS001"]
@@ -80,7 +80,7 @@ def test_places_are_relative_to_the_root_with_rules_and_related_ones(tmp_path: P
 def test_file_names_are_uris(file: str, expected: dict[str, str] | None, tmp_path: Path) -> None:
     finding = Finding("BS101", Severity.WARNING, "x", Position(file, 0, 0))
     log = sarif(Report("r", (finding,)), tmp_path)
-    jsonschema.Draft202012Validator(SCHEMA).validate(log)
+    validator(SCHEMA).validate(log)
     place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place["region"] == {"startLine": 1, "startColumn": 1}
     if expected is None:

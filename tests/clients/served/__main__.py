@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from clients.served import agents, clusters, files, mlflow, sharing, spark, storage, thrift
+from clients.served import agents, clusters, files, mlflow, sharing, spark, storage, thrift, zerobus
 from lab.workspace.server import FakeWorkspace
 
 
@@ -24,6 +24,7 @@ def main() -> None:
         *files.ROUTES,
         *clusters.ROUTES,
         *agents.ROUTES,
+        *zerobus.ROUTES,
     ]
     with FakeWorkspace.start(Path(sys.argv[1]), routes=routes) as workspace:
         storage.stand_at(workspace.port)

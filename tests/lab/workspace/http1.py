@@ -128,13 +128,16 @@ class Http1Exchange(Exchange):
         await self._connection.send(h11.Response(status_code=status, headers=list(headers)))
 
     async def send(self, data: bytes) -> None:
+        """A part of the body; nothing where the answer has none."""
         if data and not self._silent:
             await self._connection.send(h11.Data(data=data))
 
     async def finish(self, trailers: Fields = ()) -> None:
+        """End the answer."""
         await self._connection.send(h11.EndOfMessage(headers=list(trailers)))
 
     async def break_off(self) -> None:
+        """Break the connection amid the answer."""
         self._broken = True
         self._connection.writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-len")
         await self._connection.writer.drain()

@@ -177,6 +177,7 @@ class Http2Exchange(Exchange):
         await self._connection.flush()
 
     async def send(self, data: bytes) -> None:
+        """A part of the body; nothing where the answer has none."""
         protocol = self._connection.protocol
         left = memoryview(b"" if self._silent else data)
         while left:
@@ -194,6 +195,7 @@ class Http2Exchange(Exchange):
             await self._connection.flush()
 
     async def finish(self, trailers: Fields = ()) -> None:
+        """End the answer."""
         if trailers:
             self._connection.protocol.send_headers(self.number, list(trailers), end_stream=True)
         else:
@@ -201,6 +203,7 @@ class Http2Exchange(Exchange):
         await self._connection.flush()
 
     async def break_off(self) -> None:
+        """Break the connection amid the answer."""
         # RFC 9113, 4.1: length 64, type HEADERS, END_HEADERS; of the promised 64 bytes one comes (":status: 200").
         self._connection.writer.write(b"\0\0\x40\x01\x04" + self.number.to_bytes(4, "big") + b"\x88")
         await self._connection.writer.drain()

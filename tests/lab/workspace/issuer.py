@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 WORKSPACE_ID = "1234567890123456"
 CLIENT_ID = "6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e"
+INGEST_ID = "9c41d7a2-0000-4000-8000-5e6f70819233"
+"""Another service principal, of the same secret."""
 CLIENT_SECRET = "dose00112233445566778899aabbccddeeff"  # noqa: S105 - of a workspace that does not exist
 USER = "alice@example.com"
 PUBLIC_CLIENT = "databricks-cli"
@@ -38,7 +40,7 @@ class TokenIssuer:
     """Signs tokens. Thread-safe. ``clients``: secrets by client id; ``lifetime``: of new tokens, in seconds."""
 
     def __init__(self) -> None:
-        self.clients: dict[str, str] = {CLIENT_ID: CLIENT_SECRET}
+        self.clients: dict[str, str] = {CLIENT_ID: CLIENT_SECRET, INGEST_ID: CLIENT_SECRET}
         self.lifetime: float = LIFETIME_S
         self.requests: list[dict[str, str]] = []
         """The forms of all token requests that arrived."""

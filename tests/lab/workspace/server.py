@@ -29,7 +29,9 @@ from .http2 import Http2Connection
 from .issuer import TokenIssuer
 from .route import Route
 
-DNS_NAMES = ("*.cloud.databricks.com", "localhost")
+ZEROBUS = "zerobus.us-west-2.cloud.databricks.com"
+"""The domain of the hosts of Zerobus Ingest in one region: a wildcard of a certificate stands for one label."""
+DNS_NAMES = ("*.cloud.databricks.com", f"*.{ZEROBUS}", "localhost")
 ALPN = ("h2", "http/1.1")
 HANDSHAKE_SECONDS = 10.0
 START_SECONDS = 10.0

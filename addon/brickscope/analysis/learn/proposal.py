@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from brickscope.catalog.catalog import CLASSES, Operation, load_catalog
+from brickscope.error import OperatorError
 from brickscope.policy.model import RuleEntry
 from brickscope.policy.operations import expand
 from brickscope.policy.problem import nearest
@@ -25,7 +26,7 @@ TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 _CLASS = "class:"
 
 
-class LearnError(Exception):
+class LearnError(OperatorError):
     """Nothing can be learned so; the message says why and what to do."""
 
 

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 from brickscope.analysis.facts import PART, Facts, NotReplayable, constraints_on, read_facts
 from brickscope.analysis.judge import Told, known
-from brickscope.core.decide import decide_for, decide_grant, decide_stranger
+from brickscope.core.decide import decide_for
 from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Mode, Policy, Subject
 from brickscope.core.principal import match_claims
 from brickscope.core.reason import Kind, Reason
+from brickscope.core.stranger import decide_stranger
+from brickscope.core.token_request import decide_grant
 from brickscope.log.key import DigestKey
 
 _REASONS = {reason.value: reason for reason in Reason}

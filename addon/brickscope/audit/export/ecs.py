@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .facts import Facts, Record, activity, find_facts, instant, later
+from .content import Facts, Record, activity, find_facts, instant, later
 from .table import fill, load, rest
 
 VERSION: str = load("ecs")["fields"]["ecs.version"][1:]

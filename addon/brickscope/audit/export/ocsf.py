@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .facts import Facts, Record, activity, find_facts, things
+from .content import Facts, Record, activity, find_facts, things
 from .table import fill, load, rest
 
 VERSION: str = load("ocsf")["fields"]["metadata.version"][1:]

@@ -9,11 +9,11 @@ from typing import Any
 
 from brickscope.audit.columns import COLUMNS
 from brickscope.audit.period import Period
+from brickscope.audit.plain import plain
 from brickscope.audit.reader import AuditLog, Progress
-from brickscope.audit.table import plain
 
+from .content import Record
 from .ecs import ecs_event
-from .facts import Record
 from .ocsf import ocsf_event
 
 Mapper = Callable[[Record, Record | None], dict[str, Any] | None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .facts import Facts, Record
+from .content import Facts, Record
 
 Fields = dict[tuple[str, ...], Any]
 

@@ -1,8 +1,8 @@
 -- What was denied, grouped by what it would take to allow it.
 --
 -- Reads audit_records (the log's columns). Columns that do not matter for a reason are null, so that calls which the same
--- change would allow are one row. `rule`: what would allow it where a rule is all that lacks; of `denied_by_rule`, the
--- rule that denies. `sent`: calls that monitor mode let go on. A caller that the policy does not name is one row for each
+-- change would allow are one row; those that no rule allows, one for each path, since a rule may name its object. `rule`: what
+-- would allow it where a rule is all that lacks; of `denied_by_rule`, the rule that denies. `sent`: calls that monitor mode let go on. A caller that the policy does not name is one row for each
 -- reason, whatever it called: `operations` and `first_call` to `last_call` say what. `probe`: calls of `brickscope doctor`. A row without
 -- reason counts lines that could not be read. Runs unchanged on DuckDB and Spark SQL.
 SELECT
@@ -15,8 +15,8 @@ SELECT
             THEN coalesce(operation, method || ' ' || path)
         WHEN reason = 'denied_by_rule' THEN rule
     END AS rule,
-    CASE WHEN named AND operation IS NULL THEN method END AS method,
-    CASE WHEN named AND operation IS NULL THEN path END AS path,
+    CASE WHEN named AND (operation IS NULL OR reason = 'no_rule_matches') THEN method END AS method,
+    CASE WHEN named AND (operation IS NULL OR reason = 'no_rule_matches') THEN path END AS path,
     CASE WHEN reason = 'constraint_not_met' THEN params END AS params,
     CASE WHEN reason = 'constraint_not_met' THEN param_names END AS param_names,
     CASE WHEN subject IS NULL AND principal IS NULL THEN fingerprint END AS fingerprint,
@@ -40,6 +40,7 @@ SELECT
     max(detail) AS detail,
     min(coalesce(method || ' ' || path, server_address)) AS first_call,
     max(coalesce(method || ' ' || path, server_address)) AS last_call,
+    max(r.server_address) AS last_host,
     max(decision_id) AS example
 FROM (
     SELECT

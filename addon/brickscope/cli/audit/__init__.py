@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import click
 
-from .denials import denials_command
-from .export import export_command
-from .key import key_command
-from .lakehouse import lakehouse_command
-from .report import report_command
-from .search import search_command
-from .show import show_command
-from .summary import summary_command
-from .tail import tail_command
-from .unused import unused_command
-from .verify import verify_command
+from brickscope.cli.command import Group
+
+_HEADINGS = {
+    "Look": {
+        "summary": "Who did what, what was refused and why, first and last seen.",
+        "denials": "What was denied and what would allow it.",
+        "show": "All about one call, by the id in the client's 403.",
+        "search": "Calls by their fields, or a question in SQL.",
+        "tail": "The log live.",
+        "unused": "Subjects and rules of a policy that nobody used.",
+    },
+    "Prove": {
+        "verify": "What the log proves, and where it was altered.",
+        "key": "The public key that checks the log's signatures.",
+    },
+    "Hand on": {
+        "report": "One HTML file for auditors.",
+        "export": "Events for a SIEM: ECS or OCSF.",
+        "lakehouse": "SQL for Databricks or Spark.",
+    },
+}
 
 
-@click.group("audit")
+@click.group("audit", cls=Group, package=__package__, headings=_HEADINGS)
 def audit_command() -> None:
     """Read the audit log.
 
@@ -32,16 +42,3 @@ def audit_command() -> None:
       brickscope audit tail --decision deny
       brickscope audit verify --public-key proxy.pem
     """
-
-
-audit_command.add_command(denials_command)
-audit_command.add_command(export_command)
-audit_command.add_command(key_command)
-audit_command.add_command(lakehouse_command)
-audit_command.add_command(report_command)
-audit_command.add_command(search_command)
-audit_command.add_command(show_command)
-audit_command.add_command(summary_command)
-audit_command.add_command(tail_command)
-audit_command.add_command(unused_command)
-audit_command.add_command(verify_command)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .output import Output, output_options
-from .selection import Selection, log_options, open_log, report_faults
-from .terminal import console, minute, progress, shown, styled
+from brickscope.analysis.denials import Denials, Found, find_denials
+from brickscope.analysis.remedy import Remedy
+from brickscope.audit.table import Table
+from brickscope.cli.command import command
+from brickscope.cli.output import Output, output_options
+from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.terminal import console, minute, progress, shown, styled
 
-if TYPE_CHECKING:
-    from brickscope.audit.denials import Denials, Found
-    from brickscope.audit.remedy import Remedy
-    from brickscope.audit.table import Table
 
-
-@click.command("denials")
+@command("denials")
 @log_options
 @click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
 @click.option("--top", default=50, show_default=True, metavar="N", help="Groups to show; 0 for all.")
@@ -38,29 +37,28 @@ def denials_command(selection: Selection, subject: tuple[str, ...], top: int, ou
       brickscope audit denials --csv denials.csv
     """
     with open_log(selection, output) as log:
-        from brickscope.audit.denials import find_denials
-        from brickscope.audit.table import to_json
-
         with progress("reading the log") as told:
             found = find_denials(log, told)
         groups = [group for group in found.groups if not subject or group.subject in subject]
-        if output.is_file:
-            output.write(log, _table(groups))
-        elif output.as_json:
-            click.echo(to_json([_data(group) for group in groups]))
-        else:
-            _print(groups, found, top, narrowed=bool(subject))
+        output.give(
+            log,
+            lambda: _table(groups),
+            lambda: [_data(group) for group in groups],
+            lambda: _print(groups, found, top, narrowed=bool(subject)),
+        )
         report_faults(log, found.bad_lines)
 
 
 def _data(group: Denials) -> dict[str, Any]:
-    remedy = group.remedy
-    return group._asdict() | {"remedy": {"place": remedy.place, "yaml": remedy.yaml, "note": remedy.note}}
+    return group._asdict() | {"remedy": remedy_data(group.remedy)}
+
+
+def remedy_data(remedy: Remedy) -> dict[str, Any]:
+    """What would allow a call, as JSON holds it."""
+    return {"place": remedy.place, "yaml": remedy.yaml, "note": remedy.note}
 
 
 def _table(groups: list[Denials]) -> Table:
-    from brickscope.audit.table import Table
-
     columns = {
         "subject": "VARCHAR",
         "rule_set": "VARCHAR",

@@ -7,19 +7,22 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import click
+import orjson
 
-from .output import Output
-from .selection import Selection, log_options, open_log, report_faults
-from .terminal import progress, say, shown
+from brickscope.audit.export.stream import FORMATS, EventStream, period_to_read
+from brickscope.audit.plain import to_json
+from brickscope.audit.table import new_file
+from brickscope.cli.command import command
+from brickscope.cli.options import NEW_FILE
+from brickscope.cli.output import Output
+from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.terminal import progress, say, shown
 
-if TYPE_CHECKING:
-    from brickscope.audit.export.stream import EventStream
 
-
-@click.command("export")
+@command("export")
 @log_options
 @click.option(
     "--format",
@@ -28,12 +31,7 @@ if TYPE_CHECKING:
     required=True,
     help="ecs: Elastic Common Schema 9.4. ocsf: OCSF 1.8, calls as API Activity (6003).",
 )
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write there; else to standard output.",
-)
+@click.option("--out", type=NEW_FILE, metavar="FILE", help="Write there; else to standard output.")
 def export_command(selection: Selection, form: str, out: Path | None) -> None:
     """Write the log as events for a SIEM, one JSON object a line, in no order.
 
@@ -51,8 +49,6 @@ def export_command(selection: Selection, form: str, out: Path | None) -> None:
       brickscope audit export --format ecs --since 1h > events.ndjson
       brickscope audit export --format ocsf --since 2026-11-24 --until 2026-11-25 --out ocsf.jsonl /var/log/brickscope
     """
-    from brickscope.audit.export.stream import FORMATS, EventStream, period_to_read
-
     wide = selection._replace(period=period_to_read(selection.period))
     with open_log(wide, Output()) as log:
         Output(csv=out).refuse_to_overwrite(source.path for source in log.sources)
@@ -67,8 +63,6 @@ def export_command(selection: Selection, form: str, out: Path | None) -> None:
 @contextlib.contextmanager
 def _sink(out: Path | None) -> Iterator[IO[bytes]]:
     """The file, which gets its name when it is whole, or standard output. Who stops reading that ends the command."""
-    from brickscope.audit.table import new_file
-
     if out is not None:
         with new_file(out) as part, part.open("wb") as file:
             yield file
@@ -82,10 +76,6 @@ def _sink(out: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _write(events: Iterable[dict[str, Any]], sink: IO[bytes]) -> None:
-    import orjson
-
-    from brickscope.audit.table import to_json
-
     for event in events:
         try:
             line = orjson.dumps(event)

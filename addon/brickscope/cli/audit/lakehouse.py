@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+
+from brickscope.audit.lakehouse import policy_sql
+from brickscope.audit.queries import names, query
+from brickscope.cli.command import command
+from brickscope.cli.options import Rules, rules_option
+from brickscope.policy.problem import nearest
 
 _POLICY = "policy"
 
 
-@click.command("lakehouse")
+@command("lakehouse")
 @click.argument("name", required=False)
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    help="For 'policy': the policy whose subjects and rules are printed.",
-)
-def lakehouse_command(name: str | None, rules: Path | None) -> None:
+@rules_option("For 'policy': the policy whose subjects and rules are printed.", optional=True)
+def lakehouse_command(name: str | None, rules: Rules | None) -> None:
     """Print SQL for Databricks or Spark; without NAME, say what there is.
 
     First table or stream, then views, setup and policy; the others are questions. docs/lakehouse.md goes through it all.
@@ -31,16 +31,13 @@ def lakehouse_command(name: str | None, rules: Path | None) -> None:
       brickscope audit lakehouse policy --rules rules > policy.sql
       brickscope audit lakehouse bypass
     """
-    from brickscope.audit.queries import names, query
-    from brickscope.policy.problem import nearest
-
     known = names()
     if (name == _POLICY) is not (rules is not None):
         raise click.UsageError(
             "'policy' and --rules go together: brickscope audit lakehouse policy --rules rules"
         )
     if rules is not None:
-        click.echo(_policy(rules), nl=False)
+        click.echo(policy_sql(rules.load().policy), nl=False)
     elif name is None:
         width = max(map(len, known))
         for each, path in known.items():
@@ -55,16 +52,3 @@ def lakehouse_command(name: str | None, rules: Path | None) -> None:
 
 def _title(sql: str) -> str:
     return sql.partition("\n")[0].removeprefix("-- ")
-
-
-def _policy(rules: Path) -> str:
-    import time
-
-    from brickscope.audit.lakehouse import policy_sql
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
-    try:
-        return policy_sql(load_policy(rules, time.time()).policy)
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None

@@ -5,31 +5,27 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from .key import KEYS
-from .output import Output
-from .selection import Selection, find_files, log_options, open_log, report_faults
-from .terminal import progress, shown
-from .verify import check_logs
+from brickscope.audit.table import new_file
+from brickscope.cli.command import command
+from brickscope.cli.options import Rules, keys_option, public_key_option, rules_option
+from brickscope.cli.output import Output
+from brickscope.cli.selection import Selection, find_files, log_options, open_log, report_faults
+from brickscope.cli.terminal import progress, shown
+from brickscope.report.counts import Earlier, gather_earlier
+from brickscope.report.page import render
+from brickscope.report.report import Report, gather
 
-if TYPE_CHECKING:
-    from brickscope.policy.load import Loaded
-    from brickscope.report.facts import Earlier
-    from brickscope.report.report import Report
+from .verify import check_logs
 
 OUT = Path("audit-report.html")
 
 
-@click.command("report")
+@command("report")
 @log_options
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    help="The policy: also say who could do what, and who of it did nothing.",
-)
+@rules_option("The policy: also say who could do what, and who of it did nothing.", optional=True)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
@@ -49,21 +45,11 @@ OUT = Path("audit-report.html")
     help="Name subjects without a call in the last N days.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not check whether the log is whole and unaltered.")
-@click.option(
-    "--public-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The proxy's key in PEM form, as for `brickscope audit verify`.",
-)
-@click.option(
-    "--keys",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=KEYS,
-    show_default=True,
-    help="Folder of the proxy's keys, as for `brickscope audit verify`.",
-)
+@public_key_option
+@keys_option("Folder of the proxy's keys, as for `brickscope audit verify`.")
 def report_command(
     selection: Selection,
-    rules: Path | None,
+    rules: Rules | None,
     out: Path,
     force: bool,
     title: str | None,
@@ -92,16 +78,13 @@ def report_command(
     if not to_stdout and not out.parent.is_dir():
         raise click.UsageError(f"there is no folder {out.parent} to write {out.name} into")
     now = datetime.now(UTC)
-    loaded = None if rules is None else _load(rules, now)
+    loaded = None if rules is None else rules.load(now.timestamp())
     files = find_files(selection.paths)
     evidence = None if no_verify else check_logs(files, public_key, keys)
     earlier = _read_earlier(selection)
     target = Output() if to_stdout else Output(csv=out)  # any of these is kept from being a file of the log
     with open_log(selection, target) as log:
         import duckdb
-
-        from brickscope.report.page import render
-        from brickscope.report.report import EmptyLogError, gather
 
         def made() -> Report:
             return gather(
@@ -117,27 +100,14 @@ def report_command(
             )
 
         try:
-            try:
-                report = made()
-            except duckdb.CatalogException:
-                # A file was closed and compressed while it was read, and with the new connection all tables are gone.
-                report = made()
-        except EmptyLogError as error:
-            raise click.UsageError(str(error)) from None
+            report = made()
+        except duckdb.CatalogException:
+            # A file was closed and compressed while it was read, and with the new connection all tables are gone.
+            report = made()
         _write(report, render(report), None if to_stdout else out)
         report_faults(log, report.unreadable)
     if report.status == "damaged" or report.unreadable:
         raise SystemExit(1)
-
-
-def _load(rules: Path, now: datetime) -> Loaded:
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
-    try:
-        return load_policy(rules, now.timestamp())
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _read_earlier(selection: Selection) -> list[Earlier]:
@@ -145,18 +115,12 @@ def _read_earlier(selection: Selection) -> list[Earlier]:
     since = selection.period.since
     if since is None:
         return []
-    with open_log(
-        selection._replace(period=selection.period._replace(since=None, until=since)), Output()
-    ) as log:
-        from brickscope.report.facts import gather_earlier
-
-        with progress("reading what came before") as told:
-            return gather_earlier(log, told)
+    before = selection._replace(period=selection.period._replace(since=None, until=since))
+    with open_log(before, Output()) as log, progress("reading what came before") as told:
+        return gather_earlier(log, told)
 
 
 def _write(report: Report, page: str, out: Path | None) -> None:
-    from brickscope.audit.table import new_file
-
     content = page.encode("utf-8")
     if out is None:
         sys.stdout.buffer.write(content)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .output import Output, output_options
-from .selection import Selection, log_options, open_log, report_faults
-from .terminal import Column, print_rows, print_table, progress, say, shown
+from brickscope.audit.plain import to_json
+from brickscope.audit.reader import AuditLog
+from brickscope.audit.search import Filter, search_sql
+from brickscope.audit.table import Table, keep_answer, write_answer
+from brickscope.cli.command import command
+from brickscope.cli.output import Output, output_options
+from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.terminal import Column, print_rows, print_table, progress, say, shown
 
-if TYPE_CHECKING:
-    from brickscope.audit.reader import AuditLog
-    from brickscope.audit.search import Filter
-    from brickscope.audit.table import Table
+from .show import verdict_of
 
 _SHOWN = {
     "time": 0,
@@ -38,7 +40,7 @@ _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file
 """Of records of a kind, what is nothing to look at."""
 
 
-def filter_options(command: Any) -> Any:
+def filter_options(of: Any) -> Any:
     """Adds the filters, which a command gets by their names."""
     several = "May be given several times; * stands for any text."
     for option in (
@@ -56,14 +58,12 @@ def filter_options(command: Any) -> Any:
         click.option("--path", multiple=True, help="/api/2.1/jobs/*"),
         click.option("--status", multiple=True, help="How it ended: 404, 4xx, none."),
     ):
-        command = option(command)
-    return command
+        of = option(of)
+    return of
 
 
 def make_filter(client: tuple[str, ...], **values: tuple[str, ...]) -> Filter:
     """The filter that the options say. Raises click.UsageError."""
-    from brickscope.audit.search import Filter
-
     wanted = Filter(client_address=client, **values)
     try:
         wanted.check()
@@ -72,7 +72,7 @@ def make_filter(client: tuple[str, ...], **values: tuple[str, ...]) -> Filter:
     return wanted
 
 
-@click.command("search")
+@command("search")
 @log_options
 @filter_options
 @click.option(
@@ -102,8 +102,6 @@ def search_command(
     if sql is not None and any(wanted):
         raise click.UsageError("--sql goes without filters: write them after WHERE")
     with open_log(selection, output) as log:
-        from brickscope.audit.search import search_sql
-
         if sql is None:
             asked, parameters = search_sql(wanted, limit)
             found = _answer(log, asked, parameters, output, _print_events if wanted.event else _print_calls)
@@ -135,8 +133,6 @@ def _answer(
 ) -> bool:
     """Print or write an answer; whether there was any row. ``show`` prints rows, and how many more there are. ``limit``:
     how many rows are printed."""
-    from brickscope.audit.table import Table, keep_answer, to_json, write_answer
-
     with progress("reading the log") as told:
         rows = keep_answer(log, sql, parameters, told)
     if output.parquet is not None:
@@ -156,8 +152,6 @@ def _answer(
 
 def _print_calls(answer: Table, rest: int) -> None:
     """Calls at a glance."""
-    from .show import verdict_of
-
     rows = []
     for values in answer.rows:
         row = dict(zip(answer.columns, values, strict=True))

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .denials import print_remedy
-from .output import Output
-from .selection import Selection, log_options, open_log, report_faults
-from .terminal import SENT, console, progress, shown, styled
+from brickscope.analysis.logged_remedy import logged_remedy
+from brickscope.analysis.remedy import Remedy
+from brickscope.audit.plain import to_json
+from brickscope.audit.story import Record, Story, find_story
+from brickscope.cli.command import command
+from brickscope.cli.output import Answer, Output, answers
+from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.terminal import SENT, console, progress, say, shown, styled
 
-if TYPE_CHECKING:
-    from brickscope.audit.story import Record, Story
+from .denials import print_remedy, remedy_data
 
 # Fields of the decision that are told in the first lines already.
 _TOLD = ("decision", "enforced", "reason", "detail", "decision_id", "prev_hash", "hash", "schema", "event")
 _OUTCOME = ("status", "request_bytes", "response_bytes", "duration_ms", "error", "time")
 
 
-@click.command("show")
+@command("show")
 @click.argument("decision_id")
 @log_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show_command(decision_id: str, selection: Selection, as_json: bool) -> None:
+@answers
+def show_command(decision_id: str, selection: Selection) -> Answer:
     """Tell all about one call: DECISION_ID is in the client's 403 (request_id, decision_id, x-request-id).
 
     The decision, how the call ended, the changes of policy around it, the calls of the same subject before and after, and
@@ -39,25 +42,19 @@ def show_command(decision_id: str, selection: Selection, as_json: bool) -> None:
       brickscope audit show 3f9a2b1c-42 /var/log/brickscope --json
     """
     with open_log(selection, Output()) as log:
-        from brickscope.audit.story import find_story
-        from brickscope.audit.table import to_json
-
         with progress("reading the log") as told:
             story = find_story(log, decision_id, told)
-        if story is None:
-            click.echo(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log", err=True)
-        elif as_json:
-            remedy = story.remedy
-            said = remedy and {"place": remedy.place, "yaml": remedy.yaml, "note": remedy.note}
-            click.echo(to_json(story._asdict() | {"remedy": said}))
-        else:
-            _print(story)
         report_faults(log)
-    if story is None:
-        raise SystemExit(1)
+        if story is None:
+            say(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log")
+            raise SystemExit(1)
+    denied = story.decision.get("decision") == "deny"
+    remedy = logged_remedy(story.decision) if denied else None
+    said = None if remedy is None else remedy_data(remedy)
+    return Answer(story._asdict() | {"remedy": said}, lambda: _print(story, remedy))
 
 
-def _print(story: Story) -> None:
+def _print(story: Story, remedy: Remedy | None) -> None:
     out = console()
     decision = story.decision
     verdict, style = verdict_of(decision)
@@ -86,9 +83,9 @@ def _print(story: Story) -> None:
     _title("The same subject" if decision.get("subject") else "The same caller")
     for word, call in (("before", story.previous), ("after", story.next)):
         out.print(styled(f"  {word:6}  {_call(call)}"))
-    if story.remedy is not None:
+    if remedy is not None:
         _title("What would allow it")
-        print_remedy(story.remedy, "  ", "in the policy, under")
+        print_remedy(remedy, "  ", "in the policy, under")
 
 
 def _title(text: str) -> None:
@@ -151,8 +148,6 @@ def _readings(value: list[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    from brickscope.audit.table import to_json
-
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S.%f} UTC"
     return shown(to_json(value) if isinstance(value, dict | list) else value)

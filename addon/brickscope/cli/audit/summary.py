@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .output import Output, output_options
-from .selection import Selection, log_options, open_log, report_faults
-from .terminal import Column, console, minute, print_table, progress, shown, styled
-
-if TYPE_CHECKING:
-    from brickscope.audit.summary import Row, Summary
-    from brickscope.audit.table import Table
+from brickscope.audit.summary import Row, Summary, summarise
+from brickscope.audit.table import Table
+from brickscope.cli.command import command
+from brickscope.cli.output import Output, output_options
+from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.terminal import Column, console, minute, print_table, progress, shown, styled
 
 _NUMBERS = (
     Column("calls", right=True),
@@ -42,7 +41,7 @@ _NOBODY = {
 }
 
 
-@click.command("summary")
+@command("summary")
 @log_options
 @click.option("--top", default=20, show_default=True, metavar="N", help="Rows of each table; 0 for all.")
 @output_options
@@ -61,17 +60,14 @@ def summary_command(selection: Selection, top: int, output: Output) -> None:
       brickscope audit summary proxy-*/audit*.jsonl* --csv summary.csv
     """
     with open_log(selection, output) as log:
-        from brickscope.audit.summary import summarise
-        from brickscope.audit.table import to_json
-
         with progress("reading the log") as told:
             found = summarise(log, told)
-        if output.is_file:
-            output.write(log, _flat(found))
-        elif output.as_json:
-            click.echo(to_json(_data(found, [source.name for source in log.sources])))
-        else:
-            _print(found, len(log.sources), top)
+        output.give(
+            log,
+            lambda: _flat(found),
+            lambda: _data(found, [source.name for source in log.sources]),
+            lambda: _print(found, len(log.sources), top),
+        )
         report_faults(log, found.bad_lines)
 
 
@@ -90,8 +86,6 @@ def _data(found: Summary, files: list[str]) -> dict[str, Any]:
 
 def _flat(found: Summary) -> Table:
     """The tables by subject, operation, reason and client as one."""
-    from brickscope.audit.table import Table
-
     columns = {"by": "VARCHAR", "name": "VARCHAR", "rule_set": "VARCHAR"}
     columns |= dict.fromkeys(_COUNTS, "BIGINT") | dict.fromkeys(_SEEN, "TIMESTAMP")
     rows = [

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import orjson
+
+from brickscope.audit.follow import Follower
+from brickscope.audit.plain import to_json
+from brickscope.audit.search import Filter
+from brickscope.cli.command import command
+from brickscope.cli.options import NEW_FILE
+from brickscope.cli.terminal import console, say, shown, styled
 
 from .search import filter_options, make_filter
 from .show import verdict_of
-from .terminal import console, shown, styled
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
-
-    from brickscope.audit.search import Filter
 
 PAUSE = 0.2
 """Seconds between two looks at the file."""
@@ -26,8 +30,8 @@ REMEMBERED = 10_000
 Record = dict[str, Any]
 
 
-@click.command("tail")
-@click.argument("log", default="audit.jsonl", type=click.Path(dir_okay=False, path_type=Path))
+@command("tail")
+@click.argument("log", default="audit.jsonl", type=NEW_FILE)
 @filter_options
 @click.option("--event", multiple=True, help="Only records of this kind: decision, outcome, reload, …")
 @click.option("-n", "--lines", default=10, show_default=True, help="So many of the last lines come first.")
@@ -47,8 +51,6 @@ def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tu
       brickscope audit tail /var/log/brickscope/audit.jsonl --decision deny
       brickscope audit tail --subject etl --json | jq -r .path
     """
-    from brickscope.audit.follow import Follower
-
     view = _View(make_filter(**filters), as_json)
     if not log.exists() and once:
         raise click.UsageError(f"there is no audit log {log}")
@@ -75,14 +77,12 @@ class _View:
     def __init__(self, wanted: Filter, as_json: bool) -> None:
         self.wanted = wanted
         self.as_json = as_json
-        self.out: Console = console()
+        self.out = console()
         self._open: OrderedDict[str, Record] = OrderedDict()
         self._seq: dict[str, int] = {}
 
     def show(self, line: bytes) -> None:
         """Print a line of the log, if it is wanted."""
-        import orjson
-
         if not line.strip():
             return
         try:
@@ -90,15 +90,13 @@ class _View:
         except orjson.JSONDecodeError:
             record = None
         if not isinstance(record, dict):
-            click.echo("a line that is no record", err=True)
+            say("a line that is no record")
             return
         self._note_gap(record)
         call = self._call(record)
         if not self._is_wanted(record, call):
             return
         if self.as_json:
-            from brickscope.audit.table import to_json
-
             click.echo(to_json(record))
         else:
             self.out.print(_line(record, call))
@@ -109,7 +107,7 @@ class _View:
         if isinstance(seq, int):
             before = self._seq.get(instance)
             if before is not None and seq > before + 1:
-                click.echo(f"{seq - before - 1:,} records of {shown(instance)} are not shown", err=True)
+                say(f"{seq - before - 1:,} records of {shown(instance)} are not shown")
             self._seq = {instance: seq}
 
     def _call(self, record: Record) -> Record | None:

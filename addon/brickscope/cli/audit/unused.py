@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from .output import Output, output_options
-from .selection import Selection, log_options, open_log, report_faults
-from .terminal import Column, console, minute, print_table, progress, say, shown, styled
+from brickscope.audit.table import Table
+from brickscope.audit.usage import Usage, find_usage, unused
+from brickscope.cli.command import command
+from brickscope.cli.options import Rules, rules_option
+from brickscope.cli.output import Output, output_options
+from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.terminal import Column, console, minute, print_table, progress, say, shown, styled
 
-if TYPE_CHECKING:
-    from brickscope.audit.table import Table
-    from brickscope.audit.usage import Usage
 
-
-@click.command("unused")
+@command("unused")
 @log_options
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, path_type=Path),
-    required=True,
-    help="The policy that is held against the log.",
-)
+@rules_option("The policy that is held against the log: a folder or a file.")
 @click.option(
     "--days", default=90, show_default=True, type=click.IntRange(0), help="Unused for so many days."
 )
 @output_options
-def unused_command(selection: Selection, rules: Path, days: int, output: Output) -> None:
+def unused_command(selection: Selection, rules: Rules, days: int, output: Output) -> None:
     """Subjects, rule sets and rules of a policy that had no hit in N days.
 
     A subject counts as used by any call, allowed or not; a rule by a call that it allowed or denied. The rules of a rule
@@ -43,38 +36,27 @@ def unused_command(selection: Selection, rules: Path, days: int, output: Output)
       brickscope audit unused --rules rules
       brickscope audit unused /var/log/brickscope --rules rules --days 30 --json
     """
-    from brickscope.policy.load import load_policy
-    from brickscope.policy.problem import PolicyError
-
     end = selection.period.until or datetime.now(UTC).replace(tzinfo=None)
-    try:
-        policy = load_policy(rules, end.replace(tzinfo=UTC).timestamp()).policy
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from None
+    policy = rules.load(end.replace(tzinfo=UTC).timestamp()).policy
     with open_log(selection, output) as log:
-        from brickscope.audit.table import to_json
-        from brickscope.audit.usage import find_usage, unused
-
         with progress("reading the log") as told:
             bad = log.make_facts(told)
         begin = log.ask("SELECT min(first_seen) FROM audit_facts").fetchall()[0][0]
         found = unused(find_usage(log, policy), end - timedelta(days=days))
         if begin is None or begin > end - timedelta(days=days):
             say(f"the log begins {minute(begin)}: it can't show that something was unused for {days} days")
-        if output.is_file:
-            output.write(log, _table(found))
-        elif output.as_json:
-            click.echo(to_json([usage._asdict() for usage in found]))
-        else:
-            _print(found, days)
+        output.give(
+            log,
+            lambda: _table(found),
+            lambda: [usage._asdict() for usage in found],
+            lambda: _print(found, days),
+        )
         report_faults(log, bad)
     if found:
         raise SystemExit(1)
 
 
 def _table(found: list[Usage]) -> Table:
-    from brickscope.audit.table import Table
-
     columns = {
         "kind": "VARCHAR",
         "name": "VARCHAR",

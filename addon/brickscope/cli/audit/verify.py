@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .key import KEYS
-from .selection import find_files
-from .terminal import console, progress, shown, styled
-
-if TYPE_CHECKING:
-    from brickscope.audit.evidence import Evidence
-    from brickscope.log.chain import Link
+from brickscope.audit.evidence import Evidence
+from brickscope.audit.series import verify_logs
+from brickscope.audit.verify import Verifier
+from brickscope.cli.command import command
+from brickscope.cli.options import keys_option, public_key_option
+from brickscope.cli.output import Answer, answers
+from brickscope.cli.selection import find_files
+from brickscope.cli.terminal import console, progress_of, shown, styled
+from brickscope.log.chain import Link
+from brickscope.log.head import HeadFile
+from brickscope.log.key import VerifyKey
 
 MOST = 50
 
 
-@click.command("verify")
+@command("verify")
 @click.argument("paths", nargs=-1)
-@click.option(
-    "--public-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The proxy's key in PEM form, as `brickscope audit key` printed it. Without it, the key that the log names.",
-)
-@click.option(
-    "--keys",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=KEYS,
-    show_default=True,
-    help="Folder of the proxy's keys: the last known end of the log is there, if this is the proxy's host.",
+@public_key_option
+@keys_option(
+    "Folder of the proxy's keys: the last known end of the log is there, if this is the proxy's host."
 )
 @click.option(
     "--expect",
@@ -39,15 +34,14 @@ MOST = 50
     help="A record that the log must have come to, noted elsewhere before.",
 )
 @click.option("--schema", is_flag=True, help="Also hold each record against the published schema (slower).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@answers
 def verify_command(
     paths: tuple[str, ...],
     public_key: Path | None,
     keys: Path,
     expect: str | None,
     schema: bool,
-    as_json: bool,
-) -> None:
+) -> Answer:
     """Say exactly what the log proves, what it can't, and what was altered, removed, inserted, reordered or cut, and where.
 
     PATHS are files (plain, .zst, .gz), folders and patterns; which files make one log is told by the chain. Works offline.
@@ -61,38 +55,19 @@ def verify_command(
       brickscope audit verify /var/log/brickscope --public-key proxy-1.pem
       brickscope audit verify audit.jsonl --expect 1a2b3c4d:5000:9f86d081884c7d65… --json
     """
-    found = check_logs(find_files(paths), public_key, keys, None if expect is None else _link(expect), schema)
-    if as_json:
-        click.echo(json.dumps({"intact": _is_good(found), "logs": [_data(each) for each in found]}))
-    else:
-        for each in found:
-            _print(each)
-    raise SystemExit(0 if _is_good(found) else 1)
+    link = None if expect is None else _link(expect)
+    found = check_logs(find_files(paths), public_key, keys, link, schema)
+    good = all(each.intact and each.records for each in found)
+    data = {"intact": good, "logs": [_data(each) for each in found]}
+    return Answer(data, lambda: _print(found), failed=not good)
 
 
 def check_logs(
     files: list[Path], public_key: Path | None, keys: Path, expected: Link | None = None, schema: bool = False
 ) -> list[Evidence]:
-    """Check the logs that these files make, with a progress bar. A key that can't be read is an error of usage."""
-    from brickscope.audit.series import verify_logs
-    from brickscope.audit.verify import Verifier
-    from brickscope.log.error import AuditError
-    from brickscope.log.head import HeadFile
-    from brickscope.log.key import VerifyKey
-
-    try:
-        key = None if public_key is None else VerifyKey.load(public_key)
-    except AuditError as error:
-        raise click.UsageError(str(error)) from None
-    total, read = max(1, sum(path.stat().st_size for path in files)), 0
-
-    with progress("checking the log") as told:
-
-        def count(size: int) -> None:
-            nonlocal read
-            read += size
-            if told:
-                told(min(1.0, read / total))  # of compressed files more is read than they have
+    """Check the logs that these files make, with a progress bar. Raises AuditError for a key that can't be read."""
+    key = None if public_key is None else VerifyKey.load(public_key)
+    with progress_of("checking the log", files) as count:
 
         def make(active: Path | None) -> Verifier:
             head = None if active is None else HeadFile(keys, active).read()
@@ -101,13 +76,7 @@ def check_logs(
         return verify_logs(files, make)
 
 
-def _is_good(found: list[Evidence]) -> bool:
-    return all(each.intact and each.records for each in found)
-
-
 def _link(text: str) -> Link:
-    from brickscope.log.chain import Link
-
     parts = text.split(":")
     if len(parts) != 3 or not parts[1].isdigit() or len(parts[2]) != 64:
         raise click.BadParameter("it is INSTANCE:SEQ:HASH with 64 hex digits", param_hint="--expect")
@@ -139,7 +108,12 @@ def _data(found: Evidence) -> dict[str, Any]:
     }
 
 
-def _print(found: Evidence) -> None:
+def _print(logs: list[Evidence]) -> None:
+    for each in logs:
+        _print_log(each)
+
+
+def _print_log(found: Evidence) -> None:
     out = console()
     names = found.files if len(found.files) <= 3 else (*found.files[:2], "…", found.files[-1])
     out.print(styled(shown(", ".join(names)), "bold"))

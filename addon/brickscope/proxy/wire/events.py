@@ -33,6 +33,7 @@ class Fault(StrEnum):
     side: Side
 
     def __new__(cls, text: str, side: Side) -> Fault:
+        """A member by its code and what it says."""
         member = str.__new__(cls, text)
         member._value_ = text
         member.side = side

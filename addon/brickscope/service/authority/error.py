@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from brickscope.error import OperatorError
 
-class AuthorityError(Exception):
+
+class AuthorityError(OperatorError):
     """The message says what is wrong, where, and what to do."""

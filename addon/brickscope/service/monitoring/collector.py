@@ -18,7 +18,7 @@ from brickscope.log.writer import AuditWriter
 from .distribution import Distribution
 from .metrics import BY_NAME
 from .readiness import Obstacle, Reason
-from .tally import Tally, subjects_of
+from .tally import Tally
 
 
 class Versions(NamedTuple):
@@ -45,10 +45,21 @@ class Proxy(Protocol):
     versions: Versions
 
     @property
-    def policy(self) -> Policy: ...
-    def engine(self) -> Engine: ...
-    def obstacles(self) -> list[Obstacle]: ...
-    def faults(self) -> list[str]: ...
+    def policy(self) -> Policy:
+        """The policy in force."""
+        ...
+
+    def engine(self) -> Engine:
+        """What only the engine knows, as of now."""
+        ...
+
+    def obstacles(self) -> list[Obstacle]:
+        """Why no traffic should be led here; empty if it is ready."""
+        ...
+
+    def faults(self) -> list[str]:
+        """What is wrong with the gate; empty if it is healthy."""
+        ...
 
 
 class ProxyCollector:
@@ -138,9 +149,8 @@ class ProxyCollector:
 
     def _expiry(self) -> Iterator[Family]:
         now = time.time()
-        ends = {
-            each.name: each.expires for each in subjects_of(self._proxy.policy) if each.expires is not None
-        }
+        everybody = self._proxy.policy.everybody
+        ends = {each.name: each.expires for each in everybody if each.expires is not None}
         ahead = [(expires, name) for name, expires in ends.items() if expires > now]
         yield _family(
             "brickscope_policy_next_expiry_timestamp_seconds",
@@ -185,7 +195,7 @@ class _Taken(Collector):
 
 
 def _names(policy: Policy) -> set[str]:
-    return {subject.name for subject in subjects_of(policy)}
+    return {subject.name for subject in policy.everybody}
 
 
 def _decision(allow: bool) -> str:

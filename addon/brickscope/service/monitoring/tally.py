@@ -15,7 +15,6 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Mode, Policy
@@ -104,7 +103,7 @@ class Tally:
     @harmless
     def know(self, policy: Policy) -> None:
         """This policy is in force: its subjects may be shown by name."""
-        self._names = frozenset(subject.name for subject in subjects_of(policy))
+        self._names = frozenset(subject.name for subject in policy.everybody)
         self._cells.clear()  # a name that is gone is nobody's
         # A series that is born with its first count looks to Prometheus as if nothing had been counted: the first unknown
         # token would raise no alarm.
@@ -238,14 +237,3 @@ class Tally:
     def lagged(self, seconds: float) -> None:
         """The event loop came so much later than it was asked to."""
         self.loop_lag_s.add(seconds)
-
-
-def subjects_of(policy: Policy) -> list[Any]:
-    """Everybody that a policy names: tokens, service principals, users and logins."""
-    principals = policy.principals
-    return [
-        *policy.tokens.values(),
-        *principals.service_principals.values(),
-        *principals.users.values(),
-        *principals.logins,
-    ]

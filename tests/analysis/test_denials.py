@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from brickscope.audit import denials
-from brickscope.audit.denials import Denials, Found, find_denials
+from brickscope.analysis import denials
+from brickscope.analysis.denials import Denials, Found, find_denials
 from brickscope.audit.queries import query
 from brickscope.audit.reader import AuditLog
 from brickscope.host.way import PATH

@@ -7,18 +7,19 @@ import functools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from brickscope.audit.period import Period, read_moment
+from brickscope.audit.reader import AuditLog
+from brickscope.audit.source import find_sources
+from brickscope.audit.table import part_of
+from brickscope.log.closed import series
 from brickscope.prerequisites import install_command
 
 from .output import Output
 from .terminal import say, shown
-
-if TYPE_CHECKING:
-    from brickscope.audit.reader import AuditLog
 
 DEFAULT = Path("audit.jsonl")
 
@@ -64,42 +65,27 @@ def open_log(selection: Selection, output: Output) -> Iterator[AuditLog]:
     """The log that was selected. What goes wrong with it, then and later, is said as an error of usage (exit status 2)."""
     try:
         import duckdb
-
-        from brickscope.audit.reader import AuditLog
-        from brickscope.audit.source import SourceError
-        from brickscope.audit.table import part_of
     except ImportError:
         told = (
             f"the log is read with DuckDB, which is not installed; to install it: {install_command('audit')}"
         )
         raise click.UsageError(told) from None
+    writes = None if output.parquet is None else part_of(output.parquet)
     try:
-        writes = None if output.parquet is None else part_of(output.parquet)
         with AuditLog(selection.paths or _default(), selection.period, writes=writes) as log:
             output.refuse_to_overwrite(source.path for source in log.sources)
             yield log
-    except SourceError as error:
-        raise click.UsageError(shown(error)) from None
-    except OSError as error:
-        raise click.UsageError(f"{shown(error.filename or 'a file')}: {error.strerror}") from None
     except duckdb.Error as error:
         raise click.UsageError(shown(str(error).strip(), lines=True)) from None
 
 
 def find_files(paths: tuple[str, ...]) -> list[Path]:
-    """The files behind PATHS. What can't be found or read is said as an error of usage."""
-    from brickscope.audit.source import SourceError, find_sources
-
-    try:
-        return [source.path for source in find_sources(paths or _default())]
-    except SourceError as error:
-        raise click.UsageError(shown(error)) from None
+    """The files behind PATHS. Raises SourceError for what can't be found or read."""
+    return [source.path for source in find_sources(paths or _default())]
 
 
 def _default() -> list[str | Path]:
     """The log of the current folder: the active file and those of its series that are closed."""
-    from brickscope.log.closed import series
-
     closed = series(DEFAULT)
     if not DEFAULT.exists() and not closed:
         raise click.UsageError(

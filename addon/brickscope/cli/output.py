@@ -1,4 +1,4 @@
-"""How results go on to other programs: ``--json``, ``--csv FILE``, ``--parquet FILE``."""
+"""How results go on: to eyes, or to other programs by ``--json``, ``--csv FILE``, ``--parquet FILE``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,37 @@ if TYPE_CHECKING:
 _FILE = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 
 
+class Answer(NamedTuple):
+    """What a command found. ``data``: for ``--json``. ``show``: lines for people, or what prints them. ``failed``: whether
+    the exit status is 1."""
+
+    data: Any
+    show: Iterable[str] | Callable[[], None]
+    failed: bool = False
+
+
+def answers(command: Callable[..., Answer]) -> Callable[..., None]:
+    """Adds ``--json`` to a command that returns an Answer, and prints that."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @functools.wraps(command)
+    def with_json(as_json: bool, **others: Any) -> None:
+        from brickscope.audit.plain import to_json
+
+        said = command(**others)
+        if as_json:
+            click.echo(to_json(said.data))
+        elif callable(said.show):
+            said.show()
+        else:
+            for line in said.show:
+                click.echo(line)
+        if said.failed:
+            raise SystemExit(1)
+
+    return with_json
+
+
 class Output(NamedTuple):
     """Where a result goes; without any of these, to the reader's eyes."""
 
@@ -24,16 +55,16 @@ class Output(NamedTuple):
     csv: Path | None = None
     parquet: Path | None = None
 
-    @property
-    def is_file(self) -> bool:
-        """Whether the result is written as a table, by ``write``."""
-        return self.csv is not None or self.parquet is not None
-
     def refuse_to_overwrite(self, sources: Iterable[Path]) -> None:
         """Raises click.UsageError if the file to be written is one of the log's."""
         for target in (self.csv, self.parquet):
             if target is not None and any(target.exists() and target.samefile(source) for source in sources):
                 raise click.UsageError(f"{target} is a file of the log itself")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the result is written as a table, by ``write``."""
+        return self.csv is not None or self.parquet is not None
 
     def write(self, log: AuditLog, table: Table) -> None:
         """Write a table to the file that was asked for. Raises OSError."""
@@ -47,6 +78,19 @@ class Output(NamedTuple):
         elif self.csv is not None:
             with new_file(self.csv) as part, part.open("w", encoding="utf-8", newline="") as sink:
                 write_csv(table, sink)
+
+    def give(
+        self, log: AuditLog, table: Callable[[], Table], data: Callable[[], Any], show: Callable[[], None]
+    ) -> None:
+        """Write ``table``, print ``data`` as JSON, or ``show`` it. Raises OSError."""
+        from brickscope.audit.plain import to_json
+
+        if self.is_file:
+            self.write(log, table())
+        elif self.as_json:
+            click.echo(to_json(data()))
+        else:
+            show()
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.made_log import CASES, ETL_HOSTS, POLICY, Case, decide_case, decision_record
-from brickscope.audit.remedy import Remedy, find_remedy
+from brickscope.analysis.logged_remedy import logged_remedy
+from brickscope.analysis.remedy import Remedy
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.policy.load import load_policy
 
+HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 SUBJECTS = ("tokens", "service_principals", "users", "logins")
 DENIED = [case for case in CASES if decision_record(case, case.clients[0])["decision"] == "deny"]
 
@@ -43,7 +45,7 @@ def test_what_is_proposed_allows_the_call_and_what_can_not_be_allowed_is_said(
 ) -> None:
     client = case.clients[0]
     record = decision_record(case, client)
-    remedy = find_remedy(record)
+    remedy = logged_remedy(record)
     if remedy.yaml is None:
         assert remedy.note
         assert record["reason"] in ("expired", "denied_by_rule", "path_not_canonical", "missing_credential")
@@ -57,23 +59,43 @@ def test_what_is_proposed_allows_the_call_and_what_can_not_be_allowed_is_said(
 
 TABLES = "GET /api/2.1/unity-catalog/tables"
 # A call that could be read in several ways, and what is proposed.
-READINGS: dict[str, str | None] = {
-    f"{TABLES}/main.a.in%2Fout": "- tables.get",
-    f"{TABLES}/main.a.t%2Fmonitor": "- tables.get\n- quality_monitors.get",
-    "GET /api/2.0/new/a%2Fb": None,
-    "GET /api/2.0/new/a;b": None,
+READINGS = {
+    f"{TABLES}/main.a.in%2Fout": "- operation: tables.get\n  where: {full_name: main.a.in/out}",
+    f"{TABLES}/main.a.t%2Fmonitor": "- operation: tables.get\n  where: {full_name: main.a.t/monitor}\n"
+    "- operation: quality_monitors.get\n  where: {table_name: main.a.t}",
+    "GET /api/2.0/new/a%2Fb": "- 'GET /api/2.0/new/{name...}'",
+    "GET /api/2.0/new/a;b": "- 'GET /api/2.0/new/{name...}'",
 }
 
 
 @pytest.mark.parametrize("call", READINGS)
 def test_what_is_proposed_allows_all_readings(call: str, tmp_path: Path) -> None:
     case = Case(1, "etl", call, ETL_HOSTS, "x")
-    remedy = find_remedy(decision_record(case, ETL_HOSTS[0]))
+    remedy = logged_remedy(decision_record(case, ETL_HOSTS[0]))
     assert remedy.yaml == READINGS[call]
-    if remedy.yaml is None:
-        assert "in all its readings" in remedy.note
-    else:
-        assert decide_case(case, ETL_HOSTS[0], applied(remedy, tmp_path))[0].allow
+    assert ("all that lies below" in remedy.note) is ("..." in READINGS[call])
+    assert decide_case(case, ETL_HOSTS[0], applied(remedy, tmp_path))[0].allow
+
+
+DELETE = {
+    "reason": "no_rule_matches",
+    "operation": "tables.delete",
+    "method": "DELETE",
+    "server_address": HOST,
+    "rule_set": "r",
+}
+
+
+def test_a_rule_by_name_is_for_the_objects_of_the_calls(tmp_path: Path) -> None:
+    first, *more = [
+        DELETE | {"path": f"/api/2.1/unity-catalog/tables/main.a.t{number}"} for number in range(60)
+    ]
+    assert logged_remedy(first).item == [{"operation": "tables.delete", "where": {"full_name": "main.a.t0"}}]
+    both = logged_remedy(first, more[:1])
+    assert both.item == [{"operation": "tables.delete", "where": {"full_name": ["main.a.t0", "main.a.t1"]}}]
+    many = logged_remedy(first, more)
+    assert many.item == ["tables.delete"]
+    assert "where: can limit it" in many.note
 
 
 def _run(body: dict[str, Any]) -> Case:
@@ -82,9 +104,9 @@ def _run(body: dict[str, Any]) -> Case:
 
 def test_a_rule_for_other_values_allows_these_and_no_others(tmp_path: Path) -> None:
     record = decision_record(_run({"job_id": 2099}), ETL_HOSTS[0])
-    remedy = find_remedy(record, [{"job_id": 2099}, {"job_id": "2100"}])
+    remedy = logged_remedy(record, [record | {"params": {"job_id": "2100"}}])
     assert remedy.place == ("rule_sets", "job-runner", "allow")
-    assert remedy.yaml == "- operation: jobs.run_now\n  where:\n    job_id: [2099, '2100']"
+    assert remedy.yaml == "- operation: jobs.run_now\n  where:\n    job_id: [2099, 2100]"
     policy = applied(remedy, tmp_path)
     verdicts = {
         job: decide_case(_run({"job_id": job}), ETL_HOSTS[0], policy)[0].allow
@@ -96,6 +118,9 @@ def test_a_rule_for_other_values_allows_these_and_no_others(tmp_path: Path) -> N
 ONE: dict[str, Any] = {
     "reason": "constraint_not_met",
     "operation": "jobs.run_now",
+    "method": "POST",
+    "path": "/api/2.2/jobs/run-now",
+    "server_address": HOST,
     "rule_set": "r",
     "subject": "s",
 }
@@ -120,11 +145,14 @@ ONE: dict[str, Any] = {
         ([{}], ["queue"], [{"operation": "jobs.run_now", "only": ["queue"]}]),
         ([{"job_id": {"hmac_sha256": "ab"}}], None, None),  # a value that the log does not have
         ([{"job_id": {"text": "x", "hmac_sha256": "ab"}}], None, None),
-        (
+        (  # two pairs, not four
             [{"job_id": 1, "idempotency_token": "a"}, {"job_id": 2, "idempotency_token": "b"}],
             None,
-            None,
-        ),  # four pairs, not two
+            [
+                {"operation": "jobs.run_now", "where": {"job_id": 1, "idempotency_token": "a"}},
+                {"operation": "jobs.run_now", "where": {"job_id": 2, "idempotency_token": "b"}},
+            ],
+        ),
         ([{"job_id": 1.5}], None, None),
         ([{"no_such_parameter": 1}], None, None),
         ([{}], None, None),
@@ -133,7 +161,8 @@ ONE: dict[str, Any] = {
     ],
 )
 def test_where_is_written_from_the_values_of_the_log(params: list[Any], names: Any, expected: Any) -> None:
-    remedy = find_remedy(ONE | {"param_names": names}, params)
+    first, *more = [ONE | {"param_names": names, "params": each} for each in params]
+    remedy = logged_remedy(first, more)
     assert remedy.item == expected
     assert remedy.note
 
@@ -160,16 +189,14 @@ def test_a_path_rule_is_the_very_path_or_none(method: str, path: str | None, rul
         "reason": "unknown_operation",
         "method": method,
         "path": path,
+        "server_address": HOST,
         "rule_set": "r",
         "operation": None,
     }
-    remedy = find_remedy(denial)
+    remedy = logged_remedy(denial)
     assert remedy.item == (None if rule is None else [rule])
     if rule is not None:
         assert yaml.safe_load(str(remedy.yaml)) == [rule]
-
-
-HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 
 
 @pytest.mark.parametrize(
@@ -210,13 +237,13 @@ HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
     ],
 )
 def test_bindings_and_newcomers(denial: dict[str, Any], place: tuple[str, ...], item: Any) -> None:
-    remedy = find_remedy(denial)
+    remedy = logged_remedy(denial)
     assert (remedy.place, remedy.item) == (place, item)
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if not reason.value.startswith("allowed")])
 def test_every_reason_has_an_answer(reason: Reason) -> None:
-    remedy = find_remedy({"reason": reason.value, "subject": "s", "rule_set": "r"})
+    remedy = logged_remedy({"reason": reason.value, "subject": "s", "rule_set": "r"})
     assert remedy.yaml or remedy.note
 
 
@@ -224,6 +251,7 @@ FIELDS = (
     "operation", "method", "path", "rule", "rule_set", "subject", "fingerprint", "client_address", "server_address",
     "workspace", "grant", "principal", "params", "param_names",
 )  # fmt: skip
+REGULAR = {key: ONE[key] for key in ("operation", "method", "path", "server_address")}
 HOSTILE = st.one_of(
     st.none(),
     st.text(),
@@ -251,10 +279,13 @@ HOSTILE = st.one_of(
 
 @given(
     st.sampled_from([reason.value for reason in Reason] + ["no such"]),
-    st.fixed_dictionaries(dict.fromkeys(FIELDS, HOSTILE)),
+    st.fixed_dictionaries(
+        dict.fromkeys(FIELDS, HOSTILE)
+        | {name: st.one_of(HOSTILE, st.just(value)) for name, value in REGULAR.items()}
+    ),
 )
 def test_hostile_fields_stay_values(reason: str, fields: dict[str, Any]) -> None:
-    remedy = find_remedy({"reason": reason, **fields})
+    remedy = logged_remedy({"reason": reason, **fields})
     assert isinstance(remedy.note, str)
     if remedy.yaml is not None:
         assert remedy.yaml.replace("\n", "").isascii()

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from brickscope.audit.queries import query
+from brickscope.audit.reader import AuditLog, Progress
 from brickscope.catalog.catalog import load_catalog
 
-from .queries import query
-from .reader import AuditLog, Progress
-from .remedy import MAX_VALUES, Remedy, find_remedy
+from .logged_remedy import logged_remedy
+from .remedy import Remedy
 
 MOST = 10_000
 POWERFUL = ("secret", "grant", "execute")
@@ -103,18 +104,24 @@ def find_denials(log: AuditLog, progress: Progress | None = None) -> Found:
 
 
 def _join(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Rows that differ in the value of one parameter alone become one group: one rule with a list allows them."""
+    """Rows that differ in what they name alone become one group: calls of one operation that no rule allows, and those that
+    differ in the value of one parameter."""
     found: dict[Any, list[dict[str, Any]]] = {}
     for number, row in enumerate(rows):
         for name in ("params", "param_names", "principal"):
             row[name] = None if row[name] is None else json.loads(row[name])
         row["grant"] = row.pop("asked_grant")
+        if row["reason"] == "constraint_not_met":
+            row["method"], _, row["path"] = (row["last_call"] or "").partition(" ")
+        row["server_address"] = row["server_address"] or row["last_host"]
         params = row["params"]
         single = isinstance(params, dict) and len(params) == 1
         key: Any = number
         if row["reason"] == "constraint_not_met" and isinstance(params, dict) and single:
             names = json.dumps([*params, row["param_names"]])
             key = (row["subject"], row["rule_set"], row["operation"], names, type(*params.values()).__name__)
+        elif row["reason"] == "no_rule_matches" and row["operation"] is not None:
+            key = (row["subject"], row["rule_set"], row["operation"])
         found.setdefault(key, []).append(row)
     return list(found.values())
 
@@ -130,7 +137,7 @@ def _group(rows: list[dict[str, Any]]) -> Denials:
         first["reason"],
         _what(first),
         "" if first["weight"] is None else POWERFUL[first["weight"]],
-        first["operations"] or [],
+        sorted({name for row in rows for name in row["operations"] or ()}),
         first["probe"] and not first["sent"],
         sum(row["calls"] for row in rows),
         sum(row["sent"] for row in rows),
@@ -139,7 +146,7 @@ def _group(rows: list[dict[str, Any]]) -> Denials:
         first["detail"],
         first["example"],
         params,
-        find_remedy(first, params[:MAX_VALUES]),
+        logged_remedy(first, rows[1:]),
     )
 
 

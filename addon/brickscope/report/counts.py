@@ -68,7 +68,7 @@ def gather_earlier(log: AuditLog, progress: Progress | None = None) -> list[Earl
     return [Earlier(*row) for row in log.ask(select, (), progress).fetchall()]
 
 
-class Facts:
+class Counts:
     """The tables of one log, ready to be asked: ``by_kind``, ``by_call`` and the other keys of ``_SETS``; ``by_end``: how
     the calls of each subject and operation ended; ``report_events``: all records that are no calls; ``earlier``."""
 

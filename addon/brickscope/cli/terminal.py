@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -22,7 +23,6 @@ NARROW = 12
 FOLDED = 24
 """Characters that a column gets at least, before its text is folded."""
 MAX_SHOWN = 400
-STYLES = {"allow": "green", "deny": "red", "sent": "yellow"}
 SENT = "denied, sent"
 
 
@@ -179,3 +179,18 @@ def progress(what: str) -> Iterator[Progress | None]:
     with bar:
         task = bar.add_task(what, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+@contextlib.contextmanager
+def progress_of(what: str, files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
+    """A progress bar by bytes; gives whom to tell how many more of these files were read."""
+    total, read = max(1, sum(path.stat().st_size for path in files)), 0
+    with progress(what) as told:
+
+        def count(size: int) -> None:
+            nonlocal read
+            read += size
+            if told:
+                told(min(1.0, read / total))  # of compressed files more is read than they have
+
+        yield count

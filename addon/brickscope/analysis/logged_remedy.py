@@ -1,0 +1,246 @@
+"""What would allow a call that the log has as denied. The log tells no policy and, of the call, what rules looked at: a rule
+is proposed only if it allows the call by itself, as far as the record has it.
+
+Everything here comes from the log and may be hostile: nothing is put together as text, and the policy's own reader takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.core.constraint import Constraint, Test
+from brickscope.core.operation import OperationRule
+from brickscope.core.policy import Mode, Policy, RuleSet, Subject
+from brickscope.core.reason import CHANGE, Kind, Reason
+from brickscope.core.rule import RuleTable
+
+from .call import Call
+from .facts import MATCHES_NOTHING, NOT_TOLD, NotReplayable, read_facts
+from .judge import Known, judge
+from .opening import Entry, ends_open, opening
+from .remedy import Remedy, to_yaml
+
+Fields = Mapping[str, Any]
+"""The fields of a denial as the log has them, JSON values read."""
+MAX_VALUES = 50
+"""Calls of one group for which rules are proposed."""
+MAX_RULES = 10
+_ADD = "add to the policy"
+_REASONS = {reason.value: reason for reason in Reason}
+_Finder = Callable[[Fields], Remedy]
+_NOBODY = RuleSet("log", RuleTable(()), RuleTable(()))
+_POLICY = Policy({}, {}, Mode.ENFORCE, "", catalogue=operation_table())
+
+
+def logged_remedy(denial: Fields, more: Sequence[Fields] = ()) -> Remedy:
+    """What would allow the call of a denial. ``more``: others of the same group, which differ in their objects only."""
+    reason = _REASONS.get(str(denial["reason"]))
+    if reason is None:
+        return _note("this version does not know the reason")
+    if reason in (Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET):
+        return _by_rules(reason, [denial, *more])
+    found = _BY_REASON.get(reason)
+    if found is not None:
+        return found(denial)
+    if reason.kind in (Kind.READING, Kind.FORBIDDEN):
+        return _note(f"no rule can allow it; what the client can change: {CHANGE[reason]}")
+    if reason.kind is Kind.INTERNAL:
+        return _note("no policy can allow it: something failed inside the proxy")
+    if reason.kind is Kind.SUBJECT:
+        return _note("no policy can allow it: the credential is not good")
+    return _note("no rule is asked about it: the destination or the connection is refused")
+
+
+def _note(note: str) -> Remedy:
+    return Remedy("", note=note)
+
+
+# -- rules --------------------------------------------------------------------------------------------------------
+
+
+def _by_rules(reason: Reason, denials: Sequence[Fields]) -> Remedy:
+    """The rules for these very calls; for many objects the operation, if no rule limited it."""
+    first = denials[0]
+    place = ("rule_sets", str(first.get("rule_set")), "allow")
+    try:
+        found = [_opened(each) for each in denials[:MAX_VALUES]]
+    except NotReplayable as why:
+        return _note(f"a rule for it can't be proposed: {why}")
+    entries: list[Entry] = []
+    for each in found:
+        entries += [entry for entry in each if entry not in entries]
+    if reason is Reason.CONSTRAINT_NOT_MET and any(isinstance(entry, str) for entry in entries):
+        return _note("write where: by hand: the log has not all values, or no rule can name them")
+    joined = _joined(entries) if len(denials) <= MAX_VALUES else None
+    names = list(dict.fromkeys(_name(entry) for entry in entries))
+    notes = [_risk(name) for name in names]
+    if joined is None:
+        if reason is not Reason.NO_RULE_MATCHES:
+            return _note("write where: by hand: the calls had too many different values")
+        joined = [*names]
+        notes.append(f"the calls named more than {MAX_RULES} objects: where: can limit it to some")
+    if ends_open(joined[0]):
+        notes.append("it is also for all that lies below")
+    return Remedy(_ADD, place, joined, "; ".join(filter(None, notes)))
+
+
+def _opened(denial: Fields) -> list[Entry]:
+    """The rules that allow one call. Raises NotReplayable where the log does not tell it."""
+    facts = read_facts(denial, None, None)
+    if facts.digests:
+        raise NotReplayable("the log has digests of the values, not the values")
+    who = Known("log", "user", Subject("log", _NOBODY))
+    call = Call("", facts.request, facts.body or b"")
+
+    def allows(rule_set: RuleSet) -> bool:
+        asked = who._replace(subject=Subject("log", rule_set))
+        return judge(_POLICY, asked, call, 0.0).allow
+
+    entries = opening(_NOBODY, _looked_at(denial), facts.request, facts.body or b"", allows)
+    told = not any(word in str(entries) for word in (MATCHES_NOTHING, NOT_TOLD))
+    if entries is None or not told:
+        raise NotReplayable("no one rule is for it in all its readings (brickscope explain)")
+    return entries
+
+
+def _looked_at(denial: Fields) -> dict[str, list[OperationRule]]:
+    """A rule with limits on all that rules looked at: one that has fewer would be wider than they are."""
+    operation = load_catalog().find(str(denial.get("operation")))
+    params, names = denial.get("params"), denial.get("param_names")
+    if operation is None or denial["reason"] != Reason.CONSTRAINT_NOT_MET or not isinstance(params, Mapping):
+        return {}
+    where = []
+    for name in params:
+        way = operation.way(str(name))
+        place = operation.place(way.partition(".")[0])
+        if place is None:
+            raise NotReplayable("this version's catalogue has no such parameter")
+        keys = tuple(way.split(".")) if place == "body" else (way,)
+        where.append(Constraint(str(name), place, keys, Test(), ""))
+    only = frozenset[str]() if isinstance(names, list) else None
+    return {operation.name: [OperationRule(operation.name, operation.name, tuple(where), only)]}
+
+
+def _joined(entries: list[Entry]) -> list[Entry] | None:
+    """Rules that differ in the value of one parameter alone as one with a list; None for too many others."""
+    if len(entries) == 1:
+        return entries
+    wheres = [entry.get("where", {}) for entry in entries if isinstance(entry, dict)]
+    alike = {(_name(entry), str(entry.get("only"))) for entry in entries if isinstance(entry, dict)}
+    keys = {tuple(where) for where in wheres}
+    if len(wheres) == len(entries) and len(alike) == 1 and len(keys) == 1 and len(wheres[0]) == 1:
+        ((key,),) = keys
+        values = [where[key] for where in wheres]
+        if all(isinstance(value, str | int) for value in values):
+            return [{**entries[0], "where": {key: values}}]  # type: ignore[dict-item]
+    return entries if len(entries) <= MAX_RULES else None
+
+
+def _name(entry: Entry) -> str:
+    return entry if isinstance(entry, str) else str(entry["operation"])
+
+
+def _risk(name: str) -> str:
+    operation = load_catalog().find(name)
+    if operation is None:
+        return "the catalogue does not know this call, so nobody can say what it does"
+    if operation.kind in ("read", "write"):
+        return ""
+    return f"{name} is of class {operation.kind}" + (f": {operation.risk}" if operation.risk else "")
+
+
+# -- bindings -----------------------------------------------------------------------------------------------------
+
+
+def _no_deny(denial: Fields) -> Remedy:
+    return _note(
+        f"a deny rule wins over every allow: rule set {denial.get('rule_set')}, "
+        f"deny, {to_yaml(denial.get('rule'))}"
+    )
+
+
+def _later(denial: Fields) -> Remedy:
+    return _note(f"a later expires: for {denial.get('subject')}, or none")
+
+
+def _from_client(denial: Fields) -> Remedy:
+    return Remedy(_ADD, (str(denial.get("subject")), "clients"), [str(denial.get("client_address"))])
+
+
+def _to_workspace(denial: Fields) -> Remedy:
+    host, workspace = denial.get("server_address"), denial.get("workspace") or denial.get("host_workspace")
+    return Remedy(
+        _ADD,
+        (str(denial.get("subject")), "workspaces"),
+        [f"{host}?o={workspace}" if workspace else str(host)],
+    )
+
+
+def _with_grant(denial: Fields) -> Remedy:
+    return Remedy(_ADD, (str(denial.get("subject")), "grants"), [str(denial.get("grant"))])
+
+
+# -- subjects -----------------------------------------------------------------------------------------------------
+
+_STRANGER = "whose it is has to be known first; NEW-NAME and RULE-SET are yours to choose"
+
+
+def _new_token(denial: Fields) -> Remedy:
+    token = {"fingerprint": denial.get("fingerprint"), "rule_set": "RULE-SET"}
+    return Remedy(_ADD, ("tokens",), {"NEW-NAME": token}, _STRANGER)
+
+
+def _new_principal(denial: Fields) -> Remedy:
+    claims = denial.get("principal")
+    if not isinstance(claims, dict) or not (claims.get("client_id") or claims.get("sub")):
+        return _note("the log does not name whose token it is")
+    client, sub = claims.get("client_id"), claims.get("sub")
+    if sub is None or sub == client:
+        entry = {"client_id": client, "rule_set": "RULE-SET"}
+        return Remedy(_ADD, ("service_principals",), {"NEW-NAME": entry}, _STRANGER)
+    # A user's token tells its application as well, which is the same for everybody who uses it.
+    entry = {"sub": sub, "rule_set": "RULE-SET", "workspaces": [denial.get("server_address")]}
+    return Remedy(_ADD, ("users",), {"NEW-NAME": entry}, _STRANGER)
+
+
+def _new_client(denial: Fields) -> Remedy:
+    claims = denial.get("principal")
+    client = claims.get("client_id") if isinstance(claims, dict) else None
+    if not client:
+        return _note("the token request names no client: see logins: in docs/identity.md")
+    entry = {"client_id": client, "rule_set": "RULE-SET"}
+    return Remedy(_ADD, ("service_principals",), {"NEW-NAME": entry}, _STRANGER)
+
+
+def _new_credential(denial: Fields) -> Remedy:
+    return _note("the client has to send a token: Authorization: Bearer TOKEN")
+
+
+# -- destinations -------------------------------------------------------------------------------------------------
+
+
+def _option(note: str) -> _Finder:
+    return lambda denial: _note(note)
+
+
+_BY_REASON: dict[Reason, _Finder] = {
+    Reason.DENIED_BY_RULE: _no_deny,
+    Reason.EXPIRED: _later,
+    Reason.CLIENT_NOT_ALLOWED: _from_client,
+    Reason.WORKSPACE_NOT_ALLOWED: _to_workspace,
+    Reason.GRANT_NOT_ALLOWED: _with_grant,
+    Reason.UNKNOWN_TOKEN: _new_token,
+    Reason.UNKNOWN_PRINCIPAL: _new_principal,
+    Reason.UNKNOWN_CLIENT: _new_client,
+    Reason.MISSING_CREDENTIAL: _new_credential,
+    Reason.UNSUPPORTED_CREDENTIAL: _new_credential,
+    Reason.HOST_NOT_IN_SCOPE: _option(
+        "the option scope_hosts names the Databricks hosts that are under policy"
+    ),
+    Reason.OTHER_HOST: _option("the option scope_other_hosts=tunnel lets other hosts pass, unread"),
+    Reason.ADDRESS_NOT_ALLOWED: _option(
+        "the option scope_allow_addresses names private addresses that may be reached"
+    ),
+}

@@ -1,0 +1,78 @@
+"""Options that several commands have, each said once: the policy, the moment, the keys, JSON."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from brickscope.policy.load import Loaded
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+# By os.path: a user that is only a number has no home, and pathlib would raise before any command could run.
+CONFDIR = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
+"""Where the proxy keeps its CA and the keys of its log, unless ``confdir`` or ``scope_audit_keys`` says otherwise."""
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Rules(NamedTuple):
+    """The policy that a command is about: a folder or file."""
+
+    path: Path
+
+    def load(self, now: float | None = None) -> Loaded:
+        """Load it as the proxy does, at ``now`` (seconds since the epoch; by default this moment). Raises PolicyError."""
+        from brickscope.policy.load import load_policy
+
+        return load_policy(self.path, time.time() if now is None else now)
+
+
+def _given(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Rules | None:
+    return None if path is None else Rules(path)
+
+
+def rules_option(text: str = "The policy: a folder or a file.", *, optional: bool = False) -> Decorator:
+    """Adds ``--rules``, which the command gets as ``rules``: a Rules, or None if it is ``optional`` and was not given."""
+    return click.option(
+        "--rules",
+        type=click.Path(exists=True, path_type=Path),
+        default=None if optional else "rules",
+        show_default=not optional,
+        callback=_given,
+        help=text,
+    )
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    from brickscope.policy.model import moment
+
+    try:
+        return None if text is None else moment(text)
+    except ValueError as error:
+        raise click.UsageError(f"--time: {error}") from None
+
+
+def time_option(text: str) -> Decorator:
+    """Adds ``--time``, which the command gets as ``at``: seconds since the epoch, None if it was not given."""
+    return click.option("--time", "at", callback=_moment, metavar="TIME", help=text)
+
+
+def keys_option(text: str) -> Decorator:
+    """Adds ``--keys``, the folder of the proxy's keys."""
+    kind = click.Path(file_okay=False, path_type=Path)
+    return click.option("--keys", type=kind, default=CONFDIR, show_default=True, help=text)
+
+
+public_key_option = click.option(
+    "--public-key",
+    type=FILE,
+    help="The proxy's key in PEM form, as `brickscope audit key` printed it. Without it, the key that the log names.",
+)
