@@ -212,8 +212,9 @@ def failure_bytes(status: int, text: str, decision_id: str, *, head: bool) -> by
 
 
 def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
-    """The reason phrase. Of an answer to CONNECT it is all that Python's http.client, aiohttp and Go's net/http show."""
-    if asked.method != "CONNECT":
+    """The reason phrase. Of an answer to CONNECT it is all that Python's http.client, aiohttp and Go's net/http show, and of
+    one to HEAD, which has no body, all that Databricks' SDKs do. (HTTP/2 has none.)"""
+    if asked.method not in ("CONNECT", "HEAD"):
         return b"Forbidden"
     return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
 
