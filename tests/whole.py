@@ -14,6 +14,7 @@ WHOLE = (
     # load, races of peers, installations
     "soak/test_soak.py",
     "bench/test_capacity.py",
+    "log/test_bombs.py",
     "bench/test_endtoend.py",
     "bench/test_fleet_bench.py",
     "bench/test_hooks.py",

@@ -17,6 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from brickscope.audit.event import check_record
+from e2e.forked import Forked, server
+
+type Process = subprocess.Popen[bytes] | Forked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "addon" / "scope.py"
@@ -37,7 +40,7 @@ class ProxyFailed(Exception):
 class ProxyProcess:
     """A proxy that runs. ``start`` makes one; ``stop`` (or leaving the ``with``) ends it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, port: int, output_file: Path) -> None:
+    def __init__(self, process: Process, folder: Path, port: int, output_file: Path) -> None:
         self.process = process
         self.folder = folder
         self.port = port
@@ -63,8 +66,8 @@ class ProxyProcess:
         ``folder``: its own; configuration, audit log and output go there. ``rules``: the policy.
         ``upstream_port``, ``upstream_ca``: the fake workspace that stands behind every Databricks host.
         ``authority``: a folder made by ``make_authority``, copied; without it mitmdump makes an authority, slowly.
-        ``arguments``: further ones for mitmdump. ``script``: the addon. ``mitmdump``: which one, if not the one of
-        the Python that runs. ``audit_file``: the log, if it is not to be in the folder.
+        ``arguments``: further ones for mitmdump. ``script``: the addon. ``mitmdump``: which command; otherwise the one of
+        the Python that runs, forked. ``audit_file``: the log, if it is not to be in the folder.
         """
         confdir = folder / "confdir"
         if authority is not None and not confdir.exists():
@@ -94,16 +97,7 @@ class ProxyProcess:
             for option in options:
                 command += ["--set", option]
             output_file = folder / f"output-{time.monotonic_ns()}.txt"
-            with output_file.open("wb") as output:
-                process = subprocess.Popen(
-                    [*command, *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=plain_environment(),
-                    cwd=folder,
-                    start_new_session=True,  # a Ctrl-C in the terminal is for the tests, which stop it themselves
-                )
+            process = run([*command, *arguments], folder, output_file, fork=mitmdump is None)
             proxy = cls(process, folder, port, output_file)
             proxy.audit_file = log
             try:
@@ -221,6 +215,24 @@ class ProxyProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def run(command: list[str], folder: Path, output_file: Path, *, fork: bool) -> Process:
+    """Start a mitmdump. ``fork``: from a process that has its modules already, where the environment allows it."""
+    output_file.touch()
+    environment = plain_environment()
+    if fork and server().can_start(environment):
+        return server().start(command, folder, environment, output_file)
+    with output_file.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the tests, which stop it themselves
+        )
 
 
 def _size(path: Path) -> int:

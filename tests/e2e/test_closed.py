@@ -266,10 +266,15 @@ def test_reload(tmp_path: Path, proxy_authority: Path) -> None:
             policy.unlink()
             assert gate.proxy.wait_for(lambda: "no policy file" in gate.proxy.output, timeout=15)
             assert status(WAREHOUSES) == 200
+            policy.write_text(POLICY + f"      - GET {WAREHOUSES}\n")
+            assert gate.proxy.wait_for(lambda: "has no errors any more" in gate.proxy.output, timeout=15)
+            assert status(WAREHOUSES) == 200
             policy.write_text(POLICY)
             assert gate.proxy.wait_for(lambda: status(WAREHOUSES) == 403, timeout=15)
+            policy.write_text("version: 1\n")
+            assert gate.proxy.wait_for(lambda: status(CATALOGS) == 403, timeout=15), "the last one is revoked"
         loaded = [record["loaded"] for record in gate.proxy.audit("reload")]
-        assert loaded == [True, False, False, True]
+        assert loaded == [True, False, False, True, True, True]
 
 
 def test_an_upstream_that_is_not_trusted_gets_nothing(tmp_path: Path, proxy_authority: Path) -> None:
@@ -300,7 +305,6 @@ def test_an_address_inside_is_not_reached_by_name(tmp_path: Path, proxy_authorit
 START = {
     "a broken policy": ([], "version: 1\nrule_sets: {a: {allow: [get /x]}}\n", "write GET"),
     "an empty policy": ([], "", "the file is empty"),
-    "a policy without tokens": ([], "version: 1\n", "allows nothing"),
     "a misspelt option": (["--set", "scope_other_host=deny"], POLICY, "did you mean scope_other_hosts"),
     "a bad value": (["--set", "scope_other_hosts=maybe"], POLICY, "neither tunnel nor deny"),
     "an option twice": (["--set", "scope_rules=a", "--set", "scope_rules=b"], POLICY, "dropped the script"),

@@ -15,6 +15,7 @@ from e2e.proxy_process import SCRIPT, ProxyFailed
 from e2e.raw_client import H2Client, connect, h2_headers, open_tls, read_h1, send_h1
 from lab.workspace.server import FakeWorkspace
 
+MITMDUMP = Path(sys.executable).with_name("mitmdump")
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 
 STAND_IN = """
@@ -48,11 +49,12 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("command", [False, True], ids=["forked", "the command"])
 @pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
 def test_a_call_goes_through_a_real_proxy(
-    start_proxy: StartProxy, script: Path, workspace: FakeWorkspace, alpn: str
+    start_proxy: StartProxy, script: Path, workspace: FakeWorkspace, alpn: str, command: bool
 ) -> None:
-    proxy = start_proxy(script=script)
+    proxy = start_proxy(script=script, mitmdump=MITMDUMP if command else None)
     sock = open_tls(proxy.proxy_url, HOST, ca=proxy.ca_file, alpn=[alpn])
     assert sock.selected_alpn_protocol() == alpn
     if alpn == "h2":

@@ -106,7 +106,7 @@ def test_the_proxy_without_a_policy_says_what_to_write(programs: Path, tmp_path:
     )
     assert done.returncode == 1
     assert f"There is no policy in {tmp_path / 'rules'}." in done.stderr
-    assert f"or write {tmp_path / 'rules' / 'policy.yaml'}:" in done.stderr
+    assert f"brickscope init {tmp_path / 'rules'}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -147,11 +147,6 @@ def test_an_operation_that_is_denied_as_well_is_an_error(tmp_path: Path) -> None
     assert load(tmp_path, ["jobs.*"], ["jobs.delete"])
 
 
-def test_a_rule_that_stands_there_twice_is_a_warning(tmp_path: Path) -> None:
-    (warning,) = load(tmp_path, ["jobs.get", "jobs.get"]).warnings
-    assert "stands there already" in str(warning)
-
-
 # preset: operations that it must allow, and that it must not
 PRESETS = {
     "read-only": (
@@ -286,9 +281,3 @@ def test_a_reading_preset_holds_nothing_but_reads_and_what_clients_send_unasked(
 def test_only_has_no_place_under_deny(denied: Any, tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="escape it by one parameter more"):
         load(tmp_path, ["jobs.*"], [denied])
-
-
-def test_a_deny_by_path_beside_an_allow_by_name_is_said(tmp_path: Path) -> None:
-    (warning,) = load(tmp_path, ["jobs.get"], ["GET /api/2.2/jobs/get"]).warnings
-    assert "its other paths stay allowed (write jobs.get under deny)" in str(warning)
-    assert not load(tmp_path, ["jobs.get"], ["POST /api/2.2/jobs/create"]).warnings

@@ -203,5 +203,6 @@ def test_what_is_wrong_is_said(text: str, expected: str, tmp_path: Path) -> None
 
 
 def test_a_user_who_counts_everywhere_is_a_warning(tmp_path: Path) -> None:
-    (warning,) = load(tmp_path, "users:\n  u:\n    sub: a@b.c\n    rule_set: r\n").warnings
+    warnings = load(tmp_path, "users:\n  u:\n    sub: a@b.c\n    rule_set: r\n").warnings
+    (warning,) = [each for each in warnings if "no call that the catalogue knows" not in each.message]
     assert "the user 'u' counts on every host" in str(warning)

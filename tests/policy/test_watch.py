@@ -187,3 +187,12 @@ def test_whatever_raises_inside_is_reported_and_the_watch_goes_on(
 
     watched.run(story)
     assert "RuntimeError" in str(watched.errors[0])
+
+
+def test_whoever_keeps_saving_cannot_keep_a_revocation_out_of_force(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves = iter(range(10**9))
+    monkeypatch.setattr(watched.watcher, "_look", lambda: f"edit {next(saves)}")  # never twice the same
+    watched.run(lambda: watched.until(lambda: len(watched.loaded) >= 2))
+    assert watched.errors == []

@@ -122,3 +122,19 @@ def test_the_raw_answer_is_a_whole_response() -> None:
     assert head.startswith(b"HTTP/1.1 403 ")
     assert b"connection: close" in head
     assert json.loads(content)["error_code"] == "PERMISSION_DENIED"
+
+
+def test_whom_to_ask_stands_in_the_body_alone() -> None:
+    decision = Decision(
+        False, Reason.NO_RULE_MATCHES, "rule set 'r' has no rule that allows it", rule_set="r"
+    )
+    asked = Asked("GET", "/x", "h", contact="#data-platform")
+    response = denial(decision, "id-1", asked)
+    assert json.loads(response.content or b"")["message"].endswith("decision id-1). Contact: #data-platform")
+    assert b"data-platform" not in bytes(response.headers)
+    assert b"data-platform" not in response.data.reason
+    assert b"data-platform" not in bytes(denial(decision, "id-1", asked, grpc=True).headers)
+    rpc = denial(decision._replace(ids=(1,)), "id-1", asked)
+    assert json.loads(rpc.content or b"")["error"]["message"].endswith("Contact: #data-platform")
+    retried = denial(decision, "id-1", asked._replace(contact="the timeout team"))
+    assert b"timeout" not in (retried.content or b""), "clients would try again"

@@ -146,6 +146,23 @@ def test_whether_a_denial_may_tell_more(writer: AuditWriter) -> None:
     assert not closed.judge(h1(b"get"), "10.0.0.1").asked.hints
 
 
+def test_whom_to_ask_is_told_to_whoever_could_be_allowed(writer: AuditWriter) -> None:
+    gate = made(writer)
+    rule_sets = {
+        name: each._replace(contact="the team of the set") for name, each in POLICY.rule_sets.items()
+    }
+    whole = POLICY._replace(contact="#data-platform")
+    for policy, contact in (
+        (POLICY, None),
+        (whole, "#data-platform"),
+        (whole._replace(rule_sets=rule_sets), "the team of the set"),
+    ):
+        gate.swap(policy)
+        assert gate.judge(h1(b"GET", b"/other"), "10.0.0.1").asked.contact == contact
+        assert gate.judge(h1(), "10.0.0.1").asked.contact is None, "nobody reads it"
+        assert gate.judge(h1(b"get"), "10.0.0.1").asked.contact is None, "nobody can allow it"
+
+
 def test_a_request_for_a_token_is_told_apart(gate: Gate) -> None:
     for path, oauth in (
         ("/oidc/v1/token", True),

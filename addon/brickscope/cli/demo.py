@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
+import click
+
 from .command import command
 
 
 @command("demo")
-def demo_command() -> None:
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Leave workspace and proxy up, and print the variables for a second terminal.",
+)
+def demo_command(keep: bool) -> None:
     """Show Brickscope at work in under half a minute: no account, no root, nothing on this machine is changed.
 
     A fake workspace, the real proxy, real calls: allowed, blocked, one rule more, allowed, the log.
@@ -20,6 +27,8 @@ def demo_command() -> None:
     \b
     Examples:
       brickscope demo
+      brickscope demo --keep     # then: your own calls and edits, until Ctrl-C
     """
     # -P: the working directory may hold a module of any name.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "brickscope.fake.demo"])  # noqa: S606
+    command = [sys.executable, "-P", "-m", "brickscope.fake.demo", *(["--keep"] if keep else [])]
+    os.execv(sys.executable, command)  # noqa: S606

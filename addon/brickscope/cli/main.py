@@ -10,6 +10,7 @@ from .command import Group
 
 _HEADINGS = {
     "Run": {
+        "init": "Make a first policy, with its tests.",
         "proxy": "Run the proxy, with any number of worker processes.",
         "demo": "Show all of it at work, on this machine alone.",
         "ca": "The CA that clients trust, and the way to the next one.",
@@ -49,6 +50,7 @@ def main() -> None:
 
     \b
     Examples:
+      brickscope init                      # a first policy, and what to do next
       brickscope proxy --set scope_rules=/etc/brickscope/rules
       brickscope check                     # what the policy allows without anybody meaning it
       brickscope explain --subject ci jobs.run_now job_id=1012

@@ -39,6 +39,7 @@ class RuleSet(NamedTuple):
     """What its subjects may do: a call is allowed if ``allow`` matches and ``deny`` does not.
 
     ``operations`` and ``denied_operations``: rules by the name of the operation, those without constraints first.
+    ``contact``: whom to ask for a rule, one printable line; None where the policy's own holds.
     """
 
     name: str
@@ -47,6 +48,7 @@ class RuleSet(NamedTuple):
     mode: Mode | None = None
     operations: Mapping[str, tuple[OperationRule, ...]] = {}
     denied_operations: Mapping[str, tuple[OperationRule, ...]] = {}
+    contact: str | None = None
 
 
 class Subject(NamedTuple):
@@ -106,7 +108,8 @@ class Principals(NamedTuple):
 class Policy(NamedTuple):
     """All files together. ``tokens`` is by fingerprint; ``revision`` is the hash of the compiled content.
 
-    ``catalogue``: finds the operation of a call; the ``text`` of what it finds is the operation's name.
+    ``catalogue``: finds the operation of a call; the ``text`` of what it finds is the operation's name. ``contact``: whom
+    to ask about a denial, one printable line.
     """
 
     tokens: Mapping[str, Subject]
@@ -115,6 +118,12 @@ class Policy(NamedTuple):
     revision: str
     principals: Principals = Principals()
     catalogue: RuleTable = RuleTable(())
+    contact: str | None = None
+
+    def contact_of(self, rule_set: str | None) -> str | None:
+        """Whom to ask about a denial under the rule set of this name."""
+        own = self.rule_sets.get(rule_set) if rule_set is not None else None
+        return (own and own.contact) or self.contact
 
     @property
     def subjects(self) -> list[Subject]:

@@ -6,8 +6,10 @@ it. Every step is checked; the exit status is 1 if anything differs from what th
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
+import signal
 import sys
 import time
 from typing import Any
@@ -136,13 +138,35 @@ def _cell(record: dict[str, Any], name: str) -> str:
     return value[11:23] if name == "time" else value
 
 
+def _keep(stage: Stage, console: Console) -> None:
+    """Print what a second terminal needs, and wait until somebody ends it."""
+    lines = [
+        "",
+        "[bold]Workspace and proxy stay up until you press Ctrl-C.[/bold] In a second terminal:",
+        "",
+        *(f"  export {name}={value}" for name, value in stage.variables.items()),
+        f'  curl -H "Authorization: Bearer $DATABRICKS_TOKEN" $DATABRICKS_HOST{CATALOGS}',
+        "",
+        f"The policy, to edit: {stage.policy_file}",
+        f"The log: {stage.audit_file}",
+    ]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job has the first one ignored
+        signal.signal(number, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        stage.wait()
+
+
 def main() -> None:
-    """Run the demonstration. Exit status 1 if it failed, or if a step went otherwise than told."""
+    """Run the demonstration; with ``--keep`` leave all of it up. Exit status 1 if it failed, or if a step went otherwise
+    than told."""
     console = Console()
     try:
         with open_stage() as stage:
             demo = Demo(stage, console)
             demo.run()
+            if "--keep" in sys.argv[1:]:
+                _keep(stage, console)
     except StageError as error:
         console.print(
             f"[red]The demonstration failed:[/red] {escape(str(error))}", highlight=False, soft_wrap=True
@@ -151,7 +175,7 @@ def main() -> None:
     if demo.surprises:
         console.print(f"\n[red]{len(demo.surprises)} of the steps did not go as expected.[/red]")
         sys.exit(1)
-    console.print("\n[bold]That was all of it.[/bold] Next: brickscope proxy --help")
+    console.print("\n[bold]That was all of it.[/bold] Next: brickscope init")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,9 @@ class Answer(NamedTuple):
 class Stage:
     """What is running. Made by ``open_stage``."""
 
+    process: subprocess.Popen[bytes]
+    """The proxy."""
+
     def __init__(self, folder: Path, workspace: FakeWorkspace, token: str, port: int) -> None:
         self.workspace = workspace
         self.token = token
@@ -78,6 +81,22 @@ class Stage:
             raise StageError(f"GET {path} failed: {type(error).__name__}: {error}") from error
         finally:
             connection.close()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What leads curl, Python, Node and Databricks' own clients through the proxy, and to the workspace."""
+        trust = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+        return {
+            "HTTPS_PROXY": f"http://127.0.0.1:{self._port}",
+            **dict.fromkeys(trust, str(self._ca_file)),
+            "DATABRICKS_HOST": f"https://{HOST}",
+            "DATABRICKS_TOKEN": self.token,
+        }
+
+    def wait(self) -> None:
+        """Until the proxy ends. Raises StageError if it does by itself."""
+        status = self.process.wait()
+        raise StageError(f"the proxy ended with status {status}")
 
     def read_audit(self) -> list[dict[str, Any]]:
         """The records of the audit log so far."""
@@ -106,6 +125,7 @@ def open_stage() -> Iterator[Stage]:
             cwd=folder,
         )
         cleanup.callback(_stop, process)
+        stage.process = process
         _wait_until_ready(process, port, output_file)
         try:
             yield stage

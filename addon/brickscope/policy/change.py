@@ -1,4 +1,4 @@
-"""What a reload changed of the modes: auditors have to see when denials ceased to be enforced, and for whom."""
+"""Who is in which mode, and what a reload changed of that: auditors have to see when denials ceased to be enforced."""
 
 from __future__ import annotations
 
@@ -29,6 +29,27 @@ def mode_changes(before: Policy, after: Policy) -> Iterator[ModeChange]:
             previous = old[name].mode if name in old else None
             if each.mode is not previous:
                 yield ModeChange(scope, name, previous, each.mode)
+
+
+NAMED = 10
+"""Most subjects that a line of the start names."""
+
+
+def monitored_subjects(policy: Policy) -> str:
+    """Who is in monitor mode, in words; empty if nobody is."""
+    if policy.mode is Mode.MONITOR:
+        return "the whole proxy, but for subjects and rule sets with another mode"
+    every = _subjects(policy)
+    found = sorted(name for name, each in every.items() if _mode(policy, each) is Mode.MONITOR)
+    if not found:
+        return ""
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return f"{', '.join(found[:NAMED])}{more} ({len(found)} of {len(every)} subjects)"
+
+
+def _mode(policy: Policy, each: Subject | Login | RuleSet) -> Mode:
+    rule_set = each.rule_set if isinstance(each, Subject) else None
+    return each.mode or (rule_set and rule_set.mode) or policy.mode
 
 
 def _subjects(policy: Policy) -> dict[str, RuleSet | Subject | Login]:

@@ -24,6 +24,8 @@ from .written import Written, WrittenRule
 SUBJECTS = ("tokens", "service_principals", "users", "logins")
 """The groups whose names stand in the log as ``subject``."""
 
+SINGLE = ("mode", "contact")
+
 
 class Compiler:
     """Collects entries and problems of all files, then builds the policy.
@@ -37,7 +39,8 @@ class Compiler:
         self._key_files = key_files or {}
         self._findings = Findings()
         self._groups: dict[str, dict[str, Entry]] = {key: {} for key in ENTRIES}
-        self._mode: Entry | None = None
+        self._single: dict[str, Entry] = {}
+        """What one file alone says of the whole policy: its mode, its contact."""
         self._accepted: list[Entry] = []
         self._unread = False
         self.written = Written()
@@ -60,8 +63,8 @@ class Compiler:
             # What is sound of a file with errors still counts, or one typing error would raise ten more.
             self._add_sound(document)
             return
-        if file.mode is not None:
-            self._add_mode(document, file.mode)
+        for key in SINGLE:
+            self._add_single(key, document, getattr(file, key))
         for key in ENTRIES:
             for name, value in getattr(file, key).items():
                 self._add_entry(key, name, document, value)
@@ -73,7 +76,7 @@ class Compiler:
         if not isinstance(document.data, dict):
             return
         if (mode := document.data.get("mode")) in list(Mode):
-            self._add_mode(document, mode)
+            self._add_single("mode", document, mode)
         for key, model in ENTRIES.items():
             group = document.data.get(key)
             for name, value in group.items() if isinstance(group, dict) else ():
@@ -88,16 +91,15 @@ class Compiler:
                             parse_rules(document, (key, name, part), texts, self._findings)
                 self._add_entry(key, name, document, entry)
 
-    def _add_mode(self, document: Document, mode: str) -> None:
-        if self._mode is not None:
-            first = self._mode.document.position(("mode",))
-            self._findings.error(
-                document,
-                document.key_position(("mode",)),
-                f"mode is set already in {first.file}:{first.line}",
-            )
+    def _add_single(self, key: str, document: Document, value: str | None) -> None:
+        if value is None:
             return
-        self._mode = Entry(document, ("mode",), mode)
+        if key in self._single:
+            first = self._single[key].position()
+            message = f"{key} is set already in {first.file}:{first.line}"
+            self._findings.error(document, document.key_position((key,)), message)
+            return
+        self._single[key] = Entry(document, (key,), value)
 
     def _add_entry(self, key: str, name: str, document: Document, value: Any) -> None:
         entry = Entry(document, (key, name), value)
@@ -132,20 +134,23 @@ class Compiler:
         principals = subjects.principals(
             groups["service_principals"], groups["users"], groups["logins"], issuers
         )
-        mode = Mode(self._mode.value) if self._mode else Mode.ENFORCE
+        single = {key: entry.value for key, entry in self._single.items()}
+        mode = Mode(single.get("mode", Mode.ENFORCE))
         known: list[Subject] = [
             *tokens.values(),
             *principals.service_principals.values(),
             *principals.users.values(),
         ]
-        errors = findings.errors
-        if not errors and not known and mode is Mode.ENFORCE:
-            message = "the policy names no token, service principal or user, so it allows nothing"
-            errors.append(Problem(Position("policy"), "error", message, "add tokens:"))
-        if errors:
+        if errors := findings.errors:
             raise PolicyError(errors)
         if not known:
-            message = "the policy names no token; in monitor every call goes on, and is logged"
+            # No error, which would leave the policy before in force: whoever takes out the last subject means it.
+            follows = (
+                "every call is denied, and is logged"
+                if mode is Mode.ENFORCE
+                else "in monitor every call goes on, and is logged"
+            )
+            message = f"the policy names no token, service principal or user; {follows}"
             findings.problems.append(Problem(Position("policy"), "warning", message, "add tokens:"))
         used = {subject.rule_set.name for subject in known}
         for name, entry in groups["rule_sets"].items():
@@ -156,10 +161,10 @@ class Compiler:
             {name: entry.key_position() for key in SUBJECTS for name, entry in groups[key].items()},
             {name: entry.key_position() for name, entry in groups["rule_sets"].items()},
             groups,
-            self._mode.position() if self._mode else None,
+            self._single["mode"].position() if "mode" in self._single else None,
             self._accepted,
         )
-        policy = Policy(tokens, rule_sets, mode, "", principals, operation_table())
+        policy = Policy(tokens, rule_sets, mode, "", principals, operation_table(), single.get("contact"))
         return policy._replace(revision=revision(policy)), sorted(
             findings.problems, key=lambda problem: problem.position
         )

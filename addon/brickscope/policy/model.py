@@ -144,6 +144,14 @@ def _no_secret(value: str) -> str:
     return value
 
 
+def _contact(value: str) -> str:
+    if not value.isprintable() or not value.isascii() or value != value.strip() or not 0 < len(value) <= 200:
+        raise ValueError("a contact is one line of at most 200 printable ASCII characters")
+    if TOKEN_SHAPE.search(value):
+        raise ValueError("this may be a secret: never write one here; write a name or an address")
+    return value
+
+
 def _fingerprints(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
@@ -189,6 +197,13 @@ ModeWord = Literal["enforce", "monitor"]
 _GIVEN = BeforeValidator(_given)
 OptionalMode = Annotated[ModeWord | None, _GIVEN]
 OptionalText = Annotated[str | None, _GIVEN]
+Contact = Annotated[
+    str, AfterValidator(_contact), Field(examples=["#data-platform, or data-platform@example.com"])
+]
+OptionalContact = Annotated[Contact | None, _GIVEN]
+_CONTACT = (
+    "Whom to ask for a rule: a line for whoever meets a 403. The rule set's own goes before the policy's."
+)
 
 
 class _Strict(BaseModel):
@@ -340,6 +355,7 @@ class RuleSetEntry(_Strict):
         default_factory=list, description="What is denied whatever 'allow' says, written in the same way."
     )
     mode: OptionalMode = Field(None, description="monitor: log what the rules deny, and let it go on.")
+    contact: OptionalContact = Field(None, description=_CONTACT)
     description: OptionalText = Field(None, description="Free text for people.")
 
 
@@ -360,6 +376,14 @@ class AcceptEntry(_Strict):
     until: Moment = Field(description="From this moment on the finding is back.")
 
 
+def _no_entries(value: Any) -> Any:
+    return {} if value is None else value
+
+
+# A group whose entries were all taken out, or not written yet, names nobody: that allows nothing.
+_GROUP = BeforeValidator(_no_entries)
+
+
 class PolicyFile(_Strict):
     """One file of a Brickscope policy. All files of the folder together are one policy."""
 
@@ -367,10 +391,11 @@ class PolicyFile(_Strict):
         description="The version of this format."
     )
     mode: OptionalMode = Field(None, description="The mode of the whole proxy; in one file only.")
-    tokens: dict[Name, TokenEntry] = Field(default_factory=dict)
-    service_principals: dict[Name, ServicePrincipalEntry] = Field(default_factory=dict)
-    users: dict[Name, UserEntry] = Field(default_factory=dict)
-    logins: dict[Name, LoginEntry] = Field(default_factory=dict)
+    contact: OptionalContact = Field(None, description=f"{_CONTACT} In one file only.")
+    tokens: Annotated[dict[Name, TokenEntry], _GROUP] = Field(default_factory=dict)
+    service_principals: Annotated[dict[Name, ServicePrincipalEntry], _GROUP] = Field(default_factory=dict)
+    users: Annotated[dict[Name, UserEntry], _GROUP] = Field(default_factory=dict)
+    logins: Annotated[dict[Name, LoginEntry], _GROUP] = Field(default_factory=dict)
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
     accept: list[AcceptEntry] = Field(

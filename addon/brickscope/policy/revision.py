@@ -14,7 +14,7 @@ from brickscope.core.policy import Issuer, Login, Policy, RuleSet, Subject
 
 
 def revision(policy: Policy) -> str:
-    """16 hex digits that change with everything that can change a decision, and with nothing else."""
+    """16 hex digits that change with everything that can change a decision or what is said of it, and with nothing else."""
     known = policy.principals
     content: dict[str, Any] = {
         "mode": policy.mode.value,
@@ -30,6 +30,8 @@ def revision(policy: Policy) -> str:
     if any(each.operations or each.denied_operations for each in policy.rule_sets.values()):
         content["catalogue"] = load_catalog().version  # which calls a name stands for
     # Left out where empty, so that a policy of tokens alone keeps the revision that its log already has.
+    if policy.contact:
+        content["contact"] = policy.contact
     content |= {key: value for key, value in principals.items() if value}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -43,6 +45,8 @@ def _rule_set(rule_set: RuleSet) -> list[Any]:
     ]
     if rule_set.operations or rule_set.denied_operations:
         content += [_operations(rule_set.operations), _operations(rule_set.denied_operations)]
+    if rule_set.contact:
+        content.append({"contact": rule_set.contact})
     return content
 
 

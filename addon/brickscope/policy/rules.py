@@ -1,11 +1,11 @@
-"""Rule sets: the lines of an allowlist, parsed, and held against each other."""
+"""Rule sets: the lines of an allowlist, parsed; what can never allow anything is an error."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.operation import OperationRule, OperationRules
 from brickscope.core.policy import Mode, RuleSet
 from brickscope.core.rule import Rule, RuleTable, parse_rule
@@ -13,10 +13,17 @@ from brickscope.core.template import TemplateError
 
 from .document import Document, Path
 from .entry import Entry, Findings
+from .meant import is_known, like, meant
 from .model import RuleEntry
 from .operations import expand, is_name, one_line
 from .problem import Position
 from .written import WrittenRule
+
+MOST_UNKNOWN = 20
+"""Most rules that are warned of because no known call matches them: finding the nearest takes a moment for each.
+``brickscope check`` names all (BS110)."""
+_FOREIGN = re.compile(r"[<\[(]|/:")
+_NOTHING = "matches no call that the catalogue knows"
 
 
 class Parsed(NamedTuple):
@@ -34,8 +41,6 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
     _refuse_only(document, denied, findings)
     allowed = parse_rules(document, (*path, "allow"), value.allow, findings)
     table = RuleTable([rule for _, rule in denied.paths])
-    _find_overlaps(document, denied.paths, "deny", findings)
-    _find_overlaps(document, allowed.paths, "allow", findings)
     if denied.paths:
         lines = {id(rule): place.line for place, rule in denied.paths}
         for place, rule in allowed.paths:
@@ -47,7 +52,6 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
                     f"delete it, or the one on line {lines[id(wider)]}",
                 )
     _find_denied_operations(document, allowed, denied, findings)
-    _find_partly_denied(document, allowed, denied, table, findings)
     rule_set = RuleSet(
         name,
         RuleTable([rule for _, rule in allowed.paths]),
@@ -55,6 +59,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
         Mode(value.mode) if value.mode else None,
         _by_operation(allowed),
         _by_operation(denied),
+        value.contact,
     )
     return rule_set, [*allowed.written, *denied.written]
 
@@ -72,7 +77,6 @@ def _by_operation(parsed: Parsed) -> dict[str, OperationRules]:
 def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed, findings: Findings) -> None:
     """An operation that is allowed by its own name and denied without a condition is a slip."""
     lines = {rule.operation: (place, rule) for place, rule in denied.operations if not rule.is_bound}
-    seen: dict[OperationRule, Position] = {}
     for place, rule in allowed.operations:
         if rule.operation in lines and rule.text == rule.operation:
             other, wider = lines[rule.operation]
@@ -82,12 +86,6 @@ def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed,
                 f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
                 f"delete it, or the one on line {other.line}",
             )
-        if rule.text == rule.operation and not rule.is_bound:
-            if rule in seen:
-                findings.warn(
-                    document, place, f"the rule {rule.text!r} stands there already, on line {seen[rule].line}"
-                )
-            seen.setdefault(rule, place)
 
 
 def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None:
@@ -102,41 +100,6 @@ def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None
             )
 
 
-def _find_partly_denied(
-    document: Document, allowed: Parsed, denied: Parsed, table: RuleTable, findings: Findings
-) -> None:
-    """A deny by path beside an allow by name: other versions and aliases of the same operation stay allowed."""
-    if not denied.paths:
-        return
-    catalog = load_catalog()
-    named: dict[str, Position] = {}
-    for place, rule in allowed.operations:
-        named.setdefault(rule.operation, place)
-    for place, path in denied.paths:
-        for operation in _operations_of(path):
-            if operation in named and any(
-                table.covers(call) is None for call in call_rules(catalog.operations[operation])
-            ):
-                findings.warn(
-                    document,
-                    place,
-                    f"{path.text!r} denies one call of {operation}, which is allowed by name; its other paths stay "
-                    f"allowed (write {operation} under deny)",
-                )
-
-
-def _operations_of(rule: Rule) -> set[str]:
-    """The operations of which a path rule matches whole calls."""
-    found = operation_table().covers(rule)
-    own = RuleTable([rule])
-    return {
-        name
-        for call in (found, *(each for each in operation_table().rules if each.method == rule.method))
-        if call is not None and (call is found or own.covers(call) is not None)
-        for name in call.names
-    }
-
-
 def parse_rules(document: Document, path: Path, written: Sequence[Any], findings: Findings) -> Parsed:
     """The rules of one list, each with its place. ``path``: where the list stands (``rule_sets``, name, part)."""
     parsed = Parsed([], [], [])
@@ -146,6 +109,7 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
         if isinstance(each, str) and not is_name(each):
             rule = _parse_path(document, place, each, findings)
             if rule is not None:
+                _warn_of_unknown(document, place, rule, findings)
                 parsed.paths.append((place, rule))
                 parsed.written.append(WrittenRule(owner, part, place, each, (rule,)))
         elif isinstance(each, str | RuleEntry):
@@ -168,32 +132,25 @@ def _parse_path(document: Document, place: Position, text: str, findings: Findin
         line = document.lines[place.line - 1] if 0 < place.line <= len(document.lines) else ""
         quote = 1 if line[place.column - 1 : place.column] in ("'", '"') else 0
         at = place._replace(column=place.column + error.offset + quote)
-        findings.error(document, at, str(error), error.hint)
+        proposed = meant(text)
+        findings.error(document, at, str(error), f"write {proposed}" if proposed else error.hint)
         return None
 
 
-def _find_overlaps(
-    document: Document, rules: list[tuple[Position, Rule]], key: str, findings: Findings
-) -> None:
-    """Warn of rules that another rule of the same list makes superfluous."""
-    seen: dict[tuple[str, str], Position] = {}
-    broad = RuleTable([rule for _, rule in rules if "{" in rule.text])
-    lines = {id(rule): place.line for place, rule in rules}
-    for place, rule in rules:
-        shape = (rule.method, str(rule.template))
-        if shape in seen:
-            findings.warn(
-                document,
-                place,
-                f"the rule {rule.text!r} stands there already, on line {seen[shape].line}",
-            )
-            continue
-        seen[shape] = place
-        wider = broad.covers(rule, besides=rule)
-        if wider is not None:
-            findings.warn(
-                document,
-                place,
-                f"the rule {rule.text!r} is part of {wider.text!r} under {key} already, "
-                f"on line {lines[id(wider)]}",
-            )
+def _warn_of_unknown(document: Document, place: Position, rule: Rule, findings: Findings) -> None:
+    """A rule that no known call matches is a slip, or names a call that is newer than the catalogue; and nobody means a
+    name such as ``<job_id>``."""
+    known = is_known(rule)
+    if known and not _FOREIGN.search(rule.text):
+        return
+    proposed = meant(rule.text)
+    other = proposed != rule.text and proposed and is_known(parse_rule(proposed.split(" and ")[0]))
+    if other:
+        wrong = f"the rule {rule.text!r} is compared letter by letter" if known else _nothing(rule)
+        findings.warn(document, place, wrong, f"write {proposed}")
+    elif not known and sum(_NOTHING in problem.message for problem in findings.problems) < MOST_UNKNOWN:
+        findings.warn(document, place, _nothing(rule), like(rule))
+
+
+def _nothing(rule: Rule) -> str:
+    return f"the rule {rule.text!r} {_NOTHING}"

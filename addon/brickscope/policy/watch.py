@@ -12,6 +12,11 @@ from .load import Loaded, Signature, load_policy, signature
 from .problem import PolicyError, Position, Problem
 
 _UNSET: object = object()
+INTERVAL = 0.25
+"""Seconds between two looks at the files."""
+PATIENCE = 0.5
+"""Seconds that an edit may go on, from the look that noticed it, before what is there by then is loaded. Whoever keeps
+saving, or a pipeline that does, can't keep a revocation out of force."""
 
 
 class PolicyWatcher:
@@ -27,7 +32,7 @@ class PolicyWatcher:
         path: Path,
         on_load: Callable[[Loaded], None],
         on_error: Callable[[PolicyError], None],
-        interval: float = 0.5,
+        interval: float = INTERVAL,
         taken: Signature | None = None,
     ) -> None:
         self.path = path
@@ -61,7 +66,7 @@ class PolicyWatcher:
         if seen == self._taken:
             return
         # Several files saved one after the other are one edit: wait until nothing changes for one interval.
-        while True:
+        for _ in range(max(1, round(PATIENCE / self.interval))):
             await asyncio.sleep(self.interval)
             again = await asyncio.to_thread(self._look)
             if again == seen:
@@ -73,6 +78,7 @@ class PolicyWatcher:
         except PolicyError as error:
             self._on_error(error)
         else:
+            self._taken = loaded.signature  # the files may have changed since the last look
             self._on_load(loaded)
 
     def _look(self) -> Signature | str:

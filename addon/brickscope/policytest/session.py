@@ -126,7 +126,8 @@ def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | N
     finally:
         os.environ.clear()
         os.environ.update(before)
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.errors:
+    expected = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if status not in expected and not session.errors:
         session.errors.append(f"pytest ended with {pytest.ExitCode(status).name.lower()}")
     session.seconds = time.monotonic() - started
     return session

@@ -29,7 +29,7 @@ from brickscope.log.key import DigestKey
 from brickscope.log.record import printable
 from brickscope.log.upkeep import Upkeep
 from brickscope.log.writer import DIGEST_KEY, AuditWriter
-from brickscope.policy.change import mode_changes
+from brickscope.policy.change import mode_changes, monitored_subjects
 from brickscope.policy.first import how_to_begin
 from brickscope.policy.load import Loaded, NoPolicyError, Signature, load_policy
 from brickscope.policy.problem import PolicyError
@@ -118,6 +118,7 @@ class Scope:
         self._parent: Parent | None = None
         self._listener: Listener | None = None
         self._drain: Drain | None = None
+        self._edit_failed = False
 
     def check_loaded(self) -> None:
         """Called right after mitmproxy has loaded the script; ends the process if it was dropped on the way."""
@@ -372,9 +373,10 @@ class Scope:
                 },
             },
         )
-        if policy.mode.value == "monitor":
+        if monitored := monitored_subjects(policy):
             logger.warning(
-                "Brickscope: the whole proxy is in monitor mode: calls that the rules deny are sent",
+                "Brickscope: in monitor mode, so calls that the rules deny are sent: %s",
+                monitored,
                 extra={"event": "monitor_mode"},
             )
 
@@ -387,8 +389,19 @@ class Scope:
         before = gate.policy
         for warning in loaded.warnings:
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
+        restored, self._edit_failed = self._edit_failed, False
         if loaded.policy.revision == before.revision:
             gate.tally.reloaded("unchanged")
+            if restored:
+                gate.record(
+                    "reload",
+                    {"loaded": True, "mode": before.mode.value, "previous_revision": before.revision},
+                )
+                logger.info(
+                    "Brickscope: the policy has no errors any more; it is revision %s, which stayed in force",
+                    before.revision,
+                    extra={"event": "policy_loaded", "fields": {"policy_revision": before.revision}},
+                )
             return
         gate.swap(loaded.policy)
         gate.tally.reloaded("loaded")
@@ -409,6 +422,7 @@ class Scope:
         gate = self._gate
         assert gate is not None
         gate.tally.reloaded("failed")
+        self._edit_failed = True
         problems = [str(problem) for problem in error.problems]
         gate.record(
             "reload",

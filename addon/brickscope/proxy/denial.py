@@ -58,13 +58,14 @@ _THIS = "this call"
 
 class Asked(NamedTuple):
     """What a denial says of the request: printable text, already without secrets. ``oauth``: it asked for a token.
-    ``hints``: the client may be told what would allow it."""
+    ``hints``: the client may be told what would allow it. ``contact``: whom to ask."""
 
     method: str
     path: str
     host: str
     oauth: bool = False
     hints: bool = True
+    contact: str | None = None
 
 
 def message(decision: Decision, decision_id: str, asked: Asked) -> str:
@@ -136,10 +137,12 @@ def form(
             (b"grpc-message", quote(text, safe=" '(),/:;=").encode()),
         ]
         return Form(200, b"OK", fields, b"")
+    line = text.encode("ascii", "replace")
+    if asked.contact is not None and not _is_retried_name(asked.contact):
+        text += f" Contact: {asked.contact}"  # in the body alone: what somebody wrote for people is no header
     if decision.ids:
         return _rpc(decision, decision_id, asked, text, fields, close=close)
     body = _json(decision, decision_id, asked, text)
-    line = text.encode("ascii", "replace")
     fields += [
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),

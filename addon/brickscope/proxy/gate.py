@@ -21,7 +21,7 @@ from brickscope.core.directory import Directory
 from brickscope.core.grant import is_token_request
 from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.policy import Policy
-from brickscope.core.reason import Reason
+from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
 from brickscope.identity.directory import Settled, TokenDirectory
 from brickscope.log.error import AuditError
@@ -175,6 +175,8 @@ class Gate:
             asked, user_agent = _describe(wire, request, secrets)
             if not self.hints:
                 asked = asked._replace(hints=False)
+            if not decision.forwards and decision.reason.kind in (Kind.POLICY, Kind.SUBJECT):
+                asked = asked._replace(contact=policy.contact_of(decision.rule_set))
             self.writer.append(
                 "decision",
                 {

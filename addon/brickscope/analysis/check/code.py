@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from textwrap import dedent, indent
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -28,10 +29,10 @@ _PAGE = re.compile(
 class Code(NamedTuple):
     """One kind of finding. ``title``: what it is, in a few words; ``why``, ``mend``: sentences.
 
-    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not; ``brief``: both in one line
-    each, where they are no more than the rules of one rule set. Only of escalations: ``needs``, the powers that make it
-    up, one of each list; ``limits``, those whose limits make a combination milder; ``same``, parameters by which its
-    parts act on one object; ``opened``, whether the first part counts only for what its rights are worth (power.py).
+    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not. Only of escalations:
+    ``needs``, the powers that make it up, one of each list; ``limits``, those whose limits make a combination milder;
+    ``same``, parameters by which its parts act on one object; ``opened``, whether the first part counts only for what its
+    rights are worth (power.py).
     """
 
     code: str
@@ -44,7 +45,6 @@ class Code(NamedTuple):
     needs: tuple[tuple[str, ...], ...] = ()
     limits: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
-    brief: tuple[str, ...] = ()
     opened: bool = False
 
 
@@ -72,7 +72,7 @@ def _page(module: ModuleType) -> Code:
     found = _PAGE.fullmatch(module.__doc__ or "")
     if found is None:
         raise ValueError(f"the docstring of {module.__name__} is no page of a lint")
-    example, mended = (re.sub("^    ", "", found[name], flags=re.M) for name in ("example", "mended"))
+    example, mended = (_policy(dedent(found[name])) for name in ("example", "mended"))
     why, mend = (" ".join(found[name].split()) for name in ("why", "mend"))
     return Code(found["code"], found["title"], Severity(found["severity"]), why, mend, example, mended)
 
@@ -104,17 +104,17 @@ def _escalation(code: str, entry: dict[str, Any]) -> Code:
         tuple(map(tuple, entry["needs"])),
         tuple(entry.get("limits", ())),
         tuple(entry.get("same", ())),
-        tuple(f"allow: {_line(entry[key])}" for key in ("example", "mended") if isinstance(entry[key], list)),
         entry.get("opened", False),
     )
 
 
 def _policy(written: str | list[Any]) -> str:
-    """A part of a policy; a list is the rules of one rule set."""
-    if isinstance(written, str):
-        return written
-    lines = ["rule_sets:", "  ci:", "    allow:", *(f"      - {_line(rule)}" for rule in written)]
-    return "\n".join(lines) + "\n"
+    """A part of a policy: as it is written, or from the content of one rule set, or the list of its rules."""
+    if isinstance(written, list):
+        written = "\n".join(["allow:", *(f"  - {_line(rule)}" for rule in written), ""])
+    if "rule_sets:" not in written:
+        return f"rule_sets:\n  ci:\n{indent(written, '    ')}"
+    return written
 
 
 def _line(rule: Any) -> str:

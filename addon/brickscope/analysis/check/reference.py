@@ -10,38 +10,15 @@ from .power import grounds, powers
 WIDTH = 120
 
 
-def markdown(code: Code, level: int) -> str:
-    """One code with its reasons and examples, under a heading of this level."""
-    parts = [
-        f"{'#' * level} {code.code}\n\n**{_sentence(code.title)}** Severity: {code.severity}.\n",
-        f"\n{_filled(code.why)}\n",
-        _needs(code),
-    ]
-    if code.brief:
-        example, mended = code.brief
-        parts += [
-            f"\nHas it: `{example}`\n",
-            f"\n{_filled(f'**Mend it.** {code.mend}')}\n\nHas it not: `{mended}`\n",
-        ]
-    else:
-        parts += [f"\n```yaml\n{code.example}```\n"]
-        parts += [f"\n{_filled(f'**Mend it.** {code.mend}')}\n\n```yaml\n{code.mended}```\n"]
-    entry = _entry(code)
-    if entry:
-        parts.append(f"\n**Accept it:** `{entry.splitlines()[1].strip()}` under `accept:`.\n")
-    return "".join(parts)
-
-
 def plain(code: Code) -> str:
-    """One code for a terminal."""
+    """One code for a terminal; Markdown as well."""
     lines = [f"{code.code}  {code.title}  ({code.severity})", "", _filled(code.why)]
     if code.needs:
         lines.append("")
         for index, part in enumerate(code.needs):
             lines.append(_filled(f"{'and ' if index else 'a rule set that '}{_choice(part)}", "  "))
-            lines += [
-                _filled(each, "      ", first="    - ") for power in part for each in _operations(power)
-            ]
+    for power in code.needs[0] if len(code.needs) == 1 else ():
+        lines += [_filled(each, "      ", first="    - ") for each in _operations(power)]
     lines += ["", "for example:", "", *_indented(code.example)]
     lines += ["", _filled(f"mend it: {code.mend}"), "", *_indented(code.mended)]
     accept = _entry(code)
@@ -63,16 +40,6 @@ def _operations(power: str) -> list[str]:
         + (f" Only if the call may carry {carried}." if carried else "")
         for (why, limit, carried), names in held.items()
     ]
-
-
-def _needs(code: Code) -> str:
-    if not code.needs:
-        return ""
-    choices = [_choice(part) for part in code.needs]
-    if len(choices) == 1:
-        return f"\n{_filled(f'A rule set that {choices[0]}.')}\n"
-    lines = [_filled(f"- {choice}", "  ", first="") for choice in choices]
-    return "\nA rule set that does both:\n\n" + "\n".join(lines) + "\n"
 
 
 def _filled(text: str, indent: str = "", first: str | None = None) -> str:
@@ -108,7 +75,3 @@ def _entry(code: Code) -> str:
 
 def _indented(text: str) -> list[str]:
     return [f"    {line}" for line in text.splitlines()]
-
-
-def _sentence(title: str) -> str:
-    return f"{title[0].upper()}{title[1:]}."

@@ -16,7 +16,7 @@ from brickscope.policy.problem import Position
 
 from .code import Code, codes
 from .finding import Finding, Proof
-from .reference import markdown
+from .reference import plain
 from .report import Report
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -55,7 +55,7 @@ def _rule(code: Code) -> dict[str, Any]:
         "name": "".join(word.capitalize() for word in re.findall("[A-Za-z]+", code.title)),
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.why},
-        "help": {"text": f"{code.why}\n\n{code.mend}", "markdown": markdown(code, 3)},
+        "help": {"text": f"{code.why}\n\n{code.mend}", "markdown": plain(code)},
         "defaultConfiguration": {"level": code.severity.value},
         "properties": {"tags": ["policy"]},
     }

@@ -5,15 +5,11 @@ else is looked at. Each error of the load is one finding, and none can be accept
 
 Mend: As the message says; `docs/policy.md` has what is an error.
 
-    rule_sets:
-      reader:
-        allow: [jobs.lsit]
+    allow: [jobs.lsit]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+    rule_sets: {reader: {allow: [jobs.list]}}
 """
 
 from __future__ import annotations

@@ -5,15 +5,11 @@ next version. It is an error for any class but read, and a note where a preset s
 
 Mend: Write the class of those services that are needed.
 
-    rule_sets:
-      reader:
-        allow: [{class: read}]
+    allow: [{class: read}]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [{service: catalogs, class: read}, {service: schemas, class: read}]
+    allow: [{service: catalogs, class: read}, {service: schemas, class: read}]
 """
 
 from __future__ import annotations

@@ -7,17 +7,13 @@ grant or run.
 Mend: Allow operations by name or class in place of the path, or deny by path too; `brickscope catalog search METHOD
 URL` says whether a call is known.
 
-    rule_sets:
-      reader:
-        allow: ["GET /api/{path...}"]
-        deny: [{class: secret}]
+    allow: ["GET /api/{path...}"]
+    deny: [{class: secret}]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [{class: read}]
-        deny: [secrets.*]
+    allow: [{class: read}]
+    deny: [secrets.*]
 """
 
 from __future__ import annotations

@@ -5,17 +5,13 @@ allowed that is not.
 
 Mend: Delete the one that is not meant.
 
-    rule_sets:
-      reader:
-        allow: [jobs.list, {service: secrets, class: read}]
-        deny: [secrets.*]
+    allow: [jobs.list, {service: secrets, class: read}]
+    deny: [secrets.*]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [jobs.list, {service: secrets, class: read}]
-        deny: [secrets.list_acls]
+    allow: [jobs.list, {service: secrets, class: read}]
+    deny: [secrets.list_acls]
 """
 
 from __future__ import annotations

@@ -4,15 +4,11 @@ Whoever deletes one of them believes to have taken something away.
 
 Mend: Delete one.
 
-    rule_sets:
-      reader:
-        allow: [jobs.list, jobs.list]
+    allow: [jobs.list, jobs.list]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+    rule_sets: {reader: {allow: [jobs.list]}}
 """
 
 from __future__ import annotations

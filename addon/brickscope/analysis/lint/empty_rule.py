@@ -4,15 +4,11 @@ The service has no operation of this class, so the rule stands for none. Under `
 
 Mend: See which operations the service has (brickscope catalog search SERVICE) and name them.
 
-    rule_sets:
-      reader:
-        allow: [catalogs.list, {service: catalogs, class: execute}]
+    allow: [catalogs.list, {service: catalogs, class: execute}]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [catalogs.list]
+    allow: [catalogs.list]
 """
 
 from __future__ import annotations

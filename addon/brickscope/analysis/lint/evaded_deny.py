@@ -6,17 +6,13 @@ on all that is in it. The rule set allows the operation by one of them.
 
 Mend: Deny the operation by its name, with `where` for the object, which covers every spelling of both.
 
-    rule_sets:
-      runner:
-        allow: [jobs.*]
-        deny: ["POST /api/2.1/jobs/delete"]
+    allow: [jobs.*]
+    deny: ["POST /api/2.1/jobs/delete"]
 
 Mended:
 
-    rule_sets:
-      runner:
-        allow: [jobs.*]
-        deny: [jobs.delete]
+    allow: [jobs.*]
+    deny: [jobs.delete]
 """
 
 from __future__ import annotations

@@ -5,15 +5,11 @@ rights, return secrets or run code are among what it matches.
 
 Mend: Name the operation; its name grants none of its neighbours.
 
-    rule_sets:
-      runner:
-        allow: ["POST /api/2.1/jobs/{call}"]
+    allow: ["POST /api/2.1/jobs/{call}"]
 
 Mended:
 
-    rule_sets:
-      runner:
-        allow: ["POST /api/2.1/jobs/create"]
+    allow: ["POST /api/2.1/jobs/create"]
 """
 
 from __future__ import annotations

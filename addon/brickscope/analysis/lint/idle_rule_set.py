@@ -4,16 +4,12 @@ Each of its rules is denied, names nothing or can't be met. Its subjects may do 
 
 Mend: Write what they may do, or delete the subjects.
 
-    rule_sets:
-      reader:
-        allow: [{service: secrets, class: read}]
-        deny: [secrets.*]
+    allow: [{service: secrets, class: read}]
+    deny: [secrets.*]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [{service: secrets, class: read}]
+    allow: [{service: secrets, class: read}]
 """
 
 from __future__ import annotations

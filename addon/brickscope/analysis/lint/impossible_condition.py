@@ -6,19 +6,15 @@ error.
 
 Mend: Write the value as the call carries it; `brickscope explain` shows what a rule sees of a call.
 
-    rule_sets:
-      reader:
-        allow:
-          - jobs.list
-          - {operation: serving_endpoints.get, where: {name: {prefix: team/}}}
+    allow:
+      - jobs.list
+      - {operation: serving_endpoints.get, where: {name: {prefix: team/}}}
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow:
-          - jobs.list
-          - {operation: repos.get, where: {repo_id: [7, 8]}}
+    allow:
+      - jobs.list
+      - {operation: repos.get, where: {repo_id: [7, 8]}}
 """
 
 from __future__ import annotations

@@ -7,17 +7,13 @@ before it, a blank more).
 Mend: Allow the whole text (a list of values), or the operation as it is, and let the grants of the token decide what
 may be in it.
 
-    rule_sets:
-      reader:
-        allow:
-          - {operation: statement_execution.execute_statement, where: {statement: {prefix: "SELECT "}}}
+    allow:
+      - {operation: statement_execution.execute_statement, where: {statement: {prefix: "SELECT "}}}
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow:
-          - {operation: statement_execution.execute_statement, where: {statement: "SELECT count(*) FROM main.sales.orders"}}
+    allow:
+      - {operation: statement_execution.execute_statement, where: {statement: "SELECT count(*) FROM main.sales.orders"}}
 """
 
 from __future__ import annotations

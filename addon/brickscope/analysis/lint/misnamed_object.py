@@ -6,17 +6,13 @@ prefix that ends within a name takes all names that begin so - `/Workspace/Users
 Mend: Write the path as the API has it, and end a prefix with `/` (or `.`). The folder itself is another value,
 `/Workspace/Users/me`.
 
-    rule_sets:
-      reader:
-        allow:
-          - {operation: workspace.export, where: {path: {prefix: /Workspace/Users/me}}}
+    allow:
+      - {operation: workspace.export, where: {path: {prefix: /Workspace/Users/me}}}
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow:
-          - {operation: workspace.export, where: {path: {prefix: /Workspace/Users/me/}}}
+    allow:
+      - {operation: workspace.export, where: {path: {prefix: /Workspace/Users/me/}}}
 """
 
 from __future__ import annotations

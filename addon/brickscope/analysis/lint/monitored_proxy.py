@@ -7,16 +7,12 @@ Mend: Write `mode: enforce`, and `mode: monitor` for the rule sets that are not 
 date.
 
     mode: monitor
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+    rule_sets: {reader: {allow: [jobs.list]}}
 
 Mended:
 
     mode: enforce
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+    rule_sets: {reader: {allow: [jobs.list]}}
 """
 
 from __future__ import annotations

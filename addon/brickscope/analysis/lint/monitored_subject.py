@@ -5,17 +5,13 @@ or workspaces are not either.
 
 Mend: Enforce it once the log shows no denial that was not meant; until then accept it with a date.
 
-    rule_sets:
-      reader:
-        mode: monitor
-        allow: [jobs.list]
+    mode: monitor
+    allow: [jobs.list]
 
 Mended:
 
-    rule_sets:
-      reader:
-        mode: enforce
-        allow: [jobs.list]
+    mode: enforce
+    allow: [jobs.list]
 """
 
 from __future__ import annotations

@@ -5,15 +5,11 @@ takes one segment, and some servers would split or cut the name there; so such c
 
 Mend: Name the operation, which takes every name. By path it takes `{name...}`, and with it all that lies below.
 
-    rule_sets:
-      reader:
-        allow: ["GET /api/2.1/unity-catalog/tables/{full_name}"]
+    allow: ["GET /api/2.1/unity-catalog/tables/{full_name}"]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [tables.get]
+    allow: [tables.get]
 """
 
 from __future__ import annotations

@@ -13,9 +13,7 @@ Mend: Delete it.
 
 Mended:
 
-    rule_sets:
-      runner:
-        allow: [jobs.get_run]
+    allow: [jobs.get_run]
 """
 
 from __future__ import annotations

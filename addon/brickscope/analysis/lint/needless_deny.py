@@ -5,17 +5,13 @@ over.
 
 Mend: Delete it, or keep it and say so (accept).
 
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-        deny: [secrets.get_secret]
+    allow: [jobs.list]
+    deny: [secrets.get_secret]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [jobs.*]
-        deny: [jobs.delete]
+    allow: [jobs.*]
+    deny: [jobs.delete]
 """
 
 from __future__ import annotations

@@ -7,24 +7,14 @@ steal.
 Mend: Leave the one grant by which it gets its tokens.
 
     service_principals:
-      deploy:
-        client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e
-        rule_set: reader
-        grants: [client_credentials, federation]
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+      deploy: {client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e, rule_set: reader, grants: [client_credentials, federation]}
+    rule_sets: {reader: {allow: [jobs.list]}}
 
 Mended:
 
     service_principals:
-      deploy:
-        client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e
-        rule_set: reader
-        grants: [federation]
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+      deploy: {client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e, rule_set: reader, grants: [federation]}
+    rule_sets: {reader: {allow: [jobs.list]}}
 """
 
 from __future__ import annotations

@@ -7,20 +7,16 @@ last are left.
 Mend: Deny those that name the object as well. What takes an id or runs SQL or code can't be held to objects here:
 allow it only where the token's own grants may decide, or deny it.
 
-    rule_sets:
-      reader:
-        allow: [tables.get, tables.exists]
-        deny:
-          - {operation: tables.get, where: {full_name: main.hr.salaries}}
+    allow: [tables.get, tables.exists]
+    deny:
+      - {operation: tables.get, where: {full_name: main.hr.salaries}}
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [tables.get, tables.exists]
-        deny:
-          - {operation: tables.get, where: {full_name: main.hr.salaries}}
-          - {operation: tables.exists, where: {full_name: main.hr.salaries}}
+    allow: [tables.get, tables.exists]
+    deny:
+      - {operation: tables.get, where: {full_name: main.hr.salaries}}
+      - {operation: tables.exists, where: {full_name: main.hr.salaries}}
 """
 
 from __future__ import annotations

@@ -5,18 +5,14 @@ that have one of them in place of the parameter.
 
 Mend: Limit those too that calls may have, or say that they must be absent; then the rule says what it does.
 
-    rule_sets:
-      runner:
-        allow:
-          - {operation: clusters.resize, where: {num_workers: {max: 8}}}
+    allow:
+      - {operation: clusters.resize, where: {num_workers: {max: 8}}}
 
 Mended:
 
-    rule_sets:
-      runner:
-        allow:
-          - {operation: clusters.resize, where: {num_workers: {max: 8}, autoscale: {absent: true}}}
-          - {operation: clusters.resize, where: {num_workers: {absent: true}, autoscale.max_workers: {max: 8}}}
+    allow:
+      - {operation: clusters.resize, where: {num_workers: {max: 8}, autoscale: {absent: true}}}
+      - {operation: clusters.resize, where: {num_workers: {absent: true}, autoscale.max_workers: {max: 8}}}
 """
 
 from __future__ import annotations

@@ -5,15 +5,11 @@ the log names the one or the other.
 
 Mend: Delete the narrow rule, or the wide one if the narrow one is what was meant.
 
-    rule_sets:
-      reader:
-        allow: [clusters.list, {service: clusters, class: read}]
+    allow: [clusters.list, {service: clusters, class: read}]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [{service: clusters, class: read}]
+    allow: [{service: clusters, class: read}]
 """
 
 from __future__ import annotations

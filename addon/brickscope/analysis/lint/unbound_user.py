@@ -9,9 +9,7 @@ Mend: Name the workspaces.
       alice: {sub: alice@example.com, rule_set: reader}
     logins:
       people: {client_id: databricks-cli, grants: [browser_login, refresh]}
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+    rule_sets: {reader: {allow: [jobs.list]}}
 
 Mended:
 
@@ -19,9 +17,7 @@ Mended:
       alice: {sub: alice@example.com, rule_set: reader, workspaces: [dbc-a1b2c3d4-e5f6.cloud.databricks.com]}
     logins:
       people: {client_id: databricks-cli, grants: [browser_login, refresh]}
-    rule_sets:
-      reader:
-        allow: [jobs.list]
+    rule_sets: {reader: {allow: [jobs.list]}}
 """
 
 from __future__ import annotations

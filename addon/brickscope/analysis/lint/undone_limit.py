@@ -5,19 +5,15 @@ The limit holds nothing back.
 
 Mend: Narrow the other rule, or deny the operation there and allow it here alone.
 
-    rule_sets:
-      runner:
-        allow:
-          - {operation: jobs.run_now, where: {job_id: 1012}}
-          - jobs.*
+    allow:
+      - {operation: jobs.run_now, where: {job_id: 1012}}
+      - jobs.*
 
 Mended:
 
-    rule_sets:
-      runner:
-        allow:
-          - {operation: jobs.run_now, where: {job_id: 1012}}
-          - {service: jobs, class: read}
+    allow:
+      - {operation: jobs.run_now, where: {job_id: 1012}}
+      - {service: jobs, class: read}
 """
 
 from __future__ import annotations

@@ -6,15 +6,11 @@ mistyped; then it allows or denies nothing.
 Mend: Look the call up (brickscope catalog search METHOD URL). If it is right, accept the finding with where it is
 documented.
 
-    rule_sets:
-      reader:
-        allow: [jobs.list, GET /api/2.1/unity-catalog/catalogues]
+    allow: [jobs.list, GET /api/2.1/unity-catalog/catalogues]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [jobs.list, GET /api/2.1/unity-catalog/catalogs]
+    allow: [jobs.list, GET /api/2.1/unity-catalog/catalogs]
 """
 
 from __future__ import annotations

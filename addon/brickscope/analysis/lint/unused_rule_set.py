@@ -7,11 +7,7 @@ Mend: Delete it, or give it to whom it was written for.
 
     tokens:
       ci: {fingerprint: "sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b", rule_set: reader}
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-      old-reader:
-        allow: [jobs.get]
+    rule_sets: {reader: {allow: [jobs.list]}, old-reader: {allow: [jobs.get]}}
 
 Mended:
 

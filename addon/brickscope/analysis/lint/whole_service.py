@@ -5,15 +5,11 @@ those of the next version.
 
 Mend: Write `{service: jobs, class: read}` and name the others that are needed, or deny those that are not.
 
-    rule_sets:
-      reader:
-        allow: [jobs.*]
+    allow: [jobs.*]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: [{service: jobs, class: read}]
+    allow: [{service: jobs, class: read}]
 """
 
 from __future__ import annotations

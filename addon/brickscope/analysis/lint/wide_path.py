@@ -5,15 +5,11 @@ nobody thought of. It is an error if operations that give rights, return secrets
 
 Mend: Name the operations, or write one rule for each path.
 
-    rule_sets:
-      reader:
-        allow: ["GET /api/2.0/policies/{path...}"]
+    allow: ["GET /api/2.0/policies/{path...}"]
 
 Mended:
 
-    rule_sets:
-      reader:
-        allow: ["GET /api/2.0/policies/clusters/list", "GET /api/2.0/policies/clusters/get"]
+    allow: ["GET /api/2.0/policies/clusters/list", "GET /api/2.0/policies/clusters/get"]
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ EVENTS: dict[str, str] = {
     "listening": "Where something is served.",
     "stopping": "The proxy is about to stop.",
     "option_warning": "An option, or a finding in the policy, that an operator should know about.",
-    "monitor_mode": "The whole proxy is in monitor mode: what the rules deny is sent.",
+    "monitor_mode": "Somebody is in monitor mode, whom the message names: what the rules deny is sent.",
     "policy_loaded": "An edited policy is in force.",
     "policy_failed": "An edited policy has errors; the last good one stays in force.",
     "keys_unavailable": "The public keys of a token issuer can't be had.",
