@@ -16,6 +16,7 @@ from brickscope.analysis.remedy import Remedy
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.policy.load import load_policy
+from core.entra_tokens import APPLICATION, OBJECT, PERSON, TENANT, V1
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 SUBJECTS = ("tokens", "service_principals", "users", "logins")
@@ -291,3 +292,24 @@ def test_hostile_fields_stay_values(reason: str, fields: dict[str, Any]) -> None
         assert remedy.yaml.replace("\n", "").isascii()
         assert remedy.yaml.replace("\n", "").isprintable()
         assert yaml.safe_load(remedy.yaml) == remedy.item
+
+
+ENTRA = {"issuer": V1, "client_id": APPLICATION, "sub": OBJECT, "tenant": TENANT, "object_id": OBJECT}
+
+
+def test_somebody_of_entra_id_is_named_by_the_object_id() -> None:
+    record = {"reason": "unknown_principal", "principal": ENTRA, "fingerprint": "sha256:" + "a" * 64}
+    remedy = logged_remedy(record)
+    assert remedy.place == ("service_principals",)
+    assert remedy.item == {"NEW-NAME": {"tenant": "TENANT", "object_id": OBJECT, "rule_set": "RULE-SET"}}
+    assert TENANT in remedy.note
+    person = logged_remedy({**record, "principal": {**ENTRA, "sub": "l3_roI", "object_id": PERSON}})
+    assert (person.place, person.item["NEW-NAME"]["object_id"]) == (("users",), PERSON)
+
+
+@pytest.mark.parametrize("reason", ["unknown_principal", "wrong_tenant", "wrong_audience", "bad_signature"])
+def test_the_fingerprint_of_an_oauth_token_is_no_advice(reason: str) -> None:
+    remedy = logged_remedy({"reason": reason, "principal": None, "fingerprint": "sha256:" + "a" * 64})
+    assert remedy.yaml is None
+    assert remedy.note
+    assert "sha256" not in remedy.note

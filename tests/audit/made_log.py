@@ -248,7 +248,13 @@ def _facts(decision: Decision) -> Record:
     return exceptions | {
         "params": dict(decision.params),
         "param_names": None if decision.names is None else sorted(decision.names),
-        "principal": None if decision.principal is None else decision.principal._asdict(),
+        "principal": None
+        if decision.principal is None
+        else {
+            name: text
+            for name, text in decision.principal._asdict().items()
+            if text is not None or name not in ("tenant", "object_id")
+        },
         "grant": decision.grant,
         "host_workspace": decision.host_workspace,
     }

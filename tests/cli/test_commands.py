@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from brickscope.cli.main import main
+from core import entra_tokens
 from core.oauth import CLIENT_ID, key_set, signed
 from core.wire import HOST
 
@@ -156,6 +157,42 @@ def test_whoami_verifies_an_oauth_token(rules: Path) -> None:
 def test_whoami_says_why_a_token_is_nobody(rules: Path, token: str | bytes, reason: str) -> None:
     status, said = whoami(rules, token)
     assert (status, said["subject"], said["reason"]) == (1, None, reason)
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Path:
+    keys = f"tenant: {entra_tokens.TENANT}\n    keys_file: entra.jwks.json\n"
+    text = entra_tokens.POLICY.replace(f"tenant: {entra_tokens.TENANT}\n", keys, 1)
+    (tmp_path / "policy.yaml").write_text(text)
+    (tmp_path / "entra.jwks.json").write_bytes(key_set())
+    return tmp_path
+
+
+def test_whoami_knows_tokens_of_entra_id(azure: Path) -> None:
+    now = {"iat": time.time() - 9, "nbf": time.time() - 9, "exp": time.time() + 60}
+    app = entra_tokens.token(entra_tokens.app_claims(**now))
+    status, said = whoami(azure, app)
+    assert (status, said["subject"], said["kind"]) == (0, "etl", "service principal")
+    for each in (entra_tokens.TENANT, entra_tokens.OBJECT, entra_tokens.APPLICATION):
+        assert each in str(said["why"])
+    person = entra_tokens.token(entra_tokens.person_claims("2.0", **now))
+    assert whoami(azure, person)[1]["kind"] == "user"
+    wrong = entra_tokens.token(entra_tokens.app_claims(aud="https://graph.microsoft.com", **now))
+    assert whoami(azure, wrong)[1]["reason"] == "wrong_audience"
+    assert whoami(azure, app, "--host", HOST)[1]["reason"] == "wrong_issuer"
+
+
+def test_an_opaque_token_of_google_is_refused_with_words(rules: Path) -> None:
+    for token in ("ya29.a0AfB_byC-abcdefghijklmnop", "ya29.c.b0AUFJQsGabcdefghijkl.x"):
+        _, said = whoami(rules, token)
+        assert said["reason"] == "unknown_principal"
+        assert "use an ID token" in str(said["why"])
+
+
+def test_the_fingerprint_of_an_oauth_token_comes_with_a_warning() -> None:
+    status, output = run("fingerprint", given=signed())
+    assert status == 0
+    assert "known by whom it names, not by its fingerprint" in output
 
 
 def test_whoami_binds_the_issuer_to_the_host(rules: Path) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from analysis.policies import HOME, POLICY, TOKEN
 from brickscope.cli.main import main
 from brickscope.core.fingerprint import fingerprint
+from core.oauth import signed
 
 
 @pytest.fixture
@@ -163,3 +164,12 @@ def test_a_broken_policy_is_no_traceback(tmp_path: Path) -> None:
     status, output = run(tmp_path, "--subject", "ci", "jobs.list")
     assert status == 2
     assert "reads version 1 of the format" in output
+
+
+def test_an_oauth_token_is_never_named_by_its_fingerprint(rules: Path) -> None:
+    status, output = run(
+        rules, "curl", f"https://{HOME}/x", "-H", f"Authorization: Bearer {signed().decode()}"
+    )
+    assert status == 2
+    assert "known by whom it names, not by its fingerprint" in " ".join(output.split())
+    assert "sha256:" not in output

@@ -379,12 +379,13 @@ def test_a_stranger_is_told_whole() -> None:
 
 
 def test_a_jwt_is_no_unknown_token_but_somebody_to_be_verified() -> None:
-    """With nobody to find, it is an unknown token all the same, and no keys are fetched for it."""
+    """With nobody to find, it is nobody's, no keys are fetched for it, and its fingerprint is no advice."""
     fields = [
         (name, b"Bearer eyJx.eyJy.z" if name == b"Authorization" else value) for name, value in h1_headers()
     ]
     found = decide(policy(), read_request(h1(headers=fields)), "10.0.8.7", 0, Homes(None))
-    assert found.reason is Reason.UNKNOWN_TOKEN
+    assert found.reason is Reason.UNKNOWN_PRINCIPAL
+    assert "sha256" not in found.detail
     assert found.fingerprint == fingerprint(b"eyJx.eyJy.z")
 
 

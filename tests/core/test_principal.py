@@ -122,8 +122,8 @@ def test_with_nobody_to_find_no_keys_are_fetched() -> None:
     for directory, known in ((verifier, Principals()), (None, KNOWN), (None, Principals())):
         reason, detail = refusal(find_principal, policy(known), *ASKED, directory)
         assert (reason, detail) == (
-            Reason.UNKNOWN_TOKEN,
-            "the policy names no token with the fingerprint sha256:ff",
+            Reason.UNKNOWN_PRINCIPAL,
+            "the policy names no service principal or user, so nobody's OAuth token counts",
         )
     assert verifier.asked == []
 

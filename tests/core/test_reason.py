@@ -12,7 +12,8 @@ KINDS = {
         workspace_not_allowed grant_not_allowed""",
     # These alone, in monitor mode of the whole proxy.
     Kind.SUBJECT: """missing_credential unknown_token unsupported_credential unknown_principal unknown_client
-        wrong_issuer unknown_key key_set_unavailable bad_signature token_expired token_not_yet_valid""",
+        wrong_issuer wrong_tenant wrong_audience unknown_key key_set_unavailable bad_signature token_expired
+        token_not_yet_valid""",
     Kind.READING: """ambiguous_principal malformed_token algorithm_refused malformed_form malformed_credential
         multiple_credentials malformed_head malformed_body method_not_canonical path_not_canonical query_not_canonical
         host_mismatch target_not_origin_form http_version header_malformed header_duplicate header_forbidden upgrade_refused

@@ -40,7 +40,12 @@ from brickscope.proxy.requests import Requests
 from brickscope.proxy.tls import End
 from brickscope.proxy.tunnel import Tunnel
 from brickscope.proxy.upstream import Upstream
+import brickscope.proxy.wire.asks as asks
+from brickscope.proxy.wire.asks import Asks
+from brickscope.proxy.wire.frames import FrameReader
 from brickscope.proxy.wire.http1 import Http1
+from brickscope.proxy.wire.http2 import Http2
+from brickscope.proxy.wire.peer import Peer
 def broken(*arguments):
     raise RuntimeError("broken on purpose")
 """

@@ -30,6 +30,7 @@ from e2e.raw_client import (
     open_tls,
     read_h1,
     send_h1,
+    tls,
 )
 
 
@@ -66,6 +67,17 @@ OURS = EITHER | {
     "dialling": "Upstream._reach = broken",
     "TLS with the host": READY + "Contexts.for_host = broken",
     "the check of the address": "Upstream.end_made = broken",
+}
+OVER_HTTP2 = EITHER | {
+    "what is agreed on": "Tunnel._answer_hello = broken",
+    "the core": "Http2.from_client = broken",
+    "the core's answer to a ruling": "Http2.rule = broken",
+    "the frames": "FrameReader.read = broken",
+    "the header lists": "asks.read_request = broken",
+    "the requests": "Asks.open = broken",
+    "the stream of the host": "Peer.open = broken",
+    "the ruling": "t.rule = broken",
+    "TLS with the host": READY + "Contexts.for_host = broken",
 }
 ENGINES = EITHER | {
     "next_layer": "Connections.next_layer = fail_closed(c._refuse_layer)(broken)",
@@ -157,15 +169,45 @@ def test_a_broken_part_lets_nothing_through(change: str, tmp_path: Path, proxy_a
         assert "broken on purpose" not in gate.proxy.output
 
 
-@pytest.mark.parametrize("change", ENGINES.values(), ids=ENGINES)
-def test_nor_does_one_of_the_engines_path(change: str, tmp_path: Path, proxy_authority: Path) -> None:
+@pytest.mark.parametrize("change", OVER_HTTP2.values(), ids=OVER_HTTP2)
+def test_nor_does_one_over_http2(change: str, tmp_path: Path, proxy_authority: Path) -> None:
     with broken_gate(tmp_path, proxy_authority, change) as gate:
         assert call_over_http2(gate) in (None, 403, 502)
         assert gate.workspace.requests == []
         assert gate.proxy.running
+        assert "broken on purpose" not in gate.proxy.output
 
 
-def test_both_paths_are_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:
+WITH_PASSWORD = ("--set", "proxyauth=any")
+
+
+def call_by_the_engine(gate: Gate) -> int | None:
+    """The status of one allowed call where clients have a password."""
+    with suppress(*HUNG_UP):
+        tunnel = connect(
+            gate.proxy.proxy_url, f"{HOST}:443", [("Proxy-Authorization", "Basic dXNlcjpwYXNz")], timeout=5
+        )
+        with tunnel.sock, tls(tunnel.sock, ca=gate.ca, sni=HOST, timeout=5) as sock:
+            send_h1(sock, head())
+            response = read_h1(sock, timeout=5)
+            return response.status if response else None
+    return None
+
+
+@pytest.mark.parametrize("change", ENGINES.values(), ids=ENGINES)
+def test_nor_does_one_of_the_engines_path(change: str, tmp_path: Path, proxy_authority: Path) -> None:
+    with broken_gate(tmp_path, proxy_authority, change, *WITH_PASSWORD) as gate:
+        assert call_by_the_engine(gate) in (None, 403, 502)
+        assert gate.workspace.requests == []
+        assert gate.proxy.running
+
+
+def test_the_engines_path_is_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:
+    with broken_gate(tmp_path, proxy_authority, "", *WITH_PASSWORD) as gate:
+        assert call_by_the_engine(gate) == 200
+
+
+def test_both_versions_are_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:
     with broken_gate(tmp_path, proxy_authority, "") as gate:
         assert call_over_http2(gate) == 200
         response = call(gate)
@@ -356,4 +398,4 @@ def test_by_hand_it_listens_on_loopback_only(tmp_path: Path, proxy_authority: Pa
                 break
         process.terminate()
     bound = re.findall(r"listening at (\S+):\d+", "".join(seen))
-    assert bound[-1] == "127.0.0.1"
+    assert bound == ["127.0.0.1"], "nor does anything say so"

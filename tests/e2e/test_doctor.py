@@ -70,7 +70,7 @@ def test_nothing_is_known_of_a_proxy(host: Host) -> None:
 def test_one_spelling_only(host: Host) -> None:
     before = f"{host.good()}; unset https_proxy"
     report = host.doctor(before=before)
-    assert set(problems(report)) == {"proxy_variable", "client_grpc"}
+    assert set(problems(report)) == {"client_grpc"}
     assert "gRPC reads small letters only" in detail(report, "proxy_variable")
     assert report["fixes"][0] == f"export https_proxy={host.proxy}"
     mended(host, report, before=before)
@@ -103,10 +103,47 @@ def test_a_proxy_that_has_no_name(host: Host) -> None:
     assert problems(report) == ["proxy_resolves"]
 
 
-def test_the_wrong_scheme(host: Host) -> None:
-    report = host.doctor(HTTPS_PROXY=host.proxy.replace("http:", "https:"))
+# What the host has set, {} for HOST:PORT of the proxy; some words of what is wrong.
+MEANT = {
+    "no scheme": ("HTTPS_PROXY={}", "has no scheme"),
+    "the scheme of what is inside": ("HTTPS_PROXY=https://{}", "the way to the proxy is http://"),
+    "small letters, no scheme": ("https_proxy={}", "has no scheme"),
+    "the variable for http:// calls": ("HTTP_PROXY=http://{}", "HTTP_PROXY is, which is for http:// calls"),
+    "that, in small letters, no scheme": ("http_proxy={}", "http_proxy is, which is for http:// calls"),
+}
+
+
+@pytest.mark.parametrize(("line", "words"), MEANT.values(), ids=MEANT)
+@pytest.mark.parametrize("shell", ["sh", "fish"])
+def test_an_address_that_is_written_wrong_is_kept_and_corrected(
+    host: Host, line: str, words: str, shell: str
+) -> None:
+    name, _, value = line.format(host.proxy.removeprefix("http://")).partition("=")
+    settings = {name: value, "SHELL": f"/usr/bin/{shell}"}
+    report = host.doctor(f"--ca {shlex.quote(str(host.ca))} {FAST}", **settings)
+    assert "proxy_variable" in problems(report)
+    assert words in detail(report, "proxy_variable")
+    assert f"client-env --proxy {host.proxy} --ca " in report["fixes"][0]
+    mended(host, report, shell=shell, **settings)
+
+
+def test_another_kind_of_proxy_is_not_taken_for_this_one(host: Host) -> None:
+    report = host.doctor(HTTPS_PROXY=host.proxy.replace("http:", "socks5:"))
     assert problems(report) == ["proxy_variable"]
-    assert "the way to the proxy is http://" in detail(report, "proxy_variable")
+    assert "--proxy http://PROXY:8080" in report["fixes"][0]
+
+
+def test_what_terraform_trusts_in_a_bundles_deployment(host: Host) -> None:
+    """Its own check: the CLI gives it the proxy and not the CA, so that what is right for one is not for the other."""
+    settings = host.good()
+    report = host.doctor("--client terraform", settings)
+    assert problems(report) == ["client_bundle"]
+    assert "finds the proxy and trusts it" in detail(report, "client_go")
+    mended(host, report, "--client terraform", settings)
+    (host.home / "databricks.yml").write_text("bundle: {name: x}\n")
+    assert problems(host.doctor("--client go", settings)) == ["client_bundle"]
+    (host.home / "databricks.yml").unlink()
+    assert host.doctor("--client go", settings)["healthy"], "nobody deploys a bundle here"
 
 
 def test_the_ca_is_missing(host: Host) -> None:

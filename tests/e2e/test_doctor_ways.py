@@ -227,16 +227,24 @@ def test_a_proxy_with_a_password_is_used_and_never_shown(
         broken = moved.doctor(
             before=f"{before}; unset https_proxy REQUESTS_CA_BUNDLE CURL_CA_BUNDLE", **with_it
         )
-        assert set(problems(broken)) == {"proxy_variable", "client_requests", "client_grpc"}
+        assert set(problems(broken)) == {"client_requests", "client_grpc"}
         assert 'export https_proxy="$HTTPS_PROXY"' in broken["fixes"]
         mended(
             moved, broken, before=f"{before}; unset https_proxy REQUESTS_CA_BUNDLE CURL_CA_BUNDLE", **with_it
         )
         wrong = gate.proxy.proxy_url.replace("http://", "http://me:n0tthis@")
         refused = moved.doctor(HTTPS_PROXY=wrong, https_proxy=wrong)
-        assert "wants a user and a password" in detail(refused, "proxy_answers")
+        assert "does not take the user and password" in detail(refused, "proxy_answers")
+        bare = gate.proxy.proxy_url
+        asked = moved.doctor(HTTPS_PROXY=bare, https_proxy=bare)
+        assert "wants a user and a password" in detail(asked, "proxy_answers")
+        assert asked["fixes"] == [f"export HTTPS_PROXY={bare.replace('http://', 'http://USER:PASSWORD@')}"]
+        meant = url.removeprefix("http://")
+        odd = moved.doctor(before=before, HTTPS_PROXY=meant)
+        assert odd["fixes"][0].startswith('export HTTPS_PROXY="http://${HTTPS_PROXY#*://}"; eval ')
+        mended(moved, odd, before=before, HTTPS_PROXY=meant)
         shown = moved.run(f"brickscope doctor --workspace {HOST} --client curl", **with_it)
-        for text in (json.dumps([report, broken, refused]), shown.stdout, shown.stderr):
+        for text in (json.dumps([report, broken, refused, asked, odd]), shown.stdout, shown.stderr):
             assert "s3cr3t" not in text
             assert "n0tthis" not in text
         assert "me:***@127.0.0.1" in shown.stdout

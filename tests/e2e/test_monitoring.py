@@ -219,7 +219,7 @@ BROKEN_METRICS = {
     "counts of decisions": "t.Tally._cell = broken",
     "all times": "import brickscope.service.monitoring.distribution as d; d.Distribution.add = broken",
     "the numbers themselves": "gate.tally.__dict__.update(dict.fromkeys(gate.tally.__dict__))",
-    "a scrape": "import brickscope.service.monitoring.collector as k; k.ProxyCollector._calls = broken; k._family = broken",
+    "a scrape": "import brickscope.service.monitoring.collector as k; k._VALUES.clear(); k.family = broken",
 }
 
 

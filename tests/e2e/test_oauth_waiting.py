@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -99,42 +98,27 @@ def test_a_body_that_comes_meanwhile_is_bounded(gate: Gate, silent: tuple[TokenI
     assert gate.proxy.rss_kib() - before < 100_000
 
 
-def test_all_bodies_that_come_meanwhile_over_http2_are_bounded_together(gate: Gate) -> None:
-    body = b"x" * (7 << 19)  # 3.5 MiB, of which 64 MiB hold eighteen
-
-    def statuses(count: int) -> list[int | None]:
-        """Of so many uploads to a host whose keys come when one was cut off, or all are on their way."""
-        issuer, host = gate.workspace.issuer, next(HOSTS)
-        token = issuer.sign(issuer.claims(f"https://{host}/oidc", FEDERATED_ID, FEDERATED_ID))
-        fields = h2_headers("PUT", UPLOAD, host, token, [(b"content-length", b"%d" % len(body))])
-        issuer.silent = True
-        with ExitStack() as stack:
-            clients = [
-                H2Client(
-                    stack.enter_context(open_tls(gate.proxy.proxy_url, host, ca=gate.ca, alpn=["h2"])), 60
-                )
-                for _ in range(count)
-            ]
-            streams = [client.request(fields, body) for client in clients]
-            if count > 18:
-                gate.proxy.wait_for(lambda: any(map(is_cut, clients, streams)), 60)
-            issuer.silent = False
-            return [client.collect(stream).status for client, stream in zip(clients, streams, strict=True)]
-
-    found = statuses(24)
-    assert None in found
-    assert set(found) <= {None, 204}
-    assert statuses(12) == [204] * 12, "what was kept is given back"
-
-
-def is_cut(client: H2Client, stream: int) -> bool:
-    """Whether the other side has given up a stream; it must not have sent anything else."""
-    try:
-        response = client.collect(stream, 0.001)
-    except TimeoutError:
-        return False
-    assert response.status is None
-    return True
+def test_a_body_that_comes_meanwhile_over_http2_is_bounded_by_its_window(
+    gate: Gate, silent: tuple[TokenIssuer, str, str]
+) -> None:
+    issuer, host, token = silent
+    before = gate.proxy.rss_kib()
+    with open_tls(gate.proxy.proxy_url, host, ca=gate.ca, alpn=["h2"]) as sock:
+        client = H2Client(sock, 60)
+        streams = [client.open(h2_headers("PUT", UPLOAD, host, token, [])) for _ in range(8)]
+        gate.proxy.wait_for(lambda: asked(gate))
+        client.timeout = 1
+        for stream in streams:
+            with pytest.raises(TimeoutError):
+                client.send(stream, b"x" * (1 << 22))
+        client.timeout = 60
+        assert gate.proxy.rss_kib() - before < 10_000
+        issuer.silent = False
+        for stream in streams:
+            client.send(stream, b"", end=True)
+            assert client.collect(stream).status == 204
+    lengths = [request.body_length for request in gate.workspace.requests if request.method == b"PUT"]
+    assert sum(lengths) == 1 << 20, "what the windows hold, and all of it"
 
 
 def test_a_small_body_that_comes_meanwhile_arrives_whole(

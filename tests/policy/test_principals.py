@@ -104,7 +104,10 @@ def test_every_entry_changes_the_revision(tmp_path: Path) -> None:
 
 PRIVATE = json.dumps({"keys": [jwk() | {"d": "AQ"}]}).encode()
 WRONG = {
-    "no client id": ("service_principals:\n  a:\n    rule_set: r\n", "the key 'client_id' is missing"),
+    "no client id": (
+        "service_principals:\n  a:\n    rule_set: r\n",
+        "nothing says whose tokens these are (add client_id:",
+    ),
     "a secret for a client id": (
         f"service_principals:\n  a:\n    client_id: dose{'0' * 32}\n    rule_set: r\n",
         "this may be a secret",

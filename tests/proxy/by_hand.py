@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -38,6 +39,7 @@ END = b"<end>"
 """What a side of the pretended TLS sends for close_notify."""
 UPDATE = b"<update>"
 """What asks for an answer of TLS itself, as KeyUpdate does (RFC 8446 section 4.6.3); the answer is the same."""
+_MARK = re.compile(b"|".join([END, UPDATE, b"<garbage>"]))
 ADDRESS = ("8.8.8.8", 443)
 """Public, and never dialled."""
 
@@ -82,6 +84,10 @@ class PretendedTls:
     def get_protocol_version(self) -> int:
         return SSL.TLS1_2_VERSION
 
+    def set_app_data(self, alpn: bytes) -> None:
+        """The data path has chosen."""
+        self._alpn = alpn
+
     def get_alpn_proto_negotiated(self) -> bytes:
         return self._alpn
 
@@ -94,8 +100,8 @@ class PretendedTls:
             raise SSL.ZeroReturnError
         if self._in.startswith(b"<garbage>"):
             raise SSL.Error([("SSL routines", "", "wrong version number")])
-        end = self._in.find(b"<")
-        data = self._in[: size if end < 0 else min(size, end)]
+        end = _MARK.search(self._in)
+        data = self._in[: size if end is None else min(size, end.start())]
         if not data:
             raise SSL.WantReadError
         self._in = self._in[len(data) :]
@@ -232,13 +238,22 @@ class LogInMemory:
 
 
 class PretendedContexts:
-    """In the place of ``Contexts``."""
+    """In the place of ``Contexts``. ``speaks``: what the host chooses, if it is offered. ``offered``: to hosts."""
+
+    def __init__(self) -> None:
+        self.speaks = b"http/1.1"
+        self.offered: list[tuple[bytes, ...]] = []
 
     def for_client(self, host: str, server_name: str | None) -> Any:
         return PretendedTls(server=True)
 
-    def for_host(self, host: str) -> Any:
-        return PretendedTls(server=False)
+    def serves(self, offers: Sequence[bytes]) -> bool:
+        return b"h2" in offers
+
+    def for_host(self, host: str, offers: Sequence[bytes]) -> Any:
+        self.offered.append(tuple(offers))
+        speaks = self.speaks if self.speaks in offers else b""
+        return PretendedTls(server=False, alpn=speaks)
 
 
 async def no_network(url: str) -> bytes | None:
@@ -283,7 +298,8 @@ class Scene:
     ) -> None:
         self.gate = make_gate(mode)
         self.log: Any = self.gate.writer
-        self.path = DataPath(self.gate, PretendedContexts(), limits or Limits(), local=local)  # type: ignore[arg-type]
+        self.contexts = PretendedContexts()
+        self.path = DataPath(self.gate, self.contexts, limits or Limits(), local=local)  # type: ignore[arg-type]
         self.client = PretendedTransport(("192.0.2.1", 4000))
         self.hosts: list[PretendedTransport] = []
         self.dials: list[tuple[Any, ...]] = []
@@ -296,9 +312,9 @@ class Scene:
         """Whether a host that is reached completes its handshake at once."""
         self.tunnel: Tunnel
 
-    def begin(self, hello: bytes = HELLO) -> None:
+    def begin(self, hello: bytes = HELLO, *offers: bytes) -> None:
         """The client's ClientHello has come."""
-        visitor = Visitor("192.0.2.1", HOST, 443, HOST)
+        visitor = Visitor("192.0.2.1", HOST, 443, HOST, offers)
         self.tunnel = Tunnel(self.path, visitor, self._end)
         self.tunnel.begin(self.client, hello)
 

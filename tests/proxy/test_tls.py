@@ -111,10 +111,11 @@ class Wire:
         self.transport.protocol = self.end
         self._passed = 0
 
-    def begin(self) -> Wire:
+    def begin(self, alpn: bytes = b"http/1.1") -> Wire:
         self.peer.shake()
         if self.server:
-            self.end.begin(self.transport, self.peer.outgoing.read())
+            self.end.take_over(self.transport)
+            self.end.begin(self.peer.outgoing.read(), alpn)
         else:
             self.end.connection_made(self.transport)
         self.exchange()
@@ -205,9 +206,16 @@ def client_side(store: Path, **changes: Any) -> ssl.SSLContext:
     return context
 
 
-def answered(contexts: Contexts, client: ssl.SSLContext, name: str | None = HOST, host: str = HOST) -> Wire:
-    """A client's handshake with the proxy."""
-    return Wire(contexts.for_client(host, name), Peer(client, server=False, name=name), server=True).begin()
+def answered(
+    contexts: Contexts,
+    client: ssl.SSLContext,
+    name: str | None = HOST,
+    host: str = HOST,
+    alpn: bytes = b"http/1.1",
+) -> Wire:
+    """A client's handshake with the proxy. ``alpn``: what was decided on."""
+    wire = Wire(contexts.for_client(host, name), Peer(client, server=False, name=name), server=True)
+    return wire.begin(alpn)
 
 
 def in_a_loop(story: Callable[[], Any]) -> Any:
@@ -265,7 +273,8 @@ def test_a_first_request_may_come_with_the_end_of_the_handshake(make: Make, stor
         peer = Peer(client_side(store), server=False)
         wire = Wire(make().for_client(HOST, HOST), peer, server=True)
         peer.shake()
-        wire.end.begin(wire.transport, peer.outgoing.read())
+        wire.end.take_over(wire.transport)
+        wire.end.begin(peer.outgoing.read(), b"http/1.1")
         peer.incoming.write(wire.transport.written)
         peer.shake()
         peer.tls.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -392,15 +401,19 @@ def test_an_odd_name_changes_nothing(make: Make, store: Path, name: str | None) 
 
 
 OFFERS = {
-    "HTTP/1.1": (["http/1.1"], "http/1.1"),
-    "both": (["h2", "http/1.1"], "http/1.1"),
-    "something else": (["spdy/3"], None),
+    "HTTP/1.1": (["http/1.1"], b"http/1.1", "http/1.1"),
+    "both, and the host speaks HTTP/1.1": (["h2", "http/1.1"], b"http/1.1", "http/1.1"),
+    "both, and the host speaks HTTP/2": (["http/1.1", "h2"], b"h2", "h2"),
+    "HTTP/2": (["h2"], b"h2", "h2"),
+    "something else": (["spdy/3"], b"http/1.1", None),
 }
 
 
-@pytest.mark.parametrize(("alpn", "chosen"), OFFERS.values(), ids=OFFERS)
-def test_what_is_agreed_on(make: Make, store: Path, alpn: list[str], chosen: str | None) -> None:
-    wire = in_a_loop(lambda: answered(make(), client_side(store, alpn=alpn)))
+@pytest.mark.parametrize(("alpn", "decided", "chosen"), OFFERS.values(), ids=OFFERS)
+def test_what_is_agreed_on(
+    make: Make, store: Path, alpn: list[str], decided: bytes, chosen: str | None
+) -> None:
+    wire = in_a_loop(lambda: answered(make(), client_side(store, alpn=alpn), alpn=decided))
     assert wire.peer.tls.selected_alpn_protocol() == chosen
     assert wire.end.alpn == (chosen or "").encode()
 

@@ -21,6 +21,7 @@ from brickscope.core.credential import read_token
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.grant import TokenRequest, check_endpoint, is_token_request, read_token_request
+from brickscope.core.jwt_token import is_jwt
 from brickscope.core.policy import Grant
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
@@ -59,7 +60,8 @@ class Call(NamedTuple):
     """A call that can be judged. ``text``: in one line, printable and without secrets.
 
     ``request``: its reading, or why the proxy would refuse it for its shape. ``asked``: of a token request, what for.
-    ``fingerprint``: of the token that was written with it. ``operation``: by whose name it was written.
+    ``fingerprint``: of the token that was written with it. ``operation``: by whose name it was written. ``is_oauth``:
+    whether the token is one.
     """
 
     text: str
@@ -68,6 +70,7 @@ class Call(NamedTuple):
     asked: TokenRequest | None = None
     fingerprint: str | None = None
     operation: str | None = None
+    is_oauth: bool = False
 
 
 def read_call(written: str | Sequence[str], home: Home = Home()) -> Call:  # noqa: B008 - immutable
@@ -199,7 +202,8 @@ def read_sent(sent: Sent, home: Home = Home(), asked: TokenRequest | None = None
         return Call(f"{shown}{path}", refused)
     text = f"{shown}{printable(target)}{_shown_body(sent.body)}"
     name = None if token is None else fingerprint(token)
-    return Call(text, request._replace(authorization=None), sent.body, fingerprint=name)
+    is_oauth = token is not None and is_jwt(token)
+    return Call(text, request._replace(authorization=None), sent.body, fingerprint=name, is_oauth=is_oauth)
 
 
 def _token_call(shown: str, request: ApiRequest, body: bytes, asked: TokenRequest | None) -> Call:

@@ -47,6 +47,11 @@ def known(policy: Policy) -> dict[str, Known]:
     for kind, group in (("service principal", principals.service_principals), ("user", principals.users)):
         for mark, subject in group.items():
             found[subject.name] = Known(subject.name, kind, subject, (mark,))
+    for key, subject in principals.entra.items():
+        marks = (*(found[subject.name].marks if subject.name in found else ()), str(key))
+        found[subject.name] = Known(
+            subject.name, "user" if key.is_user else "service principal", subject, marks
+        )
     for login in principals.logins:
         marks = () if login.client_id is None else (login.client_id,)
         found[login.name] = Known(login.name, "login", login, marks)
@@ -87,7 +92,16 @@ class Told:
     def __init__(self, workspaces: Mapping[str, str | None]) -> None:
         self._workspaces = workspaces
 
-    def verify(self, policy: Policy, token: bytes, fingerprint: str, host: str, now: float) -> Claims:
+    def verify(
+        self,
+        policy: Policy,
+        token: bytes,
+        fingerprint: str,
+        host: str,
+        now: float,
+        *,
+        management: bool = False,
+    ) -> Claims:
         """Nobody's token is verified here. Raises Refused."""
         raise Refused(Reason.KEY_SET_UNAVAILABLE, "no token is verified here")
 

@@ -13,7 +13,7 @@ from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
-from brickscope.core.reason import CHANGE, Kind, Reason
+from brickscope.core.reason import CHANGE, SEND_A_TOKEN, Kind, Reason
 from brickscope.core.rule import RuleTable
 
 from .call import Call
@@ -197,6 +197,11 @@ def _new_principal(denial: Fields) -> Remedy:
     if not isinstance(claims, dict) or not (claims.get("client_id") or claims.get("sub")):
         return _note("the log does not name whose token it is")
     client, sub = claims.get("client_id"), claims.get("sub")
+    if claims.get("tenant"):
+        note = f"{_STRANGER}; TENANT is the name under tenants: of {claims.get('tenant')}"
+        entry = {"tenant": "TENANT", "object_id": claims.get("object_id"), "rule_set": "RULE-SET"}
+        group = "service_principals" if sub == claims.get("object_id") else "users"
+        return Remedy(_ADD, (group,), {"NEW-NAME": entry}, note)
     if sub is None or sub == client:
         entry = {"client_id": client, "rule_set": "RULE-SET"}
         return Remedy(_ADD, ("service_principals",), {"NEW-NAME": entry}, _STRANGER)
@@ -215,7 +220,7 @@ def _new_client(denial: Fields) -> Remedy:
 
 
 def _new_credential(denial: Fields) -> Remedy:
-    return _note("the client has to send a token: Authorization: Bearer TOKEN")
+    return _note(SEND_A_TOKEN)
 
 
 # -- destinations -------------------------------------------------------------------------------------------------

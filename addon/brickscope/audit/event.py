@@ -103,8 +103,11 @@ class DecisionRecord(Decided):
         ),
     ] = None
     principal: Annotated[
-        dict[Literal["issuer", "client_id", "sub"], str | None] | None,
-        Field(description="Verified claims of an OAuth token; of a token request the client that asks."),
+        dict[Literal["issuer", "client_id", "sub", "tenant", "object_id"], str | None] | None,
+        Field(
+            description="Verified claims of an OAuth token; of a token request the client that asks. `tenant` and "
+            "`object_id` only of a token of Entra ID; its `client_id` is the application id."
+        ),
     ] = None
     grant: Annotated[str | None, Field(description="Of a token request: its grant.")] = None
     has_body: bool | None = None

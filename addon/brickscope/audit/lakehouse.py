@@ -16,8 +16,8 @@ from .usage import policy_rows
 def policy_sql(policy: Policy) -> str:
     """Statements that fill ``audit_policy`` and ``governed_identities`` anew from a policy, for Spark SQL.
 
-    Whose token a fingerprint is, no policy says: these subjects are named in a comment, for somebody who knows, and what was
-    filled in for them is kept.
+    Whose token a fingerprint is, or an object id of Entra ID, no policy says: these subjects are named in a comment, for
+    somebody who knows, and what was filled in for them is kept.
     """
     known = policy.principals
     identities = [
@@ -25,7 +25,14 @@ def policy_sql(policy: Policy) -> str:
         for subjects in (known.service_principals, known.users)
         for identity, subject in subjects.items()
     ]
-    tokens = sorted({subject.name for subject in policy.tokens.values()})
+    identities += [
+        (subject.name, key.application_id)
+        for key, subject in known.entra.items()
+        if key.application_id is not None and key.application_id not in known.service_principals
+    ]
+    named = {name for name, _ in identities}
+    unsaid = (*policy.tokens.values(), *known.entra.values())
+    tokens = sorted({subject.name for subject in unsaid} - named)
     unknown = "".join(f" {json.dumps(name)}" for name in tokens) or " none"
     return f"""\
 -- The policy of revision {policy.revision}.

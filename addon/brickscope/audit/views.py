@@ -17,7 +17,8 @@ IS_BAD = (
 have (before Christ, beyond the year 9999, infinity), of which whoever reads its answers makes no time."""
 
 KNOWN_BY = """known_by(fingerprint, principal) AS coalesce(nullif(concat_ws(
-    ' ', principal->>'sub', 'by client ' || nullif(principal->>'client_id', coalesce(principal->>'sub', ''))
+    ' ', coalesce('object ' || (principal->>'object_id') || ' of tenant ' || (principal->>'tenant'), principal->>'sub'),
+    'by client ' || nullif(principal->>'client_id', coalesce(principal->>'sub', ''))
 ), ''), fingerprint, '')"""
 """Who a caller is, named by the policy or not: the verified claims of its OAuth token (JSON), else the fingerprint, else
 nothing."""

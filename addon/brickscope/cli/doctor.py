@@ -79,6 +79,7 @@ def doctor_command(
             default_bundle(),
             frozenset(stacks),
             pythons,
+            bool({"terraform", "databricks-cli"} & set(clients)) or Path("databricks.yml").is_file(),
         )
     )
     return Answer(report.data(), lambda: _print(report), failed=not report.healthy)

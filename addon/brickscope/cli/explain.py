@@ -19,6 +19,7 @@ from brickscope.analysis.summary import access, summarise
 from brickscope.analysis.wording import explanation_data, explanation_lines
 from brickscope.core.decision import Refused
 from brickscope.core.directory import Directory
+from brickscope.core.jwt_token import LIVES_AN_HOUR
 from brickscope.core.reason import Reason
 from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
@@ -159,6 +160,8 @@ def _who(loaded: Loaded, subject: str | None, call: Call | None) -> Known:
     """The subject by name, else by the token that was pasted with the call, else the only one there is."""
     if subject is not None:
         return find(loaded.policy, subject)
+    if call is not None and call.is_oauth and call.fingerprint not in loaded.policy.tokens:
+        raise click.UsageError(f"{LIVES_AN_HOUR}: say with --subject who it is ('brickscope whoami' knows)")
     everybody = known(loaded.policy)
     if call is not None and call.fingerprint is not None:
         owner = loaded.policy.tokens.get(call.fingerprint)

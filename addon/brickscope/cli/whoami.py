@@ -12,16 +12,15 @@ from urllib.parse import urlsplit
 
 import click
 
+from brickscope.analysis.judge import known
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import in_databricks_zone, is_hostname
-from brickscope.core.issuer import key_source
 from brickscope.core.jwt_token import Claims, is_jwt, read_claims
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Policy, Subject
-from brickscope.core.principal import match_claims
-from brickscope.core.reason import Reason
-from brickscope.identity.directory import TokenDirectory
+from brickscope.core.principal import find_principal
+from brickscope.identity.directory import Settled, TokenDirectory
 from brickscope.identity.fetch import Fetcher
 
 from .command import command
@@ -32,7 +31,9 @@ from .token_input import read_token_input
 
 @command("whoami")
 @rules_option()
-@click.option("--host", help="The workspace the token is used on. Default: the host that issued it.")
+@click.option(
+    "--host", help="The workspace the token is used on. Default: one on which its issuer's tokens count."
+)
 @click.option("--ca", type=FILE, help="Authorities to trust instead.")
 @answers
 def whoami_command(rules: Rules, host: str | None, ca: Path | None) -> Answer:
@@ -60,36 +61,49 @@ async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | N
     subject = policy.tokens.get(name)
     if subject is not None:
         return _say(policy, name, subject, "token", "the policy names this fingerprint")
-    if not is_jwt(token):
-        return _refused(name, Reason.UNKNOWN_TOKEN, "the policy does not name this fingerprint")
     try:
-        claims = read_claims(token)
-        where = host or urlsplit(claims.issuer).hostname or ""
-        await _verify(policy, token, name, where, ca)
-        subject = match_claims(policy.principals, claims)
+        subject, claims = await _find(policy, token, name, host, ca)
     except Refused as refused:
         return _refused(name, refused.reason, refused.detail)
-    user = subject in policy.principals.users.values()
-    claim = f"sub is {claims.sub}" if user else f"client_id is {claims.client_id or claims.sub}"
+    kind = known(policy)[subject.name].kind
+    if claims.tenant is not None:
+        claim = f"tenant is {claims.tenant}, its object id {claims.object_id}, its application id {claims.client_id}"
+    elif kind == "user":
+        claim = f"sub is {claims.sub}"
+    else:
+        claim = f"client_id is {claims.client_id or claims.sub}"
     why = f"the token is genuine, issued by {claims.issuer}, and its {claim}"
-    return _say(policy, name, subject, "user" if user else "service principal", why, claims)
+    return _say(policy, name, subject, kind, why, claims)
 
 
-async def _verify(policy: Policy, token: bytes, name: str, host: str, ca: Path | None) -> None:
-    """Verify as the proxy does. Raises Refused."""
-    claims = read_claims(token)
-    key_source(policy.principals, claims.issuer, host)
-    if claims.issuer not in policy.principals.issuers and not (
-        is_hostname(host) and in_databricks_zone(host)
-    ):
-        raise click.UsageError("the token was not issued by a Databricks host; nothing was asked there")
+async def _find(
+    policy: Policy, token: bytes, name: str, host: str | None, ca: Path | None
+) -> tuple[Subject, Claims]:
+    """Whose token it is, verified as the proxy does. Raises Refused."""
+    now = time.time()
+    where = host or (_host(policy, read_claims(token).issuer) if is_jwt(token) else "")
     trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
     directory = TokenDirectory(Fetcher(trust).fetch)
     try:
-        directory.verify(policy, token, name, host, time.time())
+        subject, _ = find_principal(policy, token, name, where, now, directory)
     except NotYetKnown as unknown:
+        named = read_claims(token).issuer in policy.principals.issuers
+        if not named and not (is_hostname(where) and in_databricks_zone(where)):
+            raise click.UsageError(
+                "the token was not issued by a Databricks host; nothing was asked there"
+            ) from None
         await directory.learn(unknown)
-        directory.verify(policy, token, name, host, time.time(), (unknown.url,))
+        settled = Settled(directory, (unknown.url,))
+        subject, _ = find_principal(policy, token, name, where, now, settled)
+    return subject, read_claims(token)
+
+
+def _host(policy: Policy, issuer: str) -> str:
+    """A host on which tokens of an issuer count: of one that the policy names, the first that it names for it."""
+    named = policy.principals.issuers.get(issuer)
+    if named is not None:
+        return named.hosts.patterns[0].replace("*", "workspace")
+    return urlsplit(issuer).hostname or ""
 
 
 def _say(

@@ -9,11 +9,16 @@ from .reason import Reason
 
 
 class Principal(NamedTuple):
-    """Who a token was issued to, by its verified claims. Of a token request: the client that asks, and no more."""
+    """Who a token was issued to, by its verified claims. Of a token request: the client that asks, and no more.
+
+    ``tenant``, ``object_id``: of a token of Entra ID, whose ``client_id`` is the application id.
+    """
 
     issuer: str | None
     client_id: str | None
     sub: str | None
+    tenant: str | None = None
+    object_id: str | None = None
 
 
 class Decision(NamedTuple):

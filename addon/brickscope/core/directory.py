@@ -15,8 +15,20 @@ from .policy import Policy
 class Directory(Protocol):
     """Answers from what is at hand, or raises NotYetKnown."""
 
-    def verify(self, policy: Policy, token: bytes, fingerprint: str, host: str, now: float) -> Claims:
-        """The claims of an OAuth token that counts on ``host``. Raises Refused with the reason it does not."""
+    def verify(
+        self,
+        policy: Policy,
+        token: bytes,
+        fingerprint: str,
+        host: str,
+        now: float,
+        *,
+        management: bool = False,
+    ) -> Claims:
+        """The claims of an OAuth token that counts on ``host``. Raises Refused with the reason it does not.
+
+        ``management``: it comes beside the bearer, for the management of Azure.
+        """
         ...
 
     def workspace_of(self, host: str, now: float) -> str | None:

@@ -13,6 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, NamedTuple
 
 from .decision import Refused
+from .entra import read_authority, read_identity
 from .key import ALGORITHMS
 from .reason import Reason
 
@@ -22,6 +23,12 @@ MAX_NAME = 512
 # RFC 7515 section 4.1: a key or a place to find one, brought by the token itself; `crit` and `b64` change the reading.
 _OWN_KEY = ("jwk", "jku", "x5u", "x5c")
 _CHANGES_READING = ("crit", "b64", "zip", "enc", "cty")
+GOOGLE_ACCESS = b"ya29."
+"""What an access token of Google begins with, which is opaque (cloud.google.com/docs/authentication/token-types)."""
+LIVES_AN_HOUR = (
+    "an OAuth token is known by whom it names, not by its fingerprint: the next one, in an hour, has another"
+)
+"""What to say of one instead of its fingerprint."""
 _TYPES = (None, "jwt", "at+jwt", "application/at+jwt", "application/jwt")
 
 
@@ -29,7 +36,8 @@ class Claims(NamedTuple):
     """What a token says about itself. Worth nothing until its signature is checked.
 
     ``issuer``, ``key_id``: who is said to have signed, with which key. ``client_id``, ``sub``: for which client and on
-    whose behalf; at least one is there. ``expires``, ``begins``: seconds since the epoch.
+    whose behalf; at least one is there. ``expires``, ``begins``: seconds since the epoch. ``audience``: for whom, where
+    that is one name. ``tenant``, ``object_id``: of a token of Entra ID, whose ``client_id`` is the application id.
     """
 
     issuer: str
@@ -39,15 +47,18 @@ class Claims(NamedTuple):
     sub: str | None
     expires: float
     begins: float
+    audience: str | None = None
+    tenant: str | None = None
+    object_id: str | None = None
 
 
 def is_jwt(token: bytes) -> bool:
     """Whether a bearer is to be read as a JWT: three parts, or the beginning of every JSON header in base64."""
-    return token.startswith(b"eyJ") or token.count(b".") == 2
+    return token.startswith(b"eyJ") or (token.count(b".") == 2 and not token.startswith(GOOGLE_ACCESS))
 
 
 def read_claims(token: bytes) -> Claims:
-    """Read a JWT. Raises Refused: MALFORMED_TOKEN, ALGORITHM_REFUSED or UNKNOWN_KEY (it names none).
+    """Read a JWT. Raises Refused: MALFORMED_TOKEN, ALGORITHM_REFUSED, UNKNOWN_KEY (it names none) or AMBIGUOUS_PRINCIPAL.
 
     No detail holds any part of the token.
     """
@@ -81,7 +92,24 @@ def read_claims(token: bytes) -> Claims:
     if key_id is None:
         raise Refused(Reason.UNKNOWN_KEY, "the token does not say which key signed it")
     begins = max(_time(claims, "nbf") or 0.0, _time(claims, "iat") or 0.0)
-    return Claims(issuer, key_id, algorithm, client_id, sub, expires, begins)
+    audience = claims.get("aud")
+    found = Claims(
+        issuer,
+        key_id,
+        algorithm,
+        client_id,
+        sub,
+        expires,
+        begins,
+        audience if isinstance(audience, str) else None,
+    )
+    authority = read_authority(issuer)
+    if authority is None:
+        return found
+    identity = read_identity(claims, authority)
+    return found._replace(
+        client_id=identity.application_id, tenant=authority.tenant, object_id=identity.object_id
+    )
 
 
 def _malformed(why: str) -> Refused:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from .entra import GUID
 
 ALGORITHMS = ("RS256", "ES256")
 """What Databricks signs with (RS256), and the other that it accepts of federated providers (ES256)."""
@@ -26,17 +29,21 @@ class KeySetError(Exception):
 
 
 class KeySet(NamedTuple):
-    """Verification keys by ``kid``, and the SHA-256 of the text they were read from."""
+    """Verification keys by ``kid``, and the SHA-256 of the text they were read from. ``tenants``: by ``kid``, which
+    tenant of Entra ID alone signs with a key."""
 
     keys: dict[str, jwt.PyJWK]
     digest: str
+    tenants: Mapping[str, str] = {}
 
-    def is_signed(self, token: bytes, kid: str, algorithm: str) -> bool:
+    def is_signed(self, token: bytes, kid: str, algorithm: str, tenant: str | None = None) -> bool:
         """Whether a JWT's signature is by the key ``kid``, and the key is one for ``algorithm``.
 
-        KeyError where there is no such key: look first.
+        ``tenant``: whose token it says it is. KeyError where there is no such key: look first.
         """
         key = self.keys[kid]
+        if tenant is not None and self.tenants.get(kid, tenant) != tenant:
+            return False
         if key.algorithm_name != algorithm:
             return False  # an RSA key taken for another algorithm's is the classic confusion (RFC 8725 section 3.1)
         try:
@@ -61,6 +68,7 @@ def read_key_set(raw: bytes) -> KeySet:
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
         raise KeySetError(f"it is no JSON Web Key Set with at most {MAX_KEYS} keys")
     keys: dict[str, jwt.PyJWK] = {}
+    tenants: dict[str, str] = {}
     for entry in listed:
         if isinstance(entry, dict) and any(part in entry for part in _PRIVATE):
             raise KeySetError("it holds a private or symmetric key; whoever has it can make tokens")
@@ -70,9 +78,13 @@ def read_key_set(raw: bytes) -> KeySet:
         if key.key_id in keys:
             raise KeySetError("two of its keys have the same kid")
         keys[key.key_id] = key
+        # learn.microsoft.com/entra/identity-platform/access-tokens, "Validate the issuer": a key may name the one tenant
+        # that it is for (that of all personal accounts has keys of its own), or `{tenantid}` for all.
+        if found_guid := GUID.search(str(entry.get("issuer"))):
+            tenants[key.key_id] = found_guid[0]
     if not keys:
         raise KeySetError(f"it has no key with a kid for {' or '.join(ALGORITHMS)}")
-    return KeySet(keys, sha256(raw).hexdigest())
+    return KeySet(keys, sha256(raw).hexdigest(), tenants)
 
 
 def _read_key(entry: Any) -> jwt.PyJWK | None:

@@ -84,25 +84,54 @@ class Login(NamedTuple):
 
 
 class Issuer(NamedTuple):
-    """Somebody other than the host itself whose tokens count on some hosts: an account, or a workspace with fixed keys.
+    """Somebody other than the host itself whose tokens count on some hosts: an account, a workspace with fixed keys, or a
+    tenant of Entra ID.
 
     ``hosts``: where its tokens count. ``keys_url``: where its public keys are, None for ``/jwks.json`` below it.
-    ``keys``: the content of a key file instead, so that nothing is fetched.
+    ``keys``: the content of a key file instead, so that nothing is fetched. ``audience``: for whom its tokens have to be,
+    ``SAME_HOST`` for the host of the call, None for anybody. ``management``: the same of a token that comes beside the
+    bearer, none where none may.
     """
 
     url: str
     hosts: HostPatterns
     keys_url: str | None = None
     keys: KeySet | None = None
+    audience: str | None = None
+    management: tuple[str, ...] = ()
+
+
+SAME_HOST = "host"
+"""The audience that is ``https://HOST`` of the call."""
+
+
+class EntraKey(NamedTuple):
+    """By what somebody of Entra ID is known: in a tenant by object id, application id (of its own tokens) or both."""
+
+    tenant: str
+    object_id: str | None
+    application_id: str | None
+    is_user: bool
+
+    def __str__(self) -> str:
+        ids = (("object", self.object_id), ("application", self.application_id))
+        return " ".join([f"tenant {self.tenant}", *(f"{what} {each}" for what, each in ids if each)])
 
 
 class Principals(NamedTuple):
-    """Who is known by verified claims: service principals by ``client_id``, users by ``sub``, and how they log in."""
+    """Who is known by verified claims: service principals by ``client_id``, users by ``sub``, and how they log in; and both
+    by the claims of Entra ID."""
 
     service_principals: Mapping[str, Subject] = {}
     users: Mapping[str, Subject] = {}
     logins: tuple[Login, ...] = ()
     issuers: Mapping[str, Issuer] = {}
+    entra: Mapping[EntraKey, Subject] = {}
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """Everybody who is known by a token's claims, once for each way."""
+        return [*self.service_principals.values(), *self.users.values(), *self.entra.values()]
 
 
 class Policy(NamedTuple):
@@ -128,8 +157,7 @@ class Policy(NamedTuple):
     @property
     def subjects(self) -> list[Subject]:
         """All who have rules; a token that is being replaced, which has two fingerprints, twice."""
-        known = self.principals
-        return [*self.tokens.values(), *known.service_principals.values(), *known.users.values()]
+        return [*self.tokens.values(), *self.principals.subjects]
 
     @property
     def everybody(self) -> list[Subject | Login]:

@@ -5,24 +5,36 @@ from __future__ import annotations
 from .decision import Principal, Refused
 from .directory import Directory
 from .issuer import is_shared
-from .jwt_token import Claims
-from .policy import Mode, Policy, Principals, Subject
+from .jwt_token import GOOGLE_ACCESS, Claims, is_jwt
+from .policy import EntraKey, Mode, Policy, Principals, Subject
 from .reason import Reason
+
+NOBODY = "the policy names no service principal or user, so nobody's OAuth token counts"
+"""Its fingerprint is no advice: the next token, in an hour, has another one."""
 
 
 def find_principal(
     policy: Policy, token: bytes, fingerprint: str, host: str, now: float, directory: Directory | None
 ) -> tuple[Subject, Principal]:
-    """The service principal or user of an OAuth token used on ``host``, and its verified claims.
+    """The service principal or user of a token used on ``host`` that the policy does not name by its fingerprint, and its
+    verified claims.
 
     Raises Refused with the reason, and NotYetKnown where the issuer's keys have to be fetched first.
     """
-    known = policy.principals
-    if directory is None or not (known.service_principals or known.users or policy.mode is Mode.MONITOR):
-        # With nobody to find, verifying would only fetch keys; in monitor the log is to say who is there.
+    if token.startswith(GOOGLE_ACCESS):
+        raise Refused(
+            Reason.UNKNOWN_PRINCIPAL,
+            "an access token of Google does not say whose it is: use an ID token, or OAuth of a service principal",
+        )
+    if not is_jwt(token):
         raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
+    known = policy.principals
+    anybody = known.service_principals or known.users or known.entra or policy.mode is Mode.MONITOR
+    if directory is None or not anybody:
+        # With nobody to find, verifying would only fetch keys; in monitor the log is to say who is there.
+        raise Refused(Reason.UNKNOWN_PRINCIPAL, NOBODY)
     claims = directory.verify(policy, token, fingerprint, host, now)
-    principal = Principal(claims.issuer, claims.client_id, claims.sub)
+    principal = Principal(claims.issuer, claims.client_id, claims.sub, claims.tenant, claims.object_id)
     try:
         return match_claims(known, principal), principal
     except Refused as refused:
@@ -37,6 +49,8 @@ def match_claims(known: Principals, claims: Principal | Claims) -> Subject:
     Otherwise it is a service principal's own token, named by ``client_id``, or by ``sub`` where federation issued it.
     Raises Refused(UNKNOWN_PRINCIPAL or AMBIGUOUS_PRINCIPAL).
     """
+    if claims.tenant is not None:
+        return _match_entra(known, claims)
     sub, client_id = claims.sub, claims.client_id
     user = known.users.get(sub) if sub is not None else None
     if user is not None or (sub is not None and "@" in sub):
@@ -66,4 +80,25 @@ def match_claims(known: Principals, claims: Principal | Claims) -> Subject:
             Reason.UNKNOWN_PRINCIPAL,
             f"the policy names no service principal {client_id or sub!r}",
         )
+    return next(iter(found.values()))
+
+
+def _match_entra(known: Principals, claims: Principal | Claims) -> Subject:
+    """The subject that the claims of Entra ID name: a person by object id alone, since applications are anybody's; an
+    application's own token by object id, application id or both."""
+    tenant, object_id, application_id = str(claims.tenant), claims.object_id, claims.client_id
+    if claims.sub != object_id:
+        keys = [EntraKey(tenant, object_id, None, is_user=True)]
+    else:
+        pairs = ((object_id, application_id), (object_id, None), (None, application_id))
+        keys = [EntraKey(tenant, *pair, is_user=False) for pair in pairs]
+    found = {known.entra[key].name: known.entra[key] for key in keys if key in known.entra}
+    if len(found) > 1:
+        raise Refused(
+            Reason.AMBIGUOUS_PRINCIPAL,
+            "the token's object id and application id name two subjects of the policy",
+        )
+    if not found:
+        what = "user" if keys[0].is_user else "service principal"
+        raise Refused(Reason.UNKNOWN_PRINCIPAL, f"the policy names no {what} with {keys[0]}")
     return next(iter(found.values()))

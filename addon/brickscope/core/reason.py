@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum, StrEnum
 
+SEND_A_TOKEN = "the client has to send a token: Authorization: Bearer TOKEN"  # noqa: S105 - no password
+"""What to do about a call without a credential, or with one of another kind; in the 403 and for whoever reads the log."""
+
 
 class Kind(Enum):
     """What sort of answer a reason is; it decides whether ``monitor`` mode may let the call go on."""
@@ -113,6 +116,16 @@ class Reason(StrEnum):
         Kind.SUBJECT,
         "The OAuth token was issued by somebody whose tokens do not count on this host.",
     )
+    WRONG_TENANT = (
+        "wrong_tenant",
+        Kind.SUBJECT,
+        "The token was issued by a tenant of Entra ID that the policy does not name.",
+    )
+    WRONG_AUDIENCE = (
+        "wrong_audience",
+        Kind.SUBJECT,
+        "The token was made for somebody else than its issuer's tokens have to be made for (`aud`).",
+    )
     UNKNOWN_KEY = (
         "unknown_key",
         Kind.SUBJECT,
@@ -133,7 +146,7 @@ class Reason(StrEnum):
     AMBIGUOUS_PRINCIPAL = (
         "ambiguous_principal",
         Kind.READING,
-        "The OAuth token's `client_id` and `sub` name two different subjects of the policy.",
+        "The OAuth token's claims name two different subjects of the policy, or leave open whose it is.",
     )
     MALFORMED_TOKEN = (
         "malformed_token",
@@ -330,7 +343,8 @@ CHANGE: Mapping[Reason, str] = {
     Reason.MALFORMED_CREDENTIAL: "write `Bearer`, one space and the token in Authorization",
     Reason.MALFORMED_TOKEN: "send the token as its issuer gave it",
     Reason.ALGORITHM_REFUSED: "use a token that its issuer signed with RS256 or ES256",
-    Reason.AMBIGUOUS_PRINCIPAL: "name one of the two in the policy, not both",
+    Reason.AMBIGUOUS_PRINCIPAL: "name one of the two in the policy, not both; use a token as its issuer gives it to one "
+    "application or one person",
     Reason.MALFORMED_FORM: "send one `application/x-www-form-urlencoded` form, each field once",
     Reason.MULTIPLE_CREDENTIALS: "send the one token in Authorization, and no cookie, key or token elsewhere",
     Reason.MALFORMED_HEAD: "write request line and headers as RFC 9112 has them",

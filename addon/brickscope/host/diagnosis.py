@@ -145,3 +145,22 @@ def _judge(name: str, who: str, stack: Stack, case: Case) -> Check:
     if any(verify(case.chain, source).trusted for source in sources):
         return ok(name, f"{who} (not run, judged by its variables) finds the proxy and trusts it", stack.name)
     return _untrusted(name, who, stack, case)
+
+
+def judge_bundle(case: Case, *, certain: bool) -> Check | None:
+    """The Terraform that a bundle's deployment starts. The CLI hands it the proxy's variables and not those of CAs
+    (databricks/cli bundle/deploy/terraform/init.go: envCopy, setProxyEnvVars), so that it trusts the system's store alone.
+
+    ``certain``: bundles are deployed from here; otherwise nobody knows, and it is worth a note. None: all is well.
+    """
+    system = system_source()
+    direct = case.environment.get("DATABRICKS_BUNDLE_ENGINE") == "direct"
+    if direct or (system is not None and verify(case.chain, system).trusted):
+        return None
+    detail = (
+        "'databricks bundle deploy' starts a Terraform that gets HTTPS_PROXY but not SSL_CERT_FILE, so it trusts the "
+        "system's store alone, which lacks the proxy's CA: put it there, or deploy without Terraform (a bundle that it "
+        "deployed before is migrated first: 'databricks bundle deployment migrate')"
+    )
+    fix = case.fixes.assign(DATABRICKS_BUNDLE_ENGINE="direct")
+    return problem("client_bundle", detail, fix, "go") if certain else note("client_bundle", detail, "go")

@@ -15,11 +15,11 @@ from cryptography import x509
 
 from brickscope.host.certificates import fingerprint, holds_key
 from brickscope.host.no_proxy import find_bypasses, without_bypasses
-from brickscope.host.proxy_url import ProxyUrl, mask, read_proxy_url, secret_of
+from brickscope.host.proxy_url import ProxyUrl, corrected, mask, read_proxy_url, secret_of
 from brickscope.host.stack import STACKS
 
 from .check import Check, Status, note, ok, problem
-from .diagnosis import Case, diagnose
+from .diagnosis import Case, diagnose, judge_bundle
 from .fix import Fixes
 from .probe import Calls, find_pythons, run_clients
 from .trust import Chain, describe_end, find_issuer, find_namesake, held, system_source, verify
@@ -30,6 +30,7 @@ SOON = 30
 BUNDLE = 20
 """More certificates than this in one file: the system's roots are among them."""
 _VARIABLES = ("HTTPS_PROXY", "https_proxy")
+_OTHERS = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _TRUST = (
     *dict.fromkeys(
         name
@@ -45,7 +46,7 @@ _TRUST = (
 
 class Question(NamedTuple):
     """What is asked. ``proxy``: as given; None: what the variables say. ``authority``: a file with the proxy's CA, if known.
-    ``clients``: stacks; empty for all."""
+    ``clients``: stacks; empty for all. ``bundles``: whether bundles are surely deployed from here."""
 
     workspace: str
     environment: Mapping[str, str]
@@ -55,6 +56,7 @@ class Question(NamedTuple):
     bundle: Path | None = None
     clients: frozenset[str] = frozenset()
     pythons: Sequence[str] = ()
+    bundles: bool = False
 
 
 class Report(NamedTuple):
@@ -96,7 +98,13 @@ class Report(NamedTuple):
 def examine(question: Question) -> Report:
     """Test everything. Takes a minute at most, also where nothing answers."""
     examination = _Examination(question)
-    checks = tuple(_scrubbed(check, question) for check in examination.run())
+    found = list(examination.run())
+    # A line that was made before the proxy's CA was found is made again: all of it is pasted at once.
+    final = examination.fixes.everything()
+    early = examination.early
+    checks = tuple(
+        _scrubbed(each._replace(fix=final) if each.fix in early else each, question) for each in found
+    )
     proxy = examination.text
     return Report(question.workspace, mask(proxy) if proxy else None, checks)
 
@@ -127,6 +135,7 @@ class _Examination:
             None if question.authority else bundle,
             java and (not question.clients or "java" in question.clients),
         )
+        self.early: set[str] = set()
 
     def run(self) -> Iterator[Check]:
         """Step by step; what rests on a step that failed is left out."""
@@ -145,13 +154,15 @@ class _Examination:
             return
         self._learn(presented.chain)
         yield from self._authority(presented.chain)
-        yield from self._sources(presented.chain)
         case = Case(self.host, self.environment, self.fixes, presented.chain)
         pythons = find_pythons(self.environment, self.ask.pythons)
         calls = Calls(self.host, proxy, self.environment, self.ask.clients, pythons)
         outcomes = run_clients(calls)
+        yield from self._sources(presented.chain, {outcome.stack for outcome in outcomes})
         for outcome in outcomes:
             yield diagnose(outcome, case)
+            if outcome.stack == "go" and (found := judge_bundle(case, certain=self.ask.bundles)):
+                yield found
         for missing in sorted(self.ask.clients - {outcome.stack for outcome in outcomes}):
             yield note(
                 f"client_{missing.replace('-', '_')}", f"{missing} was not found on this host", missing
@@ -161,20 +172,38 @@ class _Examination:
 
     def _settings(self) -> Iterator[Check]:
         if not self.text:
+            source = next(filter(self.environment.get, _OTHERS), None)
+            self._mean(source)
+            only = f" ({source} is, which is for http:// calls)" if source else ""
             yield problem(
                 "proxy_variable",
-                "neither HTTPS_PROXY nor https_proxy is set: clients go straight to Databricks, or nowhere",
-                self.fixes.everything(),
+                f"neither HTTPS_PROXY nor https_proxy is set{only}: clients go straight to Databricks, or nowhere",
+                self._everything(),
             )
             return
         try:
             proxy = read_proxy_url(self.text)
         except ValueError as error:
-            yield problem("proxy_variable", str(error), self.fixes.everything())
+            self._mean(next((name for name in _VARIABLES if self.environment.get(name) == self.text), None))
+            yield problem("proxy_variable", str(error), self._everything())
             return
         self.fixes = self.fixes._replace(proxy=proxy)
         yield from self._spellings(proxy)
         yield from self._exceptions()
+
+    def _mean(self, source: str | None) -> None:
+        """Go on with the proxy that a variable, or the option, most likely means."""
+        text = self.environment[source] if source else self.text
+        meant = corrected(text) if text else None
+        if meant is None:
+            return
+        first = self.fixes.correct(source) if meant.password and source else ""
+        self.fixes = self.fixes._replace(proxy=meant, first=first)
+
+    def _everything(self) -> str:
+        line = self.fixes.everything()
+        self.early.add(line)
+        return line
 
     def _spellings(self, proxy: ProxyUrl) -> Iterator[Check]:
         given = {name: self.environment.get(name, "") for name in _VARIABLES}
@@ -196,7 +225,9 @@ class _Examination:
                 who = (
                     "gRPC reads small letters only" if name.islower() else "some programs read capitals only"
                 )
-                yield problem("proxy_variable", f"{name} is not set: {who}", self._give(name, proxy))
+                # No client may be here that minds; each that is here is run.
+                detail = f"{name} is not set: {who}"
+                yield Check("proxy_variable", Status.NOTE, detail, self._give(name, proxy))
         if all(value.rstrip("/") == proxy.url for value in given.values()):
             yield ok("proxy_variable", f"HTTPS_PROXY and https_proxy are {proxy.masked}")
         other = self.environment.get("grpc_proxy", "")
@@ -248,7 +279,9 @@ class _Examination:
             open_tunnel(proxy, self.host).close()
         except WayError as error:
             name = "proxy_connects" if "can't be reached" in str(error) else "proxy_answers"
-            yield problem(name, str(error), self._other_proxy())
+            wanted = f"http://USER:PASSWORD@{proxy.host}:{proxy.port}"
+            fix = self.fixes.assign(HTTPS_PROXY=wanted) if error.status == 407 else self._other_proxy()
+            yield problem(name, str(error), fix)
             return
         yield ok("proxy_answers", f"{proxy.masked} opens a tunnel to {self.host}")
         try:
@@ -364,8 +397,9 @@ class _Examination:
                 )
         return "no file here holds the proxy's CA. Get mitmproxy-ca-cert.pem from the proxy's host"
 
-    def _sources(self, chain: Chain) -> Iterator[Check]:
-        """What each variable that is set leads to. NODE_EXTRA_CA_CERTS adds to Node's list; the others replace."""
+    def _sources(self, chain: Chain, here: set[str]) -> Iterator[Check]:
+        """What each variable that is set leads to. NODE_EXTRA_CA_CERTS adds to Node's list; the others replace.
+        ``here``: the stacks that are on this host."""
         for name in _TRUST:
             value = self.environment.get(name)
             if not value:
@@ -377,8 +411,10 @@ class _Examination:
                 yield ok("ca_variable", f"{name} is {value}: trusts the proxy")
             elif name == "MLFLOW_TRACKING_SERVER_CERT_PATH":
                 yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.unset(name))
-            else:
+            elif any(name in stack.ca and stack.name in here for stack in STACKS):
                 yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.everything())
+            else:
+                yield note("ca_variable", f"{name} is {value}: {verdict.why}; no client here reads it")
         system = system_source()
         if system and not verify(chain, system).trusted:
             yield note(

@@ -23,7 +23,8 @@ def find_shell(environment: Mapping[str, str]) -> str:
 
 class Fixes(NamedTuple):
     """``proxy``: where clients are to go; None: not known. ``authority``: a file with the proxy's CA; ``bundle``: a file
-    of CAs that is right already; None: not known. ``java``: Java is here, so its trust store is made as well."""
+    of CAs that is right already; None: not known. ``java``: Java is here, so its trust store is made as well. ``first``: a
+    line that sets HTTPS_PROXY before, where its password may not be shown."""
 
     shell: str
     environment: Mapping[str, str]
@@ -31,13 +32,17 @@ class Fixes(NamedTuple):
     authority: Path | None = None
     bundle: Path | None = None
     java: bool = False
+    first: str = ""
 
     def everything(self) -> str:
         """Sets every variable, with the bundle behind them."""
+        return f"{self.first}; {self._client_env()}" if self.first else self._client_env()
+
+    def _client_env(self) -> str:
         parts = [self._program(), "client-env"]
         if self.proxy is None:
             parts += ["--proxy", "http://PROXY:8080"]
-        elif not self._holds_proxy():
+        elif not self.first and not self._holds_proxy():
             parts += ["--proxy", quote(self.proxy.masked, self.shell)]
         if self.bundle is not None:
             parts += ["--bundle", quote(str(self.bundle), self.shell)]
@@ -59,6 +64,14 @@ class Fixes(NamedTuple):
         if self.shell == "powershell":
             return f"$env:{target} = $env:{source}"
         return f'set -gx {target} "${source}"' if self.shell == "fish" else f'export {target}="${source}"'
+
+    def correct(self, source: str) -> str:
+        """Gives HTTPS_PROXY what another variable (or itself) holds, with http:// before it."""
+        if self.shell == "powershell":
+            return f"$env:HTTPS_PROXY = 'http://' + ($env:{source} -replace '^.*://', '')"
+        if self.shell == "fish":
+            return f"set -gx HTTPS_PROXY http://(string replace -r '^.*://' '' -- ${source})"
+        return f'export HTTPS_PROXY="http://${{{source}#*://}}"'
 
     def replace(self, name: str, value: str) -> str:
         """Gives a variable a value, or takes it away where nothing is left."""

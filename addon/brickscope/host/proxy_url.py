@@ -81,3 +81,17 @@ def read_proxy_url(text: str) -> ProxyUrl:
     return ProxyUrl(
         text.rstrip("/"), parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or "")
     )
+
+
+def corrected(text: str) -> ProxyUrl | None:
+    """The proxy that somebody meant who gave its address with https://, without a scheme, or without a port (8080 then);
+    None where that is not what is wrong."""
+    scheme, _, rest = text.strip().rpartition("://")
+    if scheme.lower() not in ("", "http", "https"):
+        return None
+    for port in ("", ":8080"):
+        try:
+            return read_proxy_url(f"http://{rest.rstrip('/')}{port}")
+        except ValueError:
+            continue
+    return None

@@ -25,7 +25,11 @@ MAX_CHAIN = 10
 
 
 class WayError(Exception):
-    """A step failed; the message says how."""
+    """A step failed; the message says how. ``status``: the proxy's own answer to CONNECT, where there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Answer(NamedTuple):
@@ -118,11 +122,13 @@ def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     if status != 200:
         sock.close()
         hint = {
-            407: "it wants a user and a password in its URL",
+            407: "it does not take the user and password in its URL"
+            if proxy.authorization
+            else "it wants a user and a password in its URL",
             403: "it refuses this host",
             502: "it can't reach this host",
         }.get(status, "it does not open tunnels")
-        raise WayError(f"the proxy answers {status} to CONNECT {host}:443: {hint}")
+        raise WayError(f"the proxy answers {status} to CONNECT {host}:443: {hint}", status)
     return sock
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from brickscope.core.decision import Refused
-from brickscope.core.issuer import KeySource, key_source
+from brickscope.core.issuer import KeySource, check_audience, key_source
 from brickscope.core.jwt_token import Claims, read_claims
 from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.pending import NotYetKnown
@@ -66,12 +66,15 @@ class TokenDirectory:
         host: str,
         now: float,
         settled: Collection[str] = (),
+        *,
+        management: bool = False,
     ) -> Claims:
         """See ``core.directory.Directory``. One signature check a token and key set, then a look into memory."""
         remembered = self._tokens.get(fingerprint)
         claims = read_claims(token) if remembered is None else remembered.claims
         # Each time anew: the same token may be tried on another host, or under another policy.
         source = key_source(policy.principals, claims.issuer, host)
+        check_audience(policy.principals, claims, host, management=management)
         keys = self._keys(policy, claims, source, settled)
         if remembered is None or remembered.keys is not keys:
             # Also where the keys were fetched again since: a key that was withdrawn vouches for nothing.
@@ -87,7 +90,7 @@ class TokenDirectory:
         return claims
 
     def _check_signature(self, token: bytes, claims: Claims, keys: KeySet) -> None:
-        if not keys.is_signed(token, claims.key_id, claims.algorithm):
+        if not keys.is_signed(token, claims.key_id, claims.algorithm, claims.tenant):
             raise Refused(Reason.BAD_SIGNATURE, "the OAuth token's signature is not by the key that it names")
 
     def _remember(self, fingerprint: str, claims: Claims, keys: KeySet) -> None:
@@ -163,9 +166,20 @@ class Settled:
         self._directory = directory
         self._urls = urls
 
-    def verify(self, policy: Policy, token: bytes, fingerprint: str, host: str, now: float) -> Claims:
+    def verify(
+        self,
+        policy: Policy,
+        token: bytes,
+        fingerprint: str,
+        host: str,
+        now: float,
+        *,
+        management: bool = False,
+    ) -> Claims:
         """See ``core.directory.Directory``."""
-        return self._directory.verify(policy, token, fingerprint, host, now, self._urls)
+        return self._directory.verify(
+            policy, token, fingerprint, host, now, self._urls, management=management
+        )
 
     def workspace_of(self, host: str, now: float) -> str | None:
         """See ``core.directory.Directory``."""

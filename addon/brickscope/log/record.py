@@ -152,7 +152,9 @@ def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) ->
         "principal": None
         if principal is None
         else {
-            field: None if text is None else printable(text) for field, text in principal._asdict().items()
+            field: None if text is None else printable(text)
+            for field, text in principal._asdict().items()
+            if text is not None or field not in _OF_ENTRA
         },
         "grant": decision.grant,
         "host_workspace": None
@@ -161,6 +163,7 @@ def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) ->
     }
 
 
+_OF_ENTRA = ("tenant", "object_id")
 MAX_PARAMETER = 256
 MAX_ELEMENTS = 20
 MAX_NAMES = 100

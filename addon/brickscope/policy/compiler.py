@@ -13,7 +13,7 @@ from brickscope.core.policy import Mode, Policy, Subject
 from .document import Document
 from .entry import Entry, Findings
 from .finding import explain
-from .issuers import compile_issuers
+from .issuers import compile_issuers, compile_tenants
 from .model import ENTRIES, PolicyFile
 from .problem import PolicyError, Position, Problem
 from .revision import revision
@@ -131,16 +131,13 @@ class Compiler:
         )
         tokens = subjects.tokens(groups["tokens"])
         issuers = compile_issuers(groups["issuers"], self._key_files, findings)
+        issuers |= compile_tenants(groups["tenants"], self._key_files, findings)
         principals = subjects.principals(
-            groups["service_principals"], groups["users"], groups["logins"], issuers
+            groups["service_principals"], groups["users"], groups["logins"], issuers, groups["tenants"]
         )
         single = {key: entry.value for key, entry in self._single.items()}
         mode = Mode(single.get("mode", Mode.ENFORCE))
-        known: list[Subject] = [
-            *tokens.values(),
-            *principals.service_principals.values(),
-            *principals.users.values(),
-        ]
+        known: list[Subject] = [*tokens.values(), *principals.subjects]
         if errors := findings.errors:
             raise PolicyError(errors)
         if not known:

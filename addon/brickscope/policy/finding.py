@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic_core import ErrorDetails
 
 from brickscope.core.policy import Grant
@@ -11,7 +13,7 @@ from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
 GRANTS = [grant.value for grant in Grant]
-_SECRETIVE = {"fingerprint", "client_id"}
+_SECRETIVE = {"fingerprint", "client_id", "application_id", "object_id"}
 """Keys whose values are not repeated: people paste the secret instead of its name."""
 _PATTERNS = {
     "client_id": "this is no client id; write the application id of the service principal, or the OAuth client's",
@@ -40,6 +42,12 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
     path: Path = tuple(part for part in details["loc"] if part != "[key]")
     kind, context = details["type"], details.get("ctx", {})
     key = str(path[-1]) if path else ""
+    if kind == "extra_forbidden" and key == "application_id" and path[0] == "users":
+        return document.problem(
+            document.key_position(path),
+            "an application's token is a person's only by the person's object id, since anybody can use it",
+            "delete the key; a person has tenant: and object_id:",
+        )
     if kind == "extra_forbidden":
         # Below tokens the line may be `token: ...` with the token itself, below others `client_secret: ...`.
         return document.problem(
@@ -65,7 +73,7 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
                 document.position(path), "this Brickscope reads version 1 of the format", "version: 1"
             )
         word = redact(str(given))[:MAX_WORD]
-        hint = nearest(word, ("enforce", "monitor")) or f"one of {expected}"
+        hint = nearest(word, re.findall(r"'(\w+)'", expected)) or f"one of {expected}"
         return document.problem(document.position(path), f"{word!r} is no {key}", hint)
     if kind == "string_pattern_mismatch" and key in _PATTERNS:
         return document.problem(document.position(path), _PATTERNS[key], quote=key not in _SECRETIVE)

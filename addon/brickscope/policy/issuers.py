@@ -1,15 +1,18 @@
-"""Issuers that the policy names: an account whose tokens count on workspaces, a host whose keys come as a file."""
+"""Issuers that the policy names: an account whose tokens count on workspaces, a host whose keys come as a file, a tenant of
+Entra ID, which is two issuers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from brickscope.core.entra import CLOUDS, RESOURCE, issuers_of
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.policy import Issuer
 
 from .entry import Entry, Findings
+from .model import GOOGLE
 from .problem import Position, nearest
 
 
@@ -40,9 +43,43 @@ def compile_issuers(
                 "delete one",
             )
             continue
+        if value.audience is None and value.issuer.startswith(GOOGLE):
+            # Whoever has a Google account has tokens by Google for whatever he likes.
+            findings.error(
+                entry.document,
+                entry.position("issuer"),
+                "Google makes ID tokens for everybody, so theirs count only with the audience they are made for",
+                "add audience: host (https:// and the host of the call), or the one value that the tokens have in 'aud'",
+            )
+            continue
         keys = None if value.keys_file is None else _read_file(entry, key_files, findings)
         hosts = HostPatterns(value.hosts or [urlsplit(value.issuer).hostname or ""])
-        found[value.issuer] = Issuer(value.issuer, hosts, value.keys_url, keys)
+        found[value.issuer] = Issuer(value.issuer, hosts, value.keys_url, keys, value.audience)
+    return found
+
+
+def compile_tenants(
+    entries: Mapping[str, Entry], key_files: Mapping[str, bytes], findings: Findings
+) -> dict[str, Issuer]:
+    """The issuers of the tenants, by URL; arguments as those of ``compile_issuers``."""
+    found: dict[str, Issuer] = {}
+    places: dict[str, Position] = {}
+    for entry in entries.values():
+        value = entry.value
+        if value is None:
+            continue
+        place = entry.position("tenant")
+        first = places.setdefault(value.tenant, place)
+        if first is not place:
+            findings.error(
+                entry.document, place, f"the tenant is defined already in {first.file}:{first.line}"
+            )
+            continue
+        keys = None if value.keys_file is None else _read_file(entry, key_files, findings)
+        cloud = CLOUDS[value.cloud]
+        hosts = HostPatterns(value.hosts or [f"*.{cloud.zone}"])
+        for issuer, keys_url in issuers_of(cloud, value.tenant):
+            found[issuer] = Issuer(issuer, hosts, keys_url, keys, RESOURCE, cloud.management)
     return found
 
 

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from brickscope.core.credential import TOKEN_SHAPE
+from brickscope.core.entra import CONSUMERS, GUID, is_entra
 from brickscope.core.fingerprint import PATTERN
 from brickscope.core.hostname import HostPatterns, is_hostname
 
@@ -35,6 +36,9 @@ _TIMESTAMP = re.compile(
 _MASK = re.compile(r"/[0-9]+\.")
 _CHOSEN = re.compile(r"([^?]+)\?o=[0-9]{1,20}")
 _URL_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+_MANY_TENANTS = ("common", "organizations", "consumers")
+# What databricks-sdk calls Google's (google-id): https://accounts.google.com/.well-known/openid-configuration.
+GOOGLE = "https://accounts.google.com"
 MAX_FINGERPRINTS = 2
 
 
@@ -95,10 +99,50 @@ def _https(value: str) -> str:
     plain = f"https://{parts.hostname}{parts.path}"
     if value != plain or not is_hostname(parts.hostname or "") or not _URL_PATH.fullmatch(parts.path):
         raise ValueError(
-            "an issuer is an https URL with a path and nothing more, such as "
+            "this is an https URL with a path and nothing more, such as "
+            "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com/oidc/jwks.json"
+        )
+    return value
+
+
+def _issuer(value: str) -> str:
+    if is_entra(value):
+        raise ValueError(
+            "this is an issuer of Microsoft Entra ID, whose tenant and audience have to be pinned; "
+            "name it under tenants:, as tenant: and its GUID"
+        )
+    parts = urlsplit(value)
+    plain = f"https://{parts.hostname}{parts.path}"
+    # As the tokens have it, byte for byte: with a slash at its end or without one.
+    path = parts.path.removesuffix("/")
+    if value != plain or not is_hostname(parts.hostname or "") or (path and not _URL_PATH.fullmatch(path)):
+        raise ValueError(
+            "an issuer is an https URL without port, user and query, as the tokens have it in 'iss', such as "
             "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com/oidc"
         )
     return value
+
+
+def _guid(value: str) -> str:
+    if GUID.fullmatch(value):
+        return value
+    if GUID.fullmatch(value.lower()):
+        raise ValueError(f"Entra ID writes its ids in lower case; write {value.lower()}")
+    if "@" in value:
+        raise ValueError(
+            "a user principal name can be given to somebody else; write the object id (a GUID), as "
+            "'az ad user show --id NAME --query id' prints it"
+        )
+    raise ValueError("this is no GUID such as 0d26daa6-5e44-4c97-a497-ef015f91254a")
+
+
+def _tenant(value: str) -> str:
+    if value.lower() in (*_MANY_TENANTS, CONSUMERS):
+        raise ValueError(
+            "everybody has a token of this issuer, whatever the tenant; write the GUID of one tenant, as "
+            "'az account show --query tenantId' prints it"
+        )
+    return _guid(value)
 
 
 def _network(value: str) -> str:
@@ -180,7 +224,16 @@ Workspace = Annotated[
     Field(examples=["dbc-a1b2c3d4-e5f6.cloud.databricks.com", "acme.databricks.com?o=1234567890123456"]),
 ]
 HostPattern = Annotated[str, AfterValidator(_pattern), Field(examples=["*.cloud.databricks.com"])]
-Https = Annotated[str, AfterValidator(_https), Field(examples=["https://accounts.cloud.databricks.com/oidc"])]
+Https = Annotated[str, AfterValidator(_https), Field(examples=["https://www.googleapis.com/oauth2/v3/certs"])]
+IssuerUrl = Annotated[
+    str, AfterValidator(_issuer), Field(examples=["https://accounts.cloud.databricks.com/oidc"])
+]
+Guid = Annotated[
+    str, AfterValidator(_guid), WithJsonSchema({"type": "string", "pattern": f"^{GUID.pattern}$"})
+]
+Tenant = Annotated[
+    str, AfterValidator(_tenant), WithJsonSchema({"type": "string", "pattern": f"^{GUID.pattern}$"})
+]
 # What a JWT carries in client_id or sub; a display name or a secret is often written instead.
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}$"), AfterValidator(_no_secret)]
 Sub = Annotated[str, Field(pattern=r"^[!-~]{1,255}$", examples=["alice@example.com"])]
@@ -241,7 +294,18 @@ class TokenEntry(_Bound):
 class ServicePrincipalEntry(_Bound):
     """A service principal, known by the verified tokens that it mints, and the rule set it gets."""
 
-    client_id: ClientId = Field(description="Its application id.")
+    client_id: Annotated[ClientId | None, _GIVEN] = Field(
+        None, description="Its application id, as Databricks' own tokens have it."
+    )
+    tenant: Annotated[Name | None, _GIVEN] = Field(
+        None, description="The tenant under 'tenants' whose tokens of Entra ID are its."
+    )
+    object_id: Annotated[Guid | None, _GIVEN] = Field(
+        None, description="In the tenant: the object id of the service principal or managed identity."
+    )
+    application_id: Annotated[Guid | None, _GIVEN] = Field(
+        None, description="In the tenant: its application id; with object_id, both have to be right."
+    )
     rule_set: Name = Field(description="The rule set that says what its tokens may do.")
     grants: Annotated[list[GrantWord] | None, _GIVEN] = Field(
         None,
@@ -253,7 +317,15 @@ class ServicePrincipalEntry(_Bound):
 class UserEntry(_Bound):
     """A person, known by the verified tokens of a browser login, and the rule set these get."""
 
-    sub: Sub = Field(description="The login name, as the token has it in 'sub'.")
+    sub: Annotated[Sub | None, _GIVEN] = Field(
+        None, description="The login name, as Databricks' own tokens have it in 'sub'."
+    )
+    tenant: Annotated[Name | None, _GIVEN] = Field(
+        None, description="The tenant under 'tenants' whose tokens of Entra ID are the person's."
+    )
+    object_id: Annotated[Guid | None, _GIVEN] = Field(
+        None, description="In the tenant: the person's object id. Names are given to others, this is not."
+    )
     rule_set: Name = Field(description="The rule set that says what the person's tokens may do.")
 
 
@@ -267,10 +339,34 @@ class LoginEntry(_Bound):
     grants: list[GrantWord] = Field(min_length=1, description="Which requests for a token are let through.")
 
 
+class TenantEntry(_Strict):
+    """A tenant of Microsoft Entra ID whose tokens for Azure Databricks count."""
+
+    tenant: Tenant = Field(description="Its GUID.")
+    cloud: Literal["public", "us_government", "china"] = Field("public", description="Its Azure cloud.")
+    hosts: Annotated[list[HostPattern] | None, _GIVEN] = Field(
+        None,
+        min_length=1,
+        description="Where its tokens count. Without the key: on the workspaces of its cloud.",
+    )
+    keys_file: Annotated[KeysFile | None, _GIVEN] = Field(
+        None,
+        description="A file NAME.jwks.json beside this one with the public keys; nothing is fetched then.",
+    )
+    description: OptionalText = Field(None, description="Free text for people.")
+
+
 class IssuerEntry(_Strict):
     """Somebody other than the host itself whose tokens count there, or a host whose keys can't be fetched."""
 
-    issuer: Https = Field(description="What the tokens have in 'iss'.")
+    issuer: IssuerUrl = Field(
+        description="What the tokens have in 'iss', with its last slash if there is one."
+    )
+    audience: Annotated[str | None, _GIVEN] = Field(
+        None,
+        min_length=1,
+        description="What the tokens have to have in 'aud', exactly; 'host' for https:// and the host of the call.",
+    )
     hosts: Annotated[list[HostPattern] | None, _GIVEN] = Field(
         None, min_length=1, description="Where its tokens count. Without the key: on the issuer's own host."
     )
@@ -396,6 +492,7 @@ class PolicyFile(_Strict):
     service_principals: Annotated[dict[Name, ServicePrincipalEntry], _GROUP] = Field(default_factory=dict)
     users: Annotated[dict[Name, UserEntry], _GROUP] = Field(default_factory=dict)
     logins: Annotated[dict[Name, LoginEntry], _GROUP] = Field(default_factory=dict)
+    tenants: Annotated[dict[Name, TenantEntry], _GROUP] = Field(default_factory=dict)
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
     accept: list[AcceptEntry] = Field(
@@ -408,6 +505,7 @@ ENTRIES: dict[str, type[_Strict]] = {
     "service_principals": ServicePrincipalEntry,
     "users": UserEntry,
     "logins": LoginEntry,
+    "tenants": TenantEntry,
     "issuers": IssuerEntry,
     "rule_sets": RuleSetEntry,
 }

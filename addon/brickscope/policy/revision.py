@@ -24,6 +24,7 @@ def revision(policy: Policy) -> str:
     principals: dict[str, Any] = {
         "service_principals": {name: _subject(each) for name, each in known.service_principals.items()},
         "users": {name: _subject(each) for name, each in known.users.items()},
+        "entra": sorted([*map(str, key), *map(str, _subject(each))] for key, each in known.entra.items()),
         "logins": [[login.name, login.client_id, *_bindings(login)] for login in known.logins],
         "issuers": {url: _issuer(issuer) for url, issuer in known.issuers.items()},
     }
@@ -89,4 +90,9 @@ def _bindings(subject: Subject | Login) -> list[Any]:
 
 
 def _issuer(issuer: Issuer) -> list[Any]:
-    return [sorted(issuer.hosts.patterns), issuer.keys_url, issuer.keys.digest if issuer.keys else None]
+    content: list[Any] = [
+        sorted(issuer.hosts.patterns),
+        issuer.keys_url,
+        issuer.keys.digest if issuer.keys else None,
+    ]
+    return content if issuer.audience is None else [*content, issuer.audience, *issuer.management]

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from brickscope.core.policy import Grant, Issuer, Login, Mode, Principals, RuleSet, Subject
+from brickscope.core.policy import EntraKey, Grant, Issuer, Login, Mode, Principals, RuleSet, Subject
 
 from .entry import Entry, Findings
 from .problem import Position, nearest
@@ -56,33 +56,55 @@ class SubjectCompiler:
         users: Mapping[str, Entry],
         logins: Mapping[str, Entry],
         issuers: Mapping[str, Issuer],
+        tenants: Mapping[str, Entry],
     ) -> Principals:
         """Those who are known by verified claims."""
         for name, entry in logins.items():
             if entry.value is not None:
                 self._warn_expired("login", name, entry)
+        entra: dict[EntraKey, Subject] = {}
         return Principals(
-            self._by_claim("service principal", "client_id", service_principals),
-            self._by_claim("user", "sub", users),
+            self._by_claim("service principal", "client_id", service_principals, tenants, entra),
+            self._by_claim("user", "sub", users, tenants, entra),
             tuple(
                 Login(name, entry.value.client_id, _grants(entry.value.grants), *self._bindings(entry))
                 for name, entry in logins.items()
                 if entry.value is not None
             ),
             issuers,
+            entra,
         )
 
-    def _by_claim(self, kind: str, claim: str, entries: Mapping[str, Entry]) -> dict[str, Subject]:
+    def _by_claim(
+        self,
+        kind: str,
+        claim: str,
+        entries: Mapping[str, Entry],
+        tenants: Mapping[str, Entry],
+        entra: dict[EntraKey, Subject],
+    ) -> dict[str, Subject]:
+        """Subjects by a claim of Databricks' own tokens; those known by claims of Entra ID come into ``entra``."""
         found: dict[str, Subject] = {}
-        places: dict[str, Position] = {}
+        places: dict[Any, Position] = {}
         for name, entry in entries.items():
             if entry.value is None:
                 continue
             subject = self._subject(kind, name, entry)
-            key: str = getattr(entry.value, claim)
-            if self._is_free(places, key, entry.position(claim), entry, claim, kind) and subject:
+            key: str | None = getattr(entry.value, claim)
+            if (
+                key is not None
+                and self._is_free(places, key, entry.position(claim), entry, claim, kind)
+                and subject
+            ):
                 found[key] = subject
-            if entry.value.workspaces is None and kind == "user":
+            mark = self._entra_key(entry, claim, tenants, is_user=kind == "user")
+            if (
+                mark is not None
+                and self._is_free(places, mark, entry.position("tenant"), entry, "id in the tenant", kind)
+                and subject
+            ):
+                entra[mark] = subject
+            if key is not None and entry.value.workspaces is None and kind == "user":
                 # Anybody can make a workspace, and in it a user of this name.
                 self._findings.warn(
                     entry.document,
@@ -92,8 +114,42 @@ class SubjectCompiler:
                 )
         return found
 
+    def _entra_key(
+        self, entry: Entry, claim: str, tenants: Mapping[str, Entry], *, is_user: bool
+    ) -> EntraKey | None:
+        """By what the tenant's tokens name somebody; None where they do not, or the entry does not say."""
+        value = entry.value
+        ids = ("object_id",) if is_user else ("object_id", "application_id")
+        given = [name for name in ids if getattr(value, name) is not None]
+        problem = ""
+        if value.tenant is None:
+            if given:
+                problem = f"{given[0]} is an id in a tenant; add tenant: and a name under tenants:"
+            elif getattr(value, claim) is None:
+                problem = (
+                    f"nothing says whose tokens these are; add {claim}:, or tenant: and {' or '.join(ids)}:"
+                )
+        elif not given:
+            problem = f"nothing says who it is in the tenant; add {' or '.join(f'{name}:' for name in ids)}"
+        if problem:
+            message, _, hint = problem.partition("; ")
+            self._findings.error(entry.document, entry.key_position(), message, hint)
+            return None
+        if value.tenant is None:
+            return None
+        if value.tenant not in tenants:
+            hint = nearest(value.tenant, tenants) or "define it under tenants:"
+            place = entry.position("tenant")
+            self._findings.error(entry.document, place, f"there is no tenant {value.tenant!r}", hint)
+            return None
+        tenant = tenants[value.tenant].value
+        if tenant is None:
+            return None
+        application_id = None if is_user else value.application_id
+        return EntraKey(tenant.tenant, value.object_id, application_id, is_user)
+
     def _is_free(
-        self, places: dict[str, Position], key: str, place: Position, entry: Entry, what: str, kind: str
+        self, places: dict[Any, Position], key: Any, place: Position, entry: Entry, what: str, kind: str
     ) -> bool:
         """Note that a subject's mark is taken; an error if it was."""
         if key in places:
@@ -127,7 +183,7 @@ class SubjectCompiler:
         if value.rule_set not in self._rule_sets:
             return None
         grants: Any = getattr(value, "grants", None)
-        if kind == "service principal" and grants is None:
+        if kind == "service principal" and grants is None and value.client_id is not None:
             grants = [Grant.CLIENT_CREDENTIALS]
         rule_set = self._rule_sets[value.rule_set]
         return Subject(name, rule_set, *self._bindings(entry), grants=_grants(grants or ()))

@@ -139,6 +139,8 @@ class Scope:
             fatal(f"mitmproxy {version.VERSION} is not supported: install mitmproxy>=12.2.3,<13.")
         ctx.options.update(**{name: value for name, value in FORCED.items() if name in ctx.options})
         restrain()
+        # It tells of its own server, which is closed at once (``_open``), as if it listened on all addresses.
+        logging.getLogger("mitmproxy.proxy.mode_servers").setLevel(logging.WARNING)
 
     def configure(self, updated: set[str]) -> None:
         """Check all options; at start, load the policy and open the log."""

@@ -6,6 +6,7 @@ import time
 
 from brickscope.log.record import printable
 
+from .deadlines import Patience
 from .gate import Gate
 from .wire.events import Fault, Side
 from .wire.exchange import Exchange
@@ -13,11 +14,13 @@ from .wire.head import Cleared
 
 
 class Call:
-    """Kept with its exchange. Times are monotonic seconds; None for what has not happened."""
+    """Kept with its exchange. Times are monotonic seconds; None for what has not happened. ``patience``: how long it is
+    waited for."""
 
-    __slots__ = ("answered", "is_over", "left", "read")
+    __slots__ = ("answered", "is_over", "left", "patience", "read")
 
     def __init__(self) -> None:
+        self.patience = Patience()
         self.read = time.monotonic()
         self.left: float | None = None
         self.answered: float | None = None

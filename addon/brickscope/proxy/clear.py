@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from .guard import guarded
 from .tls import End, Owner, Stage, received
 
@@ -17,10 +15,8 @@ class ClearEnd(End):
         super().__init__(None, owner)
 
     @guarded
-    def begin(self, transport: asyncio.Transport, first: bytes) -> None:
-        """Take over a transport that has another protocol, and the bytes that came already."""
-        self.transport = transport
-        transport.set_protocol(self)
+    def begin(self, first: bytes, alpn: bytes) -> None:
+        """Begin with the bytes that came already."""
         self._shake()
         if first:
             self._owner.end_received(self, first)

@@ -27,6 +27,7 @@ from brickscope.core.hostname import is_hostname
 MOST = 100
 """Most contexts that are kept; mitmproxy keeps as many certificates. A client could make up names without end."""
 HTTP1 = b"http/1.1"
+HTTP2 = b"h2"
 OWN = ("127.0.0.1", 0)
 """An address that stands in no certificate: every one is for a name."""
 
@@ -47,8 +48,13 @@ class Contexts:
         """Certificates were renewed."""
         self._made.clear()
 
+    def serves(self, offers: Sequence[bytes]) -> bool:
+        """Whether HTTP/2 can be spoken to a client that makes these offers."""
+        return HTTP2 in offers and bool(self._options.http2)
+
     def for_client(self, host: str, server_name: str | None) -> SSL.Connection:
-        """One to answer a client with. Raises whatever mitmproxy or OpenSSL raise."""
+        """One to answer a client with; its app data is the protocol that is chosen, HTTP/1.1 without. Raises whatever
+        mitmproxy or OpenSSL raise."""
         named = server_name if server_name is not None and is_hostname(server_name.lower()) else host
         made = SSL.Connection(self._server_role(host, named))
         made.set_accept_state()
@@ -115,5 +121,6 @@ class Contexts:
 
 
 def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:
-    """HTTP/1.1 where a client offers it, whatever else it does. Without it TLS goes on without a word about the protocol."""
-    return HTTP1 if HTTP1 in offers else SSL.NO_OVERLAPPING_PROTOCOLS
+    """What was decided on, if a client offers it. Else TLS goes on without a word about the protocol."""
+    chosen = connection.get_app_data() or HTTP1
+    return chosen if chosen in offers else SSL.NO_OVERLAPPING_PROTOCOLS

@@ -15,7 +15,9 @@ import orjson
 from mitmproxy import http
 
 from brickscope.core.decision import Decision
-from brickscope.core.reason import Kind, Reason
+from brickscope.core.reason import SEND_A_TOKEN, Kind, Reason
+
+from .wire.own import Form, written
 
 DOMAIN = "brickscope"
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -54,6 +56,7 @@ def is_retried(text: str) -> bool:
 _is_retried_name = lru_cache(maxsize=1024)(is_retried)
 """For names of the policy and the catalogue, which are few and always the same."""
 _THIS = "this call"
+_WITHOUT = (Reason.MISSING_CREDENTIAL, Reason.UNSUPPORTED_CREDENTIAL)
 
 
 class Asked(NamedTuple):
@@ -92,6 +95,8 @@ def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) ->
         if decision.reason is Reason.NO_RULE_MATCHES and decision.operation:
             ask += f" for the rule {decision.operation}"
         text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, {ask}"
+    elif decision.reason in _WITHOUT:
+        text = f"Brickscope denied {what}: {decision.detail}; {SEND_A_TOKEN}"
     elif decision.reason.kind is Kind.SUBJECT:
         text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the policy"
     elif decision.reason.kind is Kind.INTERNAL:
@@ -99,15 +104,6 @@ def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) ->
     else:
         text = f"Brickscope refused {what}: {decision.detail}"
     return f"{text} (reason {decision.reason.value}, decision {decision_id})."
-
-
-class Form(NamedTuple):
-    """An answer of ours, before it is written out for one HTTP version."""
-
-    status: int
-    phrase: bytes
-    fields: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 def form(
@@ -175,12 +171,7 @@ def denial_bytes(
     decision: Decision, decision_id: str, asked: Asked, *, head: bool = False, close: bool = False
 ) -> bytes:
     """``form`` as it goes over an HTTP/1.1 connection."""
-    return _written(form(decision, decision_id, asked, head=head, close=close))
-
-
-def _written(found: Form) -> bytes:
-    lines = b"".join([b"%b: %b\r\n" % field for field in found.fields])
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (found.status, found.phrase, lines, found.body)
+    return written(form(decision, decision_id, asked, head=head, close=close))
 
 
 def answer_bytes(status: int, phrase: bytes, text: bytes, *fields: tuple[bytes, bytes]) -> bytes:
@@ -191,27 +182,7 @@ def answer_bytes(status: int, phrase: bytes, text: bytes, *fields: tuple[bytes, 
         (b"content-length", str(len(text)).encode()),
         (b"connection", b"close"),
     ]
-    return _written(Form(status, phrase, all_fields, text))
-
-
-_PHRASES = {400: b"Bad Request", 502: b"Bad Gateway", 504: b"Gateway Timeout"}
-
-
-def failure_bytes(status: int, text: str, decision_id: str, *, head: bool) -> bytes:
-    """The answer to a call that broke before anything of the host's answer was passed on; the connection ends with it.
-
-    ``status``: 400, 502 or 504. ``text``: what broke, a sentence of ours. ``head``: the request was HEAD.
-    """
-    said = f"Brickscope got no answer for this call: {text} (decision {decision_id})."
-    body = orjson.dumps({"error_code": _PHRASES[status].decode().upper().replace(" ", "_"), "message": said})
-    fields = [
-        (b"x-request-id", decision_id.encode()),
-        (b"content-type", b"application/json"),
-        (b"cache-control", b"no-store"),
-        (b"content-length", b"0" if head else str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    return _written(Form(status, _PHRASES[status], fields, b"" if head else body))
+    return written(Form(status, phrase, all_fields, text))
 
 
 def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:

@@ -21,6 +21,9 @@ class Why(Enum):
 
     PEER_FULL = "the other side takes no more"
     AHEAD = "enough is kept that can't be passed on yet"
+    HOST_FIRST = "the protocol depends on the host, which is being asked"
+    CLIENT_FIRST = "the client's handshake is not complete"
+    UNREAD = "it takes no more itself, and what it sends may have answers"
 
 
 class Reasons:

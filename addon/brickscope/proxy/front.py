@@ -2,7 +2,7 @@
 
 Rules: a PROXY header where one is due, then one regular head, then (for a host under policy) a ClientHello; each by a
 reader of its own, and nobody has for ever to send them. What is refused gets an answer of ours, which ends the
-connection. A client that offers HTTP/2 alone is handed to the engine's path.
+connection.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
@@ -19,13 +19,11 @@ from brickscope.core.reason import Reason
 from . import balancer
 from .admission import PASSWORD_NEEDED, admit, asks_password, has_password, is_blocked
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
-from .contexts import HTTP1
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
 from .denial import ESTABLISHED
 from .destination import Side
 from .drain import Connection
-from .engine import EngineConnection
 from .flow import LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
@@ -53,14 +51,12 @@ class Front(asyncio.Protocol):
         self._on_end: Callable[[], None] | None = on_end
         self._transport: asyncio.Transport | None = None
         self._client: Address = ("", 0)
-        self._server: tuple[Any, ...] = ("", 0)
         self._received = b""
         self._read: Callable[[], None] = self._begin
         """What is done with the bytes that are there."""
         self._scanner = HeadScanner(Door("", 0, None, None))
-        self._connect = b""
-        """The head of CONNECT, once it is answered."""
         self._host = ""
+        """Of CONNECT, once it is answered."""
         self._hello = HelloReader()
         self._reading = Reasons()
         self._task: asyncio.Task[None] | None = None
@@ -88,7 +84,6 @@ class Front(asyncio.Protocol):
             return
         self._client = peer
         if server:
-            self._server = server
             # A worker does not know the port otherwise. Before the header, which may name any.
             self._path.gate.destinations.own_ports.add(server[1])
         if is_balancer(peer, self._listener.balancers):
@@ -149,7 +144,7 @@ class Front(asyncio.Protocol):
         if header is not None:
             self._received = self._received[header.length :]
             if header.ends is not None:
-                self._client, self._server = header.ends
+                self._client = header.ends.client
             self._read = self._begin
             if self._received:
                 self._begin()
@@ -214,7 +209,7 @@ class Front(asyncio.Protocol):
             self._answer(admitted)
         elif admitted.side is Side.WORKSPACE:
             assert self._transport is not None
-            self._connect, self._host = head.raw, admitted.target.host.lower()
+            self._host = admitted.target.host.lower()
             self._transport.write(ESTABLISHED)
             self._read = self._read_hello
             if self._received:
@@ -253,11 +248,7 @@ class Front(asyncio.Protocol):
             return
         if hello is None:
             return
-        offers = hello.alpn_protocols
-        if b"h2" in offers and HTTP1 not in offers:
-            self._hand_over(self._connect + received, answered=True)
-        else:
-            self._begin_tunnel(hello.sni, received)
+        self._begin_tunnel(hello.sni, hello.alpn_protocols, received)
 
     def _refuse_tls(self) -> None:
         gate = self._path.gate
@@ -267,14 +258,10 @@ class Front(asyncio.Protocol):
 
     # -- who serves it -----------------------------------------------------------------------------------------
 
-    def _begin_tunnel(self, server_name: str | None, hello: bytes) -> None:
-        visitor = Visitor(self._client[0], self._host, 443, server_name)
+    def _begin_tunnel(self, server_name: str | None, offers: Sequence[bytes], hello: bytes) -> None:
+        visitor = Visitor(self._client[0], self._host, 443, server_name, tuple(offers))
         tunnel = Tunnel(self._path, visitor, self._end)
         tunnel.begin(self._give_to(tunnel), hello)
-
-    def _hand_over(self, received: bytes, *, answered: bool) -> None:
-        engine = EngineConnection(self._listener.mode, self._client, self._server, self._end)
-        engine.begin(self._give_to(engine), received, answered=answered)
 
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""

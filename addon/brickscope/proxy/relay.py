@@ -62,7 +62,8 @@ class Relay:
         self._from_client.attach(transport)
         self._path.deadlines.watch(self)
         self._upstream.dial()
-        self._client.begin(transport, ahead)
+        self._client.take_over(transport)
+        self._client.begin(ahead, b"")
 
     # -- what the ends tell ------------------------------------------------------------------------------------
 

@@ -13,12 +13,13 @@ from brickscope.core.pending import BodyNeeded
 from brickscope.core.request import ApiRequest
 from brickscope.log.record import decision_fields
 
-from .denial import Asked, denial_bytes, raw_denial
-from .gate import Gate, Verdict
+from .denial import Asked, form
+from .gate import Gate, Verdict, header
 from .target import Plain
 from .wire.events import Denied, Hold, Ruling
 from .wire.framing import Announced, read_announced
 from .wire.head import Cleared, Head
+from .wire.own import written
 
 
 class Unframed(Exception):
@@ -50,7 +51,7 @@ def rule(
     # What has no regular reading can go on in monitor mode, but not if a host could take another header for its length.
     announced = announced_by(request) if request is not None and request.flaw is None else _announced(head)
     if verdict.decision.forwards:
-        if announced is None or not head.raw:
+        if announced is None or not head.is_regular:
             raise Unframed
         return Cleared(head, head.raw, announced, verdict.decision_id, verdict.started)
     return _deny(gate, head, verdict, announced)
@@ -62,8 +63,9 @@ def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
     decision_id = gate.writer.new_decision_id()
     gate.tally.decided(decision, None)
     gate.record("decision", {"decision_id": decision_id, **decision_fields(decision)})
+    asked = Asked("this", "call", "")
     return Denied(
-        denial_bytes(decision, decision_id, Asked("this", "call", ""), head=head.is_head, close=True), None
+        form(decision, decision_id, asked, grpc=_is_grpc(head), head=head.is_head, close=True), None
     )
 
 
@@ -71,7 +73,7 @@ def refuse_head(gate: Gate, head: Head, client_address: str, refused: Refused) -
     """The answer to a head of the proxy's own that nobody should read; on record."""
     ruling = rule(gate, head, client_address, refused=refused)
     assert isinstance(ruling, Denied)
-    return ruling.answer
+    return written(ruling.answer)
 
 
 def clear_plain(head: Head, plain: Plain, decision_id: str, started: float) -> Cleared:
@@ -81,22 +83,35 @@ def clear_plain(head: Head, plain: Plain, decision_id: str, started: float) -> C
 
 def announced_by(request: ApiRequest) -> Announced:
     """How the body of a request ends, by the reading that was judged."""
-    return Announced(request.content_length, request.content_length is None and request.has_body)
+    return Announced(request.content_length, request.content_length is None and request.may_have_body)
 
 
 def _announced(head: Head) -> Announced | None:
-    return read_announced(head.wire.headers) if head.raw else None
+    return read_announced(head.wire.headers) if head.is_regular else None
 
 
 def _deny(gate: Gate, head: Head, verdict: Verdict, announced: Announced | None) -> Denied:
     decision, decision_id = verdict.decision, verdict.decision_id
-    if not head.raw:
-        return Denied(raw_denial(decision, decision_id, verdict.asked.host), None)
+    if not head.is_regular:
+        asked = Asked("a request", "with an irregular head", verdict.asked.host)
+        return Denied(form(decision, decision_id, asked, close=True), None)
     if head.expects:
         # A client that waits for 100 sends no body after a 403, so what follows could not be told from a body.
         announced = None
     last = gate.draining or head.closes
-    answer = denial_bytes(
-        decision, decision_id, verdict.asked, head=head.is_head, close=last or announced is None
+    answer = form(
+        decision,
+        decision_id,
+        verdict.asked,
+        grpc=_is_grpc(head),
+        head=head.is_head,
+        close=last or announced is None,
     )
     return Denied(answer, announced, last)
+
+
+def _is_grpc(head: Head) -> bool:
+    """Whether the client reads gRPC's status and nothing else; over HTTP/2 alone."""
+    wire = head.wire
+    kind = header(wire.headers, b"content-type").lower()
+    return wire.http_version == b"HTTP/2.0" and kind.startswith(b"application/grpc")

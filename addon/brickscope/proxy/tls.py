@@ -122,11 +122,15 @@ class End(asyncio.BufferedProtocol):
         if self._owner.end_made(self):
             self._shake()
 
-    @guarded
-    def begin(self, transport: asyncio.Transport, first: bytes) -> None:
-        """Take over a transport that has another protocol, and the bytes that came already."""
+    def take_over(self, transport: asyncio.Transport) -> None:
+        """Serve a transport that has another protocol; nothing may be read from it until it has begun."""
         self.transport = transport
         transport.set_protocol(self)
+
+    @guarded
+    def begin(self, first: bytes, alpn: bytes) -> None:
+        """Begin with the bytes that came already. ``alpn``: the protocol that is chosen, if it is offered."""
+        self._connection.set_app_data(alpn)
         self._connection.bio_write(first)
         self._shake()
         if self.stage is Stage.UP:

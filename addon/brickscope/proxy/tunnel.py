@@ -19,25 +19,26 @@ from brickscope.core.pending import NotYetKnown
 from brickscope.core.reason import Reason
 
 from .call import Call
+from .contexts import HTTP1, HTTP2
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
-from .denial import failure_bytes
 from .flow import KEPT, LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
 from .ruling import rule, rule_inside
 from .tls import End, Owner, has_unread
-from .upstream import Upstream
+from .upstream import State, Upstream
 from .wire.events import (
     Answered,
     Close,
     Dial,
     Ended,
     Event,
-    Explain,
     Fault,
+    HangUp,
     How,
     Judge,
+    Phase,
     Ruling,
     Side,
     ToClient,
@@ -45,24 +46,23 @@ from .wire.events import (
 )
 from .wire.exchange import Exchange
 from .wire.head import Cleared, Door
-from .wire.http1 import Http1, Phase
+from .wire.http1 import Http1
+from .wire.http2 import Http2
 
 IN_TURN = 16
 """Requests of one connection that are judged in one turn of the event loop: 256 KiB of small ones would take a tenth of a
 second from everybody else."""
-_STATUS = {
-    Fault.CLIENT_BROKE: 400,
-    Fault.HOST_STUCK: 504,
-}
 
 
 class Visitor(NamedTuple):
-    """Who came, and where to. ``address``: the client's, as the policy sees it. ``host``, ``port``: of CONNECT."""
+    """Who came, and where to. ``address``: the client's, as the policy sees it. ``host``, ``port``: of CONNECT.
+    ``server_name``, ``offers``: of the ClientHello; what it offers for ALPN."""
 
     address: str
     host: str
     port: int
     server_name: str | None
+    offers: tuple[bytes, ...] = ()
 
 
 class Tunnel:
@@ -78,7 +78,13 @@ class Tunnel:
         self.visitor = visitor
         self._on_end = on_end
         self._client = self._make_client()
-        self._core: Http1 | None = None
+        self._core: Http1 | Http2 | None = None
+        self._hello = b""
+        """The ClientHello, while the host is asked which protocol it speaks."""
+        self._offers: tuple[bytes, ...] = (HTTP1,)
+        """What the host is offered."""
+        self._early = b""
+        """What the host has sent before the client's handshake was complete."""
         self._upstream = Upstream(
             visitor.host,
             visitor.port,
@@ -95,12 +101,13 @@ class Tunnel:
         self._deferred: deque[Judge] = deque()
         """Requests that are judged later: the client does not read, or others have their turn."""
         self._asked = 0
+        self._is_turn_due = False
         self._client_full = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._is_ahead = False
-        self._moved = 0
-        self._patience = Patience()
+        self._looked: float | None = None
+        self._patience, self._head_patience = Patience(), Patience()
 
     def __repr__(self) -> str:
         return f"<Tunnel {self._core} client {self._client} {self._from_client} host {self._upstream} {self._from_host}>"
@@ -110,7 +117,7 @@ class Tunnel:
         return End(self._path.contexts.for_client(visitor.host, visitor.server_name), self)
 
     def _make_host(self, owner: Owner) -> End:
-        return End(self._path.contexts.for_host(self.visitor.host), owner)
+        return End(self._path.contexts.for_host(self.visitor.host, self._offers), owner)
 
     def _rule(self, judge: Judge, settled: Collection[str]) -> Ruling:
         return rule(
@@ -126,10 +133,24 @@ class Tunnel:
     # -- its life ----------------------------------------------------------------------------------------------
 
     def begin(self, transport: asyncio.Transport, hello: bytes) -> None:
-        """Take over the client's transport and what it has sent of TLS."""
+        """Take over the client's transport and what it has sent of TLS. Where it could speak HTTP/2 the host is asked first:
+        both shall speak the same, as nothing is translated."""
         self._from_client.attach(transport)
         self._path.deadlines.watch(self)
-        self._client.begin(transport, hello)
+        self._client.take_over(transport)
+        if self._path.contexts.serves(self.visitor.offers):
+            self._hello = hello
+            self._offers = (HTTP2, HTTP1)
+            self._from_client.set(Why.HOST_FIRST, True)
+            self._upstream.dial()
+        else:
+            self._client.begin(hello, HTTP1)
+
+    def _answer_hello(self, chosen: bytes) -> None:
+        hello, self._hello = self._hello, b""
+        self._from_client.set(Why.HOST_FIRST, False)
+        # Who speaks HTTP/2 alone gets it all the same, and then a 502 in words.
+        self._client.begin(hello, chosen if chosen in self.visitor.offers else HTTP2)
 
     def end_made(self, end: End) -> bool:
         """Only of connections that are opened, as none is here."""
@@ -138,7 +159,19 @@ class Tunnel:
     def end_up(self, end: End) -> None:
         """TLS with the client is complete."""
         visitor = self.visitor
-        self._core = Http1(Door(visitor.host, visitor.port, visitor.server_name, end.alpn))
+        door = Door(visitor.host, visitor.port, visitor.server_name, end.alpn)
+        self._core = core = Http2(door) if end.alpn == HTTP2 else Http1(door)
+        self._offers = (HTTP2 if end.alpn == HTTP2 else HTTP1,)
+        self._do(core.begin())
+        self._from_host.set(Why.CLIENT_FIRST, False)
+        early, self._early = self._early, b""
+        if self._upstream.state is State.UP:
+            if core.shared is not (self._upstream.alpn == HTTP2):
+                self._hang_up()
+                return
+            self.host_up()
+            if early:
+                self._do(core.from_host(early))
 
     def end_failed(self, end: End, why: str | None) -> None:
         """A client that refuses our certificate is a set-up problem that somebody has to see."""
@@ -176,7 +209,6 @@ class Tunnel:
     def end_received(self, end: End, data: bytes) -> None:
         """The client sent bytes."""
         assert self._core is not None
-        self._moved += 1
         self._asked = 0
         self._do(self._core.from_client(data))
 
@@ -189,22 +221,45 @@ class Tunnel:
         """The client does not take what it is sent; or it does again."""
         self._client_full = full
         self._from_host.set(Why.PEER_FULL, full)
+        self._from_client.set(Why.UNREAD, full and self._is_shared)
         if not full:
             self._go_on()
 
+    @property
+    def _is_shared(self) -> bool:
+        return self._core is not None and self._core.shared
+
     def host_up(self) -> None:
         """The host is there."""
-        assert self._core is not None
-        transport = self._upstream.transport
+        core, upstream = self._core, self._upstream
+        transport = upstream.transport
         assert transport is not None
         self._from_host.attach(transport)
-        self._do(self._core.host_up())
+        if core is None:
+            self._from_host.set(Why.CLIENT_FIRST, True)
+            self._answer_hello(upstream.alpn or HTTP1)
+        elif core.shared is not (upstream.alpn == HTTP2):
+            self._hang_up()
+            self.host_failed("it speaks another version of HTTP than the client")
+        else:
+            self._do(core.host_up())
 
     def host_failed(self, why: str) -> None:
         """The host can't be reached."""
-        assert self._core is not None
         self._gate.tally.not_connected()
-        self._do(self._core.host_failed(why))
+        if self._core is None:
+            self._answer_hello(HTTP2)
+        else:
+            self._do(self._core.host_failed(why))
+
+    def _hang_up(self) -> None:
+        self._upstream.hang_up()
+        self._host_is_gone()
+
+    def _host_is_gone(self) -> None:
+        """What held for its connection holds no longer."""
+        self._from_client.set(Why.PEER_FULL, False)
+        self._from_host.set(Why.UNREAD, False)
 
     def host_refused_tls(self, why: str | None) -> None:
         """A host whose certificate is not trusted gets nothing."""
@@ -220,21 +275,24 @@ class Tunnel:
     def host_received(self, data: bytes) -> None:
         """The host sent bytes."""
         core = self._core
-        assert core is not None
-        self._moved += 1
+        if core is None:
+            self._early += data
+            return
         self._asked = 0
         core.draining = self._gate.draining or self._is_last
         self._do(core.from_host(data))
 
     def host_closed(self, clean: bool) -> None:
         """The host sends nothing more."""
-        assert self._core is not None
-        self._from_client.set(Why.PEER_FULL, False)
-        self._do(self._core.host_ended(clean=clean))
+        self._host_is_gone()
+        self._early = b""
+        if self._core is not None:
+            self._do(self._core.host_ended(clean=clean))
 
     def host_full(self, full: bool) -> None:
         """The host does not take what it is sent; or it does again."""
         self._from_client.set(Why.PEER_FULL, full)
+        self._from_host.set(Why.UNREAD, full and self._is_shared)
 
     # -- what the core says ------------------------------------------------------------------------------------
 
@@ -255,8 +313,10 @@ class Tunnel:
         if isinstance(event, ToHost):
             self._upstream.send(event.data)
         elif isinstance(event, ToClient):
-            self._to_client(event.data)
+            self._client.write(event.data)
         elif isinstance(event, Judge):
+            if event.exchange.ticket is None:
+                event.exchange.ticket = Call()
             self._deferred.append(event)
             self._ask_deferred()
         elif isinstance(event, Ended):
@@ -265,13 +325,10 @@ class Tunnel:
             event.exchange.ticket.answered = time.monotonic()
         elif isinstance(event, Dial):
             self._upstream.dial()
-        elif isinstance(event, Explain):
-            self._explain(event.exchange)
+        elif isinstance(event, HangUp):
+            self._hang_up()
         else:
             self._close(event)
-
-    def _to_client(self, data: bytes) -> None:
-        self._client.write(data)
 
     def _close(self, close: Close) -> None:
         if close.side is Side.HOST:
@@ -289,13 +346,6 @@ class Tunnel:
         call = exchange.ticket
         if isinstance(call, Call):
             call.end(self._gate, exchange)
-
-    def _explain(self, exchange: Exchange) -> None:
-        fault, cleared = exchange.fault, exchange.cleared
-        assert fault is not None
-        assert cleared is not None
-        status = _STATUS.get(fault, 502)
-        self._to_client(failure_bytes(status, fault, cleared.decision_id, head=exchange.head.is_head))
 
     def _balance(self) -> None:
         """Read the client only as long as what it sends can be used."""
@@ -320,13 +370,16 @@ class Tunnel:
         """Have requests judged, unless it is the turn of others, or the client does not take its answers."""
         while self._deferred and not self._client_full:
             if self._asked >= IN_TURN:
-                asyncio.get_running_loop().call_soon(self._take_turn)
+                if not self._is_turn_due:
+                    self._is_turn_due = True
+                    asyncio.get_running_loop().call_soon(self._take_turn)
                 return
             self._asked += 1
             self._ask(self._deferred.popleft())
 
     @guarded
     def _take_turn(self) -> None:
+        self._is_turn_due = False
         self._go_on()
 
     def _go_on(self) -> None:
@@ -338,8 +391,6 @@ class Tunnel:
         exchange = judge.exchange
         if self._core is None or not self._core.awaits(exchange):
             return  # the client has left
-        if exchange.ticket is None:
-            exchange.ticket = Call()
         try:
             ruling = self._rule(judge, settled)
         except NotYetKnown as unknown:
@@ -383,38 +434,36 @@ class Tunnel:
     @guarded
     def look(self, now: float) -> None:
         """See whether anything is waited for too long (``deadlines.Watched``)."""
-        client, core, limits = self._client, self._core, self._path.limits
-        patience = self._patience
+        client, core, limits, patience = self._client, self._core, self._path.limits, self._patience
         if core is None:
-            if patience.is_over("handshake", limits.handshake, now):
+            if not self._hello and patience.is_over("handshake", limits.handshake, now):
                 self._time_out("handshake", limits.handshake)
                 client.abort()
             return
-        phase, moved = core.phase, (self._moved, client.unsent, self._upstream.unsent)
-        if phase is Phase.OVER:
-            unsent = client.unsent
-            if patience.is_over(("over", unsent), limits.stall if unsent else LINGER, now):
+        core.pass_time(0 if self._looked is None else now - self._looked)
+        self._looked = now
+        unsent = client.unsent, self._upstream.unsent
+        if core.phase is Phase.OVER:
+            if patience.is_over(("over", unsent[0]), limits.stall if unsent[0] else LINGER, now):
                 client.abort()
-        elif phase is Phase.IDLE:
-            if patience.is_over((phase, moved), limits.idle, now):
-                self._time_out("idle", limits.idle)
-                self._do(core.close_idle())
-        elif phase is Phase.HEAD:
-            if patience.is_over((phase, core.begun), limits.head, now):
-                self._time_out("head", limits.head)
-                self._do(core.break_off(Fault.CLIENT_STUCK))
-        elif phase is Phase.HELD:
-            if patience.is_over((phase, core.begun), limits.stall, now):
-                self._time_out("stall", limits.stall)
-                self._do(core.break_off(Fault.CLIENT_STUCK))
-        elif patience.is_over((phase, moved), limits.stall, now):
-            self._time_out("stall", limits.stall)
-            waits_for_client = self._client_full or (core.is_sending and not self._upstream.unsent)
-            self._do(core.break_off(Fault.CLIENT_STUCK if waits_for_client else Fault.HOST_STUCK))
+        elif core.is_in_head and self._head_patience.is_over(core.begun, limits.head, now):
+            self._time_out("head", limits.head)
+            self._do(core.break_off(Fault.CLIENT_STUCK))
+        elif core.phase is Phase.IDLE and patience.is_over(("idle", core.begun, unsent), limits.idle, now):
+            self._time_out("idle", limits.idle)
+            self._do(core.close_idle())
+        for exchange, progress in core.calls:
+            what = progress if core.shared else (progress, unsent)
+            if exchange.ticket.patience.is_over(what, limits.stall, now):
+                self._time_out("stall", limits.stall, exchange)
+                waits_for_client = self._client_full or (
+                    core.waits_for_client(exchange) and not self._upstream.unsent
+                )
+                fault = Fault.CLIENT_STUCK if waits_for_client else Fault.HOST_STUCK
+                self._do(core.give_up(exchange, fault))
 
-    def _time_out(self, limit: str, seconds: float) -> None:
+    def _time_out(self, limit: str, seconds: float, exchange: Exchange | None = None) -> None:
         visitor = self.visitor
-        exchange = None if self._core is None else self._core.exchange
         cleared = None if exchange is None else exchange.cleared
         decision_id = None if cleared is None else cleared.decision_id
         record_timeout(self._gate, limit, seconds, visitor.address, visitor.host, visitor.port, decision_id)
@@ -425,10 +474,11 @@ class Tunnel:
         return int(self._upstream.transport is not None)
 
     async def is_busy(self, *, late: bool) -> bool:
-        """Whether a call is under way, or just arriving. Answers say by themselves that the proxy stops."""
+        """Whether a call is under way, or just arriving."""
         client, core = self._client, self._core
         if client.transport is None or core is None:
             return False
+        self._do(core.drain(late=late))
         return core.phase is not Phase.IDLE or client.unsent > 0 or has_unread(client.transport)
 
     def close_idle(self) -> None:

@@ -126,6 +126,18 @@ class Upstream:
         """Bytes that wait to be sent."""
         return 0 if self._dialled is None else self._dialled.unsent
 
+    @property
+    def alpn(self) -> bytes | None:
+        """The protocol that the host chose."""
+        return None if self._dialled is None else self._dialled.alpn
+
+    def hang_up(self) -> None:
+        """End the connection when all is sent; another may be dialled."""
+        dialled, self._dialled = self._dialled, None
+        self.state = State.IDLE
+        if dialled is not None:
+            dialled.close()
+
     def close(self) -> None:
         """End the way when all is sent."""
         self._leave(abort=False)

@@ -11,6 +11,7 @@ from analysis.learn.sessions import CI, FINGERPRINT, POLICY, Did, get, learned, 
 from brickscope.analysis.learn.evidence import Selector
 from brickscope.analysis.learn.proposal import LearnError, Wish, read_include
 from brickscope.catalog.catalog import load_catalog
+from core.entra_tokens import APPLICATION, CLI, OBJECT, PERSON, TENANT, V1
 
 CATALOGS = "/api/2.1/unity-catalog/catalogs"
 RUN = "/api/2.2/jobs/run-now"
@@ -339,6 +340,8 @@ def test_paths_of_no_operation(case: str, tmp_path: Path) -> None:
 STRANGER = {"subject": None, "rule_set": None, "reason": "unknown_token"}
 SP = {"issuer": "i", "client_id": "6f1c2f6e", "sub": "6f1c2f6e"}
 USER = {"issuer": "i", "client_id": "databricks-cli", "sub": "alice@example.com"}
+APP = {"issuer": V1, "client_id": APPLICATION, "sub": OBJECT, "tenant": TENANT, "object_id": OBJECT}
+PEOPLE = {"issuer": V1, "client_id": CLI, "sub": "l3_roI", "tenant": TENANT, "object_id": PERSON}
 
 
 @pytest.mark.parametrize(
@@ -350,6 +353,19 @@ USER = {"issuer": "i", "client_id": "databricks-cli", "sub": "alice@example.com"
         (CI, {}, f"fingerprint: {FINGERPRINT}"),
         (CI, {"principal": SP}, "client_id: 6f1c2f6e"),
         (CI, {"principal": USER}, "sub: alice@example.com"),
+        # Of an OAuth token the fingerprint is no name: the next one has another.
+        (Selector("fingerprint", FINGERPRINT), {**STRANGER, "principal": SP}, "client_id: 6f1c2f6e"),
+        (
+            Selector("client_id", APPLICATION),
+            {**STRANGER, "principal": APP},
+            f"tenants:\n  entra:\n    tenant: {TENANT}\n\nservice_principals:\n  new-one:\n    tenant: entra\n"
+            f"    object_id: {OBJECT}\n",
+        ),
+        (
+            Selector("fingerprint", FINGERPRINT),
+            {**STRANGER, "principal": PEOPLE},
+            f"users:\n  new-one:\n    tenant: entra\n    object_id: {PERSON}\n",
+        ),
     ],
 )
 def test_a_new_policy_names_who_was_seen(
@@ -362,6 +378,19 @@ def test_a_new_policy_names_who_was_seen(
     assert "clients: [10.0.8.14]" in said.draft.text
     assert said.proof is not None
     assert said.proof.holds
+
+
+def test_an_opaque_oauth_token_is_no_evidence(tmp_path: Path) -> None:
+    fields = {**STRANGER, "reason": "unknown_principal"}
+    said = learned(tmp_path, [get(CATALOGS, fields=fields)], who=Selector("fingerprint", FINGERPRINT))
+    assert said.evidence.left_out == {"denied_sent": 1}
+    assert said.draft is None
+
+
+def test_people_of_an_application_of_entra_id_are_not_it(tmp_path: Path) -> None:
+    fields = {**STRANGER, "principal": PEOPLE}
+    said = learned(tmp_path, [get(CATALOGS, fields=fields)], who=Selector("client_id", CLI))
+    assert said.evidence.calls == 0
 
 
 def test_the_application_of_users_is_no_service_principal(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from brickscope.proxy.wire.events import (
     Dial,
     Ended,
     Event,
-    Explain,
     Hold,
     Judge,
     Ruling,
@@ -25,10 +24,12 @@ from brickscope.proxy.wire.events import (
 from brickscope.proxy.wire.framing import Announced, read_announced
 from brickscope.proxy.wire.head import Cleared, Door, Head
 from brickscope.proxy.wire.http1 import Http1
+from brickscope.proxy.wire.own import Form
 
 HOST = "dbc-a.cloud.databricks.com"
 DOOR = Door(HOST, 443, HOST, b"http/1.1")
 DENIAL = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"
+DENIED = Form(403, b"Forbidden", [(b"content-length", b"0")], b"")
 EXPLAINED = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -62,9 +63,9 @@ def judge(head: Head, body: bytes | None, refused: Refused | None) -> Ruling | N
     if held and body is None and refused is None and announced is not None:
         return Hold(10, announced)
     if refused is not None and not (target.startswith(b"/monitor") and refused.reason.value == "too_large"):
-        return Denied(DENIAL, announced)
+        return Denied(DENIED, announced)
     if announced is None or target.startswith(b"/deny") or (target.startswith(b"/hold") and body == b"bad"):
-        return Denied(DENIAL, None if head.expects else announced, last=target.startswith(b"/deny-last"))
+        return Denied(DENIED, None if head.expects else announced, last=target.startswith(b"/deny-last"))
     return None if target.startswith(b"/wait") else clear(head, announced)
 
 
@@ -111,12 +112,12 @@ class Line:
                 assert "host" not in self.closed
                 self.to_host += event.data
                 self._note("host<")
-            elif isinstance(event, ToClient | Explain):
+            elif isinstance(event, ToClient):
                 assert "client" not in self.closed
-                data = event.data if isinstance(event, ToClient) else EXPLAINED
-                assert data, "an empty write"
-                self.to_client += data
-                self._note("client<" if isinstance(event, ToClient) else "explained")
+                assert event.data, "an empty write"
+                is_told = b"Brickscope got no answer" in event.data
+                self.to_client += EXPLAINED if is_told else event.data
+                self._note("explained" if is_told else "client<")
             elif isinstance(event, Judge):
                 self._note(f"judge {event.head.wire.target.decode()}")
                 refused = event.refused or event.unread
@@ -138,7 +139,7 @@ class Line:
                 fault = "" if exchange.fault is None else f" {exchange.fault.name}"
                 self._note(f"ended {exchange.status} {exchange.body.size} {exchange.reply.size}{fault}")
             else:
-                assert isinstance(event, Close)
+                assert isinstance(event, Close), event
                 self.closed.add(event.side.value)
                 self._note(f"close {event.side.value} {event.how.value}")
 

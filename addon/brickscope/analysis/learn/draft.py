@@ -62,15 +62,25 @@ def new_file(
     plain = _NAME.sub("-", name).strip("-.")[:64] or "learned"
     if policy is not None and (plain in policy.policy.rule_sets or plain in policy.written.subjects):
         raise LearnError(f"the policy has the name {plain!r} already: choose another one with --name")
-    lines = ["version: 1", "", *_subject(plain, who, seen), "", "rule_sets:", f"  {flow(plain)}:"]
+    lines = ["version: 1", "", *_subject(plain, who, seen, policy), "", "rule_sets:", f"  {flow(plain)}:"]
     lines += ["    allow:", *(f"      {line}" for entry in entries for line in entry.lines)]
     return Draft("\n".join(lines) + "\n", None)
 
 
-def _subject(name: str, who: Selector, seen: Evidence) -> list[str]:
+def _subject(name: str, who: Selector, seen: Evidence, policy: Loaded | None) -> list[str]:
     workspaces = f"workspaces: {flow(list(seen.workspaces))}"
     client, sub = _claims(who, seen)
-    if who.by == "fingerprint" or (client is None and sub is None):
+    before: list[str] = []
+    if (tenant := _one({each.get("tenant") for each in seen.principals})) is not None:
+        object_id = _one({each.get("object_id") for each in seen.principals})
+        if object_id is None:
+            raise LearnError("the calls came with tokens of several people or applications of Entra ID")
+        named = _tenant_name(policy, tenant)
+        before = [] if named else ["tenants:", f"  entra:\n    tenant: {flow(tenant)}", ""]
+        is_own = {each.get("sub") for each in seen.principals} == {object_id}
+        group = "service_principals" if is_own else "users"
+        mark, bound = f"tenant: {flow(named or 'entra')}\n    object_id: {flow(object_id)}", f"# {workspaces}"
+    elif not seen.principals and (who.by == "fingerprint" or (client is None and sub is None)):
         fingerprints = [who.value] if who.by == "fingerprint" else list(seen.fingerprints)
         if len(fingerprints) != 1:
             raise LearnError(
@@ -81,9 +91,14 @@ def _subject(name: str, who: Selector, seen: Evidence) -> list[str]:
     elif sub is not None:
         # A user's entry has to name its workspaces.
         group, mark, bound = "users", f"sub: {flow(sub)}", workspaces
+    elif client is None:
+        raise LearnError(
+            "the calls came with OAuth tokens of several subjects: name one with --client-id or --sub"
+        )
     else:
         group, mark, bound = "service_principals", f"client_id: {flow(client)}", f"# {workspaces}"
     lines = [
+        *before,
         f"{group}:",
         f"  {flow(name)}:",
         f"    {mark}",
@@ -95,6 +110,18 @@ def _subject(name: str, who: Selector, seen: Evidence) -> list[str]:
         f"clients: {flow(sorted(seen.clients))}" if few else f"seen from {len(seen.clients):,} addresses"
     )
     return [*lines, f"    # {addresses}"]
+
+
+def _one(values: set[str | None]) -> str | None:
+    return values.pop() if len(values) == 1 else None
+
+
+def _tenant_name(policy: Loaded | None, tenant: str) -> str | None:
+    """What the policy calls a tenant."""
+    entries = {} if policy is None else policy.written.entries.get("tenants", {})
+    return next(
+        (name for name, entry in entries.items() if entry.value and entry.value.tenant == tenant), None
+    )
 
 
 def _plain(fingerprint: str) -> str:
@@ -109,7 +136,7 @@ def _claims(who: Selector, seen: Evidence) -> tuple[str | None, str | None]:
     if who.by == "sub":
         return None, who.value
     found = {(each.get("client_id"), each.get("sub")) for each in seen.principals}
-    if who.by != "subject" or len(found) != 1:
+    if who.by not in ("subject", "fingerprint") or len(found) != 1:
         return None, None
     client, sub = found.pop()
     return (client, None) if sub in (None, client) else (None, sub)

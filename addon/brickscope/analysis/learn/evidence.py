@@ -29,7 +29,9 @@ _WHO = {
     "subject": "subject = $who",
     "fingerprint": "fingerprint = $who",
     # A user's token names the application as its client: that is everybody who uses it.
-    "client_id": "principal->>'$.client_id' = $who AND coalesce(principal->>'$.sub', $who) = $who",
+    "client_id": "principal->>'$.client_id' = $who AND "
+    # Of an application's own token of Entra ID, sub is the object id.
+    "coalesce(nullif(principal->>'$.sub', principal->>'$.object_id'), $who) = $who",
     "sub": "principal->>'$.sub' = $who",
 }
 
@@ -46,6 +48,7 @@ WITH calls AS (
         WHEN "grant" IS NOT NULL THEN 'token_request'
         WHEN NOT coalesce(sent, false) THEN 'denied'
         WHEN reason IS NULL OR reason NOT IN ({", ".join(f"'{reason}'" for reason in REASONS)}) THEN 'denied_sent'
+        WHEN reason = 'unknown_principal' AND principal IS NULL THEN 'denied_sent'
         WHEN NOT ended THEN 'no_outcome'
         WHEN answer IS NULL THEN 'no_answer'
         WHEN answer < 200 OR answer >= 400 THEN 'failed'

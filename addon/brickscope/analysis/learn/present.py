@@ -47,7 +47,11 @@ def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
     if who.by != "subject":
         kinds = {"fingerprint": "token", "client_id": "service principal", "sub": "user"}
         found = next(
-            (each for each in everybody.values() if each.kind == kinds[who.by] and who.value in each.marks),
+            (
+                each
+                for each in everybody.values()
+                if each.kind == kinds[who.by] and who.value in " ".join(each.marks).split()
+            ),
             None,
         )
     if found is None:

@@ -13,7 +13,7 @@ from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Grant, Mode, Policy, Subject
-from brickscope.core.principal import match_claims
+from brickscope.core.principal import NOBODY, match_claims
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.stranger import decide_stranger
 from brickscope.core.token_request import decide_grant
@@ -39,6 +39,8 @@ _UNVERIFIED = frozenset(
     [
         Reason.UNKNOWN_PRINCIPAL,
         Reason.WRONG_ISSUER,
+        Reason.WRONG_TENANT,
+        Reason.WRONG_AUDIENCE,
         Reason.UNKNOWN_KEY,
         Reason.KEY_SET_UNAVAILABLE,
         Reason.UNKNOWN_TOKEN,
@@ -118,7 +120,7 @@ def _principal(record: Mapping[str, Any]) -> Principal | None:
     found = record.get("principal")
     if not isinstance(found, Mapping):
         return None
-    return Principal(found.get("issuer"), found.get("client_id"), found.get("sub"))
+    return Principal(*(found.get(name) for name in Principal._fields))
 
 
 def _subject(
@@ -131,8 +133,8 @@ def _subject(
     principals = policy.principals
     unknown = Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")
     if principal is not None:
-        if not (principals.service_principals or principals.users or policy.mode is Mode.MONITOR):
-            raise unknown
+        if not (principals.subjects or policy.mode is Mode.MONITOR):
+            raise Refused(Reason.UNKNOWN_PRINCIPAL, NOBODY)
         if reason in (Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.BAD_SIGNATURE):
             raise Refused(reason, str(record.get("detail")))
         return match_claims(principals, principal)
@@ -141,7 +143,7 @@ def _subject(
         raise unknown
     if record.get("policy_revision") == policy.revision or reason not in _UNVERIFIED:
         raise Refused(reason, str(record.get("detail")))
-    if principals.service_principals or principals.users:
+    if principals.subjects:
         raise NotReplayable("the token was not verified then, so whose it is the log can't tell")
     raise Refused(reason, str(record.get("detail")))
 

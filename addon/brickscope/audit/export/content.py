@@ -64,7 +64,7 @@ def find_facts(record: Record, outcome: Record | None) -> Facts:
         "client_name": client if client and not address(client) else None,
         "server_ip": address(server),
         "server_name": server if server and not address(server) else None,
-        "identity": principal.get("client_id") or principal.get("sub"),
+        "identity": principal.get("object_id") or principal.get("client_id") or principal.get("sub"),
         "issuer": principal.get("issuer"),
         "outcome": None if outcome is None else {"seq": outcome["seq"], "hash": outcome["hash"]},
     } | (_decided(record, outcome) if record["event"] in ("decision", "tunnel") else {})

@@ -11,9 +11,11 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from brickscope.core.decision import Refused
+from brickscope.core.reason import Reason
 
 from .framing import Announced
 from .head import Cleared, Head
+from .own import Form
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -49,6 +51,30 @@ class Fault(StrEnum):
     UNASKED = "the host sent more than its answer", Side.HOST
     CUT = "the proxy stopped", Side.OWN
     INSIDE = "the proxy failed inside", Side.OWN
+
+
+STATUS = {Fault.CLIENT_BROKE: 400, Fault.HOST_STUCK: 504}
+"""What a client is told of a call that broke; 502 of all others."""
+
+
+class Way(Enum):
+    """How the way to the host stands."""
+
+    ABSENT = "absent"
+    DIALLING = "dialling"
+    UP = "up"
+    LEAVING = "up, but for no more calls"
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    IDLE = "for a request"
+    HEAD = "for the rest of a head"
+    JUDGED = "for a ruling"
+    HELD = "for a body that has to be judged"
+    CALL = "for the end of a call"
+    OVER = "for nothing"
 
 
 class How(Enum):
@@ -94,17 +120,14 @@ class Answered(NamedTuple):
     exchange: Exchange
 
 
-class Explain(NamedTuple):
-    """Answer the client ourselves: the call broke before anything of an answer was passed on. The connection ends with
-    it."""
-
-    exchange: Exchange
-
-
 class Ended(NamedTuple):
     """A cleared request came to its end; told once. The exchange says how."""
 
     exchange: Exchange
+
+
+class HangUp(NamedTuple):
+    """End the host's connection, on which nothing is under way; another one may be asked for."""
 
 
 class Close(NamedTuple):
@@ -114,7 +137,7 @@ class Close(NamedTuple):
     how: How
 
 
-Event = Judge | Dial | ToHost | ToClient | Answered | Explain | Ended | Close
+Event = Judge | Dial | ToHost | ToClient | Answered | Ended | HangUp | Close
 
 
 class Hold(NamedTuple):
@@ -125,13 +148,18 @@ class Hold(NamedTuple):
 
 
 class Denied(NamedTuple):
-    """A ruling: not to be sent. ``answer``: all that the client is told. ``announced``: how the body ends that may
+    """A ruling: not to be sent. ``answer``: what the client is told. ``announced``: how the body ends that may
     still come; None where that is not known, so that the connection ends with the answer. ``last``: it ends after the
     body."""
 
-    answer: bytes
+    answer: Form
     announced: Announced | None
     last: bool = False
 
 
 Ruling = Cleared | Hold | Denied
+
+
+def too_large(limit: int) -> Refused:
+    """Why a body is not held back any longer."""
+    return Refused(Reason.TOO_LARGE, f"the body has more than {limit} bytes")

@@ -1,8 +1,9 @@
 """The head of a request: its bytes, their reading, and the leave to send them.
 
-Rules: what is judged and what is sent is one and the same ``bytes`` object (``Head.raw``). A ``Head`` is made here alone, a
-``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a host. A test reads the
-source for both. An attacker who finds a way to change a head between decision and wire has found a way round every rule.
+Rules: what is judged and what is sent is one and the same object (``Head.raw``, in HTTP/2 ``Head.fields``). A ``Head`` is
+made here alone, a ``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a
+host. A test reads the source for both. An attacker who finds a way to change a head between decision and wire has found a
+way round every rule.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from brickscope.core.request import WireRequest
 
 from .framing import Announced
 
+Fields = tuple[tuple[bytes, bytes], ...]
+"""Names and values, in their order."""
+
 
 class Door(NamedTuple):
     """What is known of a tunnel before any request: what CONNECT named, and what TLS said (``WireRequest`` has the
@@ -28,7 +32,8 @@ class Door(NamedTuple):
 
 
 class Head(NamedTuple):
-    """One head. ``raw``: its bytes, the blank line included; empty where they are too odd to be read.
+    """One head. ``raw``: its bytes, the blank line included. ``fields``: all of them, in HTTP/2. Both are empty where it
+    is too odd to be read.
 
     ``closes``: the client will send nothing after this request. ``expects``: it waits to be told to send the body.
     """
@@ -37,6 +42,12 @@ class Head(NamedTuple):
     wire: WireRequest
     closes: bool = False
     expects: bool = False
+    fields: Fields = ()
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether there is anything that could be sent."""
+        return bool(self.raw or self.fields)
 
     @property
     def is_head(self) -> bool:
@@ -47,7 +58,7 @@ class Head(NamedTuple):
 class Cleared(NamedTuple):
     """Leave to send a head and the body that it announces: it was judged, and the decision is on record.
 
-    ``raw``: what is sent for the head. ``announced``: how long the body is, by the reading that was judged.
+    ``raw``: what is sent for the head in HTTP/1.1. ``announced``: how long the body is, by the reading that was judged.
     ``started``: when it was decided on, in the gate's monotonic seconds.
     """
 
@@ -108,6 +119,11 @@ class HeadScanner:
         door = self._door
         nothing = WireRequest(b"", b"", b"", b"", (), door.host, door.port, door.server_name, door.alpn)
         return Head(b"", nothing, closes=True)
+
+
+def head_of(wire: WireRequest, fields: Fields) -> Head:
+    """A head of HTTP/2. ``fields``: all of them, as they came; none where nobody should read them."""
+    return Head(b"", wire, fields=fields)
 
 
 def _names_close(lower: bytes) -> bool:

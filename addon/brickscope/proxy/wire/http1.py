@@ -13,60 +13,45 @@ Rules, and what they stop:
 
 from __future__ import annotations
 
-from enum import Enum
-
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
 from .answer import MAX_INTERIMS, AnswerScanner
 from .events import (
+    STATUS,
     Answered,
     Close,
     Denied,
     Dial,
     Ended,
     Event,
-    Explain,
     Fault,
     Hold,
     How,
     Judge,
+    Phase,
     Ruling,
     Side,
     ToClient,
     ToHost,
+    Way,
+    too_large,
 )
 from .exchange import Answering, Asking, Exchange, Step
 from .framing import NOTHING, Broken, Chunked, TrailersSent, UntilClose
 from .head import Cleared, Door, HeadScanner
+from .own import failure, written
 
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Way(Enum):
-    """How the way to the host stands."""
-
-    ABSENT = "absent"
-    DIALLING = "dialling"
-    UP = "up"
-
-
-class Phase(Enum):
-    """What a connection waits for; each has a time limit of its own."""
-
-    IDLE = "for a request"
-    HEAD = "for the rest of a head"
-    JUDGED = "for a ruling"
-    HELD = "for a body that has to be judged"
-    CALL = "for the end of a call"
-    OVER = "for nothing"
-
-
 class Http1:
-    """The protocol of one tunnel. ``draining``: answers shall say that they are the last.
+    """The protocol of one tunnel. ``draining``: answers shall say that they are the last. ``shared``: see ``Http2``.
 
     Methods take what happened and return what has to be done, in order. After a ``Close`` nothing more comes.
     """
+
+    shared = False
 
     def __init__(self, door: Door) -> None:
         self.draining = False
@@ -86,6 +71,7 @@ class Http1:
         self._last = False
         """Whether no request is read any more after the present one."""
         self._over = False
+        self._moved = 0
 
     def __repr__(self) -> str:
         return f"<Http1 {self.phase.name} {self._way.name} {self._exchange} ahead={self.ahead}>"
@@ -103,18 +89,25 @@ class Http1:
         return Phase.HELD if exchange.asking is Asking.HELD else Phase.CALL
 
     @property
-    def exchange(self) -> Exchange | None:
-        """The present one."""
-        return self._exchange
+    def is_in_head(self) -> bool:
+        """Whether a head has begun that is not complete."""
+        return self.phase is Phase.HEAD
+
+    @property
+    def calls(self) -> list[tuple[Exchange, object]]:
+        """Those that are under way, each with what changes when it goes on. A body that is held back has a time in all."""
+        if self._exchange is None:
+            return []
+        phase = self.phase
+        return [(self._exchange, phase if phase is Phase.HELD else (phase, self._moved))]
 
     def awaits(self, exchange: Exchange) -> bool:
         """Whether a ruling on it is still of use."""
         return exchange is self._exchange and exchange.asking is Asking.JUDGED
 
-    @property
-    def is_sending(self) -> bool:
+    def waits_for_client(self, exchange: Exchange) -> bool:
         """Whether the rest of a request's body is due."""
-        return self._exchange is not None and self._exchange.asking in (Asking.SENDING, Asking.DROPPING)
+        return exchange.asking in (Asking.SENDING, Asking.DROPPING, Asking.HELD)
 
     @property
     def ahead(self) -> int:
@@ -128,10 +121,15 @@ class Http1:
 
     # -- from the client ---------------------------------------------------------------------------------------
 
+    def begin(self) -> list[Event]:
+        """The client is there."""
+        return []
+
     def from_client(self, data: bytes) -> list[Event]:
         """The client sent bytes."""
         if self._over:
             return []
+        self._moved += 1
         self._in = self._in[self._at :] + data if self._at < len(self._in) else data
         self._at = 0
         events: list[Event] = []
@@ -217,7 +215,7 @@ class Http1:
         else:
             exchange.held += self._in[start : self._at]
             if body.size > exchange.limit:
-                unread = _too_large(exchange.limit)
+                unread = too_large(exchange.limit)
             elif not body.ended:
                 return
             else:
@@ -277,7 +275,7 @@ class Http1:
     def _deny(self, events: list[Event], exchange: Exchange, denied: Denied) -> None:
         exchange.say(Step.DENIED)
         exchange.hear(Step.OWN)
-        events.append(ToClient(denied.answer))
+        events.append(ToClient(written(denied.answer)))
         if exchange.held is None:
             exchange.body = NOTHING if denied.announced is None else denied.announced.body()
         else:
@@ -300,7 +298,7 @@ class Http1:
             exchange.body.content = bytearray()
         if (hold.announced.length or 0) > hold.limit:
             exchange.say(Step.HELD)
-            events.append(Judge(exchange, exchange.head, None, None, _too_large(hold.limit)))
+            events.append(Judge(exchange, exchange.head, None, None, too_large(hold.limit)))
         elif exchange.body.ended:
             exchange.say(Step.HELD)
             events.append(Judge(exchange, exchange.head, b"", None))
@@ -345,6 +343,7 @@ class Http1:
         """The host sent bytes."""
         if self._over:
             return []
+        self._moved += 1
         events: list[Event] = []
         exchange = self._exchange
         asked = exchange is not None and exchange.answering in (Answering.AWAITED, Answering.BODY)
@@ -453,12 +452,13 @@ class Http1:
         self, events: list[Event], exchange: Exchange, fault: Fault, detail: str, *, tell: bool = True
     ) -> None:
         """Give the present exchange up, and both connections with it. ``tell``: in words, if that is still possible."""
-        asked = exchange.cleared is not None
-        tell = tell and asked and not exchange.passed
+        cleared = exchange.cleared
+        tell = tell and cleared is not None and not exchange.passed
         exchange.broke(fault, detail)
-        if tell:
-            events.append(Explain(exchange))
-        if asked:
+        if tell and cleared is not None:
+            form = failure(STATUS.get(fault, 502), fault, cleared.decision_id, head=exchange.head.is_head)
+            events.append(ToClient(written(form)))
+        if cleared is not None:
             events.append(Ended(exchange))
         self._close(events, How.GENTLY if tell else How.AT_ONCE, How.AT_ONCE)
 
@@ -472,6 +472,18 @@ class Http1:
         else:
             self._break(events, self._exchange, fault, "", tell=fault is Fault.HOST_STUCK)
         return events
+
+    def give_up(self, exchange: Exchange, fault: Fault) -> list[Event]:
+        """Give one call up: time is over."""
+        return self.break_off(fault) if exchange is self._exchange else []
+
+    def drain(self, *, late: bool) -> list[Event]:
+        """The proxy is about to stop."""
+        self.draining = True
+        return []
+
+    def pass_time(self, seconds: float) -> None:
+        """So much time has passed."""
 
     def close_idle(self) -> list[Event]:
         """End a connection on which nothing is under way."""
@@ -488,7 +500,3 @@ class Http1:
         self._unsent.clear()
         events.append(Close(Side.HOST, host))
         events.append(Close(Side.CLIENT, client))
-
-
-def _too_large(limit: int) -> Refused:
-    return Refused(Reason.TOO_LARGE, f"the body has more than {limit} bytes")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -16,7 +16,7 @@ from brickscope.core.policy import Policy
 from brickscope.log.writer import AuditWriter
 
 from .distribution import Distribution
-from .metrics import BY_NAME
+from .metrics import METRICS, Metric
 from .readiness import Obstacle, Reason
 from .tally import Tally
 
@@ -62,109 +62,114 @@ class Proxy(Protocol):
         ...
 
 
+Found = float | Distribution | None | Mapping[Any, float | Distribution]
+"""What a metric is: nothing, a number, or numbers by the value of its label, or by the values of its labels."""
+
+
+def family(metric: Metric, found: Found) -> Family:
+    """A metric with its values, as prometheus-client has it."""
+    make = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
+    made: Any = make[metric.kind](metric.name.removesuffix("_total"), metric.text, labels=metric.labels)
+    values = {} if found is None else found if isinstance(found, Mapping) else {(): found}
+    for labels, value in values.items():
+        names = (labels,) if isinstance(labels, str) else labels
+        if isinstance(value, Distribution):
+            made.add_metric(names, buckets=value.buckets(), sum_value=value.total)
+        else:
+            made.add_metric(names, float(value))
+    return made  # type: ignore[no-any-return]
+
+
 class ProxyCollector:
-    """A collector for prometheus-client. A part that fails is left out and counted; the others are there all the same."""
+    """A collector for prometheus-client. A metric that fails is left out and counted; the others are there all the same."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
-        self._parts: tuple[Callable[[], Iterable[Family]], ...] = (
-            self._status,
-            self._calls,
-            self._times,
-            self._audit,
-            self._policy,
-            self._expiry,
-            self._engine,
-        )
 
     def collect(self) -> Iterator[Family]:
         """All families."""
-        for part in self._parts:
+        for metric in METRICS:
             try:
-                yield from list(part())
+                made = family(metric, _VALUES[metric.name](self._proxy))
             except Exception as error:
                 self._proxy.tally.failed(error)
-        yield _family("brickscope_metrics_errors_total", [((), self._proxy.tally.errors)])
+            else:
+                yield made
 
-    def _status(self) -> Iterator[Family]:
-        yield _family("brickscope_build_info", [(tuple(self._proxy.versions), 1)])
-        found = {obstacle.reason for obstacle in self._proxy.obstacles()}
-        yield _family("brickscope_ready", [((), not found)])
-        yield _family("brickscope_not_ready", [((reason.value,), reason in found) for reason in Reason])
-        yield _family("brickscope_healthy", [((), not self._proxy.faults())])
 
-    def _calls(self) -> Iterator[Family]:
-        tally = self._proxy.tally
-        yield _family(
-            "brickscope_decisions_total",
-            [
-                ((subject, _decision(allow), reason, mode, str(enforced).lower()), cell[0])
-                for (subject, allow, reason, mode, enforced), cell in tally.decisions.items()
-            ],
-        )
-        yield _family(
-            "brickscope_tunnels_total",
-            [((_decision(allow), reason), count) for (allow, reason), count in tally.tunnels.items()],
-        )
-        yield _by("brickscope_tls_refused_total", tally.tls_refused)
-        yield _family("brickscope_calls_in_flight", [((), tally.in_flight)])
-        yield _by("brickscope_outcomes_total", tally.outcomes)
-        yield _by("brickscope_call_failures_total", tally.failures)
-        yield _family("brickscope_upstream_connect_failures_total", [((), tally.connect_failures)])
-        yield _family("brickscope_parent_proxy_failures_total", [((), tally.parent_failures)])
-        yield _by("brickscope_body_bytes_total", tally.bytes)
-        yield _by("brickscope_issuer_key_fetches_total", tally.key_fetches)
-        yield _maybe("brickscope_issuer_key_last_failure_timestamp_seconds", tally.key_failed_at)
+def _not_ready(proxy: Proxy) -> dict[str, float]:
+    found = {obstacle.reason for obstacle in proxy.obstacles()}
+    return {reason.value: reason in found for reason in Reason}
 
-    def _times(self) -> Iterator[Family]:
-        tally = self._proxy.tally
-        yield _histogram("brickscope_decision_seconds", [((), tally.decision_s)])
-        yield _histogram(
-            "brickscope_request_delay_seconds", [((body,), each) for body, each in tally.delay_s.items()]
-        )
-        yield _histogram("brickscope_upstream_wait_seconds", [((), tally.upstream_s)])
-        yield _histogram("brickscope_call_duration_seconds", [((), tally.call_s)])
-        yield _histogram("brickscope_event_loop_lag_seconds", [((), tally.loop_lag_s)])
 
-    def _audit(self) -> Iterator[Family]:
-        writer = self._proxy.writer
-        statistics = writer.statistics
-        yield _family("brickscope_audit_records_total", [((), statistics.records)])
-        yield _family("brickscope_audit_bytes_total", [((), statistics.bytes)])
-        yield _family("brickscope_audit_failing", [((), writer.is_failing)])
-        yield _family("brickscope_audit_write_failures_total", [((), statistics.failures)])
-        yield _maybe("brickscope_audit_last_failure_timestamp_seconds", statistics.failed_at)
-        yield _maybe("brickscope_audit_unsynced_seconds", writer.unsynced_s)
-        yield _maybe("brickscope_audit_unsigned_seconds", writer.unsigned_s)
-        yield _by("brickscope_audit_gaps_total", statistics.gaps)
-        yield _maybe("brickscope_audit_free_bytes", writer.free_bytes)
+def _decisions(proxy: Proxy) -> dict[tuple[str, ...], float]:
+    return {
+        (subject, _decision(allow), reason, mode, str(enforced).lower()): cell[0]
+        for (subject, allow, reason, mode, enforced), cell in proxy.tally.decisions.items()
+    }
 
-    def _policy(self) -> Iterator[Family]:
-        policy, tally = self._proxy.policy, self._proxy.tally
-        yield _family("brickscope_policy_info", [((policy.revision, policy.mode.value), 1)])
-        yield _family("brickscope_policy_subjects", [((), len(_names(policy)))])
-        yield _family("brickscope_policy_loaded_timestamp_seconds", [((), tally.loaded_at)])
-        yield _family("brickscope_policy_load_failed", [((), tally.load_failed)])
-        yield _by("brickscope_policy_reloads_total", tally.reloads)
 
-    def _expiry(self) -> Iterator[Family]:
-        now = time.time()
-        everybody = self._proxy.policy.everybody
-        ends = {each.name: each.expires for each in everybody if each.expires is not None}
-        ahead = [(expires, name) for name, expires in ends.items() if expires > now]
-        yield _family(
-            "brickscope_policy_next_expiry_timestamp_seconds",
-            [((name,), expires) for expires, name in sorted(ahead)[:1]],
-        )
-        yield _family("brickscope_policy_expired_subjects", [((), len(ends) - len(ahead))])
+def _ends(proxy: Proxy) -> dict[str, float]:
+    """When subjects expire, by their names."""
+    return {each.name: each.expires for each in proxy.policy.everybody if each.expires is not None}
 
-    def _engine(self) -> Iterator[Family]:
-        engine = self._proxy.engine()
-        yield _family(
-            "brickscope_connections_open",
-            [(("client",), engine.client_connections), (("server",), engine.server_connections)],
-        )
-        yield _maybe("brickscope_ca_expiry_timestamp_seconds", engine.ca_expires)
+
+def _next_end(proxy: Proxy) -> dict[str, float]:
+    now = time.time()
+    ahead = sorted((end, name) for name, end in _ends(proxy).items() if end > now)
+    return {name: end for end, name in ahead[:1]}
+
+
+def _decision(allow: bool) -> str:
+    return "allow" if allow else "deny"
+
+
+_VALUES: dict[str, Callable[[Proxy], Found]] = {
+    "brickscope_build_info": lambda of: {tuple(of.versions): 1},
+    "brickscope_ready": lambda of: not of.obstacles(),
+    "brickscope_not_ready": _not_ready,
+    "brickscope_healthy": lambda of: not of.faults(),
+    "brickscope_decisions_total": _decisions,
+    "brickscope_tunnels_total": lambda of: {
+        (_decision(allow), reason): count for (allow, reason), count in of.tally.tunnels.items()
+    },
+    "brickscope_tls_refused_total": lambda of: of.tally.tls_refused,
+    "brickscope_calls_in_flight": lambda of: of.tally.in_flight,
+    "brickscope_connections_open": lambda of: {
+        "client": of.engine().client_connections,
+        "server": of.engine().server_connections,
+    },
+    "brickscope_decision_seconds": lambda of: of.tally.decision_s,
+    "brickscope_request_delay_seconds": lambda of: {(body,): each for body, each in of.tally.delay_s.items()},
+    "brickscope_upstream_wait_seconds": lambda of: of.tally.upstream_s,
+    "brickscope_call_duration_seconds": lambda of: of.tally.call_s,
+    "brickscope_event_loop_lag_seconds": lambda of: of.tally.loop_lag_s,
+    "brickscope_outcomes_total": lambda of: of.tally.outcomes,
+    "brickscope_call_failures_total": lambda of: of.tally.failures,
+    "brickscope_upstream_connect_failures_total": lambda of: of.tally.connect_failures,
+    "brickscope_parent_proxy_failures_total": lambda of: of.tally.parent_failures,
+    "brickscope_body_bytes_total": lambda of: of.tally.bytes,
+    "brickscope_audit_records_total": lambda of: of.writer.statistics.records,
+    "brickscope_audit_bytes_total": lambda of: of.writer.statistics.bytes,
+    "brickscope_audit_failing": lambda of: of.writer.is_failing,
+    "brickscope_audit_write_failures_total": lambda of: of.writer.statistics.failures,
+    "brickscope_audit_last_failure_timestamp_seconds": lambda of: of.writer.statistics.failed_at,
+    "brickscope_audit_unsynced_seconds": lambda of: of.writer.unsynced_s,
+    "brickscope_audit_unsigned_seconds": lambda of: of.writer.unsigned_s,
+    "brickscope_audit_gaps_total": lambda of: of.writer.statistics.gaps,
+    "brickscope_audit_free_bytes": lambda of: of.writer.free_bytes,
+    "brickscope_policy_info": lambda of: {(of.policy.revision, of.policy.mode.value): 1},
+    "brickscope_policy_subjects": lambda of: len({each.name for each in of.policy.everybody}),
+    "brickscope_policy_loaded_timestamp_seconds": lambda of: of.tally.loaded_at,
+    "brickscope_policy_load_failed": lambda of: of.tally.load_failed,
+    "brickscope_policy_reloads_total": lambda of: of.tally.reloads,
+    "brickscope_policy_next_expiry_timestamp_seconds": _next_end,
+    "brickscope_policy_expired_subjects": lambda of: sum(end <= time.time() for end in _ends(of).values()),
+    "brickscope_ca_expiry_timestamp_seconds": lambda of: of.engine().ca_expires,
+    "brickscope_issuer_key_fetches_total": lambda of: of.tally.key_fetches,
+    "brickscope_issuer_key_last_failure_timestamp_seconds": lambda of: of.tally.key_failed_at,
+    "brickscope_metrics_errors_total": lambda of: of.tally.errors,
+}
 
 
 class Exposition:
@@ -192,39 +197,3 @@ class _Taken(Collector):
 
     def collect(self) -> Iterable[Family]:
         return self._families
-
-
-def _names(policy: Policy) -> set[str]:
-    return {subject.name for subject in policy.everybody}
-
-
-def _decision(allow: bool) -> str:
-    return "allow" if allow else "deny"
-
-
-def _family(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
-    metric = BY_NAME[name]
-    family: CounterMetricFamily | GaugeMetricFamily
-    if metric.kind == "counter":
-        family = CounterMetricFamily(name.removesuffix("_total"), metric.text, labels=metric.labels)
-    else:
-        family = GaugeMetricFamily(name, metric.text, labels=metric.labels)
-    for labels, value in values:
-        family.add_metric(labels, float(value))
-    return family
-
-
-def _by(name: str, values: dict[str, int]) -> Family:
-    return _family(name, [((label,), value) for label, value in values.items()])
-
-
-def _maybe(name: str, value: float | None) -> Family:
-    return _family(name, [] if value is None else [((), value)])
-
-
-def _histogram(name: str, values: Iterable[tuple[tuple[str, ...], Distribution]]) -> Family:
-    metric = BY_NAME[name]
-    family = HistogramMetricFamily(name, metric.text, labels=metric.labels)
-    for labels, distribution in values:
-        family.add_metric(labels, buckets=distribution.buckets(), sum_value=distribution.total)
-    return family

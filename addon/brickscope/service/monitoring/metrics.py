@@ -222,5 +222,3 @@ FLEET_METRICS = (
     ),
 )
 """Of the supervisor, with --workers. All of METRICS then have the label ``worker`` besides."""
-
-BY_NAME = {metric.name: metric for metric in METRICS}

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 
 import orjson
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from brickscope.service.monitoring.address import read_address
 from brickscope.service.monitoring.client import fetch_page
+from brickscope.service.monitoring.collector import Found, family
 from brickscope.service.monitoring.merge import merge
 from brickscope.service.monitoring.metrics import FLEET_METRICS
 from brickscope.service.monitoring.pages import TEXT
@@ -131,7 +131,7 @@ class _FleetCollector(Collector):
         fleet = self._fleet
         serving = len(fleet.serving)
         draining = sum(worker.draining for worker in fleet.workers)
-        values: dict[str, dict[str, float] | float] = {
+        values: dict[str, Found] = {
             "brickscope_workers": {
                 "serving": serving,
                 "draining": draining,
@@ -143,12 +143,4 @@ class _FleetCollector(Collector):
             "brickscope_worker_unreachable_total": self._status.unreachable,
         }
         for metric in FLEET_METRICS:
-            family: Family
-            if metric.kind == "counter":
-                family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.text)
-            else:
-                family = GaugeMetricFamily(metric.name, metric.text, labels=metric.labels)
-            found = values[metric.name]
-            for labels, value in found.items() if isinstance(found, dict) else [("", found)]:
-                family.add_metric([labels] if metric.labels else [], value)
-            yield family
+            yield family(metric, values[metric.name])
