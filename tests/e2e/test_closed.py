@@ -30,7 +30,6 @@ from e2e.raw_client import (
     open_tls,
     read_h1,
     send_h1,
-    tls,
 )
 
 
