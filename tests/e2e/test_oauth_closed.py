@@ -30,7 +30,7 @@ BROKEN = {
     "the second decision": "Http1._hold_body = broken",
     "the holding": "Http1._hold = broken",
     "the form": "import brickscope.core.grant as g; g.read_form = broken",
-    "the clients": "import brickscope.core.decide as x; x.find_clients = broken",
+    "the clients": "import brickscope.core.token_request as x; x.find_clients = broken",
 }
 # The token has passed all the same where only token requests go that way, and the other way round.
 TOKEN_ONLY = {"the match of claims", *list(BROKEN)[:9]}
