@@ -118,7 +118,7 @@ def read_target(raw: bytes) -> Target:
     if not path.translate(None, _PLAIN) and b"//" not in path:
         text = path.decode("ascii")
         segments = _split(text)
-        return Target(text, (_new(Reading, (segments, segments, asked, "")),))
+        return _new(Target, (text, (_new(Reading, (segments, segments, asked, "")),)))
     if path[:2] == b"//":
         raise _refused(
             "the path begins with an empty segment ('//'), as of a host configured with a slash at its end"
