@@ -122,6 +122,10 @@ BAD: dict[str, tuple[bytes, list[tuple[bytes, bytes]]]] = {
         token(app_claims(oid=OTHER_OBJECT, sub=OTHER_OBJECT, appid=OTHER_APPLICATION)),
         [(SECOND, second(**OTHER, appid=OTHER_APPLICATION)), PAIR[1]],
     ),
+    "a subject without a resource, the token alone": (
+        token(app_claims(oid=OTHER_OBJECT, sub=OTHER_OBJECT, appid=OTHER_APPLICATION)),
+        [(SECOND, second(**OTHER, appid=OTHER_APPLICATION))],
+    ),
     "a person": (token(person_claims()), [(SECOND, token(person_claims(aud=MANAGEMENT))), PAIR[1]]),
 }
 
