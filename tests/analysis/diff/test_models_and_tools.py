@@ -1,4 +1,4 @@
-"""Comparisons of rules for models, tool servers, parts of the gateway and apps: what an edit means, and a call that proves it."""
+"""Comparisons of rules for models, tool servers, parts of the gateway and apps: what an edit means, and its proof."""
 
 from __future__ import annotations
 
