@@ -18,23 +18,23 @@ from databricks.sdk.core import Config
 from databricks.sdk.errors import PermissionDenied
 
 from brickscope.core.entra import RESOURCE
-from core.entra_tokens import (
-    APPLICATION,
-    HOST,
-    OBJECT,
-    OTHER_APPLICATION,
-    OTHER_OBJECT,
-    PERSON,
-    POLICY,
-    RESOURCE_ID,
-    TENANT,
-)
+from core.entra_tokens import OTHER_APPLICATION, OTHER_OBJECT, PERSON, POLICY
 from e2e.gate import CATALOGS, WAREHOUSES
 from e2e.proxy_process import ProxyProcess
-from lab.workspace.entra import LOGIN, Entra, az
+from lab.workspace.entra import (
+    APPLICATION,
+    HOST,
+    HOSTS,
+    LOGIN,
+    OBJECT,
+    RESOURCE_ID,
+    SECRET,
+    TENANT,
+    Entra,
+    az,
+)
 from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
-SECRET = "entra~secret~0123456789~abcdef"
 STRANGER, STRANGER_OBJECT = "bbbbbbbb-0000-4000-8000-000000000009", "aaaaaaaa-0000-4000-8000-000000000009"
 NAMES = ["main", "samples"]
 MANAGEMENT = "https://management.core.windows.net/"
@@ -63,8 +63,8 @@ def azure(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> It
         OTHER_APPLICATION: OTHER_OBJECT,
         STRANGER: STRANGER_OBJECT,
     }
-    entra = Entra(TENANT, applications, SECRET)
-    names = (*DNS_NAMES, "*.7.azuredatabricks.net", LOGIN)
+    entra = Entra(applications)
+    names = (*DNS_NAMES, *HOSTS)
     with FakeWorkspace.start(names=names, routes=entra.routes) as workspace:
         options = ["scope_hosts=*.azuredatabricks.net", "scope_allow_addresses=127.0.0.0/8"]
         options += [

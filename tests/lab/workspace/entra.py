@@ -19,17 +19,26 @@ from .exchange import Exchange
 from .replies import json_answer
 from .route import Route
 
+HOST = "adb-1234567890123456.7.azuredatabricks.net"
 LOGIN = "login.microsoftonline.com"
+HOSTS = ("*.7.azuredatabricks.net", LOGIN)
+"""Names that the fake workspace needs a certificate for."""
+TENANT = "0d26daa6-5e44-4c97-a497-ef015f91254a"
+APPLICATION, OBJECT = "bbbbbbbb-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000001"
+SECRET = "entra~secret~0123456789~abcdef"  # noqa: S105 - of an application that does not exist
+RESOURCE_ID = (
+    "/subscriptions/99999999-0000-4000-8000-000000000001/resourceGroups/data"
+    "/providers/Microsoft.Databricks/workspaces/prod"
+)
 KID = "entra-1"
 
 
 class Entra:
-    """One tenant. ``applications``: object ids by application id; each has the secret ``secret``."""
+    """The tenant ``TENANT``. ``applications``: object ids by application id; each has the secret ``SECRET``."""
 
-    def __init__(self, tenant: str, applications: Mapping[str, str], secret: str) -> None:
-        self.tenant = tenant
+    def __init__(self, applications: Mapping[str, str]) -> None:
+        self.tenant = TENANT
         self.applications = applications
-        self.secret = secret
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.forms: list[dict[str, str]] = []
         """The token requests that arrived."""
@@ -67,7 +76,7 @@ class Entra:
         form = dict(parse_qsl((await exchange.receive_all()).decode()))
         self.forms.append(form)
         application_id = form.get("client_id", "")
-        known = form.get("client_secret") == self.secret or "client_assertion" in form
+        known = form.get("client_secret") == SECRET or "client_assertion" in form
         if application_id not in self.applications or not known:
             await json_answer(exchange, 401, {"error": "invalid_client"})
             return
