@@ -271,6 +271,18 @@ CALLS = [
     ("POST /api/2.0/preview/apps/x/deployments", "apps.deploy", "execute"),
     ("GET /api/2.0/accounts/a/budget", "account.budgets.list", "read"),
     ("PATCH /driver-proxy-http/o/0/0123-abc/7777/a", "driver_proxy.request", "execute"),
+    ("POST /api/2.0/database/projects/p/branches", "database_project.create_database_branch", "write"),
+    (
+        "POST /api/2.0/data-rooms/s/conversations/c/messages/m/feedback",
+        "data_rooms.submit_message_feedback",
+        "write",
+    ),
+    ("PATCH /api/2.0/accounts/a/budget/b", "account.budgets.patch", "write"),
+    (
+        "GET /api/2.0/lakeview/dashboards/d/published/token-info",
+        "lakeview_embedded.get_published_dashboard_token_info",
+        "secret",
+    ),
     (
         "GET /api/2.0/mlflow/unity-catalog/registered-models/get?name=main.a.m",
         "mlflow.unity_catalog.get_registered_model",

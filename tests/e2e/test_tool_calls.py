@@ -45,6 +45,8 @@ rule_sets:
       - mcp.list_tools
       - operation: mcp.call_tool
         where: {{server: functions/main/tools, tool: find}}
+      - operation: serving.chat_completions
+        where: {{model: small, max_tokens: {{max: 10}}}}
 """
 
 
@@ -192,6 +194,32 @@ def test_the_log_has_operation_tool_and_batch(gate: Gate) -> None:
     record = gate.proxy.audit("decision")[-1]
     assert record["batch"] == ["mcp.list_tools", "mcp.call_tool"]
     assert record["params"]["tool"] == [None, "find"]
+
+
+@pytest.mark.parametrize(
+    ("body", "params", "code"),
+    [
+        (
+            {"model": "small", "max_tokens": 5},
+            {"model": "small", "max_tokens": 5, "max_completion_tokens": None},
+            "forwarded",
+        ),
+        (
+            {"model": "large", "max_completion_tokens": 5},
+            {"model": "large", "max_tokens": None, "max_completion_tokens": 5},
+            "constraint_not_met",
+        ),
+    ],
+    ids=["allowed", "refused"],
+)
+def test_the_log_has_the_model_and_the_limit_by_each_of_its_names(
+    body: dict[str, Any], params: dict[str, Any], code: str, gate: Gate
+) -> None:
+    asked = body | {"messages": [{"role": "user", "content": "hunter2"}]}
+    assert reason(ask(gate, post(asked, target="/serving-endpoints/chat/completions"))) == code
+    record = gate.proxy.audit("decision")[-1]
+    assert (record["operation"], record["params"]) == ("serving.chat_completions", params)
+    assert "hunter2" not in gate.proxy.audit_file.read_text()
 
 
 def test_the_connection_goes_on_after_a_refused_request(gate: Gate) -> None:

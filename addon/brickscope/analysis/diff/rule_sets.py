@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from brickscope.analysis.abilities import Ability, Way, abilities
-from brickscope.analysis.algebra import RuleList
+from brickscope.analysis.algebra import RuleList, meets
 from brickscope.analysis.call import Call, Home
 from brickscope.catalog.catalog import CLASSES, Operation, operation_table
 from brickscope.core.decision import Decision
@@ -218,8 +218,14 @@ def _not_wider(one: Ability, other: Ability, old: Side, new: Side) -> bool:
     if not other.allowed:
         return True
     return all(_is_within(name, way, old.allow) for way in other.allowed) and all(
-        _is_within(name, way, new.deny) for way in one.denied
+        _is_within(name, way, new.deny) or _is_apart(way, other.allowed) for way in one.denied
     )
+
+
+def _is_apart(denied: Way, allowed: Iterable[Way]) -> bool:
+    """Whether nothing that a deny is about is allowed by these, with or without it."""
+    rule = denied.named
+    return rule is not None and not any(way.named is None or meets(rule, way.named) for way in allowed)
 
 
 def _is_within(name: str, way: Way, rules: RuleList) -> bool:
