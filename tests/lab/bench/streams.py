@@ -1,4 +1,4 @@
-"""HTTP/2 of the bench, by the h2 library: a client that keeps some calls open at once, and the upstream that answers them."""
+"""HTTP/2 of the bench, by the h2 library: a client that keeps some calls open at once, and the upstream that answers."""
 
 from __future__ import annotations
 
@@ -103,11 +103,8 @@ class StreamClient:
     def _end(self, number: int) -> None:
         allowed, started = self._open.pop(number)
         status, size = self._status.pop(number, 0), self._size.pop(number, 0)
-        if allowed or self._denied == 200:
-            right = (status, size) == (200, len(BODY))
-        else:
-            right = status == self._denied
-        self.wrong += not right
+        is_answered = (status, size) == (200, len(BODY))
+        self.wrong += not (is_answered if allowed or self._denied == 200 else status == self._denied)
         self.done += 1
         self.delays.append(time.perf_counter() - started)
 
