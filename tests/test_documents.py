@@ -104,7 +104,7 @@ def test_every_whole_policy_in_the_documents_loads(page: Path, tmp_path: Path) -
         file = tmp_path / f"{index}.yaml"
         file.write_text(text)
         policy = load_policy(file, 0).policy
-        assert policy.tokens or policy.principals.service_principals
+        assert policy.subjects
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -253,7 +253,7 @@ def _facts(decision: Decision) -> Record:
         else {
             name: text
             for name, text in decision.principal._asdict().items()
-            if text is not None or name not in ("tenant", "object_id")
+            if text is not None or name not in ("tenant", "object_id", "azure_resource")
         },
         "grant": decision.grant,
         "host_workspace": decision.host_workspace,

@@ -10,7 +10,7 @@ from __future__ import annotations
 CREDENTIALS = """
     x-auth x-auth-key x-access-key ocp-apim-subscription-key x-bearer x-oauth x-saml
     cookie cookie2 proxy-authorization authentication x-authorization x-auth-token x-access-token x-api-key api-key
-    x-csrf-token x-xsrf-token x-databricks-azure-sp-management-token x-databricks-gcp-sa-access-token
+    x-csrf-token x-xsrf-token x-databricks-gcp-sa-access-token
     x-databricks-user-token x-databricks-non-uc-user-token x-databricks-token x-goog-api-key authorization_
     x-user-jwt x-client-secret private-token x-vault-credential xauthtoken x-password x-session x-databricks-session
     x-databricks-api-token x-amz-security-token x-ms-authorization-auxiliary x-goog-iam-authorization-token

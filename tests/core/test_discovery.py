@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from brickscope.core.decide import decide
@@ -100,3 +102,47 @@ def test_with_a_credential_it_is_a_call_like_others() -> None:
     assert is_discovery(request)
     assert not is_open(request)
     assert decide(POLICY, request, "10.0.0.1", 0).reason is Reason.UNKNOWN_TOKEN
+
+
+AZURE = "adb-1234567890123456.7.azuredatabricks.net"
+
+
+def lookup(
+    target: bytes = b"/aad/auth", method: bytes = b"GET", *more: tuple[bytes, bytes], host: str = AZURE
+) -> tuple[bool, Reason]:
+    """An Azure client looks for the tenant of a workspace."""
+    fields: Fields = [(b"Host", host.encode()), *more]
+    request = read_request(h1(method, target, fields, tunnel_host=host, server_name=host))
+    decision = decide(POLICY, request, "10.0.0.1", 0)
+    return decision.allow, decision.reason
+
+
+def test_the_tenant_of_a_workspace_is_looked_up_without_a_credential() -> None:
+    assert lookup() == (True, Reason.ALLOWED_WITHOUT_CREDENTIAL)
+    assert lookup(host=HOST)[0], "who asks there gets no answer"
+
+
+LOOKUPS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "HEAD": ((b"/aad/auth", b"HEAD"), AZURE),
+    "POST": ((b"/aad/auth", b"POST"), AZURE),
+    "a query": ((b"/aad/auth?state=x",), AZURE),
+    "an empty query": ((b"/aad/auth?",), AZURE),
+    "the number of a workspace": ((b"/aad/auth?o=1",), AZURE),
+    "a slash at its end": ((b"/aad/auth/",), AZURE),
+    "something below it": ((b"/aad/auth/x",), AZURE),
+    "other letters": ((b"/AAD/auth",), AZURE),
+    "an encoded letter": ((b"/aad/%61uth",), AZURE),
+    "a body": ((b"/aad/auth", b"GET", (b"Content-Length", b"3")), AZURE),
+    "chunks": ((b"/aad/auth", b"GET", (b"Transfer-Encoding", b"chunked")), AZURE),
+    "a cookie": ((b"/aad/auth", b"GET", (b"Cookie", b"s=1")), AZURE),
+    "a key": ((b"/aad/auth", b"GET", (b"X-Api-Key", b"1")), AZURE),
+    "a credential": ((b"/aad/auth", b"GET", (b"Authorization", b"Bearer " + TOKEN)), AZURE),
+    "an empty credential": ((b"/aad/auth", b"GET", (b"Authorization", b"")), AZURE),
+    "accounts": ((), "accounts.azuredatabricks.net"),
+    "an app": ((), "mine-1234567890123456.7.azure.databricksapps.com"),
+}
+
+
+@pytest.mark.parametrize(("call", "host"), LOOKUPS.values(), ids=LOOKUPS)
+def test_so_and_in_no_other_way(call: tuple[Any, ...], host: str) -> None:
+    assert not lookup(*call, host=host)[0]

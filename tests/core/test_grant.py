@@ -57,6 +57,56 @@ def test_a_service_principal_mints_its_own_token() -> None:
     assert (decision.allow, decision.reason, decision.subject) == (True, Reason.ALLOWED_BY_GRANT, "etl")
 
 
+URN = "urn:example:ingest"
+NAMED_FIELDS = {"resource": frozenset({URN}), "audience": frozenset({"https://example"})}
+FIELDS_OF_TOKENS: dict[str, tuple[dict[str, str], bool]] = {
+    "the resource": ({"resource": URN}, True),
+    "the audience": ({"audience": "https://example"}, True),
+    "both": ({"resource": URN, "audience": "https://example"}, True),
+    "another resource": ({"resource": f"{URN}2"}, False),
+    "the resource in other letters": ({"resource": URN.upper()}, False),
+    "the value of the other field": ({"audience": URN}, False),
+    "one of two that is another": ({"resource": URN, "audience": "https://other"}, False),
+    "an empty audience": ({"audience": ""}, False),
+    "another field": ({"claims": "{}"}, False),
+}
+
+
+@pytest.mark.parametrize(("fields", "passes"), FIELDS_OF_TOKENS.values(), ids=FIELDS_OF_TOKENS)
+@pytest.mark.parametrize("mode", Mode)
+def test_further_fields_pass_by_name_and_value(fields: dict[str, str], passes: bool, mode: Mode) -> None:
+    body = urlencode(MINT | fields).encode()
+    decision = decide(policy(mode, token_fields=NAMED_FIELDS), request(), "10.0.0.1", 0.0, None, body)
+    if passes:
+        assert (decision.allow, decision.params) == (True, fields)
+    else:
+        assert (decision.reason, decision.forwards) == (Reason.GRANT_REFUSED, False)
+    unnamed = decide(policy(mode), request(), "10.0.0.1", 0.0, None, body)
+    assert (unnamed.reason, unnamed.forwards) == (Reason.GRANT_REFUSED, False)
+    assert any(name in unnamed.detail for name in fields)
+    assert not any(value in unnamed.detail for value in fields.values() if value)
+
+
+def test_a_login_of_several_is_chosen_by_its_fields() -> None:
+    form = {"grant_type": "refresh_token", "client_id": "cli", "refresh_token": "r-r-r-r", "audience": "a"}
+    grants = frozenset({Grant.REFRESH})
+    logins = (
+        Login("plain", "cli", grants),
+        Login("other", "cli", grants, token_fields={"audience": frozenset({"b"})}),
+        Login("right", "cli", grants, token_fields={"audience": frozenset({"a"})}),
+    )
+    body = urlencode(form).encode()
+    decision = decide(policy(logins=logins), request(), "10.0.0.1", 0.0, None, body)
+    assert (decision.allow, decision.subject) == (True, "right")
+    assert not decide(policy(logins=logins[:2]), request(), "10.0.0.1", 0.0, None, body).allow
+
+
+def test_fields_of_a_client_that_nobody_named_are_refused_in_every_mode() -> None:
+    body = urlencode(MINT | {"client_id": "x", "audience": "a"}).encode()
+    decision = decide(policy(Mode.MONITOR), request(), "10.0.0.1", 0.0, None, body)
+    assert (decision.reason, decision.forwards) == (Reason.GRANT_REFUSED, False)
+
+
 def test_the_body_is_asked_for_first() -> None:
     with pytest.raises(BodyNeeded) as needed:
         decide(policy(), request(), "10.0.0.1", 0.0)

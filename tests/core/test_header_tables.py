@@ -27,6 +27,16 @@ def spellings(name: str) -> list[bytes]:
     return [each.encode() for each in {name, name.title(), name.upper(), name.replace("-", "_")}]
 
 
+def test_azures_second_token_is_read_under_its_one_name() -> None:
+    """Whether it passes, the policy says (identity/test_second_token.py). Another spelling is a second credential."""
+    name = "x-databricks-azure-sp-management-token"
+    for spelling in (name, name.title(), name.upper()):
+        assert read_request(h1(headers=h1_headers((spelling.encode(), b"x")))).management == b"x"
+    for odd in (name.replace("-", "_"), name.replace("-", "."), f"{name}-"):
+        reason, _ = refusal(read_request, h1(headers=h1_headers((odd.encode(), b"x"))))
+        assert reason in (Reason.MULTIPLE_CREDENTIALS, Reason.HEADER_FORBIDDEN)
+
+
 @pytest.mark.parametrize("name", CREDENTIALS)
 def test_a_second_credential_is_refused(name: str) -> None:
     assert (

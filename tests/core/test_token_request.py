@@ -79,6 +79,10 @@ NAMES = set().union(*MAY_HAVE.values(), *FORMS.values()) | {
     "client_assertion_type",
     "username",
     "password",
+    "claims",
+    "login_hint",
+    "nonce",
+    "prompt",
 }
 """Fields that are known: their names may be told. Another one may be a piece of a secret with an ``&`` in it."""
 
@@ -124,15 +128,25 @@ RESOURCE_GRANTS = (Grant.CLIENT_CREDENTIALS, Grant.FEDERATION, Grant.TOKEN_EXCHA
 
 @pytest.mark.parametrize("grant", RESOURCE_GRANTS)
 @pytest.mark.parametrize(("resource", "known"), RESOURCES)
-def test_a_token_may_be_for_zerobus_and_for_nothing_else(grant: Grant, resource: str, known: bool) -> None:
+def test_a_token_may_be_for_zerobus_and_else_for_what_the_policy_names(
+    grant: Grant, resource: str, known: bool
+) -> None:
     form = FORMS[grant] | {"resource": resource}
-    if known:
-        assert read(form) == TokenRequest(grant, "c")
-    else:
-        assert refused(form) == (
-            Reason.GRANT_REFUSED,
-            "the token request's resource is none that a client is known to name",
-        )
+    assert read(form) == TokenRequest(grant, "c", () if known else (("resource", resource),))
+
+
+@pytest.mark.parametrize("grant", [Grant.REFRESH, Grant.BROWSER_LOGIN])
+def test_of_other_grants_the_policy_has_to_name_the_resource(grant: Grant) -> None:
+    for resource, _ in RESOURCES:
+        found = read(FORMS[grant] | {"resource": resource})
+        assert found == TokenRequest(grant, "c", (("resource", resource),))
+
+
+@pytest.mark.parametrize("grant", Grant)
+def test_the_policy_has_to_name_the_audience(grant: Grant) -> None:
+    for audience in ("https://example", ""):
+        found = read(FORMS[grant] | {"audience": audience})
+        assert found == TokenRequest(grant, "c", (("audience", audience),))
 
 
 def test_a_token_of_another_provider_may_be_an_id_token() -> None:

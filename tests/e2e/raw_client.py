@@ -163,6 +163,13 @@ class H1Reader:
         """Bytes that came after the last response."""
         return bytes(self._held)
 
+    def wait_for(self, data: bytes, timeout: float = TIMEOUT) -> None:
+        """Wait until ``data`` has come, of a response that may still be on its way. Raises ConnectionError at its end."""
+        self._deadline = time.monotonic() + timeout
+        while data not in self._held:
+            if not self._more():
+                raise ConnectionResetError(f"the response ended without {data!r}: {self.left!r}")
+
     def read(self, method: str = "GET", timeout: float = TIMEOUT) -> H1Response | None:
         """The next response (interim ones are skipped); None if the connection ended before a whole head came.
 

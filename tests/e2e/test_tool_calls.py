@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import queue
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,15 +15,29 @@ import pytest
 from e2e.gate import HOST, TOKEN, Gate, head, running_gate
 from e2e.oauth_policy import ask, reason
 from e2e.raw_client import H1Reader, H2Client, h2_headers, open_tls, send_h1
+from lab.workspace.exchange import Exchange
+from lab.workspace.route import Route
 
 SERVER = "/api/2.0/mcp/functions/main/tools"
+OTHER_SERVER = "/api/2.0/mcp/functions/hr/tools"
+LISTENER = "dapi" + "1157e4e2" * 4
+SESSION = "Mcp-Session-Id: 4f1d8d0a2b7c4e7f"
+STREAM = "Accept: text/event-stream"
 POLICY = f"""\
 version: 1
 tokens:
   ci:
     fingerprint: sha256:{sha256(TOKEN.encode()).hexdigest()}
     rule_set: agent
+  listener:
+    fingerprint: sha256:{sha256(LISTENER.encode()).hexdigest()}
+    rule_set: listener
 rule_sets:
+  listener:
+    allow:
+      - mcp.list_tools
+      - {{operation: mcp.listen, where: {{server: functions/main/tools}}}}
+      - {{operation: mcp.end_session, where: {{server: functions/main/tools}}}}
   agent:
     allow:
       - mcp.initialize
@@ -32,9 +48,28 @@ rule_sets:
 """
 
 
+TOLD: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+"""What the tool server is told to say on the stream that somebody listens to; None ends it."""
+
+
+async def say(exchange: Exchange) -> None:
+    """A stream of the server's own: it says what the test tells it, when the test tells it."""
+    await exchange.respond(200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")])
+    while True:
+        while TOLD.empty():  # noqa: ASYNC110 - filled by another thread
+            await asyncio.sleep(0.005)
+        event = TOLD.get()
+        if event is None:
+            break
+        await exchange.send(event)
+    await exchange.finish()
+
+
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory, proxy_authority: Path) -> Iterator[Gate]:
-    with running_gate(tmp_path_factory.mktemp("tools"), proxy_authority, policy=POLICY) as gate:
+    folder = tmp_path_factory.mktemp("tools")
+    routes = (Route((b"GET",), SERVER.encode(), say),)
+    with running_gate(folder, proxy_authority, policy=POLICY, routes=routes) as gate:
         yield gate
 
 
@@ -176,3 +211,84 @@ def test_over_http2_too(gate: Gate) -> None:
         response = client.collect(client.request(fields, json.dumps(tool("drop", "x")).encode()))
         assert response.status == 200
         assert json.loads(response.body)["id"] == "x"
+
+
+# As servers write them: an id to go on from, a comment that keeps the stream alive, each kind of end of line, a letter
+# beyond ASCII that comes in two pieces, an event of many lines.
+EVENTS = (
+    b'id: 1\nevent: message\ndata: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n',
+    b": ping\r\n\r\n",
+    b'data:{"text":"Gr\xc3',
+    b'\xbc\xc3\x9fe"}\r\r',
+    b"data: one\ndata: two\ndata:\n\n",
+    b"retry: 1000\nid: 5\ndata: " + b"x" * 40_000 + b"\n\n",
+)
+
+
+def test_what_a_server_says_by_itself_passes_at_once_and_untouched(gate: Gate) -> None:
+    """Each event is read before the server is told the next one, so none may wait in the proxy for more."""
+    gate.clear()
+    with (
+        open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as listening,
+        open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as calling,
+    ):
+        reader, calls = H1Reader(listening), H1Reader(calling)
+        send_h1(listening, head("GET", SERVER, STREAM, SESSION, "Last-Event-ID: 0", token=LISTENER))
+        for event in EVENTS:
+            TOLD.put(event)
+            reader.wait_for(event)
+            # The session goes on beside its stream.
+            raw = json.dumps(message("tools/list")).encode()
+            length = (f"Content-Length: {len(raw)}", "Content-Type: application/json")
+            send_h1(calling, head("POST", SERVER, *length, SESSION, token=LISTENER) + raw)
+            response = calls.read("POST")
+            assert response is not None
+            assert reason(response) == "forwarded"
+        TOLD.put(None)
+        response = reader.read("GET")
+    assert response is not None
+    assert response.complete
+    assert response.values(b"content-type") == [b"text/event-stream"]
+    assert response.body == b"".join(EVENTS)
+    listened = gate.workspace.requests[0]
+    assert (listened.method, listened.target) == (b"GET", SERVER.encode())
+    sent = {name.lower(): value for name, value in listened.headers}
+    assert sent[b"mcp-session-id"] == b"4f1d8d0a2b7c4e7f"
+    assert (sent[b"last-event-id"], sent[b"accept"]) == (b"0", b"text/event-stream")
+    assert len(gate.workspace.requests) == 1 + len(EVENTS)
+
+
+def test_the_session_is_ended_while_its_stream_is_open(gate: Gate) -> None:
+    gate.clear()
+    with (
+        open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as listening,
+        open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca) as calling,
+    ):
+        reader = H1Reader(listening)
+        send_h1(listening, head("GET", SERVER, STREAM, SESSION, token=LISTENER))
+        TOLD.put(EVENTS[0])
+        reader.wait_for(EVENTS[0])
+        send_h1(calling, head("DELETE", SERVER, SESSION, token=LISTENER))
+        response = H1Reader(calling).read("DELETE")
+        assert response is not None
+        assert reason(response) == "forwarded"
+        assert [request.method for request in gate.workspace.requests] == [b"GET", b"DELETE"]
+        TOLD.put(None)
+        ended = reader.read("GET")
+    assert ended is not None
+    assert (ended.complete, ended.body) == (True, EVENTS[0])
+
+
+@pytest.mark.parametrize(("method", "operation"), [("GET", "mcp.listen"), ("DELETE", "mcp.end_session")])
+def test_a_servers_stream_and_the_end_of_its_session_need_their_rule(
+    method: str, operation: str, gate: Gate
+) -> None:
+    gate.clear()
+    for target, token, code in (
+        (SERVER, TOKEN, "no_rule_matches"),
+        (OTHER_SERVER, LISTENER, "constraint_not_met"),
+    ):
+        response = ask(gate, head(method, target, STREAM, SESSION, token=token))
+        assert (response.status, reason(response)) == (403, code)
+        assert gate.proxy.audit("decision")[-1]["operation"] == operation
+    assert gate.workspace.requests == []

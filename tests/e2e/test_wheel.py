@@ -46,7 +46,9 @@ def environment_with(folder: Path, *packages: str | Path) -> Path:
     """A new environment with these packages. Gives the folder of its programs."""
     venv.create(folder, with_pip=True)
     programs = folder / "bin"
-    done = run(programs / "python", "-m", "pip", "install", "-q", *packages, folder=folder, installs=True)
+    # Each module is compiled when it is first imported; most never are.
+    install = (programs / "python", "-m", "pip", "install", "-q", "--no-compile", *packages)
+    done = run(*install, folder=folder, installs=True)
     assert done.returncode == 0, done.stderr
     return programs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,9 @@ from typing import Any
 import jwt
 import pytest
 
-from brickscope.core.decide import decide
-from brickscope.core.decision import Decision
 from brickscope.core.entra import CONSUMERS, RESOURCE
-from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Kind, Reason
-from brickscope.core.request import read_request
-from brickscope.identity.directory import Settled, TokenDirectory
-from brickscope.identity.fetch import FetchError
 from core.entra_tokens import (
     APPLICATION,
     HOST,
@@ -40,42 +33,7 @@ from core.entra_tokens import (
     token,
 )
 from core.oauth import EC_KEY, NOW, jwk, key_set, unsigned
-from core.wire import h1
-
-KEYS = {V1_KEYS: key_set(jwk(issuer="https://login.microsoftonline.com/{tenantid}/v2.0")), V2_KEYS: key_set()}
-
-
-def decided(
-    policy: Policy,
-    bearer: bytes,
-    documents: dict[str, bytes] = KEYS,
-    host: str = HOST,
-    target: bytes = b"/api/2.1/unity-catalog/catalogs",
-    *more: tuple[bytes, bytes],
-    asked: list[str] | None = None,
-) -> Decision:
-    """The decision on a call with this bearer, once all that it needs was fetched."""
-
-    async def fetch(url: str) -> bytes | None:
-        if asked is not None:
-            asked.append(url)
-        if url not in documents:
-            raise FetchError("no such host")
-        return documents[url]
-
-    async def play() -> Decision:
-        fields = [(b"Host", host.encode()), (b"Authorization", b"Bearer " + bearer), *more]
-        request = read_request(h1(b"GET", target, fields, tunnel_host=host, server_name=host))
-        directory = TokenDirectory(fetch)
-        settled: list[str] = []
-        while True:
-            try:
-                return decide(policy, request, "10.0.0.1", NOW, Settled(directory, settled))
-            except NotYetKnown as unknown:
-                await directory.learn(unknown)
-                settled.append(unknown.url)
-
-    return asyncio.run(play())
+from identity.judged_token import decided
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ WRONG = {
     "an object id without its tenant": (
         changed(WHOLE, f"    object_id: {OBJECT}\n"),
         6,
-        "object_id is an id in a tenant",
+        "object_id is of somebody in a tenant",
         "add tenant: and a name under tenants:",
     ),
     "an application id of a person": (

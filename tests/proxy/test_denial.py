@@ -11,7 +11,7 @@ from databricks.sdk.errors import PermissionDenied
 
 from brickscope.core.decision import Decision
 from brickscope.core.reason import Reason
-from brickscope.proxy.denial import Asked, denial, is_retried, raw_denial
+from brickscope.proxy.denial import Asked, denial, is_retried, message, raw_denial
 
 DENIED = Decision(
     False,
@@ -133,3 +133,11 @@ def test_whom_to_ask_stands_in_the_body_alone() -> None:
     assert json.loads(rpc.content or b"")["error"]["message"].endswith("Contact: #data-platform")
     retried = denial(decision, "id-1", asked._replace(contact="the timeout team"))
     assert b"timeout" not in (retried.content or b""), "clients would try again"
+
+
+@pytest.mark.parametrize("reason", [Reason.MISSING_CREDENTIAL, Reason.UNSUPPORTED_CREDENTIAL])
+def test_who_sends_no_token_is_told_to_send_one(reason: Reason) -> None:
+    """Nobody can allow it, so nobody is to be asked; the words are those of ``brickscope audit denials``."""
+    said = message(Decision(False, reason, "what it is"), "id-1", Asked("GET", "/x", "h"))
+    assert "what it is; the client has to send a token: Authorization: Bearer TOKEN (reason" in said
+    assert "ask the owner" not in said

@@ -45,6 +45,7 @@ SECRETS: dict[str, tuple[bytes, bytes, set[bytes]]] = {
     "in capitals": (b"AUTHORIZATION", b"Bearer " + OWN, {OWN}),
     "with blanks round the name": (b" authorization ", b"Bearer " + OWN, {OWN}),
     "for the proxy": (b"Proxy-Authorization", BASIC, {OWN, BASIC[6:]}),
+    "Azure's second token": (b"X-Databricks-Azure-SP-Management-Token", OWN, {OWN}),
     "a cookie": (b"Cookie", b"DBAUTH=" + OWN, {b"DBAUTH=" + OWN}),
     "a token without a scheme": (b"Authorization", OWN, {OWN}),
     "a token after two schemes": (b"Authorization", b"Bearer Bearer " + OWN, {OWN}),
@@ -59,6 +60,23 @@ SECRETS: dict[str, tuple[bytes, bytes, set[bytes]]] = {
 def test_what_must_not_be_told(name: bytes, value: bytes, secrets: set[bytes]) -> None:
     found = set(find_secrets(h1(headers=[(name, value)])))
     assert found == secrets or (b"Bearer" in value and found - {b"Bearer"} == secrets)
+
+
+def test_azures_second_token_is_in_no_record_and_no_answer(gate: Gate) -> None:
+    """Refused or read, in whatever else of the call it stands as well; also one that has no known shape."""
+    own = [(b"X-Databricks-Azure-SP-Management-Token", OWN)]
+    told = [(name, b"agent/" + OWN if name == b"User-Agent" else old) for name, old in h1_headers(*own)]
+    for wire in (
+        h1(headers=told),
+        h1(target=b"/api/" + OWN, headers=told),
+        h1(b"get", b"/api/" + OWN, told),
+        h1(target=b"/api/" + OWN, headers=[*told, *own]),
+    ):
+        verdict = gate.judge(wire, "10.0.0.1")
+        assert not verdict.decision.forwards
+        assert OWN.decode() not in f"{verdict.decision} {verdict.asked}"
+    assert OWN not in gate.writer.path.read_bytes()
+    assert OWN.decode() not in str(gate.tally.__dict__)
 
 
 def test_parameters_are_told_by_digest_where_they_are_the_calls_own_secret(writer: AuditWriter) -> None:

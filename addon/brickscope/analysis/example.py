@@ -6,17 +6,21 @@ can't be met together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_template
 from brickscope.core.constraint import ABSENT, Constraint, Test
+from brickscope.core.decision import Refused
 from brickscope.core.operation import OperationRule
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template
 
 from .call import Call, Home, read_call, read_sent
+from .error import CallError
 from .placement import fill, place
+from .sent import Sent
 
 _MADE_UP: dict[str, Any] = {
     "app": "my-app-1234567890123456.aws.databricksapps.com",
@@ -119,6 +123,31 @@ def example(
     here = {part.name for part in template.segments if part.name}
     values = {name: value for name, value in values.items() if name in here or name not in operation.path}
     return read_sent(place(operation.name, values, index), home)
+
+
+def tried(
+    operation: Operation,
+    rule: OperationRule | None,
+    home: Home,
+    *,
+    index: int = 0,
+    changes: Mapping[str, Any] | None = None,
+) -> Iterator[Call]:
+    """The example, as above; nothing where no such call can be written."""
+    with suppress(CallError):
+        yield example(operation, rule, home, index=index, changes=changes)
+
+
+def mirrored(call: Call) -> Iterator[Call]:
+    """The same call by the mirror that the web interface uses, /ajax-api; nothing where there is none."""
+    request = call.request
+    if isinstance(request, Refused) or not request.path.startswith("/api/"):
+        return
+    query = f"?{request.query}" if request.query else ""
+    headers = [("Content-Type", "application/json")] if call.body else []
+    url = f"https://{request.host}/ajax-{request.path[1:]}{query}"
+    with suppress(CallError):
+        yield read_sent(Sent(request.method, url, headers, call.body))
 
 
 def _path_value(template: Template, name: str) -> str:

@@ -25,7 +25,7 @@ from brickscope.core.rule import METHODS
 from brickscope.log.key import DigestKey
 from brickscope.log.record import MAX_TEXT, REDACTED
 
-from .placement import envelope
+from .placement import as_text, envelope
 
 MATCHES_NOTHING = "\ufffdnot in the log"
 """Stands for a value of which the log has a digest that is none of the values that rules name."""
@@ -169,7 +169,7 @@ def _parameters(
             continue
         value = _value(said, logged, _named_values(rule_set, operation.name, said), key, digests)
         if place == "query":
-            query.append(f"{quote(name, safe='.')}={quote(_text(value), safe='')}")
+            query.append(f"{quote(name, safe='.')}={quote(as_text(value), safe='')}")
         elif place == "body" and name in operation.body:
             body[name] = value
         elif place == "body":
@@ -224,12 +224,6 @@ def _named_values(rule_set: RuleSet | None, operation: str, name: str) -> list[s
         for constraint, _ in constraints_on(rule_set, operation, name)
         for value in constraint.test.one_of or ()
     ]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 def _put(body: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -117,11 +117,15 @@ def judge(
     now: float,
     client_address: str | None = None,
     directory: Directory | None = None,
+    *,
+    knows_body: bool = True,
 ) -> Decision:
-    """Decide on a call of somebody the policy names.
+    """Decide on a call of somebody the policy names. Nothing else here asks the decision function.
 
     ``now``: seconds since the epoch, UTC. ``client_address``: None for one that it may act from. ``directory``: who knows
-    the workspace of a host. Raises CallError for a call of a login, which can only ask for tokens.
+    the workspace of a host. ``knows_body``: whether the call's body is all that was in it.
+
+    Raises CallError for a call of a login, which can only ask for tokens; BodyNeeded for one whose body nobody knows.
     """
     request, subject = call.request, who.subject
     if isinstance(request, Refused):
@@ -138,4 +142,6 @@ def judge(
         # Asked as the proxy asks: a body is read only where a rule needs it, and whatever it is no matter otherwise.
         return decide_for(policy, subject, request, client, now, directory, None, mark)
     except BodyNeeded:
+        if not knows_body:
+            raise
         return decide_for(policy, subject, request, client, now, directory, call.body, mark)

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from brickscope.catalog.catalog import load_catalog, operation_table
-from brickscope.core.constraint import Constraint, Test
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
-from brickscope.core.reason import CHANGE, Kind, Reason
+from brickscope.core.reason import CHANGE, SEND_A_TOKEN, Kind, Reason
 from brickscope.core.rule import RuleTable
 
 from .call import Call
@@ -21,6 +20,7 @@ from .facts import MATCHES_NOTHING, NOT_TOLD, NotReplayable, read_facts
 from .judge import Known, judge
 from .opening import Entry, ends_open, opening
 from .remedy import Remedy, to_yaml
+from .sight import looks_at
 
 Fields = Mapping[str, Any]
 """The fields of a denial as the log has them, JSON values read."""
@@ -111,14 +111,9 @@ def _looked_at(denial: Fields) -> dict[str, list[OperationRule]]:
     params, names = denial.get("params"), denial.get("param_names")
     if operation is None or denial["reason"] != Reason.CONSTRAINT_NOT_MET or not isinstance(params, Mapping):
         return {}
-    where = []
-    for name in params:
-        way = operation.way(str(name))
-        place = operation.place(way.partition(".")[0])
-        if place is None:
-            raise NotReplayable("this version's catalogue has no such parameter")
-        keys = tuple(way.split(".")) if place == "body" else (way,)
-        where.append(Constraint(str(name), place, keys, Test(), ""))
+    where = looks_at(operation, map(str, params))
+    if len(where) < len(params):
+        raise NotReplayable("this version's catalogue has no such parameter")
     only = frozenset[str]() if isinstance(names, list) else None
     return {operation.name: [OperationRule(operation.name, operation.name, tuple(where), only)]}
 
@@ -220,7 +215,7 @@ def _new_client(denial: Fields) -> Remedy:
 
 
 def _new_credential(denial: Fields) -> Remedy:
-    return _note("the client has to send a token: Authorization: Bearer TOKEN")
+    return _note(SEND_A_TOKEN)
 
 
 # -- destinations -------------------------------------------------------------------------------------------------

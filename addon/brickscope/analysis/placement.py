@@ -45,10 +45,10 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
         if where == "body":
             _put(operation, body, [key] if key in operation.body else [first, *below], value)
         elif where == "path":
-            path[key] = _text(value)
+            path[key] = as_text(value)
         else:
             values = value if isinstance(value, list) else [value]
-            query += [f"{quote(key, safe='.')}={quote(_text(each), safe='')}" for each in values]
+            query += [f"{quote(key, safe='.')}={quote(as_text(each), safe='')}" for each in values]
     call = operation.calls[index]
     if index == 0:  # what the call names says which it is: a server, or an app
         called = (each for each in operation.calls if set(VARIABLE.findall(each)) == set(path))
@@ -139,7 +139,8 @@ def fill(template: Template, values: Mapping[str, str], owner: str, encoded: Col
     return "/" + "/".join(quote(each, safe=_SEGMENT) for each in made)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as a path or query has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused
@@ -67,13 +67,7 @@ def see_all(request: ApiRequest, body: bytes, name: str, names: Iterable[str]) -
     operation = load_catalog().operations.get(name)
     if operation is None:
         return {}
-    constraints = []
-    for each in names:
-        way = operation.way(each)
-        place = operation.place(way.partition(".")[0])
-        if place is not None:
-            keys = tuple(way.split(".")) if place == "body" else (way,)
-            constraints.append(Constraint(each, place, keys, Test(), ""))
+    constraints = looks_at(operation, names)
     found: dict[str, Any] = {}
     try:
         parameters = see(request, body, constraints, name)
@@ -82,6 +76,18 @@ def see_all(request: ApiRequest, body: bytes, name: str, names: Iterable[str]) -
             found[constraint.name] = as_sent(values) if values.odd or values.given else ABSENT
     except Refused:
         return {}
+    return found
+
+
+def looks_at(operation: Operation, names: Iterable[str]) -> list[Constraint]:
+    """What looks at parameters of an operation and says nothing of them; of those that it has not, nothing."""
+    found = []
+    for each in names:
+        way = operation.way(each)
+        place = operation.place(way.partition(".")[0])
+        if place is not None:
+            keys = tuple(way.split(".")) if place == "body" else (way,)
+            found.append(Constraint(each, place, keys, Test(), ""))
     return found
 
 

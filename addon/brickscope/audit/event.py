@@ -103,10 +103,12 @@ class DecisionRecord(Decided):
         ),
     ] = None
     principal: Annotated[
-        dict[Literal["issuer", "client_id", "sub", "tenant", "object_id"], str | None] | None,
+        dict[Literal["issuer", "client_id", "sub", "tenant", "object_id", "azure_resource"], str | None]
+        | None,
         Field(
             description="Verified claims of an OAuth token; of a token request the client that asks. `tenant` and "
-            "`object_id` only of a token of Entra ID; its `client_id` is the application id."
+            "`object_id` only of a token of Entra ID; its `client_id` is the application id; `azure_resource`: the "
+            "workspace for which a second token of the same one came along."
         ),
     ] = None
     grant: Annotated[str | None, Field(description="Of a token request: its grant.")] = None

@@ -8,9 +8,10 @@ from .binding import Unbound, find_unbound
 from .credential import read_token
 from .decision import Decision, Principal, Refused
 from .directory import Directory
-from .discovery import decide_open, is_open
+from .discovery import TENANT_LOOKUP, decide_open, is_open
 from .fingerprint import fingerprint
 from .grant import is_token_request
+from .management import check_management
 from .match import NOTHING, Answer, Facts, match_rules
 from .parameters import HeldBody
 from .path import Reading
@@ -47,7 +48,7 @@ def decide(
     Raises NotYetKnown or BodyNeeded where something has to be had before there is an answer, and nothing else,
     whatever a client sends; every way out that is not a matching rule or grant is a denial.
     """
-    if request.path[1:2] in _APART or not request.readings:
+    if request.path[1:2] in _APART or request.path == TENANT_LOOKUP or not request.readings:
         if is_open(request):
             return decide_open(policy, request)
         if is_token_request(request):
@@ -81,6 +82,11 @@ def decide_for(
 
     ``fingerprint``, ``principal``: by what it is known, for the record.
     """
+    if request.management is not None:
+        try:
+            principal = check_management(policy, subject, request, principal, now, directory)
+        except Refused as refused:
+            return decide_stranger(policy, refused, fingerprint)
     rule_set, readings, flaw = subject.rule_set, request.readings, request.flaw
     several: tuple[str, ...] | None = None
     barrier: Unbound | None = None

@@ -11,7 +11,8 @@ from .reason import Reason
 class Principal(NamedTuple):
     """Who a token was issued to, by its verified claims. Of a token request: the client that asks, and no more.
 
-    ``tenant``, ``object_id``: of a token of Entra ID, whose ``client_id`` is the application id.
+    ``tenant``, ``object_id``: of a token of Entra ID, whose ``client_id`` is the application id. ``azure_resource``: the
+    workspace for which a second token came along, which is the same one's.
     """
 
     issuer: str | None
@@ -19,6 +20,7 @@ class Principal(NamedTuple):
     sub: str | None
     tenant: str | None = None
     object_id: str | None = None
+    azure_resource: str | None = None
 
 
 class Decision(NamedTuple):

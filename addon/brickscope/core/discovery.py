@@ -22,6 +22,9 @@ _OPEN = re.compile(
     r"|/\.well-known/oauth-protected-resource(?:/[A-Za-z0-9._/-]{0,256})?"
     rf"|/oidc{_ACCOUNT}(?:{_METADATA}|/jwks\.json)"
 )
+TENANT_LOOKUP = "/aad/auth"
+"""Leads to the login of the workspace's tenant: Azure clients read its Location (databricks-sdk config.py
+``load_azure_tenant_id``)."""
 _QUERY = re.compile(r"(?:o|workspace_id)=[0-9]{1,20}")
 
 
@@ -34,10 +37,24 @@ def is_open(request: ApiRequest) -> bool:
     """
     return (
         request.authorization is None
+        and request.management is None
         and not is_app(request.host)
-        and is_discovery(request)
         and not request.may_have_body
-        and (request.query is None or _QUERY.fullmatch(request.query) is not None)
+        and (_is_tenant_lookup(request) or (is_discovery(request) and _is_plain(request.query)))
+    )
+
+
+def _is_plain(query: str | None) -> bool:
+    return query is None or _QUERY.fullmatch(query) is not None
+
+
+def _is_tenant_lookup(request: ApiRequest) -> bool:
+    return (
+        request.path == TENANT_LOOKUP
+        and request.method == "GET"
+        and request.query is None
+        and request.flaw is None
+        and not request.host.startswith("accounts.")
     )
 
 

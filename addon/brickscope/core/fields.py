@@ -1,8 +1,9 @@
 """What the headers of a request say. Whatever its name, one with a value of the shape of a token is a second credential.
 
 A client sends the same headers with most of its calls, so what they say is remembered, by all their bytes: a function of
-nothing else can't answer otherwise. Authorization and Content-Length are read anew each time, so that no credential is
-kept. Neither is what is refused, has a flaw or is larger than usual: what a client makes up must not fill the memory.
+nothing else can't answer otherwise. Authorization, Azure's second token and Content-Length are read anew each time, so that
+no credential is kept. Neither is what is refused, has a flaw or is larger than usual: what a client makes up must not
+fill the memory.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from .credential import holds_token
 from .decision import Refused
-from .header import Layout, read_layout, show
+from .header import MANAGEMENT, Layout, read_layout, show
 from .reason import Reason
 
 MAX_HEADERS = 200
@@ -32,10 +33,11 @@ _FIXED = frozenset({b"host", b"connection", b"te", b"expect", b"transfer-encodin
 
 
 class Fields(NamedTuple):
-    """What the headers of a request say, beside Authorization and Content-Length.
+    """What the headers of a request say, beside Authorization, Content-Length and Azure's second token.
 
     ``host``: of Host, lower-case and without the default port, None where it is missing. ``workspaces``: those that headers
-    choose. ``chunked``: whether the body comes in chunks. ``flaw``: why no rule can allow the request, though it is known
+    choose. ``azure_resource``: the workspace that Azure's second token is for. ``chunked``: whether the body comes in
+    chunks. ``flaw``: why no rule can allow the request, though it is known
     whose it is and where it goes.
     """
 
@@ -44,14 +46,16 @@ class Fields(NamedTuple):
     content_encoding: str
     user_agent: str
     workspaces: frozenset[str]
+    azure_resource: str | None
     chunked: bool
     flaw: tuple[Reason, str] | None
 
 
 def read_fields(
     headers: Sequence[tuple[bytes, bytes]], *, http2: bool
-) -> tuple[Fields, bytes | None, int | None]:
-    """Judge all headers, as they will be sent. Gives what they say, the value of Authorization and that of Content-Length.
+) -> tuple[Fields, bytes | None, int | None, bytes | None]:
+    """Judge all headers, as they will be sent. Gives what they say, and the values of Authorization, Content-Length and
+    Azure's second token.
 
     Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS,
     UPGRADE_REFUSED or TRAILERS_REFUSED. The detail names the header, never its value.
@@ -66,17 +70,20 @@ def read_fields(
         )
     is_usual = count <= USUAL_HEADERS and size <= USUAL_BYTES
     layout = _usual_layout(names) if is_usual else read_layout(names)
-    authorization = length = None
+    authorization = length = management = None
     if layout.authorization is not None:
         authorization, values[layout.authorization] = values[layout.authorization], b""
         _check_controls(b"Authorization", authorization)
     if layout.content_length is not None:
         length, values[layout.content_length] = _read_length(values[layout.content_length]), b""
+    if layout.management is not None:
+        management, values[layout.management] = values[layout.management], b""
+        _check_controls(MANAGEMENT, management)
     read = _usual_values if is_usual and layout.flaw is None else _read_values
     fields = read(layout, tuple(values), http2)
     if fields.chunked and length is not None:
         raise _two_lengths()
-    return fields, authorization, length
+    return fields, authorization, length, management
 
 
 def _read_values(layout: Layout, values: tuple[bytes, ...], http2: bool) -> Fields:
@@ -84,13 +91,14 @@ def _read_values(layout: Layout, values: tuple[bytes, ...], http2: bool) -> Fiel
     _refuse_odd_values(layout, values)
     found = {name: values[place] for name, place in layout.read}
     flaw, chunked = _read_framing(found, http2)
-    host = found.get(b"host")
+    host, resource = found.get(b"host"), found.get(b"x-databricks-azure-workspace-resource-id")
     return Fields(
         None if host is None else host.lower().removesuffix(b":443").decode("latin-1"),
         found.get(b"content-type", b"").decode("latin-1"),
         found.get(b"content-encoding", b"").decode("latin-1"),
         found.get(b"user-agent", b"").decode("latin-1"),
         frozenset([_workspace_id(name, found[name]) for name in _SELECTORS if name in found]),
+        None if resource is None else resource.decode("latin-1"),
         chunked,
         flaw or layout.flaw,
     )

@@ -50,6 +50,8 @@ _FIELDS = {
     },
 }
 _FIELDS[Grant.TOKEN_EXCHANGE] = _FIELDS[Grant.FEDERATION]
+TOKEN_FIELDS = ("resource", "audience")
+"""Say for whom the token shall be (RFC 8707, RFC 8693 section 2.1): let through where the policy names field and value."""
 _KNOWN = frozenset().union(
     *_FIELDS.values(),
     (
@@ -60,6 +62,11 @@ _KNOWN = frozenset().union(
         "client_assertion_type",
         "username",
         "password",
+        "claims",
+        "login_hint",
+        "nonce",
+        "prompt",
+        *TOKEN_FIELDS,
     ),
 )
 _NEEDED = {
@@ -69,17 +76,31 @@ _NEEDED = {
     Grant.FEDERATION: ("subject_token",),
     Grant.TOKEN_EXCHANGE: ("subject_token",),
 }
-# What the token is for (RFC 8707): nothing, or Zerobus Ingest of one workspace (zerobus-sdk, default_token_factory.rs).
+# What a token may be for whatever the policy says (RFC 8707): nothing, or Zerobus Ingest of one workspace (zerobus-sdk,
+# default_token_factory.rs).
 _RESOURCE = re.compile(r"(?:api://databricks/workspaces/[0-9]{1,20}/zerobusDirectWriteApi)?\Z")
 # RFC 7636 section 4.1
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
 
 
 class TokenRequest(NamedTuple):
-    """One request for a token, without any of its secrets. ``client_id`` is None where it names no client."""
+    """One request for a token, without any of its secrets. ``client_id`` is None where it names no client. ``fields``: those
+    that the policy has to name, with their values."""
 
     grant: Grant
     client_id: str | None
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def is_asked_by(self, client: Subject | Login) -> bool:
+        """Whether the policy lets a client ask for all of ``fields``, name and value."""
+        return all(value in client.token_fields.get(name, ()) for name, value in self.fields)
+
+    def refusal(self) -> Refused:
+        """Why nobody may ask for ``fields``; names one, and no value."""
+        return Refused(
+            Reason.GRANT_REFUSED,
+            f"the policy does not let the client ask for a token with this value of {self.fields[0][0]} (token_fields)",
+        )
 
 
 def is_token_request(request: ApiRequest) -> bool:
@@ -95,7 +116,9 @@ def is_token_request(request: ApiRequest) -> bool:
 
 
 def check_endpoint(request: ApiRequest) -> None:
-    """Refuse everything below ``/oidc`` but the token endpoint itself. Raises Refused(GRANT_REFUSED)."""
+    """Refuse everything below ``/oidc`` but the token endpoint itself. Raises Refused."""
+    if request.management is not None:
+        raise Refused(Reason.MULTIPLE_CREDENTIALS, "a token request comes with Azure's second token")
     if request.method != "POST" or not _ENDPOINT.fullmatch(request.path):
         raise Refused(Reason.GRANT_REFUSED, "below /oidc only POST to the token endpoint is let through")
 
@@ -104,14 +127,10 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
     """Read a request for a token. Raises Refused; no detail holds any part of the body."""
     fields = read_form(request, body)
     grant = _grant(fields)
-    if odd := sorted(set(fields) - _FIELDS[grant]):
+    if odd := sorted(set(fields) - _FIELDS[grant] - set(TOKEN_FIELDS)):
         shown = odd[0] if odd[0] in _KNOWN else "unknown"  # it may be a piece of a secret with an & in it
         raise Refused(
             Reason.GRANT_REFUSED, f"the token request has a field that {grant} does not know ({shown})"
-        )
-    if not _RESOURCE.match(fields.get("resource", "")):
-        raise Refused(
-            Reason.GRANT_REFUSED, "the token request's resource is none that a client is known to name"
         )
     client_id = _client(request, fields)
     for name in _NEEDED[grant]:
@@ -119,7 +138,10 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
             raise Refused(Reason.MALFORMED_FORM, f"the token request lacks the field {name}")
     if grant is Grant.BROWSER_LOGIN and not _VERIFIER.match(fields["code_verifier"]):
         raise Refused(Reason.GRANT_REFUSED, "a browser login without a PKCE verifier can be stolen")
-    return TokenRequest(grant, client_id)
+    named = [(name, fields[name]) for name in TOKEN_FIELDS if name in fields]
+    if "resource" in _FIELDS[grant] and _RESOURCE.match(fields.get("resource", "")):
+        named = [field for field in named if field[0] != "resource"]
+    return TokenRequest(grant, client_id, tuple(named))
 
 
 def _grant(fields: dict[str, str]) -> Grant:

@@ -31,6 +31,7 @@ class Role(Enum):
     MALFORMED = "malformed"
 
 
+MANAGEMENT = b"x-databricks-azure-sp-management-token"
 READ = (
     b"host",
     b"authorization",
@@ -52,6 +53,9 @@ READ = (
     # Which cluster or session a Spark Connect call goes to (databricks-connect).
     b"x-databricks-cluster-id",
     b"x-databricks-session-id",
+    # Azure's second token, and the workspace that it is for (databricks-sdk azure.py); ``management.py`` judges both.
+    MANAGEMENT,
+    b"x-databricks-azure-workspace-resource-id",
 )
 """Each may stand there once."""
 
@@ -132,9 +136,9 @@ def _plain(lower: bytes) -> str:
 
 class Layout:
     """What the ``names`` of a request's headers say. ``read``: those in READ, in lower case, and where they stand.
-    ``authorization``, ``content_length``: where these stand, None where nowhere. ``flaw``: the first one."""
+    ``authorization``, ``content_length``, ``management``: where these stand, None where nowhere. ``flaw``: the first one."""
 
-    __slots__ = ("authorization", "content_length", "flaw", "names", "read")
+    __slots__ = ("authorization", "content_length", "flaw", "management", "names", "read")
 
     def __init__(
         self, names: tuple[bytes, ...], found: dict[bytes, int], flaw: tuple[Reason, str] | None
@@ -143,6 +147,7 @@ class Layout:
         self.read = tuple(found.items())
         self.authorization = found.get(b"authorization")
         self.content_length = found.get(b"content-length")
+        self.management = found.get(MANAGEMENT)
         self.flaw = flaw
 
 

@@ -56,7 +56,9 @@ class Subject(NamedTuple):
 
     ``workspaces``: lower-case host names, each plain or with ``?o=`` and a workspace id; None for any.
     ``clients``: networks, None for any. ``expires``: seconds since the epoch (UTC) from which on the subject may do
-    nothing, None for never. ``grants``: which token requests its client may make (service principals only).
+    nothing, None for never. ``grants``: which token requests its client may make (service principals only), and
+    ``token_fields`` what these may ask for beside that: values by name. ``azure_resource``: the workspace for which it may
+    show Azure's second token, in lower case.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Subject(NamedTuple):
     clients: tuple[IPv4Network | IPv6Network, ...] | None = None
     expires: float | None = None
     grants: frozenset[Grant] = frozenset()
+    token_fields: Mapping[str, frozenset[str]] = {}
+    azure_resource: str | None = None
 
 
 class Login(NamedTuple):
@@ -81,6 +85,7 @@ class Login(NamedTuple):
     workspaces: frozenset[str] | None = None
     clients: tuple[IPv4Network | IPv6Network, ...] | None = None
     expires: float | None = None
+    token_fields: Mapping[str, frozenset[str]] = {}
 
 
 class Issuer(NamedTuple):

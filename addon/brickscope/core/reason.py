@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum, StrEnum
 
+SEND_A_TOKEN = "the client has to send a token: Authorization: Bearer TOKEN"  # noqa: S105 - no password
+"""What to do about a call without a credential, or with one of another kind; in the 403 and for whoever reads the log."""
+
 
 class Kind(Enum):
     """What sort of answer a reason is; it decides whether ``monitor`` mode may let the call go on."""

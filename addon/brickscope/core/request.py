@@ -49,7 +49,8 @@ class ApiRequest(NamedTuple):
     may be no readings. ``host`` lower-case; ``authorization`` the raw value (a secret: never log it); ``content_length``
     None where the header is missing. ``workspace``: which one the call chooses on a host of several, by header or ``?o=``;
     None where it chooses none. ``has_body``: whether one was announced. ``may_have_body``: whether one can come (HTTP/2 need
-    not announce it).
+    not announce it). ``management``: Azure's second token (a secret like ``authorization``), ``azure_resource``: which
+    workspace it is for, as the header has it.
     """
 
     method: str
@@ -66,6 +67,8 @@ class ApiRequest(NamedTuple):
     content_encoding: str = ""
     may_have_body: bool = False
     flaw: Refused | None = None
+    management: bytes | None = None
+    azure_resource: str | None = None
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -101,7 +104,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
         )
     if wire.authority and not http2:
         raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
-    fields, authorization, length = read_fields(wire.headers, http2=http2)
+    fields, authorization, length, management = read_fields(wire.headers, http2=http2)
     host = _read_host(wire, fields.host, http2)
     flaw = None if fields.flaw is None else Refused(*fields.flaw)
     try:
@@ -139,6 +142,8 @@ def read_request(wire: WireRequest) -> ApiRequest:
         fields.content_encoding,
         not wire.ended and (announced or (http2 and length is None)),
         flaw,
+        management,
+        fields.azure_resource,
     )
 
 

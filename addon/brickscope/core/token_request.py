@@ -46,6 +46,13 @@ def decide_grant(
 ) -> Decision:
     """Decide on a request for a token that was read already."""
     known = find_clients(policy.principals, asked)
+    if asked.fields:
+        # In every mode: such a token could be for anybody.
+        if not any(map(asked.is_asked_by, known)):
+            return decide_stranger(policy, asked.refusal())._replace(
+                grant=asked.grant.value, operation=OPERATION
+            )
+        known = list(filter(asked.is_asked_by, known))
     principal = Principal(None, asked.client_id, None)
     if not known:
         what = "the client of the token request" if asked.client_id else "a token request without a client"
@@ -80,6 +87,7 @@ def decide_grant(
         rule_set=rule_set.name if rule_set else None,
         policy_revision=policy.revision,
         operation=OPERATION,
+        params=dict(asked.fields),
         principal=principal,
         grant=asked.grant.value,
         host_workspace=home,

@@ -193,8 +193,6 @@ STACKS: tuple[Stack, ...] = (
         ("learn.microsoft.com HttpClient.DefaultProxy, remarks",),
     ),
 )
-TRUST_VARIABLES = tuple(dict.fromkeys(name for stack in STACKS for name in stack.ca if "JAVA" not in name))
-"""Every variable that names a file or folder of CAs."""
 
 
 def find_stack(name: str) -> Stack | None:

@@ -163,7 +163,7 @@ def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) ->
     }
 
 
-_OF_ENTRA = ("tenant", "object_id")
+_OF_ENTRA = ("tenant", "object_id", "azure_resource")
 MAX_PARAMETER = 256
 MAX_ELEMENTS = 20
 MAX_NAMES = 100

@@ -24,6 +24,7 @@ from brickscope.core.credential import TOKEN_SHAPE
 from brickscope.core.entra import CONSUMERS, GUID, is_entra
 from brickscope.core.fingerprint import PATTERN
 from brickscope.core.hostname import HostPatterns, is_hostname
+from brickscope.core.management import RESOURCE_ID
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _HEX = re.compile(r"(?:sha256:)?([0-9A-Fa-f]{64})\Z")
@@ -145,6 +146,15 @@ def _tenant(value: str) -> str:
     return _guid(value)
 
 
+def _azure_resource(value: str) -> str:
+    if RESOURCE_ID.fullmatch(value.lower()):
+        return value
+    raise ValueError(
+        "this is no id of a workspace in Azure; write "
+        "/subscriptions/GUID/resourceGroups/NAME/providers/Microsoft.Databricks/workspaces/NAME"
+    )
+
+
 def _network(value: str) -> str:
     try:
         network = str(ipaddress.ip_network(value))
@@ -228,6 +238,7 @@ Https = Annotated[str, AfterValidator(_https), Field(examples=["https://www.goog
 IssuerUrl = Annotated[
     str, AfterValidator(_issuer), Field(examples=["https://accounts.cloud.databricks.com/oidc"])
 ]
+AzureResource = Annotated[str, AfterValidator(_azure_resource)]
 Guid = Annotated[
     str, AfterValidator(_guid), WithJsonSchema({"type": "string", "pattern": f"^{GUID.pattern}$"})
 ]
@@ -291,6 +302,21 @@ class TokenEntry(_Bound):
     rule_set: Name = Field(description="The rule set that says what the token may do.")
 
 
+TokenFields = Annotated[
+    dict[
+        Literal["resource", "audience"],
+        Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)],
+    ]
+    | None,
+    _GIVEN,
+]
+_TOKEN_FIELDS = Field(
+    None,
+    min_length=1,
+    description="What its token requests may have in 'resource' and 'audience': these values, and no other field.",
+)
+
+
 class ServicePrincipalEntry(_Bound):
     """A service principal, known by the verified tokens that it mints, and the rule set it gets."""
 
@@ -311,6 +337,12 @@ class ServicePrincipalEntry(_Bound):
         None,
         min_length=1,
         description="How it may get tokens. Without the key: client_credentials, its id and secret.",
+    )
+    token_fields: TokenFields = _TOKEN_FIELDS
+    azure_resource: Annotated[AzureResource | None, _GIVEN] = Field(
+        None,
+        description="The workspace in Azure for which it may show a second token "
+        "(X-Databricks-Azure-SP-Management-Token), which has to be its own.",
     )
 
 
@@ -337,6 +369,7 @@ class LoginEntry(_Bound):
         description="The OAuth client that asks, such as databricks-cli; without the key, none is named.",
     )
     grants: list[GrantWord] = Field(min_length=1, description="Which requests for a token are let through.")
+    token_fields: TokenFields = _TOKEN_FIELDS
 
 
 class TenantEntry(_Strict):

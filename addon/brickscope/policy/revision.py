@@ -76,7 +76,8 @@ def _constraint(constraint: Constraint) -> str:
 
 def _subject(subject: Subject) -> list[Any]:
     bindings = _bindings(subject)
-    return [subject.name, subject.rule_set.name, *(bindings if subject.grants else bindings[:4])]
+    more = [] if subject.azure_resource is None else [subject.azure_resource]
+    return [subject.name, subject.rule_set.name, *(bindings if subject.grants else bindings[:4]), *more]
 
 
 def _bindings(subject: Subject | Login) -> list[Any]:
@@ -86,6 +87,8 @@ def _bindings(subject: Subject | Login) -> list[Any]:
         sorted(map(str, subject.clients)) if subject.clients else None,
         subject.expires,
         sorted(subject.grants),
+        # Left out where empty: a policy without keeps its revision.
+        *sorted([name, *sorted(values)] for name, values in subject.token_fields.items()),
     ]
 
 

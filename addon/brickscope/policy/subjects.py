@@ -67,7 +67,13 @@ class SubjectCompiler:
             self._by_claim("service principal", "client_id", service_principals, tenants, entra),
             self._by_claim("user", "sub", users, tenants, entra),
             tuple(
-                Login(name, entry.value.client_id, _grants(entry.value.grants), *self._bindings(entry))
+                Login(
+                    name,
+                    entry.value.client_id,
+                    _grants(entry.value.grants),
+                    *self._bindings(entry),
+                    _token_fields(entry.value),
+                )
                 for name, entry in logins.items()
                 if entry.value is not None
             ),
@@ -120,16 +126,17 @@ class SubjectCompiler:
         """By what the tenant's tokens name somebody; None where they do not, or the entry does not say."""
         value = entry.value
         ids = ("object_id",) if is_user else ("object_id", "application_id")
-        given = [name for name in ids if getattr(value, name) is not None]
+        within = (*ids, "azure_resource")
+        given = [name for name in within if getattr(value, name, None) is not None]
         problem = ""
         if value.tenant is None:
             if given:
-                problem = f"{given[0]} is an id in a tenant; add tenant: and a name under tenants:"
+                problem = f"{given[0]} is of somebody in a tenant; add tenant: and a name under tenants:"
             elif getattr(value, claim) is None:
                 problem = (
                     f"nothing says whose tokens these are; add {claim}:, or tenant: and {' or '.join(ids)}:"
                 )
-        elif not given:
+        elif not set(given) & set(ids):
             problem = f"nothing says who it is in the tenant; add {' or '.join(f'{name}:' for name in ids)}"
         if problem:
             message, _, hint = problem.partition("; ")
@@ -186,7 +193,15 @@ class SubjectCompiler:
         if kind == "service principal" and grants is None and value.client_id is not None:
             grants = [Grant.CLIENT_CREDENTIALS]
         rule_set = self._rule_sets[value.rule_set]
-        return Subject(name, rule_set, *self._bindings(entry), grants=_grants(grants or ()))
+        resource: str | None = getattr(value, "azure_resource", None)
+        return Subject(
+            name,
+            rule_set,
+            *self._bindings(entry),
+            grants=_grants(grants or ()),
+            token_fields=_token_fields(value),
+            azure_resource=None if resource is None else resource.lower(),
+        )
 
     def _warn_expired(self, kind: str, name: str, entry: Entry) -> None:
         expires = entry.value.expires
@@ -207,6 +222,11 @@ class SubjectCompiler:
             tuple(map(ipaddress.ip_network, value.clients)) if value.clients else None,
             value.expires,
         )
+
+
+def _token_fields(value: Any) -> dict[str, frozenset[str]]:
+    given = getattr(value, "token_fields", None) or {}
+    return {name: frozenset(values) for name, values in given.items()}
 
 
 def _grants(words: Iterable[str]) -> frozenset[Grant]:

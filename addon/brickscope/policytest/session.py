@@ -109,10 +109,14 @@ def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | N
 
     What is wrong with files or policy is in ``errors``; then nothing was run.
     """
-    session, started = Session(rules), time.monotonic()
+    session, started, files = Session(rules), time.monotonic(), [*files]
+    folders = [file.absolute().parent for file in files]
     arguments = [
         *_PLAIN,
         f"--rootdir={Path.cwd()}",
+        *(
+            [f"--confcutdir={os.path.commonpath(folders)}"] if folders else []
+        ),  # or it looks at all beside it too
         *([f"--junitxml={junit}"] if junit else []),
         *map(str, files),
     ]

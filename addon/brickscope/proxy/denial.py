@@ -15,7 +15,7 @@ import orjson
 from mitmproxy import http
 
 from brickscope.core.decision import Decision
-from brickscope.core.reason import Kind, Reason
+from brickscope.core.reason import SEND_A_TOKEN, Kind, Reason
 
 from .wire.own import Form, written
 
@@ -54,6 +54,7 @@ def is_retried(text: str) -> bool:
 _is_retried_name = lru_cache(maxsize=1024)(is_retried)
 """For names of the policy and the catalogue, which are few and always the same."""
 _THIS = "this call"
+_WITHOUT = (Reason.MISSING_CREDENTIAL, Reason.UNSUPPORTED_CREDENTIAL)
 
 
 class Asked(NamedTuple):
@@ -92,6 +93,8 @@ def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) ->
         if decision.reason is Reason.NO_RULE_MATCHES and decision.operation:
             ask += f" for the rule {decision.operation}"
         text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, {ask}"
+    elif decision.reason in _WITHOUT:
+        text = f"Brickscope denied {what}: {decision.detail}; {SEND_A_TOKEN}"
     elif decision.reason.kind is Kind.SUBJECT:
         text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the policy"
     elif decision.reason.kind is Kind.INTERNAL:

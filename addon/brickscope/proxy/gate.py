@@ -19,6 +19,7 @@ from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.directory import Directory
 from brickscope.core.grant import is_token_request
+from brickscope.core.header import MANAGEMENT
 from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Kind, Reason
@@ -355,14 +356,15 @@ def _shown_workspace(workspace: str | None) -> str | None:
 def secrets_of(request: ApiRequest) -> tuple[bytes, ...]:
     """``find_secrets`` for a request that has one reading: it has one Authorization header and no other credential."""
     value = request.authorization
-    return () if value is None else _secrets_in(value)
+    found = () if value is None else _secrets_in(value)
+    return found if request.management is None else (*found, *_secrets_in(request.management))
 
 
 def find_secrets(wire: WireRequest) -> tuple[bytes, ...]:
     """Every string of a request that must not reach a record: credentials of all its headers, read or raw."""
     found: list[bytes] = []
     for name, value in wire.headers:
-        if name.lower().strip() in (b"authorization", b"proxy-authorization", b"cookie"):
+        if name.lower().strip() in (b"authorization", b"proxy-authorization", b"cookie", MANAGEMENT):
             found += _secrets_in(value)
     return tuple(found)
 

@@ -274,15 +274,15 @@ NEVER: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "slashes in one segment": (
         {"operation": "serving_endpoints.get", "where": {"name": {"prefix": "a/b"}}},
-        "one segment of the path",
+        "'name' does not fit /api/2.0/serving-endpoints/{name} (it is 1 segment of the path)",
     ),
     "a value of several segments": (
         {"operation": "serving_endpoints.get", "where": {"name": "a/b"}},
-        "one segment of the path; 'a/b' is not",
+        "it is 1 segment of the path",
     ),
     "a pattern of several segments": (
         {"operation": "serving_endpoints.get", "where": {"name": {"pattern": "a/{b}"}}},
-        "and the pattern 2 segments",
+        "it is 1 segment of the path",
     ),
     "an object in the URL": (
         {"operation": "repos.get", "where": {"repo_id": {"only": ["a"]}}},
@@ -315,6 +315,10 @@ SOMETIMES: dict[str, dict[str, Any]] = {
     "a body parameter that is absent": {
         "operation": "jobs.run_now",
         "where": {"jar_params": {"absent": True}},
+    },
+    "a name with a slash, which is sent encoded": {
+        "operation": "tables.get",
+        "where": {"full_name": "main.sales.in/out"},
     },
     "one value that can be, of two": {"operation": "serving_endpoints.get", "where": {"name": ["a/b", "c"]}},
     "a prefix of a rest with its slash": {

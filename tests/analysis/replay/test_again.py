@@ -19,7 +19,7 @@ from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Policy
-from brickscope.core.reason import Kind
+from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import WireRequest
 from brickscope.identity.directory import TokenDirectory
 from brickscope.log.key import DigestKey
@@ -213,6 +213,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("replay"))
 
 
+FLAWS = (Reason.QUERY_NOT_CANONICAL, Reason.HEADER_FORBIDDEN, Reason.MULTIPLE_CREDENTIALS)
+BEFORE_FLAWS = ("unknown_token", "expired", "client_not_allowed", "workspace_not_allowed")
 COMMON = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -256,6 +258,10 @@ def test_under_another_policy_replay_says_what_the_proxy_would_or_that_it_cannot
         return False
     if truth.reason.kind is Kind.READING and not truth.allow and again.allow is False:
         return False  # denied either way; the log can't tell that its parameters had two readings
+    if truth.reason in FLAWS and record["reason"] in BEFORE_FLAWS:
+        return (
+            False  # the record tells the first thing that was wrong, and no query or header (docs/replay.md)
+        )
     assert (again.allow, again.sent, again.reason, again.rule) == (
         truth.allow,
         truth.forwards,

@@ -407,6 +407,8 @@ MALFORMED: dict[str, list[tuple[bytes, bytes]]] = {
     "Upgrade": [*pseudo("/ok"), (b"upgrade", b"h2c")],
     "a coding in TE": [*pseudo("/ok"), (b"te", b"trailers, gzip")],
     "a length without a body": [*pseudo("/ok"), (b"content-length", b"5")],
+    "another host": [*pseudo("/ok"), (b"host", b"evil.example")],
+    "its host in another spelling": [*pseudo("/ok", authority=f"{HOST}:443"), (b"host", HOST.encode())],
 }
 
 
@@ -654,6 +656,21 @@ def test_a_broken_frame_ends_both_and_each_call_once(frame: bytes, side: str) ->
     assert [outcome[3] for outcome in line.outcomes] == ["CLIENT_BROKE" if side == "client" else "HOST_BROKE"]
     assert [text for text in line.story if text.startswith(f"{side}< goaway")] != []
     assert ("client< 1 502" in line.story) is (side == "host")
+
+
+@pytest.mark.parametrize("target", ["/ok", "/deny"])
+def test_what_is_answered_by_us_already_is_not_answered_again(target: str) -> None:
+    """A client that takes no bytes has its stream open, when the host breaks for the second time."""
+    line = Line()
+    line.client(settings(INITIAL_WINDOW_SIZE=0))
+    line.client(line.c.headers(1, pseudo(target, "PUT")), line.c.request(3))
+    line.host(line.h.headers(1, [(b"no-status", b"1")]) if target == "/ok" else b"")
+    heads = list(line.at_client.heads[1])
+    assert len(heads) == 1
+    line.host(BROKEN_FRAMES["headers that are no HPACK"])
+    assert line.at_client.heads[1] == heads
+    assert 1 not in line.at_client.resets
+    assert line.closed == {"host": "at once", "client": "gently"}
 
 
 def test_the_first_frame_is_settings() -> None:

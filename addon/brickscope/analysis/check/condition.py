@@ -8,14 +8,16 @@ from itertools import islice, product
 from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, meeting
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
-from brickscope.core.constraint import Constraint, Test
+from brickscope.core.constraint import ABSENT, Constraint
 from brickscope.core.decision import Refused
 from brickscope.core.operation import OperationRule
-from brickscope.core.template import Literal, Rest, Variable
+from brickscope.core.template import Rest
 from brickscope.policy.written import WrittenRule
 
 from ..reach import calls
 
+MAX_SEGMENTS = 4
+"""Most segments that a variable of a path has, but for one that takes all."""
 MAX_TRIES = 64
 """How many combinations of values are tried."""
 
@@ -97,11 +99,7 @@ def _why_not(constraint: Constraint, operation: Operation) -> str | None:
         return None
     if test.only is not None:
         return "the parameter is text in the URL and no object"
-    if constraint.place != "path":
-        return None
-    shapes = [_shape(call.template.segments, constraint.keys[0]) for call in calls(operation.name)]
-    whys = [_why_not_path(test, shape) for shape in shapes if shape]
-    return whys[0] if whys and None not in whys else None
+    return _why_no_path(constraint, operation) if constraint.place == "path" else None
 
 
 def _why_not_absent(constraint: Constraint, operation: Operation) -> str | None:
@@ -112,41 +110,20 @@ def _why_not_absent(constraint: Constraint, operation: Operation) -> str | None:
     return None
 
 
-_Shape = tuple[Literal | Variable | Rest, ...]
-
-
-def _shape(segments: tuple[Literal | Variable | Rest, ...], name: str) -> _Shape:
-    """The segments of a call that make up a variable; empty where this call has no such variable."""
-    return tuple(segment for segment in segments if segment.name == name)
-
-
-def _why_not_path(test: Test, shape: _Shape) -> str | None:
-    """Why no value of a path variable passes a test."""
-    rest = any(isinstance(part, Rest) for part in shape)
-    if test.prefix is not None and not rest and test.prefix[0].removeprefix("/").count("/") >= len(shape):
-        return f"the value is {_segments(len(shape))} of the path, with no more slashes than that"
-    if test.pattern is not None and test.separator == "/":
-        template = test.pattern[0]
-        open_ended = isinstance(template.segments[-1], Rest)
-        count = len(template.segments)
-        if not rest and (count > len(shape) or (count < len(shape) and not open_ended)):
-            return f"the value is {_segments(len(shape))} of the path, and the pattern {_segments(count)}"
-    if test.one_of is not None:
-        return _why_no_value(test, shape, rest=rest)
-    return None
-
-
-def _why_no_value(test: Test, shape: _Shape, *, rest: bool) -> str | None:
-    whys: list[str | None] = []
-    for value in sorted(map(str, test.one_of or ())):
-        plain = value.removeprefix("/") if test.kind.separator == "/" else value
-        count = plain.count("/") + 1
-        if not plain or (count < len(shape) if rest else count != len(shape)):
-            whys.append(f"the value is {_segments(len(shape))} of the path; {value!r} is not")
-        else:
-            whys.append(None)
-    return whys[0] if whys and None not in whys else None
-
-
-def _segments(count: int) -> str:
-    return "one segment" if count == 1 else f"{count} segments"
+def _why_no_path(constraint: Constraint, operation: Operation) -> str | None:
+    """Why no value of a path variable meets a test: none of those that do, of any number of segments, fits in its place."""
+    test = constraint.test
+    values = [value for value in meeting(constraint) if value is not ABSENT]
+    if test.prefix is not None or (test.pattern and isinstance(test.pattern[0].segments[-1], Rest)):
+        values = [f"{value}{'/x' * more}" for value in values for more in range(MAX_SEGMENTS)]
+    why = None
+    for index, call in enumerate(calls(operation.name)):
+        if any(part.name == constraint.keys[0] for part in call.template.segments):
+            for value in values:
+                try:
+                    example(operation, index=index, changes={constraint.name: value})
+                except CallError as error:
+                    why = why or str(error)
+                else:
+                    return None
+    return why

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
 from brickscope.analysis.call import Call, Home, read_sent
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import example, meeting
+from brickscope.analysis.example import meeting, mirrored, tried
 from brickscope.analysis.judge import Known, home, judge
 from brickscope.analysis.reach import Reach
 from brickscope.analysis.sent import Sent
@@ -135,28 +135,25 @@ class Prover:
     ) -> Iterator[Call]:
         """The calls of an operation, with parameters that meet a rule but for these."""
         for index in range(len(operation.calls)):
-            call = self._example(operation, rule, index, changes)
-            if call is not None:
-                yield call
+            yield from tried(operation, rule, self._at(operation), index=index, changes=changes)
 
     def spellings(
         self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
     ) -> Iterator[Call]:
         """The same in every spelling that the API has, the mirror of each among them."""
         for call in self.variations(operation, rule, changes):
-            yield from self._mirrored(call)
+            yield from (call, *mirrored(call))
+
+    def _at(self, operation: Operation) -> Home:
+        return self._account if operation.name.startswith("account.") else self._home
 
     def _candidates(self, way: Way) -> Iterator[Call]:
         """Calls that the way should allow, the plainest first; then such as a deny may have left out."""
-        tries = 0
-        for changes in self._changes(way):
-            for index in range(len(way.operation.calls)) if way.reach is None else (way.reach.call,):
-                tries += 1
-                call = self._example(way.operation, way.rule, index, changes)
-                if call is not None:
-                    yield from self._mirrored(call)
-                if tries >= MAX_TRIES:
-                    return
+        indices = range(len(way.operation.calls)) if way.reach is None else (way.reach.call,)
+        tries = ((changes, index) for changes in self._changes(way) for index in indices)
+        for changes, index in islice(tries, MAX_TRIES):
+            for call in tried(way.operation, way.rule, self._at(way.operation), index=index, changes=changes):
+                yield from (call, *mirrored(call))
 
     def _changes(self, way: Way) -> Iterator[dict[str, Any]]:
         plain: dict[str, Any] = dict(way.reach.values) if way.reach is not None else {}
@@ -173,28 +170,6 @@ class Prover:
             for constraint in denying.where:
                 for value in (ABSENT, *_OTHERS):
                     yield plain | {constraint.name: value}
-
-    def _example(
-        self, operation: Operation, rule: OperationRule | None, index: int, changes: dict[str, Any]
-    ) -> Call | None:
-        home = self._account if operation.name.startswith("account.") else self._home
-        try:
-            return example(operation, rule, home, index=index, changes=changes)
-        except CallError:
-            return None
-
-    def _mirrored(self, call: Call) -> Iterator[Call]:
-        """A call, and the same by the mirror that the web interface uses, /ajax-api."""
-        yield call
-        request = call.request
-        if isinstance(request, Refused) or not request.path.startswith("/api/"):
-            return
-        query = f"?{request.query}" if request.query else ""
-        headers = [("Content-Type", "application/json")] if call.body else []
-        with suppress(CallError):
-            yield read_sent(
-                Sent(request.method, f"/ajax-{request.path[1:]}{query}", headers, call.body), self._home
-            )
 
 
 def _account_home(who: Known) -> Home | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brickscope.analysis.judge import Known
 from brickscope.analysis.shown import moment
 from brickscope.analysis.summary import mode_of
-from brickscope.core.policy import Mode, Policy
+from brickscope.core.policy import Login, Mode, Policy, Subject
 
 from .rule_sets import Effect
 
@@ -42,7 +42,7 @@ def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[B
             new.marks,
         ),
         _optional("workspaces", one.workspaces, other.workspaces),
-        _clients(one.clients, other.clients),
+        _optional("clients", one.clients, other.clients, within),
         _expires(one.expires, other.expires),
         _change(
             "grants",
@@ -51,11 +51,25 @@ def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[B
             sorted(grant.value for grant in one.grants),
             sorted(grant.value for grant in other.grants),
         ),
+        _change("token_fields", *_both(_pairs(one), _pairs(other))),
+        _change("azure_resource", *_both(_resource(one), _resource(other))),
         _mode(mode_of(was, one), mode_of(now, other)),
     ]
     if old.kind != new.kind:
         found.append(BindingChange("kind", Effect.OTHER, old.kind, new.kind))
     return [change for change in found if change is not None]
+
+
+def _both(before: set[str], after: set[str]) -> tuple[set[str], set[str], list[str], list[str]]:
+    return after - before, before - after, sorted(before), sorted(after)
+
+
+def _pairs(subject: Subject | Login) -> set[str]:
+    return {f"{name}={value}" for name, values in subject.token_fields.items() for value in values}
+
+
+def _resource(subject: Subject | Login) -> set[str]:
+    return {subject.azure_resource} if isinstance(subject, Subject) and subject.azure_resource else set()
 
 
 def _change(
@@ -73,33 +87,25 @@ def _listed(values: Iterable[str]) -> str:
     return ", ".join(values) or "none"
 
 
-def _optional(key: str, before: frozenset[str] | None, after: frozenset[str] | None) -> BindingChange | None:
-    """A set of which None means everything."""
+def _optional(
+    key: str,
+    before: Iterable[Any] | None,
+    after: Iterable[Any] | None,
+    is_in: Callable[[Any, Iterable[Any]], bool] = lambda one, others: one in others,
+) -> BindingChange | None:
+    """A set of which None means everything. ``is_in``: whether a set holds all of one value."""
     if before == after:
         return None
     if before is None or after is None:
         effect = Effect.NARROWER if before is None else Effect.WIDER
         return BindingChange(key, effect, _any(before), _any(after))
-    return _change(key, after - before, before - after, sorted(before), sorted(after))
+    more = [str(each) for each in after if not is_in(each, before)]
+    less = [str(each) for each in before if not is_in(each, after)]
+    return _change(key, more, less, sorted(map(str, before)), sorted(map(str, after)))
 
 
 def _any(values: Iterable[object] | None) -> str:
     return "any" if values is None else ", ".join(sorted(map(str, values)))
-
-
-_Networks = tuple[IPv4Network | IPv6Network, ...] | None
-
-
-def _clients(before: _Networks, after: _Networks) -> BindingChange | None:
-    if before == after:
-        return None
-    if before is None or after is None:
-        return BindingChange(
-            "clients", Effect.NARROWER if before is None else Effect.WIDER, _any(before), _any(after)
-        )
-    more = [str(network) for network in after if not within(network, before)]
-    less = [str(network) for network in before if not within(network, after)]
-    return _change("clients", more, less, map(str, before), map(str, after))
 
 
 def within(network: IPv4Network | IPv6Network, others: Iterable[IPv4Network | IPv6Network]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_call, read_sent
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import example, made_up, meeting, path_example
+from brickscope.analysis.example import made_up, meeting, mirrored, path_example, tried
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT, Constraint, Test
@@ -46,29 +46,17 @@ def operation_calls(
     bases: list[OperationRule | None] = [*rules, None]
     for rule in bases:
         for index in range(len(operation.calls)):
-            yield from _tried(operation, rule, at, index=index)
+            yield from tried(operation, rule, at, index=index)
     for path, segments in paths:
         with suppress(CallError):
             yield read_call(f"{path.method} /{'/'.join(segments)}", at)
     for rule in bases if values or rules else ():
         yield from _varied(operation, rule, values, at)
-    for call in list(_tried(operation, None, at)):
+    for call in list(tried(operation, None, at)):
         yield from _other_forms(call)
     for rule in rules:
-        for call in _tried(operation, rule, at):
+        for call in tried(operation, rule, at):
             yield from _other_forms(call)
-
-
-def _tried(
-    operation: Operation,
-    rule: OperationRule | None,
-    at: Home,
-    *,
-    index: int = 0,
-    changes: Mapping[str, Any] | None = None,
-) -> Iterator[Call]:
-    with suppress(CallError):
-        yield example(operation, rule, at, index=index, changes=changes)
 
 
 def _values(rules: Sequence[OperationRule]) -> dict[str, list[Any]]:
@@ -139,14 +127,14 @@ def _varied(
     single = {**values, **{name: [made_up(name)] for name in more}}
     for name, listed in single.items():
         for value in listed:
-            yield from _tried(operation, rule, at, changes={name: value})
-    tried = 0
-    for first, second in itertools.combinations(single, 2):
-        for one, other in itertools.product(single[first], single[second]):
-            tried += 1
-            if tried > MAX_TOGETHER:
-                return
-            yield from _tried(operation, rule, at, changes={first: one, second: other})
+            yield from tried(operation, rule, at, changes={name: value})
+    pairs = (
+        {first: one, second: other}
+        for first, second in itertools.combinations(single, 2)
+        for one, other in itertools.product(single[first], single[second])
+    )
+    for changes in itertools.islice(pairs, MAX_TOGETHER):
+        yield from tried(operation, rule, at, changes=changes)
 
 
 def _other_forms(call: Call) -> Iterator[Call]:
@@ -154,10 +142,9 @@ def _other_forms(call: Call) -> Iterator[Call]:
     request = call.request
     if isinstance(request, Refused):
         return
+    yield from mirrored(call)
     json = [("Content-Type", "application/json")]
     host, query = f"https://{request.host}", f"?{request.query}" if request.query else ""
-    if request.path.startswith("/api/"):
-        yield read_sent(Sent(request.method, f"{host}/ajax-{request.path[1:]}{query}", json, call.body))
     for body in (b"no json", b"{}"):
         yield read_sent(Sent(request.method, f"{host}{request.path}{query}", json, body))
     if query:

@@ -97,7 +97,8 @@ def _edit_flow(text: str, document: Document, key: Key, remove: Collection[int],
     position = document.places[key]
     lines = text.splitlines(keepends=True)
     start = sum(map(len, lines[: position.line - 1])) + position.column - 1
-    end, children = _parts(text, start)
+    node = _node(text, key)
+    end, children = node.end_mark.index, [(each.start_mark.index, each.end_mark.index) for each in node.value]
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
     line_end = len(text) if line_end < 0 else line_end
@@ -114,32 +115,13 @@ def _edit_flow(text: str, document: Document, key: Key, remove: Collection[int],
     return text[:line_start] + made + text[line_end + 1 :]
 
 
-def _parts(text: str, start: int) -> tuple[int, list[tuple[int, int]]]:
-    """Where the flow list that begins at ``start`` ends, and where each of its elements begins and ends."""
-    children: list[tuple[int, int]] = []
-    depth = 0
-    begin = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        at, after = _index(event.start_mark), _index(event.end_mark)
-        if depth == 0:
-            depth = int(isinstance(event, yaml.SequenceStartEvent) and at == start)
-            continue
-        if isinstance(event, yaml.CollectionStartEvent):
-            begin = at if depth == 1 else begin
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-            if depth == 0:
-                return after, children
-            if depth == 1:
-                children.append((begin, after))
-        elif depth == 1:
-            children.append((at, after))
-    raise LearnError(f"the file's layout can't be edited: {_BY_HAND}")
-
-
-def _index(mark: Any) -> int:
-    return int(mark.index)
+def _node(text: str, key: Key) -> yaml.SequenceNode:
+    """The list as the library has it, with where it and each of its elements begin and end."""
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    for name in key:
+        node = next(value for each, value in node.value if each.value == name)
+    assert isinstance(node, yaml.SequenceNode)
+    return node
 
 
 def unified(old: str, new: str, name: str) -> str:

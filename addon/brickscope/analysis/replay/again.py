@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from brickscope.analysis.call import Call
 from brickscope.analysis.facts import PART, Facts, NotReplayable, constraints_on, read_facts
-from brickscope.analysis.judge import Told, known
-from brickscope.core.decide import decide_for
+from brickscope.analysis.judge import Known, Told, judge, known
 from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
-from brickscope.core.policy import Grant, Mode, Policy, Subject
+from brickscope.core.policy import Grant, Login, Mode, Policy, Subject
 from brickscope.core.principal import NOBODY, match_claims
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.stranger import decide_stranger
-from brickscope.core.token_request import decide_grant
 from brickscope.log.key import DigestKey
 
+_NOBODY = Known("nobody", "login", Login("nobody", None, frozenset()))
+"""Who asks for a token: the request says it."""
 _REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.
 _PARAMETERS = frozenset(
@@ -67,6 +68,13 @@ class Verdict(NamedTuple):
             decision.allow, decision.forwards, decision.reason.value, decision.subject, decision.rule, looked
         )
 
+    @classmethod
+    def then(cls, record: Mapping[str, Any]) -> Verdict:
+        """What a record says was decided."""
+        allow = record["decision"] == "allow"
+        sent = allow or record.get("enforced") is False
+        return cls(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
+
 
 def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None = None) -> Verdict:
     """What ``policy`` says of the call of a decision record.
@@ -74,7 +82,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     Under the revision that decided it then, this is what was decided, or NotReplayable is raised (with why). Raises
     ValueError for a record that is none.
     """
-    then = _then(record)
+    then = Verdict.then(record)
     reason = _REASONS[str(record["reason"])]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
@@ -87,33 +95,33 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     told = Told({str(record.get("server_address")): record.get("host_workspace")})
     principal = _principal(record)
     if record.get("grant") is not None:
-        asked = TokenRequest(Grant(record["grant"]), None if principal is None else principal.client_id)
+        asked = TokenRequest(
+            Grant(record["grant"]),
+            None if principal is None else principal.client_id,
+            tuple((record.get("params") or {}).items()),
+        )
         facts = read_facts(record, None, key)
-        decision = decide_grant(policy, asked, facts.request, client, now, told)
+        decision = judge(policy, _NOBODY, Call("", facts.request, asked=asked), now, client, told)
         _check_workspace(policy, decision, record)
         return Verdict.of(decision)
     try:
         subject = _subject(policy, record, reason, principal)
     except Refused as refused:
         return Verdict.of(decide_stranger(policy, refused, record.get("fingerprint")))
+    if principal is not None and principal.azure_resource not in (None, subject.azure_resource):
+        second = Refused(Reason.MULTIPLE_CREDENTIALS, "the call came with Azure's second token")
+        return Verdict.of(decide_stranger(policy, second))
     facts = read_facts(record, subject.rule_set, key)
     if reason in _PARAMETERS:
         return _judge_unread(policy, subject, facts, client, now, told, then, record)
+    who, call = Known(subject.name, "subject", subject), Call("", facts.request, facts.body or b"")
     try:
-        decision = decide_for(
-            policy, subject, facts.request, client, now, told, facts.body, record.get("fingerprint")
-        )
+        decision = judge(policy, who, call, now, client, told, knows_body=facts.body is not None)
     except BodyNeeded:
         raise NotReplayable("rules look at what is in the body, which the log does not tell") from None
     _check_workspace(policy, decision, record)
     _check_parameters(subject, decision, facts)
     return Verdict.of(decision)
-
-
-def _then(record: Mapping[str, Any]) -> Verdict:
-    allow = record["decision"] == "allow"
-    sent = allow or record.get("enforced") is False
-    return Verdict(allow, sent, str(record["reason"]), record.get("subject"), record.get("rule"))
 
 
 def _principal(record: Mapping[str, Any]) -> Principal | None:
@@ -163,7 +171,8 @@ def _judge_unread(
         return then
     request = facts.request._replace(may_have_body=True, has_body=True)
     try:
-        decision = decide_for(policy, subject, request, client, now, told)
+        who = Known(subject.name, "subject", subject)
+        decision = judge(policy, who, Call("", request), now, client, told, knows_body=False)
     except BodyNeeded:
         decision = None
     if decision is None or decision.params or decision.names is not None:

@@ -141,14 +141,7 @@ class Replay:
 
     def _again(self, record: Mapping[str, Any], digests: DigestKey | None) -> tuple[GroupKey, bool]:
         """The group of a call, and whether its parameters had a part in that."""
-        allow = record["decision"] == "allow"
-        then = Verdict(
-            allow,
-            allow or record.get("enforced") is False,
-            record["reason"],
-            record.get("subject"),
-            record.get("rule"),
-        )
+        then = Verdict.then(record)
         common = (record.get("subject"), what(record), then.reason)
         try:
             now = judge_again(self._policy, record, digests)

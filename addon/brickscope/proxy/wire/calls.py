@@ -90,6 +90,8 @@ class Calls:
 
     def fail(self, stream: Stream, fault: Fault, detail: str, code: int | None = None) -> None:
         """Give a stream up on both sides. ``code``: what the client is told; None: in words, if that is still possible."""
+        if code is None and stream.tell.ended and not stream.passed:
+            return  # an answer of ours is on its way already: a second head would be taken for trailers
         stream.broke(fault, detail)
         cleared = stream.cleared
         if stream.host is not None and self.host is not None:

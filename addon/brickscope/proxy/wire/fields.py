@@ -73,6 +73,8 @@ def read_request(
         if not all(map(_VALUE.fullmatch, first.values())):
             raise IrregularFields("the value of one of its first fields is not regular")
         _check(rest)
+        if any(name == b"host" and value != first[b":authority"] for name, value in rest):
+            raise IrregularFields("it names its host in two ways")
         if ended and any(name == b"content-length" and value != b"0" for name, value in rest):
             raise IrregularFields("a body was announced and does not come")
     except IrregularFields as error:
