@@ -65,7 +65,8 @@ def bytes_of(line: Line, step: Step) -> bytes:
 
 
 def play(line: Line, steps: list[Step]) -> None:
-    """Do it all; what waits for a ruling gets one at a step ``rule``."""
+    """Do it all, after a call has begun; what waits for a ruling gets one at a step ``rule``."""
+    line.client(line.c.headers(1, pseudo("/ok", "PUT")))
     for step in steps:
         side, kind, *_, mutations = step
         if kind == "rule":
@@ -84,7 +85,7 @@ def play(line: Line, steps: list[Step]) -> None:
         (line.client if side == "client" else line.host)(bytes(sent))
 
 
-@reaching(0.4, STEPS, st.booleans(), st.sampled_from([0, 0, 1, 7]))
+@reaching(0.3, STEPS, st.booleans(), st.sampled_from([0, 0, 1, 7]))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_whatever_comes(steps: list[Step], wide: bool, split: int) -> bool:
     line = Line(split=split)
@@ -101,7 +102,7 @@ def test_whatever_comes(steps: list[Step], wide: bool, split: int) -> bool:
     assert len(line.outcomes) >= len(line.at_host.heads)
     assert core._calls.by_host == core._calls.by_client == {}
     assert (core.held, core.ahead) == (0, 0)
-    return bool(line.judged)
+    return len(line.story) > 6
 
 
 @reaching(0.1, STEPS, st.sampled_from([1, 2, 9, 30]))
@@ -122,4 +123,4 @@ def test_pieces_are_as_good_as_the_whole(steps: list[Step], split: int) -> bool:
             )
         )
     assert found[0] == found[1]
-    return bool(found[0][0])
+    return len(found[0][4]) > 0
