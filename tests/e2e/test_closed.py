@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +20,18 @@ import pytest
 from e2e.broken import broken_gate, copy_of_the_checkout
 from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, WAREHOUSES, Gate, head, running_gate
 from e2e.proxy_process import SCRIPT, ProxyFailed, ProxyProcess
-from e2e.raw_client import HUNG_UP, H1Response, H2Client, connect, h2_headers, open_tls, read_h1, send_h1, tls
+from e2e.raw_client import (
+    HUNG_UP,
+    H1Response,
+    H2Client,
+    connect,
+    dial,
+    h2_headers,
+    open_tls,
+    read_h1,
+    send_h1,
+    tls,
+)
 
 
 def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Response | None:
@@ -37,7 +50,10 @@ EITHER = {
 READY = "Contexts.make_ready = lambda self, hosts: None\n"
 """Otherwise the start fails: what the first connection would stumble over is made there."""
 OURS = EITHER | {
-    "the first bytes": "Front._read_connect = broken",
+    "the first bytes": "Front._begin = broken",
+    "the head": "Front._read_head = broken",
+    "the decision on its target": "f.admit = broken",
+    "the reading of its target": "a.read_connect = broken",
     "the ClientHello": "Front._read_hello = broken",
     "the certificate": READY + "Contexts.for_client = broken",
     "TLS with the client": "End._shake = broken",
@@ -74,6 +90,65 @@ ENGINES = EITHER | {
     "tls_clienthello": "c.HelloOrder.tls_clienthello = fail_closed(c._abort_tls)(broken)",
     "the pass": "g.Gate.grant = lambda self, flow: None",
 }
+
+
+ELSEWHERE = {
+    "the decision": "f.admit = broken",
+    "the record": "a.Gate.record_tunnel = broken",
+    "the rules": "g.Destinations.classify = broken",
+    "the relay": "Relay.begin = broken",
+    "its look at the first bytes": "Fence.take = broken",
+    "a call in the clear": "PlainCall._rule = broken",
+    "the leave for it": "import brickscope.proxy.plain as p\np.clear_plain = broken",
+    "dialling": "Upstream._reach = broken",
+    "the check of the address": "Upstream.end_made = broken",
+}
+
+
+@pytest.mark.parametrize("change", ["", *ELSEWHERE.values()], ids=["nothing", *ELSEWHERE])
+def test_a_broken_part_lets_nothing_through_to_another_host(
+    change: str, tmp_path: Path, proxy_authority: Path
+) -> None:
+    received: list[bytes] = []
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                peer, _ = server.accept()
+                peer.settimeout(5)
+                with peer, suppress(OSError):
+                    received.append(peer.recv(100))
+                    peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        port = server.getsockname()[1]
+        led = ("--set", f"scope_connect_to=other.example=127.0.0.1:{port}")
+        with broken_gate(tmp_path, proxy_authority, change, *led) as gate:
+            firsts = (
+                "CONNECT other.example:443 HTTP/1.1\r\n\r\nSSH-2.0-x\r\n",
+                "GET http://other.example/ HTTP/1.1\r\n\r\n",
+            )
+            for first in firsts:
+                with dial(gate.proxy.proxy_url) as sock, suppress(*HUNG_UP):
+                    send_h1(sock, first.encode())
+                    while sock.recv(1000):
+                        pass
+            assert gate.proxy.running
+            assert "broken on purpose" not in gate.proxy.output
+        server.close()
+    sent = [each for each in received if each]
+    if not change:
+        assert sent == [
+            b"SSH-2.0-x\r\n",
+            b"GET / HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n",
+        ]
+    elif "Relay" in change or "Fence" in change:
+        assert sent == [b"GET / HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n"]
+    elif "lain" in change:
+        assert sent == [b"SSH-2.0-x\r\n"]
+    else:
+        assert sent == []
 
 
 def call_over_http2(gate: Gate) -> int | None:

@@ -27,6 +27,8 @@ from brickscope.proxy.datapath import DataPath
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
+from brickscope.proxy.relay import Relay
+from brickscope.proxy.target import Target
 from brickscope.proxy.tunnel import Tunnel, Visitor
 
 HOST = "dbc-a.cloud.databricks.com"
@@ -315,6 +317,13 @@ class Scene:
         visitor = Visitor("192.0.2.1", HOST, 443, HOST, offers)
         self.tunnel = Tunnel(self.path, visitor, self._end)
         self.tunnel.begin(self.client, hello)
+
+    def relay(self, ahead: bytes = b"", host: str = "other.example") -> Relay:
+        """The client's CONNECT to another host has come."""
+        self.greets = False
+        relay = Relay(self.path, "192.0.2.1", Target(host, 443), self._end)
+        relay.begin(self.client, ahead)
+        return relay
 
     def _end(self) -> None:
         self.ended += 1

@@ -14,7 +14,7 @@ from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.test import tflow
 
 from brickscope.proxy.connections import Connections
-from brickscope.proxy.relay import Refuse
+from brickscope.proxy.engine import Refuse
 from brickscope.proxy.stream import GatedStream
 
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01"

@@ -50,10 +50,15 @@ def test_thrift_clients_find_the_message_in_headers() -> None:
         assert "no_rule_matches" in headers[name]
 
 
-def test_the_answer_to_connect_says_why_in_its_first_line() -> None:
+@pytest.mark.parametrize("method", ["CONNECT", "HEAD"])
+def test_what_is_answered_without_a_body_says_why_in_its_first_line(method: str) -> None:
     for reason in Reason:
         decision = DENIED._replace(reason=reason)
-        said = denial(decision, "x-1", Asked("CONNECT", "a.example.com:443", "a.example.com")).reason
+        answer = denial(decision, "x-1", Asked(method, "a.example.com:443", "a.example.com"), head=True)
+        said = answer.reason
+        assert answer.headers["x-brickscope-reason"] == reason.value
+        assert answer.headers["x-request-id"] == "x-1"
+        assert answer.content == b""
         assert said == f"Denied by Brickscope: {reason.value}, decision x-1"
         assert not is_retried(said)
     assert denial(DENIED, "x-1", ASKED).reason == "Forbidden"

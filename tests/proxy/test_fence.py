@@ -80,6 +80,13 @@ def test_what_does_not_goes_through_as_it_came(sent: bytes, step: int) -> None:
     assert passed + fence.take(more) == sent + more
 
 
+@pytest.mark.parametrize("sent", [b"SSH-2.0-x\r\n", b"PING\r\n", b"QUIT\n", b"1", b"x" * 33])
+def test_what_can_not_become_http_any_more_is_not_kept(sent: bytes) -> None:
+    """Whoever sent it waits for an answer, and sends nothing else before."""
+    assert take_all(sent, 1)[1] == sent
+    assert take_all(b"PIN", 1)[1] == b""
+
+
 def test_a_hello_is_kept_until_it_is_whole() -> None:
     hello = client_hello(OTHER)
     fence = Fence(is_workspace)

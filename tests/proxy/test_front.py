@@ -1,24 +1,32 @@
-"""The first bytes of a connection: what is ours, what is handed over unread, and what is waited for no longer."""
+"""The first bytes of a connection: who serves it, what is refused, and what is waited for no longer."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import threading
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha1
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from by_hand import HOST, PretendedTransport, Scene, turn
+from mitmproxy import ctx
 from mitmproxy.addons.block import Block
+from mitmproxy.addons.proxyauth import ProxyAuth
 from mitmproxy.test import taddons
 
 from brickscope.core.head import MAX_HEAD
 from brickscope.proxy import engine as engine_module
 from brickscope.proxy import front as front_module
 from brickscope.proxy.deadlines import Limits
-from brickscope.proxy.front import ESTABLISHED, Front
+from brickscope.proxy.denial import ESTABLISHED
+from brickscope.proxy.front import Front
 from brickscope.proxy.hello import HelloReader
+from brickscope.proxy.tls import LINGER_BYTES
 from client_hello import client_hello as hello_of
 
 CONNECT = f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\nUser-Agent: x\r\n\r\n".encode()
@@ -29,17 +37,30 @@ def client_hello(name: str | None = HOST, alpn: tuple[str, ...] = ("http/1.1",))
     return hello_of(name, alpn)
 
 
-class HandedOver:
-    """In the place of the engine's path."""
+class Relayed:
+    """In the place of a relay."""
 
-    made: list[HandedOver]
+    made: list[Relayed]
 
-    def __init__(self, mode: Any, client: Any, server: Any, on_end: Callable[[], None]) -> None:
-        self.client, self.server, self.on_end = client, server, on_end
-        HandedOver.made.append(self)
+    def __init__(self, path: Any, client: str, target: Any, on_end: Callable[[], None]) -> None:
+        self.client, self.target, self.on_end = client, target, on_end
+        Relayed.made.append(self)
 
-    def begin(self, transport: Any, received: bytes, *, answered: bool) -> None:
-        self.received, self.answered = received, answered
+    def begin(self, transport: Any, ahead: bytes) -> None:
+        self.ahead = ahead
+
+
+class Called:
+    """In the place of a call in the clear."""
+
+    made: list[Called]
+
+    def __init__(self, path: Any, client: str, admitted: Any, on_end: Callable[[], None]) -> None:
+        self.client, self.admitted, self.on_end = client, admitted, on_end
+        Called.made.append(self)
+
+    def begin(self, transport: Any, received: bytes) -> None:
+        self.received = received
 
 
 class Begun:
@@ -58,8 +79,14 @@ class Begun:
 class Door:
     """A connection that was just accepted."""
 
-    def __init__(self, peer: tuple[str, int] = ("192.0.2.1", 4000), balancers: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        peer: tuple[str, int] = ("192.0.2.1", 4000),
+        balancers: tuple[str, ...] = (),
+        networks: tuple[str, ...] = (),
+    ) -> None:
         self.scene = Scene(limits=Limits())
+        self.scene.gate.destinations.allowed = tuple(map(ipaddress.ip_network, networks))
         self.transport = PretendedTransport(peer)
         self.listener: Any = SimpleNamespace(
             open={}, balancers=tuple(map(ipaddress.ip_network, balancers)), mode="regular"
@@ -74,7 +101,7 @@ class Door:
 
     def send(self, data: bytes, step: int = 0) -> None:
         for start in range(0, len(data), step or len(data) or 1):
-            if self.transport.closed or HandedOver.made or Begun.made:
+            if self.transport.closed or Begun.made or Relayed.made or Called.made:
                 return
             self.front.data_received(data[start : start + (step or len(data))])
 
@@ -85,11 +112,11 @@ class Door:
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Any:
-    HandedOver.made, Begun.made = [], []
-    monkeypatch.setattr(front_module, "EngineConnection", HandedOver)
+    Begun.made, Relayed.made, Called.made = [], [], []
     monkeypatch.setattr(front_module, "Tunnel", Begun)
-    with taddons.context(Block()) as context:
-        context.options.add_option("proxyauth", str | None, None, "")
+    monkeypatch.setattr(front_module, "Relay", Relayed)
+    monkeypatch.setattr(front_module, "PlainCall", Called)
+    with taddons.context(Block(), ProxyAuth()) as context:
         yield context.options
 
 
@@ -146,61 +173,357 @@ def connect(
     return "\r\n".join([f"{method} {target} {version}", *lines, "", ""]).encode("latin-1")
 
 
-THEIRS = {
-    "another host": connect("example.com:443"),
-    "another port": connect(f"{HOST}:8443"),
-    "no port": connect(HOST),
-    "a port in another spelling": connect(f"{HOST}:0443"),
-    "another cloud": connect("adb-1.2.azuredatabricks.net:443"),
-    "an address": connect("127.0.0.1:443"),
-    "an IPv6 address": connect("[::1]:443"),
-    "8-bit bytes": connect("\xe9.cloud.databricks.com:443"),
-    "a user": connect(f"u@{HOST}:443"),
-    "a path": connect(f"{HOST}/x:443"),
-    "small letters": connect(method="connect"),
-    "mixed letters": connect(method="Connect"),
-    "HTTP/1.0": connect(version="HTTP/1.0"),
-    "two blanks": connect(method="CONNECT "),
-    "a bare line feed": connect().replace(b"\r\n\r\n", b"\n\n"),
-    "a bare line feed after the first line": connect(f"{HOST}:443", "X: y").replace(b"\r\nX", b"\nX"),
-    "a fold": connect(f"{HOST}:443", "X: y", " z"),
-    "a control character": connect(f"{HOST}:443", "X: \x01"),
-    "a length": connect(f"{HOST}:443", "Content-Length: 5"),
-    "chunks": connect(f"{HOST}:443", "Transfer-Encoding: chunked"),
-    "an upgrade": connect(f"{HOST}:443", "upgrade: x"),
-    "an Expect": connect(f"{HOST}:443", "Expect: 100-continue"),
-    "bytes sent ahead": CONNECT + b"x",
-    "a leading line end": b"\r\n" + CONNECT,
-    "a plain request": connect("http://example.com/", method="GET"),
-    "TLS": b"\x16\x03\x01\x02\x00\x01",
-    "an HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "too long a head": b"CONNECT " + b"x" * MAX_HEAD,
+OTHERS = {
+    "another host": (connect("example.com:443"), "example.com", 443),
+    "another port of it": (connect("example.com:22"), "example.com", 22),
+    "HTTP/1.0, as older Python sends it": (
+        connect("example.com:443", version="HTTP/1.0"),
+        "example.com",
+        443,
+    ),
+    "capitals": (connect("EXAMPLE.com:443"), "example.com", 443),
+    "no length, given as one": (connect("example.com:443", "Content-Length: 0"), "example.com", 443),
+    "bytes sent ahead": (connect("example.com:443") + b"x", "example.com", 443),
+    "one of an allowed network": (connect("10.8.0.1:443"), "10.8.0.1", 443),
+    "an IPv6 address of one": (connect("[fd00::1]:443"), "fd00::1", 443),
 }
 
 
-@pytest.mark.parametrize("raw", THEIRS.values(), ids=THEIRS)
-def test_everything_else_is_handed_over_unread(raw: bytes) -> None:
+@pytest.mark.parametrize("step", [0, 1, 7])
+@pytest.mark.parametrize(("raw", "host", "port"), OTHERS.values(), ids=OTHERS)
+def test_a_tunnel_to_another_host_is_relayed(raw: bytes, host: str, port: int, step: int) -> None:
     def story() -> None:
-        door = Door()
-        door.send(raw)
-        (engine,) = HandedOver.made
-        assert (engine.received, engine.answered, engine.client) == (raw, False, ("192.0.2.1", 4000))
-        assert door.transport.written == b""
-        assert door.listener.open == {door.transport: engine}
-        engine.on_end()
+        door = Door(networks=("10.8.0.0/16", "fd00::/8"))
+        door.send(raw, step)
+        (relay,) = Relayed.made
+        assert (relay.client, relay.target.dialled, relay.target.port) == ("192.0.2.1", host, port)
+        assert relay.ahead == (b"x" if raw.endswith(b"x") and step != 1 else b"")
+        assert door.transport.written == b"", "the tunnel is answered when the host is there"
+        assert door.listener.open == {door.transport: relay}
+        (record,) = door.log.of("tunnel")
+        assert (record["decision"], record["reason"]) == ("allow", "other_host")
+        relay.on_end()
         assert (door.listener.open, door.ended) == ({}, 1)
 
     within_a_loop(story)
 
 
-def test_everything_is_handed_over_where_clients_have_a_password(stand_ins: Any) -> None:
-    stand_ins.update(proxyauth="any")
+def test_what_follows_connect_is_the_hello() -> None:
+    hello = client_hello()
 
     def story() -> None:
-        Door().send(CONNECT)
-        assert HandedOver.made[0].received == CONNECT
+        door = Door()
+        door.send(CONNECT + hello)
+        assert door.transport.written == ESTABLISHED
+        assert Begun.made[0].hello == hello
 
     within_a_loop(story)
+
+
+PLAIN = "http://example.com/a?b"
+CALLS = {
+    "a path": (connect(PLAIN, "Host: example.com", method="GET"), "GET /a?b HTTP/1.1", "example.com", 80),
+    "no path": (connect("http://example.com", method="GET"), "GET / HTTP/1.1", "example.com", 80),
+    "a query alone": (connect("HTTP://example.com?q", method="GET"), "GET /?q HTTP/1.1", "example.com", 80),
+    "a port": (connect("http://example.com:81/", method="PUT"), "PUT / HTTP/1.1", "example.com:81", 81),
+}
+
+
+@pytest.mark.parametrize(("raw", "first", "authority", "port"), CALLS.values(), ids=CALLS)
+def test_a_request_in_the_clear_goes_to_its_host(raw: bytes, first: str, authority: str, port: int) -> None:
+    def story() -> None:
+        door = Door()
+        door.send(raw)
+        (call,) = Called.made
+        target, plain = call.admitted.target, call.admitted.plain
+        assert (target.host, target.port) == ("example.com", port)
+        assert plain.head.decode() == f"{first}\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+        assert call.received == raw
+        (record,) = door.log.of("tunnel")
+        assert (record["reason"], record["decision_id"]) == ("other_host", call.admitted.decision_id)
+
+    within_a_loop(story)
+
+
+def test_what_is_for_the_proxy_alone_goes_no_further() -> None:
+    lines = (
+        *("Proxy-Authorization: Basic eDp5", "Proxy-Connection: keep-alive", "Keep-Alive: timeout=5"),
+        *("Connection: X-Hop, keep-alive", "X-Hop: 1", "TE: trailers", "X-Kept: 1", "Content-Length: 3"),
+    )
+
+    def story() -> None:
+        door = Door()
+        door.send(connect(PLAIN, *lines, method="POST") + b"abc")
+        plain = Called.made[0].admitted.plain
+        _, *kept = plain.head.decode().split("\r\n")
+        assert kept == ["Host: example.com", "X-Kept: 1", "Content-Length: 3", "Connection: close", "", ""]
+        assert plain.announced.length == 3
+
+    within_a_loop(story)
+
+
+REFUSED = {
+    "another port of a workspace": (connect(f"{HOST}:8443"), "port_not_allowed"),
+    "no port": (connect(HOST), "malformed_head"),
+    "a port in another spelling": (connect(f"{HOST}:0443"), "malformed_head"),
+    "a port that is none": (connect("example.com:65536"), "malformed_head"),
+    "another cloud": (connect("adb-1.2.azuredatabricks.net:443"), "host_not_in_scope"),
+    "an address": (connect("127.0.0.1:443"), "address_not_allowed"),
+    "an address in hexadecimal": (connect("0x7f000001:443"), "address_not_allowed"),
+    "an IPv6 address": (connect("[::1]:443"), "address_not_allowed"),
+    "8-bit bytes": (connect("\xe9.cloud.databricks.com.x:443"), "host_not_canonical"),
+    "a user": (connect(f"u@{HOST}:443"), "malformed_head"),
+    "a path": (connect(f"{HOST}/x:443"), "malformed_head"),
+    "small letters": (connect(method="connect"), "method_not_canonical"),
+    "mixed letters": (connect(method="Connect"), "method_not_canonical"),
+    "HTTP/2.0": (connect(version="HTTP/2.0"), "malformed_head"),
+    "a length": (connect(f"{HOST}:443", "Content-Length: 5"), "malformed_head"),
+    "chunks": (connect(f"{HOST}:443", "Transfer-Encoding: chunked"), "malformed_head"),
+    "a workspace in the clear": (connect(f"http://{HOST}/", method="GET"), "not_encrypted"),
+    "a workspace, by https": (connect(f"https://{HOST}/", method="GET"), "not_encrypted"),
+    "a workspace, with a user": (connect(f"http://u@{HOST}/", method="GET"), "not_encrypted"),
+    "a workspace of another cloud": (
+        connect("http://adb-1.2.azuredatabricks.net/", method="GET"),
+        "not_encrypted",
+    ),
+    "a path, and a workspace's Host": (connect("/", f"Host: {HOST}", method="GET"), "not_encrypted"),
+    "another URL, and a workspace's Host": (
+        connect(PLAIN, f"Host: {HOST}", method="GET"),
+        "not_encrypted",
+    ),
+    "a path in the clear": (connect("/", "Host: example.com", method="GET"), "malformed_head"),
+    "an asterisk": (connect("*", method="OPTIONS"), "malformed_head"),
+    "https in the clear": (connect("https://example.com/", method="GET"), "malformed_head"),
+    "a user in the clear": (connect("http://u:p@example.com/", method="GET"), "malformed_head"),
+    "a fragment": (connect("http://example.com/#x", method="GET"), "malformed_head"),
+    "HTTP/1.0 in the clear": (connect(PLAIN, method="GET", version="HTTP/1.0"), "malformed_head"),
+    "another Host": (connect(PLAIN, "Host: example.org", method="GET"), "host_mismatch"),
+    "two Hosts": (connect(PLAIN, "Host: example.com", "Host: example.com", method="GET"), "host_mismatch"),
+    "an upgrade": (connect(PLAIN, "Upgrade: websocket", method="GET"), "upgrade_refused"),
+    "two lengths": (
+        connect(PLAIN, "Content-Length: 1", "Content-Length: 1", method="PUT"),
+        "malformed_head",
+    ),
+    "a length and chunks": (
+        connect(PLAIN, "Content-Length: 1", "Transfer-Encoding: chunked", method="PUT"),
+        "malformed_head",
+    ),
+    "a length that Connection names": (
+        connect(PLAIN, "Content-Length: 1", "Connection: content-length", method="PUT"),
+        "malformed_head",
+    ),
+    "an address in the clear": (connect("http://169.254.169.254/", method="GET"), "address_not_allowed"),
+}
+IRREGULAR = {
+    "two blanks": connect(method="CONNECT "),
+    "a bare line feed": connect().replace(b"\r\n\r\n", b"\n\n"),
+    "a bare line feed after the first line": connect(f"{HOST}:443", "X: y").replace(b"\r\nX", b"\nX"),
+    "a fold": connect(f"{HOST}:443", "X: y", " z"),
+    "a control character": connect(f"{HOST}:443", "X: \x01"),
+    "a leading line end": b"\r\n" + CONNECT,
+    "no HTTP at all": b"SSH-2.0-x\r\n\r\n",
+    "too long a head": b"CONNECT " + b"x" * MAX_HEAD,
+}
+
+
+def answered(door: Door) -> tuple[bytes, bytes]:
+    """The head and the body of the answer, which ends the connection."""
+    assert Relayed.made == Called.made == Begun.made == []
+    assert door.transport.eof_written
+    head, _, body = door.transport.written.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head
+    return head, body
+
+
+@pytest.mark.parametrize("step", [0, 3])
+@pytest.mark.parametrize(("raw", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_may_not_be_is_refused_with_words(raw: bytes, reason: str, step: int) -> None:
+    def story() -> None:
+        door = Door()
+        door.send(raw, step)
+        head, body = answered(door)
+        assert head.startswith(b"HTTP/1.1 403 ")
+        assert reason.encode() in body
+        (record,) = door.log.of("tunnel")
+        assert (record["decision"], record["reason"]) == ("deny", reason)
+
+    within_a_loop(story)
+
+
+@pytest.mark.parametrize("raw", IRREGULAR.values(), ids=IRREGULAR)
+def test_what_is_not_regular_is_refused_unread(raw: bytes) -> None:
+    def story() -> None:
+        door = Door()
+        door.send(raw)
+        head, body = answered(door)
+        assert head.startswith(b"HTTP/1.1 403 ")
+        (record,) = door.log.of("decision")
+        assert record["reason"] in ("malformed_head", "too_large")
+        assert record["reason"].encode() in body
+
+    within_a_loop(story)
+
+
+def test_tls_with_the_proxy_itself_is_closed() -> None:
+    def story() -> None:
+        door = Door()
+        door.send(b"\x16\x03\x01\x02\x00\x01")
+        assert (door.transport.closed, door.transport.written, door.log.records) == ("aborted", b"", [])
+
+    within_a_loop(story)
+
+
+def test_other_hosts_may_be_closed() -> None:
+    def story() -> None:
+        for raw in (connect("example.com:443"), connect(PLAIN, method="GET")):
+            door = Door()
+            door.scene.gate.destinations.relay_other_hosts = False
+            door.send(raw)
+            assert b"other_host" in answered(door)[1]
+
+    within_a_loop(story)
+
+
+def test_what_comes_after_a_refusal_is_dropped_for_a_moment() -> None:
+    def story() -> None:
+        door = Door()
+        door.send(connect(f"{HOST}:8443"))
+        written = door.transport.written
+        door.front.look(100.0)
+        for _ in range(4):
+            door.front.data_received(connect("example.com:443") * 1000)
+            door.front.look(101.0)
+        assert (door.transport.written, door.transport.closed) == (written, "")
+        door.front.look(102.0)
+        assert door.transport.closed == "aborted"
+        assert door.log.of("timeout") == []
+        door = Door()
+        door.send(connect(f"{HOST}:8443"))
+        door.front.data_received(bytes(LINGER_BYTES + 1))
+        assert door.transport.closed == "aborted"
+
+    within_a_loop(story)
+
+
+def test_a_log_that_fails_opens_no_tunnel() -> None:
+    def story() -> None:
+        for raw in (connect("example.com:443"), connect(PLAIN, method="GET"), connect(f"{HOST}:8443")):
+            door = Door()
+            door.log.is_failing = True
+            door.send(raw)
+            assert b"audit_unavailable" in answered(door)[1]
+
+    within_a_loop(story)
+
+
+# -- passwords ---------------------------------------------------------------------------------------------------
+
+
+async def until(found: Callable[[], Any]) -> None:
+    """Wait for what another thread brings about."""
+    while not found():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.001)
+
+
+def basic(pair: str) -> str:
+    return f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}"
+
+
+@pytest.fixture
+def htpasswd(tmp_path: Path) -> str:
+    file = tmp_path / "htpasswd"
+    digest = b64encode(sha1(b"secret", usedforsecurity=False).digest()).decode()
+    file.write_text(f"me:{{SHA}}{digest}\n")
+    return f"@{file}"
+
+
+ACCEPTED = {
+    "its own": ("me:secret", (basic("me:secret"),), True),
+    "in another case": ("me:secret", (basic("me:secret").replace("Basic", "bASIC"),), True),
+    "any": ("any", (basic("x:y"),), True),
+    "of a file": ("file", (basic("me:secret"),), True),
+    "none": ("me:secret", (), False),
+    "none, where any will do": ("any", (), False),
+    "another": ("me:secret", (basic("me:wrong"),), False),
+    "another user's": ("me:secret", (basic("you:secret"),), False),
+    "another than the file's": ("file", (basic("me:wrong"),), False),
+    "a bearer": ("me:secret", ("Proxy-Authorization: Bearer secret",), False),
+    "no base64": ("any", ("Proxy-Authorization: Basic !",), False),
+    "one without a colon": ("any", ("Proxy-Authorization: Basic eA==",), False),
+    "two": ("me:secret", (basic("me:secret"), basic("me:secret")), False),
+    "for a host": ("any", (basic("x:y").removeprefix("Proxy-"),), False),
+}
+
+
+@pytest.mark.parametrize("target", [f"{HOST}:443", "example.com:443", PLAIN])
+@pytest.mark.parametrize(("option", "lines", "accepted"), ACCEPTED.values(), ids=ACCEPTED)
+def test_a_password_is_asked_for(
+    option: str, lines: tuple[str, ...], accepted: bool, target: str, htpasswd: str, stand_ins: Any
+) -> None:
+    stand_ins.update(proxyauth=htpasswd if option == "file" else option)
+
+    async def run() -> None:
+        door = Door()
+        raw = connect(target, *lines, method="GET" if target == PLAIN else "CONNECT")
+        door.send(raw)
+        assert door.transport.paused, "more is not read meanwhile"
+        assert not door.transport.written
+        await until(lambda: door.transport.written or Relayed.made or Called.made)
+        assert not door.transport.paused
+        if not accepted:
+            head, body = answered(door)
+            assert head.startswith(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
+            assert b'\r\nproxy-authenticate: Basic realm="mitmproxy"\r\n' in head
+            assert b"secret" not in head + body
+            assert door.log.records == []
+        elif target == PLAIN:
+            assert b"roxy" not in Called.made[0].admitted.plain.head
+        elif target.startswith(HOST):
+            assert door.transport.written == ESTABLISHED
+        else:
+            assert Relayed.made
+
+    asyncio.run(run())
+
+
+def test_a_directory_that_is_slow_keeps_nobody_else_waiting(stand_ins: Any) -> None:
+    stand_ins.update(proxyauth="any")
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(user: str, password: str) -> bool:
+        asked.set()
+        return go.wait(10)
+
+    async def run() -> None:
+        ctx.master.addons.get("proxyauth").validator = slow
+        try:
+            door, gone = Door(), Door()
+            for each in (door, gone):
+                each.send(connect("example.com:443", basic("x:y")))
+            await asyncio.to_thread(asked.wait, 10)
+            gone.front.look(100.0)
+            gone.front.look(110.0)
+            assert gone.transport.closed == "aborted"
+        finally:
+            go.set()
+        await until(lambda: Relayed.made)
+        await turn(5)
+        assert len(Relayed.made) == 1, "who has left gets none"
+
+    asyncio.run(run())
+
+
+def test_a_validator_that_raises_accepts_nobody(stand_ins: Any) -> None:
+    stand_ins.update(proxyauth="any")
+
+    async def run() -> None:
+        ctx.master.addons.get("proxyauth").validator = broken
+        door = Door()
+        door.send(connect(f"{HOST}:443", basic("x:y")))
+        await until(lambda: door.transport.written)
+        assert door.transport.written.startswith(b"HTTP/1.1 407 ")
+
+    asyncio.run(run())
 
 
 OFFERS: dict[str, tuple[str, ...]] = {
@@ -223,7 +546,6 @@ def test_what_a_client_offers_goes_along(alpn: tuple[str, ...]) -> None:
         door.send(hello)
         (tunnel,) = Begun.made
         assert tunnel.visitor.offers == tuple(name.encode() for name in alpn)
-        assert HandedOver.made == []
 
     within_a_loop(story)
 
@@ -261,7 +583,7 @@ def test_what_is_not_tls_is_closed_and_recorded(raw: bytes, step: int) -> None:
         assert door.transport.closed == "aborted"
         (record,) = door.log.of("tunnel")
         assert (record["reason"], record["server_address"]) == ("not_tls", HOST)
-        assert Begun.made == HandedOver.made == []
+        assert Begun.made == []
         door.front.data_received(b"more")
         assert len(door.log.of("tunnel")) == 1
 
@@ -320,19 +642,20 @@ def test_a_balancer_says_who_the_client_is(step: int) -> None:
     within_a_loop(story)
 
 
-def test_a_balancers_word_goes_along_to_the_engine() -> None:
+def test_a_balancers_word_goes_along_to_a_relay() -> None:
     def story() -> None:
-        Door(("192.0.2.1", 4000), ("192.0.2.0/24",)).send(LINE + THEIRS["another host"])
-        (engine,) = HandedOver.made
-        assert (engine.client, engine.received) == (("10.7.7.7", 4000), THEIRS["another host"])
+        Door(("192.0.2.1", 4000), ("192.0.2.0/24",)).send(LINE + OTHERS["another host"][0])
+        assert Relayed.made[0].client == "10.7.7.7"
 
     within_a_loop(story)
 
 
 def test_nobody_elses_word_is_taken() -> None:
     def story() -> None:
-        Door(("192.0.2.1", 4000)).send(LINE + CONNECT)
-        assert HandedOver.made[0].received == LINE + CONNECT
+        door = Door(("192.0.2.1", 4000))
+        door.send(LINE + CONNECT)
+        assert door.log.of("decision")[0]["reason"] == "malformed_head"
+        assert door.log.of("decision")[0]["client_address"] == "192.0.2.1"
 
     within_a_loop(story)
 
@@ -462,12 +785,15 @@ def broken(*_: Any, **__: Any) -> Any:
 RAISING: dict[str, tuple[Any, str, bytes]] = {
     "connection_made": (front_module, "peer_address", b""),
     "the header": (front_module, "read_header", LINE),
-    "CONNECT": (Front, "_find_host", CONNECT),
-    "the check of clients": (Front, "_is_blocked", CONNECT),
+    "the head": (front_module.HeadScanner, "read", CONNECT),
+    "the decision": (front_module, "admit", CONNECT),
+    "the check of clients": (front_module, "is_blocked", CONNECT),
     "the hello": (HelloReader, "is_whole", CONNECT),
     "the tunnel": (Begun, "__init__", CONNECT),
     "the tunnel's begin": (Begun, "begin", CONNECT),
-    "the engine": (HandedOver, "begin", THEIRS["another host"]),
+    "the relay": (Relayed, "begin", OTHERS["another host"][0]),
+    "a call in the clear": (Called, "begin", CALLS["a path"][0]),
+    "a refusal": (front_module, "refuse_head", IRREGULAR["two blanks"]),
     "the record": (Front, "_refuse_tls", CONNECT),
 }
 

@@ -15,7 +15,7 @@ from mitmproxy.test.tflow import tclient_conn
 from brickscope.proxy import connections
 from brickscope.proxy.connections import Connections
 from brickscope.proxy.engine import Handler
-from brickscope.proxy.front import ESTABLISHED, Front
+from brickscope.proxy.front import ESTABLISHED
 from brickscope.proxy.listener import Listener
 
 CONNECT = b"CONNECT dbc-a.cloud.databricks.com:443 HTTP/1.1\r\n\r\n"
@@ -102,14 +102,14 @@ def test_connections_wait_until_all_is_there() -> None:
         options = SimpleNamespace(listen_host="127.0.0.1", listen_port=0, proxyauth=None)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("brickscope.proxy.listener.ctx", SimpleNamespace(options=options))
-            patch.setattr("brickscope.proxy.front.ctx", SimpleNamespace(options=options))
+            patch.setattr("brickscope.proxy.admission.ctx", SimpleNamespace(options=options))
             await listening.bind()
             (address,) = listening.addresses
             reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
             writer.write(CONNECT)
             await asyncio.sleep(0.05)
             waited = listening.is_quiet
-            patch.setattr(Front, "_is_blocked", lambda front: False)
+            patch.setattr("brickscope.proxy.front.is_blocked", lambda client: False)
             await listening.serve()
             answer = await reader.readuntil(b"\r\n\r\n")
             writer.close()

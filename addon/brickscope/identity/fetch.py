@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import h11
@@ -24,15 +25,21 @@ AT_ONCE = 16
 READ = 64 * 1024
 
 
+Tunnel = Callable[[str, int], Awaitable[asyncio.Transport]]
+"""Opens a connection to a host and port through a proxy, on which TLS has yet to begin. Raises FetchError or OSError."""
+
+
 class FetchError(Exception):
     """The document can't be had; the message says why, in one clause, for the operator."""
 
 
 class Fetcher:
-    """Fetches documents. ``trust``: the TLS context that verifies servers."""
+    """Fetches documents."""
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
+    def __init__(self, trust: ssl.SSLContext, tunnel: Tunnel | None = None) -> None:
+        """``trust``: the TLS context that verifies servers. ``tunnel``: the way to them, where there is no direct one."""
         self._trust = trust
+        self._tunnel = tunnel
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(self, url: str) -> bytes | None:
@@ -51,6 +58,8 @@ class Fetcher:
             raise FetchError(f"{host} can't be reached ({type(error).__name__})") from None
 
     async def _get(self, host: str, port: int, path: str) -> bytes | None:
+        if self._tunnel is not None:
+            return await self._get_through(self._tunnel, host, port, path)
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if not found:
             raise FetchError(f"{host} has no address")
@@ -68,6 +77,21 @@ class Fetcher:
             finally:
                 writer.transport.abort()
         raise failed or FetchError(f"{host} has no address")
+
+    async def _get_through(self, tunnel: Tunnel, host: str, port: int, path: str) -> bytes | None:
+        loop = asyncio.get_running_loop()
+        outer = await tunnel(host, port)
+        try:
+            reader = asyncio.StreamReader(loop=loop)
+            protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+            outer.set_protocol(protocol)
+            inner = await loop.start_tls(outer, protocol, self._trust, server_hostname=host)
+            assert inner is not None
+            protocol.connection_made(inner)
+            writer = asyncio.StreamWriter(inner, protocol, reader, loop)
+            return await _exchange(reader, writer, host, path)
+        finally:
+            outer.abort()
 
 
 async def _exchange(

@@ -64,6 +64,7 @@ from .options import (
     refuse_other_loops,
     refuse_unknown,
 )
+from .parent import Parent
 from .ready import known_hosts, make_ready
 from .renewal import renew_certificates
 from .requests import Requests
@@ -114,6 +115,7 @@ class Scope:
         self._tasks: list[asyncio.Task[None]] = []
         self._monitor: Monitor | None = None
         self._worker: Worker | None = None
+        self._parent: Parent | None = None
         self._listener: Listener | None = None
         self._drain: Drain | None = None
         self._edit_failed = False
@@ -181,7 +183,21 @@ class Scope:
             raise OptionError(how_to_begin(settings.rules)) from None
         except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
-        directory = TokenDirectory(Fetcher(_upstream_trust(ctx.options)).fetch, self._on_keys)
+        loop = asyncio.get_running_loop()
+        refuse_other_loops(loop)
+        resolve = Resolver(settings.destinations).install(loop)
+        trust = _upstream_trust(ctx.options)
+        if settings.parent is not None:
+            self._parent = Parent(
+                settings.parent,
+                trust,
+                resolve,
+                settings.destinations.leads_back,
+                self._on_parent_failed,
+                local=ctx.options.connect_addr,
+            )
+        tunnel = None if self._parent is None else self._parent.tunnel
+        directory = TokenDirectory(Fetcher(trust, tunnel).fetch, self._on_keys)
         if settings.status is not None:
             settings.destinations.status_port = settings.status.port
         self._gate = Gate(
@@ -195,9 +211,6 @@ class Scope:
         )
         self._taken = loaded.signature
         self._settings = settings
-        loop = asyncio.get_running_loop()
-        refuse_other_loops(loop)
-        Resolver(settings.destinations).install(loop)
         self.addons = [Connections(self._gate), Requests(self._gate)]
         for warning in [
             *find_warnings(ctx.options),
@@ -229,10 +242,14 @@ class Scope:
             Contexts(ctx.master.addons.get("tlsconfig"), ctx.options),
             self._settings.limits,
             local=ctx.options.connect_addr,
+            parent=self._parent,
         )
         self._listener = Listener(path, ctx.options.mode[0], self._settings.balancers)
         if self._worker is None:
             await self._listener.bind(inherited_sockets())
+        parent = self._settings.parent
+        if parent is not None and parent.is_local and parent.port in self._gate.destinations.own_ports:
+            raise OptionError(f"scope_parent_proxy: {parent} is where this proxy itself listens")
         self._settle(path)
         await self._monitor_gate()
         self._record_start()
@@ -438,6 +455,11 @@ class Scope:
                 "detail": error or None,
             },
         )
+
+    def _on_parent_failed(self) -> None:
+        """The parent proxy opened no way."""
+        if self._gate is not None:
+            self._gate.tally.parent_failed()
 
     # -- end ---------------------------------------------------------------------------------------------------
 

@@ -12,18 +12,15 @@ from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
 from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from brickscope.core.decision import Decision, Refused
 from brickscope.core.reason import Reason
-from brickscope.log.record import printable
 
 from .closed import fail_closed
 from .denial import Asked, denial
 from .destination import Side
-from .engine import Handler
+from .engine import Handler, Refuse
 from .gate import Gate
 from .handshake import Refusals, TlsSide
 from .hello import HANDSHAKE
-from .relay import Refuse
 from .stream import GatedHttpLayer
 
 ALPN = (b"h2", b"http/1.1")
@@ -113,37 +110,13 @@ class Connections:
 
     @fail_closed(_refuse_connect)
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Decide on a tunnel. A host under policy gets one, so that its calls can be refused with words."""
+        """Only what ``front.py`` has answered comes here: a tunnel to a host under policy."""
         if flow.response is not None:
             return  # refused already (proxyauth)
-        request, client = flow.request, flow.client_conn.peername[0]
+        request = flow.request
         flow.response = http.Response.make(403)
-        try:
-            if request.data.method != b"CONNECT":
-                raise Refused(Reason.METHOD_NOT_CANONICAL, "CONNECT is written in capital letters")
-            side = self.gate.destinations.classify(request.host, request.port)
-            decision = Decision(
-                True,
-                Reason.OTHER_HOST,
-                "the host is not under policy; its bytes pass untouched",
-                policy_revision=self.gate.policy.revision,
-            )
-        except Refused as refused:
-            side, decision = None, refused.decision(self.gate.policy.revision)
-        if side is Side.WORKSPACE:
+        if self.gate.destinations.classify(request.host, request.port) is Side.WORKSPACE:
             flow.response = None  # every request inside is decided on, and recorded, on its own
-            return
-        try:
-            decision_id = self.gate.record_tunnel(decision, client, request.host, request.port)
-        except Exception as error:
-            decision, decision_id = self.gate.unrecorded(error), "none"
-            self.gate.tally.tunnelled(decision)
-        shown = printable(request.host)[:256]
-        flow.response = (
-            None
-            if decision.allow
-            else denial(decision, decision_id, Asked("CONNECT", f"{shown}:{request.port}", shown))
-        )
 
     @fail_closed(_refuse_server)
     def server_connect(self, data: ServerConnectionHookData) -> None:

@@ -6,6 +6,7 @@ from .contexts import Contexts
 from .deadlines import Deadlines, Limits
 from .gate import Gate
 from .handshake import Refusals
+from .parent import Parent
 
 HELD_OF_ALL = 8
 """So many of the largest bodies may be held back at once, to be judged; what exceeds that is denied."""
@@ -21,12 +22,14 @@ class DataPath:
         limits: Limits,
         *,
         local: str | None = None,
+        parent: Parent | None = None,
     ) -> None:
-        """``local``: the address that hosts are dialled from."""
+        """``local``: the address that hosts are dialled from. ``parent``: the proxy that leads to them."""
         self.gate = gate
         self.contexts = contexts
         self.limits = limits
         self.local = local
+        self.parent = parent
         self.deadlines = Deadlines()
         self.refusals = Refusals(gate)
         self.held = 0

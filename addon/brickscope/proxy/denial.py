@@ -20,6 +20,8 @@ from brickscope.core.reason import SEND_A_TOKEN, Kind, Reason
 from .wire.own import Form, written
 
 DOMAIN = "brickscope"
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+"""The answer to CONNECT, where the tunnel is there."""
 
 # databricks-sdk 0.156 _base_client.py; databricks-sdk-go v0.175 httpclient (its patterns ignore case and context).
 # A client that finds one of these in the text of an error takes it for a passing fault and tries again.
@@ -172,9 +174,21 @@ def denial_bytes(
     return written(form(decision, decision_id, asked, head=head, close=close))
 
 
+def answer_bytes(status: int, phrase: bytes, text: bytes, *fields: tuple[bytes, bytes]) -> bytes:
+    """An answer of the proxy itself to what it was asked, in plain text; the connection ends with it."""
+    all_fields = [
+        *fields,
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    return written(Form(status, phrase, all_fields, text))
+
+
 def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
-    """The reason phrase. Of an answer to CONNECT it is all that Python's http.client, aiohttp and Go's net/http show."""
-    if asked.method != "CONNECT":
+    """The reason phrase. Of an answer to CONNECT it is all that Python's http.client, aiohttp and Go's net/http show, and of
+    one to HEAD, which has no body, all that Databricks' SDKs do. (HTTP/2 has none.)"""
+    if asked.method not in ("CONNECT", "HEAD"):
         return b"Forbidden"
     return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -168,8 +168,8 @@ class Resolver:
     def __init__(self, destinations: Destinations) -> None:
         self.destinations = destinations
 
-    def install(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on ``loop.getaddrinfo`` answers with permitted addresses only."""
+    def install(self, loop: asyncio.AbstractEventLoop) -> Callable[..., Awaitable[list[Any]]]:
+        """From now on ``loop.getaddrinfo`` answers with permitted addresses only. Returns the one before."""
         resolve = loop.getaddrinfo
 
         async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
@@ -192,3 +192,4 @@ class Resolver:
             return permitted
 
         loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
+        return resolve

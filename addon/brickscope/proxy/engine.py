@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy import connection, ctx
-from mitmproxy.proxy import events, mode_specs
+from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
@@ -157,3 +157,11 @@ class AnsweredWriter(asyncio.StreamWriter):
             if not data:
                 return
         super().write(data)
+
+
+class Refuse(layer.Layer):
+    """A protocol layer that hangs up at once."""
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            yield commands.CloseConnection(self.context.client)

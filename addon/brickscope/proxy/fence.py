@@ -22,6 +22,7 @@ _OVERLAP = 1024
 
 _SOCKS4, _SOCKS5 = 0x04, 0x05
 _BEGUN = re.compile(rb"[A-Za-z][A-Za-z-]{0,31} ")
+_BEGINS = re.compile(rb"[A-Za-z][A-Za-z-]{0,31}")
 # A request line (also of a request after the first), or a Host header.
 _LINE = re.compile(
     rb"\n(?:[A-Za-z][A-Za-z-]{0,31}[ \t]+([^\s]{1,700})[ \t]+HTTP/|[Hh][Oo][Ss][Tt][ \t]*:[ \t]*([^\s]{1,700}))"
@@ -58,8 +59,8 @@ class Fence:
             self._look = self._socks
         elif _BEGUN.match(self._held):
             self._look = self._http
-        elif first.isalpha() and len(self._held) < 33 and b" " not in self._held:
-            return b""
+        elif _BEGINS.fullmatch(self._held):
+            return b""  # it may be HTTP yet
         else:
             self._look = bytes
         held, self._held = self._held, b"\n" if self._look == self._http else b""
@@ -81,7 +82,7 @@ class Fence:
         """Request lines and Host headers, in all that comes: a proxy takes one request after the other."""
         seen = self._held + data
         for target, host in _LINE.findall(seen):
-            self._check(_host_of(target or host), "a request in it names")
+            self._check(host_of(target or host), "a request in it names")
         self._held = seen[-_OVERLAP:]
         return data
 
@@ -103,7 +104,7 @@ class Fence:
             )
 
 
-def _host_of(target: bytes) -> str:
+def host_of(target: bytes) -> str:
     """The host of an absolute target, of CONNECT's ``host:port`` or of a Host header; empty for a path."""
     text = target.decode("latin-1")
     if text.startswith("/"):

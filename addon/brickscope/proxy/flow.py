@@ -10,6 +10,11 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 
+KEPT = 64 * 1024
+"""Bytes kept for one connection, sent ahead or before the host is there, from which on it is not read for a while."""
+LINGER = 2.0
+"""Seconds that a client has to end a connection that was ended here."""
+
 
 class Why(Enum):
     """A reason not to read a side."""

@@ -1,48 +1,44 @@
-"""The first bytes of a connection: whose it is, and which way it goes.
+"""The first bytes of a connection: who it is, what it asks of the proxy, and so who serves it.
 
-Rules: one shape is ours, ``CONNECT host:443`` with a regular head, to a host under policy, and then a ClientHello.
-Everything else is handed to the engine's path unread, byte for byte; so is everything where the option ``proxyauth`` is
-set. Nobody has for ever to send these bytes.
+Rules: a PROXY header where one is due, then one regular head, then (for a host under policy) a ClientHello; each by a
+reader of its own, and nobody has for ever to send them. What is refused gets an answer of ours, which ends the
+connection.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
-
-from mitmproxy import connection, ctx
+from typing import TYPE_CHECKING
 
 from brickscope.core.decision import Refused
-from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, find_odd_bytes, split_fields
 from brickscope.core.reason import Reason
 
 from . import balancer
+from .admission import PASSWORD_NEEDED, admit, asks_password, has_password, is_blocked
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
+from .denial import ESTABLISHED
 from .destination import Side
 from .drain import Connection
-from .engine import EngineConnection
+from .flow import LINGER, Reasons, Why
+from .guard import end as end_guarded
 from .guard import guarded
-from .hello import HelloReader, NoHello
+from .hello import HANDSHAKE, HelloReader, NoHello
+from .plain import PlainCall
+from .relay import Relay
+from .ruling import refuse_head
+from .tls import LINGER_BYTES
 from .tunnel import Tunnel, Visitor
+from .wire.head import Door, Head, HeadScanner
 
 if TYPE_CHECKING:
     from .listener import Listener
 
 logger = logging.getLogger("brickscope")
-
-ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-
-_CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9._-]{1,253}):443 HTTP/1\.1\r\n")
-_BLOCKED: dict[tuple[str, bool, bool], bool] = {}
-"""What mitmproxy's addon has said of a client's address, so that it is asked once, and says it once."""
-MOST_CLIENTS = 4096
-_NOT_OURS = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
-"""Headers with which a CONNECT is the engine's to judge."""
 
 
 class Front(asyncio.Protocol):
@@ -55,14 +51,16 @@ class Front(asyncio.Protocol):
         self._on_end: Callable[[], None] | None = on_end
         self._transport: asyncio.Transport | None = None
         self._client: Address = ("", 0)
-        self._server: tuple[Any, ...] = ("", 0)
         self._received = b""
-        self._seen = 0
-        self._connect = b""
-        """The head of CONNECT, once it is answered."""
+        self._read: Callable[[], None] = self._begin
+        """What is done with the bytes that are there."""
+        self._scanner = HeadScanner(Door("", 0, None, None))
         self._host = ""
+        """Of CONNECT, once it is answered."""
         self._hello = HelloReader()
-        self._expects_header = False
+        self._reading = Reasons()
+        self._task: asyncio.Task[None] | None = None
+        self._dropped = 0
         self._patience = Patience()
         self._serves = True
         """Whether nobody else serves the connection yet."""
@@ -74,6 +72,7 @@ class Front(asyncio.Protocol):
         """A client connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._reading.attach(transport)
         self._listener.open[transport] = self
         self._path.deadlines.watch(self)
         peer, server = (
@@ -85,22 +84,17 @@ class Front(asyncio.Protocol):
             return
         self._client = peer
         if server:
-            self._server = server
             # A worker does not know the port otherwise. Before the header, which may name any.
             self._path.gate.destinations.own_ports.add(server[1])
-        self._expects_header = is_balancer(peer, self._listener.balancers)
+        if is_balancer(peer, self._listener.balancers):
+            self._read = self._read_header
 
     @guarded
     def data_received(self, data: bytes) -> None:
         """It sent bytes."""
         self._received += data
-        if self._expects_header:
-            self._read_header()
-        if self._received and self._serves and not self._expects_header and not self._is_closing:
-            if self._connect:
-                self._read_hello()
-            else:
-                self._read_connect()
+        if self._received and not self._is_closing:
+            self._read()
 
     @guarded
     def eof_received(self) -> None:
@@ -123,6 +117,8 @@ class Front(asyncio.Protocol):
     def _end(self) -> None:
         """The connection is over."""
         self._path.deadlines.forget(self)
+        if self._task is not None:
+            self._task.cancel()
         if self._transport is not None:
             self._listener.open.pop(self._transport, None)
         on_end, self._on_end = self._on_end, None
@@ -135,6 +131,10 @@ class Front(asyncio.Protocol):
 
     # -- the balancer's word -----------------------------------------------------------------------------------
 
+    @property
+    def _expects_header(self) -> bool:
+        return self._read == self._read_header
+
     def _read_header(self) -> None:
         try:
             header = read_header(self._received)
@@ -142,10 +142,12 @@ class Front(asyncio.Protocol):
             self._refuse_header(str(error))
             return
         if header is not None:
-            self._expects_header = False
             self._received = self._received[header.length :]
             if header.ends is not None:
-                self._client, self._server = header.ends
+                self._client = header.ends.client
+            self._read = self._begin
+            if self._received:
+                self._begin()
 
     def _refuse_header(self, detail: str) -> None:
         gate, address = self._path.gate, self._client[0]
@@ -158,52 +160,82 @@ class Front(asyncio.Protocol):
         self.abort()
         gate.record_tunnel(gate.refuse(Reason.PROXY_HEADER_REFUSED, detail), address, "", 0)
 
-    # -- CONNECT -----------------------------------------------------------------------------------------------
+    # -- what the proxy itself is asked ------------------------------------------------------------------------
 
-    def _read_connect(self) -> None:
-        received = self._received
-        end = received.find(b"\r\n\r\n", max(self._seen - 3, 0))
-        if end < 0 and len(received) <= MAX_HEAD and not find_odd_bytes(received, self._seen, end):
-            self._seen = len(received)
-            return
-        host = self._find_host(received, end) if end >= 0 else None
-        if host is None:
-            self._hand_over(received, answered=False)
-        elif self._is_blocked():
-            self.abort()
+    def _begin(self) -> None:
+        if is_blocked(self._client) or self._received[0] == HANDSHAKE:
+            self.abort()  # TLS with the proxy itself is not served: what it holds could be anything
         else:
-            assert self._transport is not None
-            self._host, self._connect, self._received = host, received, b""
-            self._transport.write(ESTABLISHED)
+            self._read = self._read_head
+            self._read_head()
 
-    def _find_host(self, received: bytes, end: int) -> str | None:
-        """The host under policy that a CONNECT names; None if it is not one of ours."""
-        found = _CONNECT.match(received)
-        if found is None or end + 4 != len(received) or ctx.options.proxyauth is not None:
-            return None
-        if not REGULAR_REQUEST.fullmatch(received, 0, end):
-            return None
-        if any(name.lower() in _NOT_OURS for name, _ in split_fields(received, 0, end)):
-            return None
-        host = found[1].decode("ascii").lower()
+    def _read_head(self) -> None:
         try:
-            side = self._path.gate.destinations.classify(host, 443)
-        except Refused:
-            return None
-        return host if side is Side.WORKSPACE else None
+            head = self._scanner.read(self._received, 0)
+        except Refused as refused:
+            self._answer(refuse_head(self._path.gate, self._scanner.irregular(), self._client[0], refused))
+            return
+        if head is None:
+            return
+        self._received = self._received[len(head.raw) :]
+        if not asks_password():
+            self._admit(head)
+            return
+        self._read = self._wait
+        self._reading.set(Why.AHEAD, True)
+        self._task = asyncio.get_running_loop().create_task(self._check(head), name="proxyauth")
 
-    def _is_blocked(self) -> bool:
-        """Whether mitmproxy's options ``block_global`` and ``block_private`` keep the client out."""
-        options = ctx.options
-        key = (self._client[0], options.block_global, options.block_private)
-        blocked = _BLOCKED.get(key)
-        if blocked is None:
-            client = connection.Client(peername=self._client, sockname=("", 0), timestamp_start=0)
-            ctx.master.addons.get("block").client_connected(client)
-            if len(_BLOCKED) >= MOST_CLIENTS:
-                del _BLOCKED[next(iter(_BLOCKED))]
-            blocked = _BLOCKED[key] = client.error is not None
-        return blocked
+    def _wait(self) -> None:
+        """What has come stays where it is."""
+
+    async def _check(self, head: Head) -> None:
+        """Ask whether the client may use the proxy; others go on meanwhile."""
+        try:
+            accepted = await has_password(head)
+            if self._is_closing:
+                return
+            self._reading.set(Why.AHEAD, False)
+            if accepted:
+                self._admit(head)
+            else:
+                self._answer(PASSWORD_NEEDED)
+        except Exception as error:
+            end_guarded(self, error, "proxyauth")
+
+    def _admit(self, head: Head) -> None:
+        path, client = self._path, self._client[0]
+        admitted = admit(path.gate, head, client)
+        if isinstance(admitted, bytes):
+            self._answer(admitted)
+        elif admitted.side is Side.WORKSPACE:
+            assert self._transport is not None
+            self._host = admitted.target.host.lower()
+            self._transport.write(ESTABLISHED)
+            self._read = self._read_hello
+            if self._received:
+                self._read_hello()
+        elif admitted.plain is not None:
+            call = PlainCall(path, client, admitted, self._end)
+            call.begin(self._give_to(call), head.raw + self._received)
+        else:
+            relay = Relay(path, client, admitted.target, self._end)
+            relay.begin(self._give_to(relay), self._received)
+
+    def _answer(self, answer: bytes) -> None:
+        """Say why it goes no further, and end the connection. What still comes in is dropped for a moment: a connection
+        that is closed with bytes unread is reset, and the answer lost."""
+        assert self._transport is not None
+        self._read = self._drop
+        self._drop()
+        self._transport.write(answer)
+        with contextlib.suppress(OSError):  # it has reset the connection, which will be told
+            self._transport.write_eof()
+
+    def _drop(self) -> None:
+        self._dropped += len(self._received)
+        self._received = b""
+        if self._dropped > LINGER_BYTES:
+            self.abort()
 
     # -- the ClientHello ---------------------------------------------------------------------------------------
 
@@ -231,10 +263,6 @@ class Front(asyncio.Protocol):
         tunnel = Tunnel(self._path, visitor, self._end)
         tunnel.begin(self._give_to(tunnel), hello)
 
-    def _hand_over(self, received: bytes, *, answered: bool) -> None:
-        engine = EngineConnection(self._listener.mode, self._client, self._server, self._end)
-        engine.begin(self._give_to(engine), received, answered=answered)
-
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""
         assert self._transport is not None
@@ -248,16 +276,18 @@ class Front(asyncio.Protocol):
     @guarded
     def look(self, now: float) -> None:
         """See whether its first bytes are waited for too long (``deadlines.Watched``)."""
-        seconds = balancer.SECONDS if self._expects_header else self._path.limits.handshake
-        if not self._patience.is_over((self._expects_header, self._host), seconds, now) or self._is_closing:
+        limits, is_answered = self._path.limits, self._read == self._drop
+        seconds = LINGER if is_answered else balancer.SECONDS if self._expects_header else limits.handshake
+        what = (is_answered, self._expects_header, self._host)
+        if not self._patience.is_over(what, seconds, now) or self._is_closing:
             return
         if self._expects_header:
             self._refuse_header(f"no whole PROXY header came within {seconds:g} seconds")
             return
         self.abort()
-        record_timeout(
-            self._path.gate, "handshake", seconds, self._client[0], self._host, 443 if self._host else 0
-        )
+        if not is_answered:
+            port = 443 if self._host else 0
+            record_timeout(self._path.gate, "handshake", seconds, self._client[0], self._host, port)
 
     @property
     def hosts(self) -> int:

@@ -24,6 +24,7 @@ from brickscope.service.monitoring.address import StatusAddress, read_address
 
 from .deadlines import Limits
 from .destination import Destinations, Network, Upstream
+from .parent import Address, read_parent
 
 
 class OptionError(Exception):
@@ -116,7 +117,7 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "scope_idle_timeout",
         str | None,
         None,
-        "Seconds that a connection is kept between two calls. Default: tcp_timeout.",
+        "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout.",
     ),
     (
         "scope_stall_timeout",
@@ -141,6 +142,18 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         str | None,
         None,
         "How messages are written to standard error: text (default) or json, an object a line.",
+    ),
+    (
+        "scope_parent_proxy",
+        str | None,
+        None,
+        "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none.",
+    ),
+    (
+        "scope_parent_proxy_password",
+        str | None,
+        None,
+        "File with one line USER:PASSWORD for the parent proxy.",
     ),
     (
         "scope_connect_to",
@@ -243,8 +256,8 @@ WARNED: dict[str, str] = {
 """Legitimate, but said aloud at start."""
 
 KEPT: dict[str, str] = {
-    "block_global": "front.py asks mitmproxy's addon",
-    "block_private": "front.py asks mitmproxy's addon",
+    "block_global": "admission.py asks mitmproxy's addon",
+    "block_private": "admission.py asks mitmproxy's addon",
     "cert_passphrase": "mitmproxy reads the certificates",
     "certs": "contexts.py takes certificates from mitmproxy's store",
     "ciphers_client": "contexts.py",
@@ -258,11 +271,11 @@ KEPT: dict[str, str] = {
     "listen_host": "listener.py",
     "listen_port": "listener.py",
     "mode": "listener.py, for its address; refuse_dangerous refuses all but regular",
-    "proxyauth": "front.py hands everything to mitmproxy's addon where it is set",
+    "proxyauth": "admission.py asks mitmproxy's validators",
     "scripts": "addon.py, which must be the only one",
     "ssl_verify_upstream_trusted_ca": "contexts.py asks mitmproxy's hook; public keys by the same",
     "ssl_verify_upstream_trusted_confdir": "contexts.py asks mitmproxy's hook; public keys by the same",
-    "tcp_timeout": "the default of scope_idle_timeout and scope_stall_timeout; relays have it itself",
+    "tcp_timeout": "the default of scope_idle_timeout and scope_stall_timeout",
     "termlog_verbosity": "mitmproxy's own",
     "tls_ecdh_curve_client": "contexts.py",
     "tls_ecdh_curve_server": "contexts.py asks mitmproxy's hook",
@@ -309,6 +322,7 @@ class Settings(NamedTuple):
     stop_after: float
     status: StatusAddress | None
     json_log: bool
+    parent: Address | None
 
 
 def read_settings(options: Options) -> Settings:
@@ -353,7 +367,24 @@ def read_settings(options: Options) -> Settings:
         _seconds("scope_stop_after", options.scope_stop_after or "30"),
         _status(options.scope_status),
         options.scope_log_format == "json",
+        _parent(options),
     )
+
+
+def _parent(options: Options) -> Address | None:
+    url, password = options.scope_parent_proxy, options.scope_parent_proxy_password
+    if not url:
+        if password:
+            raise OptionError(
+                "scope_parent_proxy_password: there is no scope_parent_proxy that it would be for"
+            )
+        return None
+    if options.scope_connect_to:
+        raise OptionError("scope_connect_to: it would lead past scope_parent_proxy; leave one of them out")
+    try:
+        return read_parent(url, password)
+    except ValueError as error:
+        raise OptionError(f"scope_parent_proxy: {error}") from None
 
 
 def _status(text: str | None) -> StatusAddress | None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mitmproxy import http
 
-from brickscope.core.decision import Decision, Refused
+from brickscope.core.decision import Refused
 from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.reason import Reason
 from brickscope.log.record import decision_fields, printable
@@ -16,7 +16,7 @@ from brickscope.log.record import decision_fields, printable
 from .answer import answer
 from .closed import fail_closed
 from .denial import Asked, denial
-from .gate import BROKE, ENDED, LEFT, Gate, Verdict, header, wire_request
+from .gate import BROKE, ENDED, LEFT, Gate, Verdict, wire_request
 
 SMALL_BODY = 64 * 1024
 """Bodies of known size up to this many bytes are passed on whole (cheaper); all others stream."""
@@ -62,9 +62,6 @@ class Requests:
     @fail_closed(_refuse_flow)
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """The decision. The one hook that runs before every request leaves, streamed or not."""
-        if flow.server_conn.address is None or not flow.client_conn.tls:
-            self._judge_plain(flow)
-            return None
         return self._judge(flow)
 
     @fail_closed(_refuse_flow)
@@ -127,54 +124,6 @@ class Requests:
         if not held and (request.content_length is None or request.content_length > SMALL_BODY):
             flow.request.stream = Counter()
         self.gate.grant(flow, held)
-
-    def _judge_plain(self, flow: http.HTTPFlow) -> None:
-        """A request to the proxy itself, outside TLS: never for Databricks, relayed for other hosts."""
-        request, client = flow.request, flow.client_conn
-        host, port = request.host, request.port
-        try:
-            self._check_plain(flow, host, port)
-            decision = Decision(
-                True,
-                Reason.OTHER_HOST,
-                "the host is not under policy; plain HTTP passes untouched",
-                policy_revision=self.gate.policy.revision,
-            )
-        except Refused as refused:
-            decision = refused.decision(self.gate.policy.revision)
-        try:
-            decision_id = self.gate.record_tunnel(decision, client.peername[0], host, port)
-        except Exception as error:
-            decision, decision_id = self.gate.unrecorded(error), "none"
-            self.gate.tally.tunnelled(decision)
-        verdict = Verdict(
-            decision, decision_id, Asked("plain HTTP", "request", printable(host)[:256]), time.monotonic()
-        )
-        self.gate.remember(flow, verdict)
-        if decision.allow:
-            request.stream = Counter()
-            self.gate.grant(flow)
-        else:
-            answer(flow, verdict)
-
-    def _check_plain(self, flow: http.HTTPFlow, host: str, port: int) -> None:
-        data = flow.request.data
-        if flow.server_conn.address is not None or self.gate.destinations.under_policy(host):
-            raise Refused(Reason.NOT_ENCRYPTED, "Databricks hosts are reached by HTTPS in a tunnel only")
-        if (
-            flow.error is not None
-            or data.http_version != b"HTTP/1.1"
-            or data.scheme != b"http"
-            or flow.client_conn.tls
-        ):
-            raise Refused(Reason.MALFORMED_HEAD, "the proxy itself answers regular, plain HTTP/1.1 only")
-        self.gate.destinations.classify(host, port)
-        named = [value.lower() for name, value in data.headers.fields if name.lower() == b"host"]
-        expected = (host.lower().encode(), f"{host.lower()}:{port}".encode())
-        if len(named) > 1 or (named and named[0] not in expected):
-            raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host of the request's URL")
-        if header(data.headers.fields, b"upgrade"):
-            raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade asks for another protocol")
 
     @fail_closed(_kill_flow)
     def responseheaders(self, flow: http.HTTPFlow) -> None:

@@ -15,9 +15,11 @@ from brickscope.log.record import decision_fields
 
 from .denial import Asked, form
 from .gate import Gate, Verdict, header
+from .target import Plain
 from .wire.events import Denied, Hold, Ruling
 from .wire.framing import Announced, read_announced
 from .wire.head import Cleared, Head
+from .wire.own import written
 
 
 class Unframed(Exception):
@@ -65,6 +67,18 @@ def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
     return Denied(
         form(decision, decision_id, asked, grpc=_is_grpc(head), head=head.is_head, close=True), None
     )
+
+
+def refuse_head(gate: Gate, head: Head, client_address: str, refused: Refused) -> bytes:
+    """The answer to a head of the proxy's own that nobody should read; on record."""
+    ruling = rule(gate, head, client_address, refused=refused)
+    assert isinstance(ruling, Denied)
+    return written(ruling.answer)
+
+
+def clear_plain(head: Head, plain: Plain, decision_id: str, started: float) -> Cleared:
+    """The leave for a request in the clear to a host that is not under policy, whose decision is on record."""
+    return Cleared(head, plain.head, plain.announced, decision_id, started)
 
 
 def announced_by(request: ApiRequest) -> Announced:

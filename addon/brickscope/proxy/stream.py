@@ -51,7 +51,6 @@ from .answer import answer
 from .denial import raw_denial
 from .engine import Draining
 from .gate import BROKE, ENDED, LEFT, Gate, wire_request
-from .relay import Relay
 
 MAX_WAITING = 256 * 1024
 """Most bytes that a client may send ahead while its earlier request is still being answered."""
@@ -246,19 +245,6 @@ class GatedStream(HttpStream):
         )
         self.client_state = self.state_errored
         return False
-
-    def handle_connect_regular(self) -> Commands:
-        """Connect to a host that is not under policy before saying so, and copy bytes; see ``relay.Relay``."""
-        if (
-            self.flow.response is None
-            and self.gate.destinations.under_policy(self.flow.request.host) is False
-        ):
-            error = yield commands.OpenConnection(self.context.server)
-            if error:
-                self.flow.response = Relay.failure(error)
-            else:
-                self.child_layer = Relay(self.context, self.gate)
-        yield from self.handle_connect_finish()  # type: ignore[no-untyped-call]
 
 
 def _tell(inner: Commands, ended: bool) -> Commands:

@@ -13,7 +13,7 @@ import contextlib
 import socket
 import struct
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from OpenSSL import SSL
 
@@ -37,6 +37,11 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 # One buffer for all connections: what is read into it is taken out before anything else can run.
 _RECEIVED = bytearray(RECEIVE)
 _VIEW = memoryview(_RECEIVED)
+
+
+def received(nbytes: int) -> bytes:
+    """What asyncio has just put into the buffer of all connections."""
+    return bytes(_VIEW[:nbytes])
 
 
 class Stage(Enum):
@@ -79,13 +84,16 @@ class Owner(Protocol):
 
 
 class End(asyncio.BufferedProtocol):
-    """One side's TLS. ``server_name``, ``alpn``: what the handshake said."""
+    """One side's TLS. ``alpn``: what the handshake said."""
+
+    is_clear = False
+    """Whether there is no TLS."""
 
     __slots__ = ("_connection", "_dropped", "_owner", "_unsaid", "alpn", "stage", "transport")
 
-    def __init__(self, connection: SSL.Connection, owner: Owner) -> None:
-        """``connection``: without a socket, and told which role it has."""
-        self._connection = connection
+    def __init__(self, connection: SSL.Connection | None, owner: Owner) -> None:
+        """``connection``: without a socket, and told which role it has; None where there is no TLS (``clear.py``)."""
+        self._connection: Any = connection
         self._owner = owner
         self._dropped = 0
         self._unsaid = 0
@@ -144,7 +152,11 @@ class End(asyncio.BufferedProtocol):
             self._shake()
             if self.stage is Stage.UP:  # type: ignore[comparison-overlap]  # it may be by now
                 self._read()
-        elif self.stage is Stage.LINGERING:
+        else:
+            self._drop(nbytes)
+
+    def _drop(self, nbytes: int) -> None:
+        if self.stage is Stage.LINGERING:
             self._dropped += nbytes
             if self._dropped > LINGER_BYTES:
                 self.abort()
@@ -304,10 +316,13 @@ class End(asyncio.BufferedProtocol):
         if self.transport is None or self.stage in (Stage.GONE, Stage.LINGERING):
             return False
         if self.stage in (Stage.UP, Stage.ENDED):
-            with contextlib.suppress(SSL.Error):
-                self._connection.shutdown()
-            self._flush()
+            self._shut()
         return not self.transport.is_closing()
+
+    def _shut(self) -> None:
+        with contextlib.suppress(SSL.Error):
+            self._connection.shutdown()
+        self._flush()
 
     def abort(self) -> None:
         """End the connection at once; where something was still to be said, by a reset.

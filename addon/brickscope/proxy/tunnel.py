@@ -22,11 +22,11 @@ from .call import Call
 from .contexts import HTTP1, HTTP2
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
-from .flow import Reasons, Why
+from .flow import KEPT, LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
 from .ruling import rule, rule_inside
-from .tls import End, has_unread
+from .tls import End, Owner, has_unread
 from .upstream import State, Upstream
 from .wire.events import (
     Answered,
@@ -52,10 +52,6 @@ from .wire.http2 import Http2
 IN_TURN = 16
 """Requests of one connection that are judged in one turn of the event loop: 256 KiB of small ones would take a tenth of a
 second from everybody else."""
-KEPT = 64 * 1024
-"""Bytes kept for one connection, sent ahead or before the host is there, from which on it is not read for a while."""
-LINGER = 2.0
-"""Seconds that the client has to end a connection that was ended here."""
 
 
 class Visitor(NamedTuple):
@@ -72,13 +68,16 @@ class Visitor(NamedTuple):
 class Tunnel:
     """From the ClientHello to the last byte. Tells ``on_end`` when the client's connection is gone."""
 
+    _is_last = False
+    """Whether each answer is the last of its connection."""
+
     def __init__(self, path: DataPath, visitor: Visitor, on_end: Callable[[], None]) -> None:
         """Raises what making a certificate raises."""
         self._path = path
         self._gate = path.gate
         self.visitor = visitor
         self._on_end = on_end
-        self._client = End(path.contexts.for_client(visitor.host, visitor.server_name), self)
+        self._client = self._make_client()
         self._core: Http1 | Http2 | None = None
         self._hello = b""
         """The ClientHello, while the host is asked which protocol it speaks."""
@@ -90,10 +89,11 @@ class Tunnel:
             visitor.host,
             visitor.port,
             path.gate.destinations,
-            lambda: path.contexts.for_host(visitor.host, self._offers),
+            self._make_host,
             self,
             seconds=path.limits.handshake,
             local=path.local,
+            parent=path.parent,
         )
         self._from_client, self._from_host = Reasons(), Reasons()
         self._queue: deque[Event] = deque()
@@ -111,6 +111,24 @@ class Tunnel:
 
     def __repr__(self) -> str:
         return f"<Tunnel {self._core} client {self._client} {self._from_client} host {self._upstream} {self._from_host}>"
+
+    def _make_client(self) -> End:
+        visitor = self.visitor
+        return End(self._path.contexts.for_client(visitor.host, visitor.server_name), self)
+
+    def _make_host(self, owner: Owner) -> End:
+        return End(self._path.contexts.for_host(self.visitor.host, self._offers), owner)
+
+    def _rule(self, judge: Judge, settled: Collection[str]) -> Ruling:
+        return rule(
+            self._gate,
+            judge.head,
+            self.visitor.address,
+            body=judge.body,
+            refused=judge.refused,
+            unread=judge.unread,
+            settled=settled,
+        )
 
     # -- its life ----------------------------------------------------------------------------------------------
 
@@ -261,7 +279,7 @@ class Tunnel:
             self._early += data
             return
         self._asked = 0
-        core.draining = self._gate.draining
+        core.draining = self._gate.draining or self._is_last
         self._do(core.from_host(data))
 
     def host_closed(self, clean: bool) -> None:
@@ -374,15 +392,7 @@ class Tunnel:
         if self._core is None or not self._core.awaits(exchange):
             return  # the client has left
         try:
-            ruling = rule(
-                self._gate,
-                judge.head,
-                self.visitor.address,
-                body=judge.body,
-                refused=judge.refused,
-                unread=judge.unread,
-                settled=settled,
-            )
+            ruling = self._rule(judge, settled)
         except NotYetKnown as unknown:
             if unknown.url in settled:
                 ruling = rule_inside(self._gate, judge.head, unknown)

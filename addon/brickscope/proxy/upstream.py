@@ -14,16 +14,17 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from OpenSSL import SSL
-
 from .destination import Destinations
 from .guard import end as end_guarded
 from .guard import guarded
-from .tls import End, Stage
+from .parent import Parent, ParentError
+from .tls import End, Owner, Stage
 
 logger = logging.getLogger("brickscope")
 
 MOST_ADDRESSES = 8
+LAST = 60.0
+"""Seconds that a host has to take the last bytes for it."""
 
 
 class State(Enum):
@@ -71,14 +72,15 @@ class Upstream:
         host: str,
         port: int,
         destinations: Destinations,
-        make: Callable[[], SSL.Connection],
+        make: Callable[[Owner], End],
         tunnel: Tunnelling,
         *,
         seconds: float,
         local: str | None = None,
+        parent: Parent | None = None,
     ) -> None:
-        """``make``: a TLS connection for the host. ``seconds``: for each address to be reached, and then for the handshake.
-        ``local``: the address to connect from."""
+        """``make``: an end that is not connected, for an owner. ``seconds``: for each address to be reached, and then for
+        the handshake. ``local``: the address to connect from. ``parent``: the proxy to go through."""
         self.host = host
         self.port = port
         self.state = State.IDLE
@@ -87,6 +89,9 @@ class Upstream:
         self._tunnel = tunnel
         self._seconds = seconds
         self._local = None if local is None else (local, 0)
+        self._parent = parent
+        self._first = b""
+        """What the host said before it was asked; only through a parent."""
         self._task: asyncio.Task[None] | None = None
         self._dialled: End | None = None
         """What is connected, or is to be."""
@@ -151,6 +156,8 @@ class Upstream:
                 dialled.abort()
             else:
                 dialled.close()
+                if dialled.unsent:  # or a host that takes nothing would keep the connection for ever
+                    asyncio.get_running_loop().call_later(LAST, dialled.abort)
 
     # -- dialling ----------------------------------------------------------------------------------------------
 
@@ -174,12 +181,17 @@ class Upstream:
             else:
                 self.state = State.UP
                 self._tunnel.host_up()
+                first, self._first = self._first, b""
+                if first:
+                    self._tunnel.host_received(first)
         except Exception as error:
             end_guarded(self._tunnel, error, "dial")
 
     async def _reach(self) -> str:
         """Connect to the first address that can be reached, and shake hands. Returns why not, empty if it is done."""
         loop = asyncio.get_running_loop()
+        if self._parent is not None:
+            return await self._go_through(self._parent)
         try:
             async with asyncio.timeout(self._seconds):
                 found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
@@ -198,9 +210,7 @@ class Upstream:
         """Connect to one address, given as a literal, so that nothing is looked up again. ``_dialled`` is set once it
         is reached."""
         loop = asyncio.get_running_loop()
-        made = End(self._make(), self)
-        self._shaken = loop.create_future()
-        self._misled = ""
+        made = self._prepare()
         try:
             async with asyncio.timeout(self._seconds):
                 await loop.create_connection(
@@ -215,6 +225,30 @@ class Upstream:
             made.abort()
             raise
         self._dialled = made
+        return await self._shake(made)
+
+    async def _go_through(self, parent: Parent) -> str:
+        """The same by way of the parent proxy, which looks the name up."""
+        try:
+            transport, first = await parent.open(self.host, self.port, self._seconds)
+        except ParentError as error:
+            return str(error)
+        made = self._prepare()
+        if first and not made.is_clear:
+            transport.abort()  # whoever that was, it is not the host: in TLS the client speaks first
+            return "the parent proxy: it spoke before it was asked"
+        self._dialled, self._first = made, first
+        transport.set_protocol(made)
+        made.connection_made(transport)
+        return await self._shake(made)
+
+    def _prepare(self) -> End:
+        self._shaken = asyncio.get_running_loop().create_future()
+        self._misled = ""
+        return self._make(self)
+
+    async def _shake(self, made: End) -> str:
+        assert self._shaken is not None
         try:
             async with asyncio.timeout(self._seconds):
                 await self._shaken
@@ -235,6 +269,8 @@ class Upstream:
         if self.state is not State.DIALLING:
             end.abort()
             return False
+        if self._parent is not None:
+            return True  # its own address was looked at, and the host's is not ours to see
         detail = "the host leads to a private or local address"
         if peer is not None and self._destinations.may_reach(str(peer[0]), self.host):
             back = self._destinations.leads_back(peer, own or ("",))

@@ -143,7 +143,14 @@ CLOSING = {
         head("Connection: keep-alive", "Content-Length: 0"),
         head("Content-Length: 0", "connection: close"),
     ),
-    "one that says so stays": (head("Connection: close", "Content-Length: 0"), None),
+    "one that says so is one": (
+        head("Connection: close", "Content-Length: 0"),
+        head("Content-Length: 0", "connection: close"),
+    ),
+    "what it names is for this hop alone": (
+        head("Connection: X-A, close", "X-A: 1", "Keep-Alive: timeout=5", "X-B: 2", "Content-Length: 0"),
+        head("X-B: 2", "Content-Length: 0", "connection: close"),
+    ),
     "with what is taken out": (
         head("alt-svc: a", "Content-Length: 0"),
         head("Content-Length: 0", "connection: close"),

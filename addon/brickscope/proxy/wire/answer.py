@@ -17,13 +17,13 @@ from typing import NamedTuple
 from brickscope.core.head import REGULAR_ANSWER, find_odd_bytes, split_fields
 
 from .framing import NOTHING, Body, Broken, Chunked, Length, UntilClose, read_length
+from .hop import HopError, end_to_end
 
 MAX_ANSWER_HEAD = 64 * 1024
 MAX_INTERIMS = 16
 """Most heads before the final one."""
 
 _TAKEN_OUT = re.compile(rb"\r\n(?i:alt-svc|x-brickscope-[^:]*):[^\r]*")
-_CONNECTION = re.compile(rb"\r\n(?i:connection):[^\r]*")
 
 
 class AnswerHead(NamedTuple):
@@ -65,9 +65,8 @@ class AnswerScanner:
         raw = None
         if b"\r\nalt-svc:" in lower or b"\r\nx-brickscope-" in lower:
             raw = _TAKEN_OUT.sub(b"", data[start:end]) + b"\r\n\r\n"
-        if closing and status >= 200 and not closes:
-            head = data[start:end] if raw is None else raw[:-4]
-            raw = _CONNECTION.sub(b"", head) + b"\r\nconnection: close\r\n\r\n"
+        if closing and status >= 200:
+            raw = _last(data[start:end] if raw is None else raw[:-4])
         return AnswerHead(status, raw, end + 4, body, closes)
 
     def _refuse_begun(self, data: bytes, start: int) -> None:
@@ -96,6 +95,13 @@ def _read_body(lower: bytes, status: int, to_head: bool) -> tuple[Body, bool]:
     if size is None:
         return UntilClose(), True
     return Length(size), closes
+
+
+def _last(head: bytes) -> bytes:
+    try:
+        return end_to_end(head) + b"\r\nconnection: close\r\n\r\n"
+    except HopError:
+        raise Broken("Connection names what the answer can't do without") from None
 
 
 def _value(lower: bytes, line: bytes) -> bytes | None:

@@ -147,6 +147,7 @@ _VALUES: dict[str, Callable[[Proxy], Found]] = {
     "brickscope_outcomes_total": lambda of: of.tally.outcomes,
     "brickscope_call_failures_total": lambda of: of.tally.failures,
     "brickscope_upstream_connect_failures_total": lambda of: of.tally.connect_failures,
+    "brickscope_parent_proxy_failures_total": lambda of: of.tally.parent_failures,
     "brickscope_body_bytes_total": lambda of: of.tally.bytes,
     "brickscope_audit_records_total": lambda of: of.writer.statistics.records,
     "brickscope_audit_bytes_total": lambda of: of.writer.statistics.bytes,

@@ -114,6 +114,11 @@ METRICS = (
         "Connections to hosts that could not be opened: name, address, route or port. Calls and tunnels.",
     ),
     Metric(
+        "brickscope_parent_proxy_failures_total",
+        "counter",
+        "Tunnels that the parent proxy (scope_parent_proxy) did not open: it was down, refused, or asked for a password.",
+    ),
+    Metric(
         "brickscope_body_bytes_total",
         "counter",
         "Bytes of bodies of calls that came to their end.",

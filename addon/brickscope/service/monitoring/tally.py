@@ -64,6 +64,7 @@ class Tally:
         self.outcomes = dict.fromkeys(STATUSES, 0)
         self.failures = dict.fromkeys(FAILURES, 0)
         self.connect_failures = 0
+        self.parent_failures = 0
         self.bytes = {"request": 0, "response": 0}
         self.in_flight = 0
         self.reloads = {"loaded": 0, "unchanged": 0, "failed": 0}
@@ -226,6 +227,11 @@ class Tally:
     def not_connected(self) -> None:
         """A connection to a host could not be opened."""
         self.connect_failures += 1
+
+    @harmless
+    def parent_failed(self) -> None:
+        """The parent proxy opened no way to a host."""
+        self.parent_failures += 1
 
     @harmless
     def lagged(self, seconds: float) -> None:
