@@ -30,7 +30,6 @@ from e2e.raw_client import (
     open_tls,
     read_h1,
     send_h1,
-    tls,
 )
 
 
@@ -79,19 +78,6 @@ OVER_HTTP2 = EITHER | {
     "the ruling": "t.rule = broken",
     "TLS with the host": READY + "Contexts.for_host = broken",
 }
-ENGINES = EITHER | {
-    "next_layer": "Connections.next_layer = fail_closed(c._refuse_layer)(broken)",
-    "http_connect": "Connections.http_connect = fail_closed(c._refuse_connect)(broken)",
-    "server_connect": "Connections.server_connect = fail_closed(c._refuse_server)(broken)",
-    "server_connected": "Connections.server_connected = fail_closed(c._refuse_server)(broken)",
-    "requestheaders": "Requests.requestheaders = fail_closed(r._refuse_flow)(broken)",
-    "requestheaders without its wrapper": "Requests.requestheaders = broken",
-    "requestheaders that is gone": "del Requests.requestheaders",
-    "tls_clienthello": "c.HelloOrder.tls_clienthello = fail_closed(c._abort_tls)(broken)",
-    "the pass": "g.Gate.grant = lambda self, flow: None",
-}
-
-
 ELSEWHERE = {
     "the decision": "f.admit = broken",
     "the record": "a.Gate.record_tunnel = broken",
@@ -176,35 +162,6 @@ def test_nor_does_one_over_http2(change: str, tmp_path: Path, proxy_authority: P
         assert gate.workspace.requests == []
         assert gate.proxy.running
         assert "broken on purpose" not in gate.proxy.output
-
-
-WITH_PASSWORD = ("--set", "proxyauth=any")
-
-
-def call_by_the_engine(gate: Gate) -> int | None:
-    """The status of one allowed call where clients have a password."""
-    with suppress(*HUNG_UP):
-        tunnel = connect(
-            gate.proxy.proxy_url, f"{HOST}:443", [("Proxy-Authorization", "Basic dXNlcjpwYXNz")], timeout=5
-        )
-        with tunnel.sock, tls(tunnel.sock, ca=gate.ca, sni=HOST, timeout=5) as sock:
-            send_h1(sock, head())
-            response = read_h1(sock, timeout=5)
-            return response.status if response else None
-    return None
-
-
-@pytest.mark.parametrize("change", ENGINES.values(), ids=ENGINES)
-def test_nor_does_one_of_the_engines_path(change: str, tmp_path: Path, proxy_authority: Path) -> None:
-    with broken_gate(tmp_path, proxy_authority, change, *WITH_PASSWORD) as gate:
-        assert call_by_the_engine(gate) in (None, 403, 502)
-        assert gate.workspace.requests == []
-        assert gate.proxy.running
-
-
-def test_the_engines_path_is_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:
-    with broken_gate(tmp_path, proxy_authority, "", *WITH_PASSWORD) as gate:
-        assert call_by_the_engine(gate) == 200
 
 
 def test_both_versions_are_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:
