@@ -16,7 +16,8 @@ from brickscope.analysis.remedy import Remedy
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.policy.load import load_policy
-from core.entra_tokens import APPLICATION, OBJECT, PERSON, TENANT, V1
+from core.entra_tokens import PERSON, V1
+from lab.workspace.entra import APPLICATION, OBJECT, TENANT
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 SUBJECTS = ("tokens", "service_principals", "users", "logins")

@@ -153,6 +153,8 @@ def test_show_tells_the_story(folder: Path) -> None:
     assert story["decision"]["seq"] == call["seq"]
     assert story["outcome"] is None
     assert story["remedy"]["yaml"] == "- secrets.list_secrets"
+    allowed = next(each for each in CALLS if each["decision"] == "allow")
+    assert data("show", allowed["decision_id"], folder)["remedy"] is None
 
 
 def test_show_what_the_log_does_not_have(folder: Path) -> None:

@@ -17,6 +17,7 @@ from brickscope.cli.main import main
 from core import entra_tokens
 from core.oauth import CLIENT_ID, key_set, signed
 from core.wire import HOST
+from lab.workspace.entra import APPLICATION, OBJECT, TENANT
 
 TOKEN = "dapi0123456789abcdef0123456789abcdef"
 FINGERPRINT = "sha256:" + sha256(TOKEN.encode()).hexdigest()
@@ -161,8 +162,8 @@ def test_whoami_says_why_a_token_is_nobody(rules: Path, token: str | bytes, reas
 
 @pytest.fixture
 def azure(tmp_path: Path) -> Path:
-    keys = f"tenant: {entra_tokens.TENANT}\n    keys_file: entra.jwks.json\n"
-    text = entra_tokens.POLICY.replace(f"tenant: {entra_tokens.TENANT}\n", keys, 1)
+    keys = f"tenant: {TENANT}\n    keys_file: entra.jwks.json\n"
+    text = entra_tokens.POLICY.replace(f"tenant: {TENANT}\n", keys, 1)
     (tmp_path / "policy.yaml").write_text(text)
     (tmp_path / "entra.jwks.json").write_bytes(key_set())
     return tmp_path
@@ -173,7 +174,7 @@ def test_whoami_knows_tokens_of_entra_id(azure: Path) -> None:
     app = entra_tokens.token(entra_tokens.app_claims(**now))
     status, said = whoami(azure, app)
     assert (status, said["subject"], said["kind"]) == (0, "etl", "service principal")
-    for each in (entra_tokens.TENANT, entra_tokens.OBJECT, entra_tokens.APPLICATION):
+    for each in (TENANT, OBJECT, APPLICATION):
         assert each in str(said["why"])
     person = entra_tokens.token(entra_tokens.person_claims("2.0", **now))
     assert whoami(azure, person)[1]["kind"] == "user"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from clients.installed import AGENTS, MODULES, PYTHON, WANTED
 from e2e.gate import CATALOGS, HOST, WAREHOUSES
+from lab.workspace import entra
 from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET, INGEST_ID
 from lab.workspace.server import ZEROBUS
 
@@ -23,6 +24,13 @@ SERVER, CHAT = "/api/2.0/mcp/functions/main/tools", "/serving-endpoints/chat/com
 STREAM, INGEST = "/databricks.zerobus.Zerobus/EphemeralStream", f"https://1234567890123456.{ZEROBUS}"
 PRINCIPALS = {"service-principal": CLIENT_ID, "zerobus": INGEST_ID}
 """The client ids of the rule sets that belong to service principals."""
+AZURE_CREDENTIALS = {
+    "DATABRICKS_HOST": f"https://{entra.HOST}",
+    "DATABRICKS_AZURE_RESOURCE_ID": entra.RESOURCE_ID,
+    "ARM_CLIENT_ID": entra.APPLICATION,
+    "ARM_CLIENT_SECRET": entra.SECRET,
+    "ARM_TENANT_ID": entra.TENANT,
+}
 TOOLS = {"tools": ["find", "drop"], "found": "order 7"}
 
 
@@ -34,7 +42,8 @@ class Client(NamedTuple):
     it needs, all that it is given. ``allowed``, ``refused``: the commands. ``value``: what the allowed one prints.
     ``path``: what is refused. ``shown``: where its user finds the message, ``repeats``: how often it stands there, ``kind``:
     the class of the error. ``oauth``: as the service principal. ``refused_as``: the rule set of the token that is refused,
-    if it is another. ``told``: what the table says of the settings, where it is more than variables. ``session``: whether it
+    if it is another. ``told``: what the table says of the settings, where it is more than variables.
+    ``azure``: as an application of Entra ID. ``session``: whether it
     calls the path for other things as well, before and after.
     """
 
@@ -54,10 +63,13 @@ class Client(NamedTuple):
     told: str = ""
     repeats: int = 1
     session: bool = False
+    azure: bool = False
 
     def credentials(self, *, allowed: bool) -> dict[str, str]:
         """How the client is told who it is."""
         host = {"DATABRICKS_HOST": f"https://{HOST}"}
+        if self.azure:
+            return AZURE_CREDENTIALS
         subject = self.rule_set if allowed else self.refused_as or self.rule_set
         if self.oauth:
             principal = {"DATABRICKS_CLIENT_ID": PRINCIPALS[subject]}
@@ -123,6 +135,20 @@ CLIENTS = (
         "`PermissionDenied`, the message",
         kind="PermissionDenied",
         oauth=True,
+    ),
+    Client(
+        "databricks-sdk, Azure client secret",
+        "databricks-sdk",
+        "azure",
+        "HTTP/1.1",
+        REQUESTS,
+        _python("sdk", "allowed"),
+        _python("sdk", "refused"),
+        NAMES,
+        WAREHOUSES,
+        "`PermissionDenied`, the message",
+        kind="PermissionDenied",
+        azure=True,
     ),
     Client(
         "databricks-sql-connector",

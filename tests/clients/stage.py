@@ -15,6 +15,7 @@ from clients.installed import HOME, PYTHON
 from clients.roster import DRIVERS
 from clients.served_workspace import ServedWorkspace, serve_workspace
 from e2e.proxy_process import REPOSITORY, ProxyProcess
+from lab.workspace.entra import LOGIN
 
 RULES = REPOSITORY / "docs" / "clients"
 RUN_SECONDS = 200.0
@@ -106,7 +107,17 @@ def open_stage(folder: Path, authority: Path) -> Iterator[Stage]:
             upstream_port=workspace.port,
             upstream_ca=workspace.ca_file,
             authority=authority,
-            arguments=["--set", "scope_allow_addresses=127.0.0.0/8"],  # storage stands on this machine too
+            arguments=_options(workspace.port),
         ) as proxy,
     ):
         yield Stage(folder, proxy, workspace)
+
+
+def _options(port: int) -> list[str]:
+    """For the proxy: Azure's hosts too, and all that stands on this machine. ``port``: of the fake workspace, to which the
+    login of Entra ID leads as well, a name that clients have written in."""
+    azure = "*.azuredatabricks.net"
+    options = ["scope_hosts=*.cloud.databricks.com", f"scope_hosts={azure}"]
+    options += ["scope_allow_addresses=127.0.0.0/8"]  # storage stands on this machine too
+    options += [f"scope_connect_to={host}=127.0.0.1:{port}" for host in (azure, LOGIN)]
+    return [part for option in options for part in ("--set", option)]

@@ -11,10 +11,9 @@ from brickscope.core.entra import RESOURCE
 from brickscope.core.policy import Policy
 from brickscope.policy.load import load_policy
 from core.oauth import NOW, RSA_KEY, signed
+from lab.workspace.entra import APPLICATION, OBJECT, TENANT
 
-HOST = "adb-1234567890123456.7.azuredatabricks.net"
-TENANT, OTHER_TENANT = "0d26daa6-5e44-4c97-a497-ef015f91254a", "11111111-5e44-4c97-a497-ef015f91254a"
-OBJECT, APPLICATION = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000001"
+OTHER_TENANT = "11111111-5e44-4c97-a497-ef015f91254a"
 OTHER_OBJECT, OTHER_APPLICATION = (
     "aaaaaaaa-0000-4000-8000-000000000002",
     "bbbbbbbb-0000-4000-8000-000000000002",
@@ -24,10 +23,6 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 V1, V2 = f"https://sts.windows.net/{TENANT}/", f"https://login.microsoftonline.com/{TENANT}/v2.0"
 V1_KEYS = f"https://login.microsoftonline.com/{TENANT}/discovery/keys"
 V2_KEYS = f"https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys"
-RESOURCE_ID = (
-    "/subscriptions/99999999-0000-4000-8000-000000000001/resourceGroups/data"
-    "/providers/Microsoft.Databricks/workspaces/prod"
-)
 POLICY = f"""\
 version: 1
 tenants:

@@ -12,9 +12,10 @@ from brickscope.core.policy import Policy
 from brickscope.core.request import read_request
 from brickscope.identity.directory import Settled, TokenDirectory
 from brickscope.identity.fetch import FetchError
-from core.entra_tokens import HOST, V1_KEYS, V2_KEYS
+from core.entra_tokens import V1_KEYS, V2_KEYS
 from core.oauth import NOW, jwk, key_set
 from core.wire import h1
+from lab.workspace.entra import HOST
 
 KEYS = {V1_KEYS: key_set(jwk(issuer="https://login.microsoftonline.com/{tenantid}/v2.0")), V2_KEYS: key_set()}
 

@@ -13,16 +13,12 @@ from brickscope.core.entra import CONSUMERS, RESOURCE
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Kind, Reason
 from core.entra_tokens import (
-    APPLICATION,
-    HOST,
-    OBJECT,
     OTHER_APPLICATION,
     OTHER_KEY,
     OTHER_OBJECT,
     OTHER_TENANT,
     PERSON,
     POLICY,
-    TENANT,
     V1,
     V1_KEYS,
     V2,
@@ -34,6 +30,7 @@ from core.entra_tokens import (
 )
 from core.oauth import EC_KEY, NOW, jwk, key_set, unsigned
 from identity.judged_token import decided
+from lab.workspace.entra import APPLICATION, HOST, OBJECT, TENANT
 
 
 @pytest.fixture

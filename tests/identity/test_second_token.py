@@ -12,14 +12,11 @@ from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from brickscope.policy.problem import PolicyError
 from core.entra_tokens import (
-    APPLICATION,
-    OBJECT,
     OTHER_APPLICATION,
     OTHER_KEY,
     OTHER_OBJECT,
     OTHER_TENANT,
     POLICY,
-    RESOURCE_ID,
     app_claims,
     load,
     person_claims,
@@ -28,6 +25,7 @@ from core.entra_tokens import (
 from core.oauth import NOW
 from core.wire import TOKEN
 from identity.judged_token import decided
+from lab.workspace.entra import APPLICATION, OBJECT, RESOURCE_ID
 
 MANAGEMENT = "https://management.core.windows.net/"
 NAMED = POLICY.replace(

@@ -10,19 +10,9 @@ from brickscope.core.entra import CONSUMERS
 from brickscope.core.policy import SAME_HOST
 from brickscope.policy.load import load_policy
 from brickscope.policy.problem import PolicyError
-from core.entra_tokens import (
-    APPLICATION,
-    OBJECT,
-    OTHER_TENANT,
-    POLICY,
-    TENANT,
-    V1,
-    V1_KEYS,
-    V2,
-    V2_KEYS,
-    load,
-)
+from core.entra_tokens import OTHER_TENANT, POLICY, V1, V1_KEYS, V2, V2_KEYS, load
 from core.oauth import key_set
+from lab.workspace.entra import APPLICATION, OBJECT, TENANT
 
 SLASHED = "https://idp.example.org/realm/"
 

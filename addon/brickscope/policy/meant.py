@@ -6,6 +6,7 @@ Words for people only: nothing is ever read as what is proposed here.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from brickscope.catalog.catalog import operation_table
@@ -39,9 +40,10 @@ def meant(text: str) -> str:
     return "" if None in found else " and ".join(each.text for each in found if each is not None)
 
 
-def like(rule: Rule) -> str:
+@lru_cache(1024)  # a policy is loaded again and again, and each look takes a quarter of a second
+def like(text: str) -> str:
     """The known call most like a rule that matches none, in words; may be empty."""
-    return nearest(rule.text, (f"{each.method} {each.template}" for each in operation_table().rules))
+    return nearest(text, (f"{each.method} {each.template}" for each in operation_table().rules))
 
 
 def is_known(rule: Rule) -> bool:

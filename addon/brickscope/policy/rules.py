@@ -149,7 +149,7 @@ def _warn_of_unknown(document: Document, place: Position, rule: Rule, findings: 
         wrong = f"the rule {rule.text!r} is compared letter by letter" if known else _nothing(rule)
         findings.warn(document, place, wrong, f"write {proposed}")
     elif not known and sum(_NOTHING in problem.message for problem in findings.problems) < MOST_UNKNOWN:
-        findings.warn(document, place, _nothing(rule), like(rule))
+        findings.warn(document, place, _nothing(rule), like(rule.text))
 
 
 def _nothing(rule: Rule) -> str:

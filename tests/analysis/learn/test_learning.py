@@ -11,7 +11,8 @@ from analysis.learn.sessions import CI, FINGERPRINT, POLICY, Did, get, learned, 
 from brickscope.analysis.learn.evidence import Selector
 from brickscope.analysis.learn.proposal import LearnError, Wish, read_include
 from brickscope.catalog.catalog import load_catalog
-from core.entra_tokens import APPLICATION, CLI, OBJECT, PERSON, TENANT, V1
+from core.entra_tokens import CLI, PERSON, V1
+from lab.workspace.entra import APPLICATION, OBJECT, TENANT
 
 CATALOGS = "/api/2.1/unity-catalog/catalogs"
 RUN = "/api/2.2/jobs/run-now"

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from clients.served import agents, clusters, files, mlflow, sharing, spark, storage, thrift, zerobus
-from lab.workspace.server import FakeWorkspace
+from lab.workspace.entra import APPLICATION, HOSTS, OBJECT, Entra
+from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
 
 def main() -> None:
@@ -25,8 +26,9 @@ def main() -> None:
         *clusters.ROUTES,
         *agents.ROUTES,
         *zerobus.ROUTES,
+        *Entra({APPLICATION: OBJECT}).routes,
     ]
-    with FakeWorkspace.start(Path(sys.argv[1]), routes=routes) as workspace:
+    with FakeWorkspace.start(Path(sys.argv[1]), names=(*DNS_NAMES, *HOSTS), routes=routes) as workspace:
         storage.stand_at(workspace.port)
         _say({"port": workspace.port, "ca_file": str(workspace.ca_file)})
         for line in sys.stdin:

@@ -17,8 +17,9 @@ from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
 
 from ..reach import reach
+from ..witness import Witness
 from .code import Code, codes
-from .finding import Found, Proof, Severity
+from .finding import Found, Severity
 from .power import ANY, Grounds, grounds
 from .proof import Way
 from .survey import RuleSetView
@@ -33,7 +34,7 @@ class Held(NamedTuple):
 
     way: Way
     grounds: Grounds
-    proof: Proof
+    proof: Witness
     limited: str = ""
     undone: str = ""
 

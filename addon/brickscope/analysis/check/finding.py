@@ -11,6 +11,7 @@ from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
 from ..shown import MOST, listed
+from ..witness import Witness
 
 
 class Severity(StrEnum):
@@ -29,22 +30,6 @@ class Severity(StrEnum):
     def milder(self) -> Severity:
         """One step less; a note stays one."""
         return list(Severity)[min(self.rank + 1, 2)]
-
-
-class Proof(NamedTuple):
-    """A request that the decision function allows. ``subject``: for whom it was asked, None for a rule set nobody has.
-
-    ``url``: with host and query. ``body``: as it would be sent, empty for none. ``rule``: what allowed it. ``text``: all of
-    the request in one printable line.
-    """
-
-    subject: str | None
-    operation: str | None
-    method: str
-    url: str
-    body: str
-    rule: str
-    text: str
 
 
 class Acceptance(NamedTuple):
@@ -68,7 +53,7 @@ class Found(NamedTuple):
     subject: str | None = None
     subjects: tuple[str, ...] | None = None
     operations: tuple[str, ...] = ()
-    proofs: tuple[Proof, ...] = ()
+    proofs: tuple[Witness, ...] = ()
     related: tuple[tuple[Position, str], ...] = ()
 
     @classmethod
@@ -79,7 +64,7 @@ class Found(NamedTuple):
         *,
         severity: Severity | None = None,
         operations: Iterable[str] = (),
-        proofs: Iterable[Proof] = (),
+        proofs: Iterable[Witness] = (),
         related: Iterable[WrittenRule] = (),
     ) -> Self:
         """About a rule. ``related``: other rules that belong to it."""
@@ -98,7 +83,7 @@ class Found(NamedTuple):
         cls,
         written: WrittenRule,
         message: str,
-        proofs: Mapping[str, Proof],
+        proofs: Mapping[str, Witness],
         severity: Severity | None = None,
     ) -> Self:
         """About a rule and operations, of which the first is shown."""
@@ -121,7 +106,7 @@ class Finding(NamedTuple):
     subject: str | None = None
     subjects: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
-    proofs: tuple[Proof, ...] = ()
+    proofs: tuple[Witness, ...] = ()
     related: tuple[tuple[Position, str], ...] = ()
     accepted: Acceptance | None = None
 

@@ -14,13 +14,13 @@ from brickscope.analysis.reach import Reach
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT
-from brickscope.core.decision import Decision, Refused
+from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule
 
-from .finding import Proof
+from ..witness import Witness
 from .power import telling
 
 _OTHERS: tuple[Any, ...] = ("20771", "elsewhere", "/elsewhere")
@@ -74,9 +74,9 @@ class Prover:
         self._name = None if is_made_up else who.name
         self._home = home(who)
         self._account = _account_home(who) or self._home
-        self._proved: dict[int, tuple[Way, Proof | None]] = {}
+        self._proved: dict[int, tuple[Way, Witness | None]] = {}
 
-    def proof(self, way: Way) -> Proof | None:
+    def proof(self, way: Way) -> Witness | None:
         """A request of the way's operation that is allowed; None if none of those tried is."""
         key = id(way.rule) if way.rule is not None else id(way.reach)
         if key not in self._proved:
@@ -84,9 +84,9 @@ class Prover:
             self._proved[key] = way, next(self.allowed(self._candidates(way), way.operation.name), None)
         return self._proved[key][1]
 
-    def dangerous(self, ways: Iterable[Way]) -> dict[str, Proof]:
+    def dangerous(self, ways: Iterable[Way]) -> dict[str, Witness]:
         """Of these ways the operations that give rights, return secrets or run something and are really allowed, by name."""
-        found: dict[str, Proof] = {}
+        found: dict[str, Witness] = {}
         for way in ways:
             name = way.operation.name
             if way.operation.kind in ("grant", "secret", "execute") and name not in found:
@@ -95,7 +95,7 @@ class Prover:
                     found[name] = proof
         return dict(sorted(found.items()))
 
-    def allowed(self, calls: Iterable[Call], operation: str | None = None) -> Iterator[Proof]:
+    def allowed(self, calls: Iterable[Call], operation: str | None = None) -> Iterator[Witness]:
         """Of these calls those that are allowed. ``operation``: which they have to be; None for any."""
         for call in calls:
             decision = self.judged(call)
@@ -114,21 +114,9 @@ class Prover:
         """What the decision function says of a call."""
         return judge(self._policy, self._who, call, self._now)
 
-    def shown(self, call: Call, decision: Decision) -> Proof | None:
+    def shown(self, call: Call, decision: Decision) -> Witness | None:
         """An allowed call as a proof, None for one that is not allowed."""
-        request = call.request
-        if not decision.allow or isinstance(request, Refused):
-            return None
-        query = f"?{request.query}" if request.query else ""
-        return Proof(
-            self._name,
-            decision.operation,
-            request.method,
-            f"https://{request.host}{request.path}{query}",
-            call.body.decode(),
-            decision.rule or "",
-            call.text,
-        )
+        return Witness(self._name, call, decision.operation, decision.rule) if decision.allow else None
 
     def variations(
         self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]

@@ -10,8 +10,9 @@ from brickscope.analysis.shown import moment
 from brickscope.policy.problem import PolicyError, Position
 
 from ..lint.broken_policy import of_errors
+from ..witness import Witness
 from .code import codes
-from .finding import Finding, Proof, Severity
+from .finding import Finding, Severity
 
 SCHEMA = 1
 """The version of what ``data`` returns."""
@@ -93,7 +94,7 @@ def _place(position: Position) -> dict[str, Any]:
     return {"file": position.file, "line": position.line, "column": position.column}
 
 
-def _proof(proof: Proof) -> dict[str, Any]:
+def _proof(proof: Witness) -> dict[str, Any]:
     return {
         "subject": proof.subject,
         "operation": proof.operation,

@@ -14,8 +14,9 @@ from urllib.parse import quote
 import brickscope
 from brickscope.policy.problem import Position
 
+from ..witness import Witness
 from .code import Code, codes
-from .finding import Finding, Proof
+from .finding import Finding
 from .reference import plain
 from .report import Report
 
@@ -100,7 +101,7 @@ def _result(finding: Finding, indices: dict[str, int], root: Path) -> dict[str, 
     return found
 
 
-def _sentence(proof: Proof) -> str:
+def _sentence(proof: Witness) -> str:
     return f"{proof.subject or 'Whoever has the rule set'} may {proof.text}"
 
 

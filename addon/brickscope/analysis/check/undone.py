@@ -13,7 +13,7 @@ from brickscope.policy.written import WrittenRule
 from ..algebra import RuleList
 from ..example import made_up
 from ..reach import reach
-from .finding import Proof
+from ..witness import Witness
 from .proof import Prover
 
 _VALUES: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
@@ -24,7 +24,7 @@ class UndoneLimit(NamedTuple):
     """A rule with limits, and by operation the call that breaks them and the rule that allows it."""
 
     written: WrittenRule
-    broken: Mapping[str, tuple[Proof, WrittenRule]]
+    broken: Mapping[str, tuple[Witness, WrittenRule]]
 
 
 def undone_limits(allowed: RuleList, prover: Prover) -> Iterator[UndoneLimit]:
@@ -41,7 +41,7 @@ def undone_limits(allowed: RuleList, prover: Prover) -> Iterator[UndoneLimit]:
             yield UndoneLimit(written, found)
 
 
-def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Proof, WrittenRule] | None:
+def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Witness, WrittenRule] | None:
     operation = load_catalog().operations[rule.operation]
     changes: list[dict[str, Any]] = [
         {constraint.name: value}

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from brickscope.analysis.call import Call
 from brickscope.analysis.judge import Known, known
 from brickscope.analysis.summary import mode_of
+from brickscope.analysis.witness import Witness
 from brickscope.core.policy import Issuer, Mode, Subject
 
 from .bindings import BindingChange, compare_bindings
 from .origin import Version
-from .proof import Proof, Prover, decision_of, shared_home
+from .proof import Prover, decision_of, shared_home
 from .rule_sets import Effect, OperationChange, PathChange, RuleSetChange, Side, compare
 
 MAX_MEMBERS = 20
@@ -30,7 +31,7 @@ class SubjectChange(NamedTuple):
     who: Known
     status: str
     renamed: str | None
-    bindings: tuple[tuple[BindingChange, Proof | None], ...]
+    bindings: tuple[tuple[BindingChange, Witness | None], ...]
 
 
 class GroupChange(NamedTuple):
@@ -43,7 +44,7 @@ class GroupChange(NamedTuple):
     before: str | None
     after: str | None
     change: RuleSetChange
-    proofs: dict[str, Proof]
+    proofs: dict[str, Witness]
     denials: dict[str, Call]
 
 
@@ -136,7 +137,7 @@ def _subject(
     return SubjectChange(other, "changed", renamed, tuple(found))
 
 
-def _added(old: Version, new: Version, other: Known, at: float) -> list[tuple[BindingChange, Proof | None]]:
+def _added(old: Version, new: Version, other: Known, at: float) -> list[tuple[BindingChange, Witness | None]]:
     """Somebody new: what its calls may do stands in its group; what tokens it may get, and monitor mode, here."""
     found = []
     if other.subject.grants:
@@ -160,7 +161,7 @@ def _group(
     change = compare(_side(old, one, at), _side(new, other, at), shared_home(one, asked))
     if not change.operations and not change.paths:
         return None
-    proofs: dict[str, Proof] = {}
+    proofs: dict[str, Witness] = {}
     denials: dict[str, Call] = {}
     for name, each in _changes(change):
         if each.closed is not None:
@@ -174,7 +175,7 @@ def _group(
 
 def _first_proof(
     old: Version, new: Version, members: list[tuple[Known | None, Known | None]], call: Call, at: float
-) -> Proof | None:
+) -> Witness | None:
     """The call as a proof for the first member for whom it is one: bindings may keep it from others."""
     for was, now in members[:MAX_MEMBERS]:
         proof = None if now is None else Prover(old, was, new, now, at).prove(call)

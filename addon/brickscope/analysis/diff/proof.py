@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import NamedTuple
 
 from brickscope.analysis.abilities import abilities
 from brickscope.analysis.call import Call, Home, read_call
@@ -13,6 +12,7 @@ from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, path_example
 from brickscope.analysis.judge import Known, address, home, judge
 from brickscope.analysis.shown import moment
+from brickscope.analysis.witness import Witness
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Login, Mode, Subject
 
@@ -21,24 +21,6 @@ from .origin import Version
 
 _UNHEARD_OF = "GET /brickscope/no/such/call"
 MAX_TRIES = 50
-
-
-class Proof(NamedTuple):
-    """A call of ``subject`` that goes on under the new policy and did not under the old one.
-
-    ``client``: its address. ``now``: when, seconds since the epoch. ``before``: why it was denied. ``by``: the rule that
-    allows it now; None where a grant does, or monitor mode lets it go on.
-    """
-
-    subject: str
-    call: Call
-    client: str
-    now: float
-    before: str
-    by: str | None
-
-    def __str__(self) -> str:
-        return self.call.text
 
 
 class Prover:
@@ -50,7 +32,7 @@ class Prover:
         self.at = at if expires is None or at < expires else expires - 1
         self._client = _shared_address(old, new)
 
-    def prove(self, call: Call, client: str | None = None, at: float | None = None) -> Proof | None:
+    def prove(self, call: Call, client: str | None = None, at: float | None = None) -> Witness | None:
         """The call as a proof; None if it proves nothing: it went on before, or does not go on now."""
         where = self._client if client is None else client
         when = self.at if at is None else at
@@ -64,9 +46,9 @@ class Prover:
         if not (now.allow and not allowed) and not (now.forwards and not went_on):
             return None
         before = "the policy named nobody so" if was is None else f"{was.reason.value}: {was.detail}"
-        return Proof(self._new.name, call, where, when, before, now.rule)
+        return Witness(self._new.name, call, now.operation, now.rule, where, when, before)
 
-    def prove_binding(self, change: BindingChange) -> Proof | None:
+    def prove_binding(self, change: BindingChange) -> Witness | None:
         """A call that a wider binding newly allows."""
         if not change.effect.opens:
             return None
@@ -180,6 +162,6 @@ def decision_of(version: Version, who: Known | None, call: Call, at: float) -> D
     return None
 
 
-def situation(proof: Proof) -> str:
+def situation(proof: Witness) -> str:
     """From where and when, in words."""
     return f"from {proof.client} at {moment(proof.now)}"

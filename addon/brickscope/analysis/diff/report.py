@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from brickscope.analysis.shown import counted, place
+from brickscope.analysis.witness import Witness
 from brickscope.catalog.catalog import CLASSES
 from brickscope.log.record import printable
 
 from .comparison import Comparison, GroupChange, SubjectChange
-from .proof import Proof, situation
+from .proof import situation
 from .rule_sets import Effect, OperationChange, PathChange
 
 MAX_LISTED = 40
@@ -160,7 +161,7 @@ def _shown(group: GroupChange, name: str, change: OperationChange | PathChange) 
         yield f"      now denied: {change.closed.text}"
 
 
-def _proof(proof: Proof, indent: int) -> Iterator[str]:
+def _proof(proof: Witness, indent: int) -> Iterator[str]:
     start = " " * indent
     yield f"{start}proof: {proof.subject}, {situation(proof)}: {proof.call.text}"
     yield f"{start}       before: {printable(proof.before)}"
@@ -224,7 +225,7 @@ def _group_data(group: GroupChange) -> dict[str, Any]:
     }
 
 
-def _proof_data(proof: Proof | None) -> dict[str, Any] | None:
+def _proof_data(proof: Witness | None) -> dict[str, Any] | None:
     if proof is None:
         return None
     return {
@@ -233,5 +234,5 @@ def _proof_data(proof: Proof | None) -> dict[str, Any] | None:
         "client_address": proof.client,
         "time": proof.now,
         "before": printable(proof.before),
-        "by": proof.by,
+        "by": proof.rule,
     }

@@ -26,8 +26,9 @@ from brickscope.catalog.words import telling
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Segment
 
-from ..check.finding import Found, Proof
+from ..check.finding import Found
 from ..check.survey import RuleSetView
+from ..witness import Witness
 
 _OF_ALL = re.compile(r"class \w+")
 MADE_UP = "example-credentials"
@@ -50,7 +51,7 @@ def of_rule_set(view: RuleSetView) -> Iterator[Found]:
         yield Found.of(written, text, proofs=[first], related=[allow for allow, _ in open_to])
 
 
-def _unknown(view: RuleSetView, paths: tuple[Rule, ...]) -> Iterator[Proof]:
+def _unknown(view: RuleSetView, paths: tuple[Rule, ...]) -> Iterator[Witness]:
     """For each path that takes in such calls, one that is allowed."""
     for path in paths:
         segments = [text for part in path.template.segments for text in _filled(part)]

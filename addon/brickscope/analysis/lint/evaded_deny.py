@@ -25,9 +25,10 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule
 
-from ..check.finding import Found, Proof
+from ..check.finding import Found
 from ..check.survey import RuleSetView
 from ..reach import Reach, reach
+from ..witness import Witness
 
 MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""
@@ -36,7 +37,7 @@ MAX_FOUND = 16
 def of_rule_set(view: RuleSetView) -> Iterator[Found]:
     """Path rules under ``deny`` with a call that one spelling denies and another allows."""
     for written in view.deny:
-        found: dict[str, tuple[str, Proof]] = {}
+        found: dict[str, tuple[str, Witness]] = {}
         for path in written.paths:
             for each in reach(path):
                 name = each.operation.name
@@ -55,7 +56,7 @@ def of_rule_set(view: RuleSetView) -> Iterator[Found]:
             yield Found.of(written, text, operations=found, proofs=[proof])
 
 
-def _way_around(view: RuleSetView, path: Rule, denied: Reach) -> tuple[str, Proof] | None:
+def _way_around(view: RuleSetView, path: Rule, denied: Reach) -> tuple[str, Witness] | None:
     """A call that is allowed in one spelling, and denied by a path rule in another; in a few words, which."""
     prover, operation = view.prover, denied.operation
     free: tuple[OperationRule | None, ...] = (None, *view.rule_set.operations.get(operation.name, ()))
@@ -63,7 +64,7 @@ def _way_around(view: RuleSetView, path: Rule, denied: Reach) -> tuple[str, Proo
         plain = dict(denied.values)
         if rule is not None:
             plain = {name: denied.values[name] for name in denied.fixed}
-        proof: tuple[str, Proof] | None = None
+        proof: tuple[str, Witness] | None = None
         holds = False
         for how, call in (
             *(("by another spelling", call) for call in prover.spellings(operation, rule, plain)),

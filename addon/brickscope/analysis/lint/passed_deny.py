@@ -31,11 +31,12 @@ from brickscope.core.constraint import ABSENT
 from brickscope.core.kind import KINDS
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Found, Proof, Severity
+from ..check.finding import Found, Severity
 from ..check.survey import RuleSetView
 from ..example import made_up, meeting, plain
 from ..reach import reach
 from ..shown import MOST, listed
+from ..witness import Witness
 
 MAX_FOUND = 24
 """How many operations are proved to pass a deny; where it leaves so many, one more says nothing new."""
@@ -65,7 +66,7 @@ class _Named(NamedTuple):
 def of_rule_set(view: RuleSetView) -> Iterator[Found]:
     """Denies with the operations, allowed by the decision function, that do the same with the object that they name."""
     for written in view.deny:
-        found: dict[str, tuple[Sibling, Proof]] = {}
+        found: dict[str, tuple[Sibling, Witness]] = {}
         for named in _named(written):
             for sibling in siblings_of(named.operation, named.parameter):
                 name = sibling.operation
@@ -96,7 +97,7 @@ def _named(written: WrittenRule) -> Iterator[_Named]:
                 yield _Named(each.operation.name, name, each.values[name], said)
 
 
-def _passing(view: RuleSetView, sibling: Sibling, named: _Named) -> Proof | None:
+def _passing(view: RuleSetView, sibling: Sibling, named: _Named) -> Witness | None:
     """A call of a sibling that is allowed, on the object that the deny names (or one of which nobody can tell)."""
     operation = load_catalog().operations[sibling.operation]
     changes = _changes(operation, sibling, named)
@@ -144,7 +145,7 @@ def _is_same_id(one: str, other: str) -> bool:
     return second in _ANY_ID or first.endswith(second) or second.endswith(first)
 
 
-def _found(written: WrittenRule, found: Mapping[str, tuple[Sibling, Proof]]) -> Found:
+def _found(written: WrittenRule, found: Mapping[str, tuple[Sibling, Witness]]) -> Found:
     ways = {way: [name for name, (sibling, _) in found.items() if sibling.way == way] for way in WAYS}
     (kind, use), _ = Counter((sibling.kind, sibling.use) for sibling, _ in found.values()).most_common(1)[0]
     does = f"{_DOES[use]} {titles()[kind]}"

@@ -1,0 +1,48 @@
+"""A call that shows a claim about a policy: made only of one that the decision function let go on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from brickscope.core.decision import Refused
+
+from .call import Call
+
+
+class Witness(NamedTuple):
+    """``subject``: for whom it was asked, None for a rule set nobody has. ``operation``: what it was. ``rule``: what allows
+    it; None where a grant does, or monitor mode lets it go on. Of two policies: ``client``, its address; ``now``, when
+    (seconds since the epoch); ``before``, why the old one denied it."""
+
+    subject: str | None
+    call: Call
+    operation: str | None
+    rule: str | None
+    client: str = ""
+    now: float = 0.0
+    before: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of the request in one printable line."""
+        return self.call.text
+
+    @property
+    def method(self) -> str:
+        """Of the request."""
+        request = self.call.request
+        return "" if isinstance(request, Refused) else request.method
+
+    @property
+    def url(self) -> str:
+        """With host and query."""
+        request = self.call.request
+        if isinstance(request, Refused):
+            return ""
+        query = f"?{request.query}" if request.query else ""
+        return f"https://{request.host}{request.path}{query}"
+
+    @property
+    def body(self) -> str:
+        """As it would be sent, empty for none."""
+        return self.call.body.decode()
