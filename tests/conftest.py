@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from lab.workspace.server import FakeWorkspace
-from whole import TESTS, WHOLE
+from whole import LONGEST, TESTS, WHOLE
 
 # Of scripts/mutants: the same examples each time, and none made smaller, since only whether a test fails counts.
 settings.register_profile(
@@ -41,6 +41,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if _is_part(config) and collection_path.relative_to(TESTS).as_posix() in WHOLE:
         return True
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: pytest keeps no order of folders of which one holds the other."""
+    longest = {TESTS / name for name in LONGEST}
+    items.sort(key=lambda item: item.path not in longest)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

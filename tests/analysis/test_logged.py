@@ -19,7 +19,7 @@ from brickscope.analysis.logged import Logged, find_record, make_again
 from brickscope.analysis.wording import explanation_data, explanation_lines
 from brickscope.core.request import ApiRequest
 from brickscope.log.key import DigestKey
-from brickscope.log.record import decision_fields, fact_fields
+from brickscope.log.record import decision_record
 from brickscope.policy.load import Loaded
 
 
@@ -34,19 +34,19 @@ def record(loaded: Loaded, name: str, written: str, **more: Any) -> dict[str, An
     call = read_call(written, home(who))
     decision = judge(loaded.policy, who, call, NOW)
     assert isinstance(call.request, ApiRequest)
-    return {
-        "event": "decision",
-        "time": "2026-09-21T14:13:20.000000Z",
-        "decision_id": "397d7b97-3",
-        **decision_fields(decision),
-        "method": call.request.method,
-        "path": call.request.path,
-        "server_address": call.request.host,
-        "client_address": address(who),
-        **fact_fields(decision, (), DigestKey(b"")),
-        "workspace": None,
-        **more,
-    }
+    return decision_record(
+        decision,
+        "397d7b97-3",
+        address(who),
+        host=call.request.host,
+        method=call.request.method,
+        path=call.request.path,
+        workspace=None,
+        has_body=None,
+        user_agent="",
+        secrets=(),
+        key=DigestKey(b""),
+    ) | {"time": "2026-09-21T14:13:20.000000Z", **more}
 
 
 def made(loaded: Loaded, tells: dict[str, Any]) -> Logged:

@@ -132,6 +132,13 @@ INSTANCE = {"operation": "database.update_database_instance", "where": {"name": 
 HISTORY: dict[str, Any] = {"operation": "query_history.list", "only": ["filter_by", "max_results"]}
 # Found by attacks on the first version. rule, method, target, body, reason
 ATTACKS: dict[str, tuple[Any, str, str, Any, Reason]] = {
+    "a query that somebody decodes twice before splitting it": (
+        {"operation": "workspace.export", "where": {"path": "/Users/ada/x"}},
+        "GET",
+        "/api/2.0/workspace/export?path=/Users/ada/x&a=%26path%253D/Users/bob/x",
+        None,
+        TWICE,
+    ),
     "the tasks that are named": (TASKS, "POST", SUBMIT, {"tasks": [GOOD_TASK]}, ALLOWED),
     "one task in the old form beside them": (
         TASKS,

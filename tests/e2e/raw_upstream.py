@@ -29,7 +29,8 @@ class End(Enum):
 class RawUpstream:
     """Answers every head of a request with ``answer``, once ``go`` is set, and ends its connection as ``end`` says.
 
-    ``answers``: those for some targets instead, each with its end. ``received``: all that came on each connection.
+    ``whole``: answers whenever so many bytes have come instead. ``answers``: those for some targets instead, each with its
+    end. ``received``: all that came on each connection.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,6 +39,7 @@ class RawUpstream:
         self.ca_file = authority.ca_file
         self.answer = b""
         self.end = End.STAYS
+        self.whole = 0
         self.answers: dict[bytes, tuple[bytes, End]] = {}
         self.go = threading.Event()
         self.go.set()
@@ -72,6 +74,14 @@ class RawUpstream:
 
     def _talk(self, sock: ssl.SSLSocket, received: bytearray) -> None:
         seen = 0
+        while self.whole:
+            while len(received) < seen + self.whole:
+                data = sock.recv(65536)
+                if not data:
+                    return
+                received += data
+            seen += self.whole
+            sock.sendall(self.answer)
         while True:
             while (end := received.find(b"\r\n\r\n", seen)) < 0:
                 data = sock.recv(65536)

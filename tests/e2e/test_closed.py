@@ -44,7 +44,7 @@ def call(gate: Gate, target: str = CATALOGS, alpn: str = "http/1.1") -> H1Respon
 EITHER = {
     "the decision": "g.decide = broken",
     "the reading": "g.read_request = broken",
-    "the record": "g.decision_fields = broken",
+    "the record": "g.decision_record = broken",
 }
 READY = "Contexts.make_ready = lambda self, hosts: None\n"
 """Otherwise the start fails: what the first connection would stumble over is made there."""

@@ -30,18 +30,17 @@ BROKEN = {
     "the second decision": "Http1._hold_body = broken",
     "the holding": "Http1._hold = broken",
     "the form": "import brickscope.core.grant as g; g.read_form = broken",
-    "the clients": "import brickscope.core.decide as x; x.find_clients = broken",
+    "the clients": "import brickscope.core.token_request as x; x.find_clients = broken",
 }
 # The token has passed all the same where only token requests go that way, and the other way round.
 TOKEN_ONLY = {"the match of claims", *list(BROKEN)[:9]}
 
 
-ENGINES = {
-    "the wait": ASYNC_BROKEN + "Requests._wait = broken_later",
-    "the second decision": "Requests.request = fail_closed(r._refuse_flow)(broken)",
-    "the second decision without its wrapper": "Requests.request = broken",
-    "the second decision that is gone": "del Requests.request",
-    "the holding": "Requests._hold = broken",
+ASKS = "from brickscope.proxy.wire.asks import Asks; "
+OVER_HTTP2 = {
+    "the wait": "Tunnel._learn = broken",
+    "the second decision": ASKS + "Asks._hold_on = broken",
+    "the holding": ASKS + "Asks.hold = broken",
 }
 
 
@@ -53,9 +52,9 @@ def try_to(call: Callable[..., H1Response], *arguments: Any) -> H1Response | Non
         return None
 
 
-@pytest.mark.parametrize("part", ENGINES)
-def test_nor_does_one_of_the_engines_path(part: str, tmp_path: Path, proxy_authority: Path) -> None:
-    with broken_gate(tmp_path, proxy_authority, ENGINES[part], policy=OAUTH_POLICY) as gate:
+@pytest.mark.parametrize("part", OVER_HTTP2)
+def test_nor_does_one_over_http2(part: str, tmp_path: Path, proxy_authority: Path) -> None:
+    with broken_gate(tmp_path, proxy_authority, OVER_HTTP2[part], policy=OAUTH_POLICY) as gate:
         issuer = gate.workspace.issuer
         if part == "the wait":
             token = issuer.sign(issuer.claims(ISSUER, CLIENT_ID, CLIENT_ID))

@@ -15,7 +15,7 @@ from brickscope.core.decision import Decision, Refused
 from brickscope.core.query import read_query
 from brickscope.core.reason import Reason
 from brickscope.log.key import DigestKey
-from brickscope.log.record import MAX_TEXT, REDACTED, fact_fields, is_clean, printable
+from brickscope.log.record import MAX_TEXT, REDACTED, decision_record, is_clean, printable
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"
 ODD = b"my~own.Token_Value"
@@ -104,7 +104,19 @@ def test_a_record_stays_small_whatever_a_body_holds() -> None:
         params=params,
         names=frozenset(f"n{index}" for index in range(5000)),
     )
-    fields = fact_fields(decision, (), DigestKey(b"k"))
+    fields = decision_record(
+        decision,
+        "",
+        "",
+        host="",
+        method="",
+        path="",
+        workspace=None,
+        has_body=None,
+        user_agent="",
+        secrets=(),
+        key=DigestKey(b"k"),
+    )
     assert len(orjson.dumps(fields)) < 4096
     assert fields["params"]["a"] == [[]] * 20
 

@@ -10,7 +10,7 @@ from brickscope.core.body import Number
 from brickscope.core.decision import Decision, Principal
 from brickscope.core.reason import Reason
 from brickscope.log.key import DigestKey
-from brickscope.log.record import decision_fields, fact_fields, is_clean, printable
+from brickscope.log.record import decision_fields, decision_record, is_clean, printable
 
 KEY = DigestKey(b"k")
 TOKEN = "dapi" + "0123456789abcdef" * 2
@@ -57,8 +57,53 @@ def test_what_was_decided() -> None:
     }
 
 
+FACTS = {"params", "param_names", "principal", "grant", "host_workspace", "params_sent", "readings", "batch"}
+
+
 def facts(**more: Any) -> dict[str, Any]:
-    return fact_fields(Decision(True, Reason.ALLOWED_BY_RULE, "", **more), (SECRET,), KEY)
+    """Those fields of a record that say what a decision looked at beyond the head of the call."""
+    found = recorded(Decision(True, Reason.ALLOWED_BY_RULE, "", **more), (SECRET,), KEY)
+    return {name: value for name, value in found.items() if name in FACTS}
+
+
+def recorded(decision: Decision, secrets: tuple[bytes, ...] = (), key: DigestKey = KEY) -> dict[str, Any]:
+    return decision_record(
+        decision,
+        "i-1",
+        "10.0.0.1",
+        host="h",
+        method="GET",
+        path="/a",
+        workspace="17",
+        has_body=False,
+        user_agent="sdk/1",
+        secrets=secrets,
+        key=key,
+    )
+
+
+def test_a_record_of_a_call_says_what_was_decided_and_asked() -> None:
+    decision = Decision(False, Reason.EXPIRED, "why", subject="ci", policy_revision="rev")
+    found = recorded(decision)
+    assert decision_fields(decision).items() <= found.items()
+    assert (
+        found.items()
+        >= {
+            "client_address": "10.0.0.1",
+            "decision_id": "i-1",
+            "server_address": "h",
+            "method": "GET",
+            "path": "/a",
+            "workspace": "17",
+            "has_body": False,
+            "user_agent": "sdk/1",
+        }.items()
+    )
+
+
+def test_a_record_has_its_fields_in_the_order_in_which_they_are_written() -> None:
+    names = list(recorded(Decision(True, Reason.ALLOWED_BY_RULE, "")))
+    assert names == sorted(names)
 
 
 def test_a_decision_that_looked_at_nothing() -> None:

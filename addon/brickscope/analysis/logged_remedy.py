@@ -6,7 +6,7 @@ Everything here comes from the log and may be hostile: nothing is put together a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brickscope.catalog.catalog import load_catalog, operation_table
@@ -29,7 +29,6 @@ MAX_VALUES = 50
 MAX_RULES = 10
 _ADD = "add to the policy"
 _REASONS = {reason.value: reason for reason in Reason}
-_Finder = Callable[[Fields], Remedy]
 _NOBODY = RuleSet("log", RuleTable(()), RuleTable(()))
 _POLICY = Policy({}, {}, Mode.ENFORCE, "", catalogue=operation_table())
 
@@ -41,16 +40,7 @@ def logged_remedy(denial: Fields, more: Sequence[Fields] = ()) -> Remedy:
         return _note("this version does not know the reason")
     if reason in (Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET):
         return _by_rules(reason, [denial, *more])
-    found = _BY_REASON.get(reason)
-    if found is not None:
-        return found(denial)
-    if reason.kind in (Kind.READING, Kind.FORBIDDEN):
-        return _note(f"no rule can allow it; what the client can change: {CHANGE[reason]}")
-    if reason.kind is Kind.INTERNAL:
-        return _note("no policy can allow it: something failed inside the proxy")
-    if reason.kind is Kind.SUBJECT:
-        return _note("no policy can allow it: the credential is not good")
-    return _note("no rule is asked about it: the destination or the connection is refused")
+    return _by_entry(reason, denial) or _note(_hopeless(reason))
 
 
 def _note(note: str) -> Remedy:
@@ -146,101 +136,76 @@ def _risk(name: str) -> str:
     return f"{name} is of class {operation.kind}" + (f": {operation.risk}" if operation.risk else "")
 
 
-# -- bindings -----------------------------------------------------------------------------------------------------
-
-
-def _no_deny(denial: Fields) -> Remedy:
-    return _note(
-        f"a deny rule wins over every allow: rule set {denial.get('rule_set')}, "
-        f"deny, {to_yaml(denial.get('rule'))}"
-    )
-
-
-def _later(denial: Fields) -> Remedy:
-    return _note(f"a later expires: for {denial.get('subject')}, or none")
-
-
-def _from_client(denial: Fields) -> Remedy:
-    return Remedy(_ADD, (str(denial.get("subject")), "clients"), [str(denial.get("client_address"))])
-
-
-def _to_workspace(denial: Fields) -> Remedy:
-    host, workspace = denial.get("server_address"), denial.get("workspace") or denial.get("host_workspace")
-    return Remedy(
-        _ADD,
-        (str(denial.get("subject")), "workspaces"),
-        [f"{host}?o={workspace}" if workspace else str(host)],
-    )
-
-
-def _with_grant(denial: Fields) -> Remedy:
-    return Remedy(_ADD, (str(denial.get("subject")), "grants"), [str(denial.get("grant"))])
-
-
-# -- subjects -----------------------------------------------------------------------------------------------------
+# -- subjects, bindings, options ----------------------------------------------------------------------------------
 
 _STRANGER = "whose it is has to be known first; NEW-NAME and RULE-SET are yours to choose"
 
 
-def _new_token(denial: Fields) -> Remedy:
-    token = {"fingerprint": denial.get("fingerprint"), "rule_set": "RULE-SET"}
-    return Remedy(_ADD, ("tokens",), {"NEW-NAME": token}, _STRANGER)
+def _by_entry(reason: Reason, denial: Fields) -> Remedy | None:
+    """What to write of a subject or an option; None where neither helps."""
+    subject, host = str(denial.get("subject")), denial.get("server_address")
+    match reason:
+        case Reason.DENIED_BY_RULE:
+            rule = to_yaml(denial.get("rule"))
+            return _note(
+                f"a deny rule wins over every allow: rule set {denial.get('rule_set')}, deny, {rule}"
+            )
+        case Reason.EXPIRED:
+            return _note(f"a later expires: for {subject}, or none")
+        case Reason.CLIENT_NOT_ALLOWED:
+            return Remedy(_ADD, (subject, "clients"), [str(denial.get("client_address"))])
+        case Reason.WORKSPACE_NOT_ALLOWED:
+            workspace = denial.get("workspace") or denial.get("host_workspace")
+            return Remedy(
+                _ADD, (subject, "workspaces"), [f"{host}?o={workspace}" if workspace else str(host)]
+            )
+        case Reason.GRANT_NOT_ALLOWED:
+            return Remedy(_ADD, (subject, "grants"), [str(denial.get("grant"))])
+        case Reason.UNKNOWN_TOKEN:
+            return _newcomer("tokens", fingerprint=denial.get("fingerprint"), rule_set="RULE-SET")
+        case Reason.UNKNOWN_PRINCIPAL | Reason.UNKNOWN_CLIENT:
+            return _new_principal(reason, denial)
+        case Reason.MISSING_CREDENTIAL | Reason.UNSUPPORTED_CREDENTIAL:
+            return _note(SEND_A_TOKEN)
+        case Reason.HOST_NOT_IN_SCOPE:
+            return _note("the option scope_hosts names the Databricks hosts that are under policy")
+        case Reason.OTHER_HOST:
+            return _note("the option scope_other_hosts=tunnel lets other hosts pass, unread")
+        case Reason.ADDRESS_NOT_ALLOWED:
+            return _note("the option scope_allow_addresses names private addresses that may be reached")
+        case _:
+            return None
 
 
-def _new_principal(denial: Fields) -> Remedy:
+def _newcomer(group: str, note: str = _STRANGER, **entry: Any) -> Remedy:
+    return Remedy(_ADD, (group,), {"NEW-NAME": entry}, note)
+
+
+def _new_principal(reason: Reason, denial: Fields) -> Remedy:
     claims = denial.get("principal")
-    if not isinstance(claims, dict) or not (claims.get("client_id") or claims.get("sub")):
+    told = claims if isinstance(claims, dict) else {}
+    client, sub, tenant = (told.get(name) for name in ("client_id", "sub", "tenant"))
+    if reason is Reason.UNKNOWN_CLIENT:
+        if not client:
+            return _note("the token request names no client: see logins: in docs/identity.md")
+        return _newcomer("service_principals", client_id=client, rule_set="RULE-SET")
+    if not client and not sub:
         return _note("the log does not name whose token it is")
-    client, sub = claims.get("client_id"), claims.get("sub")
-    if claims.get("tenant"):
-        note = f"{_STRANGER}; TENANT is the name under tenants: of {claims.get('tenant')}"
-        entry = {"tenant": "TENANT", "object_id": claims.get("object_id"), "rule_set": "RULE-SET"}
-        group = "service_principals" if sub == claims.get("object_id") else "users"
-        return Remedy(_ADD, (group,), {"NEW-NAME": entry}, note)
+    if tenant:
+        note = f"{_STRANGER}; TENANT is the name under tenants: of {tenant}"
+        group = "service_principals" if sub == told.get("object_id") else "users"
+        return _newcomer(group, note, tenant="TENANT", object_id=told.get("object_id"), rule_set="RULE-SET")
     if sub is None or sub == client:
-        entry = {"client_id": client, "rule_set": "RULE-SET"}
-        return Remedy(_ADD, ("service_principals",), {"NEW-NAME": entry}, _STRANGER)
+        return _newcomer("service_principals", client_id=client, rule_set="RULE-SET")
     # A user's token tells its application as well, which is the same for everybody who uses it.
-    entry = {"sub": sub, "rule_set": "RULE-SET", "workspaces": [denial.get("server_address")]}
-    return Remedy(_ADD, ("users",), {"NEW-NAME": entry}, _STRANGER)
+    return _newcomer("users", sub=sub, rule_set="RULE-SET", workspaces=[denial.get("server_address")])
 
 
-def _new_client(denial: Fields) -> Remedy:
-    claims = denial.get("principal")
-    client = claims.get("client_id") if isinstance(claims, dict) else None
-    if not client:
-        return _note("the token request names no client: see logins: in docs/identity.md")
-    entry = {"client_id": client, "rule_set": "RULE-SET"}
-    return Remedy(_ADD, ("service_principals",), {"NEW-NAME": entry}, _STRANGER)
-
-
-def _new_credential(denial: Fields) -> Remedy:
-    return _note(SEND_A_TOKEN)
-
-
-# -- destinations -------------------------------------------------------------------------------------------------
-
-
-def _option(note: str) -> _Finder:
-    return lambda denial: _note(note)
-
-
-_BY_REASON: dict[Reason, _Finder] = {
-    Reason.DENIED_BY_RULE: _no_deny,
-    Reason.EXPIRED: _later,
-    Reason.CLIENT_NOT_ALLOWED: _from_client,
-    Reason.WORKSPACE_NOT_ALLOWED: _to_workspace,
-    Reason.GRANT_NOT_ALLOWED: _with_grant,
-    Reason.UNKNOWN_TOKEN: _new_token,
-    Reason.UNKNOWN_PRINCIPAL: _new_principal,
-    Reason.UNKNOWN_CLIENT: _new_client,
-    Reason.MISSING_CREDENTIAL: _new_credential,
-    Reason.UNSUPPORTED_CREDENTIAL: _new_credential,
-    Reason.HOST_NOT_IN_SCOPE: _option(
-        "the option scope_hosts names the Databricks hosts that are under policy"
-    ),
-    Reason.OTHER_HOST: _option("the option scope_other_hosts=tunnel lets other hosts pass, unread"),
-    Reason.ADDRESS_NOT_ALLOWED: _option(
-        "the option scope_allow_addresses names private addresses that may be reached"
-    ),
-}
+def _hopeless(reason: Reason) -> str:
+    if reason.kind in (Kind.READING, Kind.FORBIDDEN):
+        return f"no rule can allow it; what the client can change: {CHANGE[reason]}"
+    if reason.kind is Kind.INTERNAL:
+        return "no policy can allow it: something failed inside the proxy"
+    if reason.kind is Kind.SUBJECT:
+        return "no policy can allow it: the credential is not good"
+    return "no rule is asked about it: the destination or the connection is refused"

@@ -53,13 +53,15 @@ def read_query(query: str | None) -> list[Pair]:
 
 
 def read_hidden(query: str) -> list[Pair]:
-    """The parameters that only a reader finds which decodes a query before it splits it."""
-    return [
-        other
-        for piece in query.split("&")
-        if "%" in piece
-        for other in _others(_decode(piece), Pair(_decode(piece.partition("=")[0]), ""))
-    ]
+    """The parameters that only a reader finds which decodes a query before it splits it, once or twice."""
+    found: list[Pair] = []
+    for piece in query.split("&"):
+        if "%" in piece:
+            decoded, plain = _decode(piece), Pair(_decode(piece.partition("=")[0]), "")
+            found += _others(decoded, plain)
+            if _ESCAPE.search(decoded):
+                found += _others(_again(decoded), plain)
+    return found
 
 
 def _others(piece: str, plain: Pair) -> list[Pair]:

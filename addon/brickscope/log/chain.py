@@ -41,7 +41,7 @@ def seal(record: dict[str, Any]) -> tuple[bytes, str]:
     """The line of a record that has its ``prev_hash``, and its hash. Raises TypeError for what is no JSON."""
     body = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     digest = sha256(body).hexdigest()
-    return b'%b,"hash":"%b"}\n' % (body[:-1], digest.encode()), digest
+    return body[:-1] + _MEMBER + digest.encode() + b'"}\n', digest
 
 
 def read_hash(line: bytes) -> str | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from brickscope.core.body import Number
 from brickscope.core.credential import holds_token
-from brickscope.core.decision import Decision
+from brickscope.core.decision import Decision, Principal
 
 from .key import DigestKey
 
@@ -68,22 +69,29 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
 
 
-def is_clean(text: str, secrets: Iterable[bytes] = ()) -> bool:
-    """Whether ``printable`` would leave the text as it is (the common case, at a tenth of the cost)."""
+def is_clean(text: str, secrets: Iterable[bytes] = (), *, often: bool = False) -> bool:
+    """Whether ``printable`` would leave the text as it is (the common case, at a tenth of the cost). ``often``: the same one
+    will be asked about again, as a client's name is."""
     if "%" in text or len(text) > MAX_TEXT or not (text.isascii() and text.isprintable()):
         return False
-    return not _holds_secret(text, secrets)
+    return not _holds_secret(text, secrets, often=often)
 
 
-def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
+def _holds_secret(text: str, secrets: Iterable[bytes], *, often: bool = False) -> bool:
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return True
-    return holds_token(text) or (
-        len(text) >= MIN_ENCODED
-        and _LONG_RUN in text[:MAX_ENCODED].encode("latin-1", "replace").translate(_CLASS)
-        and _holds_encoded(text[:MAX_ENCODED], secrets)
-    )
+    if not (_could_hold_often if often else _could_hold)(text):
+        return False
+    return holds_token(text) or (len(text) >= MIN_ENCODED and _holds_encoded(text[:MAX_ENCODED], secrets))
+
+
+def _could_hold(text: str) -> bool:
+    """Whether a token could stand in a text, plainly or in base64: one of Databricks' is long, others begin so."""
+    return "eyJ" in text or _LONG_RUN in text.encode("latin-1", "replace").translate(_CLASS)
+
+
+_could_hold_often = lru_cache(maxsize=256)(_could_hold)
 
 
 def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
@@ -127,39 +135,81 @@ def decision_fields(decision: Decision) -> Record:
     }
 
 
-def fact_fields(decision: Decision, secrets: Iterable[bytes], key: DigestKey) -> Record:
-    """The fields of a record that say what a decision looked at beyond the head of the call."""
-    principal = decision.principal
-    # The exceptions stand there only where they apply: they would double the fields of every record.
-    exceptions: Record = {}
-    if decision.sent:
-        exceptions["params_sent"] = {
-            name: _parameter(value, tuple(secrets), key) for name, value in decision.sent.items()
-        }
-    if decision.readings is not None:
-        exceptions["readings"] = list(decision.readings)
-    if decision.batch is not None:
-        exceptions["batch"] = list(decision.batch)
-    return exceptions | {
-        "params": {name: _parameter(value, tuple(secrets), key) for name, value in decision.params.items()}
-        if decision.params
-        else {},
-        "param_names": None
-        if decision.names is None
-        else [f"hmac_sha256:{key.digest(repr(sorted(decision.names)))}"]
-        if len(decision.names) > MAX_NAMES
-        else sorted(_parameter_name(name, secrets, key) for name in decision.names),
-        "principal": None
-        if principal is None
-        else {
-            field: None if text is None else printable(text)
-            for field, text in principal._asdict().items()
-            if text is not None or field not in _OF_ENTRA
-        },
+def decision_record(
+    decision: Decision,
+    decision_id: str,
+    client_address: str,
+    *,
+    host: str,
+    method: str,
+    path: str,
+    workspace: str | None,
+    has_body: bool | None,
+    user_agent: str,
+    secrets: tuple[bytes, ...],
+    key: DigestKey,
+) -> Record:
+    """The record of a decision on a call. What was asked has to be fit for it already (``printable``)."""
+    params, names, principal = decision.params, decision.names, decision.principal
+    home = decision.host_workspace
+    # In the order of their names, with room for what the writer adds: to sort them would cost more than to write them.
+    found: Record = {
+        "client_address": client_address,
+        "decision": "allow" if decision.allow else "deny",
+        "decision_id": decision_id,
+        "detail": decision.detail,
+        "enforced": decision.enforced,
+        "event": "decision",
+        "fingerprint": decision.fingerprint,
         "grant": decision.grant,
-        "host_workspace": None
-        if decision.host_workspace is None
-        else printable(decision.host_workspace)[:20],
+        "has_body": has_body,
+        "host_workspace": None if home is None else printable(home)[:20],
+        "instance": None,
+        "method": method,
+        "mode": decision.mode,
+        "operation": decision.operation,
+        "param_names": None if names is None else _names(names, secrets, key),
+        "params": _parameters(params, secrets, key) if params else {},
+        "path": path,
+        "policy_revision": decision.policy_revision,
+        "prev_hash": None,
+        "principal": None if principal is None else _principal(principal),
+        "reason": decision.reason._value_,
+        "rule": decision.rule,
+        "rule_set": decision.rule_set,
+        "schema": None,
+        "seq": None,
+        "server_address": host,
+        "subject": decision.subject,
+        "time": None,
+        "user_agent": user_agent,
+        "workspace": workspace,
+    }
+    # The exceptions stand there only where they apply: they would double the fields of every record.
+    if decision.sent:
+        found["params_sent"] = _parameters(decision.sent, secrets, key)
+    if decision.readings is not None:
+        found["readings"] = list(decision.readings)
+    if decision.batch is not None:
+        found["batch"] = list(decision.batch)
+    return found
+
+
+def _parameters(params: Mapping[str, Any], secrets: tuple[bytes, ...], key: DigestKey) -> Record:
+    return {name: _parameter(value, secrets, key) for name, value in params.items()}
+
+
+def _names(names: Collection[str], secrets: tuple[bytes, ...], key: DigestKey) -> list[str]:
+    if len(names) > MAX_NAMES:
+        return [f"hmac_sha256:{key.digest(repr(sorted(names)))}"]
+    return sorted([_parameter_name(name, secrets, key) for name in names])
+
+
+def _principal(principal: Principal) -> Record:
+    return {
+        field: None if text is None else printable(text)
+        for field, text in principal._asdict().items()
+        if text is not None or field not in _OF_ENTRA
     }
 
 

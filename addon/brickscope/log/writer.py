@@ -213,16 +213,16 @@ class AuditWriter:
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        record = {
-            "schema": SCHEMA,
-            "time": f"{self._stamp}.{nanos // 1000:06d}Z",
-            "seq": seq,
-            "instance": self.instance,
-            "event": event,
-            "policy_revision": self.revision,
-            **fields,
-            "prev_hash": last,
-        }
+        # Names that have their place already keep it (``record.py``).
+        record = (
+            {"policy_revision": self.revision, **fields} if "policy_revision" not in fields else {**fields}
+        )
+        record["event"] = event
+        record["instance"] = self.instance
+        record["prev_hash"] = last
+        record["schema"] = SCHEMA
+        record["seq"] = seq
+        record["time"] = f"{self._stamp}.{str(1_000_000 + nanos // 1000)[1:]}Z"
         if event == "checkpoint":
             record["signature"] = self.key.sign(canonical(record))
         return seal(record)

@@ -40,12 +40,20 @@ class Call:
         took = time.monotonic() - cleared.started
         status = exchange.status
         sent, received = exchange.body.size, None if status is None else exchange.reply.size
+        # In the order of their names, with room for what the writer adds.
         fields = {
             "decision_id": cleared.decision_id,
-            "status": status,
+            "duration_ms": round(took * 1000, 3),
+            "event": "outcome",
+            "instance": None,
+            "policy_revision": gate.policy.revision,
+            "prev_hash": None,
             "request_bytes": sent,
             "response_bytes": received,
-            "duration_ms": round(took * 1000, 3),
+            "schema": None,
+            "seq": None,
+            "status": status,
+            "time": None,
         }
         if exchange.fault is not None:
             detail = f": {exchange.detail}" if exchange.detail else ""

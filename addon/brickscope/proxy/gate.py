@@ -24,7 +24,7 @@ from brickscope.core.request import ApiRequest, WireRequest, read_request
 from brickscope.identity.directory import Settled, TokenDirectory
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
-from brickscope.log.record import Record, decision_fields, fact_fields, is_clean, printable
+from brickscope.log.record import Record, decision_fields, decision_record, is_clean, printable
 from brickscope.log.writer import AuditWriter
 from brickscope.service.monitoring.tally import Tally
 
@@ -133,21 +133,20 @@ class Gate:
                 asked = asked._replace(hints=False)
             if not decision.forwards and decision.reason.kind in (Kind.POLICY, Kind.SUBJECT):
                 asked = asked._replace(contact=policy.contact_of(decision.rule_set))
-            self.writer.append(
-                "decision",
-                {
-                    "decision_id": decision_id,
-                    **decision_fields(decision),
-                    "client_address": client_address,
-                    "server_address": asked.host,
-                    "method": asked.method,
-                    "path": asked.path,
-                    **fact_fields(decision, secrets, self.digests),
-                    "workspace": None if request is None else _shown_workspace(request.workspace),
-                    "has_body": None if request is None else request.has_body,
-                    "user_agent": user_agent,
-                },
+            fields = decision_record(
+                decision,
+                decision_id,
+                client_address,
+                host=asked.host,
+                method=asked.method,
+                path=asked.path,
+                workspace=None if request is None else _shown_workspace(request.workspace),
+                has_body=None if request is None else request.has_body,
+                user_agent=user_agent,
+                secrets=secrets,
+                key=self.digests,
             )
+            self.writer.append("decision", fields)
         except Exception as error:
             decision = self.unrecorded(error)
         self.tally.decided(decision, time.monotonic() - started)
@@ -228,11 +227,12 @@ def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[byte
     """What was asked and by which program, fit for log and answer."""
     if request is not None:
         oauth = request.path[1:2] in "oO" and is_token_request(request)
-        if is_clean(f"{request.path} {request.user_agent}", secrets):
-            return Asked(request.method, request.path, request.host, oauth), request.user_agent[:MAX_AGENT]
-        path = printable(request.path, secrets)
-        asked = Asked(request.method, path, request.host, oauth)
-        return asked, printable(request.user_agent, secrets)[:MAX_AGENT]
+        path, agent = request.path, request.user_agent[:MAX_AGENT]
+        if not is_clean(path, secrets):
+            path = printable(path, secrets)
+        if len(request.user_agent) > MAX_AGENT or not is_clean(agent, secrets, often=True):
+            agent = printable(request.user_agent, secrets)[:MAX_AGENT]
+        return Asked(request.method, path, request.host, oauth), agent
     asked = Asked(
         printable(wire.method, secrets)[:32],
         printable(wire.target.partition(b"?")[0], secrets),
