@@ -24,19 +24,14 @@ def copy_of_the_checkout(folder: Path, change: str) -> Path:
 
 PRELUDE = """
 import brickscope.proxy.admission as a
-import brickscope.proxy.connections as c
 import brickscope.proxy.front as f
 import brickscope.proxy.gate as g
-import brickscope.proxy.requests as r
 import brickscope.proxy.tunnel as t
-from brickscope.proxy.closed import fail_closed
-from brickscope.proxy.connections import Connections
 from brickscope.proxy.contexts import Contexts
 from brickscope.proxy.fence import Fence
 from brickscope.proxy.front import Front
 from brickscope.proxy.plain import PlainCall
 from brickscope.proxy.relay import Relay
-from brickscope.proxy.requests import Requests
 from brickscope.proxy.tls import End
 from brickscope.proxy.tunnel import Tunnel
 from brickscope.proxy.upstream import Upstream

@@ -78,8 +78,6 @@ OVER_HTTP2 = EITHER | {
     "the ruling": "t.rule = broken",
     "TLS with the host": READY + "Contexts.for_host = broken",
 }
-
-
 ELSEWHERE = {
     "the decision": "f.admit = broken",
     "the record": "a.Gate.record_tunnel = broken",
@@ -164,9 +162,6 @@ def test_nor_does_one_over_http2(change: str, tmp_path: Path, proxy_authority: P
         assert gate.workspace.requests == []
         assert gate.proxy.running
         assert "broken on purpose" not in gate.proxy.output
-
-
-WITH_PASSWORD = ("--set", "proxyauth=any")
 
 
 def test_both_versions_are_open_where_nothing_is_broken(tmp_path: Path, proxy_authority: Path) -> None:

@@ -1,7 +1,4 @@
-"""Requests that a client sends before the answers: each decided on its own, answered in order, none through another's pass.
-
-Hooks are called from within mitmproxy's layers (``dispatch.py``), and here is where one request could run into the next.
-"""
+"""Requests that a client sends before the answers: each decided on its own, answered in order, none by another's leave."""
 
 from __future__ import annotations
 

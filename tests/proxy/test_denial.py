@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from databricks.sdk._base_client import _BaseClient
 from databricks.sdk.errors import PermissionDenied
+from mitmproxy import http
 
 from brickscope.core.decision import Decision
 from brickscope.core.reason import Reason
-from brickscope.proxy.denial import Asked, denial, is_retried, message, raw_denial
+from brickscope.proxy.denial import Asked, form, is_retried, message
 
 DENIED = Decision(
     False,
@@ -22,6 +23,14 @@ DENIED = Decision(
     fingerprint="sha256:" + "0" * 64,
 )
 ASKED = Asked("GET", "/api/2.0/sql/warehouses", "dbc-a.cloud.databricks.com")
+
+
+def denial(decision: Decision, decision_id: str, asked: Asked, **more: bool) -> http.Response:
+    """A denial as mitmproxy reads it."""
+    found = form(decision, decision_id, asked, **more)
+    return http.Response(
+        b"HTTP/1.1", found.status, found.phrase, http.Headers(found.fields), found.body, None, 0, 0
+    )
 
 
 def body(asked: Asked = ASKED, decision: Decision = DENIED) -> dict[str, Any]:
@@ -115,13 +124,6 @@ def test_no_reason_of_ours_makes_a_client_try_again(reason: Reason) -> None:
     text = json.dumps(body(decision=DENIED._replace(reason=reason, detail=reason.sentence)))
     assert not _BaseClient._is_retryable(PermissionDenied(text))
     assert reason.value in text
-
-
-def test_the_raw_answer_is_a_whole_response() -> None:
-    head, _, content = raw_denial(DENIED, "x-1", "h").partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 403 ")
-    assert b"connection: close" in head
-    assert json.loads(content)["error_code"] == "PERMISSION_DENIED"
 
 
 def test_whom_to_ask_stands_in_the_body_alone() -> None:

@@ -20,7 +20,6 @@ from mitmproxy.addons.proxyauth import ProxyAuth
 from mitmproxy.test import taddons
 
 from brickscope.core.head import MAX_HEAD
-from brickscope.proxy import engine as engine_module
 from brickscope.proxy import front as front_module
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.denial import ESTABLISHED
@@ -840,54 +839,3 @@ def test_whatever_raises_at_the_end_closes_it_as_well(
     door = within_a_loop(story)
     assert door.transport.closed == "aborted"
     assert "RuntimeError" in caplog.text
-
-
-# -- the engine's path -------------------------------------------------------------------------------------------
-
-
-class Written(asyncio.Transport):
-    """A transport for a real StreamWriter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.data = b""
-        self.aborted = False
-
-    def write(self, data: Any) -> None:
-        self.data += bytes(data)
-
-    def is_closing(self) -> bool:
-        return self.aborted
-
-    def abort(self) -> None:
-        self.aborted = True
-
-
-@pytest.mark.parametrize("step", [0, 1, 5])
-def test_the_second_answer_to_connect_goes_no_further(step: int) -> None:
-    async def run() -> bytes:
-        transport = Written()
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        writer = engine_module.AnsweredWriter(transport, protocol, reader, asyncio.get_running_loop())
-        data = ESTABLISHED + b"server hello"
-        for start in range(0, len(data), step or len(data)):
-            writer.write(data[start : start + (step or len(data))])
-        writer.write(b", and more")
-        transport.aborted = True
-        return transport.data
-
-    assert asyncio.run(run()) == b"server hello, and more"
-
-
-def test_if_the_engine_refuses_after_all_the_connection_ends() -> None:
-    async def run() -> Written:
-        transport = Written()
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        writer = engine_module.AnsweredWriter(transport, protocol, reader, asyncio.get_running_loop())
-        writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
-        return transport
-
-    transport = asyncio.run(run())
-    assert (transport.data, transport.aborted) == (b"", True)

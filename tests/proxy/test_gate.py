@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from made_gate import CATALOGS, POLICY, RULES, Directory, decisions, made
-from mitmproxy import connection, http
 
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.fingerprint import fingerprint
@@ -17,14 +16,13 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.policy import Grant, Login, Mode, Policy, Principals, Subject
 from brickscope.core.reason import Reason
-from brickscope.core.request import WireRequest
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_template
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter
 from brickscope.proxy.denial import Asked
-from brickscope.proxy.gate import Gate, header, wire_request
+from brickscope.proxy.gate import Gate, header
 from core.wire import HOST, TOKEN, h1, h1_headers
 from log.written import records
 
@@ -325,32 +323,6 @@ def test_a_tunnel_is_recorded(gate: Gate) -> None:
     with pytest.raises(AuditError):
         gate.record_tunnel(decision, "10.0.0.1", "h", 1)
     assert gate.tally.tunnels[(False, "port_not_allowed")] == 1
-
-
-# -- from the engine -------------------------------------------------------------------------------------------------
-
-
-def client(sni: str | None, alpn: bytes | None) -> connection.Client:
-    return connection.Client(peername=("10.0.0.1", 1), sockname=("10.0.0.2", 2), sni=sni, alpn=alpn)
-
-
-def test_what_the_engine_holds_is_what_is_judged() -> None:
-    request = http.Request.make("PUT", f"https://{HOST}/a?b=c", b"body", {"Host": HOST})
-    assert wire_request(request, ("DBC-X.example", 444), client("sni", b"h2"), ended=True) == WireRequest(
-        b"PUT",
-        b"/a?b=c",
-        request.data.authority,
-        b"HTTP/1.1",
-        request.data.headers.fields,
-        "dbc-x.example",
-        444,
-        "sni",
-        b"h2",
-        True,
-    )
-    assert wire_request(None, ("h", 1), client(None, None)) == WireRequest(
-        b"", b"", b"", b"", (), "h", 1, None, None, False
-    )
 
 
 def test_a_header_by_its_name() -> None:

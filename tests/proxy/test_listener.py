@@ -1,60 +1,18 @@
-"""The listener: what did not come by it is closed, and what it was given is served or said to have ended."""
+"""The listener: what it was given is served or said to have ended."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from by_hand import Scene
-from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
-from mitmproxy.test.tflow import tclient_conn
 
-from brickscope.proxy import connections
-from brickscope.proxy.connections import Connections
-from brickscope.proxy.engine import Handler
 from brickscope.proxy.front import ESTABLISHED
 from brickscope.proxy.listener import Listener
 
 CONNECT = b"CONNECT dbc-a.cloud.databricks.com:443 HTTP/1.1\r\n\r\n"
-
-
-def hooks(monkeypatch: pytest.MonkeyPatch, handlers: dict[str, Any]) -> Connections:
-    """Connection hooks beside a proxyserver that has these handlers."""
-    server = SimpleNamespace(connections=handlers)
-    monkeypatch.setattr(
-        connections,
-        "ctx",
-        SimpleNamespace(master=SimpleNamespace(addons=SimpleNamespace(get=lambda name: server))),
-    )
-    return Connections(None)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("kind", "closed"),
-    [(Handler, False), (ProxyConnectionHandler, True), (None, True)],
-    ids=["our listener", "mitmproxy's own server", "nobody"],
-)
-def test_only_what_came_by_our_listener_is_served(
-    monkeypatch: pytest.MonkeyPatch, kind: Any, closed: bool
-) -> None:
-    client = tclient_conn()
-    handlers = {} if kind is None else {client.id: kind.__new__(kind)}
-    hooks(monkeypatch, handlers).client_connected(client)
-    assert (client.error is not None) is closed
-
-
-def test_a_hook_that_fails_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(dict[str, Any]):
-        def get(self, *_: object) -> Any:
-            self.get = {}.get
-            raise RuntimeError
-
-    client = tclient_conn()
-    hooks(monkeypatch, Broken()).client_connected(client)
-    assert client.error == "Brickscope failed inside"
 
 
 def listener() -> Listener:

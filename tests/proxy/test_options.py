@@ -62,6 +62,7 @@ SEEN = {
         "certs",
         "ciphers_client",
         "ciphers_server",
+        "http2",
         "ssl_verify_upstream_trusted_ca",
         "ssl_verify_upstream_trusted_confdir",
         "tls_ecdh_curve_client",
@@ -78,8 +79,6 @@ SEEN = {
 """Which test sees the effect of an option that is brought about by us."""
 BY_MITMPROXY = [
     "confdir",
-    "http2",
-    "http2_ping_keepalive",
     "keepserving",
     "key_size",
     "scripts",
@@ -107,6 +106,7 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "dns_name_servers": ["192.0.2.1"],
     "keep_alt_svc_header": True,
     "strip_ech": False,
+    "http2_ping_keepalive": 5,
 }
 
 

@@ -418,6 +418,12 @@ def test_what_is_agreed_on(
     assert wire.end.alpn == (chosen or "").encode()
 
 
+def test_http2_is_served_where_it_is_offered_and_wanted(make: Make) -> None:
+    assert make().serves((b"h2", b"http/1.1"))
+    assert not make().serves((b"http/1.1",))
+    assert not make(http2=False).serves((b"h2", b"http/1.1"))
+
+
 def old_client(store: Path) -> ssl.SSLContext:
     context = client_side(store)
     context.set_ciphers("DEFAULT@SECLEVEL=0")

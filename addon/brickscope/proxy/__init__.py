@@ -1,5 +1,5 @@
-"""The only part that knows mitmproxy: hooks, tunnels, streaming, refusing.
+"""The data path and its life, and the only part that knows mitmproxy.
 
-Everything here is arranged so that *silence is a refusal*: a request leaves only with a pass that the gate wrote for
-these very bytes (``gate.py``), and ``stream.py`` asks for that pass at the one place where a request can leave.
+Everything here is arranged so that *silence is a refusal*: a request leaves only by a ``Cleared`` (``wire/head.py``), which
+``ruling.py`` makes once the decision on these very bytes is on record.
 """

@@ -43,13 +43,11 @@ from brickscope.service.supervisor.channel import numbered, worker_address
 from brickscope.service.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
-from .connections import Connections, HelloOrder
 from .contexts import Contexts
 from .datapath import DataPath
 from .destination import Resolver
-from .dispatch import Dispatcher
 from .drain import Drain
-from .engine_log import restrain
+from .engine import Engine, silence
 from .gate import Gate
 from .listener import Listener
 from .options import (
@@ -67,7 +65,6 @@ from .options import (
 from .parent import Parent
 from .ready import known_hosts, make_ready
 from .renewal import renew_certificates
-from .requests import Requests
 from .terminal import install_terminal
 from .worker import Worker
 
@@ -77,7 +74,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("brickscope")
 
 OLDEST, NEWEST = (12, 2, 3), (13,)
-"""mitmproxy versions (from, below) whose insides ``stream.py`` was tested with."""
+"""mitmproxy versions (from, below) whose insides ``contexts.py`` was tested with."""
 
 KEPT = frozenset(
     (
@@ -138,9 +135,7 @@ class Scope:
         if not OLDEST <= installed < NEWEST:
             fatal(f"mitmproxy {version.VERSION} is not supported: install mitmproxy>=12.2.3,<13.")
         ctx.options.update(**{name: value for name, value in FORCED.items() if name in ctx.options})
-        restrain()
-        # It tells of its own server, which is closed at once (``_open``), as if it listened on all addresses.
-        logging.getLogger("mitmproxy.proxy.mode_servers").setLevel(logging.WARNING)
+        silence()
 
     def configure(self, updated: set[str]) -> None:
         """Check all options; at start, load the policy and open the log."""
@@ -211,7 +206,7 @@ class Scope:
         )
         self._taken = loaded.signature
         self._settings = settings
-        self.addons = [Connections(self._gate), Requests(self._gate)]
+        self.addons = [Engine()]
         for warning in [
             *find_warnings(ctx.options),
             *ca_warnings,
@@ -304,10 +299,6 @@ class Scope:
                 # Removed even if its own clean-up then raises (ClientPlayback's is async).
                 with contextlib.suppress(exceptions.AddonManagerError):
                     manager.remove(addon)
-        manager.add(HelloOrder(self._gate))
-        dispatcher = Dispatcher(manager)
-        dispatcher.install()
-        self._gate.start_hooks = dispatcher.start
         try:
             hosts = known_hosts(self._settings.destinations.scope.patterns, self._gate.policy)
             make_ready(manager.get("tlsconfig"), ctx.options, hosts)

@@ -6,13 +6,11 @@ once by every official client; 429, 503, a refused CONNECT or certain phrases in
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
 import orjson
-from mitmproxy import http
 
 from brickscope.core.decision import Decision
 from brickscope.core.reason import SEND_A_TOKEN, Kind, Reason
@@ -153,20 +151,6 @@ def form(
     return Form(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
 
 
-def denial(
-    decision: Decision,
-    decision_id: str,
-    asked: Asked,
-    *,
-    grpc: bool = False,
-    head: bool = False,
-    close: bool = False,
-) -> http.Response:
-    """``form`` as mitmproxy's response."""
-    found = form(decision, decision_id, asked, grpc=grpc, head=head, close=close)
-    return _response(found.status, found.phrase, found.fields, found.body)
-
-
 def denial_bytes(
     decision: Decision, decision_id: str, asked: Asked, *, head: bool = False, close: bool = False
 ) -> bytes:
@@ -257,22 +241,3 @@ def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> byte
             ],
         }
     )
-
-
-def _response(status: int, reason: bytes, fields: list[tuple[bytes, bytes]], body: bytes) -> http.Response:
-    now = time.time()
-    return http.Response(
-        http_version=b"HTTP/1.1",
-        status_code=status,
-        reason=reason,
-        headers=http.Headers(fields),
-        content=body,
-        trailers=None,
-        timestamp_start=now,
-        timestamp_end=now,
-    )
-
-
-def raw_denial(decision: Decision, decision_id: str, host: str) -> bytes:
-    """The same answer as bytes, for a request whose head is too odd to be parsed. The connection ends with it."""
-    return denial_bytes(decision, decision_id, Asked("a request", "with an irregular head", host), close=True)

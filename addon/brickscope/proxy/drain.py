@@ -1,8 +1,8 @@
 """A graceful stop: what is under way finishes, what is idle is closed, and nothing new begins.
 
 Each connection is asked again and again whether anything is under way. The next answer on an HTTP/1.1 connection carries
-``Connection: close``, and HTTP/2 tells its client to open no more streams (``stream.py``), so the client opens the next one
-elsewhere.
+``Connection: close``, and HTTP/2 tells its client to open no more streams (``wire/http2.py``), so the client opens the
+next one elsewhere.
 """
 
 from __future__ import annotations

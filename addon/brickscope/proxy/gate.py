@@ -1,6 +1,6 @@
-"""The gate: policy, log and decision in one place, and the pass without which no request leaves.
+"""The gate: policy, log and decision in one place.
 
-Free of mitmproxy's hooks and layers, which call it: ``addon.py`` and ``stream.py`` decide nothing themselves.
+Free of sockets and protocols, which ask it: the data path decides nothing itself.
 """
 
 from __future__ import annotations
@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, NamedTuple
-
-from mitmproxy import connection, http
-from mitmproxy.hooks import Hook
 
 from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
@@ -36,46 +33,8 @@ from .destination import Destinations
 
 logger = logging.getLogger("brickscope")
 
-# Where a flow keeps its pass and verdict; mitmproxy fills this dictionary from nothing that a client sends.
-_PASS = "brickscope.pass"  # noqa: S105 - no password
-_VERDICT = "brickscope.verdict"
-_HELD = "brickscope.held"
-ENDED = "brickscope.ended"
-"""Whether the request was over with its headers."""
-LEFT = "brickscope.left"
-"""When the request might be written to its host, in seconds since the epoch."""
-BROKE = "brickscope.broke"
-"""Which side a flow broke on; one of ``tally.FAILURES``."""
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
-
-
-class Pass(NamedTuple):
-    """Leave to send exactly these bytes. Held by identity: a request that was edited since has no pass."""
-
-    method: bytes
-    target: bytes
-    authority: bytes
-    host: str
-    port: int
-    scheme: bytes
-    fields: tuple[tuple[bytes, bytes], ...]
-    body: bytes | None = None
-
-    @classmethod
-    def of(cls, request: http.Request, held: bool = False) -> Pass:
-        """The pass for a request as it stands now; with its body where that was ``held`` and judged."""
-        data = request.data
-        return cls(
-            data.method,
-            data.path,
-            data.authority,
-            data.host,
-            data.port,
-            data.scheme,
-            data.headers.fields,
-            data.content if held else None,
-        )
 
 
 class Verdict(NamedTuple):
@@ -114,10 +73,6 @@ class Gate:
         self.directory = directory
         self.hints = hints
         self.body_limit = body_limit
-        self.start_hooks: Callable[[Hook], bool] = lambda event: False
-        """Calls the hooks of an event at once, and says whether that is done; ``dispatch.py`` puts itself here."""
-        self.ahead = 0
-        """Bytes of bodies that are kept while decisions wait (``stream.py``)."""
         self.draining = False
         """Whether the proxy is about to stop (``drain.py``)."""
         self.swap(policy)
@@ -141,7 +96,7 @@ class Gate:
     ) -> Verdict:
         """Decide on a request and record the decision. An error of any kind is a denial.
 
-        ``refused``: why it is refused already (the engine found its head malformed), whatever the policy says.
+        ``refused``: why it is refused already (its head is malformed), whatever the policy says.
         ``body``: the request's, where it was held. ``settled``: URLs of documents that were waited for already.
         ``unread``: why the body can't be held: what only a look into it would allow, is denied, or goes on in ``monitor``.
         Raises NotYetKnown or BodyNeeded, with nothing recorded, where something has to be had first.
@@ -228,47 +183,6 @@ class Gate:
             policy_revision=self.policy.revision,
         )
 
-    # -- passes ------------------------------------------------------------------------------------------------
-
-    def grant(self, flow: http.HTTPFlow, held: bool = False) -> None:
-        """Let this flow's request leave, as it stands now."""
-        flow.metadata[_PASS] = Pass.of(flow.request, held)
-
-    def may_leave(self, flow: http.HTTPFlow) -> bool:
-        """Whether the request still is the one that was granted a pass. The pass is used up."""
-        granted = flow.metadata.pop(_PASS, None)
-        if not isinstance(granted, Pass):
-            return False
-        now = Pass.of(flow.request, granted.body is not None)
-        if granted.fields is not now.fields:
-            # mitmproxy itself takes `Expect` out once it has answered it with 100; nothing else may be gone.
-            before = tuple(field for field in granted.fields if field[0].lower() != b"expect")
-            return granted._replace(fields=before) == now
-        return granted == now
-
-    def hold(self, flow: http.HTTPFlow, limit: int) -> None:
-        """Keep the body back until all of it, at most ``limit`` bytes, is there to be judged."""
-        flow.metadata[_HELD] = limit
-
-    def held(self, flow: http.HTTPFlow) -> int | None:
-        """How many bytes of this flow's body are to be held, None if it is not held."""
-        limit = flow.metadata.get(_HELD)
-        return limit if isinstance(limit, int) else None
-
-    def remember(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
-        """Keep the verdict until the outcome is known."""
-        flow.metadata[_VERDICT] = verdict
-
-    def forwards(self, flow: http.HTTPFlow) -> bool:
-        """Whether the flow was let go on, so that its response is the server's and not ours."""
-        verdict = flow.metadata.get(_VERDICT)
-        return isinstance(verdict, Verdict) and verdict.decision.forwards
-
-    def finish(self, flow: http.HTTPFlow) -> Verdict | None:
-        """The verdict of a flow that ends now; None where there was none, or it was asked for before."""
-        verdict = flow.metadata.pop(_VERDICT, None)
-        return verdict if isinstance(verdict, Verdict) else None
-
     # -- records -----------------------------------------------------------------------------------------------
 
     def record(self, event: str, fields: Record) -> None:
@@ -302,25 +216,6 @@ class Gate:
     def refuse(self, reason: Reason, detail: str) -> Decision:
         """A denial of the connection kind, under the present policy."""
         return Refused(reason, detail).decision(self.policy.revision)
-
-
-def wire_request(
-    request: http.Request | None, server: tuple[str, int], client: connection.Client, ended: bool = False
-) -> WireRequest:
-    """What the engine holds of a request, as the core reads it; None for one whose head is too odd to be parsed."""
-    data = None if request is None else request.data
-    return WireRequest(
-        data.method if data else b"",
-        data.path if data else b"",
-        data.authority if data else b"",
-        data.http_version if data else b"",
-        data.headers.fields if data else (),
-        server[0].lower(),
-        server[1],
-        client.sni,
-        client.alpn,
-        ended,
-    )
 
 
 def header(fields: Any, wanted: bytes) -> bytes:

@@ -240,6 +240,7 @@ REFUSED |= dict.fromkeys(
         "keep_alt_svc_header",
         "onboarding_host",
         "strip_ech",
+        "http2_ping_keepalive",
     ],
     "it would have no effect: it belongs to a mode of mitmproxy, or a page, that is not served here",
 )
@@ -265,7 +266,6 @@ KEPT: dict[str, str] = {
     "confdir": "mitmproxy keeps its authority there",
     "connect_addr": "upstream.py dials from it",
     "http2": "contexts.py, for clients that offer it",
-    "http2_ping_keepalive": "mitmproxy's HTTP/2, where proxyauth is set",
     "keepserving": "mitmproxy's own",
     "key_size": "mitmproxy makes its authority by it",
     "listen_host": "listener.py",

@@ -21,7 +21,10 @@ BENCH = "endtoend"
 MIB = 1 << 20
 CONNECTIONS = 16
 FRESH = 8
+STREAMED = 2
+"""Connections over HTTP/2, each with some calls open at once (``streams.AT_ONCE``)."""
 
+STREAMS_CPU = Bound(1 / 2.5)
 CPU = Bound(1 / 7)
 DENIALS = Bound(0.1)
 FRESH_CPU = Bound(0.3)
@@ -118,6 +121,9 @@ def _send_calls(stage: Stage, variant: Variant, proxy: Proxy, scale: Scale, runs
         )
         runs[load, variant].append(send(job, proxy))
         answered += runs[load, variant][-1].result.done
+    job = make_job(stage, variant, proxy, "streams", connections=STREAMED, seconds=scale.seconds)
+    runs["streams", variant].append(send(job, proxy))
+    answered += runs["streams", variant][-1].result.done
     runs["events", variant].append(send(make_job(stage, variant, proxy, "events"), proxy))
     return answered
 
@@ -183,6 +189,8 @@ def report(runs: Runs, direct: Run, lost: int) -> list[Measurement]:
     compare("requests a second, keep-alive", "allowed", "rate", None)
     compare("CPU a request, keep-alive", "allowed", "cpu_ms", None, NAIVE)
     compare("requests a second, keep-alive", "allowed", "rate", None, NAIVE)
+    compare("CPU a request, HTTP/2 with 8 streams", "streams", "cpu_ms", STREAMS_CPU)
+    compare("requests a second, HTTP/2 with 8 streams", "streams", "rate", None)
     compare("requests a second, all denied", "denied", "rate", None)
     compare("CPU a request, all denied", "denied", "cpu_ms", DENIALS)
     compare("requests a second, new connections", "fresh", "rate", None)
@@ -228,7 +236,7 @@ def _values(runs: Runs, load: str, variant: Variant, what: str) -> list[float]:
 def _absolute(runs: Runs, direct: Run) -> list[Measurement]:
     rows = []
     for variant in (BARE, PRODUCT, NAIVE):
-        for load in ("allowed", "denied", "fresh"):
+        for load in ("allowed", "streams", "denied", "fresh"):
             chosen = runs[load, variant]
             name = f"{load}, {variant.name}"
             note = f"p50 {chosen[-1].result.median_ms:.1f} ms, p99 {chosen[-1].result.p99_ms:.1f} ms"

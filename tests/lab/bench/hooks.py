@@ -1,8 +1,7 @@
 """The hooks bench: what it costs to judge and log one call, without sockets and TLS.
 
-On the own path a call is ruled on (decision and audit record) and has its outcome recorded. On the engine's it passes
-``requestheaders``, ``responseheaders`` and ``response``. Heads and flows are made beforehand and are no part of the time;
-the audit log is a real file. Times are of the processor.
+A call is ruled on (decision and audit record) and has its outcome recorded; of an addon it passes the hooks. Heads and
+flows are made beforehand and are no part of the time; the audit log is a real file. Times are of the processor.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from brickscope.log.writer import AuditWriter, Keeping
 from brickscope.proxy.call import Call as OwnCall
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.requests import Requests
 from brickscope.proxy.ruling import rule
 from brickscope.proxy.wire.exchange import Exchange
 from brickscope.proxy.wire.head import Cleared, Door, HeadScanner
@@ -70,21 +68,17 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
     tokens = [token(index) for index in range(TOKENS)]
     texts = [rule_texts(RULES, first=index * RULES) for index in range(TOKENS)]
     allowed = calls(tokens, texts, amount, 0)
-    denied = calls(tokens, texts, amount, 1)
     found: list[Measurement] = []
     with (
         tempfile.TemporaryDirectory(prefix="brickscope-bench-") as folder,
         open_gate(Path(folder), tokens, texts) as gate,
     ):
-        ours = chain_of(gate)
         own: list[float] = []
         others: list[float] = []
         with (Path(folder) / "naive.jsonl").open("a") as log:
             naive = Naive(naive_rules(tokens, texts), log)
             nothing = Empty().hook
             rows: tuple[tuple[str, Chain, list[Call], Bound | None], ...] = (
-                ("hooks of the engine's path, allowed call", ours, allowed, None),
-                ("hooks of the engine's path, denied call", ours, denied, None),
                 (
                     "naive addon, allowed call",
                     Chain("naive", naive.request, nothing, naive.response),
@@ -96,7 +90,7 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
             say("hooks: own path")
             for _ in range(passes):
                 own.append(rule_pass(gate, allowed))
-                others.append(run_pass(rows[2][1], allowed))
+                others.append(run_pass(rows[0][1], allowed))
             found.append(Measurement(BENCH, "judge and log, allowed call", "µs", best(own)))
             name = "judge and log, allowed call, to the naive addon"
             found.append(Measurement(BENCH, name, "x", ratios(own, others), TO_NAIVE))
@@ -106,9 +100,7 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
                 found.append(Measurement(BENCH, name, "µs", spread, bound, note=f"best of {passes} passes"))
         say("hooks: beside the hooks")
         heads = best([_head_pass(allowed) for _ in range(passes)])
-        leaves = best([_leave_pass(gate, allowed) for _ in range(passes)])
         found.append(Measurement(BENCH, "beside the hooks: checking the raw head", "µs", heads))
-        found.append(Measurement(BENCH, "beside the hooks: asking for the pass", "µs", leaves))
     return found
 
 
@@ -135,12 +127,6 @@ def open_gate(
 async def no_network(url: str) -> bytes | None:
     """A fetch that fails: benches measure what is at hand."""
     raise FetchError(f"{url} is not fetched here")
-
-
-def chain_of(gate: Gate) -> Chain:
-    """Our hooks over a gate."""
-    hooks = Requests(gate)
-    return Chain("brickscope", hooks.requestheaders, hooks.responseheaders, hooks.response)
 
 
 def naive_rules(tokens: Sequence[str], texts: Sequence[Sequence[str]]) -> dict[str, list[str]]:
@@ -212,16 +198,6 @@ def _head_pass(mix: Sequence[Call]) -> float:
     for head in heads:
         check_head(head)
     return (time.process_time() - started) / len(heads) * 1e6
-
-
-def _leave_pass(gate: Gate, mix: Sequence[Call]) -> float:
-    flows = [make_flow(call) for call in mix]
-    for flow in flows:
-        gate.grant(flow)
-    started = time.process_time()
-    for flow in flows:
-        gate.may_leave(flow)
-    return (time.process_time() - started) / len(flows) * 1e6
 
 
 def write_naive_config(file: Path, tokens: Sequence[str], texts: Sequence[Sequence[str]], log: Path) -> None:

@@ -21,7 +21,7 @@ from brickscope.log.writer import AuditWriter
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
 
-from .hooks import chain_of, no_network, run_pass
+from .hooks import no_network, rule_pass
 from .measurement import Measurement, Say, best
 from .workload import HOST, Call, calls, compile_policy, rule_texts, token
 
@@ -55,11 +55,8 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
                 say(f"identity: {name}")
                 gate = _gate(writer, policy)
                 if not fresh:
-                    run_pass(chain_of(gate), chosen)
-                times = [
-                    run_pass(chain_of(_gate(writer, policy) if fresh else gate), chosen)
-                    for _ in range(passes)
-                ]
+                    rule_pass(gate, chosen)
+                times = [rule_pass(_gate(writer, policy) if fresh else gate, chosen) for _ in range(passes)]
                 found.append(Measurement(BENCH, name, "µs", best(times), note=f"best of {passes} passes"))
         finally:
             writer.close()

@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import h2.exceptions
+
 from .messages import BODY, head_bytes
 from .sockets import Head, Stream, StreamEnded, open_stream
+from .streams import StreamClient
 from .workload import EVENTS, FILE, HOST, Call
 
 WARM_UP = 5
@@ -26,7 +29,7 @@ STRIDE = 1 << 22
 
 
 class Job(NamedTuple):
-    """What to do. ``kind``: ``keep``, ``fresh``, ``download``, ``upload`` or ``events``.
+    """What to do. ``kind``: ``keep``, ``fresh``, ``download``, ``upload``, ``events``, or ``streams`` (HTTP/2).
 
     ``port``: of the upstream or of a reverse proxy, for a load without a proxy. ``denied_status``: what a denied call is
     answered with. ``patience``: seconds after which a transfer, or an answer that does not come, is an error.
@@ -200,6 +203,51 @@ class Worker:
         return Call(self._job.calls[0][0], method, FILE.replace(".bin", f"-{self._job.size}.bin"), True)
 
 
+def run_streams(job: Job, ready: Callable[[], None]) -> Result:
+    """The load over HTTP/2: each connection has some calls open at once."""
+    context = ssl.create_default_context(cafile=job.ca_file)
+    context.set_alpn_protocols(["h2"])
+    calls = [Call(*call) for call in job.calls]
+    clients = []
+    for index in range(job.connections):
+        connection = open_stream(HOST, job.port, context, job.proxy_port, job.patience, job.named_port)
+        own = calls[index :: job.connections] or calls
+        clients.append(StreamClient(connection.socket, own, job.denied_status))
+    errors = []
+
+    def work(task: Callable[[StreamClient], None]) -> None:
+        def one(client: StreamClient) -> None:
+            try:
+                task(client)
+            except (OSError, h2.exceptions.ProtocolError) as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=one, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    work(lambda client: client.warm_up(WARM_UP))
+    faults = sum(client.wrong for client in clients)
+    for client in clients:
+        client.reset()
+    ready()
+    started = time.perf_counter()
+    work(lambda client: client.keep(started + job.seconds))
+    elapsed = time.perf_counter() - started
+    delays = sorted(delay for client in clients for delay in client.delays) or [0.0]
+    return Result(
+        sum(client.done for client in clients),
+        sum(client.wrong for client in clients) + faults,
+        len(errors),
+        len(clients),
+        elapsed,
+        delays[len(delays) // 2] * 1000,
+        delays[len(delays) * 99 // 100] * 1000,
+    )
+
+
 def together(workers: Sequence[Worker], work: Callable[[Worker], None]) -> None:
     """Let every worker do it, each in its thread."""
     threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
@@ -211,6 +259,8 @@ def together(workers: Sequence[Worker], work: Callable[[Worker], None]) -> None:
 
 def run(job: Job, ready: Callable[[], None]) -> Result:
     """Connect and warm up, call ``ready``, send the load."""
+    if job.kind == "streams":
+        return run_streams(job, ready)
     context = ssl.create_default_context(cafile=job.ca_file)
     context.set_alpn_protocols(["http/1.1"])
     calls = [Call(*call) for call in job.calls]

@@ -16,7 +16,7 @@ from brickscope.audit.verify import Verifier, verify
 from brickscope.core.policy import Policy
 from brickscope.log.writer import Keeping
 
-from .hooks import chain_of, open_gate, run_pass
+from .hooks import open_gate, rule_pass
 from .measurement import Bound, Measurement, Say, Spread, best, ratios
 from .workload import calls, rule_texts, token
 
@@ -50,7 +50,7 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
                 place.mkdir(parents=True)
                 with open_gate(place, tokens, texts, Keeping(fsync)) as gate:
                     mix = allowed[: amount // 10] if fsync == "always" else allowed
-                    each.append(run_pass(chain_of(gate), mix))
+                    each.append(rule_pass(gate, mix))
         found.append(Measurement(BENCH, "allowed call, fsync never", "µs", best(times["never"])))
         found += [
             Measurement(
@@ -63,7 +63,7 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
         place.mkdir()
         with open_gate(place, tokens, texts) as gate:
             for _ in range(20 if quick else 100):
-                run_pass(chain_of(gate), allowed)
+                rule_pass(gate, allowed)
             policy = gate.policy
         found += _read(place / "audit.jsonl", 3 if quick else 5, say)
         found.append(_replay(place / "audit.jsonl", policy, 3 if quick else 5, say))

@@ -25,6 +25,11 @@ class Stream:
         self._held = b""
         self._buffer = memoryview(bytearray(BUFFER))
 
+    @property
+    def socket(self) -> ssl.SSLSocket:
+        """The connection itself."""
+        return self._socket
+
     def send(self, data: bytes | memoryview) -> None:
         """Send all of it."""
         self._socket.sendall(data)

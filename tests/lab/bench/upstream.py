@@ -5,7 +5,7 @@ Run as ``python -m lab.bench.upstream CERTIFICATE KEY``; it prints its port and 
 
 * ``GET .../fs/files/...``: ``size`` bytes (the last part of the path, ``data-SIZE.bin``)
 * ``POST .../invocations``: 10 server-sent events, 100 ms apart
-* all else: about 500 bytes of JSON, after the request's body has been read and dropped
+* over HTTP/2, and all else: about 500 bytes of JSON, after the request's body has been read and dropped
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from .messages import BODY, response_fields
 from .sockets import Stream, StreamEnded
+from .streams import answer_streams
 
 EVENT_COUNT, EVENT_PAUSE = 10, 0.1
 CHUNK = b"\xa5" * (1 << 18)
@@ -34,7 +35,7 @@ def serve(certificate: Path, key: Path) -> None:
     """Serve until standard input ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     threading.Thread(target=_accept, args=(listener, context), daemon=True).start()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
@@ -52,6 +53,9 @@ def _talk(plain: socket.socket, context: ssl.SSLContext) -> None:
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         with context.wrap_socket(plain, server_side=True) as secure:
+            if secure.selected_alpn_protocol() == "h2":
+                answer_streams(secure)
+                return
             stream = Stream(secure)
             while True:
                 _answer(stream, stream.read_head())
