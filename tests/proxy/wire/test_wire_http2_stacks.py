@@ -1,4 +1,4 @@
-"""The core between two real HTTP/2 stacks: a hundred streams, of which one is not read."""
+"""The core between two real HTTP/2 stacks: a hundred streams, of which some are not read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.settings
+import pytest
 from http2_line import DOOR, clear, pseudo
 
 from brickscope.proxy.wire.events import Dial, Event, Judge, ToClient, ToHost
@@ -83,7 +84,8 @@ class Between:
                 del self.left[number]
 
 
-def test_one_stalled_stream_of_a_hundred_costs_a_window() -> None:
+@pytest.mark.parametrize("stalled", [1, 5, 24])
+def test_stalled_streams_of_a_hundred_cost_a_window_each_and_the_others_arrive(stalled: int) -> None:
     line = Between()
     line.client.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
     line.client.increment_flow_control_window(2**30)
@@ -93,11 +95,12 @@ def test_one_stalled_stream_of_a_hundred_costs_a_window() -> None:
         number = line.client.get_next_available_stream_id()
         line.client.send_headers(number, pseudo("/ok"), end_stream=True)
         numbers.append(number)
-        if place:
+        if place >= stalled:
             line.client.increment_flow_control_window(2 * SIZE, number)
         line.spin()
-    assert line.got == dict.fromkeys(numbers[1:], SIZE)
-    assert STREAM_WINDOW <= line.kept <= 2 * STREAM_WINDOW
-    line.client.increment_flow_control_window(2 * SIZE, numbers[0])
-    line.spin()
-    assert line.got[numbers[0]] == SIZE
+    assert line.got == dict.fromkeys(numbers[stalled:], SIZE)
+    assert stalled * STREAM_WINDOW <= line.kept <= (stalled + 1) * STREAM_WINDOW
+    for number in numbers[:stalled]:
+        line.client.increment_flow_control_window(2 * SIZE, number)
+        line.spin()
+    assert line.got == dict.fromkeys(numbers, SIZE)

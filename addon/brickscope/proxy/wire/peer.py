@@ -26,9 +26,10 @@ from .head import Fields
 
 MAX_STREAMS = 100
 """Calls of a connection that may be open at once."""
-STREAM_WINDOW = 256 * 1024
-WINDOW = 1024 * 1024
-"""Bytes that a side may send ahead, for each stream and for all together: the most that is kept for it."""
+STREAM_WINDOW = 64 * 1024
+WINDOW = 32 * STREAM_WINDOW
+"""Bytes that a side may send ahead, for each stream and for all together: the most that is kept for it. So many streams of
+which nobody takes anything leave room for the others."""
 MAX_TABLE = 4096
 """Bytes of headers that are kept to compress what a side is sent: what RFC 9113 section 6.5.2 has as the default."""
 ALL_STREAMS = 2**31 - 1
