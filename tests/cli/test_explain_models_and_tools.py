@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from analysis.diff.test_models_and_tools import POLICY
+from analysis.diff.test_diff_models_and_tools import POLICY
 from brickscope.cli.main import main
 from core.test_apps import APP, OTHER
 

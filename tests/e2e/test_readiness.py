@@ -150,9 +150,10 @@ def test_while_it_drains_it_is_not_ready_and_still_seen(
 
 # -- health --------------------------------------------------------------------------------------------------------
 
+ENGINE = "from brickscope.proxy.engine import Engine"
 TAKEN_AWAY = {
-    "a hook that was replaced": "Requests.requestheaders = lambda self, flow: None",
-    "a hook that is gone": "del Requests.responseheaders",
+    "a hook that was replaced": f"{ENGINE}; Engine.client_connected = lambda self, client: None",
+    "a hook that is gone": f"{ENGINE}; del Engine.server_connect",
     "an addon that is gone": "scope.addons.pop()",
     "an addon beside": "from mitmproxy import ctx; ctx.master.addons.add(type('X', (), {'request': lambda s, f: None})())",
     "another dispatcher": "from mitmproxy import ctx; ctx.master.addons.trigger_event = broken",

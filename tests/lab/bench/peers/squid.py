@@ -121,7 +121,8 @@ def _hand_over(stage: Stage, folder: Path) -> None:
 def _start(stage: Stage) -> Iterator[Proxy]:
     port = free_port()
     file = configure(stage, port)
-    command = [find_program("squid") or "squid", "-N", "-f", str(file)]
+    # A name of its own: its shared memory is found by it, and another Squid's may be there.
+    command = [find_program("squid") or "squid", "-n", f"bench{port}", "-N", "-f", str(file)]
     with start_proxy(command, port, stage.folder, {}) as proxy:
         yield proxy
 

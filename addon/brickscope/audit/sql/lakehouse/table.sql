@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `params_sent` STRING COMMENT 'Those of `params` that the call spells in another way, as it spells them. Of decision.',
   `readings` STRING COMMENT 'All readings of a call that has several, in words; the one that decided first. Of decision.',
   `batch` STRING COMMENT 'The operations of all calls of a body that holds several, null for an unknown one. `operation` is then the one that decided, and `params` has a list of each. Of decision.',
-  `principal` STRING COMMENT 'Verified claims of an OAuth token; of a token request the client that asks. Of decision.',
+  `principal` STRING COMMENT 'Verified claims of an OAuth token; of a token request the client that asks. `tenant` and `object_id` only of a token of Entra ID; its `client_id` is the application id; `azure_resource`: the workspace for which a second token of the same one came along. Of decision.',
   `grant` STRING COMMENT 'Of a token request: its grant. Of decision.',
   `has_body` BOOLEAN COMMENT 'Of decision.',
   `user_agent` STRING COMMENT 'Of decision.',
