@@ -107,6 +107,7 @@ def ask(raw: tuple[ProxyProcess, RawUpstream], request: bytes) -> tuple[int, byt
     """The status, what the host got, and the decision."""
     proxy, upstream = raw
     upstream.received.clear()
+    upstream.whole = len(request)  # a host that answers sooner gets no more of it
     before = len(proxy.audit("decision"))
     with open_tls(proxy.proxy_url, HOST, ca=proxy.ca_file) as sock:
         send_h1(sock, request)
