@@ -12,7 +12,7 @@ import brickscope.proxy
 from brickscope.proxy.guard import guarded
 
 PROXY = Path(brickscope.proxy.__file__).parent
-OWN_PATH = ["front.py", "tls.py", "tunnel.py", "upstream.py"]
+OWN_PATH = ["clear.py", "front.py", "relay.py", "tls.py", "tunnel.py", "upstream.py"]
 CALLED_BY_ASYNCIO = {
     name
     for kind in (asyncio.Protocol, asyncio.BufferedProtocol)
