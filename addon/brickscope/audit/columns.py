@@ -41,6 +41,8 @@ COLUMNS: dict[str, str] = {
     "batch": "JSON",
     "principal": "JSON",
     "grant": "VARCHAR",
+    "credential": "VARCHAR",
+    "credential_fingerprint": "VARCHAR",
     "has_body": "BOOLEAN",
     "user_agent": "VARCHAR",
     # outcome

@@ -294,10 +294,19 @@ class _Bound(_Strict):
 
 
 class TokenEntry(_Bound):
-    """A personal access token, named by its fingerprint, and the rule set it gets."""
+    """A personal access token, named by its fingerprint, or a placeholder for one, and the rule set it gets."""
 
-    fingerprint: Fingerprints = Field(
-        description="What 'brickscope fingerprint' prints for the token; a list of two while it is replaced."
+    fingerprint: Annotated[Fingerprints | None, _GIVEN] = Field(
+        None,
+        description="What 'brickscope fingerprint' prints for the token; a list of two while it is replaced.",
+    )
+    placeholder: Annotated[Fingerprints | None, _GIVEN] = Field(
+        None,
+        description="What 'brickscope placeholder new' prints for a placeholder; a list of two while it is replaced.",
+    )
+    credential: Annotated[Name | None, _GIVEN] = Field(
+        None,
+        description="What the placeholder is exchanged for: a name in the operator's file (scope_credentials).",
     )
     rule_set: Name = Field(description="The rule set that says what the token may do.")
 
@@ -513,6 +522,9 @@ def _no_entries(value: Any) -> Any:
 _GROUP = BeforeValidator(_no_entries)
 
 
+Revoked = Annotated[list[Fingerprint], BeforeValidator(lambda value: [] if value is None else value)]
+
+
 class PolicyFile(_Strict):
     """One file of a Brickscope policy. All files of the folder together are one policy."""
 
@@ -528,6 +540,10 @@ class PolicyFile(_Strict):
     tenants: Annotated[dict[Name, TenantEntry], _GROUP] = Field(default_factory=dict)
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
+    revoked: Revoked = Field(
+        default_factory=list,
+        description="Fingerprints of tokens and placeholders that are worth nothing any more, wherever they are listed.",
+    )
     accept: list[AcceptEntry] = Field(
         default_factory=list, description="Findings of 'brickscope check' that are known and accepted."
     )
