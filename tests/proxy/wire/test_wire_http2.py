@@ -385,6 +385,8 @@ def test_an_answer_is_passed_on_field_by_field() -> None:
 MALFORMED: dict[str, list[tuple[bytes, bytes]]] = {
     "plain http": [(b":method", b"GET"), (b":scheme", b"http"), *pseudo("/ok")[2:]],
     "no scheme": [pseudo("/ok")[0], *pseudo("/ok")[2:]],
+    "an empty path": pseudo(""),
+    "an empty authority": pseudo("/ok", authority=""),
     "no authority": [*pseudo("/ok")[:2], pseudo("/ok")[3], (b"host", HOST.encode())],
     "a path twice": [*pseudo("/ok"), (b":path", b"/other")],
     "a method twice": [(b":method", b"GET"), *pseudo("/ok")],
@@ -424,6 +426,8 @@ def test_a_malformed_head_is_refused_and_the_connection_goes_on(fields: list[tup
     assert line.outcomes == [(200, 0, 5, "")]
     assert 1 not in line.at_host.heads or line.at_host.heads[1][0] == pseudo("/ok")
     assert line.at_client.heads[1][0][0] == (b":status", b"403")
+    # RFC 9113 section 8.1.1: an answer may come before the stream error, which must come
+    assert line.at_client.resets == {1: 1}
 
 
 BROKEN_ANSWERS: dict[str, list[tuple[bytes, bytes]]] = {

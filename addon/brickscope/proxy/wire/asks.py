@@ -43,6 +43,7 @@ class Asks:
         head, refused = read_request(self._door, request.headers or [], ended=ended)
         stream = Stream(number, head, client)
         stream.ask.ended = ended
+        stream.malformed = refused is not None
         self._calls.add(stream)
         self._calls.events.append(Judge(stream, head, None, refused))
 

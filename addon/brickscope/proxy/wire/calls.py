@@ -67,7 +67,9 @@ class Calls:
     def settle(self, stream: Stream) -> None:
         """Something has left: see whether anything is left to do."""
         if stream.settle():
-            if not stream.ask.ended:
+            if stream.malformed:
+                self.client.disown(stream.number)
+            elif not stream.ask.ended:
                 self.client.reset(stream.number, stream.stopped or ErrorCodes.NO_ERROR)
             self.forget(stream)
 
