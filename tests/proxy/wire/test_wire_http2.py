@@ -7,18 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from http2_line import (
-    HOST,
-    Line,
-    clear,
-    data,
-    goaway,
-    ping,
-    pseudo,
-    reset,
-    settings,
-    window,
-)
+from http2_line import Line, clear
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
@@ -28,6 +17,7 @@ from brickscope.proxy.wire.framing import SMALL_CHUNKS
 from brickscope.proxy.wire.glitches import FULL
 from brickscope.proxy.wire.peer import ALL_STREAMS, MAX_STREAMS, STREAM_WINDOW, WINDOW
 from brickscope.proxy.wire.streams import DROPPED
+from http2_by_hand import HOST, data, goaway, ping, pseudo, reset, settings, window
 
 Story = Callable[[Line], None]
 PUT = [*pseudo("/ok", "PUT")]
@@ -278,15 +268,17 @@ STORIES: dict[str, tuple[Story, list[str]]] = {
         the_host_goes_away_amid_calls,
         [
             *("judge /ok", "judge /ok", "dial", "host< 1 /ok end", "host< 3 /ok end", "host< 3 reset 8"),
-            *("client< 3 reset 7", "ended None 0 0 HOST_LEFT", f"client< goaway {ALL_STREAMS} 0"),
-            *("client< 5 reset 7", "answered 200", "client< 1 200", "client< 1 data end", "ended 200 0 5"),
+            *("client< 3 reset 7", "ended None 0 0 HOST_LEFT"),
+            # only now: Python's h2 would give up what it has open
+            *("client< 5 reset 7", f"client< goaway {ALL_STREAMS} 0"),
+            *("answered 200", "client< 1 200", "client< 1 data end", "ended 200 0 5"),
             *("client< goaway 5 0", "close host gently", "close client gently"),
         ],
     ),
     "GOAWAY of a client": (
         a_client_that_goes_away,
         [
-            *(*WENT, f"client< goaway {ALL_STREAMS} 0", "client< 1 200", "client< 1 data end"),
+            *(*WENT, "client< 1 200", "client< 1 data end"),
             "client< goaway 1 0",
             *("close host gently", "close client gently"),
         ],
