@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
+from brickscope.proxy.wire.answer import Form
 from brickscope.proxy.wire.events import (
     Answered,
     Close,
@@ -26,7 +27,6 @@ from brickscope.proxy.wire.events import (
 from brickscope.proxy.wire.framing import Announced
 from brickscope.proxy.wire.head import Cleared, Door, Head
 from brickscope.proxy.wire.http2 import Http2
-from brickscope.proxy.wire.own import Form
 from http2_by_hand import HOST, Listener, Speaker
 
 DOOR = Door(HOST, 443, HOST, b"h2")
