@@ -85,10 +85,11 @@ class CredentialStore:
     def __init__(
         self,
         known: Mapping[str, Entrusted],
-        post: Post,
+        post: Post | None = None,
         on_fetched: OnFetched = lambda name, error: None,
     ) -> None:
-        """``known``: what the operator's file has. ``post``: sends a form to a token endpoint."""
+        """``known``: what the operator's file has. ``post``: sends a form to a token endpoint;
+        without it there are tokens alone."""
         self.known = dict(known)
         self.remembered: dict[str, str] = {}
         """Names of credentials by their fingerprints."""
@@ -199,10 +200,12 @@ class CredentialStore:
     async def _fetch(self, held: _Held) -> None:
         entrusted, source = held.entrusted, held.entrusted.source
         hidden = {each.source.environment for each in self.known.values() if each.source.environment}
-        looked = await asyncio.to_thread(_look, source.file)
+        looked = await asyncio.to_thread(look_at, source.file)
         value, begun = await read_source(source, hidden), time.monotonic()
         ends = renew = math.inf
         if entrusted.kind is not Kind.TOKEN:
+            if self._post is None:
+                raise FetchError("there is no way to a token endpoint")
             value, life = await mint(entrusted, held.host, value, self._post)
             ends, renew = begun + max(life - MARGIN_S, life / 2), begun + life * 0.75
         elif source.command:
@@ -225,7 +228,7 @@ class CredentialStore:
         while True:
             await asyncio.sleep(LOOK_S)
             for held in list(self._of_files()):
-                if held.task is not None or await asyncio.to_thread(_look, held.entrusted.source.file) == (
+                if held.task is not None or await asyncio.to_thread(look_at, held.entrusted.source.file) == (
                     held.looked
                 ):
                     continue
@@ -244,7 +247,8 @@ class CredentialStore:
                 yield held
 
 
-def _look(file: str | None) -> object:
+def look_at(file: str | None) -> object:
+    """What changes when a file does."""
     if file is None:
         return None
     try:

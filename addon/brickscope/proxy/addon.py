@@ -14,6 +14,7 @@ import signal
 import ssl
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,9 +22,11 @@ import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
 import brickscope
+from brickscope.core.entrusted import Entrusted
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
+from brickscope.identity.store import CredentialStore
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.record import printable
@@ -44,6 +47,7 @@ from brickscope.service.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
 from .contexts import Contexts, known_hosts
+from .credentials import CredentialsFile, find_missing, forbid_core_dumps
 from .datapath import DataPath
 from .destination import Resolver
 from .drain import Drain
@@ -112,6 +116,7 @@ class Scope:
         self._worker: Worker | None = None
         self._parent: Parent | None = None
         self._listener: Listener | None = None
+        self._credentials: CredentialsFile | None = None
         self._drain: Drain | None = None
         self._edit_failed = False
 
@@ -167,6 +172,11 @@ class Scope:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
+            entrusted: Mapping[str, Entrusted] = {}
+            if settings.credentials is not None:
+                forbid_core_dumps()
+                self._credentials = CredentialsFile(settings.credentials, settings.rules)
+                entrusted = self._credentials.read()
             ca_warnings = refuse_or_warn(
                 Path(ctx.options.confdir).expanduser(),
                 settings.destinations.scope.patterns,
@@ -189,8 +199,8 @@ class Scope:
                 self._on_parent_failed,
                 local=ctx.options.connect_addr,
             )
-        tunnel = None if self._parent is None else self._parent.tunnel
-        directory = TokenDirectory(Fetcher(trust, tunnel).fetch, self._on_keys)
+        fetcher = Fetcher(trust, None if self._parent is None else self._parent.tunnel)
+        directory = TokenDirectory(fetcher.fetch, self._on_keys)
         if settings.status is not None:
             settings.destinations.status_port = settings.status.port
         self._gate = Gate(
@@ -199,6 +209,7 @@ class Scope:
             loaded.policy,
             directory,
             digests,
+            CredentialStore(entrusted, fetcher.post),
             hints=settings.hints,
             body_limit=settings.body_limit,
         )
@@ -210,6 +221,7 @@ class Scope:
             *ca_warnings,
             *versions.warnings(),
             *map(str, loaded.warnings),
+            *find_missing(loaded.policy, entrusted),
         ]:
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         self.armed = True
@@ -311,6 +323,10 @@ class Scope:
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
         self._tasks.append(loop.create_task(path.contexts.keep_renewed(), name="certificates"))
         self._tasks.append(loop.create_task(path.deadlines.run(), name="deadlines"))
+        if self._credentials is not None:
+            store = self._gate.credentials
+            self._tasks.append(loop.create_task(self._credentials.watch(store), name="credentials"))
+            self._tasks.append(loop.create_task(store.watch(), name="files of credentials"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)
 
@@ -377,7 +393,7 @@ class Scope:
         gate = self._gate
         assert gate is not None
         before = gate.policy
-        for warning in loaded.warnings:
+        for warning in (*loaded.warnings, *find_missing(loaded.policy, gate.credentials.known)):
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         restored, self._edit_failed = self._edit_failed, False
         if loaded.policy.revision == before.revision:

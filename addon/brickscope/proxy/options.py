@@ -156,6 +156,12 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "File with one line USER:PASSWORD for the parent proxy.",
     ),
     (
+        "scope_credentials",
+        str | None,
+        None,
+        "File that says what placeholders of the policy are exchanged for, and where the secrets come from. Default: none.",
+    ),
+    (
         "scope_connect_to",
         Sequence[str],
         [],
@@ -323,6 +329,7 @@ class Settings(NamedTuple):
     status: StatusAddress | None
     json_log: bool
     parent: Address | None
+    credentials: Path | None
 
 
 def read_settings(options: Options) -> Settings:
@@ -368,6 +375,7 @@ def read_settings(options: Options) -> Settings:
         _status(options.scope_status),
         options.scope_log_format == "json",
         _parent(options),
+        Path(options.scope_credentials).expanduser().absolute() if options.scope_credentials else None,
     )
 
 
