@@ -12,8 +12,8 @@ from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.policy import Issuer
 
 from .entry import Entry, Findings
-from .model import GOOGLE
 from .problem import Position, nearest
+from .value import GOOGLE
 
 
 def compile_issuers(

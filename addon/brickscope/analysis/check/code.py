@@ -8,17 +8,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from textwrap import dedent, indent
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import yaml
+from brickscope.shipped import table
 
 from .. import lint
 from .finding import Found, Severity
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PAGE = re.compile(
     r"(?P<code>BS\d{3}) (?P<severity>\w+): (?P<title>[^\n]+)\n\n(?P<why>.+)\n\nMend: (?P<mend>.+?)\n\n"
     r"(?P<example>    .+\n)\nMended:\n\n(?P<mended>    .+\n)",
@@ -79,8 +77,7 @@ def _page(module: ModuleType) -> Code:
 
 def read_data(name: str) -> dict[str, Any]:
     """A YAML file of this package."""
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    found: dict[str, Any] = table(__package__, name)
     return found
 
 
