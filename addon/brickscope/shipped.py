@@ -14,10 +14,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 @cache
 def text(package: str, *path: str) -> str:
     """A file of a package, without blanks around it."""
-    return files(package).joinpath(*path).read_text(encoding="utf-8").strip()
+    return _read(package, *path).strip()
 
 
 @cache
 def table(package: str, *path: str) -> Any:
     """A YAML file of a package, as plain data that nobody may change."""
-    return yaml.load(text(package, *path), _LOADER)  # noqa: S506 - ours, and the loader is a safe one
+    return yaml.load(_read(package, *path), _LOADER)  # noqa: S506 - ours, and the loader is a safe one
+
+
+def _read(package: str, *path: str) -> str:
+    return files(package).joinpath(*path).read_text(encoding="utf-8")
