@@ -11,12 +11,10 @@ from textwrap import indent
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import yaml
+from brickscope.shipped import table
 
 from .. import lint
 from .finding import Found, Severity
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Code(NamedTuple):
@@ -58,17 +56,15 @@ def lints() -> tuple[Lint, ...]:
     """All lints, in the order of their codes: every page beside which a module of its name lies."""
     names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
     found = (
-        Lint(_code(**read_data(f"{name}.yaml", lint)), import_module(f"{lint.__name__}.{name}"))
+        Lint(_code(**read_data(f"{name}.yaml", lint.__name__)), import_module(f"{lint.__name__}.{name}"))
         for name in names
     )
     return tuple(sorted(found, key=lambda each: each.code.code))
 
 
-def read_data(name: str, package: ModuleType | str | None = __package__) -> dict[str, Any]:
+def read_data(name: str, package: str | None = __package__) -> dict[str, Any]:
     """A YAML file of this package, or of another one."""
-    assert package is not None
-    text = files(package).joinpath(name).read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    found: dict[str, Any] = table(package or "", name)
     return found
 
 
