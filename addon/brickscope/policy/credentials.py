@@ -17,8 +17,9 @@ from brickscope.core.credential import TOKEN_SHAPE
 from brickscope.core.entrusted import Entrusted, Kind, Source
 
 from .document import MAX_BYTES, Document, read_document
-from .model import ClientId, Guid, Name, OptionalText, Workspace, _Strict, _version
+from .model import _Described, _Strict, _version
 from .problem import PolicyError, Position, Problem, nearest
+from .value import ClientId, Given, Guid, Name, Some, Workspace
 
 SOURCES = ("file", "environment", "command")
 _LOGIN = {
@@ -49,18 +50,17 @@ Text = Annotated[str, AfterValidator(_no_secret)]
 FilePath = Annotated[Text, AfterValidator(_absolute)]
 
 
-class CredentialEntry(_Strict):
+class CredentialEntry(_Described):
     """One credential: what it is, where its secret comes from, and on which workspaces it may be used."""
 
     kind: Literal["token", "databricks_service_principal", "azure_service_principal"] = "token"
-    file: FilePath | None = None
-    environment: Annotated[Text, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    command: Annotated[list[Text], Field(min_length=1)] | None = None
-    workspaces: Annotated[list[Workspace], Field(min_length=1)]
-    client_id: ClientId | None = None
-    tenant: Guid | None = None
+    file: Given[FilePath] = None
+    environment: Given[Annotated[Text, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = None
+    command: Given[Some[Text]] = None
+    workspaces: Some[Workspace]
+    client_id: Given[ClientId] = None
+    tenant: Given[Guid] = None
     cloud: Literal["public", "us_government", "china"] = "public"
-    description: OptionalText = None
 
 
 class CredentialsFile(_Strict):
