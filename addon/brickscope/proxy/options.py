@@ -31,48 +31,60 @@ class OptionError(Exception):
     """An option that can't be; the message says which, why and what to do."""
 
 
-OURS_OF_ONE_VALUE = {
+_TEXTS = {
     "scope_rules": "Folder (or file) of the policy. Default: rules here.",
     "scope_audit_log": "File of the audit log (JSON Lines). Default: audit.jsonl here.",
     "scope_audit_keys": "Folder of the log's keys, made there at first start. Default: confdir (~/.mitmproxy).",
     "scope_audit_fsync": (
         "When records are brought to disk: always (each before its call), interval (each second; default) or never."
     ),
+    "scope_audit_rotate": (
+        "When a file of the log is closed and the next begun: a size such as 256MB, daily (midnight UTC), or both."
+    ),
     "scope_audit_compress": "How closed files are compressed: zstd (default), gzip or none.",
+    "scope_audit_keep": (
+        "How long closed files are kept: a number such as 90 days or 100 files, or both. Default: for ever."
+    ),
+    "scope_hosts": "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
     "scope_other_hosts": "What happens with hosts other than Databricks: tunnel (default; bytes pass untouched) or deny.",
+    "scope_allow_addresses": (
+        "Networks that may be reached although they are private or named by address, such as 10.1.0.0/16."
+    ),
     "scope_hints": "Whether a denial tells the client which rule would allow the call: on (default) or off.",
+    "scope_proxy_protocol": (
+        "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2)."
+    ),
     "scope_body_limit": (
         "The largest body that is held back where a rule looks into it, such as 1MB. Default, and the most: 16MB."
     ),
     "scope_handshake_timeout": "Seconds for CONNECT, for TLS with a client, and for each address of a host. Default: 10.",
     "scope_head_timeout": "Seconds from the first byte of a request to the end of its head. Default: 30.",
-    "scope_idle_timeout": "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout.",
+    "scope_idle_timeout": (
+        "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout."
+    ),
     "scope_stall_timeout": "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
     "scope_stop_after": "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
     "scope_status": "Where /metrics, /healthz and /readyz are served: ADDRESS:PORT, or unix:/path. Default: nowhere.",
     "scope_log_format": "How messages are written to standard error: text (default) or json, an object a line.",
-    "scope_parent_proxy": "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none.",
-    "scope_parent_proxy_password": "File with one line USER:PASSWORD for the parent proxy.",
-}
-"""By name, with its help."""
-OURS_OF_MANY = {
-    "scope_audit_rotate": (
-        "When a file of the log is closed and the next begun: a size such as 256MB, daily (midnight UTC), or both."
+    "scope_parent_proxy": (
+        "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none."
     ),
-    "scope_audit_keep": "How long closed files are kept: a number such as 90 days or 100 files, or both. Default: for ever.",
-    "scope_hosts": "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
-    "scope_allow_addresses": "Networks that may be reached although they are private or named by address, such as 10.1.0.0/16.",
-    "scope_proxy_protocol": "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2).",
+    "scope_parent_proxy_password": "File with one line USER:PASSWORD for the parent proxy.",
     "scope_connect_to": "For tests and demonstrations: HOST=ADDRESS:PORT leads a host (or *.suffix) to another address.",
 }
-SCOPE_HOSTS = ["*.cloud.databricks.com", "*.databricksapps.com"]
-OURS: tuple[tuple[str, Any, Any, str], ...] = (
+_LISTS: dict[str, list[str]] = {
+    "scope_audit_rotate": [],
+    "scope_audit_keep": [],
+    "scope_hosts": ["*.cloud.databricks.com", "*.databricksapps.com"],
+    "scope_allow_addresses": [],
+    "scope_proxy_protocol": [],
+    "scope_connect_to": [],
+}
+"""Those of several values, with their defaults."""
+OURS: tuple[tuple[str, Any, Any, str], ...] = tuple(
     # Types are chosen so that no value can fail to parse: mitmproxy drops a script in silence when one does.
-    *((name, str | None, None, text) for name, text in OURS_OF_ONE_VALUE.items()),
-    *(
-        (name, Sequence[str], SCOPE_HOSTS if name == "scope_hosts" else [], text)
-        for name, text in OURS_OF_MANY.items()
-    ),
+    (name, Sequence[str] if name in _LISTS else str | None, _LISTS.get(name), text)
+    for name, text in _TEXTS.items()
 )
 
 FORCED: dict[str, Any] = {
