@@ -23,6 +23,14 @@ _PR_SET_DUMPABLE = 4
 """Linux, prctl(2)."""
 
 
+def read_entrusted(path: Path | None, rules: Path) -> Mapping[str, Entrusted]:
+    """The credentials at start; from now on this process leaves no image of its memory. Raises PolicyError."""
+    if path is None:
+        return {}
+    _forbid_core_dumps()
+    return read_credentials(path, rules)
+
+
 class CredentialsFile:
     """Where it is, and where the policy is, in which it must not be."""
 
@@ -31,8 +39,7 @@ class CredentialsFile:
         self._rules = rules
         self._seen: object = None
 
-    def read(self) -> Mapping[str, Entrusted]:
-        """The credentials. Raises PolicyError."""
+    def _read(self) -> Mapping[str, Entrusted]:
         self._seen = look_at(str(self._path))
         return read_credentials(self._path, self._rules)
 
@@ -43,14 +50,15 @@ class CredentialsFile:
             if await asyncio.to_thread(look_at, str(self._path)) == self._seen:
                 continue
             try:
-                known = await asyncio.to_thread(self.read)
+                known = await asyncio.to_thread(self._read)
             except PolicyError as error:
                 logger.error(
                     "Brickscope: the edited file of credentials has errors; the last good one stays in force\n%s",
                     error,
                     extra={"event": "credentials_failed"},
                 )
-            else:
+                continue
+            if known != store.known:
                 store.swap(known)
                 logger.info(
                     "Brickscope: the file of credentials was read again (%d credentials)",
@@ -69,7 +77,7 @@ def find_missing(policy: Policy, known: Mapping[str, Entrusted]) -> list[str]:
     ]
 
 
-def forbid_core_dumps() -> None:
+def _forbid_core_dumps() -> None:
     """Whatever ends this process leaves no image of its memory, nor can others of the same user look into it.
 
     The limit alone does not do where dumps are piped to a program (core(5)).
