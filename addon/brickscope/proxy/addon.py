@@ -35,7 +35,7 @@ from brickscope.policy.load import Loaded, NoPolicyError, Signature, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.policy.watch import PolicyWatcher
 from brickscope.prerequisites import explain
-from brickscope.service.authority.error import AuthorityError
+from brickscope.service.authority.certificate import AuthorityError
 from brickscope.service.authority.findings import refuse_or_warn
 from brickscope.service.monitoring.address import words
 from brickscope.service.monitoring.operational_log import JsonFormatter
