@@ -18,9 +18,9 @@ from .finding import Found, Severity
 
 
 class Code(NamedTuple):
-    """One kind of finding. ``title``: what it is, in a few words; ``why``, ``mend``: sentences.
+    """One kind of finding. ``title``: what it is, in a few words; ``why``, ``fix``: sentences.
 
-    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not. Only of escalations:
+    ``example``, ``fixed``: parts of a policy that has the finding, and of one that has not. Only of escalations:
     ``needs``, the powers that make it up, one of each list; ``limits``, those whose limits make a combination milder;
     ``same``, parameters by which its parts act on one object; ``opened``, whether the first part counts only for what its
     rights are worth (power.py).
@@ -30,9 +30,9 @@ class Code(NamedTuple):
     title: str
     severity: Severity
     why: str
-    mend: str
+    fix: str
     example: str
-    mended: str
+    fixed: str
     needs: tuple[tuple[str, ...], ...] = ()
     limits: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
@@ -76,11 +76,11 @@ def codes() -> Mapping[str, Code]:
     return dict(sorted(found.items()))
 
 
-def _code(*, severity: str, example: Any, mended: Any, **entry: Any) -> Code:
+def _code(*, severity: str, example: Any, fixed: Any, **entry: Any) -> Code:
     """A page as it is written."""
     entry |= {name: tuple(entry.get(name, ())) for name in ("limits", "same")}
     entry["needs"] = tuple(map(tuple, entry.get("needs", ())))
-    return Code(severity=Severity(severity), example=_policy(example), mended=_policy(mended), **entry)
+    return Code(severity=Severity(severity), example=_policy(example), fixed=_policy(fixed), **entry)
 
 
 def _policy(written: str | list[Any]) -> str:
