@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .credential import find_query_flaw
+from .credential import find_query_flaw, refuse_placeholder
 from .decision import Refused
 from .fields import read_fields
 from .hostname import is_hostname
@@ -90,7 +90,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
 
     Raises Refused with the reason: TOO_LARGE, TARGET_NOT_ORIGIN_FORM, HTTP_VERSION, METHOD_NOT_CANONICAL, HOST_MISMATCH,
     HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS, UPGRADE_REFUSED,
-    TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
+    PLACEHOLDER_MISPLACED, TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
     """
     http2 = wire.http_version == b"HTTP/2.0"
     if http2 is not (wire.alpn == b"h2") or not (http2 or wire.http_version == b"HTTP/1.1"):
@@ -119,6 +119,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
         path, mark, asked = wire.target.decode("latin-1").partition("?")
         query = asked if mark else None
     chosen = fields.workspaces
+    refuse_placeholder(wire.target, "the path or query")
     if query:
         pairs = _pairs(query, readings)
         flaw = find_query_flaw(pairs) or flaw
