@@ -31,7 +31,7 @@ from brickscope.policy.first import how_to_begin
 from brickscope.policy.load import NoPolicyError, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.prerequisites import explain
-from brickscope.service.authority.error import AuthorityError
+from brickscope.service.authority.certificate import AuthorityError
 from brickscope.service.authority.findings import refuse_or_warn
 from brickscope.service.monitoring.operational_log import JsonFormatter
 from brickscope.service.supervisor.channel import numbered
