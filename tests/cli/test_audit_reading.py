@@ -78,7 +78,7 @@ def test_summary_counts_what_the_log_holds(folder: Path) -> None:
 def test_summary_for_people(folder: Path) -> None:
     text = run("summary", folder, "--top", "3").stdout
     assert f"{len(RECORDS):,} records in 4 files, 2026-11-01 00:00 to " in text
-    assert "denied but sent (monitor)" in text
+    assert "would be denied (monitor)" in text
     assert re.search(r"\nand \d+ more", text)
     for heading in ("who", "what", "why", "from where", "answers", "other records"):
         assert re.search(rf"^{heading} ", text, re.M)

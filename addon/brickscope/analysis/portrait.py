@@ -7,10 +7,11 @@ from typing import Any
 
 from brickscope.catalog.catalog import CLASSES, Operation, load_catalog
 from brickscope.core.policy import Mode
+from brickscope.count import counted
 from brickscope.policy.written import WrittenRule
 
 from .abilities import Abilities, Ability, Way
-from .shown import counted, place
+from .shown import place
 from .summary import Access, Summary
 
 _LISTED = 12
@@ -28,7 +29,7 @@ def summary_lines(said: Summary) -> list[str]:
     if said.bounds:
         lines.append(f"It acts {_sentence(said.bounds)}.")
     if said.mode is Mode.MONITOR:
-        lines.append("It is in monitor mode: what is not allowed is logged, and goes on all the same.")
+        lines.append("It is in monitor mode: what is not allowed is logged, and is sent anyway.")
     if said.abilities is None:
         return [
             *lines,

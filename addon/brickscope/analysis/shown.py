@@ -53,11 +53,6 @@ def place(position: Position) -> str:
     return f"{position.file}:{position.line}:{position.column}" if position.line else position.file
 
 
-def counted(number: int, word: str) -> str:
-    """``1 rule``, ``2 rules``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def listed(words: Sequence[str], most: int) -> str:
     """Words in a list, and how many more there are."""
     more = len(words) - most

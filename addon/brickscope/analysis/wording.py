@@ -68,11 +68,7 @@ def _field(name: str, values: Iterable[str]) -> list[str]:
 
 
 def _monitored(said: Explanation) -> str:
-    return (
-        "  (monitor mode: it goes on all the same)"
-        if said.decision.forwards and not said.decision.allow
-        else ""
-    )
+    return "  (monitor mode: it is sent anyway)" if said.decision.forwards and not said.decision.allow else ""
 
 
 def _who(said: Explanation) -> str:

@@ -61,7 +61,7 @@ def _why(chain: Chain, source: Path, error: crypto.X509StoreContextError) -> str
             "the proxy's was replaced, or it is another proxy's"
         )
     if "expired" in str(error):
-        return "the CA in it has ended"
+        return "the CA in it has expired"
     return "it lacks the proxy's CA"
 
 

@@ -194,7 +194,7 @@ REFUSED |= dict.fromkeys(
     "it would write tokens to disk or terminal",
 )
 REFUSED |= dict.fromkeys(
-    ("validate_inbound_headers", "normalize_outbound_headers"), "it takes a guard against smuggling away"
+    ("validate_inbound_headers", "normalize_outbound_headers"), "it removes a guard against request smuggling"
 )
 REFUSED |= dict.fromkeys(
     ("stream_large_bodies", "body_size_limit"),
@@ -380,7 +380,7 @@ def _parent(options: Options) -> Address | None:
             )
         return None
     if options.scope_connect_to:
-        raise OptionError("scope_connect_to: it would lead past scope_parent_proxy; leave one of them out")
+        raise OptionError("scope_connect_to: it would bypass scope_parent_proxy; leave one of them out")
     try:
         return read_parent(url, password)
     except ValueError as error:

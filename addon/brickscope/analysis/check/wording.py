@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from brickscope.analysis.shown import counted, moment, place
+from brickscope.analysis.shown import moment, place
+from brickscope.count import counted
 
 from .finding import Finding, Severity
 from .report import Report

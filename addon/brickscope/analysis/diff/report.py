@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from brickscope.analysis.shown import counted, place
+from brickscope.analysis.shown import place
 from brickscope.analysis.witness import Witness
 from brickscope.catalog.catalog import CLASSES
+from brickscope.count import counted
 from brickscope.log.record import printable
 
 from .comparison import Comparison, GroupChange, SubjectChange

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from brickscope.analysis.shown import counted, place, risk
+from brickscope.analysis.shown import place, risk
+from brickscope.count import counted
 from brickscope.log.record import printable
 
 from .learning import Learned

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from brickscope.analysis.shown import counted, place
+from brickscope.analysis.shown import place
+from brickscope.count import counted
 
 from .run import Result, failure_lines
 from .session import Covered, Session
@@ -31,7 +32,7 @@ def lines(session: Session) -> list[str]:
     )
     loose = sum(1 for each in session.results if not each.decision.allow and not each.decision.enforced)
     if loose:
-        said.append(f"{counted(loose, 'denial')} in monitor mode: the proxy would let them go on")
+        said.append(f"{counted(loose, 'denial')} in monitor mode: the proxy would send them anyway")
     return said if failed else said[1:]
 
 

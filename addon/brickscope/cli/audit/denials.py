@@ -13,12 +13,13 @@ from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
 from brickscope.cli.terminal import console, minute, progress, shown, styled
+from brickscope.count import counted
 
 
 @command("denials")
 @log_options
 @click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
-@click.option("--top", default=50, show_default=True, metavar="N", help="Groups to show; 0 for all.")
+@click.option("--top", default=50, show_default=True, metavar="N", help="How many groups to show; 0 for all.")
 @output_options
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
     """What was denied and what would allow it.
@@ -92,7 +93,7 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
         return
     calls = sum(group.calls for group in groups) if narrowed else found.calls
     total = len(groups) if narrowed else found.total
-    out.print(styled(f"{calls:,} denials in {total:,} {'group' if total == 1 else 'groups'}. Times are UTC."))
+    out.print(styled(f"{counted(calls, 'denial')} in {counted(total, 'group')}. Times are UTC."))
     part = groups[: top or None]
     for group in part:
         out.print()
@@ -104,7 +105,7 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
             styled(shown(group.what) + (f" ({group.kind})" if group.kind else ""), "cyan"),
             styled("  "),
             styled(shown(group.reason), "red"),
-            styled(f"  {group.sent:,} sent all the same" if group.sent else "", "yellow"),
+            styled(f"  {group.sent:,} sent anyway" if group.sent else "", "yellow"),
             sep="",
         )
         out.print(
@@ -117,7 +118,7 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
         print_remedy(group.remedy, "    ")
     if total > len(part):
         out.print()
-        out.print(styled(f"and {total - len(part):,} more groups (--top 0)", "dim"))
+        out.print(styled(f"and {counted(total - len(part), 'more group')} (--top 0)", "dim"))
 
 
 def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, under") -> None:
