@@ -208,7 +208,7 @@ def test_the_ca_has_ended(tmp_path: Path, host: Host, proxy_authority: Path) -> 
         report = host._replace(gate=gate).doctor(before=before)
     assert {"ca", "ca_variable", "client_curl", "client_requests", "client_grpc"} <= set(problems(report))
     assert "the proxy's CA has ended" in detail(report, "ca")
-    assert "ended on" in detail(report, "ca")
+    assert "expired on" in detail(report, "ca")
 
 
 def test_a_variable_that_names_no_file(host: Host) -> None:

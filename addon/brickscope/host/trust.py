@@ -121,5 +121,5 @@ def describe_end(certificate: x509.Certificate, now: datetime | None = None) -> 
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     return (
         days,
-        f"{subject(certificate)}, sha256:{fingerprint(certificate)[:16]}…, {'ended on' if days < 0 else 'until'} {until}",
+        f"{subject(certificate)}, sha256:{fingerprint(certificate)[:16]}…, {'expired on' if days < 0 else 'until'} {until}",
     )
