@@ -35,7 +35,15 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "requests",
         "Python, requests",
-        ("databricks-sdk", "mlflow", "delta-sharing", "dbt-databricks"),
+        (
+            "databricks-sdk",
+            "mlflow",
+            "delta-sharing",
+            "dbt-databricks",
+            "apache-airflow-providers-databricks",
+            "dagster-databricks",
+            "databricks-labs-lsql",
+        ),
         ("requests",),
         # urllib.request.getproxies_environment: small letters win.
         ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
@@ -79,7 +87,7 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "grpc",
         "Python, gRPC",
-        ("databricks-connect", "pyspark-connect"),
+        ("databricks-connect", "pyspark-connect", "databricks-feature-engineering"),
         ("grpcio",),
         # Small letters only, and only with the scheme http.
         ("grpc_proxy", "https_proxy", "http_proxy"),
