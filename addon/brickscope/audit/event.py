@@ -10,7 +10,7 @@ given another meaning. A reader of version 1 reads every log of version 1, and h
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -112,6 +112,14 @@ class DecisionRecord(Decided):
         ),
     ] = None
     grant: Annotated[str | None, Field(description="Of a token request: its grant.")] = None
+    credential: Annotated[
+        str | None,
+        Field(description="Of a call with a placeholder: the name of the credential that it stands for."),
+    ] = None
+    credential_fingerprint: Annotated[
+        Fingerprint | None,
+        Field(description="Of what was sent in the place of the placeholder; missing where nothing was."),
+    ] = None
     has_body: bool | None = None
     user_agent: str | None = None
 
@@ -284,7 +292,6 @@ AnyRecord = Annotated[
     Field(discriminator="event"),
 ]
 RECORD: TypeAdapter[Any] = TypeAdapter(AnyRecord)
-RECORD_TYPES: tuple[type[Base], ...] = get_args(get_args(AnyRecord)[0])
 
 
 def check_record(line: bytes | str) -> None:

@@ -22,7 +22,7 @@ from brickscope.host.proxy_url import ProxyUrl, corrected, mask, read_proxy_url,
 from brickscope.host.stack import STACKS, find_stack
 
 from .check import Check, Status, note, ok, problem
-from .diagnosis import Case, chosen, diagnose, judge_bundle, no_proxy_variable
+from .diagnosis import Case, diagnose, judge_bundle
 from .fix import Fixes
 from .probe import Calls, find_pythons, run_clients
 from .trust import Chain, describe_end, find_issuer, find_namesake, held, system_source, verify
@@ -153,11 +153,8 @@ class _Examination:
         ):
             return check
         stacks = filter(None, map(find_stack, self.here))
-        read = {
-            name
-            for stack in stacks
-            for name in (chosen(stack, self.environment), no_proxy_variable(stack, self.environment))
-        }
+        lists = [names for stack in stacks for names in (stack.proxy, stack.no_proxy)]
+        read = {next(filter(self.environment.get, names), None) for names in lists}
         if check.variable in read:
             return check
         return check._replace(status=Status.NOTE, detail=f"{check.detail}; no client here goes by it")

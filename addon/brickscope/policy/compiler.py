@@ -42,6 +42,7 @@ class Compiler:
         self._single: dict[str, Entry] = {}
         """What one file alone says of the whole policy: its mode, its contact."""
         self._accepted: list[Entry] = []
+        self._revoked: set[str] = set()
         self._unread = False
         self.written = Written()
         """The policy as it is written; there once ``finish`` has returned."""
@@ -68,6 +69,7 @@ class Compiler:
         for key in ENTRIES:
             for name, value in getattr(file, key).items():
                 self._add_entry(key, name, document, value)
+        self._revoked.update(file.revoked)
         self._accepted += [
             Entry(document, ("accept", index), value) for index, value in enumerate(file.accept)
         ]
@@ -94,24 +96,19 @@ class Compiler:
     def _add_single(self, key: str, document: Document, value: str | None) -> None:
         if value is None:
             return
-        if key in self._single:
-            first = self._single[key].position()
-            message = f"{key} is set already in {first.file}:{first.line}"
-            self._findings.error(document, document.key_position((key,)), message)
-            return
-        self._single[key] = Entry(document, (key,), value)
+        entry = Entry(document, (key,), value)
+        first = self._single.setdefault(key, entry).position()
+        if self._single[key] is not entry:
+            self._findings.refuse(entry, (), f"{key} is set already in {first.file}:{first.line}")
 
     def _add_entry(self, key: str, name: str, document: Document, value: Any) -> None:
         entry = Entry(document, (key, name), value)
         for other in SUBJECTS if key in SUBJECTS else (key,):
             if name in self._groups[other]:
                 first = self._groups[other][name].key_position()
-                self._findings.error(
-                    document,
-                    entry.key_position(),
-                    f"the {_singular(other)} {name!r} is defined already in {first.file}:{first.line}",
-                    "" if other == key else "names are unique, since the log shows them",
-                )
+                message = f"the {_singular(other)} {name!r} is defined already in {first.file}:{first.line}"
+                hint = "" if other == key else "names are unique, since the log shows them"
+                self._findings.refuse(entry, (), message, hint)
                 return
         self._groups[key][name] = entry
 
@@ -129,7 +126,7 @@ class Compiler:
         subjects = SubjectCompiler(
             findings, rule_sets, None if self._unread else set(groups["rule_sets"]), self.now
         )
-        tokens = subjects.tokens(groups["tokens"])
+        tokens = subjects.tokens(groups["tokens"], self._revoked)
         issuers = compile_issuers(groups["issuers"], self._key_files, findings)
         issuers |= compile_tenants(groups["tenants"], self._key_files, findings)
         principals = subjects.principals(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from brickscope.core.policy import EntraKey, Grant, Issuer, Login, Mode, Principals, RuleSet, Subject
 
+from .document import Path
 from .entry import Entry, Findings
 from .problem import Position, nearest
 
@@ -35,20 +36,42 @@ class SubjectCompiler:
         self._now = now
         self._suggestions = MAX_SUGGESTIONS
 
-    def tokens(self, entries: Mapping[str, Entry]) -> dict[str, Subject]:
-        """Subjects by fingerprint."""
+    def tokens(self, entries: Mapping[str, Entry], revoked: Collection[str] = ()) -> dict[str, Subject]:
+        """Subjects by fingerprint, less the ``revoked`` ones."""
         found: dict[str, Subject] = {}
         places: dict[str, Position] = {}
         for name, entry in entries.items():
             if entry.value is None:
                 continue
             subject = self._subject("token", name, entry)
-            listed = isinstance(entry.document.data["tokens"][name]["fingerprint"], list)
-            for index, fingerprint in enumerate(entry.value.fingerprint):
-                place = entry.position("fingerprint", *([index] if listed else []))
-                if self._is_free(places, fingerprint, place, entry, "fingerprint", "token") and subject:
-                    found[fingerprint] = subject
+            self._check_marks(name, entry)
+            written = entry.document.data["tokens"][name]
+            for key, credential in (("fingerprint", None), ("placeholder", entry.value.credential)):
+                listed = isinstance(written.get(key), list)
+                for index, fingerprint in enumerate(getattr(entry.value, key) or ()):
+                    path = (key, index) if listed else (key,)
+                    is_free = self._is_free(places, fingerprint, entry, path, "fingerprint", "token")
+                    if is_free and subject and fingerprint not in revoked:
+                        found[fingerprint] = subject._replace(credential=credential)
         return found
+
+    def _check_marks(self, name: str, entry: Entry) -> None:
+        """A token has a fingerprint, or a placeholder with a credential, or all of them."""
+        value = entry.value
+        message = ""
+        if value.fingerprint is None and value.placeholder is None and value.credential is None:
+            message = "the key 'fingerprint' is missing"
+        elif (value.placeholder is None) is not (value.credential is None):
+            missing = "credential" if value.credential is None else "placeholder"
+            message = f"the key {missing!r} is missing: a placeholder is exchanged for a credential"
+        if message:
+            self._findings.refuse(entry, (), message)
+        elif value.placeholder is not None and value.mode == Mode.MONITOR:
+            self._findings.warn(
+                entry.document,
+                entry.position("mode"),
+                f"monitor lets no denied call of the placeholder of {name!r} go on, since nothing is exchanged for it",
+            )
 
     def principals(
         self,
@@ -97,18 +120,11 @@ class SubjectCompiler:
                 continue
             subject = self._subject(kind, name, entry)
             key: str | None = getattr(entry.value, claim)
-            if (
-                key is not None
-                and self._is_free(places, key, entry.position(claim), entry, claim, kind)
-                and subject
-            ):
-                found[key] = subject
             mark = self._entra_key(entry, claim, tenants, is_user=kind == "user")
-            if (
-                mark is not None
-                and self._is_free(places, mark, entry.position("tenant"), entry, "id in the tenant", kind)
-                and subject
-            ):
+            if key is not None and self._is_free(places, key, entry, (claim,), claim, kind) and subject:
+                found[key] = subject
+            of_tenant = (entry, ("tenant",), "id in the tenant", kind)
+            if mark is not None and self._is_free(places, mark, *of_tenant) and subject:
                 entra[mark] = subject
             if key is not None and entry.value.workspaces is None and kind == "user":
                 # Anybody can make a workspace, and in it a user of this name.
@@ -140,14 +156,13 @@ class SubjectCompiler:
             problem = f"nothing says who it is in the tenant; add {' or '.join(f'{name}:' for name in ids)}"
         if problem:
             message, _, hint = problem.partition("; ")
-            self._findings.error(entry.document, entry.key_position(), message, hint)
+            self._findings.refuse(entry, (), message, hint)
             return None
         if value.tenant is None:
             return None
         if value.tenant not in tenants:
             hint = nearest(value.tenant, tenants) or "define it under tenants:"
-            place = entry.position("tenant")
-            self._findings.error(entry.document, place, f"there is no tenant {value.tenant!r}", hint)
+            self._findings.refuse(entry, ("tenant",), f"there is no tenant {value.tenant!r}", hint)
             return None
         tenant = tenants[value.tenant].value
         if tenant is None:
@@ -156,20 +171,15 @@ class SubjectCompiler:
         return EntraKey(tenant.tenant, value.object_id, application_id, is_user)
 
     def _is_free(
-        self, places: dict[Any, Position], key: Any, place: Position, entry: Entry, what: str, kind: str
+        self, places: dict[Any, Position], key: Any, entry: Entry, path: Path, what: str, kind: str
     ) -> bool:
-        """Note that a subject's mark is taken; an error if it was."""
-        if key in places:
-            first = places[key]
-            self._findings.error(
-                entry.document,
-                place,
-                f"the {what} belongs to another {kind} already ({first.file}:{first.line})",
-                f"one {kind}, one name",
-            )
-            return False
-        places[key] = place
-        return True
+        """Note that a subject's mark, at a path of its entry, is taken; an error if it was."""
+        place = entry.position(*path)
+        first = places.setdefault(key, place)
+        if first is not place:
+            message = f"the {what} belongs to another {kind} already ({first.file}:{first.line})"
+            self._findings.refuse(entry, path, message, f"one {kind}, one name")
+        return first is place
 
     def _subject(self, kind: str, name: str, entry: Entry) -> Subject | None:
         """The subject of an entry; None if its rule set does not exist or has errors."""
@@ -179,12 +189,8 @@ class SubjectCompiler:
             if self._suggestions:
                 self._suggestions -= 1
                 near = nearest(value.rule_set, self._names)
-            self._findings.error(
-                entry.document,
-                entry.position("rule_set"),
-                f"there is no rule set {value.rule_set!r}",
-                near or "define it under rule_sets:",
-            )
+            message = f"there is no rule set {value.rule_set!r}"
+            self._findings.refuse(entry, ("rule_set",), message, near or "define it under rule_sets:")
             return None
         self._warn_expired(kind, name, entry)
         if value.rule_set not in self._rule_sets:

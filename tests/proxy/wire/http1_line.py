@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from brickscope.core.decision import Refused
+from brickscope.proxy.wire.answer import Form
 from brickscope.proxy.wire.events import (
     Answered,
     Close,
@@ -24,7 +25,6 @@ from brickscope.proxy.wire.events import (
 from brickscope.proxy.wire.framing import Announced, read_announced
 from brickscope.proxy.wire.head import Cleared, Door, Head
 from brickscope.proxy.wire.http1 import Http1
-from brickscope.proxy.wire.own import Form
 
 HOST = "dbc-a.cloud.databricks.com"
 DOOR = Door(HOST, 443, HOST, b"http/1.1")
@@ -71,7 +71,7 @@ def judge(head: Head, body: bytes | None, refused: Refused | None) -> Ruling | N
 
 def clear(head: Head, announced: Announced) -> Cleared:
     """Leave to send a head."""
-    return Cleared(head, head.raw, announced, "id", 0.0)
+    return Cleared(head, head.raw, head.fields, announced, "id", 0.0)
 
 
 class Line:

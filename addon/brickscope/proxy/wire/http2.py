@@ -27,8 +27,7 @@ from h2.events import (
 
 from brickscope.core.decision import Refused
 
-from .asks import Asks
-from .calls import Calls
+from .calls import Calls, Said
 from .events import (
     Close,
     Denied,
@@ -42,11 +41,10 @@ from .events import (
     Side,
     Way,
 )
-from .exchange import Asking, Exchange, Step
+from .exchange import Asking, Exchange
 from .glitches import TooManyGlitches
 from .head import Cleared, Door
 from .peer import ALL_STREAMS, GoneAway, PeerBroke
-from .replies import Replies, Said
 from .streams import Stream
 
 
@@ -63,9 +61,7 @@ class Http2:
         self.draining = False
         self.begun = 0
         """How many requests have come."""
-        self._calls = Calls()
-        self._asks = Asks(self._calls, door)
-        self._replies = Replies(self._calls)
+        self._calls = Calls(door)
         self._way = Way.ABSENT
         self._waiting: list[Stream] = []
         """Cleared, for a host that is being dialled."""
@@ -142,22 +138,24 @@ class Http2:
     def _client_says(self, happened: object) -> None:
         if isinstance(happened, RequestReceived):
             self.begun += 1
-            self._asks.open(happened, last=self._last)
+            self._calls.open(happened, last=self._last)
+            if self._last:
+                self._say_goaway()
         elif isinstance(happened, WindowUpdated | RemoteSettingsChanged):
             self._calls.pump_all()
         elif isinstance(happened, DataReceived):
-            self._asks.take_body(happened)
+            self._calls.take_body(happened)
         elif isinstance(happened, TrailersReceived):
-            self._asks.refuse_trailers(happened)
+            self._calls.refuse_trailers(happened)
         elif isinstance(happened, StreamReset):
-            self._asks.reset(happened)
+            self._calls.reset(happened)
         elif isinstance(happened, GoneAway):
             self._leave()
 
     def give_up_holding(self, unread: Refused) -> list[Event]:
         """Do not wait for the rest of the bodies that are held back: decide without it."""
         for stream in list(self._calls.by_client.values()):
-            self._asks.give_up_holding(stream, unread)
+            self._calls.give_up_holding(stream, unread)
         return self._done()
 
     def client_ended(self) -> list[Event]:
@@ -175,15 +173,13 @@ class Http2:
         if isinstance(ruling, Cleared):
             self._clear(exchange, ruling)
         elif isinstance(ruling, Denied):
-            self._asks.deny(exchange, ruling)
+            self._calls.deny(exchange, ruling)
         else:
-            self._asks.hold(exchange, ruling)
+            self._calls.hold(exchange, ruling)
         return self._done()
 
     def _clear(self, stream: Stream, cleared: Cleared) -> None:
-        stream.say(Step.UNFRAMED if stream.unframed else Step.CLEARED)
-        stream.hear(Step.ASKED)
-        stream.cleared = cleared
+        stream.clear(cleared)
         stream.body = stream.ask.body
         if stream.held is not None:
             stream.ask.put_first(stream.held)
@@ -210,7 +206,7 @@ class Http2:
             self._calls.refuse(stream, "it takes no more calls at once")
             return
         ended = stream.ask.ended and not stream.ask.waiting
-        stream.host = number = host.open(cleared.head.fields, ended=ended)
+        stream.host = number = host.open(cleared.fields, ended=ended)
         self._calls.by_host[number] = stream
         stream.tell.come_from(host, number)
         stream.ask.lead_to(host, number)
@@ -251,7 +247,9 @@ class Http2:
         try:
             for happened in host.receive(data):
                 if isinstance(happened, Said):
-                    self._replies.hear(host, happened)
+                    self._calls.hear(host, happened)
+                elif isinstance(happened, RequestReceived):
+                    raise host.broken(ErrorCodes.PROTOCOL_ERROR, "it opened a stream")
                 elif isinstance(happened, WindowUpdated | RemoteSettingsChanged):
                     self._calls.pump_all()
                 elif isinstance(happened, GoneAway) and self._host_goes(happened.last):
@@ -315,8 +313,8 @@ class Http2:
     def drain(self, *, late: bool) -> list[Event]:
         """Asked from time to time while the proxy stops. ``late``: for long enough.
 
-        GOAWAY goes out with the end of the last open stream, or when nothing was open for a while: some clients (of Python's
-        h2) give up what they have open when it comes. All that crosses it is served.
+        GOAWAY goes out with the end of the last open stream, or when nothing was open for a while, as ``_leave`` does. All
+        that crosses it is served.
         """
         self.draining = True
         self._idle = 0 if self._calls.by_client else self._idle + 1
@@ -331,9 +329,9 @@ class Http2:
                 side.glitches.pass_time(seconds)
 
     def _leave(self) -> None:
-        """Serve no more streams; the connection ends with the last one."""
+        """Serve no more streams; the connection ends with the last one. GOAWAY goes out then, or with the first stream that
+        comes too late: some clients (of Python's h2) give up what they have open when it comes."""
         self._last = True
-        self._say_goaway()
 
     def _say_goaway(self) -> None:
         if not self._said_goaway and not self._over:
