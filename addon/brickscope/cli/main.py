@@ -24,6 +24,7 @@ _HEADINGS = {
         "learn": "Propose rules from the calls in the log.",
         "catalog": "Search the operations that rules can name.",
         "fingerprint": "Print the fingerprint of a token.",
+        "placeholder": "Make and revoke the placeholders that clients hold instead of tokens.",
         "whoami": "Say which subject of the policy a token belongs to.",
         "schema": "Print the JSON Schema of policy files, for editors.",
     },
