@@ -59,7 +59,7 @@ class Call:
             detail = f": {exchange.detail}" if exchange.detail else ""
             fields["error"] = printable(f"{exchange.fault}{detail}")[:256]
             gate.tally.broke(_cause(exchange.fault))
-        gate.record("outcome", fields)
+        gate.record_outcome(fields)
         gate.tally.ended(status, sent, received, took, self.left, self.answered)
 
 
