@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from brickscope.host.way import PATH
+from e2e.doctor_host import FAST, Host
 from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, Gate, head
 from e2e.oauth_policy import OAUTH_POLICY, get, reason
 from e2e.proxy_process import ProxyFailed, ProxyProcess, free_port
@@ -390,3 +392,14 @@ def test_squid(tmp_path: Path, proxy_authority: Path, workspace: FakeWorkspace) 
                 answer = call(gate)
                 assert answer.status == 502
                 gate.proxy.wait_for(lambda: "it answered 407" in gate.proxy.output)
+
+
+def test_doctor_finds_brickscope_before_a_parent_that_is_down(
+    tmp_path: Path, proxy_authority: Path, workspace: FakeWorkspace
+) -> None:
+    """Its calls are denied here, so they need no way out; and each marks itself in the log."""
+    with behind(tmp_path, proxy_authority, workspace, f"http://127.0.0.1:{free_port()}") as gate:
+        host = Host(gate, tmp_path, gate.ca)
+        report = host.doctor(f"{FAST} --client httpx", host.good())
+        assert report["healthy"], report
+        assert {record["path"] for record in gate.proxy.audit("decision")} == {PATH.partition("?")[0]}

@@ -11,6 +11,7 @@ import click
 from brickscope.core.placeholder import is_whole
 from brickscope.host.bundle import Trust, gather, write_bundle, write_truststore
 from brickscope.host.certificates import fingerprint, read_blocks, subject
+from brickscope.host.managed_identity import find_detour
 from brickscope.host.proxy_url import read_proxy_url
 from brickscope.host.syntax import FORMATS, SHELLS, render
 from brickscope.host.variables import variables
@@ -60,7 +61,12 @@ def default_ca() -> Path | None:
 @click.option(
     "--java-truststore", type=NEW_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
 )
-@click.option("--no-proxy", metavar="HOSTS", help="Also set NO_PROXY and no_proxy to this.")
+@click.option(
+    "--no-proxy",
+    metavar="HOSTS",
+    help="Also set NO_PROXY and no_proxy to this. Default: where a managed identity of this host would be asked through the "
+    "proxy, what they are and its endpoint.",
+)
 @click.option(
     "--placeholder",
     type=click.File("r"),
@@ -101,13 +107,17 @@ def client_env_command(
     if not url:
         raise click.UsageError("say where the proxy is: --proxy http://HOST:PORT, or HTTPS_PROXY")
     file = (bundle or default_bundle()).absolute()
+    here = os.environ if form in SHELLS else {}
+    detour = find_detour({**here, "https_proxy": url})
+    if no_proxy is None and detour and detour.used:
+        no_proxy = detour.no_proxy
     try:
         made = variables(
             read_proxy_url(url),
             bundle_at or file,
             truststore=java_truststore.absolute() if java_truststore else None,
             no_proxy=no_proxy,
-            java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in SHELLS else "",
+            java=here.get("JAVA_TOOL_OPTIONS", ""),
         )
         if placeholder is not None:
             made |= _sign_in(placeholder.read(1024).strip())

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from brickscope.core.hostname import is_hostname
+from brickscope.host.editor import NAME as EDITOR
 from brickscope.host.examination import Question, Report, examine
 from brickscope.host.fix import find_shell
 from brickscope.host.stack import find_stack, names
@@ -66,9 +67,9 @@ def doctor_command(
     stacks = set()
     for name in clients:
         stack = find_stack(name)
-        if stack is None:
-            raise click.UsageError(f"there is no client {name!r}; there are {', '.join(names())}")
-        stacks.add(stack.name)
+        if stack is None and name != EDITOR:
+            raise click.UsageError(f"there is no client {name!r}; there are {', '.join([*names(), EDITOR])}")
+        stacks.add(stack.name if stack else EDITOR)
     report = examine(
         Question(
             host,

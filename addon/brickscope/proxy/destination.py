@@ -121,10 +121,10 @@ class Destinations:
             raise Refused(Reason.ADDRESS_NOT_ALLOWED, "the host is an address in an odd spelling") from None
         # A literal may be Databricks' own address: no name stands in the way of what then follows.
         if not any(address in network for network in self.allowed):
-            raise Refused(
-                Reason.ADDRESS_NOT_ALLOWED,
-                "the host is an address literal; scope_allow_addresses can allow it",
-            )
+            # Metadata and managed identities: each machine has its own, and the proxy's is not the client's.
+            own = address.is_link_local or address.is_loopback
+            advice = "the client's NO_PROXY has to name it" if own else "scope_allow_addresses can allow it"
+            raise Refused(Reason.ADDRESS_NOT_ALLOWED, f"the host is an address literal; {advice}")
 
     def may_reach(self, text: str, host: str = "") -> bool:
         """Whether bytes may be sent to this IP address, on the way to ``host``."""
