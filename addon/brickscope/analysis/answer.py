@@ -15,8 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from brickscope.audit.plain import to_json
+from brickscope.count import counted
 
-from .shown import counted, listed, moment
+from .shown import listed, moment
 
 
 def render(name: str, tree: Mapping[str, Any]) -> list[str]:

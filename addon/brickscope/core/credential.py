@@ -142,6 +142,7 @@ _CREDENTIAL_NAMES = frozenset(
         "client_secret",
         "code_verifier",
         "id_token",
+        "jsessionid",
         "jwt",
         "oauth_token",
         "password",

@@ -25,7 +25,7 @@ _COLUMNS = (
 @command("denials")
 @log_options
 @click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
-@click.option("--top", default=50, show_default=True, metavar="N", help="Groups to show; 0 for all.")
+@click.option("--top", default=50, show_default=True, metavar="N", help="How many groups to show; 0 for all.")
 @output_options
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
     """What was denied and what would allow it.

@@ -22,9 +22,9 @@ from .denials import remedy_data
 @log_options
 @answers
 def show_command(decision_id: str, selection: Selection) -> Answer:
-    """Tell all about one call: DECISION_ID is in the client's 403 (request_id, decision_id, x-request-id).
+    """Show everything about one call: DECISION_ID is in the client's 403 (request_id, decision_id, x-request-id).
 
-    The decision, how the call ended, the changes of policy around it, the calls of the same subject before and after, and
+    The decision, the outcome, policy changes around it, the subject's calls before and after, and
     what would allow it.
 
     \b

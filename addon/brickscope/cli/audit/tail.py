@@ -18,6 +18,7 @@ from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
 from brickscope.cli.output import echo
 from brickscope.cli.terminal import say, shown
+from brickscope.count import counted
 
 from .search import filter_options, make_filter
 
@@ -32,11 +33,11 @@ Record = dict[str, Any]
 @click.argument("log", default="audit.jsonl", type=NEW_FILE)
 @filter_options
 @click.option("--event", multiple=True, help="Only records of this kind: decision, outcome, reload, …")
-@click.option("-n", "--lines", default=10, show_default=True, help="So many of the last lines come first.")
-@click.option("--once", is_flag=True, help="End there; do not wait for more.")
+@click.option("-n", "--lines", default=10, show_default=True, help="Start with this many of the last lines.")
+@click.option("--once", is_flag=True, help="Stop there; do not wait for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tuple[str, ...]) -> None:
-    """Show the log live. It goes on through rotations; Ctrl-C ends it.
+    """Follow the log, through rotations, until Ctrl-C.
 
     LOG is the file that the proxy writes. With a filter on calls, their outcomes are shown with them.
 
@@ -104,7 +105,7 @@ class _View:
         if isinstance(seq, int):
             before = self._seq.get(instance)
             if before is not None and seq > before + 1:
-                say(f"{seq - before - 1:,} records of {shown(instance)} are not shown")
+                say(f"not shown: {counted(seq - before - 1, 'record')} of {shown(instance)}")
             self._seq = {instance: seq}
 
     def _call(self, record: Record) -> Record | None:

@@ -29,9 +29,9 @@ from brickscope.log.key import VerifyKey
 @click.option(
     "--expect",
     metavar="INSTANCE:SEQ:HASH",
-    help="A record that the log must have come to, noted elsewhere before.",
+    help="A record that the log must contain, noted elsewhere before.",
 )
-@click.option("--schema", is_flag=True, help="Also hold each record against the published schema (slower).")
+@click.option("--schema", is_flag=True, help="Also check each record against the published schema (slower).")
 @answers
 def verify_command(
     paths: tuple[str, ...],
@@ -40,9 +40,9 @@ def verify_command(
     expect: str | None,
     schema: bool,
 ) -> Answer:
-    """Say exactly what the log proves, what it can't, and what was altered, removed, inserted, reordered or cut, and where.
+    """Check the log: what it proves, what it can't, and what was altered, removed, inserted, reordered or cut, and where.
 
-    PATHS are files (plain, .zst, .gz), folders and patterns; which files make one log is told by the chain. Works offline.
+    PATHS are files (plain, .zst, .gz), folders and patterns; files are joined by their chain. Works offline.
 
     \b
     Exit status: 0 nothing is wrong, 1 something is (or no record was found), 2 the command can't be carried out.
