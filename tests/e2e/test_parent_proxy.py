@@ -182,7 +182,7 @@ def test_what_it_refuses_is_told_apart_from_a_hosts_answer(
             assert found.values(b"proxy-authenticate") == []
         outcomes = gate.proxy.wait_for(lambda: gate.proxy.audit("outcome"))
         assert outcomes[0]["error"] == f"the host could not be reached: the parent proxy: {said}"
-        line = f"Brickscope: the parent proxy {url} opened no way: {said}"
+        line = f"Brickscope: the parent proxy {url} did not connect: {said}"
         assert gate.proxy.output.count(line) == 1, "told once, not for each call"
         metrics = status.metrics()
         assert metrics("brickscope_parent_proxy_failures_total") == 2

@@ -9,6 +9,7 @@ from typing import TextIO
 import click
 
 from brickscope.core.placeholder import is_whole
+from brickscope.count import counted
 from brickscope.host.bundle import Trust, gather, write_bundle, write_truststore
 from brickscope.host.certificates import fingerprint, read_blocks, subject
 from brickscope.host.managed_identity import find_detour
@@ -51,12 +52,12 @@ def default_ca() -> Path | None:
     help="More roots to trust, such as a company's. May be given several times.",
 )
 @click.option(
-    "--bundle", type=NEW_FILE, help="The file of CAs to write. Default: ~/.config/brickscope/clients.pem."
+    "--bundle", type=NEW_FILE, help="The CA bundle to write. Default: ~/.config/brickscope/clients.pem."
 )
 @click.option(
     "--bundle-at",
     type=click.Path(path_type=Path),
-    help="The path of that file where the variables will be used, such as in a container.",
+    help="The bundle's path where the variables will be used, such as in a container.",
 )
 @click.option(
     "--java-truststore", type=NEW_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
@@ -64,8 +65,8 @@ def default_ca() -> Path | None:
 @click.option(
     "--no-proxy",
     metavar="HOSTS",
-    help="Also set NO_PROXY and no_proxy to this. Default: where a managed identity of this host would be asked through the "
-    "proxy, what they are and its endpoint.",
+    help="Also set NO_PROXY and no_proxy to this list. Default: if this host's managed identity would be asked through the "
+    "proxy, their present value and its endpoint.",
 )
 @click.option(
     "--placeholder",
@@ -84,10 +85,10 @@ def client_env_command(
     placeholder: TextIO | None,
     form: str,
 ) -> None:
-    """Print the settings that lead all clients of Databricks through the proxy, and write the CAs they have to trust.
+    """Print the variables that route all Databricks clients through the proxy, and write the CA bundle they need.
 
-    The file of CAs holds the system's roots and the proxy's CA certificate, never a key. It may be written again at any
-    time: it is replaced in one step, and stays as it is if nothing changed. A password in the proxy's URL is printed, since
+    The bundle holds the system's roots and the proxy's CA certificate, never a key. It can be rewritten at any
+    time: it is replaced atomically, and only if something changed. A password in the proxy's URL is printed, since
     clients need it; give such a URL by HTTPS_PROXY and not as an argument, which every user of a machine can read.
 
     \b
@@ -155,6 +156,6 @@ def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) ->
 
 
 def _say(file: Path, trust: Trust) -> None:
-    say(f"brickscope: wrote {file}: {len(trust.all)} CAs")
+    say(f"brickscope: wrote {file}: {counted(len(trust.all), 'CA')}")
     for each in trust.ended:
-        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has ended")
+        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has expired")

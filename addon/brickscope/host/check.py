@@ -28,7 +28,7 @@ class Check(NamedTuple):
 
 
 def ok(name: str, detail: str, client: str | None = None) -> Check:
-    """All is well."""
+    """No problems found."""
     return Check(name, Status.OK, detail, None, client)
 
 

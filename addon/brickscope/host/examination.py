@@ -170,9 +170,7 @@ class _Examination:
                 else:
                     yield step
         if proxy is None or presented is None:
-            yield Check(
-                "clients", Status.SKIPPED, "the clients were not run, since the way to the proxy is broken"
-            )
+            yield Check("clients", Status.SKIPPED, "the clients were not run, since the proxy can't be used")
             return
         self._learn(presented.chain)
         yield from self._authority(presented.chain)
@@ -203,7 +201,7 @@ class _Examination:
             only = f" ({source} is, which is for http:// calls)" if source else ""
             yield problem(
                 "proxy_variable",
-                f"neither HTTPS_PROXY nor https_proxy is set{only}: clients go straight to Databricks, or nowhere",
+                f"neither HTTPS_PROXY nor https_proxy is set{only}: clients connect to Databricks directly, or not at all",
                 self._everything(),
             )
             return
@@ -248,9 +246,7 @@ class _Examination:
                     self._give(name, proxy),
                 )._replace(variable=name)
             elif not value and os.name != "nt":
-                who = (
-                    "gRPC reads small letters only" if name.islower() else "some programs read capitals only"
-                )
+                who = "gRPC reads lower case only" if name.islower() else "some programs read upper case only"
                 # No client may be here that minds; each that is here is run.
                 detail = f"{name} is not set: {who}"
                 yield Check("proxy_variable", Status.NOTE, detail, self._give(name, proxy))
@@ -285,7 +281,7 @@ class _Examination:
                 listed = ", ".join(bypass.entry for bypass in found)
                 yield problem(
                     "no_proxy",
-                    f"{name} leads past the proxy: {listed} fits {self.host} ({who}); such calls are not governed",
+                    f"{name} bypasses the proxy: {listed} matches {self.host} ({who}); such calls are not governed",
                     self.fixes.replace(name, left),
                 )._replace(variable=name)
         if not wrong:
@@ -337,7 +333,7 @@ class _Examination:
         if is_open(self.host):
             yield note(
                 "direct_way",
-                f"{self.host} can also be reached without the proxy: docs/deploy.md says how to close it",
+                f"{self.host} can also be reached without the proxy: docs/deploy.md says how to block that",
             )
         yield self._clock(presented.leaf)
         yield presented
@@ -362,18 +358,18 @@ class _Examination:
         if now + leeway < leaf.not_valid_before_utc:
             return problem(
                 "clock",
-                f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is before the beginning of the proxy's certificate "
+                f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is before the start of the proxy's certificate "
                 f"({leaf.not_valid_before_utc:%Y-%m-%d %H:%M}); set it",
                 "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
             )
         if now > leaf.not_valid_after_utc:
             return problem(
                 "clock",
-                f"the proxy's certificate has ended on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M}, or this host's clock "
+                f"the proxy's certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M}, or this host's clock "
                 f"({now:%Y-%m-%d %H:%M} UTC) is wrong",
                 "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
             )
-        return ok("clock", "this host's clock is within the time of the proxy's certificate")
+        return ok("clock", "this host's clock is within the validity of the proxy's certificate")
 
     # -- the CA -------------------------------------------------------------------------------------------------
 
@@ -409,11 +405,11 @@ class _Examination:
             if days < 0:
                 yield problem(
                     "ca",
-                    f"the proxy's CA has ended: {text}. Have it replaced on the proxy's host, then take the new file",
+                    f"the proxy's CA has expired: {text}. Have it replaced on the proxy's host, then take the new file",
                     self.fixes._replace(authority=None, bundle=None).everything(),
                 )
             elif days < SOON:
-                yield note("ca", f"the proxy's CA ends in {days} days: {text}")
+                yield note("ca", f"the proxy's CA expires in {days} days: {text}")
             else:
                 yield ok("ca", f"the proxy's CA is in {file}: {text}")
             return
@@ -454,7 +450,7 @@ class _Examination:
         if system and not verify(chain, system).trusted:
             yield note(
                 "ca_system",
-                f"the system's own store ({system}) lacks the proxy's CA; a bundle that the variables name stands in for it",
+                f"the system's own store ({system}) lacks the proxy's CA; clients use the bundle that the variables name",
             )
         elif system:
             yield ok("ca_system", f"the system's own store ({system}) trusts the proxy")

@@ -109,9 +109,7 @@ class Destinations:
         elif not is_hostname(folded) or folded != host.lower():
             raise Refused(Reason.HOST_NOT_CANONICAL, "the host is not written as a plain DNS name")
         if not self.relay_other_hosts:
-            raise Refused(
-                Reason.OTHER_HOST, "scope_other_hosts=deny closes the way to hosts other than Databricks"
-            )
+            raise Refused(Reason.OTHER_HOST, "scope_other_hosts=deny blocks hosts other than Databricks")
         return Side.OTHER
 
     def _check_literal(self, text: str) -> None:
