@@ -213,3 +213,13 @@ def test_whoami_with_a_broken_policy_is_a_usage_error(rules: Path) -> None:
     status, output = run("whoami", "--rules", str(rules), given=TOKEN)
     assert status == 2
     assert "version 1" in output
+
+
+def test_who_closes_the_pipe_has_seen_enough() -> None:
+    command = [sys.executable, "-m", "brickscope", "catalog", "search", "a"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(60)) == ("", 0)

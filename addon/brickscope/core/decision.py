@@ -34,7 +34,9 @@ class Decision(NamedTuple):
     where a rule looked at them. ``principal``: what verified claims, or a token request, say about who it is. ``grant``:
     of a token request. ``host_workspace``: of ``Directory.workspace_of``, where it was asked. ``batch``: where the body
     holds several calls, the operations of all, None for an unknown one; ``operation`` is then the one that decided, and
-    ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer.
+    ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer. ``entry``:
+    of the rule that decided, in its list of the rule set (``deny`` for DENIED_BY_RULE, else ``allow``); -1 where none did.
+    ``reading``: which of the request's readings decided, by its index.
     """
 
     allow: bool
@@ -57,6 +59,8 @@ class Decision(NamedTuple):
     readings: tuple[str, ...] | None = None
     batch: tuple[str | None, ...] | None = None
     ids: tuple[int | str, ...] = ()
+    entry: int = -1
+    reading: int = 0
 
     @property
     def forwards(self) -> bool:

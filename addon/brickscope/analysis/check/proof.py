@@ -116,7 +116,9 @@ class Prover:
 
     def shown(self, call: Call, decision: Decision) -> Witness | None:
         """An allowed call as a proof, None for one that is not allowed."""
-        return Witness(self._name, call, decision.operation, decision.rule) if decision.allow else None
+        if not decision.allow:
+            return None
+        return Witness(self._name, call, decision.operation, decision.rule, entry=decision.entry)
 
     def variations(
         self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]

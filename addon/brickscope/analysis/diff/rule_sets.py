@@ -159,7 +159,7 @@ def _operation(
     operation: Operation, one: Ability, other: Ability, old: Side, new: Side, at: Home
 ) -> OperationChange | None:
     ways = (*one.allowed, *one.denied, *other.allowed, *other.denied)
-    named = {id(way.named): way.named for way in ways if way.named is not None}.values()
+    named = dict.fromkeys(way.named for way in ways if way.named is not None)
     by_path = {(way.path, way.segments) for way in ways if way.path is not None}
     opened = closed = None
     could = can = False

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.catalog.catalog import load_catalog
 
-from ..check.finding import Found, classed
+from ..check.finding import Findings, Found, classed
 from ..check.proof import Way
 from ..check.survey import RuleSetView
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Rules ``service.*``."""
     operations = load_catalog().operations
     for written in view.allow:
