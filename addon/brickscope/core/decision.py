@@ -34,9 +34,10 @@ class Decision(NamedTuple):
     where a rule looked at them. ``principal``: what verified claims, or a token request, say about who it is. ``grant``:
     of a token request. ``host_workspace``: of ``Directory.workspace_of``, where it was asked. ``batch``: where the body
     holds several calls, the operations of all, None for an unknown one; ``operation`` is then the one that decided, and
-    ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer. ``entry``:
-    of the rule that decided, in its list of the rule set (``deny`` for DENIED_BY_RULE, else ``allow``); -1 where none did.
-    ``reading``: which of the request's readings decided, by its index.
+    ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer.
+    ``credential``: the call came with a placeholder, and may be sent only with the credential of this name in its place.
+    ``entry``: which entry of its list decided (``deny`` for DENIED_BY_RULE, else ``allow``), -1 where no rule did.
+    ``reading``: which of the request's readings decided.
     """
 
     allow: bool
@@ -59,6 +60,7 @@ class Decision(NamedTuple):
     readings: tuple[str, ...] | None = None
     batch: tuple[str | None, ...] | None = None
     ids: tuple[int | str, ...] = ()
+    credential: str | None = None
     entry: int = -1
     reading: int = 0
 

@@ -23,6 +23,7 @@ from mitmproxy import addonmanager, ctx, exceptions, version
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
+from brickscope.identity.store import CredentialStore
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import DIGEST_KEY, AuditWriter
@@ -30,12 +31,13 @@ from brickscope.policy.first import how_to_begin
 from brickscope.policy.load import NoPolicyError, load_policy
 from brickscope.policy.problem import PolicyError
 from brickscope.prerequisites import explain
-from brickscope.service.authority.error import AuthorityError
+from brickscope.service.authority.certificate import AuthorityError
 from brickscope.service.authority.findings import refuse_or_warn
 from brickscope.service.monitoring.operational_log import JsonFormatter
 from brickscope.service.supervisor.channel import numbered
 
 from . import versions
+from .credentials import find_missing, read_entrusted
 from .destination import Resolver
 from .engine import Engine, silence
 from .gate import Gate
@@ -137,6 +139,7 @@ class Scope:
             loaded = load_policy(settings.rules, time.time())
             writer = AuditWriter(settings.audit_log, settings.audit_keys, settings.keeping)
             digests = DigestKey.load_or_make(settings.audit_keys / DIGEST_KEY)
+            entrusted = read_entrusted(settings.credentials, settings.rules)
             ca_warnings = refuse_or_warn(
                 Path(ctx.options.confdir).expanduser(),
                 settings.destinations.scope.patterns,
@@ -146,15 +149,16 @@ class Scope:
             raise OptionError(how_to_begin(settings.rules)) from None
         except (PolicyError, AuditError, AuthorityError) as error:
             raise OptionError(str(error)) from None
-        parent, directory = self._find_ways(settings)
+        parent, fetcher = self._find_ways(settings)
         if settings.status is not None:
             settings.destinations.status_port = settings.status.port
         self._gate = gate = Gate(
             settings.destinations,
             writer,
             loaded.policy,
-            directory,
+            TokenDirectory(fetcher.fetch, self._on_keys),
             digests,
+            CredentialStore(entrusted, fetcher.post),
             hints=settings.hints,
             body_limit=settings.body_limit,
         )
@@ -167,12 +171,13 @@ class Scope:
             *ca_warnings,
             *versions.warnings(),
             *map(str, loaded.warnings),
+            *find_missing(loaded.policy, entrusted),
         ):
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         self.armed = True
 
-    def _find_ways(self, settings: Settings) -> tuple[Parent | None, TokenDirectory]:
-        """How hosts are reached, and who knows OAuth tokens. From now on every name leads to checked addresses only."""
+    def _find_ways(self, settings: Settings) -> tuple[Parent | None, Fetcher]:
+        """How hosts are reached, for calls and for documents. From now on every name leads to checked addresses only."""
         loop = asyncio.get_running_loop()
         refuse_other_loops(loop)
         resolve = Resolver(settings.destinations).install(loop)
@@ -187,8 +192,7 @@ class Scope:
                 self._on_parent_failed,
                 local=ctx.options.connect_addr,
             )
-        fetcher = Fetcher(trust, None if parent is None else parent.tunnel)
-        return parent, TokenDirectory(fetcher.fetch, self._on_keys)
+        return parent, Fetcher(trust, None if parent is None else parent.tunnel)
 
     def _on_keys(self, url: str, keys: KeySet | None, error: str) -> None:
         """An issuer's public keys were fetched, or can't be."""

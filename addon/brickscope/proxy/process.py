@@ -26,6 +26,7 @@ from brickscope.service.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
 from .contexts import Contexts, known_hosts
+from .credentials import CredentialsFile
 from .datapath import DataPath
 from .drain import Drain
 from .gate import Gate
@@ -120,7 +121,10 @@ class Process:
             raise OptionError(f"TLS can't be prepared, so every call would fail: {error}") from None
         watcher = PolicyWatcher(settings.rules, self._reload.loaded, self._reload.failed, taken=self._taken)
         upkeep = Upkeep(self._gate.writer, settings.compression, settings.retention)
-        loop = asyncio.get_running_loop()
+        loop, store = asyncio.get_running_loop(), self._gate.credentials
+        if settings.credentials is not None:
+            for watch in (CredentialsFile(settings.credentials, settings.rules).watch(store), store.watch()):
+                self._tasks.append(loop.create_task(watch, name="credentials"))
         for name, work in (
             ("policy watcher", watcher.run()),
             ("audit log", upkeep.run()),

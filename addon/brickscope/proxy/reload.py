@@ -13,6 +13,7 @@ from brickscope.policy.change import mode_changes
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import PolicyError
 
+from .credentials import find_missing
 from .gate import Gate
 
 logger = logging.getLogger("brickscope")
@@ -28,7 +29,7 @@ class Reload:
     def loaded(self, loaded: Loaded) -> None:
         """A good edit: in force from the next request on."""
         gate, before, now = self._gate, self._gate.policy, loaded.policy
-        for warning in loaded.warnings:
+        for warning in (*loaded.warnings, *find_missing(now, gate.credentials.known)):
             logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
         restored, self._has_failed = self._has_failed, False
         record = {"loaded": True, "mode": now.mode.value, "previous_revision": before.revision}

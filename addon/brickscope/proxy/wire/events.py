@@ -48,6 +48,7 @@ class Fault(StrEnum):
     HOST_LEFT = "the host left before its answer was complete", Side.HOST
     HOST_BROKE = "the answer is malformed", Side.HOST
     HOST_STUCK = "the host sent and took nothing any more", Side.HOST
+    REFLECTED = "the answer held the credential that was sent", Side.HOST
     UNASKED = "the host sent more than its answer", Side.HOST
     CUT = "the proxy stopped", Side.OWN
     INSIDE = "the proxy failed inside", Side.OWN
