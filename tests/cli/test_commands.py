@@ -215,11 +215,44 @@ def test_whoami_with_a_broken_policy_is_a_usage_error(rules: Path) -> None:
     assert "version 1" in output
 
 
-def test_who_closes_the_pipe_has_seen_enough() -> None:
-    command = [sys.executable, "-m", "brickscope", "catalog", "search", "a"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline()
-        process.stdout.close()
-        assert (process.stderr.read(), process.wait(60)) == ("", 0)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--help",), id="little, from click"),
+        pytest.param(("schema",), id="more than a buffer, from click"),
+        pytest.param(("catalog", "search", "get"), id="much, by lines"),
+        pytest.param(("catalog", "show", "jobs.run_now"), id="little, from rich"),
+    ],
+)
+def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: tuple[str, ...]) -> None:
+    """As ``| head`` does it. The status is that of a program that SIGPIPE ended, so that no check passes for it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        result = subprocess.run(
+            [sys.executable, "-m", "brickscope", *arguments],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "addon")},
+        )
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("brickscope ", {"init", "proxy", "check", "client-env", "audit"}),
+        ("brickscope audit ver", {"verify"}),
+        ("brickscope check --fa", {"--fail-on"}),
+        ("brickscope check --fail-on w", {"warning"}),
+    ],
+)
+def test_shells_complete_commands_options_and_choices(
+    words: str, offered: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_BRICKSCOPE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    result = CliRunner().invoke(main, prog_name="brickscope")
+    assert offered <= {line.partition(",")[2] for line in result.output.splitlines()}

@@ -14,7 +14,9 @@ from click import style
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .shown import counted, listed, moment
+from brickscope.count import counted
+
+from .shown import listed, moment
 
 
 def render(name: str, tree: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from brickscope.core.hostname import is_hostname
+from brickscope.host.editor import NAME as EDITOR
 from brickscope.host.examination import Question, Report, examine
 from brickscope.host.fix import find_shell
 from brickscope.host.stack import find_stack, names
@@ -34,9 +35,13 @@ _MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yel
     "--client", "clients", multiple=True, metavar="NAME", help="Only this client: curl, databricks-sdk, …"
 )
 @click.option(
-    "--python", "pythons", multiple=True, metavar="PATH", help="A Python to look into, such as a project's."
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="PATH",
+    help="A Python whose packages are tested, such as a project's.",
 )
-@click.option("--shell", type=click.Choice(SHELLS), help="For the lines. Default: yours.")
+@click.option("--shell", type=click.Choice(SHELLS), help="The shell that the lines are for. Default: yours.")
 @answers
 def doctor_command(
     workspace: str | None,
@@ -46,13 +51,13 @@ def doctor_command(
     pythons: tuple[str, ...],
     shell: str | None,
 ) -> Answer:
-    """Test the way from this host to Databricks through the proxy, as each client that is installed here goes it.
+    """Test whether the Databricks clients on this host reach the proxy and trust it.
 
-    The variables, the proxy, a tunnel, who answers in it, the proxy's CA; then each client is run with one call that has
-    no token. Nothing is changed. For each problem there is the line for your shell that mends it.
+    It checks the variables, the proxy, a tunnel, what answers in it and the CA; then runs each client with one call that has
+    no token. Nothing is changed. For each problem it prints the line for your shell that fixes it.
 
     \b
-    Exit status: 0 all is well, 1 there are problems, 2 the command can't be carried out.
+    Exit status: 0 no problem, 1 problems found, 2 the command can't be carried out.
 
     \b
     Examples:
@@ -66,9 +71,9 @@ def doctor_command(
     stacks = set()
     for name in clients:
         stack = find_stack(name)
-        if stack is None:
-            raise click.UsageError(f"there is no client {name!r}; there are {', '.join(names())}")
-        stacks.add(stack.name)
+        if stack is None and name != EDITOR:
+            raise click.UsageError(f"there is no client {name!r}; there are {', '.join([*names(), EDITOR])}")
+        stacks.add(stack.name if stack else EDITOR)
     report = examine(
         Question(
             host,
@@ -114,10 +119,10 @@ def _print(report: Report) -> None:
         mark, style = _MARKS[check.status.value]
         line((f"  {mark} ", style), (f"{check.name:16} ", "dim"), shown(check.detail))
     if report.healthy:
-        line(("All is well.", "green"))
+        line(("No problems found.", "green"))
         return
     fixes = report.fixes()
-    line(("To mend it:" if fixes else "There are problems.", "bold"))
+    line(("To fix it:" if fixes else "There are problems.", "bold"))
     for fix in fixes:
         # As it is, since it is to be pasted: all of it was quoted for the shell.
         line(f"  {shown(fix, most=4000)}")

@@ -36,17 +36,13 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
         from brickscope.audit.plain import to_json
 
         said = command(**others)
-        try:
-            if as_json:
-                click.echo(to_json(said.data))
-            elif callable(said.show):
-                said.show()
-            else:
-                for line in _text(said.data, said.show) if isinstance(said.show, str) else said.show:
-                    click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
-        except BrokenPipeError:
-            # Who reads has seen enough, which changes nothing of the answer; what is left goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if as_json:
+            click.echo(to_json(said.data))
+        elif callable(said.show):
+            said.show()
+        else:
+            for line in _text(said.data, said.show) if isinstance(said.show, str) else said.show:
+                click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
         if said.failed:
             raise SystemExit(int(said.failed))
 

@@ -23,7 +23,7 @@ NARROW = 12
 FOLDED = 24
 """Characters that a column gets at least, before its text is folded."""
 MAX_SHOWN = 400
-SENT = "denied, sent"
+SENT = "would be denied"
 
 
 def shown(value: object, *, lines: bool = False, most: int = MAX_SHOWN) -> str:
@@ -63,8 +63,12 @@ def console() -> Console:
     """Where results are printed. What goes into a file or pipe is not cut to the width of a terminal, and has no colours."""
     from rich.console import Console
 
+    class Printed(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would end the program with status 1; command.py knows better
+
     terminal = sys.stdout.isatty()
-    return Console(
+    return Printed(
         file=sys.stdout,
         width=None if terminal else PIPED_WIDTH,
         highlight=False,

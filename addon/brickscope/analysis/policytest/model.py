@@ -96,7 +96,7 @@ class Case(_Strict):
     rule: str | None = None
     """The rule that must decide, in one line, as explain prints it."""
     enforced: bool | None = None
-    """false: monitor mode must let it go on."""
+    """false: it must be sent anyway, in monitor mode."""
     mode: ModeWord | None = None
     """The mode that must hold for the subject."""
     client: Client | None = None

@@ -13,6 +13,7 @@ from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
 from brickscope.cli.terminal import line, minute, progress, shown
+from brickscope.count import counted
 
 _COLUMNS = (
     *("subject", "rule_set", "reason", "what", "kind", "caller", "calls", "sent"),
@@ -23,7 +24,7 @@ _COLUMNS = (
 @command("denials")
 @log_options
 @click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
-@click.option("--top", default=50, show_default=True, metavar="N", help="Groups to show; 0 for all.")
+@click.option("--top", default=50, show_default=True, metavar="N", help="How many groups to show; 0 for all.")
 @output_options
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
     """What was denied and what would allow it.
@@ -78,12 +79,12 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
         return
     calls = sum(group.calls for group in groups) if narrowed else found.calls
     total = len(groups) if narrowed else found.total
-    line(f"{calls:,} denials in {total:,} {'group' if total == 1 else 'groups'}. Times are UTC.")
+    line(f"{counted(calls, 'denial')} in {counted(total, 'group')}. Times are UTC.")
     part = groups[: top or None]
     for group in part:
         who = shown(group.subject) if group.subject else "(nobody the policy names)"
         what = shown(group.what) + (f" ({group.kind})" if group.kind else "")
-        sent = f"  {group.sent:,} sent all the same" if group.sent else ""
+        sent = f"  {group.sent:,} sent anyway" if group.sent else ""
         times = f"{minute(group.first_seen)} to {minute(group.last_seen)}"
         line()
         line(
@@ -99,7 +100,7 @@ def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> 
         print_remedy(group.remedy, "    ")
     if total > len(part):
         line()
-        line((f"and {total - len(part):,} more groups (--top 0)", "dim"))
+        line((f"and {counted(total - len(part), 'more group')} (--top 0)", "dim"))
 
 
 def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, under") -> None:

@@ -15,6 +15,7 @@ from brickscope.cli.command import command
 from brickscope.cli.output import Answer, Output, answers
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
 from brickscope.cli.terminal import SENT, line, progress, say, shown
+from brickscope.count import counted
 
 from .denials import print_remedy, remedy_data
 
@@ -28,9 +29,9 @@ _OUTCOME = ("status", "request_bytes", "response_bytes", "duration_ms", "error",
 @log_options
 @answers
 def show_command(decision_id: str, selection: Selection) -> Answer:
-    """Tell all about one call: DECISION_ID is in the client's 403 (request_id, decision_id, x-request-id).
+    """Show everything about one call: DECISION_ID is in the client's 403 (request_id, decision_id, x-request-id).
 
-    The decision, how the call ended, the changes of policy around it, the calls of the same subject before and after, and
+    The decision, the outcome, policy changes around it, the subject's calls before and after, and
     what would allow it.
 
     \b
@@ -68,7 +69,7 @@ def _print(story: Story, remedy: Remedy | None) -> None:
         if name not in _TOLD:
             _print_field("", name, _readings(value) if name == "readings" else _text(value))
     if story.others:
-        line((f"{story.others} more records have this id: the log was put together or altered", "red"))
+        line((f"{counted(story.others, 'other record')} with this id: the log was merged or altered", "red"))
     _title("Outcome")
     if story.outcome is not None:
         for name in _OUTCOME:

@@ -16,6 +16,7 @@ from brickscope.audit.search import Filter
 from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
 from brickscope.cli.terminal import console, say, shown, styled
+from brickscope.count import counted
 
 from .search import filter_options, make_filter
 from .show import verdict_of
@@ -34,11 +35,11 @@ Record = dict[str, Any]
 @click.argument("log", default="audit.jsonl", type=NEW_FILE)
 @filter_options
 @click.option("--event", multiple=True, help="Only records of this kind: decision, outcome, reload, …")
-@click.option("-n", "--lines", default=10, show_default=True, help="So many of the last lines come first.")
-@click.option("--once", is_flag=True, help="End there; do not wait for more.")
+@click.option("-n", "--lines", default=10, show_default=True, help="Start with this many of the last lines.")
+@click.option("--once", is_flag=True, help="Stop there; do not wait for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tuple[str, ...]) -> None:
-    """Show the log live. It goes on through rotations; Ctrl-C ends it.
+    """Follow the log, through rotations, until Ctrl-C.
 
     LOG is the file that the proxy writes. With a filter on calls, their outcomes are shown with them.
 
@@ -107,7 +108,7 @@ class _View:
         if isinstance(seq, int):
             before = self._seq.get(instance)
             if before is not None and seq > before + 1:
-                say(f"{seq - before - 1:,} records of {shown(instance)} are not shown")
+                say(f"not shown: {counted(seq - before - 1, 'record')} of {shown(instance)}")
             self._seq = {instance: seq}
 
     def _call(self, record: Record) -> Record | None:
@@ -137,7 +138,7 @@ def _line(record: Record, call: Record | None) -> Text:
     event = record.get("event")
     if event in ("decision", "tunnel"):
         verdict, style = verdict_of(record)
-        line.append(f"{verdict:12}", style)
+        line.append(f"{verdict:15}", style)
         line.append(f"  {shown(record.get('subject')):16}  ", "bold")
         line.append(_what(record), "cyan")
         line.append(f"  {shown(record.get('reason'))}", "" if verdict == "allowed" else style)
@@ -147,7 +148,7 @@ def _line(record: Record, call: Record | None) -> Text:
     elif event == "outcome":
         status = record.get("status")
         good = isinstance(status, int) and status < 400
-        line.append(f"{'no answer' if status is None else shown(status):>12}", "dim" if good else "yellow")
+        line.append(f"{'no answer' if status is None else shown(status):>15}", "dim" if good else "yellow")
         line.append(f"  {shown((call or {}).get('subject')):16}  {_what(call or {})}", "dim")
         line.append(
             f"  {shown(record.get('response_bytes'))} bytes, {shown(record.get('duration_ms'))} ms", "dim"
@@ -156,7 +157,7 @@ def _line(record: Record, call: Record | None) -> Text:
             line.append(f"  {shown(record['error'])}", "yellow")
         line.append(f"  {shown(record.get('decision_id'))}", "dim")
     else:
-        line.append(f"{shown(event):12}  ", "magenta")
+        line.append(f"{shown(event):15}  ", "magenta")
         told = {name: value for name, value in record.items() if name not in _COMMON and value is not None}
         line.append(shown("  ".join(f"{name}={value}" for name, value in told.items())))
     return line

@@ -16,6 +16,7 @@ from brickscope.cli.options import keys_option, public_key_option
 from brickscope.cli.output import Answer, answers
 from brickscope.cli.selection import find_files
 from brickscope.cli.terminal import line, progress_of, shown
+from brickscope.count import counted
 from brickscope.log.chain import Link
 from brickscope.log.head import HeadFile
 from brickscope.log.key import VerifyKey
@@ -32,9 +33,9 @@ MOST = 50
 @click.option(
     "--expect",
     metavar="INSTANCE:SEQ:HASH",
-    help="A record that the log must have come to, noted elsewhere before.",
+    help="A record that the log must contain, noted elsewhere before.",
 )
-@click.option("--schema", is_flag=True, help="Also hold each record against the published schema (slower).")
+@click.option("--schema", is_flag=True, help="Also check each record against the published schema (slower).")
 @answers
 def verify_command(
     paths: tuple[str, ...],
@@ -43,9 +44,9 @@ def verify_command(
     expect: str | None,
     schema: bool,
 ) -> Answer:
-    """Say exactly what the log proves, what it can't, and what was altered, removed, inserted, reordered or cut, and where.
+    """Check the log: what it proves, what it can't, and what was altered, removed, inserted, reordered or cut, and where.
 
-    PATHS are files (plain, .zst, .gz), folders and patterns; which files make one log is told by the chain. Works offline.
+    PATHS are files (plain, .zst, .gz), folders and patterns; files are joined by their chain. Works offline.
 
     \b
     Exit status: 0 nothing is wrong, 1 something is (or no record was found), 2 the command can't be carried out.
@@ -119,7 +120,7 @@ def _print(logs: list[Evidence]) -> None:
         _list("told by the log", "yellow", map(str, found.notes), found.more_notes)
         if found.unfinished:
             ids = ", ".join(found.in_flight[:10]) + (" …" if found.unfinished > 10 else "")
-            text = f"{found.unfinished:,} call(s) were let go on and have no outcome: {ids}"
+            text = f"{counted(found.unfinished, 'call')} forwarded, without an outcome: {ids}"
             _list("in flight", "yellow", [text])
         _list("not proved", "dim", found.not_proved())
         if found.end is not None:
