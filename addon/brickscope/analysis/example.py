@@ -115,6 +115,14 @@ def tried(
         yield example(operation, rule, home, index=index, changes=changes)
 
 
+def variations(
+    operation: Operation, rule: OperationRule | None, home: Home, changes: Mapping[str, Any] | None = None
+) -> Iterator[Call]:
+    """The example by each of the operation's calls."""
+    for index in range(len(operation.calls)):
+        yield from tried(operation, rule, home, index=index, changes=changes)
+
+
 def mirrored(call: Call) -> Iterator[Call]:
     """The same call by the mirror that the web interface uses, /ajax-api; nothing where there is none."""
     request = call.request
