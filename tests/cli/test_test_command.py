@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.policies import POLICY
+from analysis.policytest.test_plugin import TESTS
 from brickscope.cli.main import main
 from brickscope.prerequisites import install_command
-from policytest.test_plugin import TESTS
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from e2e.proxy_process import REPOSITORY
 HOME = REPOSITORY / ".clients"
 PYTHON = HOME / "python" / "bin" / "python"
 AGENTS = HOME / "agents" / "bin" / "python"
+PIPELINES = HOME / "pipelines" / "bin" / "python"
 DBT = HOME / "dbt" / "bin" / "dbt"
 MODULES = HOME / "node" / "node_modules"
 WANTED = REPOSITORY / "tests" / "clients"
@@ -31,7 +32,7 @@ PROGRAMS = {
 
 def pinned() -> dict[str, str]:
     """The version that each installed client is held at, by package name."""
-    files = ("requirements.txt", "dbt.txt", "agents.txt")
+    files = ("requirements.txt", "dbt.txt", "agents.txt", "pipelines.txt")
     lines = "".join((WANTED / file).read_text() for file in files)
     found = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\w.]+)", lines, re.M))
     return found | json.loads((WANTED / "package.json").read_text())["dependencies"]
@@ -42,7 +43,7 @@ def installed(package: str) -> str | None:
     if (manifest := MODULES / package / "package.json").exists():
         version: str = json.loads(manifest.read_text())["version"]
         return version
-    for environment in ("python", "dbt", "agents"):
+    for environment in ("python", "dbt", "agents", "pipelines"):
         places = [str(place) for place in (HOME / environment / "lib").glob("python3*/site-packages")]
         for found in Distribution.discover(name=package, path=places):
             return found.version

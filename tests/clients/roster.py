@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from clients.installed import AGENTS, MODULES, PYTHON, WANTED
+from clients.installed import AGENTS, MODULES, PIPELINES, PYTHON, WANTED
 from e2e.gate import CATALOGS, HOST, WAREHOUSES
 from lab.workspace import entra
 from lab.workspace.issuer import CLIENT_ID, CLIENT_SECRET, INGEST_ID
@@ -17,6 +17,7 @@ from lab.workspace.server import ZEROBUS
 
 DRIVERS = WANTED / "drivers"
 WAREHOUSE, OTHER_WAREHOUSE = "475b94ddc7cd5211", "0123456789abcdef"
+JOB, OTHER_JOB = "77", "78"
 CLUSTER, OTHER_CLUSTER = "0921-100000-abcdefgh", "0921-999999-zzzzzzzz"
 NAMES = ["main", "samples"]
 ROWS = 2_500
@@ -88,6 +89,10 @@ def _python(driver: str, *arguments: str) -> tuple[str, ...]:
 
 def _agent(driver: str, *arguments: str) -> tuple[str, ...]:
     return (str(AGENTS), str(DRIVERS / f"{driver}.py"), *arguments)
+
+
+def _pipeline(driver: str, *arguments: str) -> tuple[str, ...]:
+    return (str(PIPELINES), str(DRIVERS / f"{driver}.py"), *arguments)
 
 
 def _node(driver: str, *arguments: str) -> tuple[str, ...]:
@@ -309,6 +314,56 @@ CLIENTS = (
         kind="NonRetriableException",
         oauth=True,
         refused_as="service-principal",
+    ),
+    Client(
+        "apache-airflow-providers-databricks",
+        "apache-airflow-providers-databricks",
+        "airflow",
+        "HTTP/1.1",
+        REQUESTS,
+        _pipeline("airflow_run", JOB),
+        _pipeline("airflow_run", OTHER_JOB),
+        1,
+        "/api/2.2/jobs/run-now",
+        "the exception's message",
+    ),
+    Client(
+        "dagster-databricks",
+        "dagster-databricks",
+        "dagster",
+        "HTTP/1.1",
+        REQUESTS,
+        _pipeline("dagster_run", JOB),
+        _pipeline("dagster_run", OTHER_JOB),
+        True,
+        "/api/2.2/jobs/run-now",
+        "`PermissionDenied`, the message",
+        kind="PermissionDenied",
+    ),
+    Client(
+        "databricks-labs-lsql",
+        "databricks-labs-lsql",
+        "lsql",
+        "HTTP/1.1",
+        REQUESTS,
+        _python("lsql", WAREHOUSE),
+        _python("lsql", OTHER_WAREHOUSE),
+        [42],
+        "/api/2.0/sql/statements",
+        "`PermissionDenied`, the message",
+        kind="PermissionDenied",
+    ),
+    Client(
+        "databricks-feature-engineering",
+        "databricks-feature-engineering",
+        "feature-engineering",
+        "gRPC, HTTP/2",
+        ("https_proxy", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "REQUESTS_CA_BUNDLE"),
+        _python("feature_engineering", CLUSTER, "main.sales.old"),
+        _python("feature_engineering", CLUSTER, "main.hr.old"),
+        {"features": 0, "deleted": "main.sales.old"},
+        "/api/2.0/feature-store/feature-spec/main.hr.old",
+        "the exception's message",
     ),
     Client(
         "httpx, HTTP/1.1",

@@ -29,7 +29,7 @@ def schema_command(file: Path | None, tests: bool) -> None:
     """
     # Here, since the models cost the other commands 0.1 s.
     if tests:
-        from brickscope.policytest.model import render
+        from brickscope.analysis.policytest.model import render
     else:
         from brickscope.policy.schema import render
 

@@ -44,9 +44,9 @@ def test_command(
     except ImportError:
         told = f"tests run on pytest, which is not installed; to install it: {install_command('policytest')}"
         raise click.UsageError(told) from None
+    from brickscope.analysis.policytest import report
+    from brickscope.analysis.policytest.session import find_suites, run_suites
     from brickscope.analysis.shown import counted
-    from brickscope.policytest import report
-    from brickscope.policytest.session import find_suites, run_suites
 
     path = None if rules is None else rules.path
     found = find_suites(files or [path or Path("rules")])

@@ -92,6 +92,8 @@ EXCUSED = frozenset(
         "x-stainless-helper-method",  # the OpenAI and Anthropic clients
         "sec-fetch-user",  # browsers (W3C Fetch Metadata)
         "access-control-request-method",  # browsers, before a cross-origin call (WHATWG Fetch)
+        "feature-store-method-name",  # databricks-feature-engineering: which of its own methods calls
+        "publish_auth_type",  # the same, of publish_table
     }
 )
 """Names that have such a word and are sent by clients that are known to work. A value is never excused."""

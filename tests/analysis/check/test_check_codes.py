@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from analysis.check.policies import NOW, findings, load
+from brickscope.analysis import lint
 from brickscope.analysis.call import read_call
-from brickscope.analysis.check.code import codes
+from brickscope.analysis.check.code import codes, lints
 from brickscope.analysis.check.finding import Finding
 from brickscope.analysis.check.report import BROKEN, broken
 from brickscope.analysis.judge import find, judge
@@ -51,6 +53,13 @@ def test_a_policy_that_does_not_load_is_one_finding_for_each_error(tmp_path: Pat
     assert (finding.code, finding.position.line) == (BROKEN, 4)
     assert finding.message == "there is no operation 'jobs.lsit' (did you mean 'jobs.list'?)"
     load(tmp_path, codes()[BROKEN].mended)
+
+
+def test_each_lint_has_a_page() -> None:
+    folder = Path(str(files(lint)))
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert modules == {file.stem for file in folder.glob("*.yaml")}
+    assert len(lints()) == len(modules)
 
 
 def test_codes_are_told_in_sentences() -> None:

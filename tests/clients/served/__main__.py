@@ -10,7 +10,18 @@ import json
 import sys
 from pathlib import Path
 
-from clients.served import agents, clusters, files, mlflow, sharing, spark, storage, thrift, zerobus
+from clients.served import (
+    agents,
+    clusters,
+    files,
+    mlflow,
+    pipelines,
+    sharing,
+    spark,
+    storage,
+    thrift,
+    zerobus,
+)
 from lab.workspace.entra import APPLICATION, HOSTS, OBJECT, Entra
 from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
@@ -25,6 +36,7 @@ def main() -> None:
         *files.ROUTES,
         *clusters.ROUTES,
         *agents.ROUTES,
+        *pipelines.ROUTES,
         *zerobus.ROUTES,
         *Entra({APPLICATION: OBJECT}).routes,
     ]

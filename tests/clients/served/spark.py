@@ -1,6 +1,7 @@
 """Spark Connect: the calls that a session of Databricks Connect makes, by its own generated messages.
 
-A plan ``spark.range(n)`` is answered with its rows, a batch of Arrow at a time, each sent when it is made.
+A plan ``spark.range(n)`` is answered with its rows, a batch of Arrow at a time, each sent when it is made; a statement of
+SQL with one row, the word ``main``, as the name of the catalog or schema that is asked for.
 """
 
 from __future__ import annotations
@@ -37,26 +38,37 @@ async def execute(exchange: Exchange) -> None:
 
 
 def _batches(request: Any) -> Iterator[Any]:
-    rows = _range_of(request.plan.root)
-    for start in range(rows.start, rows.stop, BATCH_ROWS):
-        ids = range(start, min(rows.stop, start + BATCH_ROWS))
-        schema = pyarrow.schema([pyarrow.field("id", pyarrow.int64(), nullable=False)])
-        table = pyarrow.table({"id": pyarrow.array(ids, pyarrow.int64())}, schema)
-        sink = pyarrow.BufferOutputStream()
-        with pyarrow.ipc.new_stream(sink, schema) as writer:
-            writer.write_table(table)
+    if request.plan.HasField("command"):
         response = messages.ExecutePlanResponse()
-        response.arrow_batch.data = sink.getvalue().to_pybytes()
-        response.arrow_batch.row_count = len(ids)
-        response.arrow_batch.start_offset = start - rows.start
+        response.sql_command_result.relation.CopyFrom(request.plan.command.sql_command.input)
         yield response
+    else:
+        relation = request.plan.root
+        while relation.WhichOneof("rel_type") not in ("range", "sql"):
+            relation = getattr(relation, relation.WhichOneof("rel_type")).input
+        if relation.HasField("sql"):
+            yield _batch(0, pyarrow.table({"name": ["main"]}))
+        else:
+            yield from _rows(range(relation.range.start, relation.range.end))
     yield messages.ExecutePlanResponse(result_complete=messages.ExecutePlanResponse.ResultComplete())
 
 
-def _range_of(relation: Any) -> range:
-    while not relation.HasField("range"):
-        relation = getattr(relation, relation.WhichOneof("rel_type")).input
-    return range(relation.range.start, relation.range.end)
+def _rows(rows: range) -> Iterator[Any]:
+    schema = pyarrow.schema([pyarrow.field("id", pyarrow.int64(), nullable=False)])
+    for start in range(rows.start, rows.stop, BATCH_ROWS):
+        ids = range(start, min(rows.stop, start + BATCH_ROWS))
+        yield _batch(start - rows.start, pyarrow.table({"id": pyarrow.array(ids, pyarrow.int64())}, schema))
+
+
+def _batch(offset: int, table: Any) -> Any:
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    response = messages.ExecutePlanResponse()
+    response.arrow_batch.data = sink.getvalue().to_pybytes()
+    response.arrow_batch.row_count = table.num_rows
+    response.arrow_batch.start_offset = offset
+    return response
 
 
 async def analyze(exchange: Exchange) -> None:

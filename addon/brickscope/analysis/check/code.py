@@ -1,15 +1,13 @@
-"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the docstring of its
-lint; of an escalation, its entry in ``escalations.yaml``."""
+"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` beside
+its lint; of an escalation, its entry in ``escalations.yaml``."""
 
 from __future__ import annotations
 
-import pkgutil
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
-from textwrap import dedent, indent
+from textwrap import indent
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,11 +17,6 @@ from .. import lint
 from .finding import Found, Severity
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PAGE = re.compile(
-    r"(?P<code>BS\d{3}) (?P<severity>\w+): (?P<title>[^\n]+)\n\n(?P<why>.+)\n\nMend: (?P<mend>.+?)\n\n"
-    r"(?P<example>    .+\n)\nMended:\n\n(?P<mended>    .+\n)",
-    re.DOTALL,
-)
 
 
 class Code(NamedTuple):
@@ -62,24 +55,19 @@ class Lint(NamedTuple):
 
 @cache
 def lints() -> tuple[Lint, ...]:
-    """All lints, in the order of their codes."""
-    names = (each.name for each in pkgutil.iter_modules(lint.__path__))
-    modules = [import_module(f"{lint.__name__}.{name}") for name in names]
-    return tuple(sorted((Lint(_page(module), module) for module in modules), key=lambda each: each.code.code))
+    """All lints, in the order of their codes: every page beside which a module of its name lies."""
+    names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
+    found = (
+        Lint(_code(**read_data(f"{name}.yaml", lint)), import_module(f"{lint.__name__}.{name}"))
+        for name in names
+    )
+    return tuple(sorted(found, key=lambda each: each.code.code))
 
 
-def _page(module: ModuleType) -> Code:
-    found = _PAGE.fullmatch(module.__doc__ or "")
-    if found is None:
-        raise ValueError(f"the docstring of {module.__name__} is no page of a lint")
-    example, mended = (_policy(dedent(found[name])) for name in ("example", "mended"))
-    why, mend = (" ".join(found[name].split()) for name in ("why", "mend"))
-    return Code(found["code"], found["title"], Severity(found["severity"]), why, mend, example, mended)
-
-
-def read_data(name: str) -> dict[str, Any]:
-    """A YAML file of this package."""
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+def read_data(name: str, package: ModuleType | str | None = __package__) -> dict[str, Any]:
+    """A YAML file of this package, or of another one."""
+    assert package is not None
+    text = files(package).joinpath(name).read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
     return found
 
@@ -88,24 +76,15 @@ def read_data(name: str) -> dict[str, Any]:
 def codes() -> Mapping[str, Code]:
     """All codes, in order."""
     found = {each.code.code: each.code for each in lints()}
-    found |= {code: _escalation(code, entry) for code, entry in read_data("escalations.yaml").items()}
+    found |= {code: _code(code=code, **entry) for code, entry in read_data("escalations.yaml").items()}
     return dict(sorted(found.items()))
 
 
-def _escalation(code: str, entry: dict[str, Any]) -> Code:
-    return Code(
-        code,
-        entry["title"],
-        Severity(entry["severity"]),
-        entry["why"],
-        entry["mend"],
-        _policy(entry["example"]),
-        _policy(entry["mended"]),
-        tuple(map(tuple, entry["needs"])),
-        tuple(entry.get("limits", ())),
-        tuple(entry.get("same", ())),
-        entry.get("opened", False),
-    )
+def _code(*, severity: str, example: Any, mended: Any, **entry: Any) -> Code:
+    """A page as it is written."""
+    entry |= {name: tuple(entry.get(name, ())) for name in ("limits", "same")}
+    entry["needs"] = tuple(map(tuple, entry.get("needs", ())))
+    return Code(severity=Severity(severity), example=_policy(example), mended=_policy(mended), **entry)
 
 
 def _policy(written: str | list[Any]) -> str:

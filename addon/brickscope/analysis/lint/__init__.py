@@ -1,1 +1,1 @@
-"""Lints, one a file. The docstring is the lint's page: ``brickscope check --explain`` prints it."""
+"""Lints, one a file. The ``.yaml`` beside it is its page: ``brickscope check --explain`` prints it."""

@@ -1,16 +1,4 @@
-"""BS001 error: the policy does not load
-
-The proxy would not take it either - at start it would end, and at a reload it would keep the last good one. Nothing
-else is looked at. Each error of the load is one finding, and none can be accepted.
-
-Mend: As the message says; `docs/policy.md` has what is an error.
-
-    allow: [jobs.lsit]
-
-Mended:
-
-    rule_sets: {reader: {allow: [jobs.list]}}
-"""
+"""BS001: the policy does not load."""
 
 from __future__ import annotations
 

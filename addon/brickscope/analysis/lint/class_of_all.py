@@ -1,16 +1,4 @@
-"""BS403 warning: a class of every service
-
-Without a service, a class means all operations of that class in the whole API, also in services that come with the
-next version. It is an error for any class but read, and a note where a preset says it.
-
-Mend: Write the class of those services that are needed.
-
-    allow: [{class: read}]
-
-Mended:
-
-    allow: [{service: catalogs, class: read}, {service: schemas, class: read}]
-"""
+"""BS403: a class of every service."""
 
 from __future__ import annotations
 

@@ -1,20 +1,4 @@
-"""BS117 warning: a deny by class beside calls that have none
-
-A class is said of each operation that the catalogue knows. A path with variables also takes in calls that it does not
-know, of this release or the next, and they have no class - no deny by class holds for them, whatever they hand out,
-grant or run.
-
-Mend: Allow operations by name or class in place of the path, or deny by path too; `brickscope catalog search METHOD
-URL` says whether a call is known.
-
-    allow: ["GET /api/{path...}"]
-    deny: [{class: secret}]
-
-Mended:
-
-    allow: [{class: read}]
-    deny: [secrets.*]
-"""
+"""BS117: a deny by class beside calls that have none."""
 
 from __future__ import annotations
 

@@ -1,18 +1,4 @@
-"""BS105 warning: an allow of what is denied
-
-A deny wins over every allow, and denies all that this rule allows. Whoever reads the list believes something is
-allowed that is not.
-
-Mend: Delete the one that is not meant.
-
-    allow: [jobs.list, {service: secrets, class: read}]
-    deny: [secrets.*]
-
-Mended:
-
-    allow: [jobs.list, {service: secrets, class: read}]
-    deny: [secrets.list_acls]
-"""
+"""BS105: an allow of what is denied."""
 
 from __future__ import annotations
 

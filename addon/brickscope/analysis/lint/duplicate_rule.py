@@ -1,15 +1,4 @@
-"""BS101 warning: the same rule twice
-
-Whoever deletes one of them believes to have taken something away.
-
-Mend: Delete one.
-
-    allow: [jobs.list, jobs.list]
-
-Mended:
-
-    rule_sets: {reader: {allow: [jobs.list]}}
-"""
+"""BS101: the same rule twice."""
 
 from __future__ import annotations
 

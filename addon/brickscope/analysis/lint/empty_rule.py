@@ -1,15 +1,4 @@
-"""BS106 warning: a rule that names nothing
-
-The service has no operation of this class, so the rule stands for none. Under `deny` it is a fence that is not there.
-
-Mend: See which operations the service has (brickscope catalog search SERVICE) and name them.
-
-    allow: [catalogs.list, {service: catalogs, class: execute}]
-
-Mended:
-
-    allow: [catalogs.list]
-"""
+"""BS106: a rule that names nothing."""
 
 from __future__ import annotations
 

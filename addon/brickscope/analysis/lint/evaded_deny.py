@@ -1,19 +1,4 @@
-"""BS109 error: a deny that has a way around it
-
-A path rule denies one spelling of a call. The API has others - versions, older names, the /ajax-api mirror; and one
-object has several names - `/Users/x` is `/Workspace/Users/x`, `MAIN.HR` is `main.hr`, and a grant on a catalog is one
-on all that is in it. The rule set allows the operation by one of them.
-
-Mend: Deny the operation by its name, with `where` for the object, which covers every spelling of both.
-
-    allow: [jobs.*]
-    deny: ["POST /api/2.1/jobs/delete"]
-
-Mended:
-
-    allow: [jobs.*]
-    deny: [jobs.delete]
-"""
+"""BS109: a deny that has a way around it."""
 
 from __future__ import annotations
 

@@ -1,23 +1,4 @@
-"""BS901 warning: an acceptance that has run out
-
-What it accepted is reported again. It stands there as if it were still accepted.
-
-Mend: Look at the finding once more; then mend it, or write a new date and why.
-
-    rule_sets:
-      runner:
-        allow: [jobs.run_now]
-    accept:
-      - {finding: BS213, rule_set: runner, reason: "first weeks, see TICKET-7", until: 2026-10-01}
-
-Mended:
-
-    rule_sets:
-      runner:
-        allow: [jobs.run_now]
-    accept:
-      - {finding: BS213, rule_set: runner, reason: "first weeks, see TICKET-7", until: 2027-10-01}
-"""
+"""BS901: an acceptance that has run out."""
 
 from __future__ import annotations
 

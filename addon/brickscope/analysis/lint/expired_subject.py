@@ -1,29 +1,4 @@
-"""BS501 warning: a subject that has expired
-
-It may do nothing. If something still uses it, it is broken; if not, it is left over.
-
-Mend: Delete it, or renew the token and the date.
-
-    tokens:
-      ci:
-        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
-        rule_set: reader
-        expires: 2026-10-01
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-
-Mended:
-
-    tokens:
-      ci:
-        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
-        rule_set: reader
-        expires: 2027-10-01
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-"""
+"""BS501: a subject that has expired."""
 
 from __future__ import annotations
 

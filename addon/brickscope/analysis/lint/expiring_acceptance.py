@@ -1,23 +1,4 @@
-"""BS903 note: an acceptance that runs out soon
-
-From that day on the finding counts again (30 days ahead, unless --soon says otherwise), and CI may fail.
-
-Mend: Look at the finding in time.
-
-    rule_sets:
-      runner:
-        allow: [jobs.run_now]
-    accept:
-      - {finding: BS213, rule_set: runner, reason: reviewed, until: 2026-11-20}
-
-Mended:
-
-    rule_sets:
-      runner:
-        allow: [jobs.run_now]
-    accept:
-      - {finding: BS213, rule_set: runner, reason: reviewed, until: 2027-10-01}
-"""
+"""BS903: an acceptance that runs out soon."""
 
 from __future__ import annotations
 

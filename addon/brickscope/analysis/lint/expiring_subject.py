@@ -1,29 +1,4 @@
-"""BS502 warning: a subject that expires soon
-
-From that moment on its calls are denied (30 days ahead, unless --soon says otherwise).
-
-Mend: Renew the token and the date, or tell those who use it.
-
-    tokens:
-      ci:
-        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
-        rule_set: reader
-        expires: 2026-11-20
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-
-Mended:
-
-    tokens:
-      ci:
-        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
-        rule_set: reader
-        expires: 2027-06-01
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-"""
+"""BS502: a subject that expires soon."""
 
 from __future__ import annotations
 

@@ -1,37 +1,4 @@
-"""BS503 warning: a subject with fewer bindings than its peers
-
-Most others with the same rule set are bound to workspaces, to clients or to a time, and this one is not; or it has no
-binding at all where most others of its kind have one. It is the one worth stealing.
-
-Mend: Bind it like the others.
-
-    tokens:
-      north:
-        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
-        rule_set: reader
-        clients: [10.0.8.0/24]
-      south:
-        fingerprint: sha256:92b48a8da42f8927774b8afd7185827d48a3e75b541649eb54dbd10fb90a81f7
-        rule_set: reader
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-
-Mended:
-
-    tokens:
-      north:
-        fingerprint: sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
-        rule_set: reader
-        clients: [10.0.8.0/24]
-      south:
-        fingerprint: sha256:92b48a8da42f8927774b8afd7185827d48a3e75b541649eb54dbd10fb90a81f7
-        rule_set: reader
-        clients: [10.0.8.0/24]
-    rule_sets:
-      reader:
-        allow: [jobs.list]
-"""
+"""BS503: a subject with fewer bindings than its peers."""
 
 from __future__ import annotations
 

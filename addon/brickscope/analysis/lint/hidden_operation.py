@@ -1,16 +1,4 @@
-"""BS402 warning: a path with more behind its variables
-
-A path rule knows nothing of operations. Where it has a variable the API has words of its own, so calls that give
-rights, return secrets or run code are among what it matches.
-
-Mend: Name the operation; its name grants none of its neighbours.
-
-    allow: ["POST /api/2.1/jobs/{call}"]
-
-Mended:
-
-    allow: ["POST /api/2.1/jobs/create"]
-"""
+"""BS402: a path with more behind its variables."""
 
 from __future__ import annotations
 

@@ -1,16 +1,4 @@
-"""BS108 warning: a rule set that allows nothing
-
-Each of its rules is denied, names nothing or can't be met. Its subjects may do nothing at all.
-
-Mend: Write what they may do, or delete the subjects.
-
-    allow: [{service: secrets, class: read}]
-    deny: [secrets.*]
-
-Mended:
-
-    allow: [{service: secrets, class: read}]
-"""
+"""BS108: a rule set that allows nothing."""
 
 from __future__ import annotations
 

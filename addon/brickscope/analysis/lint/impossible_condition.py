@@ -1,21 +1,4 @@
-"""BS107 warning: a condition that no call can meet
-
-No value of the parameter can pass the test: a range that is empty, a path variable that must be absent, a prefix with
-a slash for what is one segment. Under `allow` the rule allows nothing. Under `deny` it denies nothing, which is an
-error.
-
-Mend: Write the value as the call carries it; `brickscope explain` shows what a rule sees of a call.
-
-    allow:
-      - jobs.list
-      - {operation: serving_endpoints.get, where: {name: {prefix: team/}}}
-
-Mended:
-
-    allow:
-      - jobs.list
-      - {operation: repos.get, where: {repo_id: [7, 8]}}
-"""
+"""BS107: a condition that no call can meet."""
 
 from __future__ import annotations
 

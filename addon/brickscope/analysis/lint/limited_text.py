@@ -1,20 +1,4 @@
-"""BS113 warning: a limit on text in which more may stand
-
-SQL, code, JSON within text and lines of requirements are compared as text. A prefix says nothing of what follows
-(`SELECT 1; DROP TABLE ...`), and a deny of some text says nothing of the many others that do the same (a comment
-before it, a blank more).
-
-Mend: Allow the whole text (a list of values), or the operation as it is, and let the grants of the token decide what
-may be in it.
-
-    allow:
-      - {operation: statement_execution.execute_statement, where: {statement: {prefix: "SELECT "}}}
-
-Mended:
-
-    allow:
-      - {operation: statement_execution.execute_statement, where: {statement: "SELECT count(*) FROM main.sales.orders"}}
-"""
+"""BS113: a limit on text in which more may stand."""
 
 from __future__ import annotations
 

@@ -1,22 +1,4 @@
-"""BS508 warning: a login that leads nowhere
-
-The login lets people ask for tokens, but the policy names no user (and, for federation, no service principal) whose
-rules they would have. Every call with such a token is denied.
-
-Mend: Name the users, or delete the login.
-
-    logins:
-      people: {client_id: databricks-cli, grants: [browser_login, refresh]}
-    rule_sets: {reader: {allow: [jobs.list]}}
-
-Mended:
-
-    users:
-      alice: {sub: alice@example.com, rule_set: reader, workspaces: [dbc-a1b2c3d4-e5f6.cloud.databricks.com]}
-    logins:
-      people: {client_id: databricks-cli, grants: [browser_login, refresh]}
-    rule_sets: {reader: {allow: [jobs.list]}}
-"""
+"""BS508: a login that leads nowhere."""
 
 from __future__ import annotations
 

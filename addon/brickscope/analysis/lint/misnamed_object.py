@@ -1,19 +1,4 @@
-"""BS115 warning: an object that is not named as the API names it
-
-Case counts in a path, so `/Workspace/users/` is no folder that there is; under `deny` it is a fence round nothing. A
-prefix that ends within a name takes all names that begin so - `/Workspace/Users/me` takes `/Workspace/Users/me2` too.
-
-Mend: Write the path as the API has it, and end a prefix with `/` (or `.`). The folder itself is another value,
-`/Workspace/Users/me`.
-
-    allow:
-      - {operation: workspace.export, where: {path: {prefix: /Workspace/Users/me}}}
-
-Mended:
-
-    allow:
-      - {operation: workspace.export, where: {path: {prefix: /Workspace/Users/me/}}}
-"""
+"""BS115: an object that is not named as the API names it."""
 
 from __future__ import annotations
 

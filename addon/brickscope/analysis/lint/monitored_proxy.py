@@ -1,19 +1,4 @@
-"""BS505 error: the whole proxy in monitor mode
-
-Nothing that the rules deny is held back, not even calls of tokens that the policy does not name. It is for the first
-days, and is easily left on.
-
-Mend: Write `mode: enforce`, and `mode: monitor` for the rule sets that are not ready. Until then accept it with a
-date.
-
-    mode: monitor
-    rule_sets: {reader: {allow: [jobs.list]}}
-
-Mended:
-
-    mode: enforce
-    rule_sets: {reader: {allow: [jobs.list]}}
-"""
+"""BS505: the whole proxy in monitor mode."""
 
 from __future__ import annotations
 

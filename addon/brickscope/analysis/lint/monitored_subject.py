@@ -1,18 +1,4 @@
-"""BS506 warning: a subject or rule set in monitor mode
-
-What its rules and bindings deny is logged and sent all the same. Its limits are not in force, and bindings to clients
-or workspaces are not either.
-
-Mend: Enforce it once the log shows no denial that was not meant; until then accept it with a date.
-
-    mode: monitor
-    allow: [jobs.list]
-
-Mended:
-
-    mode: enforce
-    allow: [jobs.list]
-"""
+"""BS506: a subject or rule set in monitor mode."""
 
 from __future__ import annotations
 

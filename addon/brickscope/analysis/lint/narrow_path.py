@@ -1,16 +1,4 @@
-"""BS116 note: a path rule that does not take every name
-
-Names of tables, models, volumes and tags may have `/`, `?`, `#`, `;` or `%` in them, which clients encode. `{name}`
-takes one segment, and some servers would split or cut the name there; so such calls are denied.
-
-Mend: Name the operation, which takes every name. By path it takes `{name...}`, and with it all that lies below.
-
-    allow: ["GET /api/2.1/unity-catalog/tables/{full_name}"]
-
-Mended:
-
-    allow: [tables.get]
-"""
+"""BS116: a path rule that does not take every name."""
 
 from __future__ import annotations
 

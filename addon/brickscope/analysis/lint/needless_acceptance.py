@@ -1,20 +1,4 @@
-"""BS902 warning: an acceptance of nothing
-
-No finding of this code is there, for this rule set or subject. It was mended, renamed, or mistyped; left there, it
-would accept the next one unseen.
-
-Mend: Delete it.
-
-    rule_sets:
-      runner:
-        allow: [jobs.get_run]
-    accept:
-      - {finding: BS213, rule_set: runner, reason: reviewed, until: 2027-10-01}
-
-Mended:
-
-    allow: [jobs.get_run]
-"""
+"""BS902: an acceptance of nothing."""
 
 from __future__ import annotations
 

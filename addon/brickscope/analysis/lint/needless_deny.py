@@ -1,18 +1,4 @@
-"""BS104 note: a deny of what nothing allows
-
-Everything that no rule allows is denied. The rule changes nothing now; it is a guard against a later allow, or left
-over.
-
-Mend: Delete it, or keep it and say so (accept).
-
-    allow: [jobs.list]
-    deny: [secrets.get_secret]
-
-Mended:
-
-    allow: [jobs.*]
-    deny: [jobs.delete]
-"""
+"""BS104: a deny of what nothing allows."""
 
 from __future__ import annotations
 

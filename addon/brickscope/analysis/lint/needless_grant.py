@@ -1,21 +1,4 @@
-"""BS507 warning: a service principal with grants it does not need
-
-Each grant is one more way to get a token. A browser login ends in a person's token and not the service principal's; a
-refresh token comes from one; where an identity provider's token is enough (federation), a secret is one more thing to
-steal.
-
-Mend: Leave the one grant by which it gets its tokens.
-
-    service_principals:
-      deploy: {client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e, rule_set: reader, grants: [client_credentials, federation]}
-    rule_sets: {reader: {allow: [jobs.list]}}
-
-Mended:
-
-    service_principals:
-      deploy: {client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e, rule_set: reader, grants: [federation]}
-    rule_sets: {reader: {allow: [jobs.list]}}
-"""
+"""BS507: a service principal with grants it does not need."""
 
 from __future__ import annotations
 

@@ -1,23 +1,4 @@
-"""BS112 warning: a deny that other operations pass
-
-The rule denies an operation on some object, and the rule set allows others that do the same with it - by the same
-name, by an id (which object that is can't be seen in the call), or from inside SQL or code. It is a note if only the
-last are left.
-
-Mend: Deny those that name the object as well. What takes an id or runs SQL or code can't be held to objects here:
-allow it only where the token's own grants may decide, or deny it.
-
-    allow: [tables.get, tables.exists]
-    deny:
-      - {operation: tables.get, where: {full_name: main.hr.salaries}}
-
-Mended:
-
-    allow: [tables.get, tables.exists]
-    deny:
-      - {operation: tables.get, where: {full_name: main.hr.salaries}}
-      - {operation: tables.exists, where: {full_name: main.hr.salaries}}
-"""
+"""BS112: a deny that other operations pass."""
 
 from __future__ import annotations
 

@@ -1,19 +1,4 @@
-"""BS114 note: a limit on a parameter for which others can stand in
-
-The API takes other parameters that say the same. An allow is met only by calls without them, and a deny also by calls
-that have one of them in place of the parameter.
-
-Mend: Limit those too that calls may have, or say that they must be absent; then the rule says what it does.
-
-    allow:
-      - {operation: clusters.resize, where: {num_workers: {max: 8}}}
-
-Mended:
-
-    allow:
-      - {operation: clusters.resize, where: {num_workers: {max: 8}, autoscale: {absent: true}}}
-      - {operation: clusters.resize, where: {num_workers: {absent: true}, autoscale.max_workers: {max: 8}}}
-"""
+"""BS114: a limit on a parameter for which others can stand in."""
 
 from __future__ import annotations
 

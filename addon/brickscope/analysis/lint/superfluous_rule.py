@@ -1,16 +1,4 @@
-"""BS102 warning: a rule that others make superfluous
-
-A wider rule of the same list allows (or denies) all of it already. The narrow rule reads like a limit and is none;
-the log names the one or the other.
-
-Mend: Delete the narrow rule, or the wide one if the narrow one is what was meant.
-
-    allow: [clusters.list, {service: clusters, class: read}]
-
-Mended:
-
-    allow: [{service: clusters, class: read}]
-"""
+"""BS102: a rule that others make superfluous."""
 
 from __future__ import annotations
 

@@ -1,20 +1,4 @@
-"""BS103 error: a limit without effect
-
-The rule limits an operation by `where` or `only`, and another rule of the set allows the same operation without it.
-The limit holds nothing back.
-
-Mend: Narrow the other rule, or deny the operation there and allow it here alone.
-
-    allow:
-      - {operation: jobs.run_now, where: {job_id: 1012}}
-      - jobs.*
-
-Mended:
-
-    allow:
-      - {operation: jobs.run_now, where: {job_id: 1012}}
-      - {service: jobs, class: read}
-"""
+"""BS103: a limit without effect."""
 
 from __future__ import annotations
 

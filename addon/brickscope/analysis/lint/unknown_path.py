@@ -1,17 +1,4 @@
-"""BS110 warning: a path that is no known call
-
-No operation of the catalogue has a path that the rule matches with this method. It may be new, undocumented, or
-mistyped; then it allows or denies nothing.
-
-Mend: Look the call up (brickscope catalog search METHOD URL). If it is right, accept the finding with where it is
-documented.
-
-    allow: [jobs.list, GET /api/2.1/unity-catalog/catalogues]
-
-Mended:
-
-    allow: [jobs.list, GET /api/2.1/unity-catalog/catalogs]
-"""
+"""BS110: a path that is no known call."""
 
 from __future__ import annotations
 

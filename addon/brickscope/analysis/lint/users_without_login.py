@@ -1,22 +1,4 @@
-"""BS510 note: users without a login
-
-The policy names people and no login by which they could get a token through this proxy. That is right if they log in
-elsewhere, and a surprise otherwise.
-
-Mend: Add the login (databricks-cli with browser_login and refresh), or accept the finding.
-
-    users:
-      alice: {sub: alice@example.com, rule_set: reader, workspaces: [dbc-a1b2c3d4-e5f6.cloud.databricks.com]}
-    rule_sets: {reader: {allow: [jobs.list]}}
-
-Mended:
-
-    users:
-      alice: {sub: alice@example.com, rule_set: reader, workspaces: [dbc-a1b2c3d4-e5f6.cloud.databricks.com]}
-    logins:
-      people: {client_id: databricks-cli, grants: [browser_login, refresh]}
-    rule_sets: {reader: {allow: [jobs.list]}}
-"""
+"""BS510: users without a login."""
 
 from __future__ import annotations
 

@@ -1,16 +1,4 @@
-"""BS404 warning: a whole service where reading may do
-
-`service.*` stands for all its operations, those that give rights, return secrets or run code among them, and for
-those of the next version.
-
-Mend: Write `{service: jobs, class: read}` and name the others that are needed, or deny those that are not.
-
-    allow: [jobs.*]
-
-Mended:
-
-    allow: [{service: jobs, class: read}]
-"""
+"""BS404: a whole service where reading may do."""
 
 from __future__ import annotations
 

@@ -1,16 +1,4 @@
-"""BS401 warning: a path over several services
-
-`{name...}` near the root takes in whatever lies below, today and after the next release, and with it services that
-nobody thought of. It is an error if operations that give rights, return secrets or run code are among them.
-
-Mend: Name the operations, or write one rule for each path.
-
-    allow: ["GET /api/2.0/policies/{path...}"]
-
-Mended:
-
-    allow: ["GET /api/2.0/policies/clusters/list", "GET /api/2.0/policies/clusters/get"]
-"""
+"""BS401: a path over several services."""
 
 from __future__ import annotations
 

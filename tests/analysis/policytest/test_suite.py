@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from analysis.policies import POLICY
 from brickscope.analysis.judge import judge, known
+from brickscope.analysis.policytest.model import render
+from brickscope.analysis.policytest.run import failure_lines, run_cell
+from brickscope.analysis.policytest.session import Session, find_suites, run_suites
+from brickscope.analysis.policytest.suite import SuiteError, is_suite
 from brickscope.core.policy import Subject
 from brickscope.policy.load import load_policy, policy_files, signature
-from brickscope.policytest.model import render
-from brickscope.policytest.run import failure_lines, run_cell
-from brickscope.policytest.session import Session, find_suites, run_suites
-from brickscope.policytest.suite import SuiteError, is_suite
 from schemas import validator
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CALLS = """\
 policy_tests: 1
 now: 2026-09-21

@@ -74,11 +74,14 @@ def test_a_mistake_is_an_error_of_collection_with_its_line(tmp_path: Path) -> No
     [
         # A run of pytest without policy tests loads the plugin's own file, and nothing of the program.
         (
-            "import brickscope.policytest.plugin",
-            ("brickscope.policytest.suite", "brickscope.core", "pydantic", "yaml"),
+            "import brickscope.analysis.policytest.plugin",
+            ("brickscope.analysis.policytest.suite", "brickscope.core", "pydantic", "yaml"),
         ),
         # The proxy never loads any of this.
-        ("import brickscope.proxy.addon", ("brickscope.policytest", "brickscope.analysis", "pytest")),
+        (
+            "import brickscope.proxy.addon",
+            ("brickscope.analysis.policytest", "brickscope.analysis", "pytest"),
+        ),
     ],
 )
 def test_what_is_not_needed_is_not_imported(code: str, absent: tuple[str, ...]) -> None:
