@@ -126,6 +126,12 @@ OURS: tuple[tuple[str, Any, Any, str], ...] = (
         "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
     ),
     (
+        "scope_websocket_timeout",
+        str | None,
+        None,
+        "Seconds within a websocket without a byte that moves, either way. Default: 3600.",
+    ),
+    (
         "scope_stop_after",
         str | None,
         None,
@@ -432,7 +438,7 @@ def _seconds(option: str, text: str) -> float:
 def _limits(options: Options) -> Limits:
     quiet = str(options.tcp_timeout)
     found = []
-    for name, default in zip(Limits._fields, ("10", "30", quiet, quiet), strict=True):
+    for name, default in zip(Limits._fields, ("10", "30", quiet, quiet, "3600"), strict=True):
         option = f"scope_{name}_timeout"
         found.append(_seconds(option, getattr(options, option) or default))
         if found[-1] < 1:

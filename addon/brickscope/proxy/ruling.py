@@ -53,7 +53,10 @@ def rule(
     if verdict.decision.forwards:
         if announced is None or not head.is_regular:
             raise Unframed
-        return Cleared(head, head.raw, announced, verdict.decision_id, verdict.started)
+        websocket = request if request is not None and request.offer is not None else None
+        if websocket is not None and not verdict.decision.allow:
+            raise Unframed  # nobody knows what would follow
+        return Cleared(head, head.raw, announced, verdict.decision_id, verdict.started, websocket)
     return _deny(gate, head, verdict, announced)
 
 

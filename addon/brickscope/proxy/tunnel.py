@@ -25,6 +25,7 @@ from .deadlines import Patience, record_timeout
 from .flow import KEPT, LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
+from .review import Review
 from .ruling import rule, rule_inside
 from .tls import End, Owner, has_unread
 from .upstream import State, Upstream
@@ -41,6 +42,7 @@ from .wire.events import (
     Phase,
     Ruling,
     Side,
+    Switched,
     ToClient,
     ToHost,
 )
@@ -107,6 +109,7 @@ class Tunnel:
         self._held = 0
         self._is_ahead = False
         self._looked: float | None = None
+        self._review: Review | None = None
         self._patience, self._head_patience = Patience(), Patience()
 
     def __repr__(self) -> str:
@@ -186,6 +189,8 @@ class Tunnel:
         try:
             for task in self._tasks:
                 task.cancel()
+            if self._review is not None:
+                self._review.stop()
             self._upstream.abort()
         finally:
             self._on_end()
@@ -325,6 +330,10 @@ class Tunnel:
             event.exchange.ticket.answered = time.monotonic()
         elif isinstance(event, Dial):
             self._upstream.dial()
+        elif isinstance(event, Switched):
+            self._review = Review(self._gate, event.exchange, self.visitor.address, self._do)
+            self._core = self._review.core
+            self._do(self._core.from_host(event.early))
         elif isinstance(event, HangUp):
             self._hang_up()
         else:
@@ -452,10 +461,13 @@ class Tunnel:
         elif core.phase is Phase.IDLE and patience.is_over(("idle", core.begun, unsent), limits.idle, now):
             self._time_out("idle", limits.idle)
             self._do(core.close_idle())
+        if self._review is not None and core.phase is not Phase.OVER:
+            self._review.look(now)
+        seconds = getattr(limits, core.limit)
         for exchange, progress in core.calls:
             what = progress if core.shared else (progress, unsent)
-            if exchange.ticket.patience.is_over(what, limits.stall, now):
-                self._time_out("stall", limits.stall, exchange)
+            if exchange.ticket.patience.is_over(what, seconds, now):
+                self._time_out(core.limit, seconds, exchange)
                 waits_for_client = self._client_full or (
                     core.waits_for_client(exchange) and not self._upstream.unsent
                 )
@@ -492,4 +504,5 @@ class Tunnel:
         """Cut it, whatever is under way."""
         if self._core is not None:
             self._do(self._core.break_off(Fault.CUT))
-        self._client.abort()
+        if self._review is None:  # the end of a websocket is no answer that could be taken for the whole
+            self._client.abort()

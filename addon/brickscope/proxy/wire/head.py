@@ -13,7 +13,7 @@ from typing import NamedTuple
 from brickscope.core.decision import Refused
 from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, check_head, split_fields
 from brickscope.core.reason import Reason
-from brickscope.core.request import WireRequest
+from brickscope.core.request import ApiRequest, WireRequest
 
 from .framing import Announced
 
@@ -59,7 +59,8 @@ class Cleared(NamedTuple):
     """Leave to send a head and the body that it announces: it was judged, and the decision is on record.
 
     ``raw``: what is sent for the head in HTTP/1.1. ``announced``: how long the body is, by the reading that was judged.
-    ``started``: when it was decided on, in the gate's monotonic seconds.
+    ``started``: when it was decided on, in the gate's monotonic seconds. ``websocket``: what was judged, where it may become
+    one.
     """
 
     head: Head
@@ -67,6 +68,7 @@ class Cleared(NamedTuple):
     announced: Announced
     decision_id: str
     started: float
+    websocket: ApiRequest | None = None
 
 
 class HeadScanner:
