@@ -30,13 +30,13 @@ import brickscope.proxy.tunnel as t
 from brickscope.proxy.contexts import Contexts
 from brickscope.proxy.fence import Fence
 from brickscope.proxy.front import Front
-from brickscope.proxy.plain import PlainCall
+from brickscope.proxy.clear import PlainCall
 from brickscope.proxy.relay import Relay
 from brickscope.proxy.tls import End
 from brickscope.proxy.tunnel import Tunnel
 from brickscope.proxy.upstream import Upstream
-import brickscope.proxy.wire.asks as asks
-from brickscope.proxy.wire.asks import Asks
+import brickscope.proxy.wire.calls as calls
+from brickscope.proxy.wire.calls import Calls
 from brickscope.proxy.wire.frames import FrameReader
 from brickscope.proxy.wire.http1 import Http1
 from brickscope.proxy.wire.http2 import Http2

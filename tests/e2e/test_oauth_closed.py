@@ -36,11 +36,11 @@ BROKEN = {
 TOKEN_ONLY = {"the match of claims", *list(BROKEN)[:9]}
 
 
-ASKS = "from brickscope.proxy.wire.asks import Asks; "
+CALLS = "from brickscope.proxy.wire.calls import Calls; "
 OVER_HTTP2 = {
     "the wait": "Tunnel._learn = broken",
-    "the second decision": ASKS + "Asks._hold_on = broken",
-    "the holding": ASKS + "Asks.hold = broken",
+    "the second decision": CALLS + "Calls._hold_on = broken",
+    "the holding": CALLS + "Calls.hold = broken",
 }
 
 

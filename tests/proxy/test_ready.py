@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mitmproxy import connection, tls
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.net import tls as net_tls
 from mitmproxy.options import Options
-from mitmproxy.proxy.context import Context
 from mitmproxy.test import taddons
 
 from brickscope.core.policy import Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.rule import RuleTable
-from brickscope.proxy.ready import MOST, known_hosts, make_ready
+from brickscope.proxy.contexts import MOST_READY, Contexts, known_hosts
 
 RULES = RuleSet("none", RuleTable(()), RuleTable(()))
 HOME = "dbc-home.cloud.databricks.com"
@@ -45,8 +43,8 @@ def test_known_hosts(patterns: list[str], bound: Policy, expected: list[str]) ->
 
 
 def test_there_is_a_limit_to_what_is_made_ahead() -> None:
-    many = policy(*(f"dbc-{number}.cloud.databricks.com" for number in range(2 * MOST)))
-    assert len(known_hosts(["*.cloud.databricks.com"], many)) == MOST
+    many = policy(*(f"dbc-{number}.cloud.databricks.com" for number in range(2 * MOST_READY)))
+    assert len(known_hosts(["*.cloud.databricks.com"], many)) == MOST_READY
 
 
 @pytest.fixture
@@ -60,44 +58,36 @@ def engine(tmp_path: Path) -> Iterator[tuple[TlsConfig, Options]]:
         yield config, context.options
 
 
-def made(config: TlsConfig) -> tuple[int, int, int]:
-    """How many certificates and TLS contexts were made so far."""
-    return (
-        len(config.certstore.certs),
-        net_tls.create_client_proxy_context.cache_info().misses,
-        net_tls.create_proxy_server_context.cache_info().misses,
-    )
+def made(config: TlsConfig) -> tuple[int, int]:
+    """How many certificates, and TLS contexts towards hosts, were made so far."""
+    return len(config.certstore.certs), net_tls.create_proxy_server_context.cache_info().misses
 
 
 def test_a_connection_to_a_prepared_host_has_nothing_made(engine: tuple[TlsConfig, Options]) -> None:
     config, options = engine
-    before = made(config)
-    make_ready(config, options, [HOME])
+    before, contexts = made(config), Contexts(config, options)
+    contexts.make_ready([HOME])
     prepared = made(config)
     assert all(now > then for now, then in zip(prepared, before, strict=True))
-
-    client = connection.Client(
-        peername=("10.0.8.17", 51234),
-        sockname=("10.0.8.1", 8080),
-        timestamp_start=1.0,
-        sni=HOME,
-        alpn_offers=[b"h2", b"http/1.1"],
-    )
-    context = Context(client, options)
-    context.server = connection.Server(address=(HOME, 443), sni=HOME, alpn_offers=[b"http/1.1"])
-    towards_client, towards_server = tls.TlsData(client, context), tls.TlsData(context.server, context)
-    config.tls_start_client(towards_client)
-    config.tls_start_server(towards_server)
-    assert towards_client.ssl_conn is not None
-    assert towards_server.ssl_conn is not None
+    towards_client = contexts.for_client(HOME, HOME).get_context()
+    contexts.for_host(HOME)
     assert made(config) == prepared
+    assert contexts.for_client(HOME, HOME).get_context() is towards_client
+
+
+def test_an_authority_that_mitmproxy_has_not_opened_yet_is_opened(engine: tuple[TlsConfig, Options]) -> None:
+    config, options = engine
+    config.certstore = None  # type: ignore[assignment]
+    Contexts(config, options).make_ready([HOME])
+    assert config.certstore is not None
 
 
 def test_a_host_that_was_not_prepared_gets_a_certificate_of_its_own(
     engine: tuple[TlsConfig, Options],
 ) -> None:
     config, options = engine
-    make_ready(config, options, [HOME])
+    contexts = Contexts(config, options)
+    contexts.make_ready([HOME])
     certificates = len(config.certstore.certs)
-    make_ready(config, options, ["dbc-other.cloud.databricks.com"])
+    contexts.make_ready(["dbc-other.cloud.databricks.com"])
     assert len(config.certstore.certs) == certificates + 1

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from mitmproxy.certs import CertStore
 
-from brickscope.proxy.renewal import forget_old
+from brickscope.proxy.contexts import forget_old
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 

@@ -28,7 +28,6 @@ from OpenSSL.crypto import X509
 
 from brickscope.proxy.contexts import Contexts
 from brickscope.proxy.handshake import find_cause
-from brickscope.proxy.renewal import forget_old
 from brickscope.proxy.tls import LINGER_BYTES, End, Stage
 from lab.workspace.authority import Authority
 
@@ -367,8 +366,7 @@ def test_a_certificate_that_is_renewed_takes_effect(make: Make, store: Path) -> 
         contexts = make()
         before = answered(contexts, client_side(store)).peer.tls.getpeercert()["serialNumber"]
         assert answered(contexts, client_side(store)).peer.tls.getpeercert()["serialNumber"] == before
-        forget_old(contexts._engine.certstore, datetime.now(UTC) + timedelta(days=3650))
-        contexts.forget()
+        contexts.renew(datetime.now(UTC) + timedelta(days=3650))
         return before, answered(contexts, client_side(store)).peer.tls.getpeercert()["serialNumber"]
 
     before, after = in_a_loop(story)

@@ -12,7 +12,7 @@ from by_hand import END, HELLO, TOKEN, Scene, answer, head, play, turn
 
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.tunnel import KEPT
-from brickscope.proxy.wire.replies import Replies
+from brickscope.proxy.wire.calls import Calls
 
 sys.path.append(str(Path(__file__).parent / "wire"))
 
@@ -324,7 +324,7 @@ def test_a_stop_closes_what_is_idle() -> None:
 def test_a_fault_inside_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(scene: Scene, talk: Talk) -> None:
         await talk.client(talk.request(1))
-        monkeypatch.setattr(Replies, "hear", None)
+        monkeypatch.setattr(Calls, "hear", None)
         await talk.host(talk.h.answer(1))
         assert scene.client.closed == scene.host.closed == "aborted"
 

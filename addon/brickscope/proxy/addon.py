@@ -43,7 +43,7 @@ from brickscope.service.supervisor.channel import numbered, worker_address
 from brickscope.service.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
-from .contexts import Contexts
+from .contexts import Contexts, known_hosts
 from .datapath import DataPath
 from .destination import Resolver
 from .drain import Drain
@@ -63,8 +63,6 @@ from .options import (
     refuse_unknown,
 )
 from .parent import Parent
-from .ready import known_hosts, make_ready
-from .renewal import renew_certificates
 from .terminal import install_terminal
 from .worker import Worker
 
@@ -301,7 +299,6 @@ class Scope:
                     manager.remove(addon)
         try:
             hosts = known_hosts(self._settings.destinations.scope.patterns, self._gate.policy)
-            make_ready(manager.get("tlsconfig"), ctx.options, hosts)
             path.contexts.make_ready(hosts)
         except Exception as error:
             raise OptionError(f"TLS can't be prepared, so every call would fail: {error}") from None
@@ -312,7 +309,7 @@ class Scope:
         self._tasks.append(loop.create_task(watcher.run(), name="policy watcher"))
         upkeep = Upkeep(self._gate.writer, self._settings.compression, self._settings.retention)
         self._tasks.append(loop.create_task(upkeep.run(), name="audit log"))
-        self._tasks.append(loop.create_task(renew_certificates(path.contexts), name="certificates"))
+        self._tasks.append(loop.create_task(path.contexts.keep_renewed(), name="certificates"))
         self._tasks.append(loop.create_task(path.deadlines.run(), name="deadlines"))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.poke)

@@ -4,30 +4,40 @@ Towards a client the certificate is for the host of the tunnel and, where the cl
 well: so a wrong name still gets its refusal in words. Towards a host, name and trust are set by mitmproxy's own hook:
 the host of the tunnel is verified, whatever the client named.
 
-Buffers are let go while a connection is idle (``MODE_RELEASE_BUFFERS``): 34 KB on either side otherwise.
+Buffers are let go while a connection is idle (``MODE_RELEASE_BUFFERS``): 34 KB on either side otherwise. What the first
+connection would have to wait for is made at start: reading the authorities that servers are verified by takes 50 ms. A
+certificate takes a millisecond; those of hosts that only a wildcard names are made when asked for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from mitmproxy import connection, tls
 from mitmproxy.addons import tlsconfig
-from mitmproxy.certs import CertStoreEntry
+from mitmproxy.certs import CertStore, CertStoreEntry
 from mitmproxy.net import tls as net_tls
 from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from OpenSSL import SSL
 
 from brickscope.core.hostname import is_hostname
+from brickscope.core.policy import Policy
 
 MOST = 100
 """Most contexts that are kept; mitmproxy keeps as many certificates. A client could make up names without end."""
 HTTP1 = b"http/1.1"
 HTTP2 = b"h2"
+MOST_READY = 50
+"""Most certificates that are made ahead."""
+RENEWAL_PAUSE = 3600.0
+"""Seconds between two looks for certificates that are old."""
 OWN = ("127.0.0.1", 0)
 """An address that stands in no certificate: every one is for a name."""
 
@@ -43,10 +53,6 @@ class Contexts:
         # What mitmproxy's functions want to know of a connection; to make it anew for each costs as much as a call.
         client = connection.Client(peername=OWN, sockname=OWN, timestamp_start=time.time())
         self._context = Context(client, options)
-
-    def forget(self) -> None:
-        """Certificates were renewed."""
-        self._made.clear()
 
     def serves(self, offers: Sequence[bytes]) -> bool:
         """Whether HTTP/2 can be spoken to a client that makes these offers."""
@@ -114,10 +120,49 @@ class Contexts:
         return made
 
     def make_ready(self, hosts: Iterable[str]) -> None:
-        """Make what a connection to each host needs. Raises what the first connection would."""
+        """Make what a connection to each host needs; nothing is dialled. Raises what the first connection would."""
+        if (
+            self._engine.certstore is None
+        ):  # nobody has set an option: mitmproxy opens the authority a moment later
+            self._engine.configure({"confdir"})
         for host in hosts:
             self.for_client(host, host)
             self.for_host(host)
+
+    async def keep_renewed(self) -> None:
+        """Renew certificates from time to time, for ever."""
+        while True:
+            await asyncio.sleep(RENEWAL_PAUSE)
+            self.renew(datetime.now(UTC))
+
+    def renew(self, now: datetime) -> None:
+        """Have certificates that we signed signed anew before they end: a proxy that runs as long as one is good for
+        (``mitmproxy.certs.CERT_EXPIRY``, 199 days) would be refused by every client at once."""
+        if forget_old(self._engine.certstore, now):
+            self._made.clear()
+
+
+def known_hosts(patterns: Iterable[str], policy: Policy) -> list[str]:
+    """Names of hosts under policy that stand somewhere in full, at most ``MOST_READY``. ``patterns``: option
+    ``scope_hosts``."""
+    patterns = list(patterns)
+    bound = (
+        each.partition("?")[0] for subject in policy.subjects for each in sorted(subject.workspaces or ())
+    )
+    names = [*(pattern for pattern in patterns if "*" not in pattern), *bound]
+    return list(islice(dict.fromkeys(names), MOST_READY)) or [patterns[0].removeprefix("*.")]
+
+
+def forget_old(store: CertStore, now: datetime) -> int:
+    """Let go of certificates past half their life, so that the next connection gets a new one. Returns how many."""
+    old = {
+        id(entry)
+        for entry in store.expire_queue  # those that the store made itself; not the ones of the option `certs`
+        if now > entry.cert.notbefore + (entry.cert.notafter - entry.cert.notbefore) / 2
+    }
+    store.certs = {name: entry for name, entry in store.certs.items() if id(entry) not in old}
+    store.expire_queue = [entry for entry in store.expire_queue if id(entry) not in old]
+    return len(old)
 
 
 def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:

@@ -15,7 +15,7 @@ import orjson
 from brickscope.core.decision import Decision
 from brickscope.core.reason import SEND_A_TOKEN, Kind, Reason
 
-from .wire.own import Form, written
+from .wire.answer import Form, written
 
 DOMAIN = "brickscope"
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"

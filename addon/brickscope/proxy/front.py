@@ -19,6 +19,7 @@ from brickscope.core.reason import Reason
 from . import balancer
 from .admission import PASSWORD_NEEDED, admit, asks_password, has_password, is_blocked
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
+from .clear import PlainCall
 from .datapath import DataPath
 from .deadlines import Patience, record_timeout
 from .denial import ESTABLISHED
@@ -28,7 +29,6 @@ from .flow import LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
 from .hello import HANDSHAKE, HelloReader, NoHello
-from .plain import PlainCall
 from .relay import Relay
 from .ruling import refuse_head
 from .tls import LINGER_BYTES

@@ -14,7 +14,7 @@ from brickscope.core.decision import Decision
 from brickscope.core.pending import NotYetKnown
 
 from .gate import Gate
-from .wire.events import Event, Fault
+from .wire.events import Event, Fault, Phase
 from .wire.exchange import Exchange
 from .wire.websocket import WebSocket
 
@@ -28,7 +28,8 @@ class Review:
     def __init__(
         self, gate: Gate, exchange: Exchange, client: str, carry_out: Callable[[list[Event]], None]
     ) -> None:
-        """``exchange``: the call that has become one. ``client``: its address. ``carry_out``: takes what its end asks for."""
+        """``exchange``: the call that has become one. ``client``: its address. ``carry_out``: takes what is to be done."""
+        gate.tally.switched()
         self.core = WebSocket(exchange)
         self._gate = gate
         self._exchange = exchange
@@ -42,17 +43,12 @@ class Review:
         """Judge again, if it is time to. ``now``: monotonic seconds."""
         if self._looked is None:
             self._looked = now
-        if self._task is not None and not self._task.done():
+        if self.core.phase is Phase.OVER or (self._task is not None and not self._task.done()):
             return
         policy = self._gate.policy
         if policy is not self._policy or now - self._looked >= EVERY:
             self._policy, self._looked = policy, now
             self._ask(())
-
-    def stop(self) -> None:
-        """The websocket is closed."""
-        if self._task is not None:
-            self._task.cancel()
 
     def _ask(self, settled: Collection[str]) -> None:
         cleared = self._exchange.cleared
@@ -75,7 +71,6 @@ class Review:
     async def _learn(self, unknown: NotYetKnown, settled: Collection[str]) -> None:
         try:
             await self._gate.directory.learn(unknown)
+            self._ask({*settled, unknown.url})
         except Exception as error:
             self._revoke(self._gate.internal(error))
-        else:
-            self._ask({*settled, unknown.url})

@@ -16,10 +16,10 @@ from brickscope.log.record import decision_fields
 from .denial import Asked, form
 from .gate import Gate, Verdict, header
 from .target import Plain
+from .wire.answer import written
 from .wire.events import Denied, Hold, Ruling
 from .wire.framing import Announced, read_announced
 from .wire.head import Cleared, Head
-from .wire.own import written
 
 
 class Unframed(Exception):

@@ -161,8 +161,7 @@ class Tunnel:
 
     def end_up(self, end: End) -> None:
         """TLS with the client is complete."""
-        visitor = self.visitor
-        door = Door(visitor.host, visitor.port, visitor.server_name, end.alpn)
+        door = Door(*self.visitor[1:4], end.alpn)
         self._core = core = Http2(door) if end.alpn == HTTP2 else Http1(door)
         self._offers = (HTTP2 if end.alpn == HTTP2 else HTTP1,)
         self._do(core.begin())
@@ -178,8 +177,7 @@ class Tunnel:
 
     def end_failed(self, end: End, why: str | None) -> None:
         """A client that refuses our certificate is a set-up problem that somebody has to see."""
-        visitor = self.visitor
-        self._path.refusals.record("client", why, visitor.address, visitor.host, visitor.port)
+        self._path.refusals.record("client", why, *self.visitor[:3])
 
     def end_lost(self, end: End) -> None:
         """The client's connection is gone, and with it all there is."""
@@ -189,8 +187,6 @@ class Tunnel:
         try:
             for task in self._tasks:
                 task.cancel()
-            if self._review is not None:
-                self._review.stop()
             self._upstream.abort()
         finally:
             self._on_end()
@@ -268,14 +264,12 @@ class Tunnel:
 
     def host_refused_tls(self, why: str | None) -> None:
         """A host whose certificate is not trusted gets nothing."""
-        visitor = self.visitor
-        self._path.refusals.record("server", why, visitor.address, visitor.host, visitor.port)
+        self._path.refusals.record("server", why, *self.visitor[:3])
 
     def host_misled(self, detail: str) -> None:
         """The host leads to an address that may not be reached."""
-        visitor = self.visitor
         decision = self._gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
-        self._gate.record_tunnel(decision, visitor.address, visitor.host, visitor.port)
+        self._gate.record_tunnel(decision, *self.visitor[:3])
 
     def host_received(self, data: bytes) -> None:
         """The host sent bytes."""
@@ -461,7 +455,7 @@ class Tunnel:
         elif core.phase is Phase.IDLE and patience.is_over(("idle", core.begun, unsent), limits.idle, now):
             self._time_out("idle", limits.idle)
             self._do(core.close_idle())
-        if self._review is not None and core.phase is not Phase.OVER:
+        if self._review is not None:
             self._review.look(now)
         seconds = getattr(limits, core.limit)
         for exchange, progress in core.calls:
@@ -475,10 +469,9 @@ class Tunnel:
                 self._do(core.give_up(exchange, fault))
 
     def _time_out(self, limit: str, seconds: float, exchange: Exchange | None = None) -> None:
-        visitor = self.visitor
         cleared = None if exchange is None else exchange.cleared
         decision_id = None if cleared is None else cleared.decision_id
-        record_timeout(self._gate, limit, seconds, visitor.address, visitor.host, visitor.port, decision_id)
+        record_timeout(self._gate, limit, seconds, *self.visitor[:3], decision_id)
 
     @property
     def hosts(self) -> int:

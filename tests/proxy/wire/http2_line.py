@@ -23,6 +23,7 @@ from hyperframe.frame import (
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
+from brickscope.proxy.wire.answer import Form
 from brickscope.proxy.wire.events import (
     Answered,
     Close,
@@ -41,7 +42,6 @@ from brickscope.proxy.wire.frames import PREFACE
 from brickscope.proxy.wire.framing import Announced
 from brickscope.proxy.wire.head import Cleared, Door, Head
 from brickscope.proxy.wire.http2 import Http2
-from brickscope.proxy.wire.own import Form
 
 HOST = "dbc-a.cloud.databricks.com"
 DOOR = Door(HOST, 443, HOST, b"h2")

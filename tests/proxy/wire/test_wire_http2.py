@@ -623,7 +623,7 @@ NO_FRAMES = {
 def test_what_is_no_http2_ends(sent: bytes) -> None:
     line = Line.__new__(Line)
     Line.__init__(line)
-    other = type(line.core)(line.core._asks._door)
+    other = type(line.core)(line.core._calls._door)
     other.begin()
     events = other.from_client(sent)
     assert [type(event).__name__ for event in events] == ["ToClient", "Close", "Close"]

@@ -1,14 +1,38 @@
-"""All streams that are open between one client and one host, and what is sent on them."""
+"""All streams that are open between one client and one host: what either side says on them, and what is sent.
+
+Rules: a body that is kept is bounded by a window, and one that is held back to be judged by its limit; what is denied is
+read on and dropped for a moment; a request has no headers after its body; a stream that is given up before its answer costs.
+An answer is passed on as it came, but for what ``fields.py`` takes out; one that is not regular is reset and never ended, so
+that no part of it passes for the whole; a reset of either side goes to the other with its code.
+"""
 
 from __future__ import annotations
 
 from h2.errors import ErrorCodes
+from h2.events import (
+    DataReceived,
+    InformationalResponseReceived,
+    RequestReceived,
+    ResponseReceived,
+    StreamReset,
+    TrailersReceived,
+)
 
-from .events import STATUS, Ended, Event, Fault, ToClient, ToHost
-from .fields import own
-from .own import Form, failure
-from .peer import Peer
-from .streams import Stream
+from brickscope.core.decision import Refused
+from brickscope.core.reason import Reason
+
+from .answer import MAX_INTERIMS, Form, failure
+from .events import STATUS, Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
+from .exchange import Asking, Step
+from .fields import own, read_answer, read_request, read_trailers
+from .framing import Broken
+from .glitches import DATA, HEAD, RESET
+from .head import Door
+from .peer import MAX_STREAMS, Peer
+from .streams import DROPPED, Stream
+
+Said = ResponseReceived | InformationalResponseReceived | DataReceived | TrailersReceived | StreamReset
+"""What a host says on a stream."""
 
 
 class Calls:
@@ -18,9 +42,10 @@ class Calls:
     on.
     """
 
-    __slots__ = ("_turn", "by_client", "by_host", "client", "events", "heads", "host")
+    __slots__ = ("_door", "_turn", "by_client", "by_host", "client", "events", "heads", "host")
 
-    def __init__(self) -> None:
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self.client = Peer(is_client=True)
         self.host: Peer | None = None
         self.events: list[Event] = []
@@ -46,6 +71,198 @@ class Calls:
         self.by_client.clear()
         self.by_host.clear()
         self.host, self.heads = None, 0
+
+    # -- what the client says ----------------------------------------------------------------------------------
+
+    def open(self, request: RequestReceived, *, last: bool) -> None:
+        """It opened a stream. ``last``: no more are served."""
+        number, client = request.stream_id or 0, self.client
+        if last or len(self.by_client) >= MAX_STREAMS:
+            client.reset(number, ErrorCodes.REFUSED_STREAM)
+            client.glitches.spend(0 if last else RESET)
+            return
+        client.glitches.earn(HEAD)
+        ended = request.stream_ended is not None
+        head, refused = read_request(self._door, request.headers or [], ended=ended)
+        stream = Stream(number, head, client)
+        stream.ask.ended = ended
+        self.add(stream)
+        self.events.append(Judge(stream, head, None, refused))
+
+    def take_body(self, received: DataReceived) -> None:
+        """It sent bytes of a body."""
+        client, data = self.client, received.data or b""
+        stream = self.by_client.get(received.stream_id or 0)
+        client.acknowledge_padding(received)
+        if stream is None:
+            client.acknowledge(len(data), received.stream_id or 0)
+            return
+        if data:
+            client.glitches.earn(DATA)
+        stream.pieces += 1
+        ended = received.stream_ended is not None
+        if stream.asking in (Asking.JUDGED, Asking.SENDING):
+            stream.ask.put(data, ended=ended)
+            if stream.is_dust:
+                self.fail(stream, Fault.CLIENT_BROKE, "the frames are too many and too small")
+            elif stream.asking is Asking.SENDING:
+                self.pump(stream)
+            return
+        client.acknowledge(len(data), stream.number)
+        stream.ask.moved += 1
+        stream.ask.ended = ended
+        if stream.asking is Asking.HELD:
+            self._hold_on(stream, data)
+        else:
+            self._drop(stream, data)
+
+    def _drop(self, stream: Stream, data: bytes) -> None:
+        stream.ask.body.size += len(data)
+        if stream.tell.finished and stream.ask.body.size > DROPPED and not stream.ask.ended:
+            self.client.reset(stream.number, ErrorCodes.NO_ERROR)
+            self.forget(stream)
+        else:
+            self.settle(stream)
+
+    def _hold_on(self, stream: Stream, data: bytes) -> None:
+        assert stream.held is not None
+        stream.held += data
+        if len(stream.held) > stream.limit:
+            self._judge_held(stream, unread=too_large(stream.limit))
+        elif stream.ask.ended:
+            self._judge_held(stream, stream.content)
+
+    def _judge_held(
+        self,
+        stream: Stream,
+        content: bytes | None = None,
+        refused: Refused | None = None,
+        unread: Refused | None = None,
+    ) -> None:
+        stream.say(Step.HELD)
+        self.events.append(Judge(stream, stream.head, content, refused, unread))
+
+    def give_up_holding(self, stream: Stream, unread: Refused) -> None:
+        """Do not wait for the rest of a body that is held back: decide without it."""
+        if stream.asking is Asking.HELD:
+            self._judge_held(stream, unread=unread)
+
+    def refuse_trailers(self, received: TrailersReceived) -> None:
+        """Headers after the body were not there when the call was judged."""
+        stream = self.by_client.get(received.stream_id or 0)
+        if stream is None:
+            return
+        stream.ask.ended = stream.trailed = True
+        if stream.asking is Asking.HELD:
+            self._judge_trailed(stream)
+        elif stream.asking is Asking.SENDING:
+            self.fail(stream, Fault.CLIENT_BROKE, "headers follow the body")
+        elif stream.asking is not Asking.JUDGED:
+            self.settle(stream)
+
+    def _judge_trailed(self, stream: Stream) -> None:
+        stream.unframed = True
+        self._judge_held(stream, refused=Refused(Reason.TRAILERS_REFUSED, "headers follow the body"))
+
+    def reset(self, reset: StreamReset) -> None:
+        """It gave a stream up."""
+        stream, host = self.by_client.get(reset.stream_id or 0), self.host
+        if stream is None:
+            return
+        code = int(reset.error_code or 0)
+        if stream.host is not None and host is not None:
+            host.reset(stream.host, code)
+        if not stream.tell.finished:
+            stream.broke(Fault.CLIENT_LEFT, f"it reset the stream with code {code}")
+        self.forget(stream)
+        self.client.glitches.spend(RESET if stream.status is None else 0)
+
+    def deny(self, stream: Stream, denied: Denied) -> None:
+        """It is not sent; what still comes of it is dropped."""
+        stream.say(Step.DENIED)
+        stream.hear(Step.OWN)
+        stream.held = None
+        stream.ask.stop()
+        self.answer(stream, denied.answer)
+
+    def hold(self, stream: Stream, hold: Hold) -> None:
+        """Its body has to be judged too."""
+        stream.say(Step.HOLD if stream.held is None else Step.HELD)
+        stream.limit = hold.limit
+        stream.held = bytearray()
+        if stream.trailed:
+            self._judge_trailed(stream)
+        elif (hold.announced.length or 0) > hold.limit:
+            self._judge_held(stream, unread=too_large(hold.limit))
+        else:
+            self._hold_on(stream, stream.ask.take())
+
+    # -- what the host says ------------------------------------------------------------------------------------
+
+    def hear(self, host: Peer, said: Said) -> None:
+        """The host said something on a stream."""
+        stream = self.by_host.get(said.stream_id or 0)
+        if isinstance(said, DataReceived):
+            host.acknowledge_padding(said)
+            if stream is None:
+                host.acknowledge(len(said.data or b""), said.stream_id or 0)
+        if stream is None:
+            return
+        try:
+            self._hear(host, stream, said)
+        except Broken as error:
+            self.fail(stream, Fault.HOST_BROKE, str(error))
+
+    def _hear(self, host: Peer, stream: Stream, said: Said) -> None:
+        """Raises Broken."""
+        if isinstance(said, DataReceived):
+            self._pass_on(host, stream, said.data or b"", ended=said.stream_ended is not None)
+        elif isinstance(said, TrailersReceived):
+            stream.tell.end(read_trailers(said.headers or []) or None)
+            self.pump(stream)
+        elif isinstance(said, StreamReset):
+            self._reset(stream, int(said.error_code or 0))
+        elif isinstance(said, InformationalResponseReceived):
+            stream.interims += 1
+            stream.hear(Step.INTERIM)
+            if stream.interims > MAX_INTERIMS:
+                raise Broken("too many interim answers")
+            _, fields, _ = read_answer(said.headers or [], to_head=False, ended=False)
+            self.client.send_head(stream.number, fields, ended=False)
+        else:
+            host.glitches.earn(HEAD)
+            self._begin(stream, said)
+
+    def _begin(self, stream: Stream, said: ResponseReceived) -> None:
+        ended = said.stream_ended is not None
+        status, fields, stream.may_have_body = read_answer(
+            said.headers or [], to_head=stream.head.is_head, ended=ended
+        )
+        stream.hear(Step.HEAD)
+        stream.status, stream.reply, stream.passed = status, stream.tell.body, True
+        self.events.append(Answered(stream))
+        self.client.send_head(stream.number, fields, ended=ended)
+        if ended:
+            stream.tell.ended = stream.tell.finished = True
+            self.settle(stream)
+
+    def _pass_on(self, host: Peer, stream: Stream, data: bytes, *, ended: bool) -> None:
+        if data:
+            host.glitches.earn(DATA)
+            if not stream.may_have_body:
+                host.acknowledge(len(data), stream.host or 0)
+                raise Broken("an answer without a body has one")
+        stream.tell.put(data, ended=ended)
+        self.pump(stream)
+
+    def _reset(self, stream: Stream, code: int) -> None:
+        self.leave_host(stream)
+        if stream.tell.ended:
+            # It has answered, and is not interested in the rest of the request.
+            stream.stopped = code
+            self.settle(stream)
+        else:
+            self.fail(stream, Fault.HOST_LEFT, f"it reset the stream with code {code}", code)
 
     # -- what is sent ------------------------------------------------------------------------------------------
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
+from .answer import Form
 from .framing import Announced
 from .head import Cleared, Head
-from .own import Form
 
 if TYPE_CHECKING:
     from .exchange import Exchange

@@ -16,7 +16,7 @@ from __future__ import annotations
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
-from .answer import MAX_INTERIMS, AnswerScanner
+from .answer import MAX_INTERIMS, AnswerScanner, failure, written
 from .events import (
     STATUS,
     Answered,
@@ -40,7 +40,6 @@ from .events import (
 from .exchange import Answering, Asking, Exchange, Step
 from .framing import NOTHING, Broken, Chunked, TrailersSent, UntilClose
 from .head import Cleared, Door, HeadScanner
-from .own import failure, written
 from .upgrade import switch
 
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -27,8 +27,7 @@ from h2.events import (
 
 from brickscope.core.decision import Refused
 
-from .asks import Asks
-from .calls import Calls
+from .calls import Calls, Said
 from .events import (
     Close,
     Denied,
@@ -46,7 +45,6 @@ from .exchange import Asking, Exchange, Step
 from .glitches import TooManyGlitches
 from .head import Cleared, Door
 from .peer import ALL_STREAMS, GoneAway, PeerBroke
-from .replies import Replies, Said
 from .streams import Stream
 
 
@@ -64,9 +62,7 @@ class Http2:
         self.draining = False
         self.begun = 0
         """How many requests have come."""
-        self._calls = Calls()
-        self._asks = Asks(self._calls, door)
-        self._replies = Replies(self._calls)
+        self._calls = Calls(door)
         self._way = Way.ABSENT
         self._waiting: list[Stream] = []
         """Cleared, for a host that is being dialled."""
@@ -143,22 +139,22 @@ class Http2:
     def _client_says(self, happened: object) -> None:
         if isinstance(happened, RequestReceived):
             self.begun += 1
-            self._asks.open(happened, last=self._last)
+            self._calls.open(happened, last=self._last)
         elif isinstance(happened, WindowUpdated | RemoteSettingsChanged):
             self._calls.pump_all()
         elif isinstance(happened, DataReceived):
-            self._asks.take_body(happened)
+            self._calls.take_body(happened)
         elif isinstance(happened, TrailersReceived):
-            self._asks.refuse_trailers(happened)
+            self._calls.refuse_trailers(happened)
         elif isinstance(happened, StreamReset):
-            self._asks.reset(happened)
+            self._calls.reset(happened)
         elif isinstance(happened, GoneAway):
             self._leave()
 
     def give_up_holding(self, unread: Refused) -> list[Event]:
         """Do not wait for the rest of the bodies that are held back: decide without it."""
         for stream in list(self._calls.by_client.values()):
-            self._asks.give_up_holding(stream, unread)
+            self._calls.give_up_holding(stream, unread)
         return self._done()
 
     def client_ended(self) -> list[Event]:
@@ -176,9 +172,9 @@ class Http2:
         if isinstance(ruling, Cleared):
             self._clear(exchange, ruling)
         elif isinstance(ruling, Denied):
-            self._asks.deny(exchange, ruling)
+            self._calls.deny(exchange, ruling)
         else:
-            self._asks.hold(exchange, ruling)
+            self._calls.hold(exchange, ruling)
         return self._done()
 
     def _clear(self, stream: Stream, cleared: Cleared) -> None:
@@ -252,7 +248,7 @@ class Http2:
         try:
             for happened in host.receive(data):
                 if isinstance(happened, Said):
-                    self._replies.hear(host, happened)
+                    self._calls.hear(host, happened)
                 elif isinstance(happened, WindowUpdated | RemoteSettingsChanged):
                     self._calls.pump_all()
                 elif isinstance(happened, GoneAway) and self._host_goes(happened.last):

@@ -58,6 +58,11 @@ METRICS = (
         "Calls that may be written to their host, or were, and have not come to their end.",
     ),
     Metric(
+        "brickscope_websockets_open",
+        "gauge",
+        "Calls in flight that have become a websocket.",
+    ),
+    Metric(
         "brickscope_connections_open",
         "gauge",
         "Open connections: from clients, and to hosts (servers).",
@@ -88,7 +93,7 @@ METRICS = (
     Metric(
         "brickscope_call_duration_seconds",
         "histogram",
-        "A call that was let go on, from its decision to the last byte of its answer.",
+        "A call that was let go on, from its decision to the last byte of its answer. Websockets are not in it.",
     ),
     Metric(
         "brickscope_event_loop_lag_seconds",
