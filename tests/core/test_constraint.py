@@ -101,6 +101,12 @@ CASES: dict[str, tuple[str, Any, Any, tuple[bool, bool]]] = {
     "all below a folder": ("workspace_glob", {"prefix": "/Users/ceo/"}, "/Users/**", ONLY_DENIED),
     "all below the folder": ("workspace_glob", {"prefix": "/Users/ceo/"}, "/Users/ceo/**", BOTH),
     "a range": ("integer", {"min": 2, "max": 4}, 4, BOTH),
+    "the least of a range": ("integer", {"min": 2, "max": 4}, 2, BOTH),
+    "below a range": ("integer", {"min": 2, "max": 4}, 1, NEITHER),
+    "the least where there is no most, of a range": ("integer", {"min": 2}, 2, BOTH),
+    "more than the least of a range": ("integer", {"min": 2}, 10**15, BOTH),
+    "the most where there is no least, of a range": ("integer", {"max": 4}, 4, BOTH),
+    "less than the most of a range": ("integer", {"max": 4}, -(10**15), BOTH),
     "beyond a range": ("integer", {"min": 2, "max": 4}, 5, NEITHER),
     "whatever is regular": ("text", {"pattern": "{x...}"}, "a b/../c", BOTH),
     "what is not": ("text", {"pattern": "{x...}"}, " a", ONLY_DENIED),
@@ -115,6 +121,24 @@ CASES: dict[str, tuple[str, Any, Any, tuple[bool, bool]]] = {
 def test_what_a_test_takes_and_denies(case: str) -> None:
     kind, written, value, expected = CASES[case]
     assert verdict(kind, written, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "taken", "denied"),
+    [
+        ([2, 3, 4], True, True),
+        ([2, 3, 5], False, True),
+        ([1, 3, 4], False, True),
+        ([1, 5], False, False),
+        ([1, 5, 2], False, True),
+        ([9, 4], False, True),
+        ([], False, False),
+    ],
+)
+def test_a_range_holds_for_all_values_and_is_met_by_any(values: list[int], taken: bool, denied: bool) -> None:
+    written = {"min": 2, "max": 4}
+    assert constraint("integer", written, denies=False).test.is_met(Values([*values])) is taken
+    assert constraint("integer", written, denies=True).test.may_be_met(Values([*values])) is denied
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "range" not in case])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.head import check_head
+from brickscope.core.head import check_head, split_fields
 from brickscope.core.reason import Reason
 from core.refusal import refusal, tried
 from reaching import reaching
@@ -154,3 +154,17 @@ def test_what_was_seen_before_changes_nothing(raw: bytes, first: int) -> None:
     except Refused:
         return
     assert complete or judged(min(first, len(whole))) == judged(0)
+
+
+@pytest.mark.parametrize("after", [b"", b" ", b"\t", b" \t ", b"\t\t"], ids=repr)
+@pytest.mark.parametrize("before", [b"", b" ", b"\t", b" \t"], ids=repr)
+@pytest.mark.parametrize("place", range(3))
+def test_fields_are_split_without_the_blanks_round_their_values(
+    before: bytes, after: bytes, place: int
+) -> None:
+    """RFC 9112 section 5.1; a blank that stays would keep a value from being what a rule or a table says."""
+    fields = [(b"Host", b"h"), (b"X-Empty", b""), (b"X-Two", b"a \tb")]
+    lines = [name + b":" + value for name, value in fields]
+    lines[place] = fields[place][0] + b":" + before + fields[place][1] + after
+    head = b"GET / HTTP/1.1\r\n" + b"\r\n".join(lines)
+    assert split_fields(head + b"\r\n\r\nX: y ", 0, len(head)) == fields

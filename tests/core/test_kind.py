@@ -351,6 +351,33 @@ def test_many_values_name_what_each_of_them_names(kind: Any) -> None:
     assert min(at_once.values()) >= 12, "too few lists were read at once"
 
 
+_ODD_ENDS = [
+    " /b", "/ b", " ", "/", "//b", "/.", "/..", "/./b", "/../b", "/. ", "/.b", "/b c", "/é", "/e\u0301", "/\uff41", "\n/b",
+    ";x", "%20", "%2e", "/\u3164", "/\u0661", "/Workspace", "/Volumes", "-", "\t",
+]  # fmt: skip
+_PATHS = [kind for kind in _MANY if kind.name.endswith("path") and kind.read("/Workspace/a/b") is not None]
+
+
+@pytest.mark.parametrize(
+    "beginning", ["/Workspace/a", "/Users/a", "/a", "/Workspace", "/Volumes/m/s/v", "", "a"]
+)
+@pytest.mark.parametrize("kind", _PATHS, ids=[kind.name for kind in _PATHS])
+def test_one_odd_path_among_plain_ones_is_read_as_by_itself(kind: Any, beginning: str) -> None:
+    """The shortcut for many paths at once looks at all of them together: what it overlooks would pass unread."""
+    for plain in ([f"/Workspace/p/{n}" for n in range(FEW + 1)], [f"/p{n}/q" for n in range(FEW + 1)]):
+        for odd in [beginning + end for end in _ODD_ENDS]:
+            for texts in ([odd, *plain], [plain[0], odd, *plain[1:]], [*plain, odd]):
+                for denies in (False, True):
+                    read = kind.suspect if denies else kind.read
+                    each = [read(text) for text in texts]
+                    many = Values([*texts])
+                    found = many.suspects(kind) if denies else many.objects(kind)
+                    assert found.regular is (None not in each), (odd, denies)
+                    if found.regular:
+                        single = {one for objects in each if denies or len(objects) == 1 for one in objects}
+                        assert found.singles == single, (odd, denies)
+
+
 def test_values_that_are_not_plainly_written_are_counted() -> None:
     kind = KINDS["workspace_path"]
     most = MAX_COMPARED // ODD

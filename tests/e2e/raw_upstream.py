@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -25,6 +25,16 @@ class End(Enum):
     HANGS_UP = "by the end of TCP alone"
     RESETS = "by a reset"
 
+    def of(self, sock: ssl.SSLSocket) -> None:
+        """End a connection so."""
+        if self is End.RESETS:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+        elif self is End.HANGS_UP:
+            sock.shutdown(socket.SHUT_RDWR)
+        elif self is End.SAYS:
+            sock.unwrap()
+
 
 class RawUpstream:
     """Answers every head of a request with ``answer``, once ``go`` is set, and ends its connection as ``end`` says.
@@ -32,6 +42,8 @@ class RawUpstream:
     ``whole``: answers whenever so many bytes have come instead. ``answers``: those for some targets instead, each with its
     end. ``received``: all that came on each connection.
     """
+
+    alpn = "http/1.1"
 
     def __init__(self, folder: Path) -> None:
         authority = Authority(folder)
@@ -48,7 +60,7 @@ class RawUpstream:
         """Set whenever a connection has ended."""
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(leaf.certificate_file, leaf.key_file)
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls.set_alpn_protocols([self.alpn])
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -93,14 +105,8 @@ class RawUpstream:
             answer, how = self.answers.get(target, (self.answer, self.end))
             self.go.wait(60)
             sock.sendall(answer)
-            if how is End.RESETS:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                sock.close()
-            elif how is End.HANGS_UP:
-                sock.shutdown(socket.SHUT_RDWR)
-            elif how is End.SAYS:
-                sock.unwrap()
             if how is not End.STAYS:
+                how.of(sock)
                 return
 
     def close(self) -> None:
@@ -108,14 +114,18 @@ class RawUpstream:
 
 
 @contextlib.contextmanager
-def running_raw(
-    folder: Path, authority: Path, *arguments: str, policy: str = POLICY
-) -> Iterator[tuple[ProxyProcess, RawUpstream]]:
-    """A proxy with such a host behind it. ``arguments``: for mitmdump."""
+def running_raw[Host: RawUpstream](
+    folder: Path,
+    authority: Path,
+    *arguments: str,
+    policy: str = POLICY,
+    host: Callable[[Path], Host] = RawUpstream,  # type: ignore[assignment]
+) -> Iterator[tuple[ProxyProcess, Host]]:
+    """A proxy with such a host behind it. ``arguments``: for mitmdump. ``host``: makes one, with a folder for its files."""
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (rules / "policy.yaml").write_text(policy, encoding="utf-8")
-    upstream = RawUpstream(folder / "upstream")
+    upstream = host(folder / "upstream")
     proxy = ProxyProcess.start(
         folder / "proxy",
         rules,

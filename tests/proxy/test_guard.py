@@ -12,13 +12,8 @@ import brickscope.proxy
 from brickscope.proxy.guard import guarded
 
 PROXY = Path(brickscope.proxy.__file__).parent
-OWN_PATH = ["clear.py", "front.py", "relay.py", "tls.py", "tunnel.py", "upstream.py"]
-CALLED_BY_ASYNCIO = {
-    name
-    for kind in (asyncio.Protocol, asyncio.BufferedProtocol)
-    for name in dir(kind)
-    if not name.startswith("_")
-} | {"look"}
+KINDS = (asyncio.Protocol, asyncio.BufferedProtocol, asyncio.DatagramProtocol, asyncio.SubprocessProtocol)
+CALLED_BY_ASYNCIO = {name for kind in KINDS for name in dir(kind) if not name.startswith("_")} | {"look"}
 """And by ``deadlines.py``, which looks at all connections in a row."""
 CANNOT_RAISE = {("tls.py", "get_buffer")}
 """Gives out one and the same buffer."""
@@ -60,9 +55,47 @@ def test_what_ends_the_process_or_the_task_passes(kind: type[BaseException]) -> 
     assert broken.closed == 0
 
 
+TREES = {
+    str(file.relative_to(PROXY)): ast.parse(file.read_text(encoding="utf-8")) for file in PROXY.rglob("*.py")
+}
+
+
+def called_from_outside() -> list[str]:
+    """The files with a class that asyncio calls (one of its protocols, or of what is one here), or that ``deadlines.py``
+    does, or that has a way to fail closed."""
+    classes = [
+        (file, each)
+        for file, tree in TREES.items()
+        for each in ast.walk(tree)
+        if isinstance(each, ast.ClassDef)
+    ]
+    kinds = {f"asyncio.{kind.__name__}" for kind in (asyncio.BaseProtocol, *KINDS)}
+    files: set[str] = set()
+    while True:
+        found = [each for each in classes if kinds & {ast.unparse(base) for base in each[1].bases}]
+        kinds |= {each.name for _, each in found}
+        if {file for file, _ in found} <= files:
+            break
+        files |= {file for file, _ in found}
+    for file, each in classes:
+        methods = {part.name for part in each.body if isinstance(part, ast.FunctionDef)}
+        if methods & {"look", "fail_closed"} and "Protocol" not in map(ast.unparse, each.bases):
+            files.add(file)
+    return sorted(files - {"deadlines.py"})
+
+
+OWN_PATH = called_from_outside()
+
+
+def test_what_asyncio_calls_is_found() -> None:
+    assert {"clear.py", "front.py", "parent.py", "relay.py", "tls.py", "tunnel.py", "upstream.py"} <= set(
+        OWN_PATH
+    )
+
+
 def callbacks(file: str) -> dict[str, bool]:
     """What asyncio calls of a module, by name, and whether it is guarded."""
-    tree = ast.parse((PROXY / file).read_text(encoding="utf-8"))
+    tree = TREES[file]
     named = {
         argument.attr
         for call in ast.walk(tree)
@@ -91,7 +124,7 @@ def test_no_callback_is_without_it(file: str) -> None:
 @pytest.mark.parametrize("file", OWN_PATH)
 def test_no_task_of_the_own_path_can_end_with_an_exception(file: str) -> None:
     """asyncio would log it with its text, and the connection would stay as it is."""
-    tree = ast.parse((PROXY / file).read_text(encoding="utf-8"))
+    tree = TREES[file]
     begun = [
         call.args[0].func
         for call in ast.walk(tree)

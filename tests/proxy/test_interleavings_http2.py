@@ -31,8 +31,8 @@ from brickscope.proxy.wire.peer import MAX_STREAMS, WINDOW
 
 sys.path.append(str(Path(__file__).parent / "wire"))
 
-from http2_line import HOST, Listener, Speaker, data, goaway, ping, pseudo, reset, window
-from http2_line import settings as settings_frame
+from http2_by_hand import HOST, Listener, Speaker, data, goaway, ping, pseudo, reset, window
+from http2_by_hand import settings as settings_frame
 
 __all__ = ["listening"]
 REACHED: Counter[str] = Counter()

@@ -16,7 +16,7 @@ from brickscope.proxy.wire.calls import Calls
 
 sys.path.append(str(Path(__file__).parent / "wire"))
 
-from http2_line import Listener, Speaker, data, ping, pseudo, reset, settings, window
+from http2_by_hand import Listener, Speaker, data, ping, pseudo, reset, settings, window
 
 BOTH = (b"h2", b"http/1.1")
 AUTHORIZATION = (b"authorization", f"Bearer {TOKEN}".encode())

@@ -10,7 +10,7 @@ given another meaning. A reader of version 1 reads every log of version 1, and h
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -284,7 +284,6 @@ AnyRecord = Annotated[
     Field(discriminator="event"),
 ]
 RECORD: TypeAdapter[Any] = TypeAdapter(AnyRecord)
-RECORD_TYPES: tuple[type[Base], ...] = get_args(get_args(AnyRecord)[0])
 
 
 def check_record(line: bytes | str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from brickscope.shipped import text
 
-@cache
+
 def query(name: str) -> str:
     """The SQL of ``summary_subjects``, ``denials``, …: one SELECT without a semicolon."""
-    return files("brickscope.audit").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8").strip()
+    return text(__package__, "sql", f"{name}.sql")
 
 
 @cache

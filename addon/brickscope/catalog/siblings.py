@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
-import yaml
+from brickscope.shipped import table
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 USES = ("read", "change", "use", "rights")
 WAYS = ("name", "id", "through", "inside")
 
@@ -34,11 +32,9 @@ class Sibling(NamedTuple):
     level: int | None = None
 
 
-@cache
 def _entries() -> dict[str, dict[str, Any]]:
     """The file. Raises OSError, ValueError and yaml.YAMLError if it is damaged."""
-    text = files(__package__).joinpath("siblings.yaml").read_text(encoding="utf-8")
-    found: dict[str, dict[str, Any]] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    found: dict[str, dict[str, Any]] = table(__package__, "siblings.yaml")
     return found
 
 

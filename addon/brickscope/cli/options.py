@@ -52,7 +52,7 @@ def rules_option(text: str = "The policy: a folder or a file.", *, optional: boo
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
-    from brickscope.policy.model import moment
+    from brickscope.policy.value import moment
 
     try:
         return None if text is None else moment(text)

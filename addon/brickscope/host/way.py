@@ -14,6 +14,7 @@ from _ssl import ENCODING_DER
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import h11
 from cryptography import x509
 
 from brickscope.host.proxy_url import ProxyUrl
@@ -106,14 +107,10 @@ def _limited[Found](call: Callable[[], Found]) -> Found:
 
 def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     sock = connect(proxy.host, proxy.port)
-    lines = [f"CONNECT {host}:443 HTTP/1.1", f"Host: {host}:443"]
-    if proxy.authorization:
-        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    login = [("Proxy-Authorization", proxy.authorization)] if proxy.authorization else []
     try:
         sock.settimeout(SECONDS)
-        sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        head = _read_head(sock)
-        status = _status(head)
+        status = _ask(sock, "CONNECT", f"{host}:443", [("Host", f"{host}:443"), *login]).status_code
     except (OSError, ValueError) as error:
         sock.close()
         raise WayError(
@@ -151,7 +148,7 @@ def _look(proxy: ProxyUrl, host: str) -> Presented:
                 chain = tuple(x509.load_der_x509_certificate(raw) for raw in _shown(tls)[:MAX_CHAIN])
                 if not chain:
                     raise WayError("no certificate was shown")
-                return Presented(chain, _ask(tls, host))
+                return Presented(chain, _probe(tls, host))
         except (OSError, ValueError) as error:
             raise WayError(f"no TLS through the tunnel to {host}: {_text(error)}") from None
 
@@ -173,46 +170,30 @@ def is_open(host: str) -> bool:
     return True
 
 
-def _ask(tls: ssl.SSLSocket, host: str) -> Answer | None:
+def _probe(tls: ssl.SSLSocket, host: str) -> Answer | None:
+    headers = [("Host", host), ("User-Agent", "brickscope-doctor"), ("Connection", "close")]
     try:
-        lines = (
-            f"GET {PATH} HTTP/1.1",
-            f"Host: {host}",
-            "User-Agent: brickscope-doctor",
-            "Connection: close",
-        )
-        tls.sendall("\r\n".join([*lines, "", ""]).encode())
-        head = _read_head(tls)
-        return Answer(_status(head), _header(head, "x-brickscope-reason"), _header(head, "x-request-id"))
+        response = _ask(tls, "GET", PATH, headers)
     except (OSError, ValueError):
         return None
+    told = {name: value.decode("latin-1")[:128] for name, value in response.headers}
+    return Answer(response.status_code, told.get(b"x-brickscope-reason"), told.get(b"x-request-id"))
 
 
-def _read_head(sock: socket.socket) -> str:
-    head = b""
-    while b"\r\n\r\n" not in head:
-        more = sock.recv(4096)
-        if not more:
-            raise ValueError("it hung up" if not head else "its answer has no end")
-        head += more
-        if len(head) > MAX_HEAD:
-            raise ValueError("its answer has no end")
-    return head.partition(b"\r\n\r\n")[0].decode("latin-1")
-
-
-def _status(head: str) -> int:
-    words = head.split("\r\n", 1)[0].split(" ", 2)
-    if not words[0].startswith("HTTP/1.") or len(words) < 2 or not words[1].isdigit():
-        raise ValueError("its answer is not HTTP")
-    return int(words[1])
-
-
-def _header(head: str, name: str) -> str | None:
-    for line in head.split("\r\n")[1:]:
-        field, _, value = line.partition(":")
-        if field.strip().lower() == name:
-            return value.strip()[:128]
-    return None
+def _ask(sock: socket.socket, method: str, target: str, headers: list[tuple[str, str]]) -> h11.Response:
+    """The head of the answer to a request without a body. Raises OSError, and ValueError for what is no HTTP."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    try:
+        request = connection.send(h11.Request(method=method, target=target, headers=headers))
+        sock.sendall((request or b"") + (connection.send(h11.EndOfMessage()) or b""))
+        while not isinstance(event := connection.next_event(), h11.Response):
+            if event is h11.NEED_DATA:
+                connection.receive_data(sock.recv(4096))
+            elif not isinstance(event, h11.InformationalResponse):
+                raise ValueError("it hung up")
+    except h11.ProtocolError as error:
+        raise ValueError(f"its answer is not HTTP: {error}") from None
+    return event
 
 
 def _text(error: BaseException) -> str:

@@ -94,24 +94,19 @@ class Compiler:
     def _add_single(self, key: str, document: Document, value: str | None) -> None:
         if value is None:
             return
-        if key in self._single:
-            first = self._single[key].position()
-            message = f"{key} is set already in {first.file}:{first.line}"
-            self._findings.error(document, document.key_position((key,)), message)
-            return
-        self._single[key] = Entry(document, (key,), value)
+        entry = Entry(document, (key,), value)
+        first = self._single.setdefault(key, entry).position()
+        if self._single[key] is not entry:
+            self._findings.refuse(entry, (), f"{key} is set already in {first.file}:{first.line}")
 
     def _add_entry(self, key: str, name: str, document: Document, value: Any) -> None:
         entry = Entry(document, (key, name), value)
         for other in SUBJECTS if key in SUBJECTS else (key,):
             if name in self._groups[other]:
                 first = self._groups[other][name].key_position()
-                self._findings.error(
-                    document,
-                    entry.key_position(),
-                    f"the {_singular(other)} {name!r} is defined already in {first.file}:{first.line}",
-                    "" if other == key else "names are unique, since the log shows them",
-                )
+                message = f"the {_singular(other)} {name!r} is defined already in {first.file}:{first.line}"
+                hint = "" if other == key else "names are unique, since the log shows them"
+                self._findings.refuse(entry, (), message, hint)
                 return
         self._groups[key][name] = entry
 

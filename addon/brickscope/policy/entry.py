@@ -36,6 +36,11 @@ class Findings:
         """Something that keeps the policy from being used."""
         self.problems.append(document.problem(position, message, hint, quote=quote))
 
+    def refuse(self, entry: Entry, path: Path, message: str, hint: str = "") -> None:
+        """An error in an entry. ``path``: of the value below it; () for its name."""
+        place = entry.position(*path) if path else entry.key_position()
+        self.error(entry.document, place, message, hint)
+
     def warn(self, document: Document, position: Position, message: str, hint: str = "") -> None:
         """Something that is surely not meant, and harms nobody."""
         self.problems.append(document.problem(position, message, hint, severity="warning"))

@@ -3,7 +3,7 @@ Entra ID, which is two issuers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from brickscope.core.entra import CLOUDS, RESOURCE, issuers_of
@@ -12,8 +12,8 @@ from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.policy import Issuer
 
 from .entry import Entry, Findings
-from .model import GOOGLE
 from .problem import Position, nearest
+from .value import GOOGLE
 
 
 def compile_issuers(
@@ -21,36 +21,17 @@ def compile_issuers(
 ) -> dict[str, Issuer]:
     """Issuers by URL. ``key_files``: content by name of the ``*.jwks.json`` beside the policy."""
     found: dict[str, Issuer] = {}
-    places: dict[str, Position] = {}
-    for entry in entries.values():
+    for entry in _distinct(entries, "issuer", findings):
         value = entry.value
-        if value is None:
-            continue
-        if value.issuer in places:
-            first = places[value.issuer]
-            findings.error(
-                entry.document,
-                entry.position("issuer"),
-                f"the issuer is defined already in {first.file}:{first.line}",
-            )
-            continue
-        places[value.issuer] = entry.position("issuer")
         if value.keys_file is not None and value.keys_url is not None:
-            findings.error(
-                entry.document,
-                entry.position("keys_url"),
-                "the keys are in a file or at a URL, not both",
-                "delete one",
-            )
+            message = "the keys are in a file or at a URL, not both"
+            findings.refuse(entry, ("keys_url",), message, "delete one")
             continue
         if value.audience is None and value.issuer.startswith(GOOGLE):
             # Whoever has a Google account has tokens by Google for whatever he likes.
-            findings.error(
-                entry.document,
-                entry.position("issuer"),
-                "Google makes ID tokens for everybody, so theirs count only with the audience they are made for",
-                "add audience: host (https:// and the host of the call), or the one value that the tokens have in 'aud'",
-            )
+            message = "Google makes ID tokens for everybody, so theirs count only with the audience they are made for"
+            hint = "add audience: host (https:// and the host of the call), or the one value that the tokens have in 'aud'"
+            findings.refuse(entry, ("issuer",), message, hint)
             continue
         keys = None if value.keys_file is None else _read_file(entry, key_files, findings)
         hosts = HostPatterns(value.hosts or [urlsplit(value.issuer).hostname or ""])
@@ -63,18 +44,8 @@ def compile_tenants(
 ) -> dict[str, Issuer]:
     """The issuers of the tenants, by URL; arguments as those of ``compile_issuers``."""
     found: dict[str, Issuer] = {}
-    places: dict[str, Position] = {}
-    for entry in entries.values():
+    for entry in _distinct(entries, "tenant", findings):
         value = entry.value
-        if value is None:
-            continue
-        place = entry.position("tenant")
-        first = places.setdefault(value.tenant, place)
-        if first is not place:
-            findings.error(
-                entry.document, place, f"the tenant is defined already in {first.file}:{first.line}"
-            )
-            continue
         keys = None if value.keys_file is None else _read_file(entry, key_files, findings)
         cloud = CLOUDS[value.cloud]
         hosts = HostPatterns(value.hosts or [f"*.{cloud.zone}"])
@@ -83,15 +54,28 @@ def compile_tenants(
     return found
 
 
+def _distinct(entries: Mapping[str, Entry], key: str, findings: Findings) -> Iterator[Entry]:
+    """The entries without errors of their own, of each issuer or tenant one."""
+    places: dict[str, Position] = {}
+    for entry in entries.values():
+        if entry.value is None:
+            continue
+        place = entry.position(key)
+        first = places.setdefault(getattr(entry.value, key), place)
+        if first is place:
+            yield entry
+        else:
+            findings.refuse(entry, (key,), f"the {key} is defined already in {first.file}:{first.line}")
+
+
 def _read_file(entry: Entry, key_files: Mapping[str, bytes], findings: Findings) -> KeySet | None:
     name = entry.value.keys_file
-    place = entry.position("keys_file")
     if name not in key_files:
         hint = nearest(name, key_files) or "put the file beside the policy file"
-        findings.error(entry.document, place, f"there is no key file {name!r}", hint)
+        findings.refuse(entry, ("keys_file",), f"there is no key file {name!r}", hint)
         return None
     try:
         return read_key_set(key_files[name])
     except KeySetError as error:
-        findings.error(entry.document, place, f"the key file {name!r} can't be used: {error}")
+        findings.refuse(entry, ("keys_file",), f"the key file {name!r} can't be used: {error}")
         return None

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import orjson
-import yaml
 
 from brickscope.catalog.catalog import CLASSES, Catalog, Operation, load_catalog
 from brickscope.core.operation import OperationRule
+from brickscope.shipped import table
 
 from .model import RuleEntry
 from .problem import nearest
@@ -34,12 +32,9 @@ def is_name(text: str) -> bool:
     return bool(NAME.match(text))
 
 
-@cache
 def presets() -> dict[str, Any]:
     """The presets by name, as ``catalog/presets.yaml`` has them."""
-    found: dict[str, Any] = yaml.safe_load(
-        files("brickscope.catalog").joinpath("presets.yaml").read_text(encoding="utf-8")
-    )
+    found: dict[str, Any] = table("brickscope.catalog", "presets.yaml")
     return found
 
 

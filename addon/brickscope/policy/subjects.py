@@ -8,6 +8,7 @@ from typing import Any
 
 from brickscope.core.policy import EntraKey, Grant, Issuer, Login, Mode, Principals, RuleSet, Subject
 
+from .document import Path
 from .entry import Entry, Findings
 from .problem import Position, nearest
 
@@ -45,8 +46,8 @@ class SubjectCompiler:
             subject = self._subject("token", name, entry)
             listed = isinstance(entry.document.data["tokens"][name]["fingerprint"], list)
             for index, fingerprint in enumerate(entry.value.fingerprint):
-                place = entry.position("fingerprint", *([index] if listed else []))
-                if self._is_free(places, fingerprint, place, entry, "fingerprint", "token") and subject:
+                path = ("fingerprint", index) if listed else ("fingerprint",)
+                if self._is_free(places, fingerprint, entry, path, "fingerprint", "token") and subject:
                     found[fingerprint] = subject
         return found
 
@@ -97,18 +98,11 @@ class SubjectCompiler:
                 continue
             subject = self._subject(kind, name, entry)
             key: str | None = getattr(entry.value, claim)
-            if (
-                key is not None
-                and self._is_free(places, key, entry.position(claim), entry, claim, kind)
-                and subject
-            ):
-                found[key] = subject
             mark = self._entra_key(entry, claim, tenants, is_user=kind == "user")
-            if (
-                mark is not None
-                and self._is_free(places, mark, entry.position("tenant"), entry, "id in the tenant", kind)
-                and subject
-            ):
+            if key is not None and self._is_free(places, key, entry, (claim,), claim, kind) and subject:
+                found[key] = subject
+            of_tenant = (entry, ("tenant",), "id in the tenant", kind)
+            if mark is not None and self._is_free(places, mark, *of_tenant) and subject:
                 entra[mark] = subject
             if key is not None and entry.value.workspaces is None and kind == "user":
                 # Anybody can make a workspace, and in it a user of this name.
@@ -140,14 +134,13 @@ class SubjectCompiler:
             problem = f"nothing says who it is in the tenant; add {' or '.join(f'{name}:' for name in ids)}"
         if problem:
             message, _, hint = problem.partition("; ")
-            self._findings.error(entry.document, entry.key_position(), message, hint)
+            self._findings.refuse(entry, (), message, hint)
             return None
         if value.tenant is None:
             return None
         if value.tenant not in tenants:
             hint = nearest(value.tenant, tenants) or "define it under tenants:"
-            place = entry.position("tenant")
-            self._findings.error(entry.document, place, f"there is no tenant {value.tenant!r}", hint)
+            self._findings.refuse(entry, ("tenant",), f"there is no tenant {value.tenant!r}", hint)
             return None
         tenant = tenants[value.tenant].value
         if tenant is None:
@@ -156,20 +149,15 @@ class SubjectCompiler:
         return EntraKey(tenant.tenant, value.object_id, application_id, is_user)
 
     def _is_free(
-        self, places: dict[Any, Position], key: Any, place: Position, entry: Entry, what: str, kind: str
+        self, places: dict[Any, Position], key: Any, entry: Entry, path: Path, what: str, kind: str
     ) -> bool:
-        """Note that a subject's mark is taken; an error if it was."""
-        if key in places:
-            first = places[key]
-            self._findings.error(
-                entry.document,
-                place,
-                f"the {what} belongs to another {kind} already ({first.file}:{first.line})",
-                f"one {kind}, one name",
-            )
-            return False
-        places[key] = place
-        return True
+        """Note that a subject's mark, at a path of its entry, is taken; an error if it was."""
+        place = entry.position(*path)
+        first = places.setdefault(key, place)
+        if first is not place:
+            message = f"the {what} belongs to another {kind} already ({first.file}:{first.line})"
+            self._findings.refuse(entry, path, message, f"one {kind}, one name")
+        return first is place
 
     def _subject(self, kind: str, name: str, entry: Entry) -> Subject | None:
         """The subject of an entry; None if its rule set does not exist or has errors."""
@@ -179,12 +167,8 @@ class SubjectCompiler:
             if self._suggestions:
                 self._suggestions -= 1
                 near = nearest(value.rule_set, self._names)
-            self._findings.error(
-                entry.document,
-                entry.position("rule_set"),
-                f"there is no rule set {value.rule_set!r}",
-                near or "define it under rule_sets:",
-            )
+            message = f"there is no rule set {value.rule_set!r}"
+            self._findings.refuse(entry, ("rule_set",), message, near or "define it under rule_sets:")
             return None
         self._warn_expired(kind, name, entry)
         if value.rule_set not in self._rule_sets:

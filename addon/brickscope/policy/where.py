@@ -26,23 +26,12 @@ def parse_constraint(
 
     ``denies``: of a rule that denies, which compares in the wider forms of its kind.
     """
-    keys = tuple(operation.way(name).split("."))
-    place = operation.place(keys[0])
-    if place is None:
-        known = [*operation.means, *operation.path, *operation.query, *operation.body]
-        fail(
-            f"{operation.name} has no parameter {name.partition('.')[0]!r}",
-            nearest(name.partition(".")[0], known) or f"it has {', '.join(known[:12])}"
-            if known
-            else "it has none",
-        )
-        return None
-    if len(keys) > 1 and (place == "path" or "" in keys):
-        fail(f"{keys[0]!r} is no object in the body, so nothing is below it", f"write {keys[0]}")
-        return None
-    kind, many = _kind(operation.type_of(keys))
-    test = _test(written, in_path(kind) if place == "path" else kind, place, denies, fail)
-    if test is None:
+    try:
+        keys, place = _way(operation, name)
+        kind, many = _kind(operation.type_of(keys))
+        test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
+    except _Wrong as error:
+        fail(error.message, error.hint)
         return None
     if place == "path":
         _refuse_others(operation, keys[0], test, fail)
@@ -69,6 +58,29 @@ def parse_constraint(
             if place == "body" and (operation.type_of(keys[:depth]) or "").startswith("{")
         ),
     )
+
+
+class _Wrong(Exception):
+    """What is wrong with a constraint, and what to write instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message, self.hint = message, hint
+
+
+def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
+    """The way to a parameter, and whether it is in path, query or body."""
+    keys = tuple(operation.way(name).split("."))
+    place = operation.place(keys[0])
+    if place is None:
+        first, known = (
+            name.partition(".")[0],
+            [*operation.means, *operation.path, *operation.query, *operation.body],
+        )
+        hint = nearest(first, known) or f"it has {', '.join(known[:12])}" if known else "it has none"
+        raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
+    if len(keys) > 1 and (place == "path" or "" in keys):
+        raise _Wrong(f"{keys[0]!r} is no object in the body, so nothing is below it", f"write {keys[0]}")
+    return keys, place
 
 
 def spelled_out(
@@ -161,136 +173,118 @@ def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> N
             )
 
 
-def _test(written: Any, kind: Kind, place: str, denies: bool, fail: Fail) -> Test | None:
+def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
     if not isinstance(written, Mapping):
-        values = written if isinstance(written, list) else [written]
-        return _one_of(values, kind, denies, fail)
+        return _one_of(written, kind, denies)
     unknown = [key for key in written if key not in KEYS]
     if unknown:
-        fail(f"unknown test {unknown[0]!r}", nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}")
-        return None
+        hint = nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}"
+        raise _Wrong(f"unknown test {unknown[0]!r}", hint)
     optional = written.get("optional", False)
     if not isinstance(optional, bool):
-        fail("optional is true or false", "")
-        return None
+        raise _Wrong("optional is true or false")
     tests = [key for key in written if key != "optional"]
     if len(tests) != 1 and set(tests) != {"min", "max"}:
-        fail(
-            "a constraint is one test (min and max count as one)",
-            "write one rule for each, or a list of values",
-        )
-        return None
-    test = _single(tests[0], written, kind, place, denies, fail)
-    return None if test is None else test._replace(optional=optional)
+        message = "a constraint is one test (min and max count as one)"
+        raise _Wrong(message, "write one rule for each, or a list of values")
+    return _single(tests[0], written, kind, place, denies)._replace(optional=optional)
 
 
-def _single(
-    test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool, fail: Fail
-) -> Test | None:
+def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool) -> Test:
     value = written[test]
     if test == "one_of":
-        return _one_of(value if isinstance(value, list) else [value], kind, denies, fail)
+        return _one_of(value, kind, denies)
     if test == "absent":
         if value is True:
             return Test(kind, absent=True)
-        fail("absent is true, or not written", "absent: true")
-        return None
+        raise _Wrong("absent is true, or not written", "absent: true")
     if test in ("min", "max"):
-        return _range(written.get("min"), written.get("max"), kind, fail)
+        return _range(written.get("min"), written.get("max"), kind)
     if test == "only":
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return Test(kind, only=frozenset(value))
-        fail("only is a list of keys", "only: [name]")
-        return None
+        raise _Wrong("only is a list of keys", "only: [name]")
     if not isinstance(value, str) or not value:
-        fail(f"{test} is text", "")
-        return None
+        raise _Wrong(f"{test} is text")
     if test == "pattern" and _ALL.fullmatch(value):
         return Test(kind, pattern=(parse_template(f"/{value}"),), separator="/")  # whatever is regular
     if kind.ordered or kind is KINDS["boolean"]:
-        fail(f"the parameter is {_article(kind)}, which has no {test}", "a list of values, or min and max")
-        return None
+        message = f"the parameter is {_article(kind)}, which has no {test}"
+        raise _Wrong(message, "a list of values, or min and max")
     if "/" in value and not kind.separator:
         kind = KINDS["slashed"] if place != "path" else in_path(KINDS["slashed"])
     if place == "path" and kind.separator == "/" and not value.startswith("/"):
         value = f"/{value}"
-    return _prefix(value, kind, denies, fail) if test == "prefix" else _pattern(value, kind, denies, fail)
+    return (_prefix if test == "prefix" else _pattern)(value, kind, denies)
 
 
 _ALL = re.compile(r"\{[A-Za-z_]\w*\.\.\.\}")
 
 
 def _article(kind: Kind) -> str:
-    return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {kind.name.replace('_', ' ')}"
+    return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {_named(kind)}"
 
 
-def _range(low: Any, high: Any, kind: Kind, fail: Fail) -> Test | None:
+def _named(kind: Kind) -> str:
+    return kind.name.replace("_", " ")
+
+
+def _range(low: Any, high: Any, kind: Kind) -> Test:
     if any(
         each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
     ):
-        fail("min and max are whole numbers", "")
-        return None
+        raise _Wrong("min and max are whole numbers")
     if not kind.ordered:
         if kind.name not in ("any", "id", "timestamp"):
-            fail(f"the parameter is {_article(kind)}, which has no order", "a list of values")
-            return None
+            raise _Wrong(f"the parameter is {_article(kind)}, which has no order", "a list of values")
         kind = KINDS["integer"]
     return Test(kind, low=low, high=high)
 
 
-def _prefix(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
+_REGULAR = "docs/rules.md has the regular form of each kind"
+
+
+def _prefix(value: str, kind: Kind, denies: bool) -> Test:
     forms = prefix_forms(kind, value, denies=denies)
     if not forms:
-        fail(
-            f"no regular {kind.name.replace('_', ' ')} begins so",
-            "docs/rules.md has the regular form of each kind",
-        )
-        return None
+        raise _Wrong(f"no regular {_named(kind)} begins so", _REGULAR)
     return Test(kind, prefix=forms, separator=kind.separator or "/")
 
 
-def _pattern(value: str, kind: Kind, denies: bool, fail: Fail) -> Test | None:
+def _pattern(value: str, kind: Kind, denies: bool) -> Test:
     separator = kind.separator or ("/" if "/" in value else ".")
     path = value if separator == "/" else value.replace(".", "/").replace("///", "...")
     try:
         template: Template = parse_template(path if path.startswith("/") else f"/{path}")
     except TemplateError as error:
-        fail(f"the pattern can't be used: {error}", error.hint or "{name} is one segment, {name...} the rest")
-        return None
+        hint = error.hint or "{name} is one segment, {name...} the rest"
+        raise _Wrong(f"the pattern can't be used: {error}", hint) from None
     if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
-        fail("a verb (':run') is no part of a value", "{name}")
-        return None
+        raise _Wrong("a verb (':run') is no part of a value", "{name}")
     forms = pattern_forms(kind, template, separator, rooted=path.startswith("/"), denies=denies)
     if not forms:
-        fail(
-            f"no regular {kind.name.replace('_', ' ')} fits it",
-            "docs/rules.md has the regular form of each kind",
-        )
-        return None
+        raise _Wrong(f"no regular {_named(kind)} fits it", _REGULAR)
     templates, rooted = zip(*forms, strict=True)
     return Test(kind, pattern=templates, separator=separator, rooted=rooted)
 
 
-def _one_of(values: list[Any], kind: Kind, denies: bool, fail: Fail) -> Test | None:
+def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
     found: set[Canonical] = set()
+    read = kind.suspect if denies else kind.read
+    values = written if isinstance(written, list) else [written]
     for value in values:
         if not isinstance(value, bool | int | str):
-            fail(
-                "a value is text, a whole number, true or false", "a mapping such as {prefix: dev_} is a test"
-            )
-            return None
+            message = "a value is text, a whole number, true or false"
+            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test")
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
-        objects = (kind.suspect if denies else kind.read)(value)
+        objects = read(value)
         if objects is None and not isinstance(value, str):
-            text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-            objects = (kind.suspect if denies else kind.read)(text)
+            objects = read(("true" if value else "false") if isinstance(value, bool) else str(value))
         if objects is None:
-            fail(f"{value!r} is no regular {kind.name.replace('_', ' ')}", _HINTS.get(kind.name, ""))
-            return None
+            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, ""))
         found.update(objects if denies else [Either.of(objects)])
     if not values:
-        fail("the list is empty, so nothing would be allowed", "")
-        return None
+        raise _Wrong("the list is empty, so nothing would be allowed")
     return Test(kind, one_of=frozenset(found))
 
 

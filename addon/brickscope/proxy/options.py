@@ -31,142 +31,61 @@ class OptionError(Exception):
     """An option that can't be; the message says which, why and what to do."""
 
 
-# Types are chosen so that no value can fail to parse: mitmproxy drops a script in silence when one does.
-OURS: tuple[tuple[str, Any, Any, str], ...] = (
-    ("scope_rules", str | None, None, "Folder (or file) of the policy. Default: rules here."),
-    ("scope_audit_log", str | None, None, "File of the audit log (JSON Lines). Default: audit.jsonl here."),
-    (
-        "scope_audit_keys",
-        str | None,
-        None,
-        "Folder of the log's keys, made there at first start. Default: confdir (~/.mitmproxy).",
+_TEXTS = {
+    "scope_rules": "Folder (or file) of the policy. Default: rules here.",
+    "scope_audit_log": "File of the audit log (JSON Lines). Default: audit.jsonl here.",
+    "scope_audit_keys": "Folder of the log's keys, made there at first start. Default: confdir (~/.mitmproxy).",
+    "scope_audit_fsync": (
+        "When records are brought to disk: always (each before its call), interval (each second; default) or never."
     ),
-    (
-        "scope_audit_fsync",
-        str | None,
-        None,
-        "When records are brought to disk: always (each before its call), interval (each second; default) or never.",
+    "scope_audit_rotate": (
+        "When a file of the log is closed and the next begun: a size such as 256MB, daily (midnight UTC), or both."
     ),
-    (
-        "scope_audit_rotate",
-        Sequence[str],
-        [],
-        "When a file of the log is closed and the next begun: a size such as 256MB, daily (midnight UTC), or both.",
+    "scope_audit_compress": "How closed files are compressed: zstd (default), gzip or none.",
+    "scope_audit_keep": (
+        "How long closed files are kept: a number such as 90 days or 100 files, or both. Default: for ever."
     ),
-    (
-        "scope_audit_compress",
-        str | None,
-        None,
-        "How closed files are compressed: zstd (default), gzip or none.",
+    "scope_hosts": "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
+    "scope_other_hosts": "What happens with hosts other than Databricks: tunnel (default; bytes pass untouched) or deny.",
+    "scope_allow_addresses": (
+        "Networks that may be reached although they are private or named by address, such as 10.1.0.0/16."
     ),
-    (
-        "scope_audit_keep",
-        Sequence[str],
-        [],
-        "How long closed files are kept: a number such as 90 days or 100 files, or both. Default: for ever.",
+    "scope_hints": "Whether a denial tells the client which rule would allow the call: on (default) or off.",
+    "scope_proxy_protocol": (
+        "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2)."
     ),
-    (
-        "scope_hosts",
-        Sequence[str],
-        ["*.cloud.databricks.com", "*.databricksapps.com"],
-        "Hosts under policy: names, or *.suffix for all below it. Give it again for more.",
+    "scope_body_limit": (
+        "The largest body that is held back where a rule looks into it, such as 1MB. Default, and the most: 16MB."
     ),
-    (
-        "scope_other_hosts",
-        str | None,
-        None,
-        "What happens with hosts other than Databricks: tunnel (default; bytes pass untouched) or deny.",
+    "scope_handshake_timeout": "Seconds for CONNECT, for TLS with a client, and for each address of a host. Default: 10.",
+    "scope_head_timeout": "Seconds from the first byte of a request to the end of its head. Default: 30.",
+    "scope_idle_timeout": (
+        "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout."
     ),
-    (
-        "scope_allow_addresses",
-        Sequence[str],
-        [],
-        "Networks that may be reached although they are private or named by address, such as 10.1.0.0/16.",
+    "scope_stall_timeout": "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
+    "scope_websocket_timeout": "Seconds within a websocket without a byte that moves, either way. Default: 3600.",
+    "scope_stop_after": "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
+    "scope_status": "Where /metrics, /healthz and /readyz are served: ADDRESS:PORT, or unix:/path. Default: nowhere.",
+    "scope_log_format": "How messages are written to standard error: text (default) or json, an object a line.",
+    "scope_parent_proxy": (
+        "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none."
     ),
-    (
-        "scope_hints",
-        str | None,
-        None,
-        "Whether a denial tells the client which rule would allow the call: on (default) or off.",
-    ),
-    (
-        "scope_proxy_protocol",
-        Sequence[str],
-        [],
-        "Networks of load balancers, whose connections must begin with a PROXY header (version 1 or 2).",
-    ),
-    (
-        "scope_body_limit",
-        str | None,
-        None,
-        "The largest body that is held back where a rule looks into it, such as 1MB. Default, and the most: 16MB.",
-    ),
-    (
-        "scope_handshake_timeout",
-        str | None,
-        None,
-        "Seconds for CONNECT, for TLS with a client, and for each address of a host. Default: 10.",
-    ),
-    (
-        "scope_head_timeout",
-        str | None,
-        None,
-        "Seconds from the first byte of a request to the end of its head. Default: 30.",
-    ),
-    (
-        "scope_idle_timeout",
-        str | None,
-        None,
-        "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout.",
-    ),
-    (
-        "scope_stall_timeout",
-        str | None,
-        None,
-        "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
-    ),
-    (
-        "scope_websocket_timeout",
-        str | None,
-        None,
-        "Seconds within a websocket without a byte that moves, either way. Default: 3600.",
-    ),
-    (
-        "scope_stop_after",
-        str | None,
-        None,
-        "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
-    ),
-    (
-        "scope_status",
-        str | None,
-        None,
-        "Where /metrics, /healthz and /readyz are served: ADDRESS:PORT, or unix:/path. Default: nowhere.",
-    ),
-    (
-        "scope_log_format",
-        str | None,
-        None,
-        "How messages are written to standard error: text (default) or json, an object a line.",
-    ),
-    (
-        "scope_parent_proxy",
-        str | None,
-        None,
-        "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none.",
-    ),
-    (
-        "scope_parent_proxy_password",
-        str | None,
-        None,
-        "File with one line USER:PASSWORD for the parent proxy.",
-    ),
-    (
-        "scope_connect_to",
-        Sequence[str],
-        [],
-        "For tests and demonstrations: HOST=ADDRESS:PORT leads a host (or *.suffix) to another address.",
-    ),
+    "scope_parent_proxy_password": "File with one line USER:PASSWORD for the parent proxy.",
+    "scope_connect_to": "For tests and demonstrations: HOST=ADDRESS:PORT leads a host (or *.suffix) to another address.",
+}
+_LISTS: dict[str, list[str]] = {
+    "scope_audit_rotate": [],
+    "scope_audit_keep": [],
+    "scope_hosts": ["*.cloud.databricks.com", "*.databricksapps.com"],
+    "scope_allow_addresses": [],
+    "scope_proxy_protocol": [],
+    "scope_connect_to": [],
+}
+"""Those of several values, with their defaults."""
+OURS: tuple[tuple[str, Any, Any, str], ...] = tuple(
+    # Types are chosen so that no value can fail to parse: mitmproxy drops a script in silence when one does.
+    (name, Sequence[str] if name in _LISTS else str | None, _LISTS.get(name), text)
+    for name, text in _TEXTS.items()
 )
 
 FORCED: dict[str, Any] = {
@@ -182,74 +101,38 @@ FORCED: dict[str, Any] = {
 }
 """Set while loading, whatever was asked for."""
 
-REFUSED: dict[str, str] = dict.fromkeys(
-    ("ignore_hosts", "allow_hosts", "tcp_hosts", "udp_hosts", "show_ignored_hosts"),
-    "it lets bytes pass without being judged",
-)
-REFUSED |= dict.fromkeys(
-    (
-        *("map_remote", "map_local", "modify_headers", "modify_body"),
-        *("anticache", "anticomp", "stickyauth", "stickycookie"),
-        *("upstream_auth", "client_replay", "server_replay", "rfile"),
-        *("block_list", "keep_host_header", "client_certs", "add_upstream_certs_to_client_chain"),
+_REFUSED: dict[str, str] = {
+    "it lets bytes pass without being judged": "ignore_hosts allow_hosts tcp_hosts udp_hosts show_ignored_hosts",
+    "it changes or makes requests after they are judged": (
+        "map_remote map_local modify_headers modify_body anticache anticomp stickyauth stickycookie "
+        "upstream_auth client_replay server_replay rfile block_list keep_host_header client_certs "
+        "add_upstream_certs_to_client_chain"
     ),
-    "it changes or makes requests after they are judged",
-)
-REFUSED |= dict.fromkeys(
-    ("save_stream_file", "hardump", "proxy_debug", "store_streamed_bodies"),
-    "it would write tokens to disk or terminal",
-)
-REFUSED |= dict.fromkeys(
-    ("validate_inbound_headers", "normalize_outbound_headers"), "it takes a guard against smuggling away"
-)
-REFUSED |= dict.fromkeys(
-    ("stream_large_bodies", "body_size_limit"),
-    "Brickscope streams bodies itself; with it, denials would hang",
-)
-REFUSED |= {
-    "ssl_insecure": "upstream certificates are always verified",
-    "emudhra": "it signs with a private key that everybody has",
-    "emudhra_old": "it signs with a private key that everybody has",
-    "request_client_cert": "client certificates are no credential here",
+    "it would write tokens to disk or terminal": "save_stream_file hardump proxy_debug store_streamed_bodies",
+    "it takes a guard against smuggling away": "validate_inbound_headers normalize_outbound_headers",
+    "Brickscope streams bodies itself; with it, denials would hang": "stream_large_bodies body_size_limit",
+    "upstream certificates are always verified": "ssl_insecure",
+    "it signs with a private key that everybody has": "emudhra emudhra_old",
+    "client certificates are no credential here": "request_client_cert",
+    "it would have no effect, as no call is shown": (
+        "command_history console_default_contentview content_view_lines_cutoff dumper_default_contentview "
+        "dumper_filter export_preserve_original_ip protobuf_definitions"
+    ),
+    "it would have no effect, as no call is saved or made again": (
+        "client_replay_concurrency readfile_filter save_stream_filter"
+    ),
+    "it would have no effect, as no call is answered from a file": (
+        "server_replay_extra server_replay_kill_extra server_replay_nopop server_replay_refresh "
+        "server_replay_reuse server_replay_use_headers server_replay_ignore_content "
+        "server_replay_ignore_host server_replay_ignore_params server_replay_ignore_payload_params "
+        "server_replay_ignore_port"
+    ),
+    "it would have no effect: it belongs to a mode of mitmproxy, or a page, that is not served here": (
+        "dns_name_servers dns_use_hosts_file http_connect_send_host_header keep_alt_svc_header "
+        "onboarding_host strip_ech http2_ping_keepalive"
+    ),
 }
-REFUSED |= dict.fromkeys(
-    (
-        *("command_history", "console_default_contentview", "content_view_lines_cutoff"),
-        *(
-            "dumper_default_contentview",
-            "dumper_filter",
-            "export_preserve_original_ip",
-            "protobuf_definitions",
-        ),
-    ),
-    "it would have no effect, as no call is shown",
-)
-REFUSED |= dict.fromkeys(
-    ("client_replay_concurrency", "readfile_filter", "save_stream_filter"),
-    "it would have no effect, as no call is saved or made again",
-)
-REFUSED |= dict.fromkeys(
-    [
-        f"server_replay_{name}"
-        for name in (
-            *("extra", "kill_extra", "nopop", "refresh", "reuse", "use_headers", "ignore_content"),
-            *("ignore_host", "ignore_params", "ignore_payload_params", "ignore_port"),
-        )
-    ],
-    "it would have no effect, as no call is answered from a file",
-)
-REFUSED |= dict.fromkeys(
-    [
-        "dns_name_servers",
-        "dns_use_hosts_file",
-        "http_connect_send_host_header",
-        "keep_alt_svc_header",
-        "onboarding_host",
-        "strip_ech",
-        "http2_ping_keepalive",
-    ],
-    "it would have no effect: it belongs to a mode of mitmproxy, or a page, that is not served here",
-)
+REFUSED = {name: why for why, names in _REFUSED.items() for name in names.split()}
 """Options nobody can change and still have a gate, with the reason said to who tries. What has no effect is among them: who
 sets it counts on one."""
 

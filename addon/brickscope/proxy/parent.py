@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from brickscope.core.head import REGULAR_ANSWER
 
+from .guard import guarded
 from .handshake import Repetition
 
 logger = logging.getLogger("brickscope")
@@ -189,6 +190,7 @@ class _Asking(asyncio.Protocol):
         self.answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._received = b""
 
+    @guarded
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         self._received += data
@@ -210,9 +212,14 @@ class _Asking(asyncio.Protocol):
         taken, self._received = self._received, b""
         return taken
 
+    @guarded
     def connection_lost(self, error: Exception | None) -> None:
         """It hung up."""
         self._fail("it hung up")
+
+    def fail_closed(self) -> None:
+        """A callback raised: whoever waits for the answer ends the connection."""
+        self._fail("its answer could not be read")
 
     def _fail(self, why: str) -> None:
         if not self.answer.done():

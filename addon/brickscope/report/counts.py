@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from brickscope.audit.reader import AuditLog, Progress
+from brickscope.shipped import text
 
 from .block import LIMIT, Cell, Table
 
@@ -134,10 +133,9 @@ def change(table: Table, label: str, values: Iterable[Any]) -> Table:
     return replace(table, rows=tuple((*row[:at], value, *row[at + 1 :]) for row, value in rows))
 
 
-@cache
 def sql(name: str) -> str:
     """A file of ``sql/``: one SELECT without a semicolon."""
-    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8").strip()
+    return text(__package__, "sql", f"{name}.sql")
 
 
 def _resolution(log: AuditLog) -> int:

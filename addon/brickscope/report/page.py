@@ -11,10 +11,10 @@ import base64
 import re
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
 import brickscope
+from brickscope import shipped
 
 from . import text
 from .block import WEIGHTS
@@ -62,9 +62,8 @@ def _breakable(value: object) -> Any:
     return Markup(re.sub(r"(?<=[._/])", "<wbr>", str(escape(text.shown(value)))))  # noqa: S704
 
 
-@cache
 def _asset(name: str) -> str:
-    return files(__package__).joinpath("page", name).read_text(encoding="utf-8").strip()
+    return shipped.text(__package__, "page", name)
 
 
 @cache

@@ -43,7 +43,7 @@ def test_the_example_has_the_finding_at_a_place_and_with_a_proof(code: str, tmp_
 
 @pytest.mark.parametrize("code", LINTED)
 def test_the_mended_example_has_not(code: str, tmp_path: Path) -> None:
-    assert code not in {finding.code for finding in findings(tmp_path, codes()[code].mended)}
+    assert code not in {finding.code for finding in findings(tmp_path, codes()[code].fixed)}
 
 
 def test_a_policy_that_does_not_load_is_one_finding_for_each_error(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_policy_that_does_not_load_is_one_finding_for_each_error(tmp_path: Pat
     (finding,) = broken(error.value).findings
     assert (finding.code, finding.position.line) == (BROKEN, 4)
     assert finding.message == "there is no operation 'jobs.lsit' (did you mean 'jobs.list'?)"
-    load(tmp_path, codes()[BROKEN].mended)
+    load(tmp_path, codes()[BROKEN].fixed)
 
 
 def test_each_lint_has_a_page() -> None:
@@ -68,7 +68,7 @@ def test_codes_are_told_in_sentences() -> None:
         assert code.title[0].islower()
         assert not code.title.endswith(".")
         assert code.why.endswith(".")
-        assert code.mend.endswith(".")
+        assert code.fix.endswith(".")
 
 
 def assert_proved(policy: Policy, finding: Finding) -> None:

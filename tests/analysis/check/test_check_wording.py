@@ -51,7 +51,7 @@ rule_sets:
         '           ci may POST https://example.cloud.databricks.com/api/2.2/jobs/run-now {"job_id": 1012}',
         "",
         "1 error, 4 warnings",
-        "why, how to mend, how to accept: brickscope check --explain BS201",
+        "why, how to fix it, how to accept: brickscope check --explain BS201",
     ]
 
 

@@ -8,13 +8,14 @@ import pytest
 from h2.exceptions import ProtocolError
 from h2.utilities import HeaderValidationFlags, validate_headers
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
-from http2_line import DOOR, HOST, pseudo
+from http2_line import DOOR
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from brickscope.core.reason import Reason
 from brickscope.proxy.wire.fields import as_secrets, read_answer, read_request, read_trailers
 from brickscope.proxy.wire.framing import Broken
+from http2_by_hand import HOST, pseudo
 from reaching import reaching
 
 EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "1000"))

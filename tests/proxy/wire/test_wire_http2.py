@@ -7,18 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from http2_line import (
-    HOST,
-    Line,
-    clear,
-    data,
-    goaway,
-    ping,
-    pseudo,
-    reset,
-    settings,
-    window,
-)
+from http2_line import Line, clear
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
@@ -28,6 +17,7 @@ from brickscope.proxy.wire.framing import SMALL_CHUNKS
 from brickscope.proxy.wire.glitches import FULL
 from brickscope.proxy.wire.peer import ALL_STREAMS, MAX_STREAMS, STREAM_WINDOW, WINDOW
 from brickscope.proxy.wire.streams import DROPPED
+from http2_by_hand import HOST, data, goaway, ping, pseudo, reset, settings, window
 
 Story = Callable[[Line], None]
 PUT = [*pseudo("/ok", "PUT")]
@@ -278,15 +268,17 @@ STORIES: dict[str, tuple[Story, list[str]]] = {
         the_host_goes_away_amid_calls,
         [
             *("judge /ok", "judge /ok", "dial", "host< 1 /ok end", "host< 3 /ok end", "host< 3 reset 8"),
-            *("client< 3 reset 7", "ended None 0 0 HOST_LEFT", f"client< goaway {ALL_STREAMS} 0"),
-            *("client< 5 reset 7", "answered 200", "client< 1 200", "client< 1 data end", "ended 200 0 5"),
+            *("client< 3 reset 7", "ended None 0 0 HOST_LEFT"),
+            # only now: Python's h2 would give up what it has open
+            *("client< 5 reset 7", f"client< goaway {ALL_STREAMS} 0"),
+            *("answered 200", "client< 1 200", "client< 1 data end", "ended 200 0 5"),
             *("client< goaway 5 0", "close host gently", "close client gently"),
         ],
     ),
     "GOAWAY of a client": (
         a_client_that_goes_away,
         [
-            *(*WENT, f"client< goaway {ALL_STREAMS} 0", "client< 1 200", "client< 1 data end"),
+            *(*WENT, "client< 1 200", "client< 1 data end"),
             "client< goaway 1 0",
             *("close host gently", "close client gently"),
         ],
@@ -385,6 +377,8 @@ def test_an_answer_is_passed_on_field_by_field() -> None:
 MALFORMED: dict[str, list[tuple[bytes, bytes]]] = {
     "plain http": [(b":method", b"GET"), (b":scheme", b"http"), *pseudo("/ok")[2:]],
     "no scheme": [pseudo("/ok")[0], *pseudo("/ok")[2:]],
+    "an empty path": pseudo(""),
+    "an empty authority": pseudo("/ok", authority=""),
     "no authority": [*pseudo("/ok")[:2], pseudo("/ok")[3], (b"host", HOST.encode())],
     "a path twice": [*pseudo("/ok"), (b":path", b"/other")],
     "a method twice": [(b":method", b"GET"), *pseudo("/ok")],
@@ -424,6 +418,8 @@ def test_a_malformed_head_is_refused_and_the_connection_goes_on(fields: list[tup
     assert line.outcomes == [(200, 0, 5, "")]
     assert 1 not in line.at_host.heads or line.at_host.heads[1][0] == pseudo("/ok")
     assert line.at_client.heads[1][0][0] == (b":status", b"403")
+    # RFC 9113 section 8.1.1: an answer may come before the stream error, which must come
+    assert line.at_client.resets == {1: 1}
 
 
 BROKEN_ANSWERS: dict[str, list[tuple[bytes, bytes]]] = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 
-from http2_line import Line, clear, data, goaway, ping, pseudo, reset, window
-from http2_line import settings as settings_frame
+from http2_line import Line, clear
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from brickscope.proxy.wire.events import Fault
 from brickscope.proxy.wire.peer import WINDOW
+from http2_by_hand import data, goaway, ping, pseudo, reset, window
+from http2_by_hand import settings as settings_frame
 from reaching import reaching
 
 EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "400"))

@@ -7,11 +7,12 @@ import h2.connection
 import h2.events
 import h2.settings
 import pytest
-from http2_line import DOOR, clear, pseudo
+from http2_line import DOOR, clear
 
 from brickscope.proxy.wire.events import Dial, Event, Judge, ToClient, ToHost
 from brickscope.proxy.wire.http2 import Http2
 from brickscope.proxy.wire.peer import MAX_STREAMS, STREAM_WINDOW
+from http2_by_hand import pseudo
 
 SIZE = 300_000
 

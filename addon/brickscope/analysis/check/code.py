@@ -11,18 +11,16 @@ from textwrap import indent
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import yaml
+from brickscope.shipped import table
 
 from .. import lint
 from .finding import Found, Severity
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 
 class Code(NamedTuple):
-    """One kind of finding. ``title``: what it is, in a few words; ``why``, ``mend``: sentences.
+    """One kind of finding. ``title``: what it is, in a few words; ``why``, ``fix``: sentences.
 
-    ``example``, ``mended``: parts of a policy that has the finding, and of one that has not. Only of escalations:
+    ``example``, ``fixed``: parts of a policy that has the finding, and of one that has not. Only of escalations:
     ``needs``, the powers that make it up, one of each list; ``limits``, those whose limits make a combination milder;
     ``same``, parameters by which its parts act on one object; ``opened``, whether the first part counts only for what its
     rights are worth (power.py).
@@ -32,9 +30,9 @@ class Code(NamedTuple):
     title: str
     severity: Severity
     why: str
-    mend: str
+    fix: str
     example: str
-    mended: str
+    fixed: str
     needs: tuple[tuple[str, ...], ...] = ()
     limits: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
@@ -58,17 +56,15 @@ def lints() -> tuple[Lint, ...]:
     """All lints, in the order of their codes: every page beside which a module of its name lies."""
     names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
     found = (
-        Lint(_code(**read_data(f"{name}.yaml", lint)), import_module(f"{lint.__name__}.{name}"))
+        Lint(_code(**read_data(f"{name}.yaml", lint.__name__)), import_module(f"{lint.__name__}.{name}"))
         for name in names
     )
     return tuple(sorted(found, key=lambda each: each.code.code))
 
 
-def read_data(name: str, package: ModuleType | str | None = __package__) -> dict[str, Any]:
+def read_data(name: str, package: str | None = __package__) -> dict[str, Any]:
     """A YAML file of this package, or of another one."""
-    assert package is not None
-    text = files(package).joinpath(name).read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    found: dict[str, Any] = table(package or "", name)
     return found
 
 
@@ -80,11 +76,11 @@ def codes() -> Mapping[str, Code]:
     return dict(sorted(found.items()))
 
 
-def _code(*, severity: str, example: Any, mended: Any, **entry: Any) -> Code:
+def _code(*, severity: str, example: Any, fixed: Any, **entry: Any) -> Code:
     """A page as it is written."""
     entry |= {name: tuple(entry.get(name, ())) for name in ("limits", "same")}
     entry["needs"] = tuple(map(tuple, entry.get("needs", ())))
-    return Code(severity=Severity(severity), example=_policy(example), mended=_policy(mended), **entry)
+    return Code(severity=Severity(severity), example=_policy(example), fixed=_policy(fixed), **entry)
 
 
 def _policy(written: str | list[Any]) -> str:

@@ -20,7 +20,7 @@ def plain(code: Code) -> str:
     for power in code.needs[0] if len(code.needs) == 1 else ():
         lines += [_filled(each, "      ", first="    - ") for each in _operations(power)]
     lines += ["", "for example:", "", *_indented(code.example)]
-    lines += ["", _filled(f"mend it: {code.mend}"), "", *_indented(code.mended)]
+    lines += ["", _filled(f"to fix it: {code.fix}"), "", *_indented(code.fixed)]
     accept = _entry(code)
     if accept:
         lines += ["", "or accept it, with why and until when:", "", *_indented(accept)]

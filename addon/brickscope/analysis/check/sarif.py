@@ -56,7 +56,7 @@ def _rule(code: Code) -> dict[str, Any]:
         "name": "".join(word.capitalize() for word in re.findall("[A-Za-z]+", code.title)),
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.why},
-        "help": {"text": f"{code.why}\n\n{code.mend}", "markdown": plain(code)},
+        "help": {"text": f"{code.why}\n\n{code.fix}", "markdown": plain(code)},
         "defaultConfiguration": {"level": code.severity.value},
         "properties": {"tags": ["policy"]},
     }

@@ -34,7 +34,7 @@ def report_lines(report: Report) -> Iterator[Text]:
     yield Text(_summary(report))
     worst = next(iter(report.counting), None)
     if worst is not None:
-        yield Text(f"why, how to mend, how to accept: brickscope check --explain {worst.code}", style="dim")
+        yield Text(f"why, how to fix it, how to accept: brickscope check --explain {worst.code}", style="dim")
 
 
 def _about(finding: Finding) -> str:

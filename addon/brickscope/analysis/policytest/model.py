@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from brickscope.core.hostname import is_hostname
 from brickscope.core.reason import Reason
-from brickscope.policy.model import ModeWord, Moment, Name
+from brickscope.policy.value import ModeWord, Moment, Name
 
 URI = "https://json-schema.org/draft/2020-12/schema"
 

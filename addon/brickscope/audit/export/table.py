@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from brickscope.shipped import table
 
 from .content import Facts, Record
 
 Fields = dict[tuple[str, ...], Any]
 
 
-@cache
 def load(name: str) -> dict[str, Any]:
     """A table."""
-    text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(text)
+    found: dict[str, Any] = table(__package__, f"{name}.yaml")
     return found
 
 
 @cache
 def fields(name: str, event: str) -> Fields:
     """The fields of one event, those of all events among them, by the parts of their names."""
-    table = load(name)
+    written = load(name)
     return {
-        tuple(path.split(".")): source for path, source in (table["fields"] | table.get(event, {})).items()
+        tuple(path.split(".")): source
+        for path, source in (written["fields"] | written.get(event, {})).items()
     }
 
 

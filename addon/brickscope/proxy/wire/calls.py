@@ -86,6 +86,7 @@ class Calls:
         head, refused = read_request(self._door, request.headers or [], ended=ended)
         stream = Stream(number, head, client)
         stream.ask.ended = ended
+        stream.malformed = refused is not None
         self.add(stream)
         self.events.append(Judge(stream, head, None, refused))
 
@@ -284,7 +285,9 @@ class Calls:
     def settle(self, stream: Stream) -> None:
         """Something has left: see whether anything is left to do."""
         if stream.settle():
-            if not stream.ask.ended:
+            if stream.malformed:
+                self.client.disown(stream.number)
+            elif not stream.ask.ended:
                 self.client.reset(stream.number, stream.stopped or ErrorCodes.NO_ERROR)
             self.forget(stream)
 

@@ -70,7 +70,7 @@ def read_request(
             raise IrregularFields("its first fields are not method, scheme, authority and path, once each")
         if first[b":scheme"] != b"https":
             raise IrregularFields("the scheme is not https")
-        if not all(map(_VALUE.fullmatch, first.values())):
+        if not all(value and _VALUE.fullmatch(value) for value in first.values()):
             raise IrregularFields("the value of one of its first fields is not regular")
         _check(rest)
         if any(name == b"host" and value != first[b":authority"] for name, value in rest):

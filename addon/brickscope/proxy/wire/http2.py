@@ -140,6 +140,8 @@ class Http2:
         if isinstance(happened, RequestReceived):
             self.begun += 1
             self._calls.open(happened, last=self._last)
+            if self._last:
+                self._say_goaway()
         elif isinstance(happened, WindowUpdated | RemoteSettingsChanged):
             self._calls.pump_all()
         elif isinstance(happened, DataReceived):
@@ -249,6 +251,8 @@ class Http2:
             for happened in host.receive(data):
                 if isinstance(happened, Said):
                     self._calls.hear(host, happened)
+                elif isinstance(happened, RequestReceived):
+                    raise host.broken(ErrorCodes.PROTOCOL_ERROR, "it opened a stream")
                 elif isinstance(happened, WindowUpdated | RemoteSettingsChanged):
                     self._calls.pump_all()
                 elif isinstance(happened, GoneAway) and self._host_goes(happened.last):
@@ -312,8 +316,8 @@ class Http2:
     def drain(self, *, late: bool) -> list[Event]:
         """Asked from time to time while the proxy stops. ``late``: for long enough.
 
-        GOAWAY goes out with the end of the last open stream, or when nothing was open for a while: some clients (of Python's
-        h2) give up what they have open when it comes. All that crosses it is served.
+        GOAWAY goes out with the end of the last open stream, or when nothing was open for a while, as ``_leave`` does. All
+        that crosses it is served.
         """
         self.draining = True
         self._idle = 0 if self._calls.by_client else self._idle + 1
@@ -328,9 +332,9 @@ class Http2:
                 side.glitches.pass_time(seconds)
 
     def _leave(self) -> None:
-        """Serve no more streams; the connection ends with the last one."""
+        """Serve no more streams; the connection ends with the last one. GOAWAY goes out then, or with the first stream that
+        comes too late: some clients (of Python's h2) give up what they have open when it comes."""
         self._last = True
-        self._say_goaway()
 
     def _say_goaway(self) -> None:
         if not self._said_goaway and not self._over:

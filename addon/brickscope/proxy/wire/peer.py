@@ -17,7 +17,7 @@ from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, RemoteSettingsChanged
 from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
-from hyperframe.frame import GoAwayFrame, SettingsFrame
+from hyperframe.frame import GoAwayFrame, RstStreamFrame, SettingsFrame
 
 from .frames import GOAWAY, MAX_FRAME, PREFACE, UNKNOWN, BrokenFrame, FrameReader
 from .frames import SETTINGS as SETTINGS_FRAME
@@ -171,6 +171,17 @@ class Peer:
         if not self._broken:
             with contextlib.suppress(StreamClosedError):
                 self._h2.reset_stream(stream, code)
+
+    def disown(self, stream: int) -> None:
+        """Say of a stream that was answered that its request was malformed: RFC 9113 section 8.1.1 wants a stream error
+        whatever was answered, also when both sides are done with it and the library would say nothing."""
+        if self._broken:
+            return
+        try:
+            self._h2.reset_stream(stream, ErrorCodes.PROTOCOL_ERROR)
+        except StreamClosedError:
+            frame = RstStreamFrame(stream, error_code=ErrorCodes.PROTOCOL_ERROR)
+            self._out = self.flush() + frame.serialize()
 
     def go_away(self, last: int | None = None, code: int = ErrorCodes.NO_ERROR) -> None:
         """Say that no more streams are taken. ``last``: the last one that was; None: as it is."""

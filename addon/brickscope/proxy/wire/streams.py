@@ -18,13 +18,15 @@ class Stream(Exchange):
 
     ``ask``, ``tell``: the two directions. ``weight``: bytes of a head that is not decided on. ``trailed``: headers followed
     the body of a request that was not decided on yet. ``may_have_body``: of the answer. ``stopped``: with which code the
-    host gave the stream up after the whole answer, None if it did not. ``is_told``: its end was told.
+    host gave the stream up after the whole answer, None if it did not. ``malformed``: its head is, so that the stream ends
+    with an error after the denial. ``is_told``: its end was told.
     """
 
     __slots__ = (
         "ask",
         "host",
         "is_told",
+        "malformed",
         "may_have_body",
         "number",
         "pieces",
@@ -43,7 +45,7 @@ class Stream(Exchange):
         self.tell = Lane()
         self.tell.lead_to(client, number)
         self.weight = sum(len(name) + len(value) for name, value in head.wire.headers) + len(head.wire.target)
-        self.trailed = self.is_told = False
+        self.trailed = self.is_told = self.malformed = False
         self.may_have_body = True
         self.stopped: int | None = None
         self.pieces = 0
@@ -90,4 +92,5 @@ class Stream(Exchange):
             self.hear(Step.BODY_ENDED)
         if not self.tell.finished:
             return False
-        return self.is_complete or self.answering is Answering.BROKEN or self.stopped is not None
+        given_up = self.malformed or self.stopped is not None
+        return self.is_complete or self.answering is Answering.BROKEN or given_up
