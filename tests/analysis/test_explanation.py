@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.policies import NOW, POLICY, load
+from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
 from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example
 from brickscope.analysis.explanation import Explanation, explain
 from brickscope.analysis.judge import find, home, judge
-from brickscope.analysis.wording import explanation_data, explanation_lines
+from brickscope.analysis.wording import explanation_data
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decide import decide_for
 from brickscope.core.pending import BodyNeeded
@@ -218,6 +219,8 @@ def test_nothing_that_was_written_forges_a_line(loaded: Loaded, form: str, text:
         call = read_call(written if "/" in form else written.split(" ", 1))
     except CallError:
         return False
-    for line in explanation_lines(explain(loaded, find(loaded.policy, "ci"), call, NOW)):
+    for line in render(
+        "explanation", explanation_data(explain(loaded, find(loaded.policy, "ci"), call, NOW))
+    ):
         assert line.isprintable()
     return True

@@ -11,12 +11,13 @@ import pytest
 from backports import zstd
 
 from analysis.policies import NOW, load
+from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
 from brickscope.analysis.error import CallError
 from brickscope.analysis.explanation import explain
 from brickscope.analysis.judge import address, find, home, judge
 from brickscope.analysis.logged import Logged, find_record, make_again
-from brickscope.analysis.wording import explanation_data, explanation_lines
+from brickscope.analysis.wording import explanation_data
 from brickscope.core.request import ApiRequest
 from brickscope.log.key import DigestKey
 from brickscope.log.record import decision_record
@@ -105,7 +106,9 @@ def test_what_a_record_can_not_tell_is_said(loaded: Loaded, change: dict[str, An
 def test_the_reading_that_decided_then_is_told(loaded: Loaded) -> None:
     logged = made(loaded, record(loaded, "ci", "GET /api/2.0/fs/files/Volumes/main/secret%2Fx"))
     found = explain(loaded, find(loaded.policy, "ci"), logged.call, logged.now, logged.client_address)
-    assert "             by the reading split at '/', of 2" in explanation_lines(found, logged)
+    assert "             by the reading split at '/', of 2" in render(
+        "explanation", explanation_data(found, logged)
+    )
     assert explanation_data(found, logged)["logged"]["readings"] == ["split at '/'", "as it stands"]
 
 

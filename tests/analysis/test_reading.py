@@ -11,10 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
 from brickscope.analysis.explanation import Explanation, explain
 from brickscope.analysis.judge import find, judge
-from brickscope.analysis.wording import explanation_data, explanation_lines
+from brickscope.analysis.wording import explanation_data
 from brickscope.core.decision import Decision
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded, load_policy
@@ -99,7 +100,7 @@ def test_the_readings_of_a_call(case: str, tmp_path: Path) -> None:
     assert [_line(found, number) for number in range(len(found.readings))] == expected
     data = explanation_data(found)
     assert [each["decided"] for each in data["readings"]].count(True) == (1 if expected else 0)
-    shown = [line for line in explanation_lines(found) if "<- decides" in line]
+    shown = [line for line in render("explanation", explanation_data(found)) if "<- decides" in line]
     assert len(shown) == (1 if expected else 0)
     if rules:
         assert found.remedy is not None
@@ -208,7 +209,9 @@ def test_the_object_behind_a_spelling_is_told(tmp_path: Path) -> None:
     allow = [{"operation": "workspace.export", "where": {"path": {"prefix": "/Workspace/Users/me/"}}}]
     loaded = policy(tmp_path, allow)
     found = said(loaded, "workspace.export path=/Users/me/nb")
-    assert "object:      path '/Users/me/nb' is '/Workspace/Users/me/nb'" in explanation_lines(found)
+    assert "object:      path '/Users/me/nb' is '/Workspace/Users/me/nb'" in render(
+        "explanation", explanation_data(found)
+    )
     data = explanation_data(found)
     assert (data["params"], data["params_sent"]) == (
         {"path": "/Workspace/Users/me/nb"},

@@ -38,7 +38,7 @@ def log(tmp_path: Path) -> Path:
 def test_an_untouched_log_is_proved(log: Path, tmp_path: Path) -> None:
     key = VerifyKey.load(tmp_path / "keys" / "brickscope-audit-key.pem")
     found = check(log, key=key)
-    assert found.findings == found.notes == ()
+    assert found.findings == found.notes == []
     assert (found.records, found.bytes) == (len(lines_of(log)), log.stat().st_size)
     assert found.begins
     assert found.stopped
@@ -187,7 +187,7 @@ def test_a_cut_at_the_end_shows_by_the_head_only(log: Path, tmp_path: Path) -> N
     assert verify([log], Verifier(head=head)).head_checked
     log.write_bytes(b"".join(lines_of(log)[:-3]))
     without = check(log)
-    assert without.findings == ()
+    assert without.findings == []
     assert not without.stopped
     assert "the end was cut" in " ".join(without.not_proved())
     found = verify([log], Verifier(head=head))
@@ -318,7 +318,7 @@ def test_a_torn_line_that_the_next_run_recorded_is_no_damage(tmp_path: Path) -> 
         file.write(b'{"client_address":"10.0.')
     run(tmp_path)
     found = check(path)
-    assert found.findings == ()
+    assert found.findings == []
     assert len(found.notes) == 1
     path.write_bytes(path.read_bytes().replace(b'"10.0.\n', b'"10.1.\n'))
     assert [each.damage for each in check(path).findings] == [Damage.ALTERED]
@@ -332,11 +332,11 @@ def test_calls_in_flight_at_a_crash_are_named(tmp_path: Path) -> None:
     denied_in_monitor = call(writer, allow=False, outcome=False, enforced=False, mode="monitor")
     call(writer, allow=False)
     os.close(writer._file.fd)  # killed
-    assert check(writer.path).in_flight == (lost, denied_in_monitor)
+    assert check(writer.path).in_flight == [lost, denied_in_monitor]
     run(tmp_path)
     found = check(writer.path)
-    assert found.findings == ()
-    assert (found.in_flight, found.unfinished) == ((lost, denied_in_monitor), 2)
+    assert found.findings == []
+    assert (found.in_flight, found.unfinished) == ([lost, denied_in_monitor], 2)
     assert "without a stop record" in found.notes[0].text
 
 
@@ -356,7 +356,7 @@ def rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_a_rotated_log_is_one_chain(rotated: list[Path]) -> None:
     assert len(rotated) > 3
     found = check(*rotated)
-    assert found.findings == ()
+    assert found.findings == []
     assert found.begins
 
 
@@ -368,7 +368,7 @@ def test_a_missing_file_of_a_series_is_named(rotated: list[Path]) -> None:
 
 def test_a_series_without_its_beginning_says_so(rotated: list[Path]) -> None:
     found = check(*rotated[1:])
-    assert found.findings == ()
+    assert found.findings == []
     assert not found.begins
     assert "begins in the middle" in " ".join(found.not_proved())
 

@@ -86,6 +86,7 @@ def test_json_has_all_of_a_finding(policy: Path) -> None:
             {
                 "subject": "ci",
                 "operation": "jobs.run_now",
+                "text": 'POST https://example.cloud.databricks.com/api/2.2/jobs/run-now {"job_id": 1012}',
                 "method": "POST",
                 "url": "https://example.cloud.databricks.com/api/2.2/jobs/run-now",
                 "body": '{"job_id": 1012}',

@@ -72,6 +72,21 @@ def test_what_is_not(path: str) -> None:
     assert not decide(POLICY, request, "10.0.0.1", 0, None, b"").allow
 
 
+ODD = [
+    (b"Cookie", b"DBAUTH=x"),
+    (b"X-Original-URL", b"/api/2.0/secrets/get"),
+    (b"X-HTTP-Method-Override", b"DELETE"),
+]
+
+
+@pytest.mark.parametrize("field", ODD)
+@pytest.mark.parametrize("path", ["/.well-known/databricks-config", "/oidc/jwks.json", "/aad/auth"])
+def test_a_header_that_could_make_it_another_call_closes_it(path: str, field: tuple[bytes, bytes]) -> None:
+    request = read_request(h1(b"GET", path.encode(), [*HOST_ONLY, field]))
+    assert not is_open(request)
+    assert not decide(POLICY, request, "10.0.0.1", 0).forwards
+
+
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS"])
 def test_other_methods_are_closed(method: bytes) -> None:
     assert not is_discovery(read_request(h1(method, b"/oidc/jwks.json", HOST_ONLY)))

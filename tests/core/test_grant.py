@@ -264,6 +264,20 @@ def test_a_workspace_that_is_chosen_by_a_header_counts_at_the_token_endpoint() -
     assert not decide(known, asked, "10.0.0.1", 9.0, None, urlencode(MINT).encode()).allow
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("odd", [(b"Cookie", b"DBAUTH=x"), (b"X-Original-URL", b"/api/2.0/secrets/get")])
+def test_a_header_that_could_make_it_another_call_is_refused(mode: Mode, odd: tuple[bytes, bytes]) -> None:
+    fields = [(b"Host", HOST.encode()), (b"Content-Type", b"application/x-www-form-urlencoded")]
+    body = urlencode(MINT).encode()
+    known = policy()._replace(mode=mode)
+    plain = read_request(h1(b"POST", b"/oidc/v1/token", fields))
+    assert decide(known, plain, "10.0.0.1", 9.0, Home(), body).allow
+    asked = read_request(h1(b"POST", b"/oidc/v1/token", [*fields, odd]))
+    decision = decide(known, asked, "10.0.0.1", 9.0, Home(), body)
+    assert not decision.forwards
+    assert decision.reason in (Reason.MULTIPLE_CREDENTIALS, Reason.HEADER_FORBIDDEN)
+
+
 def test_of_several_logins_none_of_which_may_the_first_is_told() -> None:
     able, unable = frozenset({Grant.REFRESH}), frozenset({Grant.BROWSER_LOGIN})
     late, later = (

@@ -20,6 +20,8 @@ KINDS = {
         token_in_subprotocol trailers_refused too_large body_encoded body_not_json message_malformed body_duplicate_key
         body_too_deep parameter_twice parameter_misplaced too_complex""",
     Kind.FORBIDDEN: "grant_refused",
+    Kind.PLACEHOLDER: """unknown_placeholder placeholder_misplaced placeholder_bypassed credential_not_allowed
+        credential_unavailable""",
     Kind.DESTINATION: """not_encrypted not_tls server_name_mismatch port_not_allowed host_not_canonical
         host_not_in_scope proxy_header_refused other_host address_not_allowed""",
     Kind.INTERNAL: "internal_error audit_unavailable",

@@ -199,6 +199,23 @@ def test_a_flaw_hides_nothing_that_is_refused_in_every_mode(name: str, field: tu
             assert isinstance(read, Refused) or read.flaw is not None
 
 
+@pytest.mark.parametrize(
+    "odd", [b"/a//b?", b"/a/%zz?", b"/a/../b?", b"/a?%zz&", b"/a?x=%c0&", b"/a?%c0&", b"/a#?", b"/a;"]
+)
+@pytest.mark.parametrize(
+    "query", [b"q=" + TOKEN, TOKEN + b"=1", b"a%2526q=" + TOKEN, b"o=2&o=3", b"o=2;%6F=3"]
+)
+def test_nor_does_a_target_that_is_not_regular(odd: bytes, query: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(h1(target=odd + query))
+    assert refused.value.reason in (Reason.MULTIPLE_CREDENTIALS, Reason.HEADER_DUPLICATE)
+
+
+@pytest.mark.parametrize("path", [b"/a/b;jsessionid=A1B2", b"/a/b%3BJSESSIONID=A1B2", b"/a;access_token=x/b"])
+def test_a_credential_among_the_parameters_of_a_path_is_a_second_one(path: bytes) -> None:
+    assert refusal(read_request, h1(target=path))[0] is Reason.MULTIPLE_CREDENTIALS
+
+
 _bytes = st.binary(max_size=20)
 _PIECES = [b"api", b"2.0", b"/", b"/", b"?", b"&", b"o=1", b"a=b", b"%20", b"%2F", b"..", b"\xff", b" "]
 _ODD_HEADERS = st.sampled_from(

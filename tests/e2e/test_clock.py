@@ -59,7 +59,7 @@ def test_a_clock_that_is_set_changes_only_times(tmp_path: Path, proxy_authority:
     assert len(files) > 3
     key = VerifyKey.load(keys / "brickscope-audit-key.pem")
     (found,) = verify_logs(files, lambda _: Verifier(key, HeadFile(keys, log).read()))
-    assert found.findings == ()
+    assert found.findings == []
     assert found.begins
     assert found.stopped
     assert any("the clock went back here" in note.text for note in found.notes)

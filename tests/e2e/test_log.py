@@ -131,7 +131,7 @@ rule_sets:
         seen = {each.target.decode() for each in workspace.requests}
         forwarded = len(seen)
         found = check(proxy)
-        assert found.findings == ()
+        assert found.findings == []
         assert forwarded > ROUNDS
         recorded = set()
         for path in [*series(proxy.audit_file), proxy.audit_file]:
@@ -164,7 +164,7 @@ def test_a_log_that_is_deleted_moved_or_forbidden_goes_on(tmp_path: Path, proxy_
         assert [record["cause"] for record in gate.proxy.audit("gap")] == ["file_replaced"]
         gate.proxy.stop()
         found = check(gate.proxy)
-        assert found.findings == ()
+        assert found.findings == []
 
 
 def test_a_full_disk_denies_says_so_once_and_recovers(tmp_path: Path, proxy_authority: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_full_disk_denies_says_so_once_and_recovers(tmp_path: Path, proxy_auth
             assert (gap["cause"], gap["denied"]) == ("write_failed", statuses.count(403))
             gate.proxy.stop()
             found = check(gate.proxy)
-            assert found.findings == ()
+            assert found.findings == []
             assert len(found.notes) == 1
     finally:
         os.system(f"umount {disk}")
@@ -244,5 +244,5 @@ def test_rotation_compression_and_retention_of_a_real_proxy(tmp_path: Path, prox
         )
         gate.proxy.stop()
         found = check(gate.proxy)
-        assert found.findings == ()
+        assert found.findings == []
         assert len(found.files) >= 3

@@ -98,7 +98,7 @@ def test_a_clock_that_is_set_does_not_fork_the_chain(
     call(again)
     stop(again)
     (found,) = check(tmp_path)
-    assert found.findings == ()
+    assert found.findings == []
     assert found.begins
     told = [note.text for note in found.notes]
     assert (jump < 0) == any("the clock went back here" in each for each in told)
@@ -153,7 +153,7 @@ def test_a_file_that_was_moved_aside_is_gone_on_from(name: str, rotated: bool, t
     assert (gap["event"], gap["cause"], gap["file"]) == ("gap", "file_replaced", name)
     assert "nothing is missing" in gap["detail"]
     (found,) = check(tmp_path)
-    assert found.findings == ()
+    assert found.findings == []
 
 
 def test_a_torn_line_in_a_file_that_was_moved_is_accounted_for(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_torn_line_in_a_file_that_was_moved_is_accounted_for(tmp_path: Path) -
     stop(again)
     assert [each["cause"] for each in records(again.path)[:2]] == ["torn_line", "file_replaced"]
     (found,) = check(tmp_path)
-    assert found.findings == ()
+    assert found.findings == []
     with (tmp_path / "audit.jsonl.1").open("ab") as file:
         file.write(b"0")
     (found,) = check(tmp_path)
@@ -198,7 +198,7 @@ def test_a_file_moved_elsewhere_is_no_proof_of_loss(tmp_path: Path) -> None:
     )
     # Where they are not given, the log says itself that they are missing.
     (found,) = check(tmp_path / "log")
-    assert found.findings == ()
+    assert found.findings == []
     assert not found.begins
     assert "moved to another folder" in found.notes[0].text
 
@@ -237,7 +237,7 @@ def test_a_head_that_could_not_be_written_is_no_loss(tmp_path: Path, monkeypatch
     stop(again)
     assert not [each for each in records(again.path) if each["event"] == "gap"]
     (found,) = check(tmp_path)
-    assert found.findings == ()
+    assert found.findings == []
 
 
 def test_without_any_file_there_is_no_end(tmp_path: Path) -> None:
@@ -260,14 +260,14 @@ def test_a_crash_between_copy_and_deletion_is_mended(how: str, tmp_path: Path) -
     call(writer)
     stop(writer)
     (found,) = check(tmp_path)
-    assert found.findings == ()
+    assert found.findings == []
     assert found.records == 8
     assert any("holds the same, and was read once" in note.text for note in found.notes)
     # At the next start the plain one goes, also if the kind of compression was changed meanwhile.
     assert compress(path, how) == copy
     assert not path.exists()
     (found,) = check(tmp_path)
-    assert found.findings == ()
+    assert found.findings == []
 
 
 def test_a_compressed_file_that_is_another_is_not_overwritten(tmp_path: Path) -> None:

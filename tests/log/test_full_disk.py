@@ -96,7 +96,7 @@ def test_a_full_disk_denies_and_recovers(disk: Path, tmp_path: Path) -> None:
     assert not writer.is_failing
     stop(writer)
     found = check(writer.path, tmp_path / "keys")
-    assert found.findings == ()
+    assert found.findings == []
     assert found.after == 0
     gaps = [each for each in records(writer.path) if each["event"] == "gap"]
     assert [(each["cause"], each["denied"], each["lost"]) for each in gaps] == [("write_failed", denied, 1)]
@@ -110,7 +110,7 @@ def test_a_proxy_killed_while_the_disk_is_full_goes_on(disk: Path, tmp_path: Pat
     again = AuditWriter(writer.path, tmp_path / "keys")
     start(again)
     stop(again)
-    assert check(writer.path, tmp_path / "keys").findings == ()
+    assert check(writer.path, tmp_path / "keys").findings == []
 
 
 def test_where_the_keys_are_may_be_full(disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,7 +130,7 @@ def test_where_the_keys_are_may_be_full(disk: Path, tmp_path: Path, caplog: pyte
     start(again)
     stop(again)
     assert not [each for each in records(writer.path) if each["event"] == "gap"]
-    assert check(writer.path, disk / "keys").findings == ()
+    assert check(writer.path, disk / "keys").findings == []
 
 
 def test_a_rotation_without_room_for_a_new_file_goes_on_in_the_old_one(disk: Path, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_rotation_without_room_for_a_new_file_goes_on_in_the_old_one(disk: Pat
     call(writer)
     assert len(series(writer.path)) == 1
     stop(writer)
-    assert check(writer.path, tmp_path / "keys").findings == ()
+    assert check(writer.path, tmp_path / "keys").findings == []
 
 
 def test_what_cannot_be_compressed_is_tried_again(
@@ -176,7 +176,7 @@ def test_what_cannot_be_compressed_is_tried_again(
     (path,) = series(writer.path)
     assert path.suffix == ".zst"
     stop(writer)
-    assert check(writer.path, tmp_path / "keys").findings == ()
+    assert check(writer.path, tmp_path / "keys").findings == []
 
 
 def test_a_limit_of_size_is_as_a_full_disk(tmp_path: Path) -> None:
@@ -206,6 +206,6 @@ stop(writer)
     tests = str(Path(__file__).parents[1])
     subprocess.run([sys.executable, "-c", script, str(tmp_path), tests], check=True, timeout=300)
     found = check(tmp_path / "audit.jsonl", tmp_path / "keys")
-    assert found.findings == ()
+    assert found.findings == []
     gaps = [each for each in records(tmp_path / "audit.jsonl") if each["event"] == "gap"]
     assert [(each["cause"], each["denied"]) for each in gaps] == [("write_failed", 20)]

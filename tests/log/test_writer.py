@@ -169,7 +169,7 @@ def test_a_half_written_record_that_stays_ends_its_line(
     after = [orjson.loads(line) for line in lines[2:]]
     assert [record["event"] for record in after] == ["gap", "gap", "decision", "outcome"]
     assert [record["cause"] for record in after[:2]] == ["torn_line", "write_failed"]
-    assert verify([writer.path], Verifier()).findings == ()
+    assert verify([writer.path], Verifier()).findings == []
 
 
 def test_a_path_that_is_no_text_does_not_stop_the_log_for_ever(

@@ -73,7 +73,7 @@ def test_a_full_file_is_closed_and_synced(
     assert [records(closed)[-1]["event"], records(closed)[-1]["cause"]] == ["checkpoint", "rotation"]
     assert records(writer.path)[0]["prev_hash"] == records(closed)[-1]["hash"]
     assert len(synced) == 1
-    assert verify([closed, writer.path], Verifier()).findings == ()
+    assert verify([closed, writer.path], Verifier()).findings == []
 
 
 def test_a_file_of_exactly_that_size_is_full(tmp_path: Path, clock: Clock) -> None:

@@ -38,6 +38,24 @@ REFUSED = {
     "a second request after a body": (
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\nCONNECT %s:443 HTTP/1.1\r\n" % NAME
     ),
+    "a CONNECT after an empty line": b"\r\nCONNECT %s:443 HTTP/1.1\r\n\r\n" % NAME,
+    "a CONNECT after blanks": b"\n \tCONNECT %s:443 HTTP/1.1\r\n\r\n" % NAME,
+    "a CONNECT by tabs": b"CONNECT\t%s:443\tHTTP/1.1\r\n\r\n" % NAME,
+    "a CONNECT by other blanks": b"CONNECT\x0b%s:443\x0cHTTP/1.1\r\n\r\n" % NAME,
+    "a CONNECT by another version": b"CONNECT %s:443 http/1.1\r\n\r\n" % NAME,
+    "an odd method": b"$_1 https://%s/ HTTP/1.1\r\n\r\n" % NAME,
+    "a long URL": b"GET https://%s/?%s HTTP/1.1\r\n\r\n" % (NAME, b"a" * 5000),
+    "a long user in a URL": b"GET https://%s@%s/ HTTP/1.1\r\n\r\n" % (b"a" * 5000, NAME),
+    "a folded Host header": b"GET / HTTP/1.1\r\nHost:\r\n %s\r\n\r\n" % NAME,
+    "TLS after a CONNECT by address": b"CONNECT 192.0.2.1:443 HTTP/1.1\r\n\r\n" + client_hello(WORKSPACE),
+    "TLS after SOCKS 5 by address": b"\x05\x01\x00\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb"
+    + client_hello(WORKSPACE),
+    "TLS after SOCKS 4 and zeros": b"\x04\x01\x01\xbb\xc0\x00\x02\x01me\x00"
+    + client_hello(WORKSPACE).replace(
+        bytes((0, 0, 0, len(NAME) + 5)), bytes(6) + bytes((0, 0, 0, len(NAME) + 5))
+    ),
+    "TLS after SOCKS 4": b"\x04\x01\x01\xbb\xc0\x00\x02\x01me\x00" + client_hello(WORKSPACE),
+    "SOCKS 5 with a reserved byte": socks5(NAME).replace(b"\x01\x00\x03", b"\x01\x07\x03"),
     "SOCKS 5": socks5(NAME),
     "SOCKS 5 with a password": b"\x05\x01\x02\x01\x01a\x01b" + socks5(NAME)[3:],
     "SOCKS 5, to be called back": socks5(NAME, 2),
@@ -51,6 +69,10 @@ PASSES = {
     "a text that only speaks of a workspace": (
         b"POST / HTTP/1.1\r\nHost: example.org\r\n\r\nsee https://%s/ for more\n" % NAME
     ),
+    "a text after an empty line": b"\r\n\r\nhello " + NAME,
+    "TLS to another host after a CONNECT": b"CONNECT 192.0.2.1:443 HTTP/1.1\r\n\r\n" + client_hello(OTHER),
+    "an upload that only begins like TLS": b"POST / HTTP/1.1\r\nHost: a\r\n\r\n\x16\x03\x01" + b"x" * 999,
+    "a long line": b"POST / HTTP/1.1\r\nHost: a\r\n\r\n" + b"x" * 19_999 + b"\n",
     "SOCKS 5 to another host": socks5(b"example.org"),
     "SSH": b"SSH-2.0-OpenSSH_9.6\r\n" + bytes(200),
     "SMTP": b"EHLO me\r\nMAIL FROM:<a@example.org>\r\n",
@@ -81,10 +103,10 @@ def test_what_does_not_goes_through_as_it_came(sent: bytes, step: int) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"SSH-2.0-x\r\n", b"PING\r\n", b"QUIT\n", b"1", b"x" * 33])
-def test_what_can_not_become_http_any_more_is_not_kept(sent: bytes) -> None:
+def test_what_is_no_tls_is_not_kept(sent: bytes) -> None:
     """Whoever sent it waits for an answer, and sends nothing else before."""
     assert take_all(sent, 1)[1] == sent
-    assert take_all(b"PIN", 1)[1] == b""
+    assert take_all(b"PIN", 1)[1] == b"PIN"
 
 
 def test_a_hello_is_kept_until_it_is_whole() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from brickscope.audit.evidence import Damage, Evidence, Finding, Signed
@@ -11,8 +13,8 @@ from brickscope.report.integrity import find_status, sentence
 LINK = Link("1a2b3c4d", 9, "0" * 64)
 SIGNED = Signed(LINK, "2026-11-22T13:00:00.000000Z", "ed25519:0011223344556677", "audit.jsonl", 9)
 GOOD = Evidence(
-    ("audit.jsonl",), 9, 900, "2026-11-01", "2026-11-22", True, LINK, SIGNED, 0, True, True, False, (), 0, (), (), 0
-)  # fmt: skip
+    ["audit.jsonl"], 9, 900, "2026-11-01", "2026-11-22", True, LINK, SIGNED, trusted=True, stopped=True
+)
 FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one are missing")
 
 
@@ -27,31 +29,31 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one
             "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00.",
         ),
         (
-            [GOOD._replace(trusted=False)],
+            [replace(GOOD, trusted=False)],
             "own key",
             "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00, signed by the key that the "
             "log itself names.",
         ),
         (
-            [GOOD, GOOD._replace(trusted=False)],
+            [GOOD, replace(GOOD, trusted=False)],
             "own key",
             "The logs are complete and unaltered as far as the last signed checkpoint of each, signed by the key that the "
             "log itself names.",
         ),
         (
-            [GOOD._replace(begins=False)],
+            [replace(GOOD, begins=False)],
             "intact",
             "The log is complete and unaltered, from its first record here on as far as the checkpoint of "
             "2026-11-22 13:00:00.",
         ),
         (
-            [GOOD._replace(signed=None)],
+            [replace(GOOD, signed=None)],
             "unsigned",
             "Nothing shows that the log is complete and unaltered: its hashes fit together, but it has no signed "
             "checkpoint, so all could be made anew.",
         ),
         (
-            [GOOD._replace(after=70)],
+            [replace(GOOD, after=70)],
             "intact",
             "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00; no signature covers the 70 "
             "records behind it, which prove nothing.",
@@ -62,7 +64,7 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one
             "The logs are complete and unaltered as far as the last signed checkpoint of each.",
         ),
         (
-            [GOOD, GOOD._replace(findings=(FINDING,), more_findings=4)],
+            [GOOD, replace(GOOD, findings=[FINDING], more_findings=4)],
             "damaged",
             "The log is not as it was written: something is wrong in 5 places.",
         ),

@@ -204,6 +204,8 @@ def _new_principal(reason: Reason, denial: Fields) -> Remedy:
 def _hopeless(reason: Reason) -> str:
     if reason.kind in (Kind.READING, Kind.FORBIDDEN):
         return f"no rule can allow it; what the client can change: {CHANGE[reason]}"
+    if reason.kind is Kind.PLACEHOLDER:
+        return "no rule can allow it: see docs/placeholders.md"
     if reason.kind is Kind.INTERNAL:
         return "no policy can allow it: something failed inside the proxy"
     if reason.kind is Kind.SUBJECT:

@@ -11,6 +11,7 @@ from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import ABSENT
 from brickscope.log.record import printable
 from brickscope.policy.problem import Position
+from brickscope.policy.written import WrittenRule
 
 MAX_VALUE = 80
 MAX_TEXT = 256
@@ -51,6 +52,11 @@ def moment(seconds: float) -> str:
 def place(position: Position) -> str:
     """``file:line:column``."""
     return f"{position.file}:{position.line}:{position.column}" if position.line else position.file
+
+
+def rule_data(rule: WrittenRule) -> dict[str, str]:
+    """A rule as it is written, and where."""
+    return {"rule": rule.text, "place": place(rule.position)}
 
 
 def counted(number: int, word: str) -> str:

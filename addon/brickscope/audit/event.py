@@ -112,6 +112,14 @@ class DecisionRecord(Decided):
         ),
     ] = None
     grant: Annotated[str | None, Field(description="Of a token request: its grant.")] = None
+    credential: Annotated[
+        str | None,
+        Field(description="Of a call with a placeholder: the name of the credential that it stands for."),
+    ] = None
+    credential_fingerprint: Annotated[
+        Fingerprint | None,
+        Field(description="Of what was sent in the place of the placeholder; missing where nothing was."),
+    ] = None
     has_body: bool | None = None
     user_agent: str | None = None
 

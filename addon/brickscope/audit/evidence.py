@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -70,7 +71,8 @@ class Signed(NamedTuple):
     line: int
 
 
-class Evidence(NamedTuple):
+@dataclass
+class Evidence:
     """The result for one log (one series of files).
 
     ``begins``: ``prev_hash`` of its first record is that of a new log. ``after``: records behind the last good checkpoint.
@@ -78,24 +80,24 @@ class Evidence(NamedTuple):
     that let a call go on and have no outcome because their run ended without a ``stop``; ``unfinished`` counts all such.
     """
 
-    files: tuple[str, ...]
-    records: int
-    bytes: int
-    first_time: str | None
-    last_time: str | None
-    begins: bool
-    end: Link | None
-    signed: Signed | None
-    after: int
-    trusted: bool
-    stopped: bool
-    head_checked: bool
-    findings: tuple[Finding, ...]
-    more_findings: int
-    notes: tuple[Note, ...]
-    in_flight: tuple[str, ...]
-    unfinished: int
+    files: list[str] = field(default_factory=list)
+    records: int = 0
+    bytes: int = 0
+    first_time: str | None = None
+    last_time: str | None = None
+    begins: bool = False
+    end: Link | None = None
+    signed: Signed | None = None
+    after: int = 0
+    trusted: bool = False
+    stopped: bool = False
+    head_checked: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    more_findings: int = 0
+    notes: list[Note] = field(default_factory=list)
     more_notes: int = 0
+    in_flight: list[str] = field(default_factory=list)
+    unfinished: int = 0
 
     @property
     def intact(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 Values = tuple[str, ...]
 _STATUS = re.compile(r"([1-5])xx|[1-5][0-9]{2}|none\Z")
-_TEXTS = ("subject", "operation", "reason", "client_address", "method", "path", "event")
+_TEXTS = ("subject", "operation", "reason", "client_address", "method", "path", "credential", "event")
 
 CALLS = ("decision", "tunnel")
 
@@ -24,6 +24,7 @@ class Filter(NamedTuple):
     client_address: Values = ()
     method: Values = ()
     path: Values = ()
+    credential: Values = ()
     event: Values = ()
     decision: Values = ()
     status: Values = ()

@@ -80,7 +80,8 @@ def _torn_apart(each: Evidence, first: Extent, found: list[Evidence]) -> Evidenc
         f"instance {instance} goes on here, and what was between this and another of these files is missing"
     )
     finding = Finding(Damage.MISSING_FILE, str(first.path), 1, text, instance)
-    return each._replace(findings=(finding, *each.findings))
+    each.findings.insert(0, finding)
+    return each
 
 
 def _next(left: list[Extent], each: Verifier, log: tuple[Path, str]) -> Extent | None:

@@ -7,8 +7,9 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, get_type_hints
 
 from .plain import plain
 from .reader import AuditLog, Progress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BATCH = 10_000
+_TYPES = {int: "BIGINT", datetime: "TIMESTAMP", datetime | None: "TIMESTAMP"}
 
 
 class Table(NamedTuple):
@@ -35,6 +37,13 @@ class Table(NamedTuple):
                 yield from batch
 
         return cls({str(column[0]): str(column[1]) for column in result.description or ()}, rows())
+
+    @classmethod
+    def of_records(cls, kind: type[tuple[Any, ...]], names: Sequence[str], records: Iterable[Any]) -> Table:
+        """Some fields of named tuples."""
+        hints = get_type_hints(kind)
+        columns = {name: _TYPES.get(hints[name], "VARCHAR") for name in names}
+        return cls(columns, [[getattr(each, name) for name in names] for each in records])
 
     def objects(self) -> Iterator[dict[str, Any]]:
         """Each row as an object that JSON can hold."""

@@ -11,8 +11,16 @@ from brickscope.core.policy import Policy, RuleSet
 from .queries import query
 from .reader import AuditLog
 
-KINDS = ("subject", "rule_set", "rule")
-_PRESET = "preset "
+_USED = """
+SELECT kind, name, rule_set, list, CAST(sum(calls) AS BIGINT), min(first_seen), max(last_seen),
+    count(*) AS parts, count(*) FILTER (calls > 0) AS used
+FROM (
+    SELECT *, kind = 'rule' AND starts_with(rule, 'preset ') AS of_preset, row_number() OVER () AS place,
+        coalesce(subject, CASE WHEN of_preset THEN split_part(rule, ':', 1) ELSE rule END, rule_set) AS name,
+    FROM ({})
+)
+GROUP BY kind, name, rule_set, list, of_preset ORDER BY of_preset, min(place)"""
+"""The rules of a preset, which was one line of the policy, are one."""
 
 
 class PolicyRow(NamedTuple):
@@ -36,8 +44,8 @@ class Usage(NamedTuple):
     calls: int
     first_seen: datetime | None
     last_seen: datetime | None
-    parts: int = 1
-    used: int = 0
+    parts: int
+    used: int
 
 
 def policy_rows(policy: Policy) -> list[PolicyRow]:
@@ -70,46 +78,15 @@ def _rules(rule_set: RuleSet) -> Iterator[tuple[str, str]]:
 
 def find_usage(log: AuditLog, policy: Policy) -> list[Usage]:
     """How much everything of a policy is used. ``log``: with its facts made."""
+    keep_policy(log, policy)
+    return [Usage(*row) for row in log.ask(_USED.format(query("unused"))).fetchall()]
+
+
+def keep_policy(log: AuditLog, policy: Policy | None) -> None:
+    """Make the table ``audit_policy``; without a policy it is empty."""
+    rows = [] if policy is None else policy_rows(policy)
     columns = dict.fromkeys(PolicyRow._fields, "VARCHAR")
-    log.make_table("audit_policy", columns, [row._asdict() for row in policy_rows(policy)])
-    found = log.ask(query("unused")).fetchall()
-    return list(
-        _fold(
-            Usage(
-                kind,
-                {"subject": subject, "rule_set": rule_set, "rule": rule}[kind],
-                rule_set,
-                decision,
-                *seen,
-            )
-            for kind, subject, rule_set, decision, rule, *seen in found
-        )
-    )
-
-
-def _fold(usages: Iterable[Usage]) -> Iterator[Usage]:
-    """The rules of a preset, which was one line of the policy, as one."""
-    presets: dict[tuple[str | None, str | None, str], list[Usage]] = {}
-    for usage in usages:
-        if usage.kind == "rule" and usage.name.startswith(_PRESET):
-            key = (usage.rule_set, usage.list, usage.name.partition(":")[0])
-            presets.setdefault(key, []).append(usage)
-        else:
-            yield usage._replace(used=int(usage.calls > 0))
-    for (rule_set, decision, name), rules in presets.items():
-        first = [rule.first_seen for rule in rules if rule.first_seen is not None]
-        last = [rule.last_seen for rule in rules if rule.last_seen is not None]
-        yield Usage(
-            "rule",
-            name,
-            rule_set,
-            decision,
-            sum(rule.calls for rule in rules),
-            min(first, default=None),
-            max(last, default=None),
-            len(rules),
-            sum(rule.calls > 0 for rule in rules),
-        )
+    log.make_table("audit_policy", columns, [row._asdict() for row in rows])
 
 
 def unused(usages: Iterable[Usage], before: datetime) -> list[Usage]:

@@ -61,32 +61,18 @@ class Verifier:
         """``key``: whose signatures count; without one, the key that the log names. ``head``: a record it must have come
         to. ``schema``: also hold each record against the published schema (much slower)."""
         self._key, self._head, self._schema, self._progress = key, head, schema, progress
+        self._found = Evidence(trusted=key is not None)
         self._named: dict[str, VerifyKey] = {}
-        self._findings: list[Finding] = []
-        self._more = 0
-        self._notes: list[Note] = []
-        self._files: list[str] = []
         self._file, self._line = "", 0
-        self._records = self._bytes = self._after = self._bare = self._unreported = 0
-        self._first: str | None = None
-        self._last: bytes = b""
-        self._begins = False
+        self._bare = self._unreported = self._minutes = 0
+        self._last = self._clock = b""
         self._expected: str | None = None
-        self._end: Link | None = None
-        self._signed: Signed | None = None
-        self._stopped = self._head_seen = False
         self._open: dict[bytes, None] = {}
-        self._in_flight: list[str] = []
-        self._unfinished = 0
         self._suspects: Suspects | None = None
         self._torn: Suspects | None = None
         self._heads: dict[str, int] = {}
-        self._clock = b""
-        self._minutes = 0
-        self._more_notes = 0
         self._ends: dict[str, Finding] = {}
-        self._told_unsigned = False
-        self._boundary = False
+        self._told_unsigned = self._boundary = False
 
     @property
     def expected(self) -> str | None:
@@ -97,8 +83,8 @@ class Verifier:
 
     def check(self, path: Path) -> None:
         """Take in the next file."""
-        self._files.append(str(path))
-        self._file, self._line, self._boundary = str(path), 0, bool(self._records)
+        self._found.files.append(str(path))
+        self._file, self._line, self._boundary = str(path), 0, bool(self._found.records)
         try:
             with open_log(path) as file:
                 self._check_lines(file)
@@ -117,7 +103,7 @@ class Verifier:
         last = b"\n"
         for last in self._unexpected(file):
             if len(last) >= MAX_RECORD and not last.endswith(b"\n"):
-                self._bytes += skip(file)
+                self._found.bytes += skip(file)
                 last = b"\n"
                 self._suspect(last, f"the line is longer than {MAX_RECORD:,} bytes, so it is no record")
             else:
@@ -176,24 +162,24 @@ class Verifier:
         """What lets the next line pass: the number before its own, the hash before it (and a quote), and a number at
         which it has to be looked at all the same. After anything odd, and where each record is held against the schema,
         no line passes. (Of which instance it is needs no look: another one begins again with 1.)"""
-        if self._end is None or self._suspects or self._torn or self._schema:
+        if self._found.end is None or self._suspects or self._torn or self._schema:
             return 0, b"\n", -1
-        head = self._head.seq if self._head and self._head.instance == self._end.instance else -1
-        return self._end.seq, b'%b"' % self._end.hash.encode(), head
+        head = self._head.seq if self._head and self._head.instance == self._found.end.instance else -1
+        return self._found.end.seq, b'%b"' % self._found.end.hash.encode(), head
 
     def _came_to(self, passed: int, seq: int, previous: bytes, last: bytes) -> None:
-        if passed and self._end is not None:
+        if passed and self._found.end is not None:
             self._line += passed
-            self._records += passed
-            self._after += passed
+            self._found.records += passed
+            self._found.after += passed
             self._bare += passed
-            self._stopped = self._boundary = False
+            self._found.stopped = self._boundary = False
             self._expected, self._last = previous[:-1].decode(), last
-            self._end = Link(self._end.instance, seq, self._expected)
-            self._check_unsigned(self._end)
+            self._found.end = Link(self._found.end.instance, seq, self._expected)
+            self._check_unsigned(self._found.end)
 
     def _report(self, read: int) -> None:
-        self._bytes += read
+        self._found.bytes += read
         self._unreported += read
         if self._progress and self._unreported > 4 * 1024 * 1024:
             self._progress(self._unreported)
@@ -205,7 +191,7 @@ class Verifier:
             last = number == suspects.lines[0][0] + suspects.count - 1 and suspects.is_torn
             damage = Damage.TRUNCATED if last else Damage.ALTERED
             self._find(damage, why or "the line is no whole record", place=(suspects.file, number))
-        self._more += suspects.count - len(suspects.lines)
+        self._found.more_findings += suspects.count - len(suspects.lines)
 
     # -- lines -------------------------------------------------------------------------------------------------
 
@@ -225,26 +211,26 @@ class Verifier:
         if self._suspects is not None:
             self._settle_suspects(record, link, previous)
         elif self._expected is None:
-            self._begin(previous)
+            self._found.begins = previous == GENESIS
         elif previous != self._expected:
             self._break(link, previous)
         self._boundary = False
-        self._records += 1
-        self._after += 1
+        self._found.records += 1
+        self._found.after += 1
         self._bare += 1
         self._expected, self._last = claimed, line
         self._watch_clock(str(record.get("time")).encode())
-        if self._first is None:
-            self._first = _time(line)
-        if self._end is None or self._end.instance != link.instance:
+        if self._found.first_time is None:
+            self._found.first_time = _time(line)
+        if self._found.end is None or self._found.end.instance != link.instance:
             self._next_run()
             self._heads.clear()
-        self._end = link
+        self._found.end = link
         if link == self._head or (self._head and link[:2] == self._head[:2]):
-            self._head_seen = link == self._head
+            self._found.head_checked = link == self._head
         if record.get("event") in _PLAIN:
             self._keep_open(record)
-            self._stopped = False
+            self._found.stopped = False
         else:
             self._read_record(record, link)
         self._check_unsigned(link)
@@ -272,13 +258,10 @@ class Verifier:
 
     def note(self, text: str) -> None:
         """Have something said about the line that was come to."""
-        if len(self._notes) < MAX_FINDINGS:
-            self._notes.append(Note(self._file, self._line, text))
+        if len(self._found.notes) < MAX_FINDINGS:
+            self._found.notes.append(Note(self._file, self._line, text))
         else:
-            self._more_notes += 1
-
-    def _begin(self, previous: str) -> None:
-        self._begins = previous == GENESIS
+            self._found.more_notes += 1
 
     def _keep_open(self, record: dict[str, Any]) -> None:
         """Keep which calls are under way; as ``_unexpected`` does, for a record that was looked at."""
@@ -290,17 +273,17 @@ class Verifier:
 
     def _next_run(self) -> None:
         """Another run begins: what the last one left open stays so."""
-        if self._end is not None and self._open:
+        if self._found.end is not None and self._open:
             count = len(self._open)
             word = (
                 "although it stopped in good order"
-                if self._stopped
+                if self._found.stopped
                 else "when the run ended without a stop record"
             )
-            self.note(f"{count} call(s) of instance {self._end.instance} had no outcome {word}")
-            self._unfinished += count
-            room = MAX_SHOWN - len(self._in_flight)
-            self._in_flight += [each.decode("latin-1") for each in islice(self._open, room)]
+            self.note(f"{count} call(s) of instance {self._found.end.instance} had no outcome {word}")
+            self._found.unfinished += count
+            room = MAX_SHOWN - len(self._found.in_flight)
+            self._found.in_flight += [each.decode("latin-1") for each in islice(self._open, room)]
         self._open.clear()
 
     def _read_record(self, record: dict[str, Any], link: Link) -> None:
@@ -311,7 +294,7 @@ class Verifier:
             if len(self._heads) > MAX_HEADS:
                 del self._heads[next(iter(self._heads))]
         if event != "checkpoint":
-            self._stopped = event == "stop"
+            self._found.stopped = event == "stop"
         if event == "start":
             try:
                 named = VerifyKey.of_base64(str(record.get("public_key")))
@@ -337,8 +320,8 @@ class Verifier:
         elif not key.verifies(str(record.get("signature")), canonical(content)):
             self._find(Damage.BAD_SIGNATURE, f"the signature is not that of {key_id}", link)
         else:
-            self._signed = Signed(link, str(record.get("time")), key_id, self._file, self._line)
-            self._after = self._bare = self._minutes = 0
+            self._found.signed = Signed(link, str(record.get("time")), key_id, self._file, self._line)
+            self._found.after = self._bare = self._minutes = 0
 
     def _check_unsigned(self, link: Link) -> None:
         """Whoever leaves out all checkpoints can write what is between them anew."""
@@ -370,10 +353,10 @@ class Verifier:
             link.instance if link else None,
             link.seq if link else None,
         )
-        if len(self._findings) < MAX_FINDINGS:
-            self._findings.append(finding)
+        if len(self._found.findings) < MAX_FINDINGS:
+            self._found.findings.append(finding)
         else:
-            self._more += 1
+            self._found.more_findings += 1
         return finding
 
     def _settle_suspects(self, record: dict[str, Any], link: Link, previous: str) -> None:
@@ -382,7 +365,7 @@ class Verifier:
         assert suspects is not None
         if previous in (self._expected, None) and _accounts(record, suspects):
             return
-        end, count = self._end, suspects.count
+        end, count = self._found.end, suspects.count
         same = end is not None and end.instance == link.instance
         missing = link.seq - end.seq - 1 - count if end is not None and same else 0
         behind = same and end is not None and link.seq <= end.seq
@@ -402,9 +385,9 @@ class Verifier:
         )
         for number, why in suspects.lines:
             self._find(damage, why or text, place=(suspects.file, number))
-        self._more += count - len(suspects.lines)
+        self._found.more_findings += count - len(suspects.lines)
         if end is None:
-            self._begin(previous)
+            self._found.begins = previous == GENESIS
         elif missing > 0:
             self._find(Damage.REMOVED, f"{missing} record(s) before this one are missing as well", link)
         elif behind:
@@ -416,20 +399,20 @@ class Verifier:
         Both ends stay open after that: where the chain was left (``_ends``) it may go on later, so that one thing in a
         wrong place is one finding.
         """
-        assert self._end is not None
+        assert self._found.end is not None
         assert self._expected is not None
         known = self._ends.pop(previous, None)
         if link.seq == 1 and previous in self._heads and known is None:
-            finding = self._find(Damage.FORKED, fork_words(self._heads[previous], self._end), link)
+            finding = self._find(Damage.FORKED, fork_words(self._heads[previous], self._found.end), link)
         elif known is None:
-            finding = self._find(*what_broke(link, self._end, between_files=self._boundary), link)
+            finding = self._find(*what_broke(link, self._found.end, between_files=self._boundary), link)
         else:
             finding = known
-            if known.damage is Damage.REMOVED and known in self._findings:
+            if known.damage is Damage.REMOVED and known in self._found.findings:
                 # What seemed to be missing stands further down.
                 text = f"the record does not belong here: record {link.seq} stands behind it"
                 finding = known._replace(damage=Damage.REORDERED, text=text)
-                self._findings[self._findings.index(known)] = finding
+                self._found.findings[self._found.findings.index(known)] = finding
         self._ends[self._expected] = finding
 
     def goes_on_from(self, digest: str | None) -> bool:
@@ -440,44 +423,27 @@ class Verifier:
 
     def finish(self) -> Evidence:
         """The result."""
-        if self._key is not None and self._signed is None and self._records:
+        if self._key is not None and self._found.signed is None and self._found.records:
             text = "no checkpoint here is signed by the key that was given, so nothing shows who wrote this"
             self._find(Damage.BAD_SIGNATURE, text)
-        if self._head is not None and not self._head_seen and self._records:
+        if self._head is not None and not self._found.head_checked and self._found.records:
             text = f"the log had come to record {self._head.seq} of instance {self._head.instance}, which is not here"
             self._find(Damage.TRUNCATED, text)
         if self._torn is not None:
             self._give_up(self._torn)
-        if self._signed is not None and self._minutes > MAX_UNSIGNED_MINUTES:
+        if self._found.signed is not None and self._minutes > MAX_UNSIGNED_MINUTES:
             text = (
-                f"the last {self._after:,} records are of {self._minutes} different minutes, and no checkpoint stands "
+                f"the last {self._found.after:,} records are of {self._minutes} different minutes, and no checkpoint stands "
                 "behind them: the proxy signs 60 seconds after a record at the latest"
             )
             self._find(Damage.BAD_SIGNATURE, text)
-        stopped = self._stopped
-        if self._open and not stopped:
-            self._next_run()
-        unfinished = self._unfinished + len(self._open)
-        return Evidence(
-            tuple(self._files),
-            self._records,
-            self._bytes,
-            self._first,
-            _time(self._last) if self._last else None,
-            self._begins,
-            self._end,
-            self._signed,
-            self._after,
-            self._key is not None,
-            stopped,
-            self._head_seen,
-            tuple(self._findings),
-            self._more,
-            tuple(self._notes),
-            tuple(self._in_flight[:MAX_SHOWN]),
-            unfinished,
-            self._more_notes,
-        )
+        if self._open:
+            if self._found.stopped:
+                self._found.unfinished += len(self._open)
+            else:
+                self._next_run()
+        self._found.last_time = _time(self._last) if self._last else None
+        return self._found
 
 
 def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,18 +16,18 @@ from brickscope.analysis.check.finding import Severity
 from brickscope.analysis.check.reference import plain
 from brickscope.analysis.check.report import Report, broken, chosen, data
 from brickscope.analysis.check.sarif import sarif
-from brickscope.analysis.check.wording import report_lines
 from brickscope.policy.problem import PolicyError, nearest
 
 from .command import command
 from .options import NEW_FILE, Rules, rules_option, time_option
+from .output import Answer, answers
+from .terminal import say
 
 _FAIL_ON = ("error", "warning", "note", "never")
 
 
 @command("check")
 @rules_option()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--sarif",
     "sarif_file",
@@ -56,9 +57,9 @@ _FAIL_ON = ("error", "warning", "note", "never")
 @click.option(
     "--explain", metavar="CODE", help="Say what a code means, with an example, and look at no policy."
 )
+@answers
 def check_command(
     rules: Rules,
-    as_json: bool,
     sarif_file: Path | None,
     fail_on: str,
     select: tuple[str, ...],
@@ -66,7 +67,7 @@ def check_command(
     soon: int,
     at: float | None,
     explain: str | None,
-) -> None:
+) -> Answer:
     """Look for what the policy does without anybody meaning it.
 
     It is loaded as the proxy loads it. Then: rules that do nothing or hold nothing back, rules that are wider than they
@@ -92,44 +93,28 @@ def check_command(
             hint = nearest(code, codes()) or "--explain BS prints every code"
             raise click.UsageError(f"there is no finding {code!r} ({hint})")
     if explain is not None:
-        click.echo("\n\n\n".join(plain(known) for name, known in codes().items() if name.startswith(explain)))
-        return
-    failed: PolicyError | None = None
+        pages = {name: page for name, page in codes().items() if name.startswith(explain)}
+        return Answer(
+            [page._asdict() for page in pages.values()], ["\n\n\n".join(map(plain, pages.values()))]
+        )
     now = time.time() if at is None else at
     try:
         loaded = rules.load(now)
         found = chosen(check(loaded, now, soon), select, ignore)
         report = Report(loaded.policy.revision, tuple(found))
+        failed = int(report.fails(None if fail_on == "never" else Severity(fail_on)))
+        said = Answer(data(report), "check", failed)
     except PolicyError as error:
-        failed, report = error, broken(error)
+        text = str(error)
+        said = Answer(data(broken(error)), lambda: say(text), 2)
     if sarif_file is not None:
-        _write_sarif(report, sarif_file)
-    if as_json:
-        click.echo(json.dumps(data(report)))
-    elif failed is None:
-        _print(report)
-    else:
-        click.echo(str(failed), err=True)
-    if failed is not None:
-        raise SystemExit(2)
-    if report.fails(None if fail_on == "never" else Severity(fail_on)):
-        raise SystemExit(1)
+        _write_sarif(said.data, sarif_file)
+    return said
 
 
-def _write_sarif(report: Report, file: Path) -> None:
+def _write_sarif(report: Mapping[str, Any], file: Path) -> None:
     text = json.dumps(sarif(report, Path.cwd()), indent=2)
     try:
         file.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"--sarif: {file} can't be written: {error.strerror}") from None
-
-
-def _print(report: Report) -> None:
-    from rich.console import Console
-
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    if console.color_system is None:  # a file, a pipe, NO_COLOR
-        click.echo("\n".join(line.plain for line in report_lines(report)))
-        return
-    for line in report_lines(report):
-        console.print(line)

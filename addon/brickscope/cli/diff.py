@@ -45,4 +45,4 @@ def diff_command(old: str, new: str, fail_on: str, at: float | None) -> Answer:
     now = time.time() if at is None else at
     said = compare_versions(load_version(old, now), load_version(new, now), now)
     failed = {"allowed": said.opens, "denied": said.closes, "any": not said.is_empty}
-    return Answer(report.data(said), report.lines(said), failed=bool(failed[fail_on]))
+    return Answer(report.data(said), "diff", failed[fail_on])

@@ -19,7 +19,7 @@ from .client_env import default_bundle, default_ca
 from .command import command
 from .options import FILE
 from .output import Answer, answers
-from .terminal import console, shown, styled
+from .terminal import line, shown
 
 _MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yellow"), "skipped": ("–", "dim")}
 
@@ -109,19 +109,15 @@ def _host(given: str | None) -> str:
 
 
 def _print(report: Report) -> None:
-    out = console()
-    out.print(styled(f"{shown(report.workspace)} through {shown(report.proxy or 'no proxy')}", "bold"))
+    line((f"{shown(report.workspace)} through {shown(report.proxy or 'no proxy')}", "bold"))
     for check in report.checks:
         mark, style = _MARKS[check.status.value]
-        line = styled(f"  {mark} ", style)
-        line.append(f"{check.name:16} ", "dim")
-        line.append(shown(check.detail))
-        out.print(line)
+        line((f"  {mark} ", style), (f"{check.name:16} ", "dim"), shown(check.detail))
     if report.healthy:
-        out.print(styled("All is well.", "green"))
+        line(("All is well.", "green"))
         return
     fixes = report.fixes()
-    out.print(styled("To mend it:" if fixes else "There are problems.", "bold"))
+    line(("To mend it:" if fixes else "There are problems.", "bold"))
     for fix in fixes:
         # As it is, since it is to be pasted: all of it was quoted for the shell.
-        out.print(styled(f"  {shown(fix, most=4000)}"))
+        line(f"  {shown(fix, most=4000)}")

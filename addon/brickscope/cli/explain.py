@@ -14,9 +14,9 @@ from brickscope.analysis.explanation import explain
 from brickscope.analysis.judge import Known, Told, find, home, known
 from brickscope.analysis.logged import DECISION_ID, Logged, find_record, make_again
 from brickscope.analysis.placement import find_operation
-from brickscope.analysis.portrait import access_data, access_lines, summary_data, summary_lines
+from brickscope.analysis.portrait import access_data, summary_data
 from brickscope.analysis.summary import access, summarise
-from brickscope.analysis.wording import explanation_data, explanation_lines
+from brickscope.analysis.wording import explanation_data
 from brickscope.core.decision import Refused
 from brickscope.core.directory import Directory
 from brickscope.core.jwt_token import LIVES_AN_HOUR
@@ -95,13 +95,13 @@ def explain_command(
             raise click.UsageError("--operation stands alone: it asks about everybody")
         found = find_operation(operation)
         held = access(loaded, found, now)
-        return Answer(access_data(found, held), access_lines(found, held))
+        return Answer(access_data(found, held), "access")
     if call:
         return _call(loaded, call, subject, client, at, host_workspace, logs)
     if subject is None:
         raise click.UsageError("name a CALL, --subject or --operation")
     said = summarise(loaded, find(loaded.policy, subject), now)
-    return Answer(summary_data(said), summary_lines(said))
+    return Answer(summary_data(said), "summary")
 
 
 def _call(
@@ -140,7 +140,7 @@ def _call(
     directory: Directory | None = None if host_workspace is None else Told({host: host_workspace})
     said = explain(loaded, who, call, now, client, directory, notes)
     data = explanation_data(said, logged)
-    return Answer(data, explanation_lines(said, logged), failed=data["decision"] != "allow")
+    return Answer(data, "explanation", failed=data["decision"] != "allow")
 
 
 def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .command import command
 from .options import NEW_FILE, Rules, rules_option
 from .output import Answer, Output, answers
 from .selection import Selection, log_options, open_log, report_faults
-from .terminal import progress, say, shown
+from .terminal import progress, say
 
 
 @command("learn")
@@ -92,11 +92,9 @@ def learn_command(
                 progress=told,
             )
         report_faults(log)
-    _write(said, write, patch)
     nothing = said.evidence.calls == sum(said.left_out.values())
     unproved = said.proof is not None and not said.proof.holds
-    quiet = write is not None or patch is not None
-    return Answer(report.data(said), lambda: _print(said, quiet=quiet), nothing or unproved)
+    return Answer(report.data(said, _write(said, write, patch)), "learn", nothing or unproved)
 
 
 def _who(subject: str | None, fingerprint: str | None, client_id: str | None, sub: str | None) -> Selector:
@@ -107,30 +105,22 @@ def _who(subject: str | None, fingerprint: str | None, client_id: str | None, su
     return named[0]
 
 
-def _write(said: Learned, write: Path | None, patch: Path | None) -> None:
+def _write(said: Learned, write: Path | None, patch: Path | None) -> list[str]:
+    """Writes the files that were asked for; which it wrote."""
     draft = said.draft
+    if write is None and patch is None:
+        return []
     if draft is None:
-        if write is not None or patch is not None:
-            say("nothing to propose, so nothing is written")
-        return
+        say("nothing to propose, so nothing is written")
+        return []
     if patch is not None and draft.file is None:
         raise click.UsageError(
             "there is nothing to patch: the policy has no such rule set. Use --write for a new file"
         )
-    if said.proof is not None and not said.proof.holds and (write is not None or patch is not None):
+    if said.proof is not None and not said.proof.holds:
         say("the proposal does not allow all that it is to cover, so nothing is written")
-        return
-    if write is not None:
-        write.write_bytes(draft.text.encode())
-    if patch is not None:
-        patch.write_bytes(draft.patch.encode())
-
-
-def _print(said: Learned, *, quiet: bool) -> None:
-    for line in report.lines(said):
-        click.echo(shown(line, most=2_000))
-    click.echo()
-    if said.draft is not None and not quiet:
-        click.echo(shown(said.draft.patch or said.draft.text, lines=True, most=1_000_000))
-    for line in report.proof_lines(said):
-        click.echo(shown(line, most=2_000))
+        return []
+    files = [(file, text) for file, text in ((write, draft.text), (patch, draft.patch)) if file is not None]
+    for file, text in files:
+        file.write_bytes(text.encode())
+    return [str(file) for file, _ in files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,12 +19,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 
 
 class Answer(NamedTuple):
-    """What a command found. ``data``: for ``--json``. ``show``: lines for people, or what prints them. ``failed``: whether
-    the exit status is 1."""
+    """What a command found. ``data``: for ``--json``. ``show``: for people, the template that makes text of the same
+    (``analysis/answer.py``), lines, or what prints them. ``failed``: the exit status, if it is not 0."""
 
     data: Any
-    show: Iterable[str] | Callable[[], None]
-    failed: bool = False
+    show: str | Iterable[str] | Callable[[], None]
+    failed: int = 0
 
 
 def answers(command: Callable[..., Answer]) -> Callable[..., None]:
@@ -40,12 +41,18 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
         elif callable(said.show):
             said.show()
         else:
-            for line in said.show:
-                click.echo(line)
+            for line in _text(said.data, said.show) if isinstance(said.show, str) else said.show:
+                click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
         if said.failed:
-            raise SystemExit(1)
+            raise SystemExit(int(said.failed))
 
     return with_json
+
+
+def _text(data: Any, template: str) -> list[str]:
+    from brickscope.analysis.answer import render
+
+    return render(template, data)
 
 
 class Output(NamedTuple):

@@ -81,6 +81,13 @@ def styled(text: str, style: str = "") -> Text:
     return Text(text, style)
 
 
+def line(*parts: str | tuple[str, str]) -> None:
+    """Print a line of texts, plain ones or with a style. They have to be ``shown`` already."""
+    from rich.text import Text
+
+    console().print(Text.assemble(*parts))
+
+
 class Column(NamedTuple):
     """A column of a table. ``folds``: its text may take several lines. ``spare``: left out where the terminal is too narrow,
     the highest first; 0 for never."""

@@ -64,4 +64,4 @@ def test_command(
     if uncovered:
         rules_of_all = counted(len(session.coverage), "rule")
         say(f"{len(uncovered):,} of {rules_of_all} decided no test (--fail-uncovered)")
-    return Answer(report.data(session), report.lines(session), bool(session.failed or uncovered))
+    return Answer(report.data(session), "test", bool(session.failed or uncovered))

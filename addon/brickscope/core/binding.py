@@ -36,7 +36,7 @@ def find_unbound(
             return (Reason.CLIENT_NOT_ALLOWED, detail), None
     if subject.workspaces is None:
         return None, None
-    at_home, home = _is_at_home(subject.workspaces, request, now, directory)
+    at_home, home = is_at_home(subject.workspaces, request, now, directory)
     if at_home:
         return None, home
     where = request.host if request.workspace is None else f"{request.host}?o={request.workspace[:20]}"
@@ -44,7 +44,7 @@ def find_unbound(
     return (Reason.WORKSPACE_NOT_ALLOWED, detail), home
 
 
-def _is_at_home(
+def is_at_home(
     workspaces: frozenset[str], request: ApiRequest, now: float, directory: Directory | None
 ) -> tuple[bool, str | None]:
     """Whether a call stays within these workspaces, and what the host says it is where it was asked.

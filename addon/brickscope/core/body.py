@@ -14,6 +14,7 @@ import re
 import zlib
 from typing import Any, NoReturn
 
+from .credential import refuse_placeholder
 from .decision import Refused
 from .multipart import is_multipart, read_multipart
 from .reason import Reason
@@ -54,8 +55,8 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
 def read_json(request: ApiRequest, body: bytes) -> Any:
     """The JSON of a body, of any kind, or the fields of a form; an empty object for no body.
 
-    Raises Refused: TOO_LARGE, TOO_COMPLEX, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY or BODY_TOO_DEEP. No detail
-    quotes the body.
+    Raises Refused: TOO_LARGE, TOO_COMPLEX, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY, BODY_TOO_DEEP or
+    PLACEHOLDER_MISPLACED. No detail quotes the body.
     """
     if len(body) > MAX_BODY:
         raise _too_large()
@@ -63,6 +64,7 @@ def read_json(request: ApiRequest, body: bytes) -> Any:
         body = _unpack(request.content_encoding, body)
     if not body:
         return {}
+    refuse_placeholder(body, "the body")
     if is_multipart(request.content_type):
         return read_multipart(request.content_type, body)
     if any(

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from .decision import Refused
 from .normal import fold
+from .placeholder import PREFIX, SHAPE, holds_placeholder
 from .query import Pair
 from .reason import Reason
 
@@ -95,11 +96,12 @@ def read_pair(authorization: bytes) -> tuple[bytes, bytes]:
 # and eight more follow it. Tried at each `eyJ`, a header full of them would take seconds.
 TOKEN_SHAPE = re.compile(
     r"(?:dapi|dkea|dose|doau|dsapi)[0-9A-Fa-f]{30,}(?:-\d+)?"
+    rf"|{SHAPE}"
     r"|(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]{8})"
     r"[A-Za-z0-9_-]*?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
 )
 
-_MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "eyJ")
+_MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "bsp_", "eyJ")
 
 
 def holds_token(text: str) -> bool:
@@ -108,6 +110,19 @@ def holds_token(text: str) -> bool:
         if mark in text:
             return TOKEN_SHAPE.search(text) is not None
     return False
+
+
+def refuse_placeholder(text: bytes, where: str) -> None:
+    """Raises Refused(PLACEHOLDER_MISPLACED) for a text with a placeholder in it, which is exchanged in one place only."""
+    if PREFIX in text and holds_placeholder(text.decode("latin-1")):
+        raise Refused(Reason.PLACEHOLDER_MISPLACED, f"{where} holds a placeholder")
+
+
+def second_credential(text: str, where: str) -> Refused:
+    """The refusal of a text that looks like a token, and stands ``where`` no credential belongs."""
+    if holds_placeholder(text):
+        return Refused(Reason.PLACEHOLDER_MISPLACED, f"{where} holds a placeholder")
+    return Refused(Reason.MULTIPLE_CREDENTIALS, f"{where} looks like a token")
 
 
 # Whole names of parameters that carry a credential, folded: RFC 6750 section 2.3, presigned URLs of the clouds, OAuth forms.
@@ -127,6 +142,7 @@ _CREDENTIAL_NAMES = frozenset(
         "client_secret",
         "code_verifier",
         "id_token",
+        "jsessionid",
         "jwt",
         "oauth_token",
         "password",
@@ -151,16 +167,17 @@ _OVERRIDE_NAMES = frozenset(
 
 def find_query_flaw(pairs: Iterable[Pair]) -> Refused | None:
     """Why no rule can allow a call with this query: a parameter's name says that it carries a credential, or overrides the
-    method. Raises Refused(MULTIPLE_CREDENTIALS) for a value of the shape of a token. No detail holds a value."""
+    method. Raises Refused (MULTIPLE_CREDENTIALS or PLACEHOLDER_MISPLACED) for a value of the shape of a token. No detail
+    holds a value."""
     flaw: Refused | None = None
     for pair in pairs:
         name, value = pair.name, pair.value
         if len(value) >= MIN_TOKEN and (holds_token(value) or ("%" in value and holds_token(unquote(value)))):
             # The name may be the token once more, and clipped it would not look like one.
             which = "a query parameter" if holds_token(name) else f"the query parameter {name[:32]!a}"
-            raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the value of {which} looks like a token")
+            raise second_credential(unquote(value), f"the value of {which}")
         if len(name) >= MIN_TOKEN and holds_token(name):
-            raise Refused(Reason.MULTIPLE_CREDENTIALS, "the name of a query parameter looks like a token")
+            raise second_credential(name, "the name of a query parameter")
         if flaw is None and name:
             if fold(name) in _CREDENTIAL_NAMES:
                 flaw = Refused(

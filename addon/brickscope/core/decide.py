@@ -15,9 +15,10 @@ from .management import check_management
 from .match import NOTHING, Answer, Facts, match_rules
 from .parameters import HeldBody
 from .path import Reading
+from .placeholder import PREFIX, is_whole
 from .policy import Mode, Policy, RuleSet, Subject
 from .principal import find_principal
-from .reason import Reason
+from .reason import Kind, Reason
 from .request import ApiRequest
 from .rule import WEBSOCKET, Rule
 from .stranger import decide_stranger
@@ -59,11 +60,22 @@ def decide(
         token = read_token(request.authorization)
         name = fingerprint(token)
         subject = policy.tokens.get(name)
-        if subject is None:
+        is_placeholder = token.startswith(PREFIX)
+        if is_placeholder and (subject is None or subject.credential is None):
+            raise _unknown_placeholder(token, name)
+        if subject is None or (subject.credential is not None) is not is_placeholder:
             subject, principal = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
         return decide_stranger(policy, request.method, refused, name)
     return decide_for(policy, subject, request, client_address, now, directory, body, name, principal)
+
+
+def _unknown_placeholder(token: bytes, name: str) -> Refused:
+    """The refusal of a placeholder that the policy does not list as one: in no mode is it sent on as it is."""
+    detail = f"the policy names no placeholder with the fingerprint {name}"
+    if not is_whole(token.decode("latin-1")):
+        detail = "the placeholder is not whole: it was cut off or written wrongly"
+    return Refused(Reason.UNKNOWN_PLACEHOLDER, detail)
 
 
 def decide_for(
@@ -111,13 +123,18 @@ def decide_for(
     if facts.told is not None:
         operation, batch, ids = facts.told
     allow = reason is _ALLOWED
-    mode = subject.mode or rule_set.mode or policy.mode
+    mode, credential = subject.mode or rule_set.mode or policy.mode, subject.credential
     return Decision(
         allow,
         reason,
         detail,
-        # What left unknown whose the call is, or where it goes, was refused before, in every mode.
-        allow or mode is _ENFORCE or request.method == WEBSOCKET,
+        # What left unknown whose the call is, or where it goes, was refused before, in every mode. A placeholder that is not
+        # exchanged would be worth nothing where it goes, and be known there. What passes in a websocket is known to nobody.
+        allow
+        or mode is _ENFORCE
+        or credential is not None
+        or reason.kind is Kind.PLACEHOLDER
+        or request.method == WEBSOCKET,
         mode._value_,
         subject.name,
         fingerprint,
@@ -134,6 +151,7 @@ def decide_for(
         several,
         batch,
         ids,
+        credential,
     )
 
 

@@ -35,6 +35,7 @@ class Decision(NamedTuple):
     of a token request. ``host_workspace``: of ``Directory.workspace_of``, where it was asked. ``batch``: where the body
     holds several calls, the operations of all, None for an unknown one; ``operation`` is then the one that decided, and
     ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer.
+    ``credential``: the call came with a placeholder, and may be sent only with the credential of this name in its place.
     """
 
     allow: bool
@@ -57,6 +58,7 @@ class Decision(NamedTuple):
     readings: tuple[str, ...] | None = None
     batch: tuple[str | None, ...] | None = None
     ids: tuple[int | str, ...] = ()
+    credential: str | None = None
 
     @property
     def forwards(self) -> bool:

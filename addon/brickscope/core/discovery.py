@@ -37,6 +37,7 @@ def is_open(request: ApiRequest) -> bool:
     """
     return (
         request.authorization is None
+        and request.flaw is None
         and request.management is None
         and not is_app(request.host)
         and not request.may_have_body
@@ -53,7 +54,6 @@ def _is_tenant_lookup(request: ApiRequest) -> bool:
         request.path == TENANT_LOOKUP
         and request.method == "GET"
         and request.query is None
-        and request.flaw is None
         and not request.host.startswith("accounts.")
     )
 

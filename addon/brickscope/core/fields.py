@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from .credential import holds_token
+from .credential import holds_token, refuse_placeholder, second_credential
 from .decision import Refused
 from .header import MANAGEMENT, UPGRADE, Layout, read_layout, show
 from .reason import Reason
@@ -60,7 +60,8 @@ def read_fields(
     Azure's second token.
 
     Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS,
-    UPGRADE_REFUSED, TOKEN_IN_SUBPROTOCOL or TRAILERS_REFUSED. The detail names the header, never its value.
+    PLACEHOLDER_MISPLACED, UPGRADE_REFUSED, TOKEN_IN_SUBPROTOCOL or TRAILERS_REFUSED. The detail names the header, never its
+    value.
     """
     names = tuple([name for name, _ in headers])
     values = [value for _, value in headers]
@@ -81,6 +82,7 @@ def read_fields(
     if layout.management is not None:
         management, values[layout.management] = values[layout.management], b""
         _check_controls(MANAGEMENT, management)
+        refuse_placeholder(management, f"the header {show(MANAGEMENT)}")
     # Each request for a websocket has a key of its own.
     read = _usual_values if is_usual and layout.flaw is None and not layout.asks else _read_values
     fields = read(layout, tuple(values), http2)
@@ -122,10 +124,8 @@ def _refuse_odd_values(layout: Layout, values: tuple[bytes, ...]) -> None:
         fixed = {place for name, place in layout.read if name in _FIXED}
         for place, value in enumerate(values):
             if place not in fixed and holds_token(value.decode("latin-1")):
-                raise Refused(
-                    Reason.MULTIPLE_CREDENTIALS,
-                    f"the value of the header {show(layout.names[place])} looks like a token",
-                )
+                where = f"the value of the header {show(layout.names[place])}"
+                raise second_credential(value.decode("latin-1"), where)
 
 
 def _check_controls(name: bytes, value: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
+from .credential import refuse_placeholder
 from .decision import Refused
 from .reason import Reason
 from .request import ApiRequest
@@ -26,6 +27,7 @@ def read_form(request: ApiRequest, body: bytes) -> dict[str, str]:
         raise _malformed("the token endpoint takes no query")
     if len(body) > MAX_FORM:
         raise Refused(Reason.TOO_LARGE, f"the token request has more than {MAX_FORM} bytes")
+    refuse_placeholder(body, "the form")
     if not _PLAIN.match(body):
         # `;` separates fields to some readers; spaces and control characters end them to others.
         raise _malformed("it has bytes that a form never carries unencoded")

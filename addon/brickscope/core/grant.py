@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .credential import TOKEN_SHAPE, read_pair
+from .credential import TOKEN_SHAPE, read_pair, refuse_placeholder
 from .decision import Refused
 from .discovery import is_discovery
 from .form import read_form
@@ -186,6 +186,7 @@ def _client(request: ApiRequest, fields: dict[str, str]) -> str | None:
             Reason.MULTIPLE_CREDENTIALS, "a token request carries a client's name and secret, and no bearer"
         )
     user, secret = read_pair(request.authorization)
+    refuse_placeholder(secret, "the client's secret in the Authorization header")
     if fields.get("client_secret") or fields.get("client_id", "").encode() not in (b"", user):
         raise Refused(Reason.MULTIPLE_CREDENTIALS, "the token request names its client twice")
     try:

@@ -58,7 +58,8 @@ class Subject(NamedTuple):
     ``clients``: networks, None for any. ``expires``: seconds since the epoch (UTC) from which on the subject may do
     nothing, None for never. ``grants``: which token requests its client may make (service principals only), and
     ``token_fields`` what these may ask for beside that: values by name. ``azure_resource``: the workspace for which it may
-    show Azure's second token, in lower case.
+    show Azure's second token, in lower case. ``credential``: of a placeholder, what it is exchanged for: a name in the
+    operator's file, of which the policy knows no more; None for a credential that is sent as it came.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Subject(NamedTuple):
     grants: frozenset[Grant] = frozenset()
     token_fields: Mapping[str, frozenset[str]] = {}
     azure_resource: str | None = None
+    credential: str | None = None
 
 
 class Login(NamedTuple):
@@ -140,7 +142,8 @@ class Principals(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """All files together. ``tokens`` is by fingerprint; ``revision`` is the hash of the compiled content.
+    """All files together. ``tokens`` is by fingerprint, placeholders among them; ``revision`` is the hash of the compiled
+    content.
 
     ``catalogue``: finds the operation of a call; the ``text`` of what it finds is the operation's name. ``contact``: whom
     to ask about a denial, one printable line.

@@ -64,6 +64,12 @@ def read_hidden(query: str) -> list[Pair]:
     return found
 
 
+def read_loosely(target: str) -> list[Pair]:
+    """What any reader could take for a parameter in a whole target or path, regular or not: decoded as far as it goes."""
+    pieces = [piece.partition("=") for piece in _SPLIT.split(_again(_again(target)))]
+    return [Pair(name, value, False) for name, _, value in pieces]
+
+
 def _others(piece: str, plain: Pair) -> list[Pair]:
     """The parameters in one piece of a query for readers that split it further. ``plain``: the one that it is to others."""
     parts = [other.partition("=") for other in _SPLIT.split(piece)]

@@ -27,6 +27,8 @@ class Kind(Enum):
     (it is known whose the call is, where it goes and where it ends), with which ``monitor`` lets it go on."""
     FORBIDDEN = "forbidden"
     """No policy can allow it. Denied in every mode."""
+    PLACEHOLDER = "placeholder"
+    """A placeholder, or what it stands for, is not where it belongs, so nothing is exchanged. Denied in every mode."""
     DESTINATION = "destination"
     """The connection must not be made or used. Denied in every mode."""
     INTERNAL = "internal"
@@ -291,6 +293,32 @@ class Reason(StrEnum):
         "parameter_misplaced",
         Kind.READING,
         "A parameter that a rule looks at is given in another place than the API reads it.",
+    )
+
+    UNKNOWN_PLACEHOLDER = (
+        "unknown_placeholder",
+        Kind.PLACEHOLDER,
+        "The policy names no placeholder with this fingerprint, or the placeholder is not whole.",
+    )
+    PLACEHOLDER_MISPLACED = (
+        "placeholder_misplaced",
+        Kind.PLACEHOLDER,
+        "A placeholder stands somewhere else than in the Authorization header.",
+    )
+    PLACEHOLDER_BYPASSED = (
+        "placeholder_bypassed",
+        Kind.PLACEHOLDER,
+        "The request carries the real credential that clients hold a placeholder for, and the policy does not list it.",
+    )
+    CREDENTIAL_NOT_ALLOWED = (
+        "credential_not_allowed",
+        Kind.PLACEHOLDER,
+        "The operator's file names no such credential, or does not let it be used on this workspace.",
+    )
+    CREDENTIAL_UNAVAILABLE = (
+        "credential_unavailable",
+        Kind.PLACEHOLDER,
+        "The real credential could not be had from the operator's store, or not be minted; the answer is 503.",
     )
 
     NOT_ENCRYPTED = (

@@ -10,13 +10,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .credential import find_query_flaw
+from .credential import find_query_flaw, refuse_placeholder
 from .decision import Refused
 from .fields import read_fields
 from .hostname import is_hostname
 from .normal import fold
 from .path import Reading, on_host, read_target
-from .query import Pair, read_query
+from .query import Pair, read_loosely, read_query
 from .reason import Reason
 from .rule import METHODS, WEBSOCKET
 from .websocket import Offer
@@ -92,7 +92,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
 
     Raises Refused with the reason: TOO_LARGE, TARGET_NOT_ORIGIN_FORM, HTTP_VERSION, METHOD_NOT_CANONICAL, HOST_MISMATCH,
     HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS, UPGRADE_REFUSED,
-    TOKEN_IN_SUBPROTOCOL, TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
+    PLACEHOLDER_MISPLACED, TOKEN_IN_SUBPROTOCOL, TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
     """
     http2 = wire.http_version == b"HTTP/2.0"
     if http2 is not (wire.alpn == b"h2") or not (http2 or wire.http_version == b"HTTP/1.1"):
@@ -119,18 +119,20 @@ def read_request(wire: WireRequest) -> ApiRequest:
         path, readings = read_target(wire.target)
         readings = on_host(readings, host)
         query = readings[0].query
+        pairs = _pairs(path, readings)
     except Refused as refused:
         if refused.reason not in _FLAWS or _BLANK.search(wire.target):
             # Blanks: HTTP/1.1 can't carry them; a host that turns HTTP/2 into it would read another message.
             raise
         flaw, readings = refused, ()
-        path, mark, asked = wire.target.decode("latin-1").partition("?")
-        query = asked if mark else None
+        text = wire.target.decode("latin-1")
+        path, mark, asked = text.partition("?")
+        query, pairs = asked if mark else None, read_loosely(text)
     chosen = fields.workspaces
-    if query:
-        pairs = _pairs(query, readings)
+    refuse_placeholder(wire.target, "the path or query")
+    if pairs:
         flaw = find_query_flaw(pairs) or flaw
-        in_query, odd = _read_workspaces(pairs, query)
+        in_query, odd = _read_workspaces(pairs, query or "")
         chosen, flaw = chosen | in_query, flaw or odd
     if len(chosen) > 1:
         raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
@@ -156,11 +158,12 @@ def read_request(wire: WireRequest) -> ApiRequest:
     )
 
 
-def _pairs(query: str | None, readings: tuple[Reading, ...]) -> list[Pair]:
-    """The parameters of all readings; none where there is no reading. Raises Refused(QUERY_NOT_CANONICAL)."""
-    if not readings:
-        return []
+def _pairs(path: str, readings: tuple[Reading, ...]) -> list[Pair]:
+    """The parameters of all readings, with those of the path (``;jsessionid=``). Raises Refused(QUERY_NOT_CANONICAL)."""
+    query = readings[0].query
     found = read_query(query)
+    if len(readings) > 1:
+        found += read_loosely(path)
     for reading in readings[1:]:
         if reading.query is not None and reading.query != query:
             found += [pair._replace(plain=False) for pair in read_query(reading.query)]

@@ -28,6 +28,8 @@ def decide_token_request(
     """Decide on a request for a token, by its grant and client."""
     try:
         check_endpoint(request)
+        if request.flaw is not None:  # in every mode: another header or parameter could make it another call
+            raise request.flaw
         if body is None:
             raise BodyNeeded(MAX_FORM)
         asked = read_token_request(request, body)

@@ -1,4 +1,4 @@
-"""Fetching one small public document over verified TLS.
+"""Fetching one small public document over verified TLS, or a token for a form.
 
 By asyncio's TLS and h11, so that the deadline is one for all of it: a host that sends a byte now and then holds nothing
 beyond it, and no thread keeps the proxy from ending. Names are looked up by the event loop, where the proxy's rules
@@ -47,19 +47,30 @@ class Fetcher:
 
         Raises FetchError: no address, no connection, no trust, another status, too large, too slow.
         """
+        return await self._ask(url, None, None)
+
+    async def post(self, url: str, form: bytes, authorization: bytes | None = None) -> bytes:
+        """The answer to a form that is sent to an https URL; raises FetchError likewise, and for 404."""
+        answer = await self._ask(url, form, authorization)
+        if answer is None:
+            raise FetchError(f"{urlsplit(url).hostname} answered 404")
+        return answer
+
+    async def _ask(self, url: str, form: bytes | None, authorization: bytes | None) -> bytes | None:
         parts = urlsplit(url)
         host = parts.hostname or ""
         try:
             async with asyncio.timeout(TIMEOUT_S), self._slots:
-                return await self._get(host, parts.port or 443, parts.path)
+                asking = _asking(host, parts.path, form, authorization)
+                return await self._send(host, parts.port or 443, asking)
         except TimeoutError:
             raise FetchError(f"{host} did not answer in {TIMEOUT_S:.0f} s") from None
         except (OSError, EOFError, h11.ProtocolError) as error:
             raise FetchError(f"{host} can't be reached ({type(error).__name__})") from None
 
-    async def _get(self, host: str, port: int, path: str) -> bytes | None:
+    async def _send(self, host: str, port: int, asking: _Asking) -> bytes | None:
         if self._tunnel is not None:
-            return await self._get_through(self._tunnel, host, port, path)
+            return await self._send_through(self._tunnel, host, port, asking)
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if not found:
             raise FetchError(f"{host} has no address")
@@ -73,12 +84,12 @@ class Fetcher:
                 failed = error
                 continue
             try:
-                return await _exchange(reader, writer, host, path)
+                return await _exchange(reader, writer, host, asking)
             finally:
                 writer.transport.abort()
         raise failed or FetchError(f"{host} has no address")
 
-    async def _get_through(self, tunnel: Tunnel, host: str, port: int, path: str) -> bytes | None:
+    async def _send_through(self, tunnel: Tunnel, host: str, port: int, asking: _Asking) -> bytes | None:
         loop = asyncio.get_running_loop()
         outer = await tunnel(host, port)
         try:
@@ -89,24 +100,40 @@ class Fetcher:
             assert inner is not None
             protocol.connection_made(inner)
             writer = asyncio.StreamWriter(inner, protocol, reader, loop)
-            return await _exchange(reader, writer, host, path)
+            return await _exchange(reader, writer, host, asking)
         finally:
             outer.abort()
 
 
-async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, path: str
-) -> bytes | None:
-    """One GET over a new connection. Redirects are not followed: the keys of a host are on that host."""
-    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+_Asking = tuple[h11.Request, bytes]
+
+
+def _asking(host: str, path: str, form: bytes | None, authorization: bytes | None) -> _Asking:
+    """A GET, or a POST of a form."""
     headers = [
         ("Host", host),
         ("Accept", "application/json"),
         ("User-Agent", "brickscope"),
         ("Connection", "close"),
     ]
-    request = protocol.send(h11.Request(method="GET", target=path, headers=headers)) or b""
-    writer.write(request + (protocol.send(h11.EndOfMessage()) or b""))
+    if form is None:
+        return h11.Request(method="GET", target=path, headers=headers), b""
+    headers += [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", str(len(form))),
+        *([("Authorization", authorization.decode("ascii"))] if authorization else []),
+    ]
+    return h11.Request(method="POST", target=path, headers=headers), form
+
+
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, asking: _Asking
+) -> bytes | None:
+    """One request over a new connection. Redirects are not followed: the keys of a host are on that host."""
+    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    request, body = asking
+    for part in (request, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()):
+        writer.write(protocol.send(part) or b"")
     await writer.drain()
     content, status = bytearray(), 0
     while True:

@@ -148,8 +148,10 @@ def decision_record(
     user_agent: str,
     secrets: tuple[bytes, ...],
     key: DigestKey,
+    sent: str | None = None,
 ) -> Record:
-    """The record of a decision on a call. What was asked has to be fit for it already (``printable``)."""
+    """The record of a decision on a call. What was asked has to be fit for it already (``printable``). ``sent``: the
+    fingerprint of the credential that goes out in the place of a placeholder."""
     params, names, principal = decision.params, decision.names, decision.principal
     home = decision.host_workspace
     # In the order of their names, with room for what the writer adds: to sort them would cost more than to write them.
@@ -192,6 +194,10 @@ def decision_record(
         found["readings"] = list(decision.readings)
     if decision.batch is not None:
         found["batch"] = list(decision.batch)
+    if decision.credential is not None:
+        found["credential"] = decision.credential
+    if sent is not None:
+        found["credential_fingerprint"] = sent
     return found
 
 

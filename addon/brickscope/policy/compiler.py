@@ -42,6 +42,7 @@ class Compiler:
         self._single: dict[str, Entry] = {}
         """What one file alone says of the whole policy: its mode, its contact."""
         self._accepted: list[Entry] = []
+        self._revoked: set[str] = set()
         self._unread = False
         self.written = Written()
         """The policy as it is written; there once ``finish`` has returned."""
@@ -68,6 +69,7 @@ class Compiler:
         for key in ENTRIES:
             for name, value in getattr(file, key).items():
                 self._add_entry(key, name, document, value)
+        self._revoked.update(file.revoked)
         self._accepted += [
             Entry(document, ("accept", index), value) for index, value in enumerate(file.accept)
         ]
@@ -124,7 +126,7 @@ class Compiler:
         subjects = SubjectCompiler(
             findings, rule_sets, None if self._unread else set(groups["rule_sets"]), self.now
         )
-        tokens = subjects.tokens(groups["tokens"])
+        tokens = subjects.tokens(groups["tokens"], self._revoked)
         issuers = compile_issuers(groups["issuers"], self._key_files, findings)
         issuers |= compile_tenants(groups["tenants"], self._key_files, findings)
         principals = subjects.principals(

@@ -13,7 +13,7 @@ from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
 GRANTS = [grant.value for grant in Grant]
-_SECRETIVE = {"fingerprint", "client_id", "application_id", "object_id"}
+_SECRETIVE = {"fingerprint", "placeholder", "revoked", "client_id", "application_id", "object_id"}
 """Keys whose values are not repeated: people paste the secret instead of its name."""
 _PATTERNS = {
     "client_id": "this is no client id; write the application id of the service principal, or the OAuth client's",
@@ -77,7 +77,7 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
         return document.problem(document.position(path), f"{word!r} is no {key}", hint)
     if kind == "string_pattern_mismatch" and key in _PATTERNS:
         return document.problem(document.position(path), _PATTERNS[key], quote=key not in _SECRETIVE)
-    if kind == "too_long" and key == "fingerprint":
+    if kind == "too_long" and key in ("fingerprint", "placeholder"):
         return document.problem(
             document.position(path), "a token has one fingerprint, or two while it is replaced", quote=False
         )

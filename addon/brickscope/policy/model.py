@@ -12,6 +12,7 @@ from .value import (
     AzureResource,
     ClientId,
     Contact,
+    Fingerprint,
     Fingerprints,
     Given,
     GrantWord,
@@ -54,10 +55,14 @@ class _Bound(_Described):
 
 
 class TokenEntry(_Bound):
-    """A personal access token, named by its fingerprint, and the rule set it gets."""
+    """A personal access token, named by its fingerprint, or a placeholder for one, and the rule set it gets."""
 
-    fingerprint: Fingerprints
+    fingerprint: Given[Fingerprints] = None
     """What 'brickscope fingerprint' prints for the token; a list of two while it is replaced."""
+    placeholder: Given[Fingerprints] = None
+    """What 'brickscope placeholder new' prints for a placeholder; a list of two while it is replaced."""
+    credential: Given[Name] = None
+    """What the placeholder is exchanged for: a name in the operator's file (scope_credentials)."""
     rule_set: Name
     """The rule set that says what the token may do."""
 
@@ -236,6 +241,9 @@ def _version(value: Any) -> Any:
 _GROUP = BeforeValidator(_no_entries)
 
 
+Revoked = Annotated[list[Fingerprint], BeforeValidator(lambda value: [] if value is None else value)]
+
+
 class PolicyFile(_Strict):
     """One file of a Brickscope policy. All files of the folder together are one policy."""
 
@@ -252,6 +260,8 @@ class PolicyFile(_Strict):
     tenants: Annotated[dict[Name, TenantEntry], _GROUP] = Field(default_factory=dict)
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     rule_sets: dict[Name, RuleSetEntry] = Field(default_factory=dict)
+    revoked: Revoked = Field(default_factory=list)
+    """Fingerprints of tokens and placeholders that are worth nothing any more, wherever they are listed."""
     accept: list[AcceptEntry] = Field(default_factory=list)
     """Findings of 'brickscope check' that are known and accepted."""
 

@@ -44,10 +44,10 @@ class Problem(NamedTuple):
 class PolicyError(OperatorError):
     """A policy that can't be used; ``problems`` holds every error found, in order of place."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], what: str = "The policy") -> None:
         self.problems = sorted(problems, key=lambda problem: problem.position)
         count = len(self.problems)
-        head = f"The policy has {count} error{'s' if count > 1 else ''}; nothing of it is in force."
+        head = f"{what} has {count} error{'s' if count > 1 else ''}; nothing of it is in force."
         lines = [head, *(problem.render() for problem in self.problems[:SHOWN])]
         if count > SHOWN:
             lines.append(f"... and {count - SHOWN} more")
@@ -59,7 +59,8 @@ SHOWN = 100
 _LONGEST = 200
 # A fingerprint that is none: whoever wrote a token there did not always write one of a known shape.
 _NO_FINGERPRINT = re.compile(
-    r"""fingerprint["']?\s*:\s*(?!["']?sha256:[0-9a-f]{64}(?![0-9A-Za-z]))[^\s#]""", re.IGNORECASE
+    r"""(?:fingerprint|placeholder)["']?\s*:\s*(?!["']?sha256:[0-9a-f]{64}(?![0-9A-Za-z]))[^\s#]""",
+    re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
 

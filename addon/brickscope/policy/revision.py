@@ -76,7 +76,9 @@ def _constraint(constraint: Constraint) -> str:
 
 def _subject(subject: Subject) -> list[Any]:
     bindings = _bindings(subject)
-    more = [] if subject.azure_resource is None else [subject.azure_resource]
+    more: list[Any] = [] if subject.azure_resource is None else [subject.azure_resource]
+    if subject.credential is not None:
+        more.append({"credential": subject.credential})
     return [subject.name, subject.rule_set.name, *(bindings if subject.grants else bindings[:4]), *more]
 
 

@@ -23,8 +23,8 @@ def _forget_null(field: dict[str, Any]) -> None:
     """What may be missing may not be null (``model._given``); to pydantic both are one."""
     if "default" in field and field["default"] is None:
         del field["default"]
-        (kind,) = (choice for choice in field.pop("anyOf") if choice != {"type": "null"})
-        field.update(kind)
+        kinds = [choice for choice in field.pop("anyOf") if choice != {"type": "null"}]
+        field.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
 
 
 def render() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from brickscope.core.policy import EntraKey, Grant, Issuer, Login, Mode, Principals, RuleSet, Subject
@@ -36,20 +36,42 @@ class SubjectCompiler:
         self._now = now
         self._suggestions = MAX_SUGGESTIONS
 
-    def tokens(self, entries: Mapping[str, Entry]) -> dict[str, Subject]:
-        """Subjects by fingerprint."""
+    def tokens(self, entries: Mapping[str, Entry], revoked: Collection[str] = ()) -> dict[str, Subject]:
+        """Subjects by fingerprint, less the ``revoked`` ones."""
         found: dict[str, Subject] = {}
         places: dict[str, Position] = {}
         for name, entry in entries.items():
             if entry.value is None:
                 continue
             subject = self._subject("token", name, entry)
-            listed = isinstance(entry.document.data["tokens"][name]["fingerprint"], list)
-            for index, fingerprint in enumerate(entry.value.fingerprint):
-                path = ("fingerprint", index) if listed else ("fingerprint",)
-                if self._is_free(places, fingerprint, entry, path, "fingerprint", "token") and subject:
-                    found[fingerprint] = subject
+            self._check_marks(name, entry)
+            written = entry.document.data["tokens"][name]
+            for key, credential in (("fingerprint", None), ("placeholder", entry.value.credential)):
+                listed = isinstance(written.get(key), list)
+                for index, fingerprint in enumerate(getattr(entry.value, key) or ()):
+                    path = (key, index) if listed else (key,)
+                    is_free = self._is_free(places, fingerprint, entry, path, "fingerprint", "token")
+                    if is_free and subject and fingerprint not in revoked:
+                        found[fingerprint] = subject._replace(credential=credential)
         return found
+
+    def _check_marks(self, name: str, entry: Entry) -> None:
+        """A token has a fingerprint, or a placeholder with a credential, or all of them."""
+        value = entry.value
+        message = ""
+        if value.fingerprint is None and value.placeholder is None and value.credential is None:
+            message = "the key 'fingerprint' is missing"
+        elif (value.placeholder is None) is not (value.credential is None):
+            missing = "credential" if value.credential is None else "placeholder"
+            message = f"the key {missing!r} is missing: a placeholder is exchanged for a credential"
+        if message:
+            self._findings.refuse(entry, (), message)
+        elif value.placeholder is not None and value.mode == Mode.MONITOR:
+            self._findings.warn(
+                entry.document,
+                entry.position("mode"),
+                f"monitor lets no denied call of the placeholder of {name!r} go on, since nothing is exchanged for it",
+            )
 
     def principals(
         self,

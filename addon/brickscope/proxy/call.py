@@ -39,6 +39,8 @@ class Call:
         self.is_over = True
         took = time.monotonic() - cleared.started
         status = exchange.status
+        if status == 401 and cleared.placed is not None:
+            gate.credentials.refused(cleared.placed)
         sent, received = exchange.body.size, None if status is None else exchange.reply.size
         # In the order of their names, with room for what the writer adds.
         fields = {

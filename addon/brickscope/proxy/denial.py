@@ -97,7 +97,7 @@ def _paragraph(decision: Decision, decision_id: str, asked: Asked, what: str) ->
         text = f"Brickscope denied {what}: {decision.detail}; {SEND_A_TOKEN}"
     elif decision.reason.kind is Kind.SUBJECT:
         text = f"Brickscope denied {what}: {decision.detail}. To have it allowed, ask the owner of the policy"
-    elif decision.reason.kind is Kind.INTERNAL:
+    elif decision.reason.kind in (Kind.INTERNAL, Kind.PLACEHOLDER):
         text = f"Brickscope did not send {what}: {decision.detail}. Tell the operator of the proxy"
     else:
         text = f"Brickscope refused {what}: {decision.detail}"
@@ -113,8 +113,8 @@ def form(
     head: bool = False,
     close: bool = False,
 ) -> Form:
-    """The answer: HTTP 403 with Databricks' JSON; for gRPC a trailers-only ``grpc-status: 7``; for JSON-RPC requests, an
-    error for each.
+    """The answer: HTTP 403 with Databricks' JSON (503 where a credential could not be had, which clients
+    try again); for gRPC a trailers-only ``grpc-status: 7`` (14); for JSON-RPC requests, an error for each.
 
     ``head``: the request was HEAD, so the answer has no body. ``close``: the connection ends with this answer.
     """
@@ -123,18 +123,21 @@ def form(
         (b"x-request-id", decision_id.encode()),
         (b"x-brickscope-reason", decision.reason.value.encode()),
     ]
+    later = decision.reason is Reason.CREDENTIAL_UNAVAILABLE
+    if later:
+        fields.append((b"retry-after", str(RETRY_AFTER).encode()))
     if grpc:
         # gRPC over HTTP/2 spec, "Responses": status in the headers, no body; grpc-message is percent-encoded.
         fields += [
             (b"content-type", b"application/grpc"),
-            (b"grpc-status", b"7"),
+            (b"grpc-status", b"14" if later else b"7"),  # UNAVAILABLE, PERMISSION_DENIED
             (b"grpc-message", quote(text, safe=" '(),/:;=").encode()),
         ]
         return Form(200, b"OK", fields, b"")
     line = text.encode("ascii", "replace")
     if asked.contact is not None and not _is_retried_name(asked.contact):
         text += f" Contact: {asked.contact}"  # in the body alone: what somebody wrote for people is no header
-    if decision.ids:
+    if decision.ids and not later:
         return _rpc(decision, decision_id, asked, text, fields, close=close)
     body = _json(decision, decision_id, asked, text)
     fields += [
@@ -148,6 +151,8 @@ def form(
     ]
     if close:
         fields.append((b"connection", b"close"))
+    if later:
+        return Form(503, b"Service Unavailable", fields, b"" if head else body)
     return Form(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
 
 
@@ -177,6 +182,8 @@ def phrase(decision: Decision, decision_id: str, asked: Asked) -> bytes:
     return f"Denied by Brickscope: {decision.reason.value}, decision {decision_id}".encode()
 
 
+RETRY_AFTER = 5
+"""Seconds after which a client may try again where the real credential could not be had."""
 RPC_ERROR = -32010
 """Of the range that JSON-RPC leaves to servers (-32099 to -32000); official MCP clients give it no meaning of their own."""
 
@@ -219,12 +226,13 @@ def _json(decision: Decision, decision_id: str, asked: Asked, text: str) -> byte
         value = getattr(decision, name)
         if value is not None and not _is_retried_name(value):
             metadata[name] = value
+    later = decision.reason is Reason.CREDENTIAL_UNAVAILABLE
     # RFC 6749 section 5.2: what OAuth clients show of a refused token request.
     oauth = {"error": "access_denied", "error_description": text} if asked.oauth else {}
     return orjson.dumps(
         oauth
         | {
-            "error_code": "PERMISSION_DENIED",
+            "error_code": "TEMPORARILY_UNAVAILABLE" if later else "PERMISSION_DENIED",
             "message": text,
             "details": [
                 {

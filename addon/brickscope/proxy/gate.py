@@ -22,6 +22,7 @@ from brickscope.core.policy import Policy
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
 from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.identity.store import CredentialNeeded, CredentialStore, Secret
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.record import Record, decision_fields, decision_record, is_clean, printable
@@ -40,7 +41,8 @@ MAX_AGENT = 256
 class Verdict(NamedTuple):
     """A recorded decision and what the rest of the way needs of it.
 
-    ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none.
+    ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none. ``secret``:
+    what is sent in the place of a placeholder; None where nothing is exchanged.
     """
 
     decision: Decision
@@ -48,6 +50,7 @@ class Verdict(NamedTuple):
     asked: Asked
     started: float
     request: ApiRequest | None = None
+    secret: bytes | None = None
 
 
 class Gate:
@@ -60,17 +63,20 @@ class Gate:
         policy: Policy,
         directory: TokenDirectory,
         digests: DigestKey,
+        credentials: CredentialStore | None = None,
         *,
         hints: bool = True,
         body_limit: int = 16 * 1024 * 1024,
     ) -> None:
-        """``digests``: stand in the log for values that can't. ``hints``: whether a denial tells the client what would
+        """``digests``: stand in the log for values that can't. ``credentials``: what placeholders stand for, nothing
+        by default. ``hints``: whether a denial tells the client what would
         allow the call. ``body_limit``: the largest body that is held back to be judged, in bytes."""
         self.destinations = destinations
         self.writer = writer
         self.digests = digests
         self.tally = Tally()
         self.directory = directory
+        self.credentials = CredentialStore({}) if credentials is None else credentials
         self.hints = hints
         self.body_limit = body_limit
         self.draining = False
@@ -104,6 +110,7 @@ class Gate:
         started = time.monotonic()
         policy = self.policy
         request: ApiRequest | None = None
+        secret: Secret | None = None
         try:
             if refused is not None:
                 raise refused
@@ -111,7 +118,12 @@ class Gate:
             if unread is not None and request.flaw is None:
                 request = request._replace(flaw=unread)
             directory: Directory = Settled(self.directory, settled) if settled else self.directory
-            decision = decide(policy, request, client_address, time.time(), directory, body)
+            now = time.time()
+            decision = decide(policy, request, client_address, now, directory, body)
+            if decision.credential is not None and decision.allow:
+                decision, secret = self._exchange(decision, request, directory, now, settled)
+            elif decision.subject is None and decision.fingerprint in self.credentials.remembered:
+                decision = self._bypassed(decision)
         except NotYetKnown:
             raise
         except BodyNeeded:
@@ -145,12 +157,44 @@ class Gate:
                 user_agent=user_agent,
                 secrets=secrets,
                 key=self.digests,
+                sent=None if secret is None else secret.fingerprint,
             )
             self.writer.append("decision", fields)
         except Exception as error:
-            decision = self.unrecorded(error)
+            decision, secret = self.unrecorded(error), None
         self.tally.decided(decision, time.monotonic() - started)
-        return Verdict(decision, decision_id, asked, started, request)
+        placed = None if secret is None else secret.value
+        return Verdict(decision, decision_id, asked, started, request, placed)
+
+    def _exchange(
+        self,
+        decision: Decision,
+        request: ApiRequest,
+        directory: Directory,
+        now: float,
+        settled: Collection[str],
+    ) -> tuple[Decision, Secret | None]:
+        """What the placeholder of an allowed call stands for; without it the call is denied. Raises NotYetKnown."""
+        assert decision.credential is not None
+        try:
+            return decision, self.credentials.take(decision.credential, request, directory, now, settled)
+        except Refused as refused:
+            return decision._replace(allow=False, reason=refused.reason, detail=refused.detail), None
+
+    def _bypassed(self, decision: Decision) -> Decision:
+        """The denial of somebody who has the real credential: it has left the store, and the policy does not know it."""
+        name = self.credentials.remembered[decision.fingerprint or ""]
+        detail = f"this is the credential {name!r} itself, for which there are placeholders"
+        return decision._replace(
+            allow=False, enforced=True, reason=Reason.PLACEHOLDER_BYPASSED, detail=detail, credential=name
+        )
+
+    async def learn(self, unknown: NotYetKnown) -> None:
+        """Fetch what a decision needs. Raises nothing; decide again afterwards."""
+        if isinstance(unknown, CredentialNeeded):
+            await self.credentials.learn(unknown)
+        else:
+            await self.directory.learn(unknown)
 
     def judge_again(
         self, request: ApiRequest, client_address: str, settled: Collection[str] = ()

@@ -71,6 +71,9 @@ _TEXTS = {
         "The proxy through which hosts are reached: http://HOST:PORT or https://HOST:PORT. Default: none."
     ),
     "scope_parent_proxy_password": "File with one line USER:PASSWORD for the parent proxy.",
+    "scope_credentials": (
+        "File that says what placeholders of the policy are exchanged for, and where the secrets come from. Default: none."
+    ),
     "scope_connect_to": "For tests and demonstrations: HOST=ADDRESS:PORT leads a host (or *.suffix) to another address.",
 }
 _LISTS: dict[str, list[str]] = {
@@ -212,6 +215,7 @@ class Settings(NamedTuple):
     status: StatusAddress | None
     json_log: bool
     parent: Address | None
+    credentials: Path | None
 
 
 def read_settings(options: Options) -> Settings:
@@ -257,6 +261,7 @@ def read_settings(options: Options) -> Settings:
         _status(options.scope_status),
         options.scope_log_format == "json",
         _parent(options),
+        Path(options.scope_credentials).expanduser().absolute() if options.scope_credentials else None,
     )
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from brickscope.service.supervisor.plan import Plan
+from brickscope.service.supervisor.channel import Plan
 
 LOOPBACK = "127.0.0.1"
 

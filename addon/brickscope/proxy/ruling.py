@@ -20,10 +20,11 @@ from .wire.answer import written
 from .wire.events import Denied, Hold, Ruling
 from .wire.framing import Announced, read_announced
 from .wire.head import Cleared, Head
+from .wire.placing import place
 
 
 class Unframed(Exception):
-    """A call that would go on although nobody knows where it ends: a fault of this program."""
+    """A call that would go on although nobody knows where it ends, or with a placeholder: a fault of this program."""
 
 
 def rule(
@@ -53,10 +54,14 @@ def rule(
     if verdict.decision.forwards:
         if announced is None or not head.is_regular:
             raise Unframed
+        secret = verdict.secret
+        if verdict.decision.credential is not None and secret is None:
+            raise Unframed  # a placeholder is sent nowhere
+        raw, fields = (head.raw, head.fields) if secret is None else place(head, secret)
         websocket = request if request is not None and request.offer is not None else None
         if websocket is not None and not verdict.decision.allow:
             raise Unframed  # nobody knows what would follow
-        return Cleared(head, head.raw, announced, verdict.decision_id, verdict.started, websocket)
+        return Cleared(head, raw, fields, announced, verdict.decision_id, verdict.started, secret, websocket)
     return _deny(gate, head, verdict, announced)
 
 
@@ -81,7 +86,7 @@ def refuse_head(gate: Gate, head: Head, client_address: str, refused: Refused) -
 
 def clear_plain(head: Head, plain: Plain, decision_id: str, started: float) -> Cleared:
     """The leave for a request in the clear to a host that is not under policy, whose decision is on record."""
-    return Cleared(head, plain.head, plain.announced, decision_id, started)
+    return Cleared(head, plain.head, (), plain.announced, decision_id, started)
 
 
 def announced_by(request: ApiRequest) -> Announced:

@@ -13,7 +13,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
 from .destination import Destinations
-from .fence import host_of
+from .fence import hosts_of
 from .wire.framing import Announced, read_announced
 from .wire.head import Head
 from .wire.hop import HopError, end_to_end
@@ -78,7 +78,7 @@ def read_plain(head: Head, destinations: Destinations) -> Plain:
     """A request in the clear to a host that may be reached so. Raises Refused."""
     wire = head.wire
     hosts = [value for name, value in wire.headers if name.lower() == b"host"]
-    if any(destinations.under_policy(host_of(name)) for name in (wire.target, *hosts)):
+    if any(destinations.under_policy(host) for name in (wire.target, *hosts) for host in hosts_of(name)):
         raise Refused(Reason.NOT_ENCRYPTED, "Databricks hosts are reached by HTTPS in a tunnel only")
     malformed = Refused(Reason.MALFORMED_HEAD, "the proxy itself answers regular, plain HTTP/1.1 only")
     found, announced = _ABSOLUTE.fullmatch(wire.target), read_announced(wire.headers)

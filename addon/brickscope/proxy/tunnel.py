@@ -420,7 +420,7 @@ class Tunnel:
         async def learn() -> None:
             try:
                 try:
-                    await self._gate.directory.learn(unknown)
+                    await self._gate.learn(unknown)
                 except Exception as error:
                     self._obey(judge.exchange, rule_inside(self._gate, judge.head, error))
                 else:

@@ -21,6 +21,7 @@ _KINDS = {
     Kind.SUBJECT: "Nobody the policy knows.",
     Kind.READING: "No regular reading.",
     Kind.FORBIDDEN: "Never allowed.",
+    Kind.PLACEHOLDER: "Placeholder not exchanged.",
     Kind.DESTINATION: "Destination.",
     Kind.INTERNAL: "Failed inside the proxy.",
 }

@@ -12,7 +12,7 @@ from brickscope.analysis.denials import find_denials
 from brickscope.audit.evidence import Evidence
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog, Progress
-from brickscope.audit.usage import PolicyRow, policy_rows
+from brickscope.audit.usage import keep_policy
 from brickscope.error import OperatorError
 from brickscope.policy.load import Loaded
 
@@ -108,10 +108,7 @@ def gather(
     )
     with stage("reading denials") as told:
         denials = find_denials(log, told)
-    rows = policy_rows(loaded.policy) if loaded is not None else []
-    log.make_table(
-        "audit_policy", dict.fromkeys(PolicyRow._fields, "VARCHAR"), [row._asdict() for row in rows]
-    )
+    keep_policy(log, loaded and loaded.policy)
     given = Given(
         counts,
         Grid.over(first, last, counts.resolution),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from analysis.check.policies import NOW, load
+from brickscope.analysis.answer import render
 from brickscope.analysis.check.checker import check
-from brickscope.analysis.check.report import Report
-from brickscope.analysis.check.wording import report_lines
+from brickscope.analysis.check.report import Report, data
 
 
 def lines(folder: Path, policy: str) -> list[str]:
     loaded = load(folder, policy)
-    return [line.plain for line in report_lines(Report(loaded.policy.revision, tuple(check(loaded, NOW))))]
+    return [
+        click.unstyle(line)
+        for line in render("check", data(Report(loaded.policy.revision, tuple(check(loaded, NOW)))))
+    ]
 
 
 def test_findings_are_grouped_by_rule_set_with_those_who_have_it(tmp_path: Path) -> None:

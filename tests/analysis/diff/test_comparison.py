@@ -11,10 +11,11 @@ from hypothesis import example, settings
 from hypothesis import strategies as st
 
 from analysis.policies import NOW, POLICY
+from brickscope.analysis.answer import render
 from brickscope.analysis.call import Call, read_call
 from brickscope.analysis.diff.comparison import Comparison, compare_versions
 from brickscope.analysis.diff.origin import Version, load_version
-from brickscope.analysis.diff.report import data, lines
+from brickscope.analysis.diff.report import data
 from brickscope.analysis.diff.rule_sets import Effect
 from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example as example_call
@@ -174,8 +175,8 @@ def test_an_edit_is_said_by_what_it_means(tmp_path: Path, edit: str) -> None:
     proved = check_proofs(said)
     # A new mark or issuer is a credential, which no call by name can show.
     if opens and not any(key.endswith(".fingerprint") or key.startswith("issuer ") for key in effects(said)):
-        assert proved, lines(said)
-    assert lines(said)
+        assert proved, render("diff", data(said))
+    assert render("diff", data(said))
     assert data(said)["newly_allowed"] is opens
 
 
@@ -215,7 +216,7 @@ def test_subjects_that_come_go_and_are_renamed(tmp_path: Path) -> None:
     assert {each.effect for each in by_name[("bob",)].change.operations} == {Effect.ALLOWED}
     assert {each.effect for each in by_name[("alice",)].change.operations} == {Effect.DENIED}
     assert check_proofs(said) >= 500
-    text = "\n".join(lines(said))
+    text = "\n".join(render("diff", data(said)))
     assert "builder (token) was ci" in text
     reads = len(by_name[("bob",)].change.operations)
     assert f"+ {reads} operations  newly allowed ({reads} read)" in text
@@ -236,7 +237,7 @@ def test_what_nobody_can_tell_counts_as_newly_allowed(tmp_path: Path) -> None:
     said = diff(tmp_path, old, new)
     assert effects(said) == {"jobs.run_now": "unclear"}
     assert said.opens
-    assert "not clear: it may be wider" in "\n".join(lines(said))
+    assert "not clear: it may be wider" in "\n".join(render("diff", data(said)))
 
 
 # -- properties ----------------------------------------------------------------------------------------------------
@@ -385,9 +386,9 @@ def test_a_call_that_is_newly_allowed_is_never_missed(
         if before.allow and not after.allow and after.reason.kind is not Kind.READING:
             closed.append(call.text)
     if opened:
-        assert said.opens, (opened, lines(said))
+        assert said.opens, (opened, render("diff", data(said)))
     if closed:
-        assert not said.is_empty, (closed, lines(said))
+        assert not said.is_empty, (closed, render("diff", data(said)))
     return bool(opened or closed)
 
 

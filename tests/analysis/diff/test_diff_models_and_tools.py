@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from analysis.diff.test_comparison import check_proofs, diff, effects
-from brickscope.analysis.diff.report import lines
+from brickscope.analysis.answer import render
+from brickscope.analysis.diff.report import data
 from brickscope.analysis.diff.rule_sets import Effect
 from core.test_apps import APP, OTHER
 
@@ -98,4 +99,4 @@ def test_an_edit_is_said_by_what_it_means(tmp_path: Path, edit: str) -> None:
     opens = any(Effect(effect).opens for effect in expected.values())
     assert said.opens is opens
     proofs = check_proofs(said)
-    assert (proofs > 0) is opens, lines(said)
+    assert (proofs > 0) is opens, render("diff", data(said))

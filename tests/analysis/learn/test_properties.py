@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.learn.sessions import CI, POLICY, Did, session
 from audit.made_log import START, write_log
+from brickscope.analysis.answer import render
 from brickscope.analysis.judge import known
 from brickscope.analysis.learn import report
 from brickscope.analysis.learn.learning import Learned, learn
@@ -106,7 +107,7 @@ WISHES = st.builds(
 @settings(max_examples=75, deadline=None)
 def test_any_session(did: list[Did], wish: Wish) -> bool:
     said, compiled = made(did, wish)
-    text = "\n".join([*report.lines(said), *report.proof_lines(said)])
+    text = "\n".join(render("learn", report.data(said)))
     assert text.replace("\n", "").isascii()
     assert text.replace("\n", "").isprintable()
     report.data(said)

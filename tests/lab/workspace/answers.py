@@ -64,6 +64,10 @@ def _handler(exchange: Exchange, routes: Sequence[Route]) -> Handler:
         and not (own and own.anonymous)
     ):
         return unauthenticated
+    bearers, value = exchange.issuer.bearers, exchange.header(b"authorization")
+    token = (value or b"").removeprefix(b"Bearer ").decode("latin-1")
+    if bearers is not None and value and token not in bearers and not exchange.path.startswith(b"/oidc/"):
+        return unauthenticated
     if own:
         return own.handler
     if exchange.request.version == "2" and (exchange.header(b"content-type") or b"").startswith(

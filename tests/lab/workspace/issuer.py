@@ -50,6 +50,8 @@ class TokenIssuer:
         """Whether the key set can be had; else 503."""
         self.silent = False
         """While true, who asks for the key set waits."""
+        self.bearers: set[str] | None = None
+        """The tokens that count; None: any does. Those that are given out are added."""
         self._lock = threading.RLock()
         self._keys: list[tuple[str, rsa.RSAPrivateKey]] = []
         self._codes: dict[str, tuple[str, str]] = {}

@@ -70,4 +70,6 @@ async def token(exchange: Exchange) -> None:
         status = 401 if error.code == "invalid_client" else 400
         await json_answer(exchange, status, {"error": error.code, "error_description": str(error)})
     else:
+        if exchange.issuer.bearers is not None:
+            exchange.issuer.bearers.add(answer["access_token"])
         await json_answer(exchange, 200, answer)

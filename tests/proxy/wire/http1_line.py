@@ -73,7 +73,7 @@ def judge(head: Head, body: bytes | None, refused: Refused | None) -> Ruling | N
 
 def clear(head: Head, announced: Announced) -> Cleared:
     """Leave to send a head."""
-    return Cleared(head, head.raw, announced, "id", 0.0)
+    return Cleared(head, head.raw, head.fields, announced, "id", 0.0)
 
 
 class Line:

@@ -48,7 +48,7 @@ def judge(head: Head, body: bytes | None, refused: Refused | None) -> Ruling | N
 
 def clear(head: Head) -> Cleared:
     """Leave to send a head."""
-    return Cleared(head, head.raw, Announced(), "id", 0.0)
+    return Cleared(head, head.raw, head.fields, Announced(), "id", 0.0)
 
 
 class Line:

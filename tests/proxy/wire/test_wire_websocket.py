@@ -16,7 +16,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.request import read_request
 from brickscope.proxy.wire.events import Event, Fault, Phase, Ruling
 from brickscope.proxy.wire.framing import Announced
-from brickscope.proxy.wire.head import Head
+from brickscope.proxy.wire.head import Cleared, Head
 from brickscope.proxy.wire.upgrade import accept_of
 from brickscope.proxy.wire.websocket import WebSocket
 
@@ -110,6 +110,7 @@ DISAGREE = {
     "an extension that nobody offered": agree("Sec-WebSocket-Extensions: x-other"),
     "a body": agree("Content-Length: 5"),
     "a body in chunks": agree("Transfer-Encoding: chunked"),
+    "a body that is packed, in which nothing could be found": agree("Content-Encoding: gzip"),
 }
 
 
@@ -221,6 +222,44 @@ def test_edits_of_the_head_of_an_answer_apply_to_the_agreement() -> None:
     line.client(ask())
     line.host(agree("alt-svc: h3=1", "x-brickscope-decision: forged"))
     assert line.to_client == agree()
+
+
+SECRET = b"dapi" + b"0123456789abcdef" * 2
+
+
+def placing(head: Head, body: bytes | None, refused: Refused | None) -> Ruling | None:
+    ruling = rule(head, body, refused)
+    return ruling._replace(placed=SECRET) if isinstance(ruling, Cleared) else ruling
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_host_that_repeats_the_credential_that_was_placed_is_cut_off(size: int) -> None:
+    line = Line(placing)
+    line.client(ask())
+    line.host(agree())
+    said = b"\x82\x7d before " + SECRET + b" after"
+    for start in range(0, len(said), size):
+        line.do(line.core.from_host(said[start : start + size]))
+    assert SECRET not in line.to_client
+    assert SECRET[:-1] not in line.to_client
+    assert line.story[-3].endswith("REFLECTED")
+
+
+def test_what_only_begins_like_it_arrives_in_the_end() -> None:
+    line = Line(placing)
+    line.client(ask())
+    line.host(agree() + b"so far: " + SECRET[:20])
+    assert not line.to_client.endswith(SECRET[:20])
+    line.do(line.core.host_ended(clean=True))
+    assert line.to_client == agree() + b"so far: " + SECRET[:20]
+
+
+def test_an_agreement_with_the_credential_in_it_is_not_passed_on() -> None:
+    line = Line(placing)
+    line.client(ask())
+    line.host(agree(f"X-Debug: {SECRET.decode()}"))
+    assert "ended None 0 0 REFLECTED" in line.story
+    assert SECRET not in line.to_client
 
 
 def test_another_implementation_agrees_on_accept() -> None:

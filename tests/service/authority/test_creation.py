@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from mitmproxy.certs import CertStore, dummy_cert
 
+from brickscope.service.authority.certificate import AuthorityError
 from brickscope.service.authority.creation import Made, make_authority
-from brickscope.service.authority.error import AuthorityError
 
 HOST, BANK = "dbc-a1b2c3d4-e5f6.cloud.databricks.com", "bank.example"
 DOMAINS = ("cloud.databricks.com",)

@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 from mitmproxy.certs import CertStore
 
+from brickscope.service.authority.certificate import AuthorityError
 from brickscope.service.authority.creation import make_authority
-from brickscope.service.authority.error import AuthorityError
 from brickscope.service.authority.findings import findings, refuse_or_warn
 from brickscope.service.authority.folder import (
     BUNDLE,

@@ -98,6 +98,7 @@ def _proof(proof: Witness) -> dict[str, Any]:
     return {
         "subject": proof.subject,
         "operation": proof.operation,
+        "text": proof.text,
         "method": proof.method,
         "url": proof.url,
         "body": proof.body or None,

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 import brickscope
-from brickscope.policy.problem import Position
 
-from ..witness import Witness
 from .code import Code, codes
-from .finding import Finding
 from .reference import plain
-from .report import Report
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -26,28 +23,23 @@ _SECURITY = {"error": "8.0", "warning": "5.0", "note": "2.0"}
 """How a severity counts among security alerts, 0 to 10."""
 
 
-def sarif(report: Report, root: Path) -> dict[str, Any]:
-    """The report as a SARIF log. ``root``: the folder that paths are written relative to, as a repository's are."""
-    used = [codes()[code] for code in sorted({finding.code for finding in report.findings})]
+def sarif(report: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The report (the tree of ``report.data``) as a SARIF log. ``root``: the folder that paths are written relative to, as a
+    repository's are."""
+    used = [codes()[code] for code in sorted({finding["code"] for finding in report["findings"]})]
     indices = {code.code: index for index, code in enumerate(used)}
-    return {
-        "$schema": SCHEMA_URI,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "brickscope check",
-                        "version": brickscope.__version__,
-                        "rules": [_rule(code) for code in used],
-                    }
-                },
-                "columnKind": "unicodeCodePoints",
-                "invocations": [{"executionSuccessful": report.revision is not None}],
-                "results": [_result(finding, indices, root) for finding in report.findings],
-            }
-        ],
+    driver = {
+        "name": "brickscope check",
+        "version": brickscope.__version__,
+        "rules": [_rule(code) for code in used],
     }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": report["policy_revision"] is not None}],
+        "results": [_result(finding, indices, root) for finding in report["findings"]],
+    }
+    return {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(code: Code) -> dict[str, Any]:
@@ -68,46 +60,35 @@ def _rule(code: Code) -> dict[str, Any]:
     return found
 
 
-def _result(finding: Finding, indices: dict[str, int], root: Path) -> dict[str, Any]:
-    message = ". ".join([finding.message, *map(_sentence, finding.proofs)])
+def _result(finding: Mapping[str, Any], indices: dict[str, int], root: Path) -> dict[str, Any]:
+    proofs = [
+        f"{proof['subject'] or 'Whoever has the rule set'} may {proof['text']}" for proof in finding["proofs"]
+    ]
     found: dict[str, Any] = {
-        "ruleId": finding.code,
-        "ruleIndex": indices[finding.code],
-        "level": finding.severity.value,
-        "message": {"text": message},
-        "locations": [_location(finding.position, root)],
+        "ruleId": finding["code"],
+        "ruleIndex": indices[finding["code"]],
+        "level": finding["severity"],
+        "message": {"text": ". ".join([finding["message"], *proofs])},
+        "locations": [_location(finding, root)],
         "partialFingerprints": {"brickscopeFinding/v1": _fingerprint(finding)},
-        "properties": {
-            "rule_set": finding.rule_set,
-            "subjects": list(finding.subjects),
-            "operations": list(finding.operations),
-        },
+        "properties": {key: finding[key] for key in ("rule_set", "subjects", "operations")},
     }
-    if finding.related:
+    if finding["related"]:
         found["relatedLocations"] = [
-            {"id": index, "message": {"text": words}, **_location(position, root)}
-            for index, (position, words) in enumerate(finding.related, 1)
+            {"id": index, "message": {"text": each["message"]}, **_location(each, root)}
+            for index, each in enumerate(finding["related"], 1)
         ]
-    if finding.accepted is not None:
+    accepted = finding["accepted"]
+    if accepted is not None:
         # Section 3.35: accepted in the file itself, so that the host shows it as dismissed.
-        found["suppressions"] = [
-            {
-                "kind": "inSource",
-                "status": "accepted",
-                "justification": finding.accepted.reason,
-                "location": _location(finding.accepted.position, root),
-            }
-        ]
+        suppression = {"kind": "inSource", "status": "accepted", "justification": accepted["reason"]}
+        found["suppressions"] = [{**suppression, "location": _location(accepted, root)}]
     return found
 
 
-def _sentence(proof: Witness) -> str:
-    return f"{proof.subject or 'Whoever has the rule set'} may {proof.text}"
-
-
-def _location(position: Position, root: Path) -> dict[str, Any]:
-    region = {"startLine": max(position.line, 1), "startColumn": max(position.column, 1)}
-    return {"physicalLocation": {"artifactLocation": _artifact(position.file, root), "region": region}}
+def _location(place: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    region = {"startLine": max(place["line"], 1), "startColumn": max(place["column"], 1)}
+    return {"physicalLocation": {"artifactLocation": _artifact(place["file"], root), "region": region}}
 
 
 def _artifact(file: str, root: Path) -> dict[str, str]:
@@ -121,9 +102,9 @@ def _artifact(file: str, root: Path) -> dict[str, str]:
     return {"uri": quote(str(below)), "uriBaseId": _ROOT}
 
 
-def _fingerprint(finding: Finding) -> str:
+def _fingerprint(finding: Mapping[str, Any]) -> str:
     """What stays the same of a finding when lines move, so that a host knows it again (section 3.27.17)."""
-    parts = [finding.code, finding.rule_set or "", finding.subject or ""]
-    if not codes()[finding.code].needs:
-        parts.append(finding.message)
+    parts = [finding["code"], finding["rule_set"] or "", finding["subject"] or ""]
+    if not codes()[finding["code"]].needs:
+        parts.append(finding["message"])
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

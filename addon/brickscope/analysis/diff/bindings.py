@@ -53,6 +53,7 @@ def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[B
         ),
         _change("token_fields", *_both(_pairs(one), _pairs(other))),
         _change("azure_resource", *_both(_resource(one), _resource(other))),
+        _change("credential", *_both(_credential(one), _credential(other))),
         _mode(mode_of(was, one), mode_of(now, other)),
     ]
     if old.kind != new.kind:
@@ -70,6 +71,10 @@ def _pairs(subject: Subject | Login) -> set[str]:
 
 def _resource(subject: Subject | Login) -> set[str]:
     return {subject.azure_resource} if isinstance(subject, Subject) and subject.azure_resource else set()
+
+
+def _credential(subject: Subject | Login) -> set[str]:
+    return {subject.credential} if isinstance(subject, Subject) and subject.credential else set()
 
 
 def _change(

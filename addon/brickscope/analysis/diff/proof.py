@@ -11,7 +11,6 @@ from brickscope.analysis.call import Call, Home, read_call
 from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, path_example
 from brickscope.analysis.judge import Known, address, home, judge
-from brickscope.analysis.shown import moment
 from brickscope.analysis.witness import Witness
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Login, Mode, Subject
@@ -160,8 +159,3 @@ def decision_of(version: Version, who: Known | None, call: Call, at: float) -> D
     with suppress(CallError):
         return judge(version.policy, unbound(who), call, at)
     return None
-
-
-def situation(proof: Witness) -> str:
-    """From where and when, in words."""
-    return f"from {proof.client} at {moment(proof.now)}"

@@ -1,47 +1,17 @@
-"""The results of a run: lines for people, data for programs. JUnit's XML is pytest's own."""
+"""The tree of a run, as ``--json`` prints it. JUnit's XML is pytest's own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from brickscope.analysis.shown import counted, place
+from brickscope.analysis.shown import place
 
 from .run import Result, failure_lines
-from .session import Covered, Session
-
-MAX_FAILURES = 100
-"""How many failures are printed whole; a changed rule can fail a whole table."""
-
-
-def lines(session: Session) -> list[str]:
-    """A run, in lines: failures first, then the coverage of rules."""
-    said: list[str] = []
-    failed, coverage = session.failed, session.coverage
-    for result in failed[:MAX_FAILURES]:
-        said.append(f"FAILED  {place(result.cell.position)}  {result.cell.name}")
-        said += [f"    {line}" for line in failure_lines(result)]
-    if len(failed) > MAX_FAILURES:
-        said.append(f"... and {len(failed) - MAX_FAILURES:,} more")
-    said += ["", "Rules, and how many tests they decided:", *map(_covered, coverage), ""]
-    files = counted(len({result.cell.position.file for result in session.results}), "file")
-    used = len(coverage) - len(session.uncovered)
-    said.append(
-        f"{len(session.results) - len(failed):,} passed, {len(failed):,} failed, in {files} and "
-        f"{session.seconds:.1f} s; {used:,} of {counted(len(coverage), 'rule')} covered"
-    )
-    loose = sum(1 for each in session.results if not each.decision.allow and not each.decision.enforced)
-    if loose:
-        said.append(f"{counted(loose, 'denial')} in monitor mode: the proxy would let them go on")
-    return said if failed else said[1:]
-
-
-def _covered(each: Covered) -> str:
-    mark = f"{each.cells:6,}" if each.cells else "  none"
-    return f"{mark}  {place(each.rule.position)}  {each.rule.part} {each.rule.text}"
+from .session import Session
 
 
 def data(session: Session) -> dict[str, Any]:
-    """A run, as data."""
+    """A run. ``failure``: what a failed test needs to be understood, in lines."""
     return {
         "passed": len(session.results) - len(session.failed),
         "failed": len(session.failed),
@@ -76,4 +46,5 @@ def _result(result: Result) -> dict[str, Any]:
         "enforced": decision.enforced,
         "mode": decision.mode,
         "wrong": list(result.wrong),
+        "failure": [] if result.passed else failure_lines(result),
     }

@@ -84,7 +84,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     """
     then = Verdict.then(record)
     reason = _REASONS[str(record["reason"])]
-    if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN) or (
+    if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN, Kind.PLACEHOLDER) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
     ):
         return then  # no policy has a say in it

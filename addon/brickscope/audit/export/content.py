@@ -34,6 +34,7 @@ _SEVERITY = {
     Kind.SUBJECT: 3,
     Kind.READING: 3,
     Kind.DESTINATION: 3,
+    Kind.PLACEHOLDER: 3,
     Kind.FORBIDDEN: 4,
     Kind.INTERNAL: 4,
 }

@@ -12,7 +12,12 @@ from brickscope.audit.table import Table
 from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import console, minute, progress, shown, styled
+from brickscope.cli.terminal import line, minute, progress, shown
+
+_COLUMNS = (
+    *("subject", "rule_set", "reason", "what", "kind", "caller", "calls", "sent"),
+    *("first_seen", "last_seen", "detail", "example"),
+)
 
 
 @command("denials")
@@ -59,74 +64,50 @@ def remedy_data(remedy: Remedy) -> dict[str, Any]:
 
 
 def _table(groups: list[Denials]) -> Table:
-    columns = {
-        "subject": "VARCHAR",
-        "rule_set": "VARCHAR",
-        "reason": "VARCHAR",
-        "what": "VARCHAR",
-        "kind": "VARCHAR",
-        "caller": "VARCHAR",
-        "calls": "BIGINT",
-        "sent": "BIGINT",
-        "first_seen": "TIMESTAMP",
-        "last_seen": "TIMESTAMP",
-        "detail": "VARCHAR",
-        "example": "VARCHAR",
-    }
-    rows = [
-        [
-            *(getattr(group, name) for name in columns),
-            "/".join(group.remedy.place),
-            group.remedy.yaml,
-            group.remedy.note,
-        ]
-        for group in groups
-    ]
-    return Table(columns | dict.fromkeys(("place", "yaml", "note"), "VARCHAR"), rows)
+    """The groups, less what only JSON can hold, with the remedy in columns of its own."""
+    table = Table.of_records(Denials, _COLUMNS, groups)
+    remedies = (("/".join(each.remedy.place), each.remedy.yaml, each.remedy.note) for each in groups)
+    more = dict.fromkeys(("place", "yaml", "note"), "VARCHAR")
+    rows = [[*row, *remedy] for row, remedy in zip(table.rows, remedies, strict=True)]
+    return Table(table.columns | more, rows)
 
 
 def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> None:
-    out = console()
     if not groups:
-        out.print(styled("nothing was denied"))
+        line("nothing was denied")
         return
     calls = sum(group.calls for group in groups) if narrowed else found.calls
     total = len(groups) if narrowed else found.total
-    out.print(styled(f"{calls:,} denials in {total:,} {'group' if total == 1 else 'groups'}. Times are UTC."))
+    line(f"{calls:,} denials in {total:,} {'group' if total == 1 else 'groups'}. Times are UTC.")
     part = groups[: top or None]
     for group in part:
-        out.print()
         who = shown(group.subject) if group.subject else "(nobody the policy names)"
-        out.print(
-            styled(f"{group.calls:,} x ", "bold"),
-            styled(who, "bold"),
-            styled("  "),
-            styled(shown(group.what) + (f" ({group.kind})" if group.kind else ""), "cyan"),
-            styled("  "),
-            styled(shown(group.reason), "red"),
-            styled(f"  {group.sent:,} sent all the same" if group.sent else "", "yellow"),
-            sep="",
+        what = shown(group.what) + (f" ({group.kind})" if group.kind else "")
+        sent = f"  {group.sent:,} sent all the same" if group.sent else ""
+        times = f"{minute(group.first_seen)} to {minute(group.last_seen)}"
+        line()
+        line(
+            (f"{group.calls:,} x {who}", "bold"),
+            "  ",
+            (what, "cyan"),
+            "  ",
+            (shown(group.reason), "red"),
+            (sent, "yellow"),
         )
-        out.print(
-            styled(
-                f"    {minute(group.first_seen)} to {minute(group.last_seen)}, such as {shown(group.example)}",
-                "dim",
-            )
-        )
-        out.print(styled(f"    {shown(group.detail)}", "dim"))
+        line((f"    {times}, such as {shown(group.example)}", "dim"))
+        line((f"    {shown(group.detail)}", "dim"))
         print_remedy(group.remedy, "    ")
     if total > len(part):
-        out.print()
-        out.print(styled(f"and {total - len(part):,} more groups (--top 0)", "dim"))
+        line()
+        line((f"and {total - len(part):,} more groups (--top 0)", "dim"))
 
 
 def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, under") -> None:
     """What would allow a call: where in the policy, the lines, and a note."""
-    out = console()
     if remedy.yaml is not None:
-        out.print(styled(f"{indent}{intro} {': '.join(map(shown, remedy.place))}:", "dim"))
-        for line in remedy.yaml.splitlines():
+        line((f"{indent}{intro} {': '.join(map(shown, remedy.place))}:", "dim"))
+        for each in remedy.yaml.splitlines():
             # Not clipped, and not broken at the width of the terminal: it is to be pasted.
-            out.print(styled(f"{indent}  {line}", "green"))
+            line((f"{indent}  {each}", "green"))
     if remedy.note:
-        out.print(styled(f"{indent}{shown(remedy.note)}", "dim" if remedy.yaml is None else "yellow"))
+        line((f"{indent}{shown(remedy.note)}", "dim" if remedy.yaml is None else "yellow"))

@@ -29,12 +29,14 @@ _SHOWN = {
     "reason": 2,
     "status": 0,
     "client_address": 3,
+    "credential": 3,
+    "credential_fingerprint": 6,
     "params_sent": 5,
     "readings": 5,
     "batch": 5,
 }
 """What is shown of a call, and which of it is left out first where there is no room."""
-_EXCEPTIONS = ("params_sent", "readings", "batch")
+_EXCEPTIONS = ("credential", "credential_fingerprint", "params_sent", "readings", "batch")
 """Of that, what is shown only where a call has it."""
 _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
 """Of records of a kind, what is nothing to look at."""
@@ -56,6 +58,7 @@ def filter_options(of: Any) -> Any:
         click.option("--client", multiple=True, help="From where: 10.0.8.14, 10.0.8.*"),
         click.option("--method", multiple=True, help="GET, POST, …"),
         click.option("--path", multiple=True, help="/api/2.1/jobs/*"),
+        click.option("--credential", multiple=True, help="Which credential a placeholder stood for."),
         click.option("--status", multiple=True, help="How it ended: 404, 4xx, none."),
     ):
         of = option(of)

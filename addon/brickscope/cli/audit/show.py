@@ -14,7 +14,7 @@ from brickscope.audit.story import Record, Story, find_story
 from brickscope.cli.command import command
 from brickscope.cli.output import Answer, Output, answers
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import SENT, console, progress, say, shown, styled
+from brickscope.cli.terminal import SENT, line, progress, say, shown
 
 from .denials import print_remedy, remedy_data
 
@@ -55,62 +55,54 @@ def show_command(decision_id: str, selection: Selection) -> Answer:
 
 
 def _print(story: Story, remedy: Remedy | None) -> None:
-    out = console()
     decision = story.decision
     verdict, style = verdict_of(decision)
-    out.print(
-        styled(f"{shown(decision['decision_id'])}  ", "bold"),
-        styled(verdict, f"bold {style}"),
-        styled(f": {shown(decision.get('reason'))}"),
-        sep="",
+    line(
+        (f"{shown(decision['decision_id'])}  ", "bold"),
+        (verdict, f"bold {style}"),
+        f": {shown(decision.get('reason'))}",
     )
-    out.print(styled(shown(decision.get("detail"))))
-    out.print()
+    line(shown(decision.get("detail")))
+    line()
     for name, value in decision.items():
         if name not in _TOLD:
-            text = _readings(value) if name == "readings" else _text(value)
-            out.print(styled(f"{name.replace('_', ' '):16}", "dim"), styled(text), sep="")
+            _print_field("", name, _readings(value) if name == "readings" else _text(value))
     if story.others:
-        out.print(
-            styled(f"{story.others} more records have this id: the log was put together or altered", "red")
-        )
-    _print_outcome(story)
+        line((f"{story.others} more records have this id: the log was put together or altered", "red"))
+    _title("Outcome")
+    if story.outcome is not None:
+        for name in _OUTCOME:
+            if name in story.outcome:
+                _print_field("  ", name, _text(story.outcome[name]))
+    else:
+        line(f"  {_no_outcome(decision)}")
     _title("Policy")
-    for each in story.before:
-        out.print(styled(f"  before  {_policy_event(each)}"))
-    for each in story.after:
-        out.print(styled(f"  after   {_policy_event(each)}"))
+    for word, events in (("before", story.before), ("after", story.after)):
+        for each in events:
+            line(f"  {word:6}  {_policy_event(each)}")
     _title("The same subject" if decision.get("subject") else "The same caller")
     for word, call in (("before", story.previous), ("after", story.next)):
-        out.print(styled(f"  {word:6}  {_call(call)}"))
+        line(f"  {word:6}  {_call(call)}")
     if remedy is not None:
         _title("What would allow it")
         print_remedy(remedy, "  ", "in the policy, under")
 
 
 def _title(text: str) -> None:
-    out = console()
-    out.print()
-    out.print(styled(text, "bold"))
+    line()
+    line((text, "bold"))
 
 
-def _print_outcome(story: Story) -> None:
-    out = console()
-    _title("Outcome")
-    if story.outcome is not None:
-        for name in _OUTCOME:
-            if name in story.outcome:
-                out.print(
-                    styled(f"  {name.replace('_', ' '):16}", "dim"),
-                    styled(_text(story.outcome[name])),
-                    sep="",
-                )
-    elif story.decision.get("decision") == "deny" and story.decision.get("enforced"):
-        out.print(styled("  it was not sent"))
-    elif story.decision["event"] == "tunnel":
-        out.print(styled("  what passes through a tunnel is not read"))
-    else:
-        out.print(styled("  none in these files: it was under way, or its record is elsewhere"))
+def _print_field(indent: str, name: str, text: str) -> None:
+    line((f"{indent}{name.replace('_', ' '):16}", "dim"), text)
+
+
+def _no_outcome(decision: Record) -> str:
+    if decision.get("decision") == "deny" and decision.get("enforced"):
+        return "it was not sent"
+    if decision["event"] == "tunnel":
+        return "what passes through a tunnel is not read"
+    return "none in these files: it was under way, or its record is elsewhere"
 
 
 def verdict_of(record: dict[str, Any]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from brickscope.audit.table import Table
 from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import Column, console, minute, print_table, progress, shown, styled
+from brickscope.cli.terminal import Column, line, minute, print_table, progress, shown
 
 _NUMBERS = (
     Column("calls", right=True),
@@ -34,6 +34,13 @@ _BY = (
     ("reasons", "why", "reason", ("subjects", "operations")),
     ("clients", "from where", "client_address", ("subjects",)),
 )
+_ENDED = {
+    "calls": "calls",
+    "request_bytes": "bytes sent",
+    "response_bytes": "bytes received",
+    "mean_ms": "mean ms",
+    "longest_ms": "longest ms",
+}
 _NOBODY = {
     "subject": "(nobody the policy names)",
     "operation": "(no known operation)",
@@ -97,71 +104,48 @@ def _flat(found: Summary) -> Table:
 
 
 def _print(found: Summary, files: int, top: int) -> None:
-    out = console()
     span = found.span
     if span is None:
-        out.print(styled("no records"))
+        line("no records")
         return
-    out.print(
-        styled(
-            f"{found.records:,} records in {files:,} {'file' if files == 1 else 'files'}, "
-            f"{minute(span[0])} to {minute(span[1])} UTC"
-        )
-    )
+    many = f"{found.records:,} records in {files:,} {'file' if files == 1 else 'files'}"
+    line(f"{many}, {minute(span[0])} to {minute(span[1])} UTC")
     calls, allowed, sent, denied = (found.total(name) for name in _COUNTS)
-    out.print(
-        styled(f"{calls:,} calls: "),
-        styled(f"{allowed:,} allowed", "green"),
-        styled(", "),
-        styled(f"{sent:,} denied but sent (monitor)", "yellow"),
-        styled(", "),
-        styled(f"{denied:,} denied", "red"),
-        sep="",
+    line(
+        f"{calls:,} calls: ",
+        (f"{allowed:,} allowed", "green"),
+        ", ",
+        (f"{sent:,} denied but sent (monitor)", "yellow"),
+        ", ",
+        (f"{denied:,} denied", "red"),
     )
     odd = [f"{found.total(name):,} {words}" for name, words in _ODD.items() if found.total(name)]
     if odd:
-        out.print(styled(f"of them {', '.join(odd)}"))
+        line(f"of them {', '.join(odd)}")
     for section, heading, name, more in _BY:
         rows = found.sections[section]
         part = rows[: top or None]
-        columns = [
-            Column(heading, folds=True),
-            *_NUMBERS,
-            *(Column(each.replace("_", " "), "dim", right=each != "rule_set", spare=2) for each in more),
-            *_TIMES,
-        ]
+        others = [Column(each.replace("_", " "), "dim", right=each != "rule_set", spare=2) for each in more]
+        columns = [Column(heading, folds=True), *_NUMBERS, *others, *_TIMES]
         cells = [[_name(name, row), *(row[each] for each in (*_COUNTS, *more, *_SEEN))] for row in part]
-        out.print()
+        line()
         print_table(columns, cells, len(rows) - len(part))
-    _print_outcomes(out, found.sections["outcomes"])
-    others = [row for row in found.sections["events"] if row["event"] not in ("decision", "outcome")]
-    if others:
-        cells = [[row[each] for each in ("event", "records", "denied", *_SEEN)] for row in others]
-        columns = [
-            Column("other records"),
-            Column("records", right=True),
-            Column("denied", "red", right=True),
-            *_TIMES,
-        ]
-        out.print()
+    if found.sections["outcomes"]:
+        columns = [Column("answers"), *(Column(each, right=True) for each in _ENDED.values())]
+        cells = [[_answer(row), *(row[each] for each in _ENDED)] for row in found.sections["outcomes"]]
+        line()
         print_table(columns, cells)
+    rest = [row for row in found.sections["events"] if row["event"] not in ("decision", "outcome")]
+    if rest:
+        cells = [[row[each] for each in ("event", "records", "denied", *_SEEN)] for row in rest]
+        counts = (Column("records", right=True), Column("denied", "red", right=True))
+        line()
+        print_table([Column("other records"), *counts, *_TIMES], cells)
 
 
-def _print_outcomes(out: Any, rows: list[Row]) -> None:
-    if not rows:
-        return
-    numbers = ("calls", "bytes sent", "bytes received", "mean ms", "longest ms")
-    columns = [Column("answers"), *(Column(each, right=True) for each in numbers)]
-    cells = [
-        [
-            ("no answer" if row["status"] is None else str(row["status"]))
-            + (", broken off" if row["broken"] else ""),
-            *(row[each] for each in ("calls", "request_bytes", "response_bytes", "mean_ms", "longest_ms")),
-        ]
-        for row in rows
-    ]
-    out.print()
-    print_table(columns, cells)
+def _answer(row: Row) -> str:
+    status = "no answer" if row["status"] is None else str(row["status"])
+    return f"{status}, broken off" if row["broken"] else status
 
 
 def _name(column: str, row: Row) -> str:

@@ -12,7 +12,7 @@ from brickscope.cli.command import command
 from brickscope.cli.options import Rules, rules_option
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import Column, console, minute, print_table, progress, say, shown, styled
+from brickscope.cli.terminal import Column, line, minute, print_table, progress, say, shown
 
 
 @command("unused")
@@ -47,7 +47,7 @@ def unused_command(selection: Selection, rules: Rules, days: int, output: Output
             say(f"the log begins {minute(begin)}: it can't show that something was unused for {days} days")
         output.give(
             log,
-            lambda: _table(found),
+            lambda: Table.of_records(Usage, Usage._fields, found),
             lambda: [usage._asdict() for usage in found],
             lambda: _print(found, days),
         )
@@ -56,25 +56,9 @@ def unused_command(selection: Selection, rules: Rules, days: int, output: Output
         raise SystemExit(1)
 
 
-def _table(found: list[Usage]) -> Table:
-    columns = {
-        "kind": "VARCHAR",
-        "name": "VARCHAR",
-        "rule_set": "VARCHAR",
-        "list": "VARCHAR",
-        "calls": "BIGINT",
-        "first_seen": "TIMESTAMP",
-        "last_seen": "TIMESTAMP",
-        "parts": "BIGINT",
-        "used": "BIGINT",
-    }
-    return Table(columns, found)
-
-
 def _print(found: list[Usage], days: int) -> None:
-    out = console()
     if not found:
-        out.print(styled(f"everything was used within {days} days"))
+        line(f"everything was used within {days} days")
         return
     for kind, title in (("subject", "subjects"), ("rule_set", "rule sets"), ("rule", "rules")):
         rows = [usage for usage in found if usage.kind == kind]
@@ -84,18 +68,17 @@ def _print(found: list[Usage], days: int) -> None:
         columns += [] if kind == "rule_set" else [Column("rule set")]
         columns += [Column("list", "dim")] if kind == "rule" else []
         columns += [Column("calls ever", right=True), Column("last seen")]
+        beside = {"subject": ("rule_set",), "rule_set": (), "rule": ("rule_set", "list")}[kind]
         cells = [
             [
                 _name(usage),
-                *([] if kind == "rule_set" else [usage.rule_set]),
-                *([usage.list] if kind == "rule" else []),
-                usage.calls,
+                *(getattr(usage, name) for name in (*beside, "calls")),
                 minute(usage.last_seen) if usage.last_seen else "never",
             ]
             for usage in rows
         ]
         print_table(columns, cells)
-        out.print()
+        line()
 
 
 def _name(usage: Usage) -> str:

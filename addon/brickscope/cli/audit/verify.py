@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from brickscope.cli.command import command
 from brickscope.cli.options import keys_option, public_key_option
 from brickscope.cli.output import Answer, answers
 from brickscope.cli.selection import find_files
-from brickscope.cli.terminal import console, progress_of, shown, styled
+from brickscope.cli.terminal import line, progress_of, shown
 from brickscope.log.chain import Link
 from brickscope.log.head import HeadFile
 from brickscope.log.key import VerifyKey
@@ -84,16 +85,15 @@ def _link(text: str) -> Link:
 
 
 def _data(found: Evidence) -> dict[str, Any]:
+    signed = found.signed
     return {
-        "files": list(found.files),
+        "files": found.files,
         "records": found.records,
         "bytes": found.bytes,
         "first_time": found.first_time,
         "last_time": found.last_time,
-        "end": None if found.end is None else found.end._asdict(),
-        "signed": None
-        if found.signed is None
-        else {**found.signed._asdict(), "link": found.signed.link._asdict()},
+        "end": found.end and found.end._asdict(),
+        "signed": signed and {**signed._asdict(), "link": signed.link._asdict()},
         "signed_records": found.signed_records,
         "records_after_signature": found.after,
         "intact": found.intact,
@@ -102,44 +102,34 @@ def _data(found: Evidence) -> dict[str, Any]:
         "notes": [each._asdict() for each in found.notes],
         "more_notes": found.more_notes,
         "calls_without_outcome": found.unfinished,
-        "in_flight": list(found.in_flight),
+        "in_flight": found.in_flight,
         "proved": found.proved(),
         "not_proved": found.not_proved(),
     }
 
 
 def _print(logs: list[Evidence]) -> None:
-    for each in logs:
-        _print_log(each)
+    for found in logs:
+        names = found.files if len(found.files) <= 3 else (*found.files[:2], "…", found.files[-1])
+        line((shown(", ".join(names)), "bold"))
+        if not found.records:
+            line(("  no record was found", "red"))
+        _list("WRONG", "red", map(str, found.findings), found.more_findings)
+        _list("proved", "green", found.proved())
+        _list("told by the log", "yellow", map(str, found.notes), found.more_notes)
+        if found.unfinished:
+            ids = ", ".join(found.in_flight[:10]) + (" …" if found.unfinished > 10 else "")
+            text = f"{found.unfinished:,} call(s) were let go on and have no outcome: {ids}"
+            _list("in flight", "yellow", [text])
+        _list("not proved", "dim", found.not_proved())
+        if found.end is not None:
+            line((f"  end: {found.end.instance}:{found.end.seq}:{found.end.hash}", "dim"))
 
 
-def _print_log(found: Evidence) -> None:
-    out = console()
-    names = found.files if len(found.files) <= 3 else (*found.files[:2], "…", found.files[-1])
-    out.print(styled(shown(", ".join(names)), "bold"))
-    if not found.records:
-        out.print(styled("  no record was found", "red"))
-    _list(out, "WRONG", "red", [str(each) for each in found.findings], found.more_findings)
-    _list(out, "proved", "green", found.proved())
-    _list(out, "told by the log", "yellow", [str(each) for each in found.notes], found.more_notes)
-    if found.unfinished:
-        ids = ", ".join(found.in_flight[:10]) + (" …" if found.unfinished > 10 else "")
-        _list(
-            out,
-            "in flight",
-            "yellow",
-            [f"{found.unfinished:,} call(s) were let go on and have no outcome: {ids}"],
-        )
-    _list(out, "not proved", "dim", found.not_proved())
-    if found.end is not None:
-        out.print(
-            styled(f"  end: {found.end.instance}:{found.end.seq}:{found.end.hash}", "dim"), soft_wrap=True
-        )
-
-
-def _list(out: Any, title: str, style: str, lines: list[str], more: int = 0) -> None:
-    for line in lines[:MOST]:
-        out.print(styled(f"  {title}: ", style), styled(shown(line)), sep="", soft_wrap=True)
-    rest = len(lines) - len(lines[:MOST]) + more
+def _list(title: str, style: str, texts: Iterable[str], more: int = 0) -> None:
+    found = list(texts)
+    for text in found[:MOST]:
+        line((f"  {title}: ", style), shown(text))
+    rest = len(found[MOST:]) + more
     if rest:
-        out.print(styled(f"  {title}: and {rest:,} more", style))
+        line((f"  {title}: and {rest:,} more", style))

@@ -29,6 +29,7 @@ from .framing import Broken
 from .glitches import DATA, HEAD, RESET
 from .head import Door
 from .peer import MAX_STREAMS, Peer
+from .reflection import Reflected, Reflection
 from .streams import DROPPED, Stream
 
 Said = ResponseReceived | InformationalResponseReceived | DataReceived | TrailersReceived | StreamReset
@@ -211,14 +212,22 @@ class Calls:
             return
         try:
             self._hear(host, stream, said)
+        except Reflected as error:
+            self.fail(stream, Fault.REFLECTED, str(error))
         except Broken as error:
             self.fail(stream, Fault.HOST_BROKE, str(error))
 
     def _hear(self, host: Peer, stream: Stream, said: Said) -> None:
         """Raises Broken."""
+        reflection = stream.reflection
+        if reflection is not None and not isinstance(said, DataReceived | StreamReset):
+            for _, value in said.headers or []:
+                reflection.check(value)
         if isinstance(said, DataReceived):
             self._pass_on(host, stream, said.data or b"", ended=said.stream_ended is not None)
         elif isinstance(said, TrailersReceived):
+            if reflection is not None:
+                stream.tell.put(reflection.rest(), ended=False)
             stream.tell.end(read_trailers(said.headers or []) or None)
             self.pump(stream)
         elif isinstance(said, StreamReset):
@@ -239,6 +248,9 @@ class Calls:
         status, fields, stream.may_have_body = read_answer(
             said.headers or [], to_head=stream.head.is_head, ended=ended
         )
+        for name, value in fields if stream.reflection is not None else ():
+            if name == b"content-encoding" and stream.reflection is not None:
+                stream.reflection.unpack(value)
         stream.hear(Step.HEAD)
         stream.status, stream.reply, stream.passed = status, stream.tell.body, True
         self.events.append(Answered(stream))
@@ -253,8 +265,20 @@ class Calls:
             if not stream.may_have_body:
                 host.acknowledge(len(data), stream.host or 0)
                 raise Broken("an answer without a body has one")
+        if stream.reflection is not None:
+            data = self._look(host, stream, stream.reflection, data, ended=ended)
         stream.tell.put(data, ended=ended)
         self.pump(stream)
+
+    @staticmethod
+    def _look(host: Peer, stream: Stream, reflection: Reflection, data: bytes, *, ended: bool) -> bytes:
+        """What may be passed on of bytes of an answer. Raises Reflected."""
+        try:
+            reflection.look(data, data, ended=ended)
+        except Reflected:
+            host.acknowledge(reflection.kept + len(data), stream.host or 0)
+            raise
+        return reflection.give(data)
 
     def _reset(self, stream: Stream, code: int) -> None:
         self.leave_host(stream)

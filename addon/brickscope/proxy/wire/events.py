@@ -49,6 +49,7 @@ class Fault(StrEnum):
     HOST_LEFT = "the host left before its answer was complete", Side.HOST
     HOST_BROKE = "the answer is malformed", Side.HOST
     HOST_STUCK = "the host sent and took nothing any more", Side.HOST
+    REFLECTED = "the answer held the credential that was sent", Side.HOST
     UNASKED = "the host sent more than its answer", Side.HOST
     REVOKED = "it is no longer allowed", Side.OWN
     QUIET = "nothing has moved for too long", Side.OWN

@@ -13,6 +13,7 @@ from typing import Any
 from .events import Fault
 from .framing import NOTHING, Body, Chunked
 from .head import Cleared, Head
+from .reflection import Reflection
 
 
 class _Key(Enum):
@@ -84,6 +85,7 @@ class Exchange:
 
     ``cleared``: the leave to send it, None before and for a denial. ``body``, ``reply``: what counts off the two bodies.
     ``status``: of the final answer, None without one. ``passed``: whether a byte of it went to the client.
+    ``reflection``: what looks for a credential that was placed, in the answer; None where none was.
     ``fault``, ``detail``: why it broke, None and empty if it did not. ``ticket``: what the owner of the core keeps with it.
     """
 
@@ -99,6 +101,7 @@ class Exchange:
         "interims",
         "limit",
         "passed",
+        "reflection",
         "reply",
         "status",
         "ticket",
@@ -111,6 +114,7 @@ class Exchange:
         self.asking = Asking.JUDGED
         self.answering = Answering.UNASKED
         self.cleared: Cleared | None = None
+        self.reflection: Reflection | None = None
         self.body: Body = NOTHING
         self.reply: Body = NOTHING
         self.status: int | None = None
@@ -130,6 +134,14 @@ class Exchange:
     def __repr__(self) -> str:
         fault = "" if self.fault is None else f", {self.fault.name}"
         return f"<{self.asking.name} {self.body.size}, {self.answering.name} {self.reply.size}{fault}>"
+
+    def clear(self, cleared: Cleared) -> None:
+        """It may be sent. Raises WrongStep."""
+        self.say(Step.UNFRAMED if self.unframed else Step.CLEARED)
+        self.hear(Step.ASKED)
+        self.cleared = cleared
+        if cleared.placed is not None:
+            self.reflection = Reflection(cleared.placed)
 
     def say(self, step: Step) -> None:
         """The request goes a step on. Raises WrongStep."""

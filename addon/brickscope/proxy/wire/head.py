@@ -1,6 +1,7 @@
 """The head of a request: its bytes, their reading, and the leave to send them.
 
-Rules: what is judged and what is sent is one and the same object (``Head.raw``, in HTTP/2 ``Head.fields``). A ``Head`` is
+Rules: what is judged and what is sent is one and the same object (``Head.raw``, in HTTP/2 ``Head.fields``), but for a
+placeholder that gives way to what it stands for (``placing.py``). A ``Head`` is
 made here alone, a ``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a
 host. A test reads the source for both. An attacker who finds a way to change a head between decision and wire has found a
 way round every rule.
@@ -58,16 +59,19 @@ class Head(NamedTuple):
 class Cleared(NamedTuple):
     """Leave to send a head and the body that it announces: it was judged, and the decision is on record.
 
-    ``raw``: what is sent for the head in HTTP/1.1. ``announced``: how long the body is, by the reading that was judged.
-    ``started``: when it was decided on, in the gate's monotonic seconds. ``websocket``: what was judged, where it may become
-    one.
+    ``raw``, ``fields``: what is sent for the head in HTTP/1.1, and in HTTP/2. ``announced``: how long the body is, by the
+    reading that was judged. ``started``: when it was decided on, in the gate's monotonic seconds. ``placed``: the real
+    credential that is sent in a placeholder's place; None for a head that is sent as it came. ``websocket``:
+    what was judged, where it may become one.
     """
 
     head: Head
     raw: bytes
+    fields: Fields
     announced: Announced
     decision_id: str
     started: float
+    placed: bytes | None = None
     websocket: ApiRequest | None = None
 
 

@@ -40,6 +40,7 @@ from .events import (
 from .exchange import Answering, Asking, Exchange, Step
 from .framing import NOTHING, Broken, Chunked, TrailersSent, UntilClose
 from .head import Cleared, Door, HeadScanner
+from .reflection import Reflected
 from .upgrade import switch
 
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -245,9 +246,7 @@ class Http1:
         return events
 
     def _clear(self, events: list[Event], exchange: Exchange, cleared: Cleared) -> None:
-        exchange.say(Step.UNFRAMED if exchange.unframed else Step.CLEARED)
-        exchange.hear(Step.ASKED)
-        exchange.cleared = cleared
+        exchange.clear(cleared)
         first, start = cleared.raw, self._at
         if exchange.held is None:
             exchange.body = cleared.announced.body()
@@ -351,6 +350,9 @@ class Http1:
             data, self._answer = self._answer + data, b""
         try:
             rest = self._pass_on(events, exchange, data)
+        except Reflected as error:
+            self._break(events, exchange, Fault.REFLECTED, str(error))
+            return events
         except Broken as error:
             self._break(events, exchange, Fault.HOST_BROKE, str(error))
             return events
@@ -376,6 +378,8 @@ class Http1:
         if clean and exchange.answering is Answering.BODY and isinstance(exchange.reply, UntilClose):
             exchange.reply.ended = True
             exchange.hear(Step.BODY_ENDED)
+            if exchange.reflection is not None and (rest := exchange.reflection.rest()):
+                events.append(ToClient(rest))
             self._settle(events, exchange)
         else:
             self._break(events, exchange, Fault.HOST_LEFT, "")
@@ -391,6 +395,8 @@ class Http1:
                 self._answer = data[at:]
                 return len(data)
             start, at = at, head.end
+            if exchange.reflection is not None:
+                exchange.reflection.begin(data[start:at])
             if head.status == 101:
                 events += switch(exchange, data, start, head)
                 self._over = True
@@ -406,21 +412,42 @@ class Http1:
             exchange.hear(Step.HEAD)
             exchange.status, exchange.reply = head.status, head.body
             self._last = self._last or head.closes or self.draining
-            at = head.body.feed(data, at)
+            at = self._feed(exchange, data, at)
             events.append(Answered(exchange))
             if head.raw is not None:
-                events.append(ToClient(head.raw + data[head.end : at]))
+                self._give(events, exchange, head.raw + data[head.end : at])
             else:
-                events.append(ToClient(data if start == 0 and at == len(data) else data[start:at]))
-            exchange.passed = True
+                self._give(events, exchange, data if start == 0 and at == len(data) else data[start:at])
             if head.body.ended:
                 exchange.hear(Step.BODY_ENDED)
             return at
-        at = exchange.reply.feed(data, 0)
-        events.append(ToClient(data if at == len(data) else data[:at]))
+        at = self._feed(exchange, data, 0)
+        self._give(events, exchange, data if at == len(data) else data[:at])
         if exchange.reply.ended:
             exchange.hear(Step.BODY_ENDED)
         return at
+
+    @staticmethod
+    def _feed(exchange: Exchange, data: bytes, at: int) -> int:
+        """Count off what belongs to the answer's body, and have it looked at. Raises Broken."""
+        reply, reflection = exchange.reply, exchange.reflection
+        if reflection is None:
+            return reply.feed(data, at)
+        if isinstance(reply, Chunked):
+            reply.content = bytearray()
+        end = reply.feed(data, at)
+        content = bytes(reply.content or b"") if isinstance(reply, Chunked) else data[at:end]
+        reflection.look(data[at:end], content, ended=reply.ended)
+        return end
+
+    @staticmethod
+    def _give(events: list[Event], exchange: Exchange, data: bytes) -> None:
+        """Pass on bytes of the answer, unless they have to wait for the next ones."""
+        if exchange.reflection is not None:
+            data = exchange.reflection.give(data)
+        if data:
+            events.append(ToClient(data))
+            exchange.passed = True
 
     # -- ends --------------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ from .events import (
     Side,
     Way,
 )
-from .exchange import Asking, Exchange, Step
+from .exchange import Asking, Exchange
 from .glitches import TooManyGlitches
 from .head import Cleared, Door
 from .peer import ALL_STREAMS, GoneAway, PeerBroke
@@ -180,9 +180,7 @@ class Http2:
         return self._done()
 
     def _clear(self, stream: Stream, cleared: Cleared) -> None:
-        stream.say(Step.UNFRAMED if stream.unframed else Step.CLEARED)
-        stream.hear(Step.ASKED)
-        stream.cleared = cleared
+        stream.clear(cleared)
         stream.body = stream.ask.body
         if stream.held is not None:
             stream.ask.put_first(stream.held)
@@ -209,7 +207,7 @@ class Http2:
             self._calls.refuse(stream, "it takes no more calls at once")
             return
         ended = stream.ask.ended and not stream.ask.waiting
-        stream.host = number = host.open(cleared.head.fields, ended=ended)
+        stream.host = number = host.open(cleared.fields, ended=ended)
         self._calls.by_host[number] = stream
         stream.tell.come_from(host, number)
         stream.ask.lead_to(host, number)

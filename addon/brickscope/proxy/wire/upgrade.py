@@ -26,6 +26,7 @@ _ASKED = frozenset(
         b"sec-websocket-protocol",
         b"sec-websocket-extensions",
         b"content-length",
+        b"content-encoding",
         b"transfer-encoding",
     }
 )
@@ -60,7 +61,7 @@ def _check(head: bytes, offer: Offer) -> None:
         raise Broken("the host switches to something other than a websocket")
     if get(b"sec-websocket-accept") != accept_of(offer.key):
         raise Broken("the host's agreement to a websocket is not to the one that was asked for")
-    if b"content-length" in found or b"transfer-encoding" in found:
+    if not found.keys().isdisjoint((b"content-length", b"content-encoding", b"transfer-encoding")):
         raise Broken("the host's agreement to a websocket has a body")
     protocol, extensions = get(b"sec-websocket-protocol"), get(b"sec-websocket-extensions")
     chosen = [] if extensions is None else extensions.split(b",")

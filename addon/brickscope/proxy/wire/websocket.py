@@ -12,6 +12,7 @@ from .exchange import Exchange, Step
 from .framing import UntilClose
 from .head import Door
 from .http1 import Http1
+from .reflection import Reflected
 
 
 class WebSocket(Http1):
@@ -40,7 +41,14 @@ class WebSocket(Http1):
             return []
         self._moved += 1
         self._call.reply.feed(data, 0)
-        return [ToClient(data)]
+        reflection = self._call.reflection
+        if reflection is not None:
+            try:
+                reflection.look(data, data, ended=False)
+            except Reflected as error:
+                return self.break_off(Fault.REFLECTED, str(error))
+            data = reflection.give(data)
+        return [ToClient(data)] if data else []
 
     def client_ended(self) -> list[Event]:
         """The client sends nothing more: it is over, as there is no half of a websocket."""
@@ -65,6 +73,9 @@ class WebSocket(Http1):
     def _end(self) -> list[Event]:
         if self._over:
             return []
-        events: list[Event] = [Ended(self._call)]
+        call = self._call
+        rest = b"" if call.reflection is None or call.fault is Fault.REFLECTED else call.reflection.rest()
+        events: list[Event] = [ToClient(rest)] if rest else []
+        events.append(Ended(call))
         self._close(events, How.GENTLY, How.GENTLY)
         return events

@@ -12,7 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from .error import AuthorityError
+from brickscope.error import OperatorError
+
+
+class AuthorityError(OperatorError):
+    """What an operator did with an authority that can't be. The message says what is wrong, where, and what to do."""
+
 
 SOON = timedelta(days=30)
 """From when on before its end an authority is said to run out."""

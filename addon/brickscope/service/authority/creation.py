@@ -23,8 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from .certificate import Chain, excluded_addresses
-from .error import AuthorityError
+from .certificate import AuthorityError, Chain, excluded_addresses
 
 DAYS = 825
 """Default life. Long enough to plan a rotation, short enough that it is done by somebody who remembers the last one."""

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from .certificate import SOON, Chain, uncovered
-from .error import AuthorityError
+from .certificate import SOON, AuthorityError, Chain, uncovered
 from .folder import CURRENT, AuthorityFolder
 
 _GUIDE = "docs/upkeep.md, 'Another CA'"

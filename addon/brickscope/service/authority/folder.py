@@ -24,9 +24,8 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives import serialization
 
-from .certificate import Chain
+from .certificate import AuthorityError, Chain
 from .creation import Made
-from .error import AuthorityError
 
 CURRENT = "mitmproxy-ca.pem"
 CERTIFICATE = "mitmproxy-ca-cert.pem"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -80,21 +81,24 @@ def family(metric: Metric, found: Found) -> Family:
     return made  # type: ignore[no-any-return]
 
 
-class ProxyCollector:
-    """A collector for prometheus-client. A metric that fails is left out and counted; the others are there all the same."""
+class Families(Collector):
+    """A collector for prometheus-client. ``make`` is called by each scrape."""
 
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
+    def __init__(self, make: Callable[[], Iterable[Family]]) -> None:
+        self._make = make
 
-    def collect(self) -> Iterator[Family]:
-        """All families."""
-        for metric in METRICS:
-            try:
-                made = family(metric, _VALUES[metric.name](self._proxy))
-            except Exception as error:
-                self._proxy.tally.failed(error)
-            else:
-                yield made
+    def collect(self) -> Iterable[Family]:
+        """The families, as of now."""
+        return self._make()
+
+
+def _families(proxy: Proxy) -> Iterator[Family]:
+    """All of a proxy. A metric that fails is left out and counted; the others are there all the same."""
+    for metric in METRICS:
+        try:
+            yield family(metric, _VALUES[metric.name](proxy))
+        except Exception as error:
+            proxy.tally.failed(error)
 
 
 def _not_ready(proxy: Proxy) -> dict[str, float]:
@@ -179,7 +183,7 @@ class Exposition:
     def __init__(self, proxy: Proxy) -> None:
         # A registry of its own: prometheus-client's global one holds whatever any library puts there.
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(ProxyCollector(proxy))
+        self._registry.register(Families(partial(_families, proxy)))
         ProcessCollector(registry=self._registry)
         self._one = asyncio.Lock()
 
@@ -188,13 +192,5 @@ class Exposition:
         async with self._one:
             # The numbers are taken in the loop, at one moment; their text, some milliseconds where subjects are many, is
             # made beside it. One at a time: the threads are those that names are resolved by.
-            taken = _Taken(list(self._registry.collect()))
-            return await asyncio.to_thread(generate_latest, taken)
-
-
-class _Taken(Collector):
-    def __init__(self, families: list[Family]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Family]:
-        return self._families
+            taken = list(self._registry.collect())
+            return await asyncio.to_thread(generate_latest, Families(lambda: taken))

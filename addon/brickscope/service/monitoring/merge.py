@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
+
+from .collector import Families
 
 LABEL = "worker"
 
@@ -30,12 +31,4 @@ def merge(expositions: Mapping[str, str]) -> bytes:
             into = merged.setdefault(family.name, Family(family.name, family.documentation, family.type))
             for sample in family.samples:
                 into.samples.append(sample._replace(labels={**sample.labels, LABEL: worker}))
-    return generate_latest(_Families(merged))
-
-
-class _Families(Collector):
-    def __init__(self, families: Mapping[str, Family]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterator[Family]:
-        yield from self._families.values()
+    return generate_latest(Families(merged.values))

@@ -15,9 +15,9 @@ from brickscope.script import script_path
 from brickscope.service.monitoring.address import words
 from brickscope.service.monitoring.operational_log import JsonFormatter
 
+from .channel import Plan
 from .doorway import Doorway, open_port
 from .fleet import Fleet, StartFailed
-from .plan import Plan
 from .status import FleetStatus
 from .systemd import inherited_sockets, notify, watchdog_seconds
 

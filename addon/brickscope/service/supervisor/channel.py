@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from brickscope.service.monitoring.address import StatusAddress
 
@@ -27,6 +28,20 @@ ENDED = b"-"
 """A connection has ended."""
 DRAINING = b"D"
 """Send no more connections; those that are open come to their end, and then the worker ends."""
+
+
+class Plan(NamedTuple):
+    """What the supervisor has to know before any worker starts; ``proxy/preparation.py`` finds it out.
+
+    Where to listen, how long a stop may take (``stop_after``, seconds), ``scope_status`` as text (empty: nowhere), and
+    whether messages are written as JSON.
+    """
+
+    host: str
+    port: int
+    stop_after: float
+    status: str
+    json_log: bool
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 import orjson
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from brickscope.service.monitoring.address import read_address
 from brickscope.service.monitoring.client import fetch_page
-from brickscope.service.monitoring.collector import Found, family
+from brickscope.service.monitoring.collector import Families, Found, family
 from brickscope.service.monitoring.merge import merge
 from brickscope.service.monitoring.metrics import FLEET_METRICS
 from brickscope.service.monitoring.pages import TEXT
@@ -44,7 +43,7 @@ class FleetStatus:
         pages = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
         self._server = StatusServer({"/": lambda: json_page({"pages": list(pages)}), **pages})
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_FleetCollector(fleet, self))
+        self._registry.register(Families(self._families))
         # The names are the workers' too, which have the label `worker`.
         ProcessCollector(namespace="brickscope_supervisor", registry=self._registry)
 
@@ -62,6 +61,23 @@ class FleetStatus:
         self._server.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _families(self) -> Iterator[Family]:
+        fleet = self._fleet
+        serving, draining = len(fleet.serving), sum(worker.draining for worker in fleet.workers)
+        values: dict[str, Found] = {
+            "brickscope_workers": {
+                "serving": serving,
+                "draining": draining,
+                "starting": len(fleet.workers) - serving - draining,
+            },
+            "brickscope_workers_wanted": fleet.size,
+            "brickscope_worker_starts_total": fleet.started,
+            "brickscope_worker_crashes_total": fleet.crashed,
+            "brickscope_worker_unreachable_total": self.unreachable,
+        }
+        for metric in FLEET_METRICS:
+            yield family(metric, values[metric.name])
 
     async def _ask(self, target: str, workers: list[WorkerProcess]) -> dict[str, Page | None]:
         """A page of each worker, by its number; None for those that do not answer."""
@@ -81,10 +97,7 @@ class FleetStatus:
     async def _metrics(self) -> Page:
         # Also those that drain: their last calls count.
         pages = await self._ask("/metrics", [worker for worker in self._fleet.workers if worker.ready])
-        texts = {}
-        for number, page in pages.items():
-            if page is not None and page.status == 200:
-                texts[number] = page.body.decode()
+        texts = {number: page.body.decode() for number, page in pages.items() if page and page.status == 200}
         return Page(200, await asyncio.to_thread(merge, texts) + generate_latest(self._registry), TEXT)
 
     async def _healthz(self) -> Page:
@@ -96,14 +109,11 @@ class FleetStatus:
     async def _readyz(self) -> Page:
         """Ready: one worker is."""
         pages = await self._ask("/readyz", self._fleet.serving)
-        ready = not self._stopping() and any(
-            page is not None and page.status == 200 for page in pages.values()
-        )
-        reasons = (
-            [{"reason": "draining", "message": "The supervisor is about to stop."}]
-            if self._stopping()
-            else []
-        )
+        stopping = self._stopping()
+        ready = not stopping and any(page is not None and page.status == 200 for page in pages.values())
+        reasons = []
+        if stopping:
+            reasons.append({"reason": "draining", "message": "The supervisor is about to stop."})
         if not pages:
             reasons.append({"reason": "no_worker", "message": "No worker serves."})
         for number, page in pages.items():
@@ -120,27 +130,3 @@ def _fault(page: Page | None) -> str:
     if page is None:
         return "it does not answer"
     return "" if page.status == 200 else "; ".join(orjson.loads(page.body)["faults"])
-
-
-class _FleetCollector(Collector):
-    def __init__(self, fleet: Fleet, status: FleetStatus) -> None:
-        self._fleet = fleet
-        self._status = status
-
-    def collect(self) -> Iterator[Family]:
-        fleet = self._fleet
-        serving = len(fleet.serving)
-        draining = sum(worker.draining for worker in fleet.workers)
-        values: dict[str, Found] = {
-            "brickscope_workers": {
-                "serving": serving,
-                "draining": draining,
-                "starting": len(fleet.workers) - serving - draining,
-            },
-            "brickscope_workers_wanted": fleet.size,
-            "brickscope_worker_starts_total": fleet.started,
-            "brickscope_worker_crashes_total": fleet.crashed,
-            "brickscope_worker_unreachable_total": self._status.unreachable,
-        }
-        for metric in FLEET_METRICS:
-            yield family(metric, values[metric.name])

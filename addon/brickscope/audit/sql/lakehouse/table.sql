@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `batch` STRING COMMENT 'The operations of all calls of a body that holds several, null for an unknown one. `operation` is then the one that decided, and `params` has a list of each. Of decision.',
   `principal` STRING COMMENT 'Verified claims of an OAuth token; of a token request the client that asks. `tenant` and `object_id` only of a token of Entra ID; its `client_id` is the application id; `azure_resource`: the workspace for which a second token of the same one came along. Of decision.',
   `grant` STRING COMMENT 'Of a token request: its grant. Of decision.',
+  `credential` STRING COMMENT 'Of a call with a placeholder: the name of the credential that it stands for. Of decision.',
+  `credential_fingerprint` STRING COMMENT 'Of what was sent in the place of the placeholder; missing where nothing was. Of decision.',
   `has_body` BOOLEAN COMMENT 'Of decision.',
   `user_agent` STRING COMMENT 'Of decision.',
   `status` INT COMMENT 'HTTP status; null without an answer. Of outcome.',

@@ -40,6 +40,8 @@ SELECT
   `batch`,
   `principal`,
   `grant`,
+  `credential`,
+  `credential_fingerprint`,
   `has_body`,
   `user_agent`,
   `status`,

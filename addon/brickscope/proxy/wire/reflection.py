@@ -1,0 +1,125 @@
+"""An answer that holds the very credential that was put in a placeholder's place: it is cut off before the client has it.
+
+Looked at are all heads and trailers, and the first 64 KiB of the body, unpacked where it is compressed by gzip, deflate or
+zstd. What a host writes in another form (Base64, a part of it, JSON escapes) or packs otherwise is not found: this stops an
+echo, not a host that means to give the secret away.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from typing import Protocol
+
+from .framing import Broken
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+MOST = 64 * 1024
+"""Bytes of a body that are looked at."""
+BEGUN = 8
+"""So many bytes of the secret at the end of a piece keep that piece back until more has come."""
+_ENCODING = re.compile(rb"(?i:\r\ncontent-encoding):[ \t]*+([^\r]*+)")
+
+
+class Reflected(Broken):
+    """The secret is in the answer."""
+
+
+class _Unpacker(Protocol):
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class Reflection:
+    """Looks at one answer."""
+
+    __slots__ = ("_is_begun", "_kept", "_left", "_secret", "_tail", "_unpacker")
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._left = MOST
+        self._tail = b""
+        """The end of what was looked at, one byte short of the secret."""
+        self._is_begun = False
+        """Whether the secret may go on in the next piece."""
+        self._kept = b""
+        """Pieces that wait, as they came."""
+        self._unpacker: _Unpacker | None = None
+
+    def check(self, head: bytes) -> None:
+        """A head or a field, as bytes. Raises Reflected."""
+        if self._secret in head:
+            raise Reflected("in its head")
+
+    def begin(self, head: bytes) -> None:
+        """The final head of HTTP/1.1, as bytes. Raises Reflected."""
+        self.check(head)
+        found = _ENCODING.search(head)
+        if found is not None:
+            self.unpack(found[1])
+
+    def unpack(self, encoding: bytes) -> None:
+        """How the body is compressed, by Content-Encoding."""
+        encoding = encoding.strip().lower()
+        if encoding in (b"gzip", b"x-gzip", b"deflate"):
+            self._unpacker = zlib.decompressobj(32 + zlib.MAX_WBITS)
+        elif encoding == b"zstd":
+            self._unpacker = zstd.ZstdDecompressor()
+
+    @property
+    def kept(self) -> int:
+        """Bytes that wait."""
+        return len(self._kept)
+
+    def rest(self) -> bytes:
+        """What waits, as nothing more comes."""
+        kept, self._kept = self._kept, b""
+        return kept
+
+    def look(self, piece: bytes, content: bytes, *, ended: bool) -> None:
+        """Look at a piece of the body. ``content``: what it holds, without framing. Raises Reflected."""
+        if self._left <= 0:
+            # The last look was at all that may be looked at, or the secret may have begun there.
+            content, self._is_begun = (content[: len(self._secret)] if self._tail else b""), False
+            found, self._tail = self._secret in self._tail + content, b""
+        else:
+            looked = self._tail + self._unpack(content)
+            found = self._secret in looked or self._secret in piece
+            self._tail = looked[-(len(self._secret) - 1) :]
+            self._is_begun = not ended and self._begins_at_end()
+        if found:
+            raise Reflected("in its body")
+
+    def give(self, piece: bytes) -> bytes:
+        """What may be passed on of a piece that was looked at, and of those that waited."""
+        whole, self._kept = self._kept + piece, b""
+        if self._is_begun:
+            self._kept = whole
+            return b""
+        return whole
+
+    def _unpack(self, content: bytes) -> bytes:
+        if self._unpacker is None:
+            self._left -= len(content)
+            return content
+        try:
+            found = self._unpacker.decompress(content, self._left)
+        except (zlib.error, zstd.ZstdError, EOFError):
+            self._left = 0  # not what it says: no client can read it either
+            return b""
+        self._left -= max(len(found), 1)
+        return found
+
+    def _begins_at_end(self) -> bool:
+        """Whether the secret may go on in the next piece."""
+        tail, secret = self._tail, self._secret
+        at = tail.find(secret[:BEGUN])
+        while at >= 0:
+            if secret.startswith(tail[at:]):
+                return True
+            at = tail.find(secret[:BEGUN], at + 1)
+        return False
