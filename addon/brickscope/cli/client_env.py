@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TextIO
 
 import click
 
+from brickscope.core.placeholder import is_whole
 from brickscope.host.bundle import Trust, gather, write_bundle, write_truststore
 from brickscope.host.certificates import fingerprint, read_blocks, subject
 from brickscope.host.proxy_url import read_proxy_url
@@ -59,6 +61,11 @@ def default_ca() -> Path | None:
     "--java-truststore", type=NEW_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
 )
 @click.option("--no-proxy", metavar="HOSTS", help="Also set NO_PROXY and no_proxy to this.")
+@click.option(
+    "--placeholder",
+    type=click.File("r"),
+    help="Also set DATABRICKS_TOKEN to the placeholder in this file; - for standard input.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="sh", show_default=True)
 def client_env_command(
     proxy: str | None,
@@ -68,6 +75,7 @@ def client_env_command(
     bundle_at: Path | None,
     java_truststore: Path | None,
     no_proxy: str | None,
+    placeholder: TextIO | None,
     form: str,
 ) -> None:
     """Print the settings that lead all clients of Databricks through the proxy, and write the CAs they have to trust.
@@ -86,6 +94,7 @@ def client_env_command(
       brickscope client-env --format powershell | Out-String | Invoke-Expression
       brickscope client-env --format docker --bundle ./clients.pem --bundle-at /etc/clients.pem > proxy.env
       brickscope client-env --format github-actions >> "$GITHUB_ENV"
+      brickscope client-env --placeholder etl.placeholder --format docker > etl.env
       brickscope client-env --java-truststore ~/.config/brickscope/clients.p12
     """
     url = proxy or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
@@ -100,6 +109,8 @@ def client_env_command(
             no_proxy=no_proxy,
             java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in SHELLS else "",
         )
+        if placeholder is not None:
+            made |= _sign_in(placeholder.read(1024).strip())
         text = render(made, form)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -109,6 +120,13 @@ def client_env_command(
     if java_truststore and write_truststore(trust, java_truststore.absolute()):
         _say(java_truststore, trust)
     click.echo(text, nl=False)
+
+
+def _sign_in(placeholder: str) -> dict[str, str]:
+    """The variables that have clients send a placeholder, whatever else their environment has. Raises ValueError."""
+    if not is_whole(placeholder):
+        raise ValueError("that is no whole placeholder: give what 'brickscope placeholder new' has printed")
+    return {"DATABRICKS_TOKEN": placeholder, "DATABRICKS_AUTH_TYPE": "pat"}
 
 
 def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) -> tuple[Trust, bool]:

@@ -24,6 +24,7 @@ _HEADINGS = {
         "learn": "Rules from what the log shows.",
         "catalog": "Operations of the API, by which rules name them.",
         "fingerprint": "What names a token in a policy.",
+        "placeholder": "What clients hold in the place of a token: make one, revoke one.",
         "whoami": "Which subject of the policy a token is, and why.",
         "schema": "The JSON Schema of policy files, for editors.",
     },

@@ -30,6 +30,10 @@ class Reason(StrEnum):
         "audit_moved",
         "The audit log's file was deleted or moved away, and could not be begun anew yet.",
     )
+    CREDENTIAL_FAILING = (
+        "credential_failing",
+        "A credential that placeholders stand for can't be had. Its calls get 503; all others go on, so the proxy is ready.",
+    )
     DISK_FULL = "disk_full", "The disk of the audit log is full, so every call is about to be denied."
 
 
