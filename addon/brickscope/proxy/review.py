@@ -39,7 +39,7 @@ class Review:
         self._looked: float | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Judge again, if it is time to. ``now``: monotonic seconds."""
         if self._looked is None:
             self._looked = now

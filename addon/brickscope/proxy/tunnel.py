@@ -456,7 +456,7 @@ class Tunnel:
             self._time_out("idle", limits.idle)
             self._do(core.close_idle())
         if self._review is not None:
-            self._review.look(now)
+            self._review.check(now)
         seconds = getattr(limits, core.limit)
         for exchange, progress in core.calls:
             what = progress if core.shared else (progress, unsent)
