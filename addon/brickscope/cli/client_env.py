@@ -9,8 +9,10 @@ from typing import TextIO
 import click
 
 from brickscope.core.placeholder import is_whole
+from brickscope.count import counted
 from brickscope.host.bundle import Trust, gather, write_bundle, write_truststore
 from brickscope.host.certificates import fingerprint, read_blocks, subject
+from brickscope.host.managed_identity import find_detour
 from brickscope.host.proxy_url import read_proxy_url
 from brickscope.host.syntax import FORMATS, SHELLS, render
 from brickscope.host.variables import variables
@@ -50,17 +52,22 @@ def default_ca() -> Path | None:
     help="More roots to trust, such as a company's. May be given several times.",
 )
 @click.option(
-    "--bundle", type=NEW_FILE, help="The file of CAs to write. Default: ~/.config/brickscope/clients.pem."
+    "--bundle", type=NEW_FILE, help="The CA bundle to write. Default: ~/.config/brickscope/clients.pem."
 )
 @click.option(
     "--bundle-at",
     type=click.Path(path_type=Path),
-    help="The path of that file where the variables will be used, such as in a container.",
+    help="The bundle's path where the variables will be used, such as in a container.",
 )
 @click.option(
     "--java-truststore", type=NEW_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
 )
-@click.option("--no-proxy", metavar="HOSTS", help="Also set NO_PROXY and no_proxy to this.")
+@click.option(
+    "--no-proxy",
+    metavar="HOSTS",
+    help="Also set NO_PROXY and no_proxy to this list. Default: if this host's managed identity would be asked through the "
+    "proxy, their present value and its endpoint.",
+)
 @click.option(
     "--placeholder",
     type=click.File("r"),
@@ -78,10 +85,10 @@ def client_env_command(
     placeholder: TextIO | None,
     form: str,
 ) -> None:
-    """Print the settings that lead all clients of Databricks through the proxy, and write the CAs they have to trust.
+    """Print the variables that route all Databricks clients through the proxy, and write the CA bundle they need.
 
-    The file of CAs holds the system's roots and the proxy's CA certificate, never a key. It may be written again at any
-    time: it is replaced in one step, and stays as it is if nothing changed. A password in the proxy's URL is printed, since
+    The bundle holds the system's roots and the proxy's CA certificate, never a key. It can be rewritten at any
+    time: it is replaced atomically, and only if something changed. A password in the proxy's URL is printed, since
     clients need it; give such a URL by HTTPS_PROXY and not as an argument, which every user of a machine can read.
 
     \b
@@ -101,13 +108,17 @@ def client_env_command(
     if not url:
         raise click.UsageError("say where the proxy is: --proxy http://HOST:PORT, or HTTPS_PROXY")
     file = (bundle or default_bundle()).absolute()
+    here = os.environ if form in SHELLS else {}
+    detour = find_detour({**here, "https_proxy": url})
+    if no_proxy is None and detour and detour.used:
+        no_proxy = detour.no_proxy
     try:
         made = variables(
             read_proxy_url(url),
             bundle_at or file,
             truststore=java_truststore.absolute() if java_truststore else None,
             no_proxy=no_proxy,
-            java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in SHELLS else "",
+            java=here.get("JAVA_TOOL_OPTIONS", ""),
         )
         if placeholder is not None:
             made |= _sign_in(placeholder.read(1024).strip())
@@ -145,6 +156,6 @@ def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) ->
 
 
 def _say(file: Path, trust: Trust) -> None:
-    say(f"brickscope: wrote {file}: {len(trust.all)} CAs")
+    say(f"brickscope: wrote {file}: {counted(len(trust.all), 'CA')}")
     for each in trust.ended:
-        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has ended")
+        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has expired")

@@ -460,7 +460,7 @@ class Tunnel:
         seconds = getattr(limits, core.limit)
         for exchange, progress in core.calls:
             what = progress if core.shared else (progress, unsent)
-            if exchange.ticket.patience.is_over(what, seconds, now):
+            if exchange.ticket.waits_too_long(what, seconds, now):
                 self._time_out(core.limit, seconds, exchange)
                 waits_for_client = self._client_full or (
                     core.waits_for_client(exchange) and not self._upstream.unsent

@@ -95,7 +95,7 @@ class Case(_Strict):
     rule: str | None = Field(
         None, description="The rule that must decide, in one line, as explain prints it."
     )
-    enforced: bool | None = Field(None, description="false: monitor mode must let it go on.")
+    enforced: bool | None = Field(None, description="false: it must be sent anyway, in monitor mode.")
     mode: ModeWord | None = Field(None, description="The mode that must hold for the subject.")
     client: Client | None = Field(None, description="The address that the call comes from.")
     host: Host | None = Field(None, description="The host that it goes to.")

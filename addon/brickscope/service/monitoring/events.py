@@ -24,7 +24,7 @@ EVENTS: dict[str, str] = {
     "hook_failed": "Something failed inside the proxy; the connection or call was refused.",
     "connection_lost": "A connection could not be served; its client saw it closed.",
     "tls_refused": "A TLS handshake was refused, by a client or by us; the message says the likely cause.",
-    "parent_proxy": "The parent proxy (`scope_parent_proxy`) opened no way to a host.",
+    "parent_proxy": "The parent proxy (`scope_parent_proxy`) did not connect to a host.",
     "balancer_refused": "A load balancer's connection came without a valid PROXY header.",
     "unrecorded": "A call was denied, or a record lost, because it could not be written to the audit log.",
     "audit_key": "Which key signs the audit log.",

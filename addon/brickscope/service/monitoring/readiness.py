@@ -1,4 +1,4 @@
-"""Whether traffic may be led here, and why not."""
+"""Whether traffic may be sent here, and why not."""
 
 from __future__ import annotations
 
