@@ -86,7 +86,8 @@ def explain(document: Document, details: ErrorDetails) -> Problem:
             document.position(path), "an empty allowlist allows nothing", "list calls or delete it"
         )
     if kind == "missing":
-        return document.problem(document.key_position(path[:-1]), MESSAGES[kind].format(key=key))
+        hint = "write 'version: 1'" if key == "version" else ""
+        return document.problem(document.key_position(path[:-1]), MESSAGES[kind].format(key=key), hint)
     where = document.key_position(path) if kind == "string_pattern_mismatch" else document.position(path)
     return document.problem(where, MESSAGES.get(kind, "this value can't be used here"))
 
