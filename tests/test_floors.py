@@ -41,9 +41,12 @@ MAY_IMPORT = {room: below for floor in FLOORS for room, below in floor.items()}
 ALL = set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": ALL, "fake": ALL}
 
-GROUND = {PACKAGE, *(f"{PACKAGE}.{part}" for part in ("error", "prerequisites", "script", "shipped"))}
-"""The version, an operator's error, the words for a Python that lacks something, the script's place, data that is shipped:
-they import nothing of ours."""
+GROUND = {
+    PACKAGE,
+    *(f"{PACKAGE}.{part}" for part in ("count", "error", "prerequisites", "script", "shipped")),
+}
+"""The version, an operator's error, the words for a Python that lacks something, numbers of things in words, the script's
+place, data that is shipped: they import nothing of ours."""
 
 DOORS = {
     f"{PACKAGE}.__main__": "cli",

@@ -23,7 +23,7 @@ _VARYING = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
     (re.compile(r"(Brickscope CA DATE) [0-9a-f]{4}"), r"\1 NAME"),
-    (re.compile(r"\d+ days left"), "N days left"),
+    (re.compile(r"[\d,]+ days left"), "N days left"),
 )
 
 

@@ -82,13 +82,13 @@ TAMPERED: dict[str, tuple[Change, Damage, int, str]] = {
         lambda lines, log: lines[:4] + lines[5:],
         Damage.REMOVED,
         5,
-        "1 record(s) before this one are missing (5 to 5)",
+        "1 record before this one is missing (5 to 5)",
     ),
     "three lines taken out": (
         lambda lines, log: lines[:2] + lines[5:],
         Damage.REMOVED,
         3,
-        "3 record(s) before this one are missing (3 to 5)",
+        "3 records before this one are missing (3 to 5)",
     ),
     "two lines exchanged": (
         lambda lines, log: [*lines[:3], lines[4], lines[3], *lines[5:]],

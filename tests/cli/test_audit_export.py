@@ -76,7 +76,7 @@ def test_bad_lines_are_counted_and_named_and_cost_themselves_only(log: Path) -> 
     result = run("--format", "ecs", log)
     assert result.exit_code == 0
     assert len(events(result.stdout)) == 1
-    assert "2 lines are no record, and left out" in result.stderr
+    assert "2 lines are not records, and left out" in result.stderr
     assert "audit.jsonl:1" in result.stderr
 
 

@@ -78,7 +78,7 @@ def test_summary_counts_what_the_log_holds(folder: Path) -> None:
 def test_summary_for_people(folder: Path) -> None:
     text = run("summary", folder, "--top", "3").stdout
     assert f"{len(RECORDS):,} records in 4 files, 2026-11-01 00:00 to " in text
-    assert "denied but sent (monitor)" in text
+    assert "would be denied (monitor)" in text
     assert re.search(r"\nand \d+ more", text)
     for heading in ("who", "what", "why", "from where", "answers", "other records"):
         assert re.search(rf"^{heading} ", text, re.M)
@@ -266,7 +266,7 @@ def test_tail_shows_one_line_a_record(plain: Path) -> None:
     assert len(lines) == 400
     assert lines[-1].split()[1] == "checkpoint"
     calls = [record for record in RECORDS[-400:] if record["event"] == "decision"]
-    shown = [each for each in lines if each.split()[1] in ("allowed", "denied", "denied,")]
+    shown = [each for each in lines if each.split()[1] in ("allowed", "denied", "would")]
     assert len(shown) == len(calls) + sum(record["event"] == "tunnel" for record in RECORDS[-400:])
     for call in calls:
         assert any(

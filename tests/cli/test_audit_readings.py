@@ -88,7 +88,7 @@ def test_show_tells_which_reading_decided_and_what_was_sent(folder: Path) -> Non
 
 def test_show_says_what_a_client_can_change(folder: Path) -> None:
     text = run("show", "397d7b97-4", folder)
-    assert "denied, sent: path_not_canonical" in text
+    assert "would be denied: path_not_canonical" in text
     assert (
         "no rule can allow it; what the client can change: write the path without empty or dot segments"
         in text

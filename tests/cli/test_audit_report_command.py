@@ -98,7 +98,7 @@ def test_a_damaged_log_is_reported_and_found(run: Run, story: Story, tmp_path: P
     result = run(log)
     assert result.exit_code == 1
     assert "The log is not as it was written: something is wrong in 1 place." in result.stdout
-    assert "1 record(s) before this one are missing" in Path("audit-report.html").read_text(encoding="utf-8")
+    assert "1 record before this one is missing" in Path("audit-report.html").read_text(encoding="utf-8")
 
 
 def test_lines_that_are_no_records_are_a_finding(run: Run, story: Story, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_lines_that_are_no_records_are_a_finding(run: Run, story: Story, tmp_pat
     log.write_bytes(story.log.read_bytes() + b"what?\n")
     result = run(log, "--no-verify")
     assert result.exit_code == 1
-    assert "1 line is no record, and left out" in result.stderr
+    assert "1 line is not a record, and left out" in result.stderr
 
 
 def test_the_public_key_that_is_given_counts(run: Run, story: Story, tmp_path: Path) -> None:

@@ -213,3 +213,46 @@ def test_whoami_with_a_broken_policy_is_a_usage_error(rules: Path) -> None:
     status, output = run("whoami", "--rules", str(rules), given=TOKEN)
     assert status == 2
     assert "version 1" in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--help",), id="little, from click"),
+        pytest.param(("schema",), id="more than a buffer, from click"),
+        pytest.param(("catalog", "search", "get"), id="much, by lines"),
+        pytest.param(("catalog", "show", "jobs.run_now"), id="little, from rich"),
+    ],
+)
+def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: tuple[str, ...]) -> None:
+    """As ``| head`` does it. The status is that of a program that SIGPIPE ended, so that no check passes for it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        result = subprocess.run(
+            [sys.executable, "-m", "brickscope", *arguments],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "addon")},
+        )
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("brickscope ", {"init", "proxy", "check", "client-env", "audit"}),
+        ("brickscope audit ver", {"verify"}),
+        ("brickscope check --fa", {"--fail-on"}),
+        ("brickscope check --fail-on w", {"warning"}),
+    ],
+)
+def test_shells_complete_commands_options_and_choices(
+    words: str, offered: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_BRICKSCOPE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    result = CliRunner().invoke(main, prog_name="brickscope")
+    assert offered <= {line.partition(",")[2] for line in result.output.splitlines()}

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from brickscope.host.way import PATH
+from e2e.doctor_host import FAST, Host
 from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, Gate, head
 from e2e.oauth_policy import OAUTH_POLICY, get, reason
 from e2e.proxy_process import ProxyFailed, ProxyProcess, free_port
@@ -180,7 +182,7 @@ def test_what_it_refuses_is_told_apart_from_a_hosts_answer(
             assert found.values(b"proxy-authenticate") == []
         outcomes = gate.proxy.wait_for(lambda: gate.proxy.audit("outcome"))
         assert outcomes[0]["error"] == f"the host could not be reached: the parent proxy: {said}"
-        line = f"Brickscope: the parent proxy {url} opened no way: {said}"
+        line = f"Brickscope: the parent proxy {url} did not connect: {said}"
         assert gate.proxy.output.count(line) == 1, "told once, not for each call"
         metrics = status.metrics()
         assert metrics("brickscope_parent_proxy_failures_total") == 2
@@ -390,3 +392,14 @@ def test_squid(tmp_path: Path, proxy_authority: Path, workspace: FakeWorkspace) 
                 answer = call(gate)
                 assert answer.status == 502
                 gate.proxy.wait_for(lambda: "it answered 407" in gate.proxy.output)
+
+
+def test_doctor_finds_brickscope_before_a_parent_that_is_down(
+    tmp_path: Path, proxy_authority: Path, workspace: FakeWorkspace
+) -> None:
+    """Its calls are denied here, so they need no way out; and each marks itself in the log."""
+    with behind(tmp_path, proxy_authority, workspace, f"http://127.0.0.1:{free_port()}") as gate:
+        host = Host(gate, tmp_path, gate.ca)
+        report = host.doctor(f"{FAST} --client httpx", host.good())
+        assert report["healthy"], report
+        assert {record["path"] for record in gate.proxy.audit("decision")} == {PATH.partition("?")[0]}

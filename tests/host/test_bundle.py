@@ -116,7 +116,7 @@ def test_an_ended_ca_is_left_out_and_alone_it_is_refused(tmp_path: Path, new: Au
     ended = make(begins=-20, ends=-1).write(tmp_path, "ended.pem")
     trust = gather([ended, new.write(tmp_path)])
     assert (len(trust.authorities), len(trust.ended)) == (1, 1)
-    with pytest.raises(CertificateError, match="has ended on"):
+    with pytest.raises(CertificateError, match="expired on"):
         gather([ended])
 
 

@@ -187,7 +187,7 @@ def test_errors_have_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         patch.setattr("brickscope.log.file.sync", fails)
         with pytest.raises(AuditError) as error:
             file.sync()
-        assert str(error.value) == f"the audit log {file.name} can't be brought to disk: Input/output error"
+        assert str(error.value) == f"the audit log {file.name} can't be synced to disk: Input/output error"
         patch.setattr(os, "pread", fails)
         file.close()
         with pytest.raises(AuditError) as error:

@@ -192,7 +192,7 @@ def test_an_old_file_that_cannot_be_synced_is_told(
         (
             logging.ERROR,
             "audit_upkeep",
-            f"Brickscope: the audit log {writer.path} can't be brought to disk: Input/output error",
+            f"Brickscope: the audit log {writer.path} can't be synced to disk: Input/output error",
         )
     ]
     assert writer.statistics.failures == 1

@@ -173,7 +173,7 @@ def test_a_sync_that_fails_denies_and_the_record_stands(
         patch.setattr("brickscope.log.file.sync", failing(OSError(5, "Input/output error")))
         with pytest.raises(AuditError):
             call(writer)
-        assert writer.trouble == f"the audit log {writer.path} can't be brought to disk: Input/output error"
+        assert writer.trouble == f"the audit log {writer.path} can't be synced to disk: Input/output error"
         assert writer.unsynced_s is not None
     call(writer)
     found = records(writer.path)

@@ -383,3 +383,27 @@ def test_what_a_gate_was_made_of(writer: AuditWriter) -> None:
         POLICY,
         digests,
     )
+
+
+def test_outcomes_are_written_when_all_that_is_ready_had_its_turn(writer: AuditWriter) -> None:
+    gate, due = made(writer), []
+    gate.soon = due.append
+    for number in range(3):
+        gate.record_outcome({"decision_id": f"0-{number}", **OUTCOME})
+    assert (len(due), records(writer.path)) == (1, [])
+    due[0]()
+    assert [each["event"] for each in records(writer.path)] == ["outcome"] * 3
+
+
+def test_outcomes_that_can_not_be_written_stop_nothing(
+    writer: AuditWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate, due = made(writer), []
+    gate.soon = due.append
+    gate.record_outcome({"decision_id": "0-1", **OUTCOME})
+    writer._is_closed = True
+    due[0]()
+    assert "a outcome record could not be written" in caplog.text
+
+
+OUTCOME = {"duration_ms": 1.5, "request_bytes": 0, "response_bytes": 2, "status": 200}

@@ -37,7 +37,7 @@ def _counts(calls: list[Record]) -> tuple[int, int, int]:
 
 
 def _said(row: Any) -> tuple[int, int, int]:
-    return row["Calls"], row["Denied"], row["Denied, sent"]
+    return row["Calls"], row["Denied"], row["Would be denied"]
 
 
 def _by(calls: list[Record], *keys: str) -> dict[Any, list[Record]]:
@@ -68,7 +68,7 @@ def test_all_calls_are_counted(report: Report, records: list[Record]) -> None:
         "Calls": count,
         "Allowed": count - denied - sent,
         "Denied": denied,
-        "Denied, sent (monitor)": sent,
+        "Would be denied (monitor)": sent,
         "Subjects": len({call["subject"] for call in calls} - {None}),
         "Operations": len({call["operation"] for call in calls} - {None}),
         "Client addresses": len({call["client_address"] for call in calls}),
@@ -134,14 +134,14 @@ def test_the_steps_of_the_timeline_hold_every_call_once(report: Report, records:
     for row in found:
         inside = [call for call in calls if row["From (UTC)"] <= _time(call) < row["From (UTC)"] + step]
         assert _said(row) == _counts(inside)
-        assert row["Allowed"] == row["Calls"] - row["Denied"] - row["Denied, sent"]
+        assert row["Allowed"] == row["Calls"] - row["Denied"] - row["Would be denied"]
     assert sum(row["Calls"] for row in found) == len(calls)
 
 
 def test_reasons_and_denials(report: Report, records: list[Record]) -> None:
     denied = [call for call in _of(records, "decision") if call["decision"] == "deny"]
     by_reason = _by(denied, "reason")
-    assert {row["Reason"]: row["Denied"] + row["Denied, sent"] for row in rows(report, "reasons")} == {
+    assert {row["Reason"]: row["Denied"] + row["Would be denied"] for row in rows(report, "reasons")} == {
         reason: len(calls) for reason, calls in by_reason.items()
     }
     assert all("does not know" not in row["What it means"] for row in rows(report, "reasons"))
@@ -323,10 +323,10 @@ def test_a_policy_that_was_never_in_force_is_said_so(story: Story, tmp_path: Pat
 
 def test_the_summary_says_it_in_a_sentence(report: Report) -> None:
     first, second, last = report.sentences
-    calls, denied, sent = (report.tiles[name] for name in ("Calls", "Denied", "Denied, sent (monitor)"))
+    calls, denied, sent = (report.tiles[name] for name in ("Calls", "Denied", "Would be denied (monitor)"))
     assert first.startswith(f"{calls:,} calls by 7 subjects in 10 days; {denied + sent:,} denied (")
     assert first.endswith(f"for {len(rows(report, 'reasons'))} reasons.")
-    assert second.startswith(f"{sent:,} of the denied calls were sent all the same")
+    assert second.startswith(f"{sent:,} of the denied calls were sent anyway")
     assert last.startswith(
         "The log is complete and unaltered as far as the checkpoint of 2026-11-22 23:46:13"
     )

@@ -15,7 +15,7 @@ SIGNED = Signed(LINK, "2026-11-22T13:00:00.000000Z", "ed25519:0011223344556677",
 GOOD = Evidence(
     ["audit.jsonl"], 9, 900, "2026-11-01", "2026-11-22", True, LINK, SIGNED, trusted=True, stopped=True
 )
-FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one are missing")
+FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record before this one is missing")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record(s) before this one
             [replace(GOOD, signed=None)],
             "unsigned",
             "Nothing shows that the log is complete and unaltered: its hashes fit together, but it has no signed "
-            "checkpoint, so all could be made anew.",
+            "checkpoint, so all of it could have been rewritten.",
         ),
         (
             [replace(GOOD, after=70)],

@@ -130,7 +130,7 @@ def _name(entry: Entry) -> str:
 def _risk(name: str) -> str:
     operation = load_catalog().find(name)
     if operation is None:
-        return "the catalogue does not know this call, so nobody can say what it does"
+        return "the catalogue does not know this call, so its effect is not known"
     if operation.kind in ("read", "write"):
         return ""
     return f"{name} is of class {operation.kind}" + (f": {operation.risk}" if operation.risk else "")

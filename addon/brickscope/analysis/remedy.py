@@ -103,7 +103,7 @@ def _none(decision: Decision, *, in_every_mode: bool) -> Remedy:
     if change is None:
         return Remedy("no rule can allow it")
     who = "no rule that looks at parameters" if decision.reason in _OF_PARAMETERS else "no rule"
-    more = ", and monitor mode does not let it go on" if in_every_mode else ""
+    more = ", and monitor mode does not send it either" if in_every_mode else ""
     return Remedy(f"{who} can allow it{more}; what the client can change: {change}")
 
 

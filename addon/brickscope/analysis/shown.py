@@ -59,11 +59,6 @@ def rule_data(rule: WrittenRule) -> dict[str, str]:
     return {"rule": rule.text, "place": place(rule.position)}
 
 
-def counted(number: int, word: str) -> str:
-    """``1 rule``, ``2 rules``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def listed(words: Sequence[str], most: int) -> str:
     """Words in a list, and how many more there are."""
     more = len(words) - most

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from brickscope.catalog.catalog import Operation
 from brickscope.core.policy import Login, Mode, Policy, Subject
+from brickscope.count import counted
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
-from .abilities import Abilities, Ability, Way, abilities
+from .abilities import Abilities, Ability, abilities
 from .judge import Known, known
-from .shown import counted, moment
+from .shown import moment
+from .way import Way
 
 DAY = 86_400
 
@@ -108,12 +110,12 @@ def _access(
         obstacles.append("the subject has expired")
     allowed = bool(ability.allowed) and not ability.is_denied and not expired
     if not allowed and mode_of(policy, subject) is Mode.MONITOR:
-        obstacles.append("it is in monitor mode: what the rules deny goes on all the same")
+        obstacles.append("it is in monitor mode: what the rules deny is sent anyway")
     related: list[WrittenRule] = []
     if not ability.allowed:
         for each in able.allowed():
             if each.operation.service == operation.service and each.operation.kind == operation.kind:
-                related += [way.rule for way in each.allowed]
+                related += [way.written for way in each.allowed]
     return Access(
         who,
         allowed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from brickscope.count import counted
 from brickscope.log.chain import Link
 
 from .evidence import Damage
@@ -23,13 +24,18 @@ def what_broke(link: Link, end: Link, *, between_files: bool) -> tuple[Damage, s
     if link.seq > end.seq + 1:
         count = link.seq - end.seq - 1
         damage = Damage.MISSING_FILE if between_files else Damage.REMOVED
-        return damage, f"{count} record(s) before this one are missing ({end.seq + 1} to {link.seq - 1})"
+        return damage, f"{missing_words(count)} ({end.seq + 1} to {link.seq - 1})"
     if link.seq <= end.seq:
         return Damage.INSERTED, f"the record stands after record {end.seq}, and can't belong there"
     return (
         Damage.ALTERED,
         "the record does not go on from the one before it: one of the two was put there",
     )
+
+
+def missing_words(count: int) -> str:
+    """What to say of ``count`` records that are not here."""
+    return f"{counted(count, 'record')} before this one {'is' if count == 1 else 'are'} missing"
 
 
 def fork_words(head: int, end: Link) -> str:
@@ -46,8 +52,8 @@ def gap_words(record: dict[str, Any]) -> str:
     cause, detail = record.get("cause"), record.get("detail")
     if cause == "write_failed":
         return (
-            f"from {record.get('since')} on no record could be written ({detail}): {record.get('denied')} call(s) "
-            f"were denied without one, and {record.get('lost')} outcome(s) are missing"
+            f"from {record.get('since')} on no record could be written ({detail}): calls denied without a record: "
+            f"{record.get('denied')}; other records lost: {record.get('lost')}"
         )
     if cause == "retention":
         return f"the file {record.get('file')} was deleted, since it is {detail}"

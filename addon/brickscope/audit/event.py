@@ -51,7 +51,9 @@ class Decided(Base):
 
     decision_id: Annotated[str, Field(description="The same as in the client's 403.")]
     decision: Literal["allow", "deny"]
-    enforced: Annotated[bool, Field(description="False only for a denial that monitor mode let go on.")]
+    enforced: Annotated[
+        bool, Field(description="False only for a denial that was not enforced, in monitor mode.")
+    ]
     mode: Mode
     reason: Annotated[str, Field(description="A code of docs/reasons.md.")]
     detail: Annotated[str, Field(description="A sentence for people.")]

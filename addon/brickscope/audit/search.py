@@ -15,7 +15,7 @@ CALLS = ("decision", "tunnel")
 
 class Filter(NamedTuple):
     """What is looked for. Of several values of a field one has to fit, and all fields have to. ``*`` in a value stands for
-    any text. ``decision``: ``allow``, ``deny``, or ``sent`` (allowed, or denied in monitor mode and sent all the same).
+    any text. ``decision``: ``allow``, ``deny``, or ``sent`` (allowed, or denied in monitor mode and sent anyway).
     ``status``: ``404``, ``4xx``, or ``none`` (no answer came)."""
 
     subject: Values = ()

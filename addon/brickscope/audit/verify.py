@@ -19,12 +19,13 @@ from typing import IO, Any
 import orjson
 from pydantic import ValidationError
 
+from brickscope.count import counted
 from brickscope.log.chain import GENESIS, Link, canonical, read_hash, read_record, true_hash
 from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.key import VerifyKey
 from brickscope.log.line import MAX_RECORD, skip
 
-from .breach import fork_words, gap_words, what_broke
+from .breach import fork_words, gap_words, missing_words, what_broke
 from .event import check_record
 from .evidence import Damage, Evidence, Finding, Note, Signed
 from .suspect import MAX_SHOWN, Suspects
@@ -280,7 +281,9 @@ class Verifier:
                 if self._found.stopped
                 else "when the run ended without a stop record"
             )
-            self.note(f"{count} call(s) of instance {self._found.end.instance} had no outcome {word}")
+            self.note(
+                f"{counted(count, 'call')} of instance {self._found.end.instance} had no outcome {word}"
+            )
             self._found.unfinished += count
             room = MAX_SHOWN - len(self._found.in_flight)
             self._found.in_flight += [each.decode("latin-1") for each in islice(self._open, room)]
@@ -389,7 +392,7 @@ class Verifier:
         if end is None:
             self._found.begins = previous == GENESIS
         elif missing > 0:
-            self._find(Damage.REMOVED, f"{missing} record(s) before this one are missing as well", link)
+            self._find(Damage.REMOVED, f"{missing_words(missing)} as well", link)
         elif behind:
             self._break(link, previous)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from brickscope.analysis.answer import render
 from brickscope.error import OperatorError
 from brickscope.service.authority.certificate import Chain
 from brickscope.service.authority.creation import make_authority
@@ -16,13 +17,13 @@ from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
 from .options import CONFDIR, FILE
-from .output import Answer, answers
+from .output import Answer, answers, echo
 from .terminal import say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
 
 _RESTART = (
-    "The proxy shows certificates of the one before until it is started again: restart it, or send SIGUSR2 to the "
+    "The proxy uses the previous CA until it is restarted: restart it, or send SIGUSR2 to the "
     "supervisor of scripts/proxy --workers."
 )
 
@@ -38,9 +39,9 @@ _confdir = click.option(
 
 @click.group("ca", cls=Group)
 def ca_command() -> None:
-    """Show the proxy's certificate authority (CA), make the next one, and change over without a failed call.
+    """Show the proxy's certificate authority (CA), and replace it without failing a call.
 
-    The order: new, give the bundle to all clients, use, restart the proxy, retire. docs/upkeep.md has the whole way.
+    The order: new, distribute the bundle to all clients, use, restart the proxy, retire. See docs/upkeep.md.
 
     \b
     Examples:
@@ -56,14 +57,14 @@ def ca_command() -> None:
 @_confdir
 @click.option("--soon", type=click.IntRange(0, 3650), default=30, show_default=True, metavar="DAYS")
 @click.option(
-    "--host", "hosts", multiple=True, help="A host that has to be covered, or *.suffix; may be repeated."
+    "--host", "hosts", multiple=True, help="A host that the CA has to cover, or *.suffix; may be repeated."
 )
 @answers
 def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
-    """Show the CA in use, the next and the previous one: subject, fingerprint, end, names, files.
+    """Show the current, the next and the previous CA: subject, fingerprint, expiry, names, files.
 
     \b
-    Exit status: 0 all is well, 1 the CA in use has expired or does within --soon days, does not cover a --host, or its key
+    Exit status: 0 no problem, 1 the current CA has expired or will within --soon days, does not cover a --host, or its key
     may be read by others; 2 there is no CA, or it can't be read.
 
     \b
@@ -81,10 +82,7 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
     }
 
     def show() -> None:
-        for line in (line for each in held for line in _lines(each)):
-            click.echo(line)
-        if bundle is not None:
-            click.echo(f"clients should trust {bundle}")
+        echo(render("ca", data))
         for text in found:
             say(f"warning: {text}")
 
@@ -97,15 +95,15 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
     "--domain",
     "domains",
     multiple=True,
-    help=f"It may sign for this domain and all below it; may be repeated. Default: {' and '.join(DOMAINS)}.",
+    help=f"Allow it to sign for this domain and its subdomains; may be repeated. Default: {' and '.join(DOMAINS)}.",
 )
 @click.option(
-    "--any-name", is_flag=True, help="Let it sign for any name. Whoever steals its key then can, too."
+    "--any-name", is_flag=True, help="Allow it to sign for any name. Whoever steals its key can then, too."
 )
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=825, show_default=True, help="How long it holds."
+    "--days", type=click.IntRange(1, 3650), default=825, show_default=True, help="Validity in days."
 )
-@click.option("--name", help="Its common name. Default: one with the day.")
+@click.option("--name", help="Its common name. Default: one with today's date.")
 @click.option("--if-missing", is_flag=True, help="Do nothing if there is a CA already.")
 @answers
 def new_command(
@@ -116,9 +114,9 @@ def new_command(
     name: str | None,
     if_missing: bool,
 ) -> Answer:
-    """Make the next CA and lay it beside the one in use; where there is none yet, it is the one in use.
+    """Make the next CA, beside the current one. If there is none yet, the new one becomes the current one.
 
-    It may sign for the domains under policy only, so that its key, if it is ever stolen, is worth nothing elsewhere.
+    It may sign for the governed domains only, so its key, if stolen, is of no use for other sites.
 
     \b
     Exit status: 0 made (or not needed), 2 not.
@@ -154,14 +152,14 @@ def new_command(
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="A bundle of a client: go on only if it holds the next CA. May be repeated.",
+    help="A client's bundle: change nothing unless it holds the next CA. May be repeated.",
 )
-@click.option("--previous", is_flag=True, help="Go back to the previous one instead.")
+@click.option("--previous", is_flag=True, help="Go back to the previous CA instead.")
 @answers
 def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool) -> Answer:
-    """Put the next CA in the place of the one in use. The proxy takes it at its next start.
+    """Make the next CA the current one. The proxy uses it from its next start.
 
-    Clients that trust only the old one fail from then on: give them the bundle first.
+    Clients that trust only the old CA fail from then on: distribute the bundle first.
 
     \b
     Exit status: 0 done, 1 a --trusted-by file does not hold it (nothing was changed), 2 not possible.
@@ -185,7 +183,7 @@ def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool) -> 
 @_confdir
 @answers
 def retire_command(confdir: Path) -> Answer:
-    """Remove the previous CA: its key, and its certificate from the bundle. Then give clients the bundle again.
+    """Remove the previous CA: its key, and its certificate in the bundle. Then distribute the bundle again.
 
     \b
     Exit status: 0 done, 2 there is none.
@@ -196,13 +194,13 @@ def retire_command(confdir: Path) -> Answer:
     """
     folder = AuthorityFolder(confdir)
     gone = folder.retire()
-    return _say(gone, f"Removed. Give clients {folder.bundle}, which holds it no more.")
+    return _say(gone, f"Removed. Give clients {folder.bundle}, which no longer holds it.")
 
 
 @ca_command.command("bundle")
 @_confdir
 def bundle_command(confdir: Path) -> None:
-    """Print the certificates that clients have to trust, in PEM form: of the CA in use, the next and the previous one.
+    """Print the certificates that clients have to trust, as PEM: of the current, the next and the previous CA.
 
     \b
     Exit status: 0 printed, 2 there is no CA.
@@ -227,7 +225,8 @@ def _held(confdir: Path) -> tuple[AuthorityFolder, list[Held]]:
 
 
 def _say(held: Held, text: str) -> Answer:
-    return Answer(_data(held), [*_lines(held), text])
+    data = _data(held)
+    return Answer(data, [*render("ca", {"authorities": [data], "bundle": None}), text])
 
 
 def _data(held: Held) -> dict[str, Any]:
@@ -244,16 +243,3 @@ def _data(held: Held) -> dict[str, Any]:
         "domains": None if permitted is None else list(permitted),
         "file": str(held.path),
     }
-
-
-def _lines(held: Held) -> list[str]:
-    chain = held.chain
-    days, permitted = chain.days_left(), chain.permitted
-    return [
-        f"{held.role}: {chain.subject}",
-        f"  sha256      {chain.fingerprint}",
-        f"  until       {chain.ends:%Y-%m-%d} ({f'{days} days left' if days >= 0 else 'expired'})",
-        f"  key         {chain.key}",
-        f"  signs for   {'any name' if permitted is None else ', '.join(permitted) + ' and below'}",
-        f"  file        {held.path}",
-    ]

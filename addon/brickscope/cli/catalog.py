@@ -27,7 +27,7 @@ _CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z"
 
 @click.group("catalog", cls=Group)
 def catalog_command() -> None:
-    """Find operations of the Databricks API, by which rules name them.
+    """Search the operations of the Databricks API that rules can name.
 
     \b
     Examples:

@@ -39,7 +39,7 @@ _FAIL_ON = ("error", "warning", "note", "never")
     type=click.Choice(_FAIL_ON),
     default="error",
     show_default=True,
-    help="The severity from which on the exit status is 1.",
+    help="Exit with status 1 for findings of this severity or worse.",
 )
 @click.option(
     "--select", multiple=True, metavar="CODE", help="Only findings with this code, or its beginning (BS2)."
@@ -51,11 +51,11 @@ _FAIL_ON = ("error", "warning", "note", "never")
     default=30,
     show_default=True,
     metavar="DAYS",
-    help="How far ahead something counts as running out soon.",
+    help="Report what expires within this many days.",
 )
 @time_option("As of when, such as 2027-03-01T12:00:00Z. Default: now.")
 @click.option(
-    "--explain", metavar="CODE", help="Say what a code means, with an example, and look at no policy."
+    "--explain", metavar="CODE", help="Explain a finding's code, with an example; no policy is read."
 )
 @answers
 def check_command(
@@ -68,17 +68,17 @@ def check_command(
     at: float | None,
     explain: str | None,
 ) -> Answer:
-    """Look for what the policy does without anybody meaning it.
+    """Lint the policy, and find what it lets its subjects become.
 
-    It is loaded as the proxy loads it. Then: rules that do nothing or hold nothing back, rules that are wider than they
-    look, subjects that run out or are bound less than their peers, and escalation - what a rule set lets its holder
+    It finds rules without effect, limits that other rules undo, rules that are wider than they
+    look, subjects that expire or have fewer bindings than their peers, and escalation: what a rule set lets its holder
     become, alone and in combination, each with a request that the decision function allows.
 
-    A finding that is right as it is, is accepted in the policy, with a reason and an end (accept:). --explain BS
+    Accept a finding that is intended in the policy (accept:), with a reason and an end date. --explain BS
     prints every code.
 
     \b
-    Exit status: 0 nothing as bad as --fail-on, 1 something is, 2 the policy does not load or the command can't be
+    Exit status: 0 no finding of --fail-on or worse, 1 at least one, 2 the policy does not load or the command can't be
     carried out.
 
     \b

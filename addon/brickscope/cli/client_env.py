@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TextIO
 
 import click
 
+from brickscope.core.placeholder import is_whole
+from brickscope.count import counted
 from brickscope.host.bundle import Trust, gather, write_bundle, write_truststore
 from brickscope.host.certificates import fingerprint, read_blocks, subject
+from brickscope.host.managed_identity import find_detour
 from brickscope.host.proxy_url import read_proxy_url
 from brickscope.host.syntax import FORMATS, SHELLS, render
 from brickscope.host.variables import variables
@@ -48,17 +52,27 @@ def default_ca() -> Path | None:
     help="More roots to trust, such as a company's. May be given several times.",
 )
 @click.option(
-    "--bundle", type=NEW_FILE, help="The file of CAs to write. Default: ~/.config/brickscope/clients.pem."
+    "--bundle", type=NEW_FILE, help="The CA bundle to write. Default: ~/.config/brickscope/clients.pem."
 )
 @click.option(
     "--bundle-at",
     type=click.Path(path_type=Path),
-    help="The path of that file where the variables will be used, such as in a container.",
+    help="The bundle's path where the variables will be used, such as in a container.",
 )
 @click.option(
     "--java-truststore", type=NEW_FILE, help="Also write a PKCS #12 trust store, and JAVA_TOOL_OPTIONS."
 )
-@click.option("--no-proxy", metavar="HOSTS", help="Also set NO_PROXY and no_proxy to this.")
+@click.option(
+    "--no-proxy",
+    metavar="HOSTS",
+    help="Also set NO_PROXY and no_proxy to this list. Default: if this host's managed identity would be asked through the "
+    "proxy, their present value and its endpoint.",
+)
+@click.option(
+    "--placeholder",
+    type=click.File("r"),
+    help="Also set DATABRICKS_TOKEN to the placeholder in this file; - for standard input.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="sh", show_default=True)
 def client_env_command(
     proxy: str | None,
@@ -68,12 +82,13 @@ def client_env_command(
     bundle_at: Path | None,
     java_truststore: Path | None,
     no_proxy: str | None,
+    placeholder: TextIO | None,
     form: str,
 ) -> None:
-    """Print the settings that lead all clients of Databricks through the proxy, and write the CAs they have to trust.
+    """Print the variables that route all Databricks clients through the proxy, and write the CA bundle they need.
 
-    The file of CAs holds the system's roots and the proxy's CA certificate, never a key. It may be written again at any
-    time: it is replaced in one step, and stays as it is if nothing changed. A password in the proxy's URL is printed, since
+    The bundle holds the system's roots and the proxy's CA certificate, never a key. It can be rewritten at any
+    time: it is replaced atomically, and only if something changed. A password in the proxy's URL is printed, since
     clients need it; give such a URL by HTTPS_PROXY and not as an argument, which every user of a machine can read.
 
     \b
@@ -86,20 +101,27 @@ def client_env_command(
       brickscope client-env --format powershell | Out-String | Invoke-Expression
       brickscope client-env --format docker --bundle ./clients.pem --bundle-at /etc/clients.pem > proxy.env
       brickscope client-env --format github-actions >> "$GITHUB_ENV"
+      brickscope client-env --placeholder etl.placeholder --format docker > etl.env
       brickscope client-env --java-truststore ~/.config/brickscope/clients.p12
     """
     url = proxy or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     if not url:
         raise click.UsageError("say where the proxy is: --proxy http://HOST:PORT, or HTTPS_PROXY")
     file = (bundle or default_bundle()).absolute()
+    here = os.environ if form in SHELLS else {}
+    detour = find_detour({**here, "https_proxy": url})
+    if no_proxy is None and detour and detour.used:
+        no_proxy = detour.no_proxy
     try:
         made = variables(
             read_proxy_url(url),
             bundle_at or file,
             truststore=java_truststore.absolute() if java_truststore else None,
             no_proxy=no_proxy,
-            java=os.environ.get("JAVA_TOOL_OPTIONS", "") if form in SHELLS else "",
+            java=here.get("JAVA_TOOL_OPTIONS", ""),
         )
+        if placeholder is not None:
+            made |= _sign_in(placeholder.read(1024).strip())
         text = render(made, form)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -109,6 +131,13 @@ def client_env_command(
     if java_truststore and write_truststore(trust, java_truststore.absolute()):
         _say(java_truststore, trust)
     click.echo(text, nl=False)
+
+
+def _sign_in(placeholder: str) -> dict[str, str]:
+    """The variables that have clients send a placeholder, whatever else their environment has. Raises ValueError."""
+    if not is_whole(placeholder):
+        raise ValueError("that is no whole placeholder: give what 'brickscope placeholder new' has printed")
+    return {"DATABRICKS_TOKEN": placeholder, "DATABRICKS_AUTH_TYPE": "pat"}
 
 
 def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) -> tuple[Trust, bool]:
@@ -127,6 +156,6 @@ def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) ->
 
 
 def _say(file: Path, trust: Trust) -> None:
-    say(f"brickscope: wrote {file}: {len(trust.all)} CAs")
+    say(f"brickscope: wrote {file}: {counted(len(trust.all), 'CA')}")
     for each in trust.ended:
-        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has ended")
+        say(f"brickscope: left out {subject(each)} sha256:{fingerprint(each)[:16]}…, it has expired")

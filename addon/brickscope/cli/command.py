@@ -1,9 +1,13 @@
-"""What all commands have in common: they are imported when they are called, and an operator's mistake is one sentence."""
+"""What all commands have in common: they are imported when they are called, an operator's mistake is one sentence, and a
+reader of the output that leaves early ends the command quietly."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +16,10 @@ import click
 from brickscope.error import OperatorError
 
 from .terminal import shown
+
+PIPE_CLOSED = 141
+"""The exit status where the reader has gone, such as ``head``: that of a program that SIGPIPE ended (128 + 13), as a shell
+tells it. Not 0: a check whose output was cut off has not passed."""
 
 
 class Command(click.Command):
@@ -27,6 +35,17 @@ class Command(click.Command):
             if error.errno == errno.EPIPE:  # who reads the output has gone
                 raise
             raise click.UsageError(f"{shown(error.filename or 'a file')}: {error.strerror}", ctx) from None
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """End with PIPE_CLOSED, and not by click's status 1, where nobody reads what is printed."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is still in the buffer would be written, and fail, at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
 
 
 def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
@@ -52,6 +71,24 @@ class Group(click.Group):
         super().__init__(*given, **attributes)
         self.package = package
         self.headings = headings or {}
+
+    def main(self, *arguments: Any, **extra: Any) -> Any:
+        """Run the command that the arguments name. Exits with PIPE_CLOSED if nobody reads what it prints any more."""
+        try:
+            return super().main(*arguments, **extra)
+        finally:
+            with _leaving():
+                sys.stdout.flush()
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Parse the arguments. Help is printed here."""
+        with _leaving():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _leaving():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, heading by heading."""

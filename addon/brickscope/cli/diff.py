@@ -23,12 +23,12 @@ from .output import Answer, answers
     type=click.Choice(["allowed", "denied", "any"]),
     default="allowed",
     show_default=True,
-    help="Which changes make the exit status 1.",
+    help="Exit with status 1 for these changes.",
 )
 @time_option("When the proving calls are made, such as 2027-03-01. Default: now.")
 @answers
 def diff_command(old: str, new: str, fail_on: str, at: float | None) -> Answer:
-    """Say what somebody may do under NEW that was denied under OLD, and the other way round.
+    """Show what NEW allows that OLD denied, and the other way round.
 
     OLD and NEW are files, folders, or revisions of git (HEAD~1:rules). Meaning is compared, not text: by subject and
     operation, with a call that proves each newly allowed one. What is not clear counts as newly allowed.

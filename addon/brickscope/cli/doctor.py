@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import click
 
 from brickscope.core.hostname import is_hostname
-from brickscope.host.examination import Question, Report, examine
+from brickscope.host.editor import NAME as EDITOR
+from brickscope.host.examination import Question, examine
 from brickscope.host.fix import find_shell
 from brickscope.host.stack import find_stack, names
 from brickscope.host.syntax import SHELLS
@@ -19,9 +20,6 @@ from .client_env import default_bundle, default_ca
 from .command import command
 from .options import FILE
 from .output import Answer, answers
-from .terminal import line, shown
-
-_MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yellow"), "skipped": ("–", "dim")}
 
 
 @command("doctor")
@@ -34,9 +32,13 @@ _MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yel
     "--client", "clients", multiple=True, metavar="NAME", help="Only this client: curl, databricks-sdk, …"
 )
 @click.option(
-    "--python", "pythons", multiple=True, metavar="PATH", help="A Python to look into, such as a project's."
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="PATH",
+    help="A Python whose packages are tested, such as a project's.",
 )
-@click.option("--shell", type=click.Choice(SHELLS), help="For the lines. Default: yours.")
+@click.option("--shell", type=click.Choice(SHELLS), help="The shell that the lines are for. Default: yours.")
 @answers
 def doctor_command(
     workspace: str | None,
@@ -46,13 +48,13 @@ def doctor_command(
     pythons: tuple[str, ...],
     shell: str | None,
 ) -> Answer:
-    """Test the way from this host to Databricks through the proxy, as each client that is installed here goes it.
+    """Test whether the Databricks clients on this host reach the proxy and trust it.
 
-    The variables, the proxy, a tunnel, who answers in it, the proxy's CA; then each client is run with one call that has
-    no token. Nothing is changed. For each problem there is the line for your shell that mends it.
+    It checks the variables, the proxy, a tunnel, what answers in it and the CA; then runs each client with one call that has
+    no token. Nothing is changed. For each problem it prints the line for your shell that fixes it.
 
     \b
-    Exit status: 0 all is well, 1 there are problems, 2 the command can't be carried out.
+    Exit status: 0 no problem, 1 problems found, 2 the command can't be carried out.
 
     \b
     Examples:
@@ -66,9 +68,9 @@ def doctor_command(
     stacks = set()
     for name in clients:
         stack = find_stack(name)
-        if stack is None:
-            raise click.UsageError(f"there is no client {name!r}; there are {', '.join(names())}")
-        stacks.add(stack.name)
+        if stack is None and name != EDITOR:
+            raise click.UsageError(f"there is no client {name!r}; there are {', '.join([*names(), EDITOR])}")
+        stacks.add(stack.name if stack else EDITOR)
     report = examine(
         Question(
             host,
@@ -82,7 +84,7 @@ def doctor_command(
             bool({"terraform", "databricks-cli"} & set(clients)) or Path("databricks.yml").is_file(),
         )
     )
-    return Answer(report.data(), lambda: _print(report), failed=not report.healthy)
+    return Answer(report.data(), "doctor", failed=not report.healthy)
 
 
 def _host(given: str | None) -> str:
@@ -106,18 +108,3 @@ def _host(given: str | None) -> str:
     except ValueError:
         host = None
     return (host or "").lower()
-
-
-def _print(report: Report) -> None:
-    line((f"{shown(report.workspace)} through {shown(report.proxy or 'no proxy')}", "bold"))
-    for check in report.checks:
-        mark, style = _MARKS[check.status.value]
-        line((f"  {mark} ", style), (f"{check.name:16} ", "dim"), shown(check.detail))
-    if report.healthy:
-        line(("All is well.", "green"))
-        return
-    fixes = report.fixes()
-    line(("To mend it:" if fixes else "There are problems.", "bold"))
-    for fix in fixes:
-        # As it is, since it is to be pasted: all of it was quoted for the shell.
-        line(f"  {shown(fix, most=4000)}")

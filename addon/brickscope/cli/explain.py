@@ -43,9 +43,9 @@ class _TakesCurl(Command):
 @click.command("explain", cls=_TakesCurl)
 @click.argument("call", nargs=-1)
 @click.option(
-    "--subject", help="Who calls: the name of a token, service principal, user or login of the policy."
+    "--subject", help="The caller: the name of a token, service principal, user or login of the policy."
 )
-@click.option("--operation", help="Say who can do this operation.")
+@click.option("--operation", help="Say who can call this operation.")
 @rules_option()
 @click.option(
     "--client", help="The address the call comes from. Default: one from which the subject may act."
@@ -70,14 +70,14 @@ def explain_command(
     host_workspace: str | None,
     logs: tuple[Path, ...],
 ) -> Answer:
-    """Say whether a CALL is allowed and by which rule, why not the nearest others, and what would allow it.
+    """Say whether a CALL is allowed, by which rule, why the nearest other rules do not match, and what would allow it.
 
     CALL is METHOD URL, METHOD /path, an operation with its parameters, a curl command, '-' (read from standard input, so
     that a token in it is in no shell history), or the decision id of a 403 with --log. Without CALL: what the subject
     can do.
 
     \b
-    Exit status: 0 allow (or nothing was asked but a list), 1 deny, 2 the command can't be carried out.
+    Exit status: 0 allowed (or no CALL), 1 denied, 2 the command can't be carried out.
 
     \b
     Examples:

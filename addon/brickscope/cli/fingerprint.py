@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def fingerprint_command(name: str | None, rule_set: str) -> None:
     """Print the fingerprint of a token.
 
-    The token is read from standard input, or asked for without showing it; never from arguments, which every user of
+    The token is read from standard input, or prompted for without echo; never from arguments, which every user of
     a machine can read.
 
     \b

@@ -14,9 +14,9 @@ from .command import command
 @command("init")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("rules"))
 def init_command(folder: Path) -> None:
-    """Make a first policy in FOLDER (by default 'rules'): enforced, one rule set, its tests, and no token yet.
+    """Write a first policy into FOLDER (default: rules): one rule set in enforce mode, its tests, and no token yet.
 
-    Until a token is in it every call is denied. Nothing that is there is overwritten.
+    Every call is denied until you add a token. No file is overwritten.
 
     \b
     Exit status: 0 made, 2 there is a policy already or the folder can't be written.

@@ -24,13 +24,13 @@ from .terminal import progress, say
 @click.option("--fingerprint", help="Or those with an unknown token: its fingerprint, sha256:….")
 @click.option("--client-id", help="Or those of a service principal, by its verified client id.")
 @click.option("--sub", help="Or those of a user, by the verified sub of the token.")
-@rules_option("The present policy: what is learned is a change of it.", optional=True)
+@rules_option("The present policy: the proposal is a change of it.", optional=True)
 @click.option("--name", help="The name of subject and rule set where the policy has none yet.")
 @click.option(
     "--include",
     multiple=True,
     metavar="OPERATION",
-    help="Also propose this one, though it is dangerous (jobs.run_now), or a class (class:execute). Repeatable.",
+    help="Also propose this dangerous operation (jobs.run_now), or a class (class:execute). May be repeated.",
 )
 @click.option(
     "--paths", "by_path", is_flag=True, help="Also propose path rules for calls of no known operation."
@@ -40,9 +40,9 @@ from .terminal import progress, say
     default=5,
     show_default=True,
     type=click.IntRange(1, 100),
-    help="Name so many different objects at most; of more, nothing is named.",
+    help="List at most this many objects of a parameter; with more, do not limit it.",
 )
-@click.option("--drop-unused", is_flag=True, help="Take out rules that no observed call needed.")
+@click.option("--drop-unused", is_flag=True, help="Remove rules that no observed call needed.")
 @click.option("--write", type=NEW_FILE, metavar="FILE", help="Write the whole policy file that is proposed.")
 @click.option("--patch", type=NEW_FILE, metavar="FILE", help="Write the change as a patch (git apply).")
 @answers
@@ -61,14 +61,14 @@ def learn_command(
     write: Path | None,
     patch: Path | None,
 ) -> Answer:
-    """Propose the smallest rule set that covers what a subject was seen to do.
+    """Propose the smallest rule set that covers a subject's logged calls.
 
-    PATHS are the log's files and folders (default: the log of this folder). Evidence are calls that were let go on and
-    succeeded. What grants, reads secrets or runs code is never proposed unless it is asked for by name. With --rules the
+    PATHS are the log's files and folders (default: the log in this folder). Evidence is calls that were forwarded and
+    succeeded. What grants, reads secrets or runs code is proposed only if you name it (--include). With --rules the
     proposal is a change of the policy's file, its comments kept. Every covered call is judged again under the proposal.
 
     \b
-    Exit status: 0 the proposal covers its calls (or nothing is to be added), 1 it does not, or there is no evidence,
+    Exit status: 0 the proposal covers its calls (or there is nothing to add), 1 it does not, or there is no evidence,
     2 it can't be carried out.
 
     \b

@@ -10,28 +10,29 @@ from .command import Group
 
 _HEADINGS = {
     "Run": {
-        "init": "Make a first policy, with its tests.",
-        "proxy": "Run the proxy, with any number of worker processes.",
-        "demo": "Show all of it at work, on this machine alone.",
-        "ca": "The CA that clients trust, and the way to the next one.",
+        "init": "Write a first policy with its tests.",
+        "proxy": "Run the proxy, with one or more worker processes.",
+        "demo": "Try it on this machine, with a fake workspace.",
+        "ca": "Show and replace the CA that clients trust.",
     },
     "Policy": {
-        "check": "What the policy does without anybody meaning it.",
-        "explain": "Why a call is allowed or denied, and who can do what.",
-        "test": "Run the tests beside the policy.",
-        "diff": "What an edit changes in meaning.",
-        "replay": "Yesterday's calls, judged again under another policy.",
-        "learn": "Rules from what the log shows.",
-        "catalog": "Operations of the API, by which rules name them.",
-        "fingerprint": "What names a token in a policy.",
-        "whoami": "Which subject of the policy a token is, and why.",
-        "schema": "The JSON Schema of policy files, for editors.",
+        "check": "Lint the policy, and find what it lets a subject become.",
+        "explain": "Say why a call is allowed or denied, and who can do what.",
+        "test": "Run the policy's tests.",
+        "diff": "Compare two versions of a policy by what they allow.",
+        "replay": "Judge logged calls again under another policy.",
+        "learn": "Propose rules from the calls in the log.",
+        "catalog": "Search the operations that rules can name.",
+        "fingerprint": "Print the fingerprint of a token.",
+        "placeholder": "Make and revoke the placeholders that clients hold instead of tokens.",
+        "whoami": "Say which subject of the policy a token belongs to.",
+        "schema": "Print the JSON Schema of policy files, for editors.",
     },
     "Clients": {
-        "client-env": "Settings that lead all clients through the proxy.",
-        "doctor": "What keeps the clients of this host from the proxy.",
+        "client-env": "Print the variables that route clients through the proxy.",
+        "doctor": "Test this host's clients, and say how to fix them.",
     },
-    "Audit": {"audit": "Read the log, export it, and prove that it is whole."},
+    "Audit": {"audit": "Query, export and verify the audit log."},
 }
 
 
@@ -46,14 +47,15 @@ _HEADINGS = {
 def main() -> None:
     """Give any Databricks token the scope that Databricks cannot express.
 
-    The policy is given in the same way everywhere: --rules FOLDER (or a file), by default the folder 'rules'.
+    Every command that reads the policy takes --rules, a folder or a file (default: the folder rules).
 
     \b
     Examples:
-      brickscope init                      # a first policy, and what to do next
-      brickscope proxy --set scope_rules=/etc/brickscope/rules
-      brickscope check                     # what the policy allows without anybody meaning it
+      brickscope demo                      # see it work: no account needed, nothing is changed
+      brickscope init                      # write a first policy, and print the next steps
+      brickscope proxy                     # run the proxy on 127.0.0.1:8080 with the policy in rules
+      eval "$(brickscope client-env --proxy http://127.0.0.1:8080)"    # route this shell's clients through it
+      brickscope doctor                    # test them
       brickscope explain --subject ci jobs.run_now job_id=1012
-      brickscope client-env --proxy http://10.0.8.2:8080   # settings for all clients
-      brickscope audit summary             # who did what, what was refused and why
+      brickscope audit summary             # who did what, what was denied and why
     """

@@ -15,7 +15,12 @@ _MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump()"
 
 
 @command("proxy", context_settings={"ignore_unknown_options": True})
-@click.option("--workers", type=int, metavar="N", help="Run N processes on the one port, one for each core.")
+@click.option(
+    "--workers",
+    type=int,
+    metavar="N",
+    help="Run N worker processes on one port; one for each core is enough.",
+)
 @click.argument("flags", metavar="[FLAGS OF MITMDUMP]", nargs=-1, type=click.UNPROCESSED)
 def proxy_command(workers: int | None, flags: tuple[str, ...]) -> None:
     """Run the proxy, as scripts/proxy does in a checkout: on 127.0.0.1:8080, with the policy in ./rules and the log in

@@ -8,6 +8,7 @@ import click
 
 from brickscope.analysis.replay.result import LOOSER, STRICTER, Change, Result
 from brickscope.analysis.replay.run import Replay
+from brickscope.count import counted
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import DIGEST_KEY
 
@@ -15,7 +16,7 @@ from .command import command
 from .options import CONFDIR, FILE, Rules, rules_option
 from .output import Answer, answers
 from .selection import Selection, find_files, log_options
-from .terminal import Column, console, print_table, progress_of, say, shown, styled
+from .terminal import Column, line, print_table, progress_of, say, shown
 
 MOST = 25
 
@@ -34,19 +35,19 @@ MOST = 25
     multiple=True,
     default=("allowed",),
     show_default=True,
-    help="What makes the exit status 1; may be repeated.",
+    help="Exit with status 1 for these changes; may be repeated.",
 )
 @answers
 def replay_command(
     selection: Selection, rules: Rules, digest_key: Path | None, fail_on: tuple[str, ...]
 ) -> Answer:
-    """Judge the logged calls again under a candidate policy: what would be newly allowed, newly denied, and what the log
+    """Judge logged calls again under a candidate policy: what would be newly allowed, newly denied, and what the log
     can't tell.
 
     PATHS are files (plain, .zst, .gz), folders and patterns. The decision function is the proxy's own.
 
     \b
-    Exit status: 0 nothing of what --fail-on names, 1 something, 2 the command can't be carried out.
+    Exit status: 0 no change that --fail-on names, 1 at least one, 2 the command can't be carried out.
 
     \b
     Examples:
@@ -61,10 +62,10 @@ def replay_command(
     policy = rules.load().policy
     with progress_of("judging again", files) as count:
         result = Replay(policy, key, selection.period, count).run(files)
-    for line in result.bad_lines:
-        say(shown(line))
+    for bad in result.bad_lines:
+        say(shown(bad))
     if result.bad > len(result.bad_lines):
-        say(f"and {result.bad - len(result.bad_lines):,} more lines that are no records")
+        say(f"and {counted(result.bad - len(result.bad_lines), 'more line')} that could not be read")
     named: dict[str, tuple[Change, ...]] = {
         "allowed": LOOSER,
         "denied": STRICTER,
@@ -76,20 +77,19 @@ def replay_command(
 
 
 def _print(result: Result) -> None:
-    out = console()
     totals = result.totals
-    out.print(styled(f"{result.calls:,} calls judged again under revision {result.revision}: "), end="")
-    out.print(styled(f"{totals[Change.UNCHANGED]:,} unchanged"))
+    unchanged = f"{totals[Change.UNCHANGED]:,} unchanged"
+    line(f"{counted(result.calls, 'call')} judged again under revision {result.revision}: {unchanged}")
     for change, title, style in (
         (Change.NEWLY_ALLOWED, "newly allowed", "red"),
-        (Change.NEWLY_SENT, "newly sent (denied, but in monitor mode)", "red"),
+        (Change.NEWLY_SENT, "newly sent (denied, but sent in monitor mode)", "red"),
         (Change.NEWLY_DENIED, "newly denied", "yellow"),
-        (Change.NEWLY_REFUSED, "newly refused (they were denied and sent, in monitor mode)", "yellow"),
+        (Change.NEWLY_REFUSED, "newly refused (sent until now, in monitor mode)", "yellow"),
         (Change.NOT_REPLAYABLE, "not replayable", "dim"),
     ):
         if totals[change]:
-            out.print()
-            out.print(styled(f"{totals[change]:,} {title}", style))
+            line()
+            line((f"{totals[change]:,} {title}", style))
             _print_groups(result, change)
 
 

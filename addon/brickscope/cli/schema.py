@@ -19,7 +19,7 @@ from .options import FILE
 )
 @click.option("--tests", is_flag=True, help="The schema of policy tests (*.test.yaml) instead.")
 def schema_command(file: Path | None, tests: bool) -> None:
-    """Print the JSON Schema of a policy file, from which editors complete and check.
+    """Print the JSON Schema of policy files, for completion and checks in editors.
 
     \b
     Examples:

@@ -101,8 +101,8 @@ def report_faults(log: AuditLog, bad: int | None = None) -> None:
     for file, why in faults.damaged.items():
         say(f"{shown(file)} can't be read whole: {shown(why)}")
     if faults.lines:
-        many = "1 line is" if faults.lines == 1 else f"{faults.lines:,} lines are"
-        say(f"{many} no record, and left out{':' if faults.named else ''}")
+        many = "1 line is not a record" if faults.lines == 1 else f"{faults.lines:,} lines are not records"
+        say(f"{many}, and left out{':' if faults.named else ''}")
         for line in faults.named:
             say(f"  {shown(line.file)}:{line.number}: {shown(line.why)}")
         if faults.lines > len(faults.named) > 0:

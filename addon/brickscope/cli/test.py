@@ -20,7 +20,7 @@ from .terminal import say
     "The policy: a folder or a file. Default: what each test file names, or the folder it lies in.",
     optional=True,
 )
-@click.option("--fail-uncovered", is_flag=True, help="Fail if a rule decided none of the tests.")
+@click.option("--fail-uncovered", is_flag=True, help="Fail if a rule decided no test.")
 @click.option("--junit", type=NEW_FILE, help="Also write JUnit's XML to this file.")
 @answers
 def test_command(
@@ -31,7 +31,7 @@ def test_command(
     Each test is a call of a subject with the answer that is expected. What a file does not list must be denied.
 
     \b
-    Exit status: 0 all passed, 1 some failed (or a rule is uncovered), 2 files or policy can't be used.
+    Exit status: 0 all passed, 1 some failed (or a rule is not covered), 2 files or policy can't be used.
 
     \b
     Examples:
@@ -46,7 +46,7 @@ def test_command(
         raise click.UsageError(told) from None
     from brickscope.analysis.policytest import report
     from brickscope.analysis.policytest.session import find_suites, run_suites
-    from brickscope.analysis.shown import counted
+    from brickscope.count import counted
 
     path = None if rules is None else rules.path
     found = find_suites(files or [path or Path("rules")])

@@ -34,12 +34,12 @@ from .token_input import read_token_input
 @click.option(
     "--host", help="The workspace the token is used on. Default: one on which its issuer's tokens count."
 )
-@click.option("--ca", type=FILE, help="Authorities to trust instead.")
+@click.option("--ca", type=FILE, help="CA certificates to trust instead of the system's.")
 @answers
 def whoami_command(rules: Rules, host: str | None, ca: Path | None) -> Answer:
-    """Say which subject of the policy a token is, and why.
+    """Say which subject of the policy a token belongs to, and why.
 
-    The token is read from standard input, or asked for without showing it. An OAuth token is verified as the proxy
+    The token is read from standard input, or prompted for without echo. An OAuth token is verified as the proxy
     verifies it: the keys of its issuer are fetched, or taken from the policy's key file.
 
     \b

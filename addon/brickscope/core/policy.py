@@ -14,7 +14,7 @@ from .rule import RuleTable
 
 
 class Mode(StrEnum):
-    """``enforce``: a denied call is not sent. ``monitor``: what the rules deny is logged and sent all the same."""
+    """``enforce``: a denied call is not sent. ``monitor``: what the rules deny is logged and sent anyway."""
 
     ENFORCE = "enforce"
     MONITOR = "monitor"

@@ -66,7 +66,7 @@ def gather(authorities: Sequence[Path], also: Sequence[Path] = ()) -> Trust:
     valid = [each for each in given.values() if not has_ended(each)]
     if authorities and not valid:
         raise CertificateError(
-            f"{authorities[0]}: the CA has ended on {ended[0].not_valid_after_utc:%Y-%m-%d}; get the proxy's new one"
+            f"{authorities[0]}: the CA expired on {ended[0].not_valid_after_utc:%Y-%m-%d}; get the proxy's new one"
         )
     source, roots = read_roots()
     for file in also:

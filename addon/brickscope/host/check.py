@@ -16,17 +16,19 @@ class Status(StrEnum):
 
 
 class Check(NamedTuple):
-    """``name``: snake_case, for scripts. ``fix``: a line for the user's shell. ``client``: the stack it is about."""
+    """``name``: snake_case, for scripts. ``fix``: a line for the user's shell. ``client``: the stack it is about.
+    ``variable``: that it is about, if it matters to those alone who read it."""
 
     name: str
     status: Status
     detail: str
     fix: str | None = None
     client: str | None = None
+    variable: str | None = None
 
 
 def ok(name: str, detail: str, client: str | None = None) -> Check:
-    """All is well."""
+    """No problems found."""
     return Check(name, Status.OK, detail, None, client)
 
 

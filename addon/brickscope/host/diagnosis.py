@@ -66,7 +66,7 @@ class _Client(NamedTuple):
         if listed and find_bypasses(environment[listed], self.case.host):
             left = without_bypasses(environment[listed], self.case.host)
             return self.problem(
-                f"goes past the proxy: {listed} names the workspace", fixes.replace(listed, left)
+                f"bypasses the proxy: {listed} names the workspace", fixes.replace(listed, left)
             )
         if self.stack.switch:
             switch, value = self.stack.switch

@@ -14,9 +14,12 @@ from urllib.parse import unquote
 from cryptography import x509
 
 from brickscope.host.certificates import fingerprint, holds_key
+from brickscope.host.editor import NAME as EDITOR
+from brickscope.host.editor import examine_editors
+from brickscope.host.managed_identity import find_detour
 from brickscope.host.no_proxy import find_bypasses, without_bypasses
 from brickscope.host.proxy_url import ProxyUrl, corrected, mask, read_proxy_url, secret_of
-from brickscope.host.stack import STACKS
+from brickscope.host.stack import STACKS, find_stack
 
 from .check import Check, Status, note, ok, problem
 from .diagnosis import Case, diagnose, judge_bundle
@@ -103,7 +106,8 @@ def examine(question: Question) -> Report:
     final = examination.fixes.everything()
     early = examination.early
     checks = tuple(
-        _scrubbed(each._replace(fix=final) if each.fix in early else each, question) for each in found
+        _scrubbed(each._replace(fix=final) if each.fix in early else each, question)
+        for each in map(examination.weighed, found)
     )
     proxy = examination.text
     return Report(question.workspace, mask(proxy) if proxy else None, checks)
@@ -136,6 +140,24 @@ class _Examination:
             java and (not question.clients or "java" in question.clients),
         )
         self.early: set[str] = set()
+        self.here: set[str] | None = None
+        """The stacks that were found on this host; None as long as nobody has looked."""
+
+    def weighed(self, check: Check) -> Check:
+        """A variable that no client of this host goes by is worth a note."""
+        if (
+            check.status is not Status.PROBLEM
+            or check.variable is None
+            or self.here is None
+            or EDITOR in self.ask.clients
+        ):
+            return check
+        stacks = filter(None, map(find_stack, self.here))
+        lists = [names for stack in stacks for names in (stack.proxy, stack.no_proxy)]
+        read = {next(filter(self.environment.get, names), None) for names in lists}
+        if check.variable in read:
+            return check
+        return check._replace(status=Status.NOTE, detail=f"{check.detail}; no client here goes by it")
 
     def run(self) -> Iterator[Check]:
         """Step by step; what rests on a step that failed is left out."""
@@ -148,9 +170,7 @@ class _Examination:
                 else:
                     yield step
         if proxy is None or presented is None:
-            yield Check(
-                "clients", Status.SKIPPED, "the clients were not run, since the way to the proxy is broken"
-            )
+            yield Check("clients", Status.SKIPPED, "the clients were not run, since the proxy can't be used")
             return
         self._learn(presented.chain)
         yield from self._authority(presented.chain)
@@ -158,12 +178,16 @@ class _Examination:
         pythons = find_pythons(self.environment, self.ask.pythons)
         calls = Calls(self.host, proxy, self.environment, self.ask.clients, pythons)
         outcomes = run_clients(calls)
-        yield from self._sources(presented.chain, {outcome.stack for outcome in outcomes})
+        self.here = {outcome.stack for outcome in outcomes}
+        yield from self._sources(presented.chain, any("mlflow" in outcome.program for outcome in outcomes))
         for outcome in outcomes:
             yield diagnose(outcome, case)
             if outcome.stack == "go" and (found := judge_bundle(case, certain=self.ask.bundles)):
                 yield found
-        for missing in sorted(self.ask.clients - {outcome.stack for outcome in outcomes}):
+        wanted = EDITOR in self.ask.clients
+        if wanted or not self.ask.clients:
+            yield from examine_editors(self.environment, proxy, self.host, self.ask.shell, wanted=wanted)
+        for missing in sorted(self.ask.clients - self.here - {EDITOR}):
             yield note(
                 f"client_{missing.replace('-', '_')}", f"{missing} was not found on this host", missing
             )
@@ -177,7 +201,7 @@ class _Examination:
             only = f" ({source} is, which is for http:// calls)" if source else ""
             yield problem(
                 "proxy_variable",
-                f"neither HTTPS_PROXY nor https_proxy is set{only}: clients go straight to Databricks, or nowhere",
+                f"neither HTTPS_PROXY nor https_proxy is set{only}: clients connect to Databricks directly, or not at all",
                 self._everything(),
             )
             return
@@ -220,11 +244,9 @@ class _Examination:
                     "proxy_variable",
                     f"{name} is {mask(value)}, not {proxy.masked}: some clients read this spelling, some the other",
                     self._give(name, proxy),
-                )
+                )._replace(variable=name)
             elif not value and os.name != "nt":
-                who = (
-                    "gRPC reads small letters only" if name.islower() else "some programs read capitals only"
-                )
+                who = "gRPC reads lower case only" if name.islower() else "some programs read upper case only"
                 # No client may be here that minds; each that is here is run.
                 detail = f"{name} is not set: {who}"
                 yield Check("proxy_variable", Status.NOTE, detail, self._give(name, proxy))
@@ -236,7 +258,7 @@ class _Examination:
                 "proxy_variable",
                 f"grpc_proxy is {mask(other)}, and gRPC takes it before https_proxy",
                 self.fixes.unset("grpc_proxy"),
-            )
+            )._replace(variable="grpc_proxy")
 
     def _give(self, name: str, proxy: ProxyUrl) -> str:
         """Sets one spelling, by the other where a password would have to be written."""
@@ -259,11 +281,19 @@ class _Examination:
                 listed = ", ".join(bypass.entry for bypass in found)
                 yield problem(
                     "no_proxy",
-                    f"{name} leads past the proxy: {listed} fits {self.host} ({who}); such calls are not governed",
+                    f"{name} bypasses the proxy: {listed} matches {self.host} ({who}); such calls are not governed",
                     self.fixes.replace(name, left),
-                )
+                )._replace(variable=name)
         if not wrong:
             yield ok("no_proxy", "NO_PROXY does not name the workspace")
+        if detour := find_detour(self.environment):
+            detail = (
+                f"{detour.proxy} leads a managed identity's calls for its tokens to the proxy, which refuses them: "
+                f"NO_PROXY has to name {detour.endpoint}"
+            )
+            fix = self.fixes.assign(NO_PROXY=detour.no_proxy, no_proxy=detour.no_proxy)
+            status = Status.PROBLEM if detour.used else Status.NOTE
+            yield Check("managed_identity", status, detail, fix if detour.used else None)
 
     # -- the way ------------------------------------------------------------------------------------------------
 
@@ -303,7 +333,7 @@ class _Examination:
         if is_open(self.host):
             yield note(
                 "direct_way",
-                f"{self.host} can also be reached without the proxy: docs/deploy.md says how to close it",
+                f"{self.host} can also be reached without the proxy: docs/deploy.md says how to block that",
             )
         yield self._clock(presented.leaf)
         yield presented
@@ -328,18 +358,18 @@ class _Examination:
         if now + leeway < leaf.not_valid_before_utc:
             return problem(
                 "clock",
-                f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is before the beginning of the proxy's certificate "
+                f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is before the start of the proxy's certificate "
                 f"({leaf.not_valid_before_utc:%Y-%m-%d %H:%M}); set it",
                 "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
             )
         if now > leaf.not_valid_after_utc:
             return problem(
                 "clock",
-                f"the proxy's certificate has ended on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M}, or this host's clock "
+                f"the proxy's certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M}, or this host's clock "
                 f"({now:%Y-%m-%d %H:%M} UTC) is wrong",
                 "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
             )
-        return ok("clock", "this host's clock is within the time of the proxy's certificate")
+        return ok("clock", "this host's clock is within the validity of the proxy's certificate")
 
     # -- the CA -------------------------------------------------------------------------------------------------
 
@@ -375,11 +405,11 @@ class _Examination:
             if days < 0:
                 yield problem(
                     "ca",
-                    f"the proxy's CA has ended: {text}. Have it replaced on the proxy's host, then take the new file",
+                    f"the proxy's CA has expired: {text}. Have it replaced on the proxy's host, then take the new file",
                     self.fixes._replace(authority=None, bundle=None).everything(),
                 )
             elif days < SOON:
-                yield note("ca", f"the proxy's CA ends in {days} days: {text}")
+                yield note("ca", f"the proxy's CA expires in {days} days: {text}")
             else:
                 yield ok("ca", f"the proxy's CA is in {file}: {text}")
             return
@@ -397,9 +427,10 @@ class _Examination:
                 )
         return "no file here holds the proxy's CA. Get mitmproxy-ca-cert.pem from the proxy's host"
 
-    def _sources(self, chain: Chain, here: set[str]) -> Iterator[Check]:
+    def _sources(self, chain: Chain, mlflow: bool) -> Iterator[Check]:
         """What each variable that is set leads to. NODE_EXTRA_CA_CERTS adds to Node's list; the others replace.
-        ``here``: the stacks that are on this host."""
+        ``mlflow``: whether it is on this host."""
+        here = self.here or set()
         for name in _TRUST:
             value = self.environment.get(name)
             if not value:
@@ -409,7 +440,7 @@ class _Examination:
                 yield problem("ca_variable", f"{name} is {value}: {key}", self.fixes.everything())
             elif verdict.trusted:
                 yield ok("ca_variable", f"{name} is {value}: trusts the proxy")
-            elif name == "MLFLOW_TRACKING_SERVER_CERT_PATH":
+            elif name == "MLFLOW_TRACKING_SERVER_CERT_PATH" and mlflow:
                 yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.unset(name))
             elif any(name in stack.ca and stack.name in here for stack in STACKS):
                 yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.everything())
@@ -419,7 +450,7 @@ class _Examination:
         if system and not verify(chain, system).trusted:
             yield note(
                 "ca_system",
-                f"the system's own store ({system}) lacks the proxy's CA; a bundle that the variables name stands in for it",
+                f"the system's own store ({system}) lacks the proxy's CA; clients use the bundle that the variables name",
             )
         elif system:
             yield ok("ca_system", f"the system's own store ({system}) trusts the proxy")

@@ -126,7 +126,7 @@ def _run(calls: Calls, command: Sequence[str], **more: str) -> tuple[int | None,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return None, "", f"did not end within {SECONDS} s"
+            return None, "", f"did not finish within {SECONDS} s"
         except OSError as error:
             return None, "", f"does not run: {error.strerror}"
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")

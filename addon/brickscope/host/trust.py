@@ -61,7 +61,7 @@ def _why(chain: Chain, source: Path, error: crypto.X509StoreContextError) -> str
             "the proxy's was replaced, or it is another proxy's"
         )
     if "expired" in str(error):
-        return "the CA in it has ended"
+        return "the CA in it has expired"
     return "it lacks the proxy's CA"
 
 
@@ -121,5 +121,5 @@ def describe_end(certificate: x509.Certificate, now: datetime | None = None) -> 
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     return (
         days,
-        f"{subject(certificate)}, sha256:{fingerprint(certificate)[:16]}…, {'ended on' if days < 0 else 'until'} {until}",
+        f"{subject(certificate)}, sha256:{fingerprint(certificate)[:16]}…, {'expired on' if days < 0 else 'until'} {until}",
     )

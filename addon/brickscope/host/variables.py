@@ -33,7 +33,7 @@ def variables(
 
     Raises ValueError for a path that Java can't be told.
     """
-    # Both spellings: gRPC reads small letters only, and where both are set clients differ in which one counts.
+    # Both spellings: gRPC reads lower case only, and where both are set clients differ in which one counts.
     made = {"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url}
     if no_proxy is not None:
         made |= {"NO_PROXY": no_proxy, "no_proxy": no_proxy}

@@ -119,9 +119,9 @@ def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     if status != 200:
         sock.close()
         hint = {
-            407: "it does not take the user and password in its URL"
+            407: "it rejects the user and password in its URL"
             if proxy.authorization
-            else "it wants a user and a password in its URL",
+            else "it requires a user and a password in its URL",
             403: "it refuses this host",
             502: "it can't reach this host",
         }.get(status, "it does not open tunnels")

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from brickscope.core.binding import is_at_home
@@ -41,9 +41,6 @@ MARGIN_S = 30.0
 """A minted token is not used in its last seconds: the call has to reach the host with it."""
 MAX_REMEMBERED = 1024
 """Fingerprints of real credentials that are remembered, so that one that a client holds is known for what it is."""
-
-OnFetched = Callable[[str, str], None]
-"""Told the name of a credential that was fetched, and why not, empty if it was."""
 
 
 class Secret:
@@ -82,19 +79,13 @@ class _Held:
 class CredentialStore:
     """For one event loop; not for threads."""
 
-    def __init__(
-        self,
-        known: Mapping[str, Entrusted],
-        post: Post | None = None,
-        on_fetched: OnFetched = lambda name, error: None,
-    ) -> None:
+    def __init__(self, known: Mapping[str, Entrusted], post: Post | None = None) -> None:
         """``known``: what the operator's file has. ``post``: sends a form to a token endpoint;
         without it there are tokens alone."""
         self.known = dict(known)
         self.remembered: dict[str, str] = {}
         """Names of credentials by their fingerprints."""
         self._post = post
-        self._on_fetched = on_fetched
         self._held: dict[tuple[str, str], _Held] = {}
 
     def swap(self, known: Mapping[str, Entrusted]) -> None:
@@ -105,9 +96,10 @@ class CredentialStore:
         self.known = dict(known)
 
     @property
-    def failing(self) -> dict[str, str]:
-        """Why credentials can't be had now, by name; also while an older one is still used."""
-        return {held.entrusted.name: held.error for held in self._held.values() if held.error}
+    def errors(self) -> dict[str, str]:
+        """Why credentials can't be had now, by name, also while an older one is still used; empty for those that can."""
+        found = dict.fromkeys(self.known, "")
+        return found | {held.entrusted.name: held.error for held in self._held.values() if held.error}
 
     # -- what the gate asks ------------------------------------------------------------------------------------
 
@@ -184,18 +176,19 @@ class CredentialStore:
         finally:
             held.task = None
         held.retry = time.monotonic() + RETRY_S if error else -math.inf
-        if error != held.error:
-            level = logging.WARNING if error else logging.INFO
-            text = f"can't be had: {error}" if error else "is there again"
-            logger.log(
-                level,
-                "Brickscope: the credential %s %s",
-                held.entrusted.name,
-                text,
-                extra={"event": "credential_unavailable" if error else "credential_fetched"},
+        name = held.entrusted.name
+        if error and error != held.error:
+            logger.warning(
+                "Brickscope: the credential %s can't be had: %s",
+                name,
+                error,
+                extra={"event": "credential_unavailable"},
+            )
+        elif held.error and not error:
+            logger.info(
+                "Brickscope: the credential %s is there again", name, extra={"event": "credential_available"}
             )
         held.error = error
-        self._on_fetched(held.entrusted.name, error)
 
     async def _fetch(self, held: _Held) -> None:
         entrusted, source = held.entrusted, held.entrusted.source

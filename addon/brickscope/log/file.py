@@ -132,7 +132,7 @@ class LogFile:
         except OSError as error:
             if self.regular:
                 raise AuditError(
-                    f"the audit log {self.name} can't be brought to disk: {error.strerror}"
+                    f"the audit log {self.name} can't be synced to disk: {error.strerror}"
                 ) from error
 
     @property

@@ -29,18 +29,18 @@ class HandshakeCause(StrEnum):
     CA_UNKNOWN = "ca_unknown", "the client does not trust the proxy's CA", _MEND
     CERTIFICATE_REFUSED = (
         "certificate_refused",
-        "the client does not accept the proxy's certificate: it does not trust the CA (Java and Go say it so), "
+        "the client does not accept the proxy's certificate: it does not trust the CA (the alert that Java and Go send), "
         "or it accepts only one certificate that it knows (pinning)",
         f"{_MEND}; a client that pins can't be used through any such proxy",
     )
     CERTIFICATE_EXPIRED = (
         "certificate_expired",
-        "the client holds the proxy's certificate or CA for expired, or its clock is wrong",
-        "compare the clocks, look at when the proxy's CA ends, and " + _MEND,
+        "to the client, the proxy's certificate or CA has expired; or its clock is wrong",
+        "compare the clocks, check when the proxy's CA expires, and " + _MEND,
     )
     CLOSED_BY_CLIENT = (
         "closed_by_client",
-        "the client hung up without a word; Node and gRPC do so when they do not trust the proxy's CA",
+        "the client closed the connection without an alert; Node and gRPC do so when they do not trust the proxy's CA",
         _MEND,
     )
     PROTOCOL_VERSION = (
@@ -66,7 +66,7 @@ class HandshakeCause(StrEnum):
     )
     CLOSED_BY_SERVER = (
         "closed_by_server",
-        "the server hung up without a word",
-        "look at the way to the server",
+        "the server closed the connection without an alert",
+        "check the network path to the server",
     )
     OTHER = "other", "the cause is not known; `detail` holds what the TLS library said", ""

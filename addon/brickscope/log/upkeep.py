@@ -86,7 +86,7 @@ def _sync(fd: int) -> bool:
     try:
         sync(fd)
     except OSError as error:
-        logger.error("Brickscope: the audit log can't be brought to disk: %s", error.strerror, extra=UPKEEP)
+        logger.error("Brickscope: the audit log can't be synced to disk: %s", error.strerror, extra=UPKEEP)
         return False
     else:
         return True

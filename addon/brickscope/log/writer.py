@@ -71,6 +71,8 @@ class AuditWriter:
         self._second = self._looked = 0
         self._stamp = ""
         self._gaps: list[Record] = []
+        self._late: list[Record] = []
+        """Outcomes that are written with the next record."""
         self._trouble: _Trouble | None = None
         self._unsigned = 0
         self._signed_at = self._unsigned_since = time.monotonic()
@@ -160,14 +162,20 @@ class AuditWriter:
         if self._is_closed:
             raise AuditError(f"the audit log {self._file.name} is closed")
         waits = event != "outcome"
+        late: list[Record] = []
         try:
             if waits:
                 self._look_after_file()
             gaps = self._gaps if self._trouble is None else [*self._gaps, self._trouble.gap()]
+            late, self._late = self._late, []
             seq, last, lines = self._seq, self._hash, b""
             for gap in gaps:
                 seq += 1
                 line, last = self._seal("gap", gap, seq, last)
+                lines += line
+            for outcome in late:
+                seq += 1
+                line, last = self._seal("outcome", outcome, seq, last)
                 lines += line
             seq += 1
             line, last = self._seal(event, fields, seq, last)
@@ -175,7 +183,7 @@ class AuditWriter:
             self._file.write(lines)
         except AuditError as error:
             self.statistics.failed()
-            self._alarm(error, waits, probe=event == "checkpoint")
+            self._alarm(error, waits, probe=event == "checkpoint", late=len(late))
             raise
         self.statistics.wrote(seq - self._seq, len(lines))
         if not self._unsigned:
@@ -196,6 +204,17 @@ class AuditWriter:
         goes_on = event == "start" and self.previous is not None
         if (goes_on or self._unsigned >= CHECKPOINT_RECORDS) and event != "checkpoint":
             self.checkpoint("interval")
+
+    def append_late(self, outcome: Record) -> bool:
+        """Keep an outcome, which no call waits for, to be written with the next record. Whether it is the first: the caller
+        has to ``flush`` before anything else is waited for. Never raises."""
+        self._late.append(outcome)
+        return len(self._late) == 1
+
+    def flush(self) -> None:
+        """Write the outcomes that were kept. Raises AuditError; then they are lost, and counted as that."""
+        if self._late:
+            self.append("outcome", self._late.pop())
 
     def _sync_now(self) -> None:
         self.statistics.sync_begins()
@@ -255,7 +274,7 @@ class AuditWriter:
         """Have the next record preceded by a ``gap``."""
         self._gaps.append({"cause": cause, "detail": detail, **fields})
 
-    def _alarm(self, error: AuditError, waits: bool, probe: bool = False) -> None:
+    def _alarm(self, error: AuditError, waits: bool, probe: bool = False, late: int = 0) -> None:
         if self._trouble is None:
             # Printable: a path need not be text, and a record has to be.
             self._trouble = _Trouble(printable(str(error)), time.time())
@@ -269,6 +288,7 @@ class AuditWriter:
             self._note(
                 "torn_line", "a record was written in part", bytes=len(torn), sha256=sha256(torn).hexdigest()
             )
+        self._trouble.lost += late
         if probe:
             return  # no call waited for it, and it is written later
         if waits:
@@ -427,6 +447,8 @@ class AuditWriter:
         """Sign what there is and close the file; every later ``append`` raises AuditError."""
         if self._is_closed:
             return
+        with contextlib.suppress(AuditError):
+            self.flush()
         if self._seq:
             self.checkpoint("stop")
         self._is_closed = True

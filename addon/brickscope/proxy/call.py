@@ -14,17 +14,23 @@ from .wire.head import Cleared
 
 
 class Call:
-    """Kept with its exchange. Times are monotonic seconds; None for what has not happened. ``patience``: how long it is
-    waited for."""
+    """Kept with its exchange. Times are monotonic seconds; None for what has not happened."""
 
-    __slots__ = ("answered", "is_over", "left", "patience", "read")
+    __slots__ = ("_patience", "answered", "is_over", "left", "read")
 
     def __init__(self) -> None:
-        self.patience = Patience()
+        self._patience: Patience | None = None
+        """Made when it is asked for, which most calls do not live to see."""
         self.read = time.monotonic()
         self.left: float | None = None
         self.answered: float | None = None
         self.is_over = False
+
+    def waits_too_long(self, what: object, seconds: float, now: float) -> bool:
+        """As ``Patience.is_over``."""
+        if self._patience is None:
+            self._patience = Patience()
+        return self._patience.is_over(what, seconds, now)
 
     def leave(self, gate: Gate, cleared: Cleared) -> None:
         """It may be sent from now on."""
@@ -61,7 +67,7 @@ class Call:
             detail = f": {exchange.detail}" if exchange.detail else ""
             fields["error"] = printable(f"{exchange.fault}{detail}")[:256]
             gate.tally.broke(_cause(exchange.fault))
-        gate.record("outcome", fields)
+        gate.record_outcome(fields)
         gate.tally.ended(status, sent, received, took, self.left, self.answered)
 
 

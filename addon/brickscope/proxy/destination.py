@@ -109,9 +109,7 @@ class Destinations:
         elif not is_hostname(folded) or folded != host.lower():
             raise Refused(Reason.HOST_NOT_CANONICAL, "the host is not written as a plain DNS name")
         if not self.relay_other_hosts:
-            raise Refused(
-                Reason.OTHER_HOST, "scope_other_hosts=deny closes the way to hosts other than Databricks"
-            )
+            raise Refused(Reason.OTHER_HOST, "scope_other_hosts=deny blocks hosts other than Databricks")
         return Side.OTHER
 
     def _check_literal(self, text: str) -> None:
@@ -121,10 +119,10 @@ class Destinations:
             raise Refused(Reason.ADDRESS_NOT_ALLOWED, "the host is an address in an odd spelling") from None
         # A literal may be Databricks' own address: no name stands in the way of what then follows.
         if not any(address in network for network in self.allowed):
-            raise Refused(
-                Reason.ADDRESS_NOT_ALLOWED,
-                "the host is an address literal; scope_allow_addresses can allow it",
-            )
+            # Metadata and managed identities: each machine has its own, and the proxy's is not the client's.
+            own = address.is_link_local or address.is_loopback
+            advice = "the client's NO_PROXY has to name it" if own else "scope_allow_addresses can allow it"
+            raise Refused(Reason.ADDRESS_NOT_ALLOWED, f"the host is an address literal; {advice}")
 
     def may_reach(self, text: str, host: str = "") -> bool:
         """Whether bytes may be sent to this IP address, on the way to ``host``."""

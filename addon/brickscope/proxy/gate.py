@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from brickscope.core.credential import read_pair, read_token
@@ -79,6 +79,8 @@ class Gate:
         self.credentials = CredentialStore({}) if credentials is None else credentials
         self.hints = hints
         self.body_limit = body_limit
+        self.soon: Callable[[Callable[[], None]], object] | None = None
+        """Calls a function when all that is ready in the event loop has had its turn; None: outcomes are written at once."""
         self.draining = False
         """Whether the proxy is about to stop (``drain.py``)."""
         self.swap(policy)
@@ -234,12 +236,27 @@ class Gate:
         try:
             self.writer.append(event, fields)
         except Exception as error:
-            logger.error(
-                "Brickscope: a %s record could not be written: %s",
-                event,
-                error,
-                extra={"event": "unrecorded"},
-            )
+            self._say_unrecorded(event, error)
+
+    def _say_unrecorded(self, event: str, error: Exception) -> None:
+        logger.error(
+            "Brickscope: a %s record could not be written: %s", event, error, extra={"event": "unrecorded"}
+        )
+
+    def record_outcome(self, fields: Record) -> None:
+        """Record how a call ended, in one write with what else happens in this turn of the event loop: no call waits for it,
+        and what was said of the call before it went on is written already."""
+        if self.soon is None:
+            self.record("outcome", fields)
+        elif self.writer.append_late(fields):
+            self.soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write outcomes that were kept; a failure is reported, as in ``record``."""
+        try:
+            self.writer.flush()
+        except Exception as error:
+            self._say_unrecorded("outcome", error)
 
     def record_tunnel(self, decision: Decision, client_address: str, host: str, port: int) -> str:
         """Record what became of a CONNECT. Returns the decision id. Raises AuditError if it can't be written."""

@@ -70,6 +70,10 @@ class Monitor:
         """What is wrong with the gate itself."""
         return self._installation.faults()
 
+    def credentials(self) -> dict[str, str]:
+        """Why credentials of placeholders can't be had, by name; empty for those that can."""
+        return self.gate.credentials.errors
+
     def obstacles(self) -> list[Obstacle]:
         """Why no traffic should be led here."""
         found = [Obstacle(Reason.GATE_MISSING, fault) for fault in self.faults()[:1]]

@@ -111,7 +111,7 @@ _REFUSED: dict[str, str] = {
         "add_upstream_certs_to_client_chain"
     ),
     "it would write tokens to disk or terminal": "save_stream_file hardump proxy_debug store_streamed_bodies",
-    "it takes a guard against smuggling away": "validate_inbound_headers normalize_outbound_headers",
+    "it removes a guard against request smuggling": "validate_inbound_headers normalize_outbound_headers",
     "Brickscope streams bodies itself; with it, denials would hang": "stream_large_bodies body_size_limit",
     "upstream certificates are always verified": "ssl_insecure",
     "it signs with a private key that everybody has": "emudhra emudhra_old",
@@ -273,7 +273,7 @@ def _parent(options: Options) -> Address | None:
             )
         return None
     if options.scope_connect_to:
-        raise OptionError("scope_connect_to: it would lead past scope_parent_proxy; leave one of them out")
+        raise OptionError("scope_connect_to: it would bypass scope_parent_proxy; leave one of them out")
     try:
         return read_parent(url, password)
     except ValueError as error:

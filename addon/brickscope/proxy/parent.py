@@ -117,7 +117,7 @@ class Parent:
             self._failed()
             if self._told.is_new(str(error)):
                 logger.warning(
-                    "Brickscope: the parent proxy %s opened no way: %s",
+                    "Brickscope: the parent proxy %s did not connect: %s",
                     self.address,
                     error,
                     extra={"event": "parent_proxy"},

@@ -102,6 +102,7 @@ class Process:
         self._record_start()
         self._say_start()
         loop = asyncio.get_running_loop()
+        self._gate.soon = loop.call_soon
         with contextlib.suppress(NotImplementedError):
             # A worker is told SIGTERM by the supervisor, and perhaps by a service manager too: that is one and the same.
             loop.add_signal_handler(signal.SIGTERM, self._stop if self._worker is None else self._begin_stop)

@@ -18,7 +18,7 @@ from .gate import Gate, Verdict, header
 from .target import Plain
 from .wire.answer import written
 from .wire.events import Denied, Hold, Ruling
-from .wire.framing import Announced, read_announced
+from .wire.framing import IN_CHUNKS, NO_BODY, Announced, read_announced
 from .wire.head import Cleared, Head
 from .wire.placing import place
 
@@ -88,7 +88,10 @@ def clear_plain(head: Head, plain: Plain, decision_id: str, started: float) -> C
 
 def announced_by(request: ApiRequest) -> Announced:
     """How the body of a request ends, by the reading that was judged."""
-    return Announced(request.content_length, request.content_length is None and request.may_have_body)
+    length = request.content_length
+    if length is None:
+        return IN_CHUNKS if request.may_have_body else NO_BODY
+    return Announced(length)
 
 
 def _announced(head: Head) -> Announced | None:

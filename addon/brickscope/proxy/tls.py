@@ -89,13 +89,15 @@ class End(asyncio.BufferedProtocol):
     is_clear = False
     """Whether there is no TLS."""
 
-    __slots__ = ("_connection", "_dropped", "_owner", "_unsaid", "alpn", "stage", "transport")
+    __slots__ = ("_connection", "_dropped", "_due", "_owner", "_unsaid", "alpn", "stage", "transport")
 
     def __init__(self, connection: SSL.Connection | None, owner: Owner) -> None:
         """``connection``: without a socket, and told which role it has; None where there is no TLS (``clear.py``)."""
         self._connection: Any = connection
         self._owner = owner
         self._dropped = 0
+        self._due = 0
+        """Bytes that a record has yet to come that has begun; less than none where records are not counted any more."""
         self._unsaid = 0
         """Bytes that came since anything was sent."""
         self.stage = Stage.HANDSHAKE
@@ -132,6 +134,7 @@ class End(asyncio.BufferedProtocol):
         """Begin with the bytes that came already. ``alpn``: the protocol that is chosen, if it is offered."""
         self._connection.set_app_data(alpn)
         self._connection.bio_write(first)
+        self._count_records(first)
         self._shake()
         if self.stage is Stage.UP:
             self._read()
@@ -144,11 +147,14 @@ class End(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes are there."""
         if self.stage is Stage.UP:
-            self._connection.bio_write(_VIEW[:nbytes])
+            came = _VIEW[:nbytes]
+            self._connection.bio_write(came)
             self._unsaid += nbytes
-            self._read()
+            self._read(self._count_records(came))
         elif self.stage is Stage.HANDSHAKE:
-            self._connection.bio_write(_VIEW[:nbytes])
+            came = _VIEW[:nbytes]
+            self._connection.bio_write(came)
+            self._count_records(came)
             self._shake()
             if self.stage is Stage.UP:  # type: ignore[comparison-overlap]  # it may be by now
                 self._read()
@@ -211,14 +217,41 @@ class End(asyncio.BufferedProtocol):
         # In TLS 1.3 what is left to say (Finished, tickets) goes out with the first bytes, in one piece.
         self._owner.end_up(self)
 
-    def _read(self) -> None:
-        """Pass up what has come, and then its end if that has come as well."""
+    def _count_records(self, came: bytes | memoryview) -> int:
+        """How many TLS records (RFC 8446 section 5.1) end with these bytes; 0 where that is not known, or another has begun.
+
+        A record holds at most one piece of content, so after as many pieces TLS has none left: to ask it once more costs as
+        much as the piece itself.
+        """
+        at, left, count, size = 0, self._due, 0, len(came)
+        if left < 0:
+            return 0
+        if not left and size > 5 and came[1] == 3 and size == 5 + (came[3] << 8 | came[4]):
+            return 1
+        while at < size:
+            if not left:
+                if size - at < 5 or came[at + 1] != 3:
+                    self._due = -1  # a header in two pieces, or none
+                    return 0
+                left = 5 + (came[at + 3] << 8 | came[at + 4])
+            took = min(left, size - at)
+            at += took
+            left -= took
+            count += not left
+        self._due = left
+        return 0 if left else count
+
+    def _read(self, records: int = 0) -> None:
+        """Pass up what has come, and then its end if that has come as well. ``records``: how many pieces there are at most;
+        0: that is not known."""
         receive = self._connection.recv
         pieces: list[bytes] = []
         ended = broken = False
         try:
             while True:
                 pieces.append(receive(RECORD))
+                if len(pieces) == records:
+                    break
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:

@@ -454,7 +454,7 @@ class Tunnel:
             self._do(core.close_idle())
         for exchange, progress in core.calls:
             what = progress if core.shared else (progress, unsent)
-            if exchange.ticket.patience.is_over(what, limits.stall, now):
+            if exchange.ticket.waits_too_long(what, limits.stall, now):
                 self._time_out("stall", limits.stall, exchange)
                 waits_for_client = self._client_full or (
                     core.waits_for_client(exchange) and not self._upstream.unsent

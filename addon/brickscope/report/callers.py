@@ -21,7 +21,7 @@ def tokens_section(given: Given) -> Section:
         intro = f"New is what was not seen from {moment(given.compared_from)} until the period began."
     else:
         intro = (
-            "The log that was given has no calls before this period, so nobody can tell here what is new; the tables say "
+            "The log has no calls from before this period, so it can't show what is new; the tables say "
             "when each was first seen. With --since, the time before it is what the period is compared with."
         )
     stale = counts.table(
@@ -32,7 +32,7 @@ def tokens_section(given: Given) -> Section:
         gone = names(row[0] for row in stale.rows)
         points.append(Point("note", f"{counted(stale.total, 'subject')} without a call in {days}: {gone}."))
     caption = f"Subjects without a call in the {days} before {moment(given.end)}"
-    hint = "" if given.loaded else "Without a policy only those are known that called at some time."
+    hint = "" if given.loaded else "Without a policy, only subjects that made calls are known."
     blocks = (
         Text(intro),
         counts.table("credentials", compared=given.compared_from is not None),

@@ -26,7 +26,7 @@ _SETS = {
     "revision": ("event", "policy_revision"),
     "status": ("event", "status", "broken"),
 }
-"""The tables, each with its columns; every one has ``records``, ``denied`` (and ``sent``: denied, and sent all the same) and
+"""The tables, each with its columns; every one has ``records``, ``denied`` (and ``sent``: denied, and sent anyway) and
 the times of the first and last besides."""
 
 _CREDENTIAL = "CASE WHEN principal IS NULL THEN fingerprint END"

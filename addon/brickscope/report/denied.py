@@ -68,14 +68,14 @@ def _groups(given: Given) -> Table:
         "Denied call",
         "Why",
         "Calls | n",
-        "Sent | n | – | Denied, and sent all the same by monitor mode",
-        "What would allow it | lines | – | Lines for the policy; whether it should be allowed is another question",
+        "Sent | n | – | Would be denied; sent, since in monitor mode",
+        "What would allow it | lines | – | Lines for the policy; whether the call should be allowed is for you to decide",
         "First | when",
         "Last | when",
-        "One of them | name | – | Its decision id: brickscope audit show ID tells the whole story",
+        "One of them | name | – | Its decision id: brickscope audit show ID shows the details",
     )
     hint = (
-        "Grouped by what it would take to allow them: first calls that return credentials, change who may act, or run code, "
+        "Grouped by the change that would allow them: first calls that return credentials, change who may act, or run code, "
         "subject by subject; then by number. Denied connections to other hosts are here too."
     )
     rows = map(_group, found.groups)
@@ -137,13 +137,13 @@ def _kind_points(given: Given, calls: dict[Kind | None, int]) -> Iterator[Point]
     # Our own doctor names two workspaces, to be denied by the proxy.
     odd = calls.get(Kind.READING, 0) - sum(group.calls for group in given.denials.groups if group.probe)
     if odd > 0:
-        text = "denied for having no regular reading: a broken client, or an attempt to get round the rules."
+        text = "denied for having no regular reading: a broken client, or an attempt to bypass the rules."
         yield Point("look", f"{counted(odd, 'call')} {text}")
     ((sent,),) = given.counts.ask("SELECT sum(sent) FROM by_kind WHERE event = 'decision'")
     if sent:
         yield Point(
             "look",
-            f"{counted(int(sent), 'call')} denied by the policy and sent all the same, in monitor mode.",
+            f"{counted(int(sent), 'call')} denied by the policy and sent anyway, in monitor mode.",
         )
 
 

@@ -51,7 +51,7 @@ def sentence(evidence: Sequence[Evidence] | None) -> str:
     if status == "unsigned":
         return (
             "Nothing shows that the log is complete and unaltered: its hashes fit together, but "
-            f"{'it has no' if one else 'not all have a'} signed checkpoint, so all could be made anew."
+            f"{'it has no' if one else 'not all have a'} signed checkpoint, so all of it could have been rewritten."
         )
     what = f"{'The log is' if one else 'The logs are'} complete and unaltered"
     if not all(log.begins for log in evidence):
@@ -89,7 +89,7 @@ def integrity_section(given: Given) -> Section:
         Table.of("faults", "Lines and files that could not be read", _PLACE, unread, total),
     )
     points = tuple(_points(evidence, status, faults))
-    return Section("integrity", "Integrity", "Can this log be believed?", blocks, points)
+    return Section("integrity", "Integrity", "Can this log be trusted?", blocks, points)
 
 
 def _log(index: int, log: Evidence) -> Iterator[Any]:

@@ -159,7 +159,7 @@ def _tiles(counts: Counts) -> dict[str, int]:
         "Calls": int(calls),
         "Allowed": int(calls - denied - sent),
         "Denied": int(denied),
-        "Denied, sent (monitor)": int(sent),
+        "Would be denied (monitor)": int(sent),
         "Subjects": subjects,
         "Operations": operations,
         "Client addresses": clients,
@@ -169,7 +169,7 @@ def _tiles(counts: Counts) -> dict[str, int]:
 
 def _sentences(counts: Counts, tiles: dict[str, int], length: str) -> Iterator[str]:
     """How much happened, and what was denied."""
-    calls, sent = tiles["Calls"], tiles["Denied, sent (monitor)"]
+    calls, sent = tiles["Calls"], tiles["Would be denied (monitor)"]
     denied = tiles["Denied"] + sent
     lead = f"{counted(calls, 'call')} by {counted(tiles['Subjects'], 'subject')} in {length}"
     if not denied:
@@ -180,7 +180,7 @@ def _sentences(counts: Counts, tiles: dict[str, int], length: str) -> Iterator[s
     )
     yield f"{lead}; {number(denied)} denied ({share(denied, calls)}), for {counted(reasons, 'reason')}."
     if sent:
-        yield f"{number(sent)} of the denied calls were sent all the same, since monitor mode only records."
+        yield f"{number(sent)} of the denied calls were sent anyway, since monitor mode only records."
 
 
 def _about(made: datetime, log: AuditLog, kinds: dict[str | None, int]) -> Section:

@@ -39,7 +39,7 @@ class Event(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """The calls of one step. ``sent``: those that monitor mode denied and sent all the same."""
+    """The calls of one step. ``sent``: those that monitor mode denied and sent anyway."""
 
     start: datetime
     allowed: int
@@ -102,7 +102,7 @@ def time_section(given: Given) -> Section:
     """The timeline, and everything that is not a call: changes of the policy, restarts, gaps."""
     counts, grid = given.counts, given.grid
     buckets = gather_buckets(counts, grid)
-    columns = ("From (UTC) | when", "Calls | n", "Allowed | n", "Denied | n", "Denied, sent | n")
+    columns = ("From (UTC) | when", "Calls | n", "Allowed | n", "Denied | n", "Would be denied | n")
     rows = [(each.start, each.calls, each.allowed, each.denied, each.sent) for each in buckets]
     blocks = (
         Text("Every call was decided before it was sent. Times are UTC."),

@@ -1,4 +1,4 @@
--- The log in small: one row for each different combination of who, what, whence and why, with its number of records.
+-- A summary of the log: one row for each combination of who, what, from where and why, with its number of records.
 --
 -- Reads audit_records (the log's columns), once. All questions of `summary` and `unused` are asked of the result,
 -- which is to be a table or view named audit_facts. A row without event counts lines that could not be read.

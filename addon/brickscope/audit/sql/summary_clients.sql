@@ -1,6 +1,6 @@
--- Whence it was called.
+-- Where calls came from.
 --
--- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent all the same.
+-- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent anyway.
 -- Runs unchanged on DuckDB and Spark SQL.
 SELECT
     client_address,

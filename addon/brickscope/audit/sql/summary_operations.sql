@@ -1,6 +1,6 @@
 -- What was called. A row without operation: calls that the catalogue does not know, and such as could not be read.
 --
--- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent all the same.
+-- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent anyway.
 -- Runs unchanged on DuckDB and Spark SQL.
 SELECT
     operation,

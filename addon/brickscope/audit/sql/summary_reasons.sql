@@ -1,6 +1,6 @@
 -- Why it was decided so.
 --
--- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent all the same.
+-- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent anyway.
 -- `several_readings`: calls that servers could read in several ways; `respelled`: calls that name an object in another
 -- spelling than rules compare.
 -- Runs unchanged on DuckDB and Spark SQL.

@@ -1,6 +1,6 @@
 -- Who called. A row without subject: callers that the policy does not name.
 --
--- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent all the same.
+-- Reads audit_facts (facts.sql). Sent are `allowed` and `denied_sent`: what monitor mode denied, it sent anyway.
 -- Runs unchanged on DuckDB and Spark SQL.
 SELECT
     subject,

@@ -8,21 +8,21 @@ from brickscope.cli.command import Group
 
 _HEADINGS = {
     "Look": {
-        "summary": "Who did what, what was refused and why, first and last seen.",
-        "denials": "What was denied and what would allow it.",
-        "show": "All about one call, by the id in the client's 403.",
-        "search": "Calls by their fields, or a question in SQL.",
-        "tail": "The log live.",
-        "unused": "Subjects and rules of a policy that nobody used.",
+        "summary": "Show who did what, what was denied and why.",
+        "denials": "Show what was denied, and the rule that would allow it.",
+        "show": "Show everything about one call, by the id in its 403.",
+        "search": "Find calls by their fields, or query the log in SQL.",
+        "tail": "Follow the log.",
+        "unused": "List subjects and rules of the policy that were not used.",
     },
     "Prove": {
-        "verify": "What the log proves, and where it was altered.",
-        "key": "The public key that checks the log's signatures.",
+        "verify": "Check the log's integrity.",
+        "key": "Print the public key of the log's signatures.",
     },
     "Hand on": {
-        "report": "One HTML file for auditors.",
-        "export": "Events for a SIEM: ECS or OCSF.",
-        "lakehouse": "SQL for Databricks or Spark.",
+        "report": "Write one HTML file for auditors.",
+        "export": "Write events for a SIEM, in ECS or OCSF.",
+        "lakehouse": "Print SQL for Databricks or Spark.",
     },
 }
 

@@ -31,7 +31,7 @@ from brickscope.cli.terminal import progress, say, shown
     required=True,
     help="ecs: Elastic Common Schema 9.4. ocsf: OCSF 1.8, calls as API Activity (6003).",
 )
-@click.option("--out", type=NEW_FILE, metavar="FILE", help="Write there; else to standard output.")
+@click.option("--out", type=NEW_FILE, metavar="FILE", help="File to write. Default: standard output.")
 def export_command(selection: Selection, form: str, out: Path | None) -> None:
     """Write the log as events for a SIEM, one JSON object a line, in no order.
 

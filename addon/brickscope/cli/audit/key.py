@@ -21,7 +21,7 @@ from brickscope.log.writer import SIGNING_KEY
 def key_command(keys: Path) -> Answer:
     """Print the public key that checks the log's signatures, in PEM form, and its id on standard error.
 
-    Give it to whoever reviews the log, by another way than the log takes.
+    Give it to whoever reviews the log, over another channel than the log.
 
     \b
     Exit status: 0 printed, 2 there is no key (the proxy makes it at its first start).

@@ -17,9 +17,9 @@ _POLICY = "policy"
 @click.argument("name", required=False)
 @rules_option("For 'policy': the policy whose subjects and rules are printed.", optional=True)
 def lakehouse_command(name: str | None, rules: Rules | None) -> None:
-    """Print SQL for Databricks or Spark; without NAME, say what there is.
+    """Print SQL for Databricks or Spark; without NAME, list it.
 
-    First table or stream, then views, setup and policy; the others are questions. docs/lakehouse.md goes through it all.
+    First table or stream, then views, setup and policy; the others are queries. See docs/lakehouse.md.
 
     \b
     Exit status: 0 printed, 2 there is no such SQL, or the policy does not load.

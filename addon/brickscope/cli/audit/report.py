@@ -25,17 +25,17 @@ OUT = Path("audit-report.html")
 
 @command("report")
 @log_options
-@rules_option("The policy: also say who could do what, and who of it did nothing.", optional=True)
+@rules_option("The policy: also report who could do what, and which subjects did nothing.", optional=True)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     default=OUT,
     show_default=True,
     metavar="FILE",
-    help="Where to write it; - for standard output.",
+    help="File to write; - for standard output.",
 )
 @click.option("--force", is_flag=True, help="Overwrite that file.")
-@click.option("--title", help="Heading of the report. Default: its days.")
+@click.option("--title", help="Heading of the report. Default: its period.")
 @click.option(
     "--stale-days",
     default=30,
@@ -44,7 +44,7 @@ OUT = Path("audit-report.html")
     metavar="N",
     help="Name subjects without a call in the last N days.",
 )
-@click.option("--no-verify", is_flag=True, help="Do not check whether the log is whole and unaltered.")
+@click.option("--no-verify", is_flag=True, help="Do not check whether the log is complete and unaltered.")
 @public_key_option
 @keys_option("Folder of the proxy's keys, as for `brickscope audit verify`.")
 def report_command(
@@ -60,7 +60,7 @@ def report_command(
 ) -> None:
     """Write one HTML file that says who could do what, who did what, what was denied and why, and what the log can't show.
 
-    It needs nothing but a browser: no network, no other file. With --since, what came before is read too, to tell which
+    It needs only a browser: no network, no other file. With --since, earlier records are read too, to tell which
     tokens and client addresses are new.
 
     \b

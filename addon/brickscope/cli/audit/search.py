@@ -53,7 +53,7 @@ def filter_options(of: Any) -> Any:
             "--decision",
             multiple=True,
             type=click.Choice(["allow", "deny", "sent"]),
-            help="sent: allowed, or denied in monitor mode and sent all the same.",
+            help="sent: allowed, or denied in monitor mode and sent anyway.",
         ),
         click.option("--client", multiple=True, help="From where: 10.0.8.14, 10.0.8.*"),
         click.option("--method", multiple=True, help="GET, POST, …"),
@@ -79,20 +79,20 @@ def make_filter(client: tuple[str, ...], **values: tuple[str, ...]) -> Filter:
 @log_options
 @filter_options
 @click.option(
-    "--event", multiple=True, help="Records of a kind instead of calls: reload, tunnel, gap, outcome, …"
+    "--event", multiple=True, help="Records of this kind instead of calls: reload, tunnel, gap, outcome, …"
 )
-@click.option("--sql", metavar="SELECT", help="Your own question on the view records (see docs/audit.md).")
-@click.option("--limit", default=100, show_default=True, metavar="N", help="The last N only; 0 for all.")
+@click.option("--sql", metavar="SELECT", help="A query on the views of the log (docs/audit.md).")
+@click.option("--limit", default=100, show_default=True, metavar="N", help="Only the last N; 0 for all.")
 @output_options
 def search_command(
     selection: Selection, sql: str | None, limit: int, output: Output, **filters: tuple[str, ...]
 ) -> None:
-    """Find calls, each with how it ended, or ask a question in SQL.
+    """Find calls with their outcomes, or query the log in SQL.
 
     --json prints one object a line. Files get all columns.
 
     \b
-    Exit status: 0 found, 1 nothing found, 2 the log can't be read or the question not understood.
+    Exit status: 0 found, 1 nothing found, 2 the log can't be read or the query not understood.
 
     \b
     Examples:

@@ -12,11 +12,12 @@ from brickscope.cli.command import command
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
 from brickscope.cli.terminal import Column, line, minute, print_table, progress, shown
+from brickscope.count import counted
 
 _NUMBERS = (
     Column("calls", right=True),
     Column("allowed", "green", right=True),
-    Column("denied, sent", "yellow", right=True),
+    Column("would be denied", "yellow", right=True),
     Column("denied", "red", right=True),
 )
 _TIMES = (Column("first seen", "dim", spare=1), Column("last seen", "dim"))
@@ -50,12 +51,18 @@ _NOBODY = {
 
 @command("summary")
 @log_options
-@click.option("--top", default=20, show_default=True, metavar="N", help="Rows of each table; 0 for all.")
+@click.option(
+    "--top",
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many rows of each table to show; 0 for all.",
+)
 @output_options
 def summary_command(selection: Selection, top: int, output: Output) -> None:
-    """Who did what, what was refused and why, first and last seen.
+    """Show who did what, what was denied and why, first and last seen.
 
-    By subject, operation, reason and client. "denied, sent": denials that monitor mode let go on.
+    By subject, operation, reason and client. "would be denied": denials that were not enforced, in monitor mode.
 
     \b
     Exit status: 0 done, 2 the log can't be read.
@@ -108,14 +115,14 @@ def _print(found: Summary, files: int, top: int) -> None:
     if span is None:
         line("no records")
         return
-    many = f"{found.records:,} records in {files:,} {'file' if files == 1 else 'files'}"
+    many = f"{counted(found.records, 'record')} in {counted(files, 'file')}"
     line(f"{many}, {minute(span[0])} to {minute(span[1])} UTC")
     calls, allowed, sent, denied = (found.total(name) for name in _COUNTS)
     line(
-        f"{calls:,} calls: ",
+        f"{counted(calls, 'call')}: ",
         (f"{allowed:,} allowed", "green"),
         ", ",
-        (f"{sent:,} denied but sent (monitor)", "yellow"),
+        (f"{sent:,} would be denied (monitor)", "yellow"),
         ", ",
         (f"{denied:,} denied", "red"),
     )

@@ -17,19 +17,19 @@ from brickscope.cli.terminal import Column, line, minute, print_table, progress,
 
 @command("unused")
 @log_options
-@rules_option("The policy that is held against the log: a folder or a file.")
+@rules_option("The policy to compare with the log: a folder or a file.")
 @click.option(
-    "--days", default=90, show_default=True, type=click.IntRange(0), help="Unused for so many days."
+    "--days", default=90, show_default=True, type=click.IntRange(0), help="Unused for this many days."
 )
 @output_options
 def unused_command(selection: Selection, rules: Rules, days: int, output: Output) -> None:
-    """Subjects, rule sets and rules of a policy that had no hit in N days.
+    """List subjects, rule sets and rules of a policy that had no hit in N days.
 
     A subject counts as used by any call, allowed or not; a rule by a call that it allowed or denied. The rules of a rule
     set that is unused as a whole are not listed.
 
     \b
-    Exit status: 0 all is used, 1 something is not, 2 it can't be carried out.
+    Exit status: 0 everything is used, 1 something is not, 2 the command can't be carried out.
 
     \b
     Examples:

@@ -171,11 +171,6 @@ class Exchange:
         self.asking, self.answering = Asking.BROKEN, Answering.BROKEN
 
     @property
-    def is_answered(self) -> bool:
-        """Whether the answer has come to its end."""
-        return self.answering is Answering.ENDED
-
-    @property
     def is_complete(self) -> bool:
         """Whether request and answer have come to their ends."""
         return self.asking is Asking.ENDED and self.answering is Answering.ENDED

@@ -223,6 +223,7 @@ class Announced(NamedTuple):
 
 
 NOTHING = NoBody()
+NO_BODY, IN_CHUNKS = Announced(), Announced(chunked=True)
 
 
 def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:

@@ -361,7 +361,7 @@ class Http1:
         except Broken as error:
             self._break(events, exchange, Fault.HOST_BROKE, str(error))
             return events
-        if not exchange.is_answered:
+        if exchange.answering is not Answering.ENDED:
             return events
         if rest < len(data):
             exchange.fault = Fault.UNASKED
@@ -456,12 +456,14 @@ class Http1:
 
     def _settle(self, events: list[Event], exchange: Exchange) -> None:
         """One side of an exchange came to its end: go on with what is due then."""
-        if exchange.is_answered and exchange.asking is Asking.SENDING:
+        if exchange.answering is not Answering.ENDED:
+            return
+        if exchange.asking is Asking.SENDING:
             # The answer came early. What follows of the request could be read as another one, so nothing is.
             events.append(Ended(exchange))
             self._close(events, How.GENTLY, How.GENTLY)
             return
-        if not exchange.is_complete:
+        if exchange.asking is not Asking.ENDED:
             return
         self._exchange = None
         if exchange.cleared is not None:

@@ -13,7 +13,7 @@ SELECT
     } AS "Token",
     sum(records) AS "Calls | n",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n",
+    sum(sent) AS "Would be denied | n",
     max(last_seen) AS "Last call | when"
 FROM by_caller AS c
 WHERE event = 'decision' AND subject IS NOT NULL AND coalesce(credential, principal) IS NOT NULL

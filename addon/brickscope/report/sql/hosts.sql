@@ -5,7 +5,7 @@ SELECT
     CASE WHEN event = 'tunnel' THEN 'tunnel: ' || coalesce(reason, '–') ELSE 'calls' END AS "What | text",
     sum(records) AS "Calls or connections | n",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n",
+    sum(sent) AS "Would be denied | n",
     min(first_seen) AS "First | when",
     max(last_seen) AS "Last | when"
 FROM by_server

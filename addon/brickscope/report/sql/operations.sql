@@ -5,7 +5,7 @@ SELECT
     NULL AS "Class | badge",
     sum(records) AS "Calls | n",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n",
+    sum(sent) AS "Would be denied | n",
     count(DISTINCT subject) AS "Subjects | n",
     coalesce(any_value(failed), 0) AS "Failed | n | – | Answers of 400 and above, and calls that broke",
     any_value(received) AS "Received | bytes",

@@ -4,7 +4,7 @@ SELECT
     c.operation AS "Operation | name | not in the catalogue",
     sum(records) AS "Calls | n",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n",
+    sum(sent) AS "Would be denied | n",
     coalesce(any_value(failed), 0) AS "Failed | n",
     any_value(received) AS "Received | bytes",
     min(first_seen) AS "First call | when",

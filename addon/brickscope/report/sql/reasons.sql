@@ -2,7 +2,7 @@
 SELECT
     reason AS "Reason | name | no reason given",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n",
+    sum(sent) AS "Would be denied | n",
     count(DISTINCT subject) AS "Subjects | n",
     reason AS "What it means | text",
     max(last_seen) AS "Last | when"

@@ -4,7 +4,7 @@ SELECT
     list_sort(list(DISTINCT client_address))[:13] AS "Clients | names",
     sum(records) AS "Calls | n",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n",
+    sum(sent) AS "Would be denied | n",
     min(first_seen) AS "First | when",
     max(last_seen) AS "Last | when"
 FROM by_caller

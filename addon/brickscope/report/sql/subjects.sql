@@ -6,7 +6,7 @@ SELECT
     NULL AS "Over time | spark",
     sum(records) AS "Calls | n",
     sum(denied) AS "Denied | n",
-    sum(sent) AS "Denied, sent | n | – | Denied, and sent all the same by monitor mode",
+    sum(sent) AS "Would be denied | n | – | Would be denied; sent, since in monitor mode",
     count(DISTINCT operation) AS "Operations | n",
     any_value(clients) AS "Clients | n",
     coalesce(any_value(failed), 0) AS "Failed | n | – | Answers of 400 and above, and calls that broke",

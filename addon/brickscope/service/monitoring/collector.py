@@ -62,6 +62,10 @@ class Proxy(Protocol):
         """What is wrong with the gate; empty if it is healthy."""
         ...
 
+    def credentials(self) -> dict[str, str]:
+        """Why credentials of placeholders can't be had, by name; empty for one that can, or that nobody asked for."""
+        ...
+
 
 Found = float | Distribution | None | Mapping[Any, float | Distribution]
 """What a metric is: nothing, a number, or numbers by the value of its label, or by the values of its labels."""
@@ -103,7 +107,7 @@ def _families(proxy: Proxy) -> Iterator[Family]:
 
 def _not_ready(proxy: Proxy) -> dict[str, float]:
     found = {obstacle.reason for obstacle in proxy.obstacles()}
-    return {reason.value: reason in found for reason in Reason}
+    return {reason.value: reason in found for reason in Reason if reason is not Reason.CREDENTIAL_FAILING}
 
 
 def _decisions(proxy: Proxy) -> dict[tuple[str, ...], float]:
@@ -172,6 +176,9 @@ _VALUES: dict[str, Callable[[Proxy], Found]] = {
     "brickscope_ca_expiry_timestamp_seconds": lambda of: of.engine().ca_expires,
     "brickscope_issuer_key_fetches_total": lambda of: of.tally.key_fetches,
     "brickscope_issuer_key_last_failure_timestamp_seconds": lambda of: of.tally.key_failed_at,
+    "brickscope_credential_failing": lambda of: {
+        name: error != "" for name, error in of.credentials().items()
+    },
     "brickscope_metrics_errors_total": lambda of: of.tally.errors,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .collector import Exposition, Proxy
+from .readiness import Obstacle, Reason
 from .status import Page, Pages, json_page
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,7 +22,12 @@ def pages_of(proxy: Proxy) -> Pages:
 
     def readyz() -> Page:
         obstacles = proxy.obstacles()
-        shown = [obstacle.shown() for obstacle in obstacles]
+        failing = [
+            Obstacle(Reason.CREDENTIAL_FAILING, f"{name}: {error}")
+            for name, error in proxy.credentials().items()
+            if error
+        ]
+        shown = [obstacle.shown() for obstacle in (*obstacles, *failing)]
         return json_page({"ready": not obstacles, "reasons": shown}, 503 if obstacles else 200)
 
     pages: Pages = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}

@@ -1,4 +1,4 @@
-"""Whether traffic may be led here, and why not."""
+"""Whether traffic may be sent here, and why not."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Reason(StrEnum):
     AUDIT_MOVED = (
         "audit_moved",
         "The audit log's file was deleted or moved away, and could not be begun anew yet.",
+    )
+    CREDENTIAL_FAILING = (
+        "credential_failing",
+        "A credential that placeholders stand for can't be had. Its calls get 503; all others go on, so the proxy is ready.",
     )
     DISK_FULL = "disk_full", "The disk of the audit log is full, so every call is about to be denied."
 

@@ -230,7 +230,7 @@ class Tally:
 
     @harmless
     def parent_failed(self) -> None:
-        """The parent proxy opened no way to a host."""
+        """The parent proxy did not connect to a host."""
         self.parent_failures += 1
 
     @harmless

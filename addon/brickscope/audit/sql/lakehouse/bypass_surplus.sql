@@ -1,4 +1,4 @@
--- Hours in which Databricks saw more of something than the proxies let on, from the proxies' own addresses.
+-- Hours in which Databricks saw more of something than the proxies forwarded, from the proxies' own addresses.
 --
 -- There is no number that a call and its event have in common, so bypass.sql takes an event for a proxied call whenever one
 -- was under way. Whoever calls past the proxy from its machine, or from behind the same address, hides behind such calls.

@@ -1,4 +1,4 @@
--- Records that are missing from the table: numbers that nobody shipped or loaded, and neighbours that are none.
+-- Records that are missing from the table: numbers that were never shipped or loaded, and neighbours whose hashes do not match.
 --
 -- Reads audit_records. Within an instance records are numbered 1, 2, 3 …, and each names the hash of the one before.
 -- `missing`: numbers between two records that are there. `unlinked`: the numbers follow each other, and yet the second

@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS audit_lines (
   `hash` STRING COMMENT 'SHA-256 of this record without `hash`, as canonical JSON.',
   `decision_id` STRING COMMENT 'The same as in the client\'s 403. Of decision, tunnel, outcome, timeout.',
   `decision` STRING COMMENT 'Of decision, tunnel.',
-  `enforced` BOOLEAN COMMENT 'False only for a denial that monitor mode let go on. Of decision, tunnel.',
+  `enforced` BOOLEAN COMMENT 'False only for a denial that was not enforced, in monitor mode. Of decision, tunnel.',
   `mode` STRING COMMENT 'Of decision, tunnel, start, reload, mode_change.',
   `reason` STRING COMMENT 'A code of docs/reasons.md. Of decision, tunnel.',
   `detail` STRING COMMENT 'A sentence for people. Of decision, tunnel, tls_refused, key_set, gap.',

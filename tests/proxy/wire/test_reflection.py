@@ -1,0 +1,107 @@
+"""An answer that holds the credential that was sent: found however it is cut, and nothing else is touched."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+
+import pytest
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickscope.proxy.wire.reflection import MOST, Reflected, Reflection
+
+SECRET = b"dapi" + b"ca1ab1e5" * 4
+
+
+def passed(pieces: list[bytes], encoding: bytes = b"") -> bytes:
+    """What of a body comes through. Raises Reflected."""
+    reflection = Reflection(SECRET)
+    if encoding:
+        reflection.unpack(encoding)
+    found = b""
+    for at, piece in enumerate(pieces):
+        ended = at + 1 == len(pieces)
+        reflection.look(piece, piece, ended=ended)
+        found += reflection.give(piece)
+    assert reflection.kept == 0
+    return found + reflection.rest()
+
+
+def cut(text: bytes, *sizes: int) -> list[bytes]:
+    """A text in pieces of these sizes, over and over."""
+    found, at = [], 0
+    while at < len(text):
+        size = sizes[len(found) % len(sizes)]
+        found.append(text[at : at + size])
+        at += size
+    return found or [b""]
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 60), min_size=1, max_size=5))
+def test_another_body_passes_as_it_came(body: bytes, sizes: list[int]) -> None:
+    assert passed(cut(body, *sizes)) == body
+
+
+@given(st.integers(0, len(SECRET) - 1), st.lists(st.integers(1, 60), min_size=1, max_size=5))
+def test_so_does_a_part_of_the_secret(length: int, sizes: list[int]) -> None:
+    body = b"{" + SECRET[:length] + b"}" + SECRET[1:]
+    assert passed(cut(body, *sizes)) == body
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100), st.lists(st.integers(1, 60), min_size=1, max_size=5))
+def test_it_is_found_however_it_is_cut_and_no_more_than_its_begin_is_out(
+    before: bytes, after: bytes, sizes: list[int]
+) -> None:
+    reflection, out, is_found = Reflection(SECRET), b"", False
+    pieces = cut(before + SECRET + after, *sizes)
+    for at, piece in enumerate(pieces):
+        try:
+            reflection.look(piece, piece, ended=at + 1 == len(pieces))
+        except Reflected:
+            is_found = True
+            break
+        out += reflection.give(piece)
+    assert is_found
+    assert SECRET[:8] not in out.replace(before, b"", 1)
+
+
+PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_it_is_found_in_what_is_packed(encoding: bytes, size: int) -> None:
+    pack = PACKED[encoding]
+    with pytest.raises(Reflected):
+        passed(cut(pack(b"x" * 100 + SECRET), size), encoding)
+    harmless = pack(b"x" * 1000)
+    assert passed(cut(harmless, size), encoding) == harmless
+
+
+def test_what_is_not_packed_as_it_says_passes() -> None:
+    assert passed([b"no gzip", b" at all"], b"gzip") == b"no gzip at all"
+
+
+def test_a_bomb_costs_no_more_than_what_is_looked_at() -> None:
+    bomb = gzip.compress(b"\0" * 200_000_000)
+    assert passed(cut(bomb, 4096), b"gzip") == bomb
+
+
+def test_what_begins_within_the_first_64_kib_is_found() -> None:
+    for before in (MOST - 1, MOST - 20, MOST - len(SECRET)):
+        with pytest.raises(Reflected):
+            passed(cut(b"x" * before + SECRET, 1000))
+    late = b"x" * (MOST + 2000) + SECRET
+    assert passed(cut(late, 1000)) == late
+
+
+def test_a_head() -> None:
+    with pytest.raises(Reflected):
+        Reflection(SECRET).begin(b"HTTP/1.1 200 OK\r\nX: Bearer " + SECRET + b"\r\n\r\n")
