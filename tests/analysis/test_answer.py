@@ -50,9 +50,9 @@ def test_what_is_marked_is_printable_inside() -> None:
     lines = render("check", {"findings": [finding], "counts": {"error": 1, "warning": 0, "note": 0}})
     assert [click.unstyle(line) for line in lines][:4] == [
         "the policy",
-        r"  error    BS101  p\u001b[31m.yaml:1:2",
-        r"           <\u001b>",
-        r'             q.yaml:3:4  "\u001b[0m"',
+        r"  error    BS101  p\x1b[31m.yaml:1:2",
+        r"           <\x1b>",
+        r'             q.yaml:3:4  "\x1b[0m"',
     ]
 
 

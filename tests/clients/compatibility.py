@@ -1,7 +1,8 @@
 """The table of docs/compatibility.md, made from what the tests run: ``python -m clients.compatibility`` writes it anew.
 
 ``scripts/compatibility`` runs the tests first. Packages are held at one version (requirements.txt, dbt.txt,
-package.json), which the table names; programs of the system have the version of the machine that wrote the table.
+package.json and the others), which the table names; programs of the system have the version of the machine that wrote the
+table.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from clients.installed import PROGRAMS, pinned, program_version
+from clients.recorded_client import recorded_clients
 from clients.roster import CLIENTS, DBT_SETTINGS
 from e2e.proxy_process import REPOSITORY
 
@@ -48,6 +50,18 @@ def render(program: Callable[[str], str | None]) -> str:
                     "dbt's error message",
                 )
             )
+    for each in recorded_clients():
+        lines.append(
+            _line(
+                f"{each.client} (recording)",
+                each.repository,
+                each.commit[:12],
+                each.protocol,
+                each.told,
+                each.rule_set,
+                each.shown,
+            )
+        )
     return "".join(lines)
 
 

@@ -14,6 +14,7 @@ from click import style
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from brickscope.audit.plain import to_json
 from brickscope.count import counted
 
 from .shown import listed, moment
@@ -22,6 +23,9 @@ from .shown import listed, moment
 def render(name: str, tree: Mapping[str, Any]) -> list[str]:
     """The lines of an answer. ``name``: of its template. What is marked has colours, which click leaves out of a pipe."""
     return _environment().get_template(f"{name}.j2").render(tree).splitlines()
+
+
+MAX_SAID = 400
 
 
 @cache
@@ -42,6 +46,8 @@ def _environment() -> Environment:
         "marked": _marked,
         "moment": moment,
         "number": "{:,}".format,
+        "placed": _placed,
+        "said": _said,
     }
     made.globals["label"] = _label
     return made
@@ -52,11 +58,29 @@ def _printable(value: Any) -> Markup:
     if isinstance(value, Markup):
         return value
     text = "" if value is None else str(value)
-    return Markup("".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text))  # noqa: S704
+    return Markup("".join(map(_visible, text)))  # noqa: S704
+
+
+def _visible(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 
 def _marked(value: Any, colour: str = "", **attributes: bool) -> Markup:
     return Markup(style(_printable(value), colour or None, **attributes))  # noqa: S704 - for a terminal
+
+
+def _said(value: Any) -> str:
+    """A value of the log: objects as JSON, what is long clipped, a dash for nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "-" if value is None else to_json(value) if isinstance(value, dict | list) else str(value)
+    return text if len(text) <= MAX_SAID else f"{text[: MAX_SAID - 1]}…"
+
+
+def _placed(found: Mapping[str, Any]) -> str:
+    """What was found at a place of a file."""
+    words = (f"{found['file']}:{found['line']}", found.get("damage"), found["text"])
+    return ": ".join(filter(None, words))
 
 
 def _given(value: Any, text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from brickscope.count import counted
+from brickscope.analysis.answer import render
 from brickscope.error import OperatorError
 from brickscope.service.authority.certificate import Chain
 from brickscope.service.authority.creation import make_authority
@@ -17,7 +17,7 @@ from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
 from .options import CONFDIR, FILE
-from .output import Answer, answers
+from .output import Answer, answers, echo
 from .terminal import say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
@@ -82,10 +82,7 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
     }
 
     def show() -> None:
-        for line in (line for each in held for line in _lines(each)):
-            click.echo(line)
-        if bundle is not None:
-            click.echo(f"clients should trust {bundle}")
+        echo(render("ca", data))
         for text in found:
             say(f"warning: {text}")
 
@@ -228,7 +225,8 @@ def _held(confdir: Path) -> tuple[AuthorityFolder, list[Held]]:
 
 
 def _say(held: Held, text: str) -> Answer:
-    return Answer(_data(held), [*_lines(held), text])
+    data = _data(held)
+    return Answer(data, [*render("ca", {"authorities": [data], "bundle": None}), text])
 
 
 def _data(held: Held) -> dict[str, Any]:
@@ -245,16 +243,3 @@ def _data(held: Held) -> dict[str, Any]:
         "domains": None if permitted is None else list(permitted),
         "file": str(held.path),
     }
-
-
-def _lines(held: Held) -> list[str]:
-    chain = held.chain
-    days, permitted = chain.days_left(), chain.permitted
-    return [
-        f"{held.role}: {chain.subject}",
-        f"  sha256      {chain.fingerprint}",
-        f"  until       {chain.ends:%Y-%m-%d} ({counted(days, 'day') + ' left' if days >= 0 else 'expired'})",
-        f"  key         {chain.key}",
-        f"  signs for   {'any name' if permitted is None else ', '.join(permitted) + ' and below'}",
-        f"  file        {held.path}",
-    ]

@@ -11,7 +11,7 @@ import click
 
 from brickscope.core.hostname import is_hostname
 from brickscope.host.editor import NAME as EDITOR
-from brickscope.host.examination import Question, Report, examine
+from brickscope.host.examination import Question, examine
 from brickscope.host.fix import find_shell
 from brickscope.host.stack import find_stack, names
 from brickscope.host.syntax import SHELLS
@@ -20,9 +20,6 @@ from .client_env import default_bundle, default_ca
 from .command import command
 from .options import FILE
 from .output import Answer, answers
-from .terminal import line, shown
-
-_MARKS = {"ok": ("✓", "green"), "problem": ("✗", "red"), "note": ("·", "yellow"), "skipped": ("–", "dim")}
 
 
 @command("doctor")
@@ -87,7 +84,7 @@ def doctor_command(
             bool({"terraform", "databricks-cli"} & set(clients)) or Path("databricks.yml").is_file(),
         )
     )
-    return Answer(report.data(), lambda: _print(report), failed=not report.healthy)
+    return Answer(report.data(), "doctor", failed=not report.healthy)
 
 
 def _host(given: str | None) -> str:
@@ -111,18 +108,3 @@ def _host(given: str | None) -> str:
     except ValueError:
         host = None
     return (host or "").lower()
-
-
-def _print(report: Report) -> None:
-    line((f"{shown(report.workspace)} through {shown(report.proxy or 'no proxy')}", "bold"))
-    for check in report.checks:
-        mark, style = _MARKS[check.status.value]
-        line((f"  {mark} ", style), (f"{check.name:16} ", "dim"), shown(check.detail))
-    if report.healthy:
-        line(("No problems found.", "green"))
-        return
-    fixes = report.fixes()
-    line(("To fix it:" if fixes else "There are problems.", "bold"))
-    for fix in fixes:
-        # As it is, since it is to be pasted: all of it was quoted for the shell.
-        line(f"  {shown(fix, most=4000)}")

@@ -27,6 +27,12 @@ class Answer(NamedTuple):
     failed: int = 0
 
 
+def echo(lines: Iterable[str]) -> None:
+    """Print lines, which may have colours."""
+    for line in lines:
+        click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
+
+
 def answers(command: Callable[..., Answer]) -> Callable[..., None]:
     """Adds ``--json`` to a command that returns an Answer, and prints that."""
 
@@ -41,8 +47,7 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
         elif callable(said.show):
             said.show()
         else:
-            for line in _text(said.data, said.show) if isinstance(said.show, str) else said.show:
-                click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
+            echo(_text(said.data, said.show) if isinstance(said.show, str) else said.show)
         if said.failed:
             raise SystemExit(int(said.failed))
 

@@ -16,7 +16,7 @@ from .command import command
 from .options import CONFDIR, FILE, Rules, rules_option
 from .output import Answer, answers
 from .selection import Selection, find_files, log_options
-from .terminal import Column, console, print_table, progress_of, say, shown, styled
+from .terminal import Column, line, print_table, progress_of, say, shown
 
 MOST = 25
 
@@ -62,8 +62,8 @@ def replay_command(
     policy = rules.load().policy
     with progress_of("judging again", files) as count:
         result = Replay(policy, key, selection.period, count).run(files)
-    for line in result.bad_lines:
-        say(shown(line))
+    for bad in result.bad_lines:
+        say(shown(bad))
     if result.bad > len(result.bad_lines):
         say(f"and {counted(result.bad - len(result.bad_lines), 'more line')} that could not be read")
     named: dict[str, tuple[Change, ...]] = {
@@ -77,12 +77,9 @@ def replay_command(
 
 
 def _print(result: Result) -> None:
-    out = console()
     totals = result.totals
-    out.print(
-        styled(f"{counted(result.calls, 'call')} judged again under revision {result.revision}: "), end=""
-    )
-    out.print(styled(f"{totals[Change.UNCHANGED]:,} unchanged"))
+    unchanged = f"{totals[Change.UNCHANGED]:,} unchanged"
+    line(f"{counted(result.calls, 'call')} judged again under revision {result.revision}: {unchanged}")
     for change, title, style in (
         (Change.NEWLY_ALLOWED, "newly allowed", "red"),
         (Change.NEWLY_SENT, "newly sent (denied, but sent in monitor mode)", "red"),
@@ -91,8 +88,8 @@ def _print(result: Result) -> None:
         (Change.NOT_REPLAYABLE, "not replayable", "dim"),
     ):
         if totals[change]:
-            out.print()
-            out.print(styled(f"{totals[change]:,} {title}", style))
+            line()
+            line((f"{totals[change]:,} {title}", style))
             _print_groups(result, change)
 
 

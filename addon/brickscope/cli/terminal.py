@@ -13,7 +13,6 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
     from brickscope.audit.reader import Progress
 
@@ -78,13 +77,6 @@ def console() -> Console:
     )
 
 
-def styled(text: str, style: str = "") -> Text:
-    """Text that rich takes as it is: no markup in it means anything. It has to be ``shown`` already."""
-    from rich.text import Text
-
-    return Text(text, style)
-
-
 def line(*parts: str | tuple[str, str]) -> None:
     """Print a line of texts, plain ones or with a style. They have to be ``shown`` already."""
     from rich.text import Text
@@ -106,6 +98,7 @@ class Column(NamedTuple):
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], rest: int = 0) -> None:
     """Print a table as wide as the terminal allows. ``rest``: how many rows are not shown."""
     from rich.table import Table
+    from rich.text import Text
 
     out = console()
     cells = [[_cell(value) for value in row] for row in rows]
@@ -122,10 +115,10 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], rest: 
             overflow="fold",
         )
     for row in cells:
-        made.add_row(*(styled(row[at]) for at in kept))
+        made.add_row(*(Text(row[at]) for at in kept))  # no markup in it means anything
     out.print(made, soft_wrap=False)
     if rest:
-        out.print(styled(f"and {rest:,} more", "dim"))
+        line((f"and {rest:,} more", "dim"))
 
 
 def _fitting(columns: Sequence[Column], cells: list[list[str]], width: int) -> list[int]:
@@ -156,10 +149,10 @@ def print_rows(names: Sequence[str], rows: Sequence[Sequence[Any]], rest: int = 
     widest = max(map(len, names))
     for row in rows:
         for name, value in zip(names, row, strict=True):
-            out.print(styled(f"{name:{widest}}  ", "dim"), styled(_cell(value)), sep="")
-        out.print()
+            line((f"{name:{widest}}  ", "dim"), _cell(value))
+        line()
     if rest:
-        out.print(styled(f"and {rest:,} more", "dim"))
+        line((f"and {rest:,} more", "dim"))
 
 
 def _cell(value: Any) -> str:

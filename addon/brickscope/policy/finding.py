@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from pydantic_core import ErrorDetails
 
@@ -37,58 +38,59 @@ MESSAGES = {
 }
 
 
+class _Said(NamedTuple):
+    """What is said of a finding. ``of_key``: it is about the key. ``quote``: whether its line may be shown."""
+
+    message: str
+    hint: str = ""
+    of_key: bool = False
+    quote: bool = True
+
+
 def explain(document: Document, details: ErrorDetails) -> Problem:
     """pydantic's finding in the words of this format, at its place in the file."""
     path: Path = tuple(part for part in details["loc"] if part != "[key]")
+    said = _words(path, details)
+    if details["type"] == "missing":
+        path = path[:-1]
+    place = document.key_position(path) if said.of_key else document.position(path)
+    return document.problem(place, said.message, said.hint, quote=said.quote)
+
+
+def _words(path: Path, details: ErrorDetails) -> _Said:
     kind, context = details["type"], details.get("ctx", {})
-    key = str(path[-1]) if path else ""
+    key, given = str(path[-1]) if path else "", str(details.get("input"))
+    word = redact(given)[:MAX_WORD]
     if kind == "extra_forbidden" and key == "application_id" and path[0] == "users":
-        return document.problem(
-            document.key_position(path),
-            "an application's token is a person's only by the person's object id, since anybody can use it",
-            "delete the key; a person has tenant: and object_id:",
+        message = (
+            "an application's token is a person's only by the person's object id, since anybody can use it"
         )
+        return _Said(message, "delete the key; a person has tenant: and object_id:", of_key=True)
     if kind == "extra_forbidden":
         # Below tokens the line may be `token: ...` with the token itself, below others `client_secret: ...`.
-        return document.problem(
-            document.key_position(path),
-            f"unknown key {redact(key)[:MAX_WORD]!r}",
-            nearest(key[:MAX_WORD], _keys(path)),
-            quote=path[0] == "rule_sets",
-        )
+        message, hint = f"unknown key {redact(key)[:MAX_WORD]!r}", nearest(key[:MAX_WORD], _keys(path))
+        return _Said(message, hint, of_key=True, quote=path[0] == "rule_sets")
     if kind == "value_error":
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
-        return document.problem(document.position(path), message, hint, quote=not _SECRETIVE & set(path))
+        return _Said(message, hint, quote=not _SECRETIVE & set(path))
     if kind == "literal_error" and "grants" in path:
-        return document.problem(
-            document.position(path),
-            f"{redact(str(details.get('input')))[:MAX_WORD]!r} is no grant that can be named",
-            nearest(str(details.get("input"))[:MAX_WORD], GRANTS) or f"one of {', '.join(GRANTS)}",
-        )
+        hint = nearest(given[:MAX_WORD], GRANTS) or f"one of {', '.join(GRANTS)}"
+        return _Said(f"{word!r} is no grant that can be named", hint)
+    if kind == "literal_error" and key == "version":
+        return _Said("this Brickscope reads version 1 of the format", "version: 1")
     if kind == "literal_error":
-        given = details.get("input")
         expected = str(context.get("expected", ""))
-        if key == "version":
-            return document.problem(
-                document.position(path), "this Brickscope reads version 1 of the format", "version: 1"
-            )
-        word = redact(str(given))[:MAX_WORD]
-        hint = nearest(word, re.findall(r"'(\w+)'", expected)) or f"one of {expected}"
-        return document.problem(document.position(path), f"{word!r} is no {key}", hint)
+        return _Said(
+            f"{word!r} is no {key}", nearest(word, re.findall(r"'(\w+)'", expected)) or f"one of {expected}"
+        )
     if kind == "string_pattern_mismatch" and key in _PATTERNS:
-        return document.problem(document.position(path), _PATTERNS[key], quote=key not in _SECRETIVE)
-    if kind == "too_long" and key in ("fingerprint", "placeholder"):
-        return document.problem(
-            document.position(path), "a token has one fingerprint, or two while it is replaced", quote=False
-        )
+        return _Said(_PATTERNS[key], quote=key not in _SECRETIVE)
+    if kind == "too_long" and key == "fingerprint":
+        return _Said("a token has one fingerprint, or two while it is replaced", quote=False)
     if kind == "too_short" and key == "allow":
-        return document.problem(
-            document.position(path), "an empty allowlist allows nothing", "list calls or delete it"
-        )
-    if kind == "missing":
-        return document.problem(document.key_position(path[:-1]), MESSAGES[kind].format(key=key))
-    where = document.key_position(path) if kind == "string_pattern_mismatch" else document.position(path)
-    return document.problem(where, MESSAGES.get(kind, "this value can't be used here"))
+        return _Said("an empty allowlist allows nothing", "list calls or delete it")
+    message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
+    return _Said(message, of_key=kind in ("missing", "string_pattern_mismatch"))
 
 
 def _keys(path: Path) -> list[str]:

@@ -45,12 +45,7 @@ def compile_rule_set(name: str, entry: Entry, findings: Findings) -> tuple[RuleS
         lines = {id(rule): place.line for place, rule in denied.paths}
         for place, rule in allowed.paths:
             if wider := table.covers(rule):
-                findings.error(
-                    document,
-                    place,
-                    f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
-                    f"delete it, or the one on line {lines[id(wider)]}",
-                )
+                _refuse_denied(document, place, rule.text, wider.text, lines[id(wider)], findings)
     _find_denied_operations(document, allowed, denied, findings)
     rule_set = RuleSet(
         name,
@@ -80,24 +75,22 @@ def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed,
     for place, rule in allowed.operations:
         if rule.operation in lines and rule.text == rule.operation:
             other, wider = lines[rule.operation]
-            findings.error(
-                document,
-                place,
-                f"the rule {rule.text!r} can never allow anything: {wider.text!r} under deny wins",
-                f"delete it, or the one on line {other.line}",
-            )
+            _refuse_denied(document, place, rule.text, wider.text, other.line, findings)
+
+
+def _refuse_denied(
+    document: Document, place: Position, text: str, wider: str, line: int, findings: Findings
+) -> None:
+    message = f"the rule {text!r} can never allow anything: {wider!r} under deny wins"
+    findings.error(document, place, message, f"delete it, or the one on line {line}")
 
 
 def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None:
     """Under deny, ``only`` would let a call escape by one parameter more."""
     for place, rule in denied.operations:
         if rule.only is not None or any(each.test.only is not None for each in rule.where):
-            findings.error(
-                document,
-                place,
-                "only can't be used under deny: a call would escape it by one parameter more",
-                "deny the operation, or allow it with only",
-            )
+            message = "only can't be used under deny: a call would escape it by one parameter more"
+            findings.error(document, place, message, "deny the operation, or allow it with only")
 
 
 def parse_rules(document: Document, path: Path, written: Sequence[Any], findings: Findings) -> Parsed:

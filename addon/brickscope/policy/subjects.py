@@ -52,7 +52,9 @@ class SubjectCompiler:
                     path = (key, index) if listed else (key,)
                     is_free = self._is_free(places, fingerprint, entry, path, "fingerprint", "token")
                     if is_free and subject and fingerprint not in revoked:
-                        found[fingerprint] = subject._replace(credential=credential)
+                        found[fingerprint] = (
+                            subject._replace(credential=credential) if credential else subject
+                        )
         return found
 
     def _check_marks(self, name: str, entry: Entry) -> None:

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from brickscope.analysis.denials import Denials, Found, find_denials
+from brickscope.analysis.answer import render
+from brickscope.analysis.denials import Denials, find_denials
 from brickscope.analysis.remedy import Remedy
+from brickscope.audit.plain import plain
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.output import Output, echo, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import line, minute, progress, shown
-from brickscope.count import counted
+from brickscope.cli.terminal import progress
 
 _COLUMNS = (
     *("subject", "rule_set", "reason", "what", "kind", "caller", "calls", "sent"),
@@ -46,11 +47,14 @@ def denials_command(selection: Selection, subject: tuple[str, ...], top: int, ou
         with progress("reading the log") as told:
             found = find_denials(log, told)
         groups = [group for group in found.groups if not subject or group.subject in subject]
+        counts = (found.calls, found.total)
+        if subject:
+            counts = (sum(group.calls for group in groups), len(groups))
         output.give(
             log,
             lambda: _table(groups),
             lambda: [_data(group) for group in groups],
-            lambda: _print(groups, found, top, narrowed=bool(subject)),
+            lambda: _print(groups[: top or None], *counts),
         )
         report_faults(log, found.bad_lines)
 
@@ -73,42 +77,6 @@ def _table(groups: list[Denials]) -> Table:
     return Table(table.columns | more, rows)
 
 
-def _print(groups: list[Denials], found: Found, top: int, *, narrowed: bool) -> None:
-    if not groups:
-        line("nothing was denied")
-        return
-    calls = sum(group.calls for group in groups) if narrowed else found.calls
-    total = len(groups) if narrowed else found.total
-    line(f"{counted(calls, 'denial')} in {counted(total, 'group')}. Times are UTC.")
-    part = groups[: top or None]
-    for group in part:
-        who = shown(group.subject) if group.subject else "(nobody the policy names)"
-        what = shown(group.what) + (f" ({group.kind})" if group.kind else "")
-        sent = f"  {group.sent:,} sent anyway" if group.sent else ""
-        times = f"{minute(group.first_seen)} to {minute(group.last_seen)}"
-        line()
-        line(
-            (f"{group.calls:,} x {who}", "bold"),
-            "  ",
-            (what, "cyan"),
-            "  ",
-            (shown(group.reason), "red"),
-            (sent, "yellow"),
-        )
-        line((f"    {times}, such as {shown(group.example)}", "dim"))
-        line((f"    {shown(group.detail)}", "dim"))
-        print_remedy(group.remedy, "    ")
-    if total > len(part):
-        line()
-        line((f"and {counted(total - len(part), 'more group')} (--top 0)", "dim"))
-
-
-def print_remedy(remedy: Remedy, indent: str, intro: str = "would allow it, under") -> None:
-    """What would allow a call: where in the policy, the lines, and a note."""
-    if remedy.yaml is not None:
-        line((f"{indent}{intro} {': '.join(map(shown, remedy.place))}:", "dim"))
-        for each in remedy.yaml.splitlines():
-            # Not clipped, and not broken at the width of the terminal: it is to be pasted.
-            line((f"{indent}  {each}", "green"))
-    if remedy.note:
-        line((f"{indent}{shown(remedy.note)}", "dim" if remedy.yaml is None else "yellow"))
+def _print(groups: list[Denials], calls: int, total: int) -> None:
+    tree = {"groups": plain([_data(group) for group in groups]), "calls": calls, "total": total}
+    echo(render("denials", tree))

@@ -5,24 +5,22 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import orjson
 
+from brickscope.analysis.answer import render
 from brickscope.audit.follow import Follower
 from brickscope.audit.plain import to_json
 from brickscope.audit.search import Filter
 from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
-from brickscope.cli.terminal import console, say, shown, styled
+from brickscope.cli.output import echo
+from brickscope.cli.terminal import say, shown
 from brickscope.count import counted
 
 from .search import filter_options, make_filter
-from .show import verdict_of
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 PAUSE = 0.2
 """Seconds between two looks at the file."""
@@ -78,7 +76,6 @@ class _View:
     def __init__(self, wanted: Filter, as_json: bool) -> None:
         self.wanted = wanted
         self.as_json = as_json
-        self.out = console()
         self._open: OrderedDict[str, Record] = OrderedDict()
         self._seq: dict[str, int] = {}
 
@@ -100,7 +97,7 @@ class _View:
         if self.as_json:
             click.echo(to_json(record))
         else:
-            self.out.print(_line(record, call))
+            echo(render("tail", {"record": {"event": None} | record, "call": call or {}}))
 
     def _note_gap(self, record: Record) -> None:
         """Say if records are missing: two rotations between two looks, or a log that was cut."""
@@ -130,45 +127,3 @@ class _View:
             return False
         kind = wanted._replace(**{name: () for name in wanted._fields if name != "event"})
         return kind.matches(record) and wanted._replace(event=()).matches(call or record)
-
-
-def _line(record: Record, call: Record | None) -> Text:
-    """One readable line."""
-    line = styled(f"{shown(record.get('time'))[11:23]:12}  ", "dim")
-    event = record.get("event")
-    if event in ("decision", "tunnel"):
-        verdict, style = verdict_of(record)
-        line.append(f"{verdict:15}", style)
-        line.append(f"  {shown(record.get('subject')):16}  ", "bold")
-        line.append(_what(record), "cyan")
-        line.append(f"  {shown(record.get('reason'))}", "" if verdict == "allowed" else style)
-        if record.get("client_address") is not None:
-            line.append(f"  {shown(record['client_address'])}", "dim")
-        line.append(f"  {shown(record.get('decision_id'))}", "dim")
-    elif event == "outcome":
-        status = record.get("status")
-        good = isinstance(status, int) and status < 400
-        line.append(f"{'no answer' if status is None else shown(status):>15}", "dim" if good else "yellow")
-        line.append(f"  {shown((call or {}).get('subject')):16}  {_what(call or {})}", "dim")
-        line.append(
-            f"  {shown(record.get('response_bytes'))} bytes, {shown(record.get('duration_ms'))} ms", "dim"
-        )
-        if record.get("error") is not None:
-            line.append(f"  {shown(record['error'])}", "yellow")
-        line.append(f"  {shown(record.get('decision_id'))}", "dim")
-    else:
-        line.append(f"{shown(event):15}  ", "magenta")
-        told = {name: value for name, value in record.items() if name not in _COMMON and value is not None}
-        line.append(shown("  ".join(f"{name}={value}" for name, value in told.items())))
-    return line
-
-
-_COMMON = ("schema", "time", "seq", "instance", "event", "prev_hash", "hash", "signature", "public_key")
-
-
-def _what(record: Record) -> str:
-    if record.get("method") is None:
-        return shown(record.get("server_address"))
-    called = record.get("operation")
-    what = f"{shown(record['method'])} {shown(record.get('path'))}"
-    return f"{what} ({shown(called)})" if called else what

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,10 @@ from brickscope.cli.command import command
 from brickscope.cli.options import keys_option, public_key_option
 from brickscope.cli.output import Answer, answers
 from brickscope.cli.selection import find_files
-from brickscope.cli.terminal import line, progress_of, shown
-from brickscope.count import counted
+from brickscope.cli.terminal import progress_of
 from brickscope.log.chain import Link
 from brickscope.log.head import HeadFile
 from brickscope.log.key import VerifyKey
-
-MOST = 50
 
 
 @command("verify")
@@ -61,7 +57,7 @@ def verify_command(
     found = check_logs(find_files(paths), public_key, keys, link, schema)
     good = all(each.intact and each.records for each in found)
     data = {"intact": good, "logs": [_data(each) for each in found]}
-    return Answer(data, lambda: _print(found), failed=not good)
+    return Answer(data, "verify", failed=not good)
 
 
 def check_logs(
@@ -107,30 +103,3 @@ def _data(found: Evidence) -> dict[str, Any]:
         "proved": found.proved(),
         "not_proved": found.not_proved(),
     }
-
-
-def _print(logs: list[Evidence]) -> None:
-    for found in logs:
-        names = found.files if len(found.files) <= 3 else (*found.files[:2], "…", found.files[-1])
-        line((shown(", ".join(names)), "bold"))
-        if not found.records:
-            line(("  no record was found", "red"))
-        _list("WRONG", "red", map(str, found.findings), found.more_findings)
-        _list("proved", "green", found.proved())
-        _list("told by the log", "yellow", map(str, found.notes), found.more_notes)
-        if found.unfinished:
-            ids = ", ".join(found.in_flight[:10]) + (" …" if found.unfinished > 10 else "")
-            text = f"{counted(found.unfinished, 'call')} forwarded, without an outcome: {ids}"
-            _list("in flight", "yellow", [text])
-        _list("not proved", "dim", found.not_proved())
-        if found.end is not None:
-            line((f"  end: {found.end.instance}:{found.end.seq}:{found.end.hash}", "dim"))
-
-
-def _list(title: str, style: str, texts: Iterable[str], more: int = 0) -> None:
-    found = list(texts)
-    for text in found[:MOST]:
-        line((f"  {title}: ", style), shown(text))
-    rest = len(found[MOST:]) + more
-    if rest:
-        line((f"  {title}: and {rest:,} more", style))
