@@ -12,7 +12,7 @@ from .discovery import TENANT_LOOKUP, decide_open, is_open
 from .fingerprint import fingerprint
 from .grant import is_token_request
 from .management import check_management
-from .match import NOTHING, Answer, Facts, match_rules
+from .match import NOTHING, Answer, Deciding, Facts, match_rules
 from .parameters import HeldBody
 from .path import Reading
 from .placeholder import PREFIX, is_whole
@@ -101,6 +101,7 @@ def decide_for(
             return decide_stranger(policy, refused, fingerprint)
     rule_set, readings, flaw = subject.rule_set, request.readings, request.flaw
     several: tuple[str, ...] | None = None
+    which = 0
     barrier: Unbound | None = None
     home = None
     if subject.workspaces is not None or subject.clients is not None or subject.expires is not None:
@@ -116,7 +117,9 @@ def decide_for(
             if barrier is None
             else _Outcome(*barrier, None, NOTHING, *_called(policy, request))
         )
-        several = _told(readings, decided) if len(readings) > 1 else None
+        if len(readings) > 1:
+            several = _told(readings, decided)
+            which = next((at for at, each in enumerate(readings) if each is decided), 0)
     operation = None if called is None or called.messages else called.text
     batch: tuple[str | None, ...] | None = None
     ids: tuple[int | str, ...] = ()
@@ -135,7 +138,7 @@ def decide_for(
         subject.name,
         fingerprint,
         rule_set.name,
-        rule,
+        None if rule is None else rule.text,
         policy.revision,
         operation,
         facts.params,
@@ -148,6 +151,8 @@ def decide_for(
         batch,
         ids,
         credential,
+        -1 if rule is None else rule.entry,
+        which,
     )
 
 
@@ -156,7 +161,7 @@ class _Outcome(NamedTuple):
 
     reason: Reason
     detail: str
-    rule: str | None
+    rule: Deciding
     facts: Facts
     called: Rule | None
     reading: Reading | None

@@ -16,7 +16,8 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Rule(NamedTuple):
-    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it.
+    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it. ``entry``: which entry of
+    its list (``allow`` or ``deny``) it is of, -1 where it is of none.
 
     ``encoded``: in the catalogue, variables whose value the API decodes by itself, so that a name may hold separators.
     ``messages``: in the catalogue, where the body is JSON-RPC, its methods (``message.py``), each with its operation;
@@ -28,6 +29,7 @@ class Rule(NamedTuple):
     text: str
     encoded: frozenset[str] = frozenset()
     messages: tuple[tuple[str, str], ...] = ()
+    entry: int = -1
 
     @property
     def names(self) -> tuple[str, ...]:
