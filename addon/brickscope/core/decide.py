@@ -20,7 +20,7 @@ from .policy import Mode, Policy, RuleSet, Subject
 from .principal import find_principal
 from .reason import Kind, Reason
 from .request import ApiRequest
-from .rule import Rule
+from .rule import WEBSOCKET, Rule
 from .stranger import decide_stranger
 from .template import Literal
 from .token_request import decide_token_request
@@ -66,7 +66,7 @@ def decide(
         if subject is None or (subject.credential is not None) is not is_placeholder:
             subject, principal = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
-        return decide_stranger(policy, refused, name)
+        return decide_stranger(policy, request.method, refused, name)
     return decide_for(policy, subject, request, client_address, now, directory, body, name, principal)
 
 
@@ -98,7 +98,7 @@ def decide_for(
         try:
             principal = check_management(policy, subject, request, principal, now, directory)
         except Refused as refused:
-            return decide_stranger(policy, refused, fingerprint)
+            return decide_stranger(policy, request.method, refused, fingerprint)
     rule_set, readings, flaw = subject.rule_set, request.readings, request.flaw
     several: tuple[str, ...] | None = None
     which = 0
@@ -132,8 +132,12 @@ def decide_for(
         reason,
         detail,
         # What left unknown whose the call is, or where it goes, was refused before, in every mode. A placeholder that is not
-        # exchanged would be worth nothing where it goes, and be known there.
-        allow or mode is _ENFORCE or credential is not None or reason.kind is Kind.PLACEHOLDER,
+        # exchanged would be worth nothing where it goes, and be known there. What passes in a websocket is known to nobody.
+        allow
+        or mode is _ENFORCE
+        or credential is not None
+        or reason.kind is Kind.PLACEHOLDER
+        or request.method == WEBSOCKET,
         mode._value_,
         subject.name,
         fingerprint,
@@ -241,7 +245,27 @@ def _judge_reading(
 ) -> tuple[Answer, Rule | None]:
     """What the rules say of one reading, and its operation by the catalogue."""
     called = policy.catalogue.match(request.method, reading.route)
+    if request.method == WEBSOCKET:
+        denied = _denied_as_get(policy, subject, request, reading, held)
+        if denied is not None:
+            return denied, called
+        if called is None:
+            return (
+                Reason.UPGRADE_REFUSED,
+                "the catalogue has no websocket of this path",
+                None,
+                NOTHING,
+            ), None
     try:
         return match_rules(policy, subject, request, reading, called, held), called
     except Refused as refused:
         return (refused.reason, refused.detail, None, NOTHING), called
+
+
+def _denied_as_get(
+    policy: Policy, subject: Subject, request: ApiRequest, reading: Reading, held: HeldBody | None
+) -> Answer | None:
+    """The denial of the GET that a request for a websocket is to a server which does not know websockets; None where surely
+    no rule denies it."""
+    answer, _ = _judge_reading(policy, subject, request._replace(method="GET"), reading, held)
+    return None if answer[0] is _ALLOWED or answer[0] in _NOT_ALLOWED else answer
