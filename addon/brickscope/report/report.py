@@ -172,7 +172,7 @@ def _about(made: datetime, log: AuditLog, kinds: dict[str | None, int]) -> Secti
     )
     blocks = (
         Text(text),
-        Table.of("files", "Files that were read", ("File",), [(source.name,) for source in log.sources]),
-        Table.of("kinds", "Records by kind", ("Event", "Records | n"), kinds.items()),
+        Table.written("files", [(source.name,) for source in log.sources]),
+        Table.written("kinds", kinds.items()),
     )
     return Section("about", "About", "About this report", blocks)
