@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,6 +145,36 @@ def test_a_decision_leads_to_the_line_of_its_rule(loaded: Loaded) -> None:
     assert lines[loaded.written.rule_sets["runner"].line - 1].strip() == "runner:"
 
 
+def test_of_two_rules_with_one_text_the_one_that_decided_is_named(tmp_path: Path) -> None:
+    """Found back by its text, a decision would be the first's."""
+    (tmp_path / "policy.yaml").write_text(
+        f"""\
+version: 1
+tokens:
+  ci: {{fingerprint: sha256:{"a" * 64}, rule_set: reader}}
+rule_sets:
+  reader:
+    allow:
+      - {{service: jobs, class: read}}
+      - jobs.get_run
+      - {{operation: jobs.run_now, where: {{job_id: 7}}}}
+      - {{operation: jobs.run_now, where: {{job_id: 8}}}}
+"""
+    )
+    loaded = load_policy(tmp_path, 0)
+    who = find(loaded.policy, "ci")
+    for written, entry in (
+        ("jobs.run_now job_id=8", 3),
+        ("jobs.run_now job_id=7", 2),
+        ("jobs.get_run run_id=1", 0),
+    ):
+        decision = judge(loaded.policy, who, read_call(written), 0)
+        assert decision.entry == entry
+        assert loaded.written.decided(decision) is loaded.written.rules[entry]
+    denied = judge(loaded.policy, who, read_call("jobs.create"), 0)
+    assert (denied.entry, loaded.written.decided(denied)) == (-1, None)
+
+
 def test_all_written_rules_are_there_with_what_they_stand_for(loaded: Loaded) -> None:
     rules = loaded.written.rules
     assert [(rule.part, rule.text) for rule in rules] == [
@@ -153,7 +185,11 @@ def test_all_written_rules_are_there_with_what_they_stand_for(loaded: Loaded) ->
         ("deny", "GET /api/2.0/jobs/13"),
         ("deny", "jobs.delete"),
     ]
-    assert "preset client-startup: current_user.me" in rules[3].texts
+    assert "preset client-startup: current_user.me" in {each.text for each in rules[3].operations}
+    assert [{each.entry for each in (*rule.paths, *rule.operations)} for rule in rules] == [
+        *({0}, {1}, {2}, {3}),
+        *({0}, {1}),
+    ]
     assert all(rule.rule_set == "runner" and rule.position.column for rule in rules)
 
 

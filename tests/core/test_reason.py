@@ -17,8 +17,8 @@ KINDS = {
     Kind.READING: """ambiguous_principal malformed_token algorithm_refused malformed_form malformed_credential
         multiple_credentials malformed_head malformed_body method_not_canonical path_not_canonical query_not_canonical
         host_mismatch target_not_origin_form http_version header_malformed header_duplicate header_forbidden upgrade_refused
-        trailers_refused too_large body_encoded body_not_json message_malformed body_duplicate_key body_too_deep
-        parameter_twice parameter_misplaced too_complex""",
+        token_in_subprotocol trailers_refused too_large body_encoded body_not_json message_malformed body_duplicate_key
+        body_too_deep parameter_twice parameter_misplaced too_complex""",
     Kind.FORBIDDEN: "grant_refused",
     Kind.PLACEHOLDER: """unknown_placeholder placeholder_misplaced placeholder_bypassed credential_not_allowed
         credential_unavailable""",

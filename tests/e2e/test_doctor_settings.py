@@ -55,7 +55,7 @@ def test_vs_code_leads_past_the_proxy(host: Host) -> None:
     vs_code(host, json.dumps({"http.proxy": host.proxy, "http.noProxy": ["localhost", ".databricks.com"]}))
     report = host.doctor("--client vscode", host.good())
     assert problems(report) == ["vscode"]
-    assert "http.noProxy leads past the proxy: .databricks.com; take it out" in detail(report, "vscode")
+    assert "http.noProxy bypasses the proxy: .databricks.com; take it out" in detail(report, "vscode")
 
 
 def test_vs_code_that_is_right_or_has_nothing_of_its_own(host: Host) -> None:

@@ -15,7 +15,7 @@ from brickscope.core.policy import Mode
 from brickscope.core.rule import RuleTable, parse_rule
 from brickscope.policy.load import Loaded, load_policy, policy_files
 from brickscope.policy.problem import PolicyError, Problem
-from brickscope.policy.schema import render, schema
+from brickscope.policy.schema import render
 from schemas import validator
 
 A, B = ("sha256:" + sha256(name).hexdigest() for name in (b"a", b"b"))
@@ -428,8 +428,7 @@ def test_the_schema_in_the_repository_is_the_models() -> None:
 
 
 def test_the_schema_accepts_what_the_loader_does() -> None:
-    check = validator(schema())
-    assert json.loads(render()) == schema()
+    check = validator(json.loads(render()))
     for text in (GOOD, TOKEN, RULES):
         document = yaml.load(text, Loader=yaml.BaseLoader) | {"version": 1}
         assert list(check.iter_errors(document)) == []

@@ -95,9 +95,9 @@ def test_the_effect_of_what_is_kept_is_seen() -> None:
 
 
 def test_what_is_waited_for_between_bytes_is_mitmproxys_unless_said() -> None:
-    assert settings(tcp_timeout=77).limits == Limits(10.0, 30.0, 77.0, 77.0)
+    assert settings(tcp_timeout=77).limits == Limits(10.0, 30.0, 77.0, 77.0, 3600.0)
     own = {f"scope_{name}_timeout": str(at) for at, name in enumerate(Limits._fields, 2)}
-    assert settings(tcp_timeout=77, **own).limits == Limits(2.0, 3.0, 4.0, 5.0)
+    assert settings(tcp_timeout=77, **own).limits == Limits(2.0, 3.0, 4.0, 5.0, 6.0)
 
 
 WITHOUT_EFFECT: dict[str, Any] = {

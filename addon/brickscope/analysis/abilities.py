@@ -9,46 +9,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from brickscope.catalog.catalog import Operation, load_catalog
-from brickscope.core.operation import OperationRule
 from brickscope.core.policy import RuleSet
-from brickscope.core.rule import Rule, RuleTable
 from brickscope.policy.written import WrittenRule
 
-from .reach import calls, reached
-
-
-class Way(NamedTuple):
-    """How one rule speaks of an operation: by name (``named``) or by path.
-
-    ``whole``: of all its calls and parameters. ``segments``: of a call by path.
-    """
-
-    rule: WrittenRule
-    named: OperationRule | None
-    path: Rule | None
-    whole: bool
-    segments: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """What decisions call the rule."""
-        return self.named.text if self.named is not None else self.path.text if self.path is not None else ""
-
-    @property
-    def condition(self) -> str:
-        """When it holds, in words; empty for always."""
-        if self.named is not None:
-            return conditions(self.named)
-        return "" if self.whole or self.path is None else f"as {self.path.text}"
-
-
-def conditions(rule: OperationRule) -> str:
-    """The conditions of a rule in words (``where job_id is 7, and no other parameters``); empty for none."""
-    parts = [f"where {' and '.join(constraint.text for constraint in rule.where)}"] if rule.where else []
-    if rule.only is not None:
-        names = ", ".join(sorted(rule.only))
-        parts.append(f"with no other parameters than {names}" if names else "with no other parameters")
-    return ", ".join(parts)
+from .reach import reach
+from .way import Way, ways
 
 
 class Ability(NamedTuple):
@@ -83,33 +48,17 @@ class Abilities(NamedTuple):
 
 def abilities(rule_set: RuleSet, rules: Iterable[WrittenRule]) -> Abilities:
     """What a rule set allows. ``rules``: of the whole policy, as written."""
-    catalog = load_catalog()
+    mine = [rule for rule in rules if rule.rule_set == rule_set.name]
     allowed: dict[str, list[Way]] = {}
     denied: dict[str, list[Way]] = {}
-    strange: dict[str, list[WrittenRule]] = {"allow": [], "deny": []}
-    for rule in rules:
-        if rule.rule_set != rule_set.name:
-            continue
-        ways = allowed if rule.part == "allow" else denied
-        for named in rule.operations:
-            ways.setdefault(named.operation, []).append(Way(rule, named, None, not named.is_bound))
-        for path in rule.paths:
-            found = reached(path)
-            if not found:
-                strange[rule.part].append(rule)
-            for name, each in found.items():
-                whole = each.whole and _covers_all(path, name)
-                ways.setdefault(name, []).append(Way(rule, None, path, whole, each.segments))
-    operations = {
-        name: Ability(catalog.operations[name], tuple(allowed.get(name, ())), tuple(denied.get(name, ())))
+    for way in ways(mine, once=True):
+        by_operation = allowed if way.written.part == "allow" else denied
+        by_operation.setdefault(way.operation.name, []).append(way)
+    operations = load_catalog().operations
+    found = {
+        name: Ability(operations[name], tuple(allowed.get(name, ())), tuple(denied.get(name, ())))
         for name in sorted({*allowed, *denied})
     }
-    return Abilities(
-        operations, tuple(dict.fromkeys(strange["allow"])), tuple(dict.fromkeys(strange["deny"]))
-    )
-
-
-def _covers_all(path: Rule, operation: str) -> bool:
-    """Whether a path rule matches every call of an operation, in all its versions."""
-    table = RuleTable([path])
-    return all(table.covers(call) is not None for call in calls(operation))
+    strange = [rule for rule in mine if not all(map(reach, rule.paths))]
+    by_part = [tuple(rule for rule in strange if rule.part == part) for part in ("allow", "deny")]
+    return Abilities(found, *by_part)

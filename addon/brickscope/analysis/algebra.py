@@ -15,6 +15,7 @@ from brickscope.catalog.catalog import operation_table
 from brickscope.core.constraint import Constraint, Test
 from brickscope.core.operation import OperationRule
 from brickscope.core.rule import Rule, RuleTable
+from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
 from .reach import calls, common, reach, spellings
@@ -106,12 +107,10 @@ class RuleList:
     def __init__(self, written: Iterable[WrittenRule]) -> None:
         self.written = tuple(written)
         self.by_operation: dict[str, list[tuple[OperationRule, WrittenRule]]] = {}
-        self._owners: dict[int, WrittenRule] = {}
+        self._owners = {path.entry: each for each in self.written for path in each.paths}
         for each in self.written:
             for rule in each.operations:
                 self.by_operation.setdefault(rule.operation, []).append((rule, each))
-            for path in each.paths:
-                self._owners[id(path)] = each
         self.paths = RuleTable([path for each in self.written for path in each.paths])
         self._covered: dict[str, bool] = {}
 
@@ -207,43 +206,43 @@ class RuleList:
         self, path: Rule, counts: Callable[[WrittenRule], bool], besides: Rule | None = None
     ) -> WrittenRule | None:
         wider = self.paths.covers(path, besides)
-        owner = None if wider is None else self._owners[id(wider)]
+        owner = None if wider is None else self._owners[wider.entry]
         return owner if owner is not None and counts(owner) else None
 
     # -- rules of its own ------------------------------------------------------------------------------------------
 
     @cached_property
-    def _meanings(self) -> Mapping[int, Any]:
-        return {id(written): _meaning(written) for written in self.written}
+    def _meanings(self) -> Mapping[Position, Any]:
+        return {written.position: _meaning(written) for written in self.written}
 
     @cached_property
     def _first(self) -> Mapping[Any, WrittenRule]:
-        return {self._meanings[id(written)]: written for written in reversed(self.written)}
+        return {self._meanings[written.position]: written for written in reversed(self.written)}
 
     def equal(self, written: WrittenRule) -> WrittenRule | None:
         """The first of its rules that means the same as a later one; None for that itself."""
-        first = self._first[self._meanings[id(written)]]
+        first = self._first[self._meanings[written.position]]
         return None if written.is_empty or first is written else first
 
     def wider(self, written: WrittenRule) -> Sequence[WrittenRule]:
         """Others of its rules that together cover one; empty if they do not."""
-        return self._wider.get(id(written), ())
+        return self._wider.get(written.position, ())
 
     @cached_property
-    def _wider(self) -> Mapping[int, Sequence[WrittenRule]]:
+    def _wider(self) -> Mapping[Position, Sequence[WrittenRule]]:
         """What was covered itself covers nothing later."""
-        found: dict[int, list[WrittenRule]] = {}
+        found: dict[Position, list[WrittenRule]] = {}
         for written in self.written:
 
             def counts(other: WrittenRule, written: WrittenRule = written) -> bool:
-                same = self._meanings[id(other)] == self._meanings[id(written)]
-                return not same and id(other) not in found
+                same = self._meanings[other.position] == self._meanings[written.position]
+                return not same and other.position not in found
 
             # Without the mirror: whoever deletes a name that a path covers loses that alone.
             parts = [self.over(rule, counts, mirrored=False) for rule in written.operations]
             parts += [self.over_path(path, counts) for path in written.paths]
             if parts and all(parts):
-                found[id(written)] = [owner for part in parts for owner in part]
+                found[written.position] = [owner for part in parts for owner in part]
         return found
 
 

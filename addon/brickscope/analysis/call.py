@@ -25,6 +25,7 @@ from brickscope.core.jwt_token import is_jwt
 from brickscope.core.policy import Grant
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
+from brickscope.core.rule import WEBSOCKET
 from brickscope.log.record import printable
 from brickscope.policy.document import read_document
 from brickscope.policy.operations import is_name
@@ -44,6 +45,13 @@ _PLAIN = re.compile(
 # In copied instructions: $DATABRICKS_HOST, ${HOST}, https://$HOST, https://<workspace>
 _HOST_TO_FILL_IN = re.compile(r"(?:https://)?(?:\$\w+|\$\{\w+\}|<[^>/]*>)(?=/|\?|\Z)")
 _TO_FILL_IN = re.compile(rb"[$<{\[*]|\.\.\.|\xe2\x80\xa6")
+_HANDSHAKE = (
+    (b"Connection", b"Upgrade"),
+    (b"Upgrade", b"websocket"),
+    (b"Sec-WebSocket-Version", b"13"),
+    (b"Sec-WebSocket-Key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
+)
+"""What WEBSOCKET stands for."""
 _TOKEN_OPERATION = "oidc.token"  # noqa: S105 - the catalogue's name for it
 
 
@@ -174,8 +182,11 @@ def read_sent(sent: Sent, home: Home = Home(), asked: TokenRequest | None = None
         if parts.username is not None:
             raise CallError("the URL has a user in it", "leave it out: the subject is named apart")
     headers = _headers(sent, host)
+    is_websocket = sent.method == WEBSOCKET
+    if is_websocket:
+        headers += _HANDSHAKE
     wire = WireRequest(
-        sent.method.encode(),
+        b"GET" if is_websocket else sent.method.encode(),
         target.encode(),
         b"",
         b"HTTP/1.1",

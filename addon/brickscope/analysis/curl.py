@@ -4,66 +4,20 @@ from __future__ import annotations
 
 import getopt
 from base64 import b64encode
+from typing import Any
 from urllib.parse import quote_plus
+
+from brickscope.shipped import table
 
 from .error import CallError
 from .sent import Sent
 
-# Options that do not change what is sent, or only how.
-_FLAGS = "fgikLnNqsSv#0146Z"
-_QUIET = [
-    *(
-        "silent",
-        "show-error",
-        "fail",
-        "fail-with-body",
-        "insecure",
-        "verbose",
-        "include",
-        "location",
-        "compressed",
-    ),
-    *("http1.1", "http2", "http1.0", "ipv4", "ipv6", "no-buffer", "globoff", "netrc", "tlsv1.2", "tlsv1.3"),
-    *("no-progress-meter", "path-as-is", "create-dirs", "remote-name", "disable", "no-keepalive"),
-]
-_QUIET_WITH_VALUE = [
-    *(
-        "output",
-        "write-out",
-        "max-time",
-        "connect-timeout",
-        "retry",
-        "retry-delay",
-        "proxy",
-        "cacert",
-        "limit-rate",
-    ),
-    *("dump-header", "noproxy", "retry-max-time", "resolve", "trace", "trace-ascii", "stderr"),
-]
-_DATA = ("data", "data-raw", "data-ascii", "data-binary", "data-urlencode", "json")
-_SHORT = {
-    "-X": "request",
-    "-H": "header",
-    "-d": "data",
-    "-u": "user",
-    "-b": "cookie",
-    "-A": "user-agent",
-    "-e": "referer",
-    "-G": "get",
-    "-I": "head",
-    "-T": "upload-file",
-    "-F": "form",
-}
-_SHORT_OPTIONS = f"{_FLAGS}GIOX:H:d:u:b:A:e:T:F:o:w:m:x:D:"
-_LONG_OPTIONS = [
-    *_QUIET,
-    "get",
-    "head",
-    *(
-        f"{name}="
-        for name in ("request", "header", "url", "user", "cookie", "user-agent", "referer", "oauth2-bearer")
-    ),
-    *(f"{name}=" for name in (*_DATA, "upload-file", "form", "form-string", *_QUIET_WITH_VALUE)),
+_OPTIONS: dict[str, Any] = table(__package__, "curl.yaml")
+_DATA = _OPTIONS["data"]
+_SHORT = {f"-{letter}": name for letter, name in _OPTIONS["short"].items()}
+_SHORT_OPTIONS = f"{_OPTIONS['flags']}GIO" + "".join(f"{letter}:" for letter in _OPTIONS["short_with_value"])
+_LONG_OPTIONS = [*_OPTIONS["quiet"], *_OPTIONS["plain"]] + [
+    f"{name}=" for key in ("data", "with_value", "quiet_with_value") for name in _OPTIONS[key]
 ]
 
 

@@ -16,42 +16,19 @@ from brickscope.core.decision import Refused
 from brickscope.core.operation import OperationRule
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Template
+from brickscope.shipped import table
 
 from .call import Call, Home, read_call, read_sent
 from .error import CallError
 from .placement import fill, place
 from .sent import Sent
 
-_MADE_UP: dict[str, Any] = {
-    "app": "my-app-1234567890123456.aws.databricksapps.com",
-    "access_control_list": [{"user_name": "alice@example.com", "permission_level": "CAN_MANAGE"}],
-    "account_id": "0d26daa6-5e44-4c97-a497-ef015f91254a",
-    "cluster_id": "1012-083000-abcd1234",
-    "directory_path": "Volumes/main/default/files",
-    "file_path": "Volumes/main/default/files/example.csv",
-    "full_name": "main.sales.orders",
-    "job_id": 1012,
-    "name": "example",
-    "object_type": "notebooks",
-    "parent": "accounts/0d26daa6-5e44-4c97-a497-ef015f91254a",
-    "path": "/Workspace/Shared/example",
-    "principal": "alice@example.com",
-    "request_object_type": "notebooks",
-    "run_id": 2077,
-    "scope": "example",
-    "server": "functions/main/tools",
-    "securable_type": "table",
-    "statement": "SELECT 1",
-    "table_name": "main.sales.orders",
-    "update_mask": "name",
-    "warehouse_id": "a1b2c3d4e5f60718",
-}
-
 
 def made_up(name: str) -> Any:
     """A plausible value for a parameter of this name."""
-    if name in _MADE_UP:
-        return _MADE_UP[name]
+    known = table(__package__, "made_up.yaml")
+    if name in known:
+        return known[name]
     return "1012" if name == "id" or name.endswith(("_id", "Id")) else "example"
 
 
@@ -136,6 +113,14 @@ def tried(
     """The example, as above; nothing where no such call can be written."""
     with suppress(CallError):
         yield example(operation, rule, home, index=index, changes=changes)
+
+
+def variations(
+    operation: Operation, rule: OperationRule | None, home: Home, changes: Mapping[str, Any] | None = None
+) -> Iterator[Call]:
+    """The example by each of the operation's calls."""
+    for index in range(len(operation.calls)):
+        yield from tried(operation, rule, home, index=index, changes=changes)
 
 
 def mirrored(call: Call) -> Iterator[Call]:

@@ -118,7 +118,7 @@ def explain(
         if decision.allow:
             also = [rule for rule in rules if attempt(_alone(who, who.subject, rule)).allow]
         elif request.flaw is None and decision.reason not in (*_BINDINGS, Reason.DENIED_BY_RULE):
-            near = nearest_rules(rules, decided_by(request, readings), call.body, decision)
+            near = nearest_rules(rules, decided_by(request, decision), call.body, decision)
     rule = written.decided(decision)
     return Explanation(
         who,
@@ -149,10 +149,7 @@ def _named(decision: Decision) -> Iterator[Named]:
 
 
 def _rules_of(written: Written, who: Known) -> list[WrittenRule]:
-    if isinstance(who.subject, Login):
-        return []
-    name = who.subject.rule_set.name
-    return [rule for rule in written.rules if rule.rule_set == name]
+    return [] if isinstance(who.subject, Login) else written.of(who.subject.rule_set.name)
 
 
 def _alone(who: Known, subject: Subject, rule: WrittenRule) -> Known:

@@ -21,7 +21,7 @@ from brickscope.core.path import Reading, on_host, read_target
 from brickscope.core.policy import RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
-from brickscope.core.rule import METHODS
+from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.log.key import DigestKey
 from brickscope.log.record import MAX_TEXT, REDACTED
 
@@ -65,7 +65,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) >= MAX_TEXT and path.endswith("...")):
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
-    if method not in METHODS or not is_hostname(host):
+    if method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
         raise NotReplayable("the record names no method or host that a call can have")
     try:
         readings, flaw = on_host(_readings(path), host), _flaw(record)

@@ -10,7 +10,7 @@ from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.operation import OperationRule, as_sent, holds
 from brickscope.core.request import ApiRequest
-from brickscope.core.rule import METHODS, Rule, RuleTable
+from brickscope.core.rule import METHODS, WEBSOCKET, Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
@@ -112,7 +112,10 @@ def _missed(operation: str, constraint: Constraint, value: Any) -> str:
 
 def _by_other_methods(request: ApiRequest) -> dict[str, str]:
     """The operations that the same path is by other methods, each with its method (of HEAD and GET, the GET)."""
-    found = ((method, operation_table().match(method, request.segments)) for method in reversed(METHODS))
+    found = (
+        (method, operation_table().match(method, request.segments))
+        for method in (WEBSOCKET, *reversed(METHODS))
+    )
     return {name: method for method, rule in found if rule is not None for name in rule.names}
 
 

@@ -9,15 +9,18 @@ from typing import Any
 from brickscope.catalog.catalog import CLASSES, Operation, load_catalog
 from brickscope.core.policy import Login
 
-from .abilities import Abilities, Ability, Way
+from .abilities import Abilities, Ability
 from .shown import place, rule_data
 from .summary import Access, Summary
+from .way import Way
 
 
 def summary_data(said: Summary) -> dict[str, Any]:
     """What somebody can do."""
     found, subject = said.abilities or Abilities({}, (), ()), said.who.subject
-    denied = [way.rule for each in found.operations.values() for way in each.denied] + [*found.denied_paths]
+    denied = [way.written for each in found.operations.values() for way in each.denied] + [
+        *found.denied_paths
+    ]
     peers = Counter((each.service, each.kind) for each in load_catalog().operations.values())
     return {
         "subject": said.who.name,
@@ -81,4 +84,4 @@ def access_data(operation: Operation, found: Sequence[Access]) -> dict[str, Any]
 
 
 def _way(way: Way) -> dict[str, Any]:
-    return {**rule_data(way.rule), "condition": way.condition or None, "whole": way.whole}
+    return {**rule_data(way.written), "condition": way.condition or None, "whole": way.whole}

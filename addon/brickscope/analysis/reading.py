@@ -39,38 +39,24 @@ def judge_readings(
     alone = [
         judge(request._replace(readings=(reading,), query=reading.query)) for reading in request.readings
     ]
-    decided = _decided(request.readings, alone, decision)
     return tuple(
         Judged(
             reading.how or PLAIN,
             _target(reading, request),
             answer,
-            number == decided,
+            number == decision.reading,
             decision.allow and not answer.allow,
         )
         for number, (reading, answer) in enumerate(zip(request.readings, alone, strict=True))
     )
 
 
-def decided_by(request: ApiRequest, readings: tuple[Judged, ...]) -> ApiRequest:
+def decided_by(request: ApiRequest, decision: Decision) -> ApiRequest:
     """The request with the one reading that decided."""
-    for reading, judged in zip(request.readings, readings, strict=False):
-        if judged.decided:
-            return request._replace(readings=(reading,), query=reading.query)
-    return request
-
-
-def _decided(readings: tuple[Reading, ...], alone: list[Decision], decision: Decision) -> int:
-    """Which reading decided: the record names it by its behaviours, which two may share."""
-    name = (decision.readings or (PLAIN,))[0]
-    answer = (decision.reason, decision.detail, decision.rule)
-    named = [number for number, reading in enumerate(readings) if (reading.how or PLAIN) == name]
-    same = (
-        number
-        for number in named
-        if (alone[number].reason, alone[number].detail, alone[number].rule) == answer
-    )
-    return next(same, named[0] if named else 0)
+    if len(request.readings) < 2:
+        return request
+    reading = request.readings[decision.reading]
+    return request._replace(readings=(reading,), query=reading.query)
 
 
 def _target(reading: Reading, request: ApiRequest) -> str:

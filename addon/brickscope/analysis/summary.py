@@ -11,9 +11,10 @@ from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
-from .abilities import Abilities, Ability, Way, abilities
+from .abilities import Abilities, Ability, abilities
 from .judge import Known, known
 from .shown import moment
+from .way import Way
 
 DAY = 86_400
 
@@ -114,7 +115,7 @@ def _access(
     if not ability.allowed:
         for each in able.allowed():
             if each.operation.service == operation.service and each.operation.kind == operation.kind:
-                related += [way.rule for way in each.allowed]
+                related += [way.written for way in each.allowed]
     return Access(
         who,
         allowed,

@@ -11,8 +11,8 @@ from .call import Call
 
 class Witness(NamedTuple):
     """``subject``: for whom it was asked, None for a rule set nobody has. ``operation``: what it was. ``rule``: what allows
-    it; None where a grant does, or monitor mode lets it go on. Of two policies: ``client``, its address; ``now``, when
-    (seconds since the epoch); ``before``, why the old one denied it."""
+    it, and ``entry``: which under ``allow``; none where a grant does, or monitor mode lets it go on. Of two policies:
+    ``client``, its address; ``now``, when (seconds since the epoch); ``before``, why the old one denied it."""
 
     subject: str | None
     call: Call
@@ -21,6 +21,7 @@ class Witness(NamedTuple):
     client: str = ""
     now: float = 0.0
     before: str = ""
+    entry: int = -1
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from brickscope.core.path import APP
-from brickscope.core.rule import Rule, RuleTable
+from brickscope.core.rule import WEBSOCKET, Rule, RuleTable
 from brickscope.core.template import Literal, Template, parse_catalogue_template
 
 from .record import NONE, Facts, Holder, facts
@@ -54,6 +54,11 @@ class Operation(NamedTuple):
     def service(self) -> str:
         """What stands before the last dot: ``jobs``, ``settings.default_namespace``, ``account.users``."""
         return self.name.rpartition(".")[0]
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it opens a websocket, in which nothing is judged. Only a rule that writes its name out allows it."""
+        return self.calls[0].startswith(f"{WEBSOCKET} ")
 
     def way(self, parameter: str) -> str:
         """The parameter that a word means here, where that is one; what is no such word means itself."""

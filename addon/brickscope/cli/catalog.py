@@ -13,7 +13,7 @@ from brickscope.analysis.summary import access
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
-from brickscope.core.rule import METHODS
+from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import nearest
 
@@ -109,7 +109,7 @@ def _by_call(text: str) -> list[Operation] | None:
         readings = on_host(read_target((parts.path or "/").encode()).readings, parts.hostname or "")
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
-    methods = [call["method"]] if call["method"] else METHODS
+    methods = [call["method"]] if call["method"] else (*METHODS, WEBSOCKET)
     rules = [operation_table().match(method, each.route) for each in readings for method in methods]
     names = dict.fromkeys(name for rule in rules if rule is not None for name in rule.names)
     return [load_catalog().operations[name] for name in names]

@@ -1,4 +1,4 @@
-"""``brickscope doctor``: what keeps the clients of this host from the proxy, and the line that mends it."""
+"""``brickscope doctor``: whether this host's clients reach the proxy, and the line that fixes it."""
 
 from __future__ import annotations
 

@@ -35,6 +35,6 @@ def init_command(folder: Path) -> None:
        brickscope fingerprint --yaml nightly-export --rule-set catalog-reader
   2. See what it may do:
        brickscope test{where} && brickscope check{where}
-  3. Run the proxy, and lead a client through it:
+  3. Run the proxy, and route a client through it:
        brickscope proxy --set scope_rules={folder}
        eval "$(brickscope client-env --proxy http://127.0.0.1:8080)\"""")

@@ -12,7 +12,7 @@ from .discovery import TENANT_LOOKUP, decide_open, is_open
 from .fingerprint import fingerprint
 from .grant import is_token_request
 from .management import check_management
-from .match import NOTHING, Answer, Facts, match_rules
+from .match import NOTHING, Answer, Deciding, Facts, match_rules
 from .parameters import HeldBody
 from .path import Reading
 from .placeholder import PREFIX, is_whole
@@ -20,7 +20,7 @@ from .policy import Mode, Policy, RuleSet, Subject
 from .principal import find_principal
 from .reason import Kind, Reason
 from .request import ApiRequest
-from .rule import Rule
+from .rule import WEBSOCKET, Rule
 from .stranger import decide_stranger
 from .template import Literal
 from .token_request import decide_token_request
@@ -66,7 +66,7 @@ def decide(
         if subject is None or (subject.credential is not None) is not is_placeholder:
             subject, principal = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
-        return decide_stranger(policy, refused, name)
+        return decide_stranger(policy, request.method, refused, name)
     return decide_for(policy, subject, request, client_address, now, directory, body, name, principal)
 
 
@@ -98,9 +98,10 @@ def decide_for(
         try:
             principal = check_management(policy, subject, request, principal, now, directory)
         except Refused as refused:
-            return decide_stranger(policy, refused, fingerprint)
+            return decide_stranger(policy, request.method, refused, fingerprint)
     rule_set, readings, flaw = subject.rule_set, request.readings, request.flaw
     several: tuple[str, ...] | None = None
+    which = 0
     barrier: Unbound | None = None
     home = None
     if subject.workspaces is not None or subject.clients is not None or subject.expires is not None:
@@ -116,7 +117,9 @@ def decide_for(
             if barrier is None
             else _Outcome(*barrier, None, NOTHING, *_called(policy, request))
         )
-        several = _told(readings, decided) if len(readings) > 1 else None
+        if len(readings) > 1:
+            several = _told(readings, decided)
+            which = next((at for at, each in enumerate(readings) if each is decided), 0)
     operation = None if called is None or called.messages else called.text
     batch: tuple[str | None, ...] | None = None
     ids: tuple[int | str, ...] = ()
@@ -129,13 +132,17 @@ def decide_for(
         reason,
         detail,
         # What left unknown whose the call is, or where it goes, was refused before, in every mode. A placeholder that is not
-        # exchanged would be worth nothing where it goes, and be known there.
-        allow or mode is _ENFORCE or credential is not None or reason.kind is Kind.PLACEHOLDER,
+        # exchanged would be worth nothing where it goes, and be known there. What passes in a websocket is known to nobody.
+        allow
+        or mode is _ENFORCE
+        or credential is not None
+        or reason.kind is Kind.PLACEHOLDER
+        or request.method == WEBSOCKET,
         mode._value_,
         subject.name,
         fingerprint,
         rule_set.name,
-        rule,
+        None if rule is None else rule.text,
         policy.revision,
         operation,
         facts.params,
@@ -148,6 +155,8 @@ def decide_for(
         batch,
         ids,
         credential,
+        -1 if rule is None else rule.entry,
+        which,
     )
 
 
@@ -156,7 +165,7 @@ class _Outcome(NamedTuple):
 
     reason: Reason
     detail: str
-    rule: str | None
+    rule: Deciding
     facts: Facts
     called: Rule | None
     reading: Reading | None
@@ -236,7 +245,27 @@ def _judge_reading(
 ) -> tuple[Answer, Rule | None]:
     """What the rules say of one reading, and its operation by the catalogue."""
     called = policy.catalogue.match(request.method, reading.route)
+    if request.method == WEBSOCKET:
+        denied = _denied_as_get(policy, subject, request, reading, held)
+        if denied is not None:
+            return denied, called
+        if called is None:
+            return (
+                Reason.UPGRADE_REFUSED,
+                "the catalogue has no websocket of this path",
+                None,
+                NOTHING,
+            ), None
     try:
         return match_rules(policy, subject, request, reading, called, held), called
     except Refused as refused:
         return (refused.reason, refused.detail, None, NOTHING), called
+
+
+def _denied_as_get(
+    policy: Policy, subject: Subject, request: ApiRequest, reading: Reading, held: HeldBody | None
+) -> Answer | None:
+    """The denial of the GET that a request for a websocket is to a server which does not know websockets; None where surely
+    no rule denies it."""
+    answer, _ = _judge_reading(policy, subject, request._replace(method="GET"), reading, held)
+    return None if answer[0] is _ALLOWED or answer[0] in _NOT_ALLOWED else answer

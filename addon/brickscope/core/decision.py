@@ -36,6 +36,8 @@ class Decision(NamedTuple):
     holds several calls, the operations of all, None for an unknown one; ``operation`` is then the one that decided, and
     ``params`` has a list of each. ``ids``: of JSON-RPC requests in the body, each of which waits for an answer.
     ``credential``: the call came with a placeholder, and may be sent only with the credential of this name in its place.
+    ``entry``: which entry of its list decided (``deny`` for DENIED_BY_RULE, else ``allow``), -1 where no rule did.
+    ``reading``: which of the request's readings decided.
     """
 
     allow: bool
@@ -59,6 +61,8 @@ class Decision(NamedTuple):
     batch: tuple[str | None, ...] | None = None
     ids: tuple[int | str, ...] = ()
     credential: str | None = None
+    entry: int = -1
+    reading: int = 0
 
     @property
     def forwards(self) -> bool:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from .credential import holds_token, refuse_placeholder, second_credential
 from .decision import Refused
-from .header import MANAGEMENT, Layout, read_layout, show
+from .header import MANAGEMENT, UPGRADE, Layout, read_layout, show
 from .reason import Reason
+from .websocket import Offer, read_offer
 
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 64 * 1024
@@ -28,8 +29,8 @@ _CONTROLS = bytes(code for code in range(32) if code != 9) + b"\x7f"
 _CONNECTION = frozenset({b"keep-alive", b"close"})
 _WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
 _SELECTORS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
-# What these may say is checked to the letter.
-_FIXED = frozenset({b"host", b"connection", b"te", b"expect", b"transfer-encoding"})
+# What these may say is checked to the letter, or has a reason of its own.
+_FIXED = frozenset({b"host", b"connection", b"te", b"expect", b"transfer-encoding", *UPGRADE[:4]})
 
 
 class Fields(NamedTuple):
@@ -38,7 +39,7 @@ class Fields(NamedTuple):
     ``host``: of Host, lower-case and without the default port, None where it is missing. ``workspaces``: those that headers
     choose. ``azure_resource``: the workspace that Azure's second token is for. ``chunked``: whether the body comes in
     chunks. ``flaw``: why no rule can allow the request, though it is known
-    whose it is and where it goes.
+    whose it is and where it goes. ``offer``: the websocket that is asked for, None where none is.
     """
 
     host: str | None
@@ -49,6 +50,7 @@ class Fields(NamedTuple):
     azure_resource: str | None
     chunked: bool
     flaw: tuple[Reason, str] | None
+    offer: Offer | None
 
 
 def read_fields(
@@ -58,7 +60,8 @@ def read_fields(
     Azure's second token.
 
     Raises Refused: TOO_LARGE, HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS,
-    PLACEHOLDER_MISPLACED, UPGRADE_REFUSED or TRAILERS_REFUSED. The detail names the header, never its value.
+    PLACEHOLDER_MISPLACED, UPGRADE_REFUSED, TOKEN_IN_SUBPROTOCOL or TRAILERS_REFUSED. The detail names the header, never its
+    value.
     """
     names = tuple([name for name, _ in headers])
     values = [value for _, value in headers]
@@ -80,7 +83,8 @@ def read_fields(
         management, values[layout.management] = values[layout.management], b""
         _check_controls(MANAGEMENT, management)
         refuse_placeholder(management, f"the header {show(MANAGEMENT)}")
-    read = _usual_values if is_usual and layout.flaw is None else _read_values
+    # Each request for a websocket has a key of its own.
+    read = _usual_values if is_usual and layout.flaw is None and not layout.asks else _read_values
     fields = read(layout, tuple(values), http2)
     if fields.chunked and length is not None:
         raise _two_lengths()
@@ -91,7 +95,8 @@ def _read_values(layout: Layout, values: tuple[bytes, ...], http2: bool) -> Fiel
     """What headers say; the values of Authorization and Content-Length are left out. Raises Refused."""
     _refuse_odd_values(layout, values)
     found = {name: values[place] for name, place in layout.read}
-    flaw, chunked = _read_framing(found, http2)
+    offer = read_offer(found, http2=http2) if layout.asks else None
+    flaw, chunked = (None, False) if offer is not None else _read_framing(found, http2)
     host, resource = found.get(b"host"), found.get(b"x-databricks-azure-workspace-resource-id")
     return Fields(
         None if host is None else host.lower().removesuffix(b":443").decode("latin-1"),
@@ -102,6 +107,7 @@ def _read_values(layout: Layout, values: tuple[bytes, ...], http2: bool) -> Fiel
         None if resource is None else resource.decode("latin-1"),
         chunked,
         flaw or layout.flaw,
+        offer,
     )
 
 

@@ -32,6 +32,14 @@ class Role(Enum):
 
 
 MANAGEMENT = b"x-databricks-azure-sp-management-token"
+UPGRADE = (
+    b"upgrade",
+    b"sec-websocket-key",
+    b"sec-websocket-version",
+    b"sec-websocket-protocol",
+    b"sec-websocket-extensions",
+)
+"""What a request for a websocket says (``websocket.py``)."""
 READ = (
     b"host",
     b"authorization",
@@ -56,6 +64,7 @@ READ = (
     # Azure's second token, and the workspace that it is for (databricks-sdk azure.py); ``management.py`` judges both.
     MANAGEMENT,
     b"x-databricks-azure-workspace-resource-id",
+    *UPGRADE,
 )
 """Each may stand there once."""
 
@@ -97,7 +106,6 @@ _SETTING = {
 """What to set in clients that can send their key in either header."""
 
 _ONCE = frozenset({"host", "content-length", "transfer-encoding"})
-_UPGRADE = frozenset({"upgrade", "sec-websocket-key", "sec-websocket-version"})
 # RFC 9110 section 5.6.2
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _WORD = re.compile(r"[^a-z0-9]+")
@@ -112,10 +120,10 @@ def classify(name: bytes) -> tuple[bytes, Role]:
         return lower, Role.READ
     if not _NAME.match(name):
         return lower, Role.MALFORMED
-    plain = _plain(lower)
+    plain = words_of(lower)
     if plain in _ONCE:
         return lower, Role.DOUBLE
-    if plain in _UPGRADE:
+    if plain == "upgrade" or plain.startswith("sec-websocket-"):
         return lower, Role.UPGRADE
     if plain == "trailer":
         return lower, Role.TRAILER
@@ -131,22 +139,24 @@ def classify(name: bytes) -> tuple[bytes, Role]:
     return lower, Role.OVERRIDE if is_override else Role.PASS
 
 
-def _plain(lower: bytes) -> str:
-    """The words of a name: CGI, WSGI and nginx can make `X_Forwarded_Host` and `X-Forwarded-Host` one variable."""
-    return "-".join(_WORD.split(lower.decode("ascii"))).strip("-")
+def words_of(lower: bytes) -> str:
+    """The words of a name in lower case: CGI, WSGI, nginx make one variable of `X_Forwarded_Host` and `X-Forwarded-Host`."""
+    return "-".join(_WORD.split(lower.decode("latin-1"))).strip("-")
 
 
 class Layout:
     """What the ``names`` of a request's headers say. ``read``: those in READ, in lower case, and where they stand.
-    ``authorization``, ``content_length``, ``management``: where these stand, None where nowhere. ``flaw``: the first one."""
+    ``authorization``, ``content_length``, ``management``: where these stand, None where nowhere. ``asks``: whether any
+    of UPGRADE is there. ``flaw``: the first one."""
 
-    __slots__ = ("authorization", "content_length", "flaw", "management", "names", "read")
+    __slots__ = ("asks", "authorization", "content_length", "flaw", "management", "names", "read")
 
     def __init__(
         self, names: tuple[bytes, ...], found: dict[bytes, int], flaw: tuple[Reason, str] | None
     ) -> None:
         self.names = names
         self.read = tuple(found.items())
+        self.asks = not found.keys().isdisjoint(UPGRADE)
         self.authorization = found.get(b"authorization")
         self.content_length = found.get(b"content-length")
         self.management = found.get(MANAGEMENT)
@@ -186,7 +196,9 @@ def _flaw(lower: bytes, role: Role) -> tuple[Reason, str]:
         case Role.TRAILER:
             raise Refused(Reason.TRAILERS_REFUSED, "the header Trailer announces headers after the body")
         case Role.DOUBLE:
-            raise Refused(Reason.HEADER_FORBIDDEN, f"the header {shown} could be taken for {_plain(lower)!r}")
+            raise Refused(
+                Reason.HEADER_FORBIDDEN, f"the header {shown} could be taken for {words_of(lower)!r}"
+            )
         case Role.MALFORMED:
             raise Refused(Reason.HEADER_MALFORMED, f"{shown} is no header name")
         case Role.CREDENTIAL:

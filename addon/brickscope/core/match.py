@@ -36,8 +36,10 @@ class Facts:
 NOTHING = Facts()
 """Where no rule looked at anything; never changed."""
 
-Answer = tuple[Reason, str, str | None, Facts]
-"""Reason, detail, the rule that decided as the operator wrote it, and what rules looked at."""
+Deciding = Rule | OperationRule | None
+"""The rule that decided, None where none did."""
+Answer = tuple[Reason, str, Deciding, Facts]
+"""Reason, detail, the rule that decided, and what rules looked at."""
 
 
 def match_rules(
@@ -59,13 +61,14 @@ def match_rules(
     # Everybody can make an app, so a token goes to those only that the policy names: as workspaces, or in the rule.
     named = not to_app or subject.workspaces is not None
     denied = rule_set.deny.match(request.method, segments, route) if rule_set.deny.rules else None
-    denying, facts = None if denied is None else denied.text, NOTHING
+    denying: Deciding = denied
+    facts = NOTHING
     if denying is None and called is not None and name in rule_set.denied_operations:
         facts = Facts()
         rules = rule_set.denied_operations[name]
         denying = _first_met(rules, request, reading, called, held, facts, denies=True)
     if denying is not None:
-        detail = f"rule set {rule_set.name!r} denies it by the rule {denying!r}"
+        detail = f"rule set {rule_set.name!r} denies it by the rule {denying.text!r}"
         return Reason.DENIED_BY_RULE, detail, denying, facts
     allowed = rule_set.allow.match(request.method, segments, route)
     if (
@@ -78,7 +81,7 @@ def match_rules(
         # of it.
         allowed = rule_set.allow.match(request.method, route)
     if allowed is not None and named:
-        return _ALLOWED, "a rule of the rule set allows it", allowed.text, facts
+        return _ALLOWED, "a rule of the rule set allows it", allowed, facts
     if called is None and policy.catalogue.rules:
         return (
             Reason.UNKNOWN_OPERATION,
@@ -175,12 +178,12 @@ def _first_met(
     facts: Facts,
     *,
     denies: bool = False,
-) -> str | None:
-    """The first rule that a call meets, as the operator wrote it. Rules without constraints stand first."""
+) -> OperationRule | None:
+    """The first rule that a call meets. Rules without constraints stand first."""
     parameters: Parameters | None = None
     for rule in rules:
         if not rule.is_bound:
-            return rule.text
+            return rule
         if held is None and needs_body(rule, request):
             raise BodyNeeded(MAX_BODY)
         if parameters is None:  # once for all rules: a call may be held against hundreds
@@ -191,5 +194,5 @@ def _first_met(
         facts.sent.update(seen.sent)
         facts.names = facts.names or seen.names
         if seen.met:
-            return rule.text
+            return rule
     return None

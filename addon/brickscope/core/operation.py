@@ -19,12 +19,14 @@ class OperationRule(NamedTuple):
     """One operation in a rule set. ``text``: the rule as the operator wrote it (``jobs.*`` stands for many).
 
     ``where``: all must be met. ``only``: the parameters that a call may have besides those in ``where``, None for any.
+    ``entry``: which entry of its list (``allow`` or ``deny``) it is of, -1 where it is of none.
     """
 
     operation: str
     text: str
     where: tuple[Constraint, ...] = ()
     only: frozenset[str] | None = None
+    entry: int = -1
 
     @property
     def is_bound(self) -> bool:

@@ -241,7 +241,12 @@ class Reason(StrEnum):
     UPGRADE_REFUSED = (
         "upgrade_refused",
         Kind.READING,
-        "The request asks to leave HTTP (Upgrade); what follows could not be judged.",
+        "The request asks to leave HTTP (Upgrade), and not for a websocket in the one regular way.",
+    )
+    TOKEN_IN_SUBPROTOCOL = (
+        "token_in_subprotocol",
+        Kind.READING,
+        "The request for a websocket names a subprotocol that may be a credential.",
     )
     TRAILERS_REFUSED = (
         "trailers_refused",
@@ -387,7 +392,8 @@ CHANGE: Mapping[Reason, str] = {
     Reason.HEADER_MALFORMED: "leave the header out, or write it as RFC 9110 has it",
     Reason.HEADER_DUPLICATE: "send the header once, and name one workspace",
     Reason.HEADER_FORBIDDEN: "leave the header or parameter out",
-    Reason.UPGRADE_REFUSED: "do without the other protocol",
+    Reason.UPGRADE_REFUSED: "do without the other protocol; a websocket is asked for over HTTP/1.1 as RFC 6455 has it",
+    Reason.TOKEN_IN_SUBPROTOCOL: "send the token in Authorization, and short names in Sec-WebSocket-Protocol",
     Reason.TRAILERS_REFUSED: "send nothing after the body",
     Reason.TOO_LARGE: "send less",
     Reason.BODY_ENCODED: "send the body uncompressed, or packed by gzip",

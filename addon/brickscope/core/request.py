@@ -18,7 +18,8 @@ from .normal import fold
 from .path import Reading, on_host, read_target
 from .query import Pair, read_loosely, read_query
 from .reason import Reason
-from .rule import METHODS
+from .rule import METHODS, WEBSOCKET
+from .websocket import Offer
 
 
 class WireRequest(NamedTuple):
@@ -50,7 +51,7 @@ class ApiRequest(NamedTuple):
     None where the header is missing. ``workspace``: which one the call chooses on a host of several, by header or ``?o=``;
     None where it chooses none. ``has_body``: whether one was announced. ``may_have_body``: whether one can come (HTTP/2 need
     not announce it). ``management``: Azure's second token (a secret like ``authorization``), ``azure_resource``: which
-    workspace it is for, as the header has it.
+    workspace it is for, as the header has it. ``offer``: the websocket that it asks for; ``method`` is then WEBSOCKET.
     """
 
     method: str
@@ -69,6 +70,7 @@ class ApiRequest(NamedTuple):
     flaw: Refused | None = None
     management: bytes | None = None
     azure_resource: str | None = None
+    offer: Offer | None = None
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
 
     Raises Refused with the reason: TOO_LARGE, TARGET_NOT_ORIGIN_FORM, HTTP_VERSION, METHOD_NOT_CANONICAL, HOST_MISMATCH,
     HEADER_MALFORMED, HEADER_DUPLICATE, HEADER_FORBIDDEN (framing), MULTIPLE_CREDENTIALS, UPGRADE_REFUSED,
-    PLACEHOLDER_MISPLACED, TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
+    PLACEHOLDER_MISPLACED, TOKEN_IN_SUBPROTOCOL, TRAILERS_REFUSED. Never raises anything else, whatever the bytes.
     """
     http2 = wire.http_version == b"HTTP/2.0"
     if http2 is not (wire.alpn == b"h2") or not (http2 or wire.http_version == b"HTTP/1.1"):
@@ -105,6 +107,12 @@ def read_request(wire: WireRequest) -> ApiRequest:
     if wire.authority and not http2:
         raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
     fields, authorization, length, management = read_fields(wire.headers, http2=http2)
+    if fields.offer is not None:
+        if method != "GET" or length is not None:
+            raise Refused(
+                Reason.UPGRADE_REFUSED, "a websocket is asked for by a GET without a body, and nothing else"
+            )
+        method = WEBSOCKET
     host = _read_host(wire, fields.host, http2)
     flaw = None if fields.flaw is None else Refused(*fields.flaw)
     try:
@@ -146,6 +154,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
         flaw,
         management,
         fields.azure_resource,
+        fields.offer,
     )
 
 

@@ -13,10 +13,13 @@ from .template import Literal, Rest, Segment, Template, TemplateError, Variable,
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """The methods a request may have, each in its one spelling (RFC 9110 section 9; methods are case-sensitive)."""
+WEBSOCKET = "WEBSOCKET"
+"""What the method of a request for a websocket (``websocket.py``) is called in the catalogue, records and messages."""
 
 
 class Rule(NamedTuple):
-    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it.
+    """One entry of a rule set: a method and a path template. ``text`` is as the operator wrote it. ``entry``: which entry of
+    its list (``allow`` or ``deny``) it is of, -1 where it is of none.
 
     ``encoded``: in the catalogue, variables whose value the API decodes by itself, so that a name may hold separators.
     ``messages``: in the catalogue, where the body is JSON-RPC, its methods (``message.py``), each with its operation;
@@ -28,6 +31,7 @@ class Rule(NamedTuple):
     text: str
     encoded: frozenset[str] = frozenset()
     messages: tuple[tuple[str, str], ...] = ()
+    entry: int = -1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -44,6 +48,12 @@ def parse_rule(text: str) -> Rule:
     if not space or not path:
         hint = f"GET {text}" if text.startswith("/") else "GET /api/2.1/unity-catalog/catalogs"
         raise TemplateError("a rule is METHOD and /path with one space between", 0, hint)
+    if method == WEBSOCKET:
+        raise TemplateError(
+            "a websocket is allowed by the name of its operation alone",
+            0,
+            "brickscope catalog search WEBSOCKET",
+        )
     if method not in METHODS:
         known = method.upper() if method.upper() in METHODS else ""
         raise TemplateError(

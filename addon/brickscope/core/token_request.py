@@ -34,7 +34,7 @@ def decide_token_request(
             raise BodyNeeded(MAX_FORM)
         asked = read_token_request(request, body)
     except Refused as refused:
-        return decide_stranger(policy, refused)
+        return decide_stranger(policy, request.method, refused)
     return decide_grant(policy, asked, request, client_address, now, directory)
 
 
@@ -51,7 +51,7 @@ def decide_grant(
     if asked.fields:
         # In every mode: such a token could be for anybody.
         if not any(map(asked.is_asked_by, known)):
-            return decide_stranger(policy, asked.refusal())._replace(
+            return decide_stranger(policy, request.method, asked.refusal())._replace(
                 grant=asked.grant.value, operation=OPERATION
             )
         known = list(filter(asked.is_asked_by, known))
@@ -60,7 +60,9 @@ def decide_grant(
         what = "the client of the token request" if asked.client_id else "a token request without a client"
         refused = Refused(Reason.UNKNOWN_CLIENT, f"the policy does not name {what}")
         refused.principal = principal
-        return decide_stranger(policy, refused)._replace(grant=asked.grant.value, operation=OPERATION)
+        return decide_stranger(policy, request.method, refused)._replace(
+            grant=asked.grant.value, operation=OPERATION
+        )
     able = [client for client in known if asked.grant in client.grants]
     # Several logins may go through one client; the first whose bindings hold answers for it.
     answers = [(client, *find_unbound(client, request, client_address, now, directory)) for client in able]

@@ -1,4 +1,4 @@
-"""From what a client did to what is wrong with it, and the line that mends it."""
+"""From what a client did to what is wrong with it, and the line that fixes it."""
 
 from __future__ import annotations
 

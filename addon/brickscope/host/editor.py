@@ -96,7 +96,7 @@ def _wrong(settings: Mapping[str, Any], proxy: ProxyUrl, host: str) -> tuple[str
         )
     listed = [str(entry) for entry in bypassed] if isinstance(bypassed, list) else []
     if found := [bypass.entry for bypass in find_bypasses(",".join(listed), host)]:
-        return f"http.noProxy leads past the proxy: {', '.join(found)}; take it out", None
+        return f"http.noProxy bypasses the proxy: {', '.join(found)}; take it out", None
     return None
 
 

@@ -75,7 +75,7 @@ class Report(NamedTuple):
         return all(check.status is not Status.PROBLEM for check in self.checks)
 
     def fixes(self) -> list[str]:
-        """The lines that mend, each once."""
+        """The lines that fix the problems, each once."""
         return list(dict.fromkeys(check.fix for check in self.checks if check.fix))
 
     def data(self) -> dict[str, Any]:
@@ -385,7 +385,7 @@ class _Examination:
         return [file for file in dict.fromkeys(files) if file and file.is_file()]
 
     def _learn(self, chain: Chain) -> None:
-        """Find a file from which every client can be mended."""
+        """Find a file that fixes every client."""
         good = [file for file in self._candidates() if find_issuer(chain, file)]
         whole = next(
             (file for file in good if len(held(file)) > BUNDLE and verify(chain, file).trusted),

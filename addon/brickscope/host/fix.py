@@ -1,4 +1,4 @@
-"""The lines that mend: in the syntax of the user's shell, ready to be pasted, and without a password."""
+"""The lines that fix problems: in the syntax of the user's shell, ready to be pasted, and without a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which entries of NO_PROXY lead a client past the proxy. Every client has its own reading of that list.
+"""Which entries of NO_PROXY make a client bypass the proxy. Every client has its own reading of that list.
 
 An entry that bypasses in one client only is a hole all the same: its calls reach Databricks unjudged, or fail where the
 network is closed.
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Bypass(NamedTuple):
-    """``entry``: as it is written. ``clients``: who goes past the proxy because of it."""
+    """``entry``: as it is written. ``clients``: who bypasses the proxy because of it."""
 
     entry: str
     clients: tuple[str, ...]
@@ -53,7 +53,7 @@ _WITH_PORT = ("go", "node")
 
 
 def find_bypasses(no_proxy: str, host: str) -> list[Bypass]:
-    """The entries of ``no_proxy`` that let ``host`` past the proxy in at least one client."""
+    """The entries of ``no_proxy`` by which ``host`` bypasses the proxy in at least one client."""
     host = host.lower().rstrip(".")
     found = []
     for entry in entries(no_proxy):
@@ -73,7 +73,7 @@ def find_bypasses(no_proxy: str, host: str) -> list[Bypass]:
 
 
 def without_bypasses(no_proxy: str, host: str) -> str:
-    """The list without the entries that let ``host`` past the proxy."""
+    """The list without the entries by which ``host`` bypasses the proxy."""
     bad = {bypass.entry for bypass in find_bypasses(no_proxy, host)}
     return ",".join(entry for entry in entries(no_proxy) if entry not in bad)
 

@@ -42,13 +42,15 @@ def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Nam
     """The rules for which a line or mapping stands; what is wrong goes to ``fail``. ``denies``: it stands under deny."""
     catalog = load_catalog()
     if isinstance(written, str):
-        return Named([OperationRule(each.name, written) for each in _named(catalog, written, fail)], [])
+        found = _meant(_named(catalog, written, fail), written, denies=denies)
+        return Named([OperationRule(each.name, written) for each in found], [])
     if written.preset is not None:
         return _preset(written.preset, fail)
     if written.operation is not None:
         found = _named(catalog, written.operation, fail)
     else:
         found = list(_of_class(catalog, written, fail))
+    found = _meant(found, written.operation or "*", denies=denies)
     text = one_line(written)
     rules = []
     fail = _once(fail)
@@ -127,6 +129,11 @@ def _named(catalog: Catalog, text: str, fail: Fail) -> list[Operation]:
                 nearest(text, catalog.names) or "brickscope catalog search WORDS",
             )
     return found
+
+
+def _meant(found: list[Operation], text: str, *, denies: bool) -> list[Operation]:
+    """Those of them that ``text`` allows or denies: to allow a websocket, its name has to be written out."""
+    return [each for each in found if denies or not each.is_websocket or not text.endswith("*")]
 
 
 def _of_class(catalog: Catalog, written: RuleEntry, fail: Fail) -> Iterator[Operation]:

@@ -102,6 +102,7 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
         if isinstance(each, str) and not is_name(each):
             rule = _parse_path(document, place, each, findings)
             if rule is not None:
+                rule = rule._replace(entry=index)
                 _warn_of_unknown(document, place, rule, findings)
                 parsed.paths.append((place, rule))
                 parsed.written.append(WrittenRule(owner, part, place, each, (rule,)))
@@ -111,10 +112,11 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
                 findings.error(document, place, message, hint)
 
             named = expand(each, fail, denies=part == "deny")
-            paths = tuple(map(parse_rule, named.paths))
-            parsed.operations.extend((place, rule) for rule in named.rules)
+            paths = tuple(parse_rule(text)._replace(entry=index) for text in named.paths)
+            rules = tuple(rule._replace(entry=index) for rule in named.rules)
+            parsed.operations.extend((place, rule) for rule in rules)
             parsed.paths.extend((place, rule) for rule in paths)
-            parsed.written.append(WrittenRule(owner, part, place, one_line(each), paths, tuple(named.rules)))
+            parsed.written.append(WrittenRule(owner, part, place, one_line(each), paths, rules))
     return parsed
 
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from .model import PolicyFile
 
 URI = "https://json-schema.org/draft/2020-12/schema"
-
-
-def schema() -> dict[str, Any]:
-    """The schema as plain data."""
-    made: dict[str, Any] = PolicyFile.model_json_schema()
-    for model in (made, *made["$defs"].values()):
-        for field in model["properties"].values():
-            _forget_null(field)
-    return {"$schema": URI, **made, "title": "Brickscope policy file"}
 
 
 def _forget_null(field: dict[str, Any]) -> None:
@@ -27,6 +20,10 @@ def _forget_null(field: dict[str, Any]) -> None:
         field.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
 
 
-def render() -> str:
-    """The schema as the text of ``rules/brickscope.schema.json``."""
-    return json.dumps(schema(), indent=2, sort_keys=True) + "\n"
+def render(model: type[BaseModel] = PolicyFile, title: str = "Brickscope policy file") -> str:
+    """The schema of a kind of file as text, as it stands in ``rules/``."""
+    made: dict[str, Any] = model.model_json_schema()
+    for each in (made, *made["$defs"].values()):
+        for field in each["properties"].values():
+            _forget_null(field)
+    return json.dumps({"$schema": URI, **made, "title": title}, indent=2, sort_keys=True) + "\n"

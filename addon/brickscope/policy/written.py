@@ -1,7 +1,7 @@
 """The policy as it is written: each rule with its place in a file and the compiled rules that stand for it.
 
-Decisions name a rule by its text. This finds the line for it, so that coverage, explanations and findings can point there.
-It is made once, when a policy is loaded, and no decision looks at it.
+Decisions carry the index of the rule that decided. This has its line, so that coverage, explanations and findings can point
+there. It is made once, when a policy is loaded, and no decision looks at it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,6 @@ class WrittenRule(NamedTuple):
     text: str
     paths: tuple[Rule, ...] = ()
     operations: tuple[OperationRule, ...] = ()
-
-    @property
-    def texts(self) -> set[str]:
-        """The names that decisions give to this rule."""
-        return {rule.text for rule in self.paths} | {rule.text for rule in self.operations}
 
     @property
     def is_empty(self) -> bool:
@@ -70,19 +65,18 @@ class Written:
         self.entries = entries or {}
         self.mode = mode
         self.accepted = tuple(accepted)
-        self._by_text: dict[tuple[str, str], dict[str, WrittenRule]] = {}
+        self._lists: dict[tuple[str, str], list[WrittenRule]] = {}
         for rule in self.rules:
-            texts = self._by_text.setdefault((rule.rule_set, rule.part), {})
-            for text in rule.texts:
-                texts.setdefault(text, rule)
+            self._lists.setdefault((rule.rule_set, rule.part), []).append(rule)
 
-    def find(self, rule_set: str, part: str, text: str) -> WrittenRule | None:
-        """The rule of a rule set's ``allow`` or ``deny`` that decisions call by a text; the first of several equal ones."""
-        return self._by_text.get((rule_set, part), {}).get(text)
+    def of(self, rule_set: str, part: str | None = None) -> list[WrittenRule]:
+        """The rules of a rule set, or of its ``allow`` or ``deny`` alone, in their order."""
+        parts = ("allow", "deny") if part is None else (part,)
+        return [rule for each in parts for rule in self._lists.get((rule_set, each), ())]
 
     def decided(self, decision: Decision) -> WrittenRule | None:
         """The rule that decided, None where none did."""
-        if decision.rule_set is None or decision.rule is None:
+        if decision.rule_set is None or decision.entry < 0:
             return None
         part = "deny" if decision.reason is Reason.DENIED_BY_RULE else "allow"
-        return self.find(decision.rule_set, part, decision.rule)
+        return self._lists[decision.rule_set, part][decision.entry]

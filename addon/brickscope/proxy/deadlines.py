@@ -20,12 +20,13 @@ PAUSE = 1.0
 
 class Limits(NamedTuple):
     """In seconds. ``handshake``: for CONNECT, for TLS, and for each address of a host. ``head``: for the head of a request.
-    ``idle``: between two calls. ``stall``: within a call, without a byte that moves."""
+    ``idle``: between two calls. ``stall``: within a call, without a byte that moves; ``websocket``: the same in one."""
 
     handshake: float = 10.0
     head: float = 30.0
     idle: float = 600.0
     stall: float = 600.0
+    websocket: float = 3600.0
 
 
 class Patience:

@@ -198,6 +198,18 @@ class Gate:
         else:
             await self.directory.learn(unknown)
 
+    def judge_again(
+        self, request: ApiRequest, client_address: str, settled: Collection[str] = ()
+    ) -> Decision:
+        """Decide anew, by the present policy and time, on a call that is under way; nothing is recorded. ``settled``: as
+        ``judge``'s. Raises NotYetKnown."""
+        try:
+            return decide(self.policy, request, client_address, time.time(), Settled(self.directory, settled))
+        except NotYetKnown:
+            raise
+        except Exception as error:
+            return self.internal(error)
+
     def internal(self, error: Exception) -> Decision:
         """The denial for something that failed inside. The text of the error stays out of log and answer: it may
         hold what the client sent."""

@@ -63,6 +63,7 @@ _TEXTS = {
         "Seconds that a connection is kept between two calls, or a tunnel without a byte. Default: tcp_timeout."
     ),
     "scope_stall_timeout": "Seconds within a call without a byte that moves, either way. Default: tcp_timeout.",
+    "scope_websocket_timeout": "Seconds within a websocket without a byte that moves, either way. Default: 3600.",
     "scope_stop_after": "Seconds that calls in flight have to finish when the proxy is stopped. Default: 30.",
     "scope_status": "Where /metrics, /healthz and /readyz are served: ADDRESS:PORT, or unix:/path. Default: nowhere.",
     "scope_log_format": "How messages are written to standard error: text (default) or json, an object a line.",
@@ -325,7 +326,7 @@ def _seconds(option: str, text: str) -> float:
 def _limits(options: Options) -> Limits:
     quiet = str(options.tcp_timeout)
     found = []
-    for name, default in zip(Limits._fields, ("10", "30", quiet, quiet), strict=True):
+    for name, default in zip(Limits._fields, ("10", "30", quiet, quiet, "3600"), strict=True):
         option = f"scope_{name}_timeout"
         found.append(_seconds(option, getattr(options, option) or default))
         if found[-1] < 1:

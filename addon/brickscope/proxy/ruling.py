@@ -58,7 +58,10 @@ def rule(
         if verdict.decision.credential is not None and secret is None:
             raise Unframed  # a placeholder is sent nowhere
         raw, fields = (head.raw, head.fields) if secret is None else place(head, secret)
-        return Cleared(head, raw, fields, announced, verdict.decision_id, verdict.started, secret)
+        websocket = request if request is not None and request.offer is not None else None
+        if websocket is not None and not verdict.decision.allow:
+            raise Unframed  # nobody knows what would follow
+        return Cleared(head, raw, fields, announced, verdict.decision_id, verdict.started, secret, websocket)
     return _deny(gate, head, verdict, announced)
 
 

@@ -25,6 +25,7 @@ from .deadlines import Patience, record_timeout
 from .flow import KEPT, LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
+from .review import Review
 from .ruling import rule, rule_inside
 from .tls import End, Owner, has_unread
 from .upstream import State, Upstream
@@ -41,6 +42,7 @@ from .wire.events import (
     Phase,
     Ruling,
     Side,
+    Switched,
     ToClient,
     ToHost,
 )
@@ -107,6 +109,7 @@ class Tunnel:
         self._held = 0
         self._is_ahead = False
         self._looked: float | None = None
+        self._review: Review | None = None
         self._patience, self._head_patience = Patience(), Patience()
 
     def __repr__(self) -> str:
@@ -158,8 +161,7 @@ class Tunnel:
 
     def end_up(self, end: End) -> None:
         """TLS with the client is complete."""
-        visitor = self.visitor
-        door = Door(visitor.host, visitor.port, visitor.server_name, end.alpn)
+        door = Door(*self.visitor[1:4], end.alpn)
         self._core = core = Http2(door) if end.alpn == HTTP2 else Http1(door)
         self._offers = (HTTP2 if end.alpn == HTTP2 else HTTP1,)
         self._do(core.begin())
@@ -175,8 +177,7 @@ class Tunnel:
 
     def end_failed(self, end: End, why: str | None) -> None:
         """A client that refuses our certificate is a set-up problem that somebody has to see."""
-        visitor = self.visitor
-        self._path.refusals.record("client", why, visitor.address, visitor.host, visitor.port)
+        self._path.refusals.record("client", why, *self.visitor[:3])
 
     def end_lost(self, end: End) -> None:
         """The client's connection is gone, and with it all there is."""
@@ -263,14 +264,12 @@ class Tunnel:
 
     def host_refused_tls(self, why: str | None) -> None:
         """A host whose certificate is not trusted gets nothing."""
-        visitor = self.visitor
-        self._path.refusals.record("server", why, visitor.address, visitor.host, visitor.port)
+        self._path.refusals.record("server", why, *self.visitor[:3])
 
     def host_misled(self, detail: str) -> None:
         """The host leads to an address that may not be reached."""
-        visitor = self.visitor
         decision = self._gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
-        self._gate.record_tunnel(decision, visitor.address, visitor.host, visitor.port)
+        self._gate.record_tunnel(decision, *self.visitor[:3])
 
     def host_received(self, data: bytes) -> None:
         """The host sent bytes."""
@@ -325,6 +324,10 @@ class Tunnel:
             event.exchange.ticket.answered = time.monotonic()
         elif isinstance(event, Dial):
             self._upstream.dial()
+        elif isinstance(event, Switched):
+            self._review = Review(self._gate, event.exchange, self.visitor.address, self._do)
+            self._core = self._review.core
+            self._do(self._core.from_host(event.early))
         elif isinstance(event, HangUp):
             self._hang_up()
         else:
@@ -452,10 +455,13 @@ class Tunnel:
         elif core.phase is Phase.IDLE and patience.is_over(("idle", core.begun, unsent), limits.idle, now):
             self._time_out("idle", limits.idle)
             self._do(core.close_idle())
+        if self._review is not None:
+            self._review.check(now)
+        seconds = getattr(limits, core.limit)
         for exchange, progress in core.calls:
             what = progress if core.shared else (progress, unsent)
-            if exchange.ticket.waits_too_long(what, limits.stall, now):
-                self._time_out("stall", limits.stall, exchange)
+            if exchange.ticket.waits_too_long(what, seconds, now):
+                self._time_out(core.limit, seconds, exchange)
                 waits_for_client = self._client_full or (
                     core.waits_for_client(exchange) and not self._upstream.unsent
                 )
@@ -463,10 +469,9 @@ class Tunnel:
                 self._do(core.give_up(exchange, fault))
 
     def _time_out(self, limit: str, seconds: float, exchange: Exchange | None = None) -> None:
-        visitor = self.visitor
         cleared = None if exchange is None else exchange.cleared
         decision_id = None if cleared is None else cleared.decision_id
-        record_timeout(self._gate, limit, seconds, visitor.address, visitor.host, visitor.port, decision_id)
+        record_timeout(self._gate, limit, seconds, *self.visitor[:3], decision_id)
 
     @property
     def hosts(self) -> int:
@@ -492,4 +497,5 @@ class Tunnel:
         """Cut it, whatever is under way."""
         if self._core is not None:
             self._do(self._core.break_off(Fault.CUT))
-        self._client.abort()
+        if self._review is None:  # the end of a websocket is no answer that could be taken for the whole
+            self._client.abort()

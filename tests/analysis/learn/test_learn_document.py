@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_the_document_shows_is_what_is_printed(folder: Path) -> None:
     shown = re.findall(r"```console\n\$ brickscope learn (.*?)\n(.*?)```", PAGE.read_text(), re.S)
-    assert len(shown) == 2
+    assert len(shown) == 1
     for command, output in shown:
         result = run(*shlex.split(command))
         assert result.exit_code == 0

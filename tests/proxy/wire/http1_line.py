@@ -19,12 +19,14 @@ from brickscope.proxy.wire.events import (
     Hold,
     Judge,
     Ruling,
+    Switched,
     ToClient,
     ToHost,
 )
 from brickscope.proxy.wire.framing import Announced, read_announced
 from brickscope.proxy.wire.head import Cleared, Door, Head
 from brickscope.proxy.wire.http1 import Http1
+from brickscope.proxy.wire.websocket import WebSocket
 
 HOST = "dbc-a.cloud.databricks.com"
 DOOR = Door(HOST, 443, HOST, b"http/1.1")
@@ -138,6 +140,10 @@ class Line:
                 exchange = event.exchange
                 fault = "" if exchange.fault is None else f" {exchange.fault.name}"
                 self._note(f"ended {exchange.status} {exchange.body.size} {exchange.reply.size}{fault}")
+            elif isinstance(event, Switched):
+                self._note("switched")
+                self.core = WebSocket(event.exchange)
+                todo += self.core.from_host(event.early)
             else:
                 assert isinstance(event, Close), event
                 self.closed.add(event.side.value)

@@ -85,11 +85,12 @@ def test_every_message_of_the_proxy_has_an_event_of_the_list() -> None:
     ]:
         tree = ast.parse(file.read_text())
         shared = {
-            target.id: ast.literal_eval(node.value)["event"]
-            for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+            target.id: ast.literal_eval(node.value.values[0])
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and node.value.keys
+            if node.value.keys[0] is not None and ast.unparse(node.value.keys[0]) == "'event'"
             for target in node.targets
-            if isinstance(target, ast.Name) and "UPKEEP" in target.id
+            if isinstance(target, ast.Name)
         }
         for node in ast.walk(tree):
             if not (

@@ -10,18 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import Test
 from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
 
-from ..reach import reach
+from ..way import Way, ways
 from ..witness import Witness
 from .code import Code, codes
 from .finding import Found, Severity
 from .power import ANY, Grounds, grounds
-from .proof import Way
 from .survey import RuleSetView
 
 SHOWN = 4
@@ -66,26 +64,13 @@ def escalations(view: RuleSetView) -> Iterator[tuple[Code, Found]]:
 def find_holdings(view: RuleSetView) -> Holdings:
     """The powers that a rule set really gives: each with the operations, proved."""
     found: dict[str, list[Held]] = {}
-    for way in ways(view):
-        for each in grounds()[way.operation.name]:
-            if _carries(way.rule, each.carried) and not _is_enough(way.rule, each):
+    for way in ways(view.allow):
+        for each in grounds().get(way.operation.name, ()):
+            if _carries(way.named, each.carried) and not _is_enough(way.named, each):
                 proof = view.prover.proof(way)
                 if proof is not None:
                     found.setdefault(each.power, []).append(Held(way, each, proof))
     return {power: [_limited(held, found) for held in each] for power, each in found.items()}
-
-
-def ways(view: RuleSetView) -> Iterator[Way]:
-    """The ways by which a rule set seems to allow operations that give a power."""
-    operations = load_catalog().operations
-    for written in view.allow:
-        for rule in written.operations:
-            if rule.operation in grounds():
-                yield Way(written, operations[rule.operation], rule)
-        for path in written.paths:
-            for each in reach(path):
-                if each.operation.name in grounds():
-                    yield Way(written, each.operation, None, each)
 
 
 def _carries(rule: OperationRule | None, parameter: str | None) -> bool:
@@ -192,7 +177,7 @@ def _values(held: Held, parameter: str) -> frozenset[Canonical] | None:
     way = held.way
     if way.reach is not None:
         return frozenset({way.reach.values[parameter]}) if parameter in way.reach.fixed else None
-    for constraint in () if way.rule is None else way.rule.where:
+    for constraint in () if way.named is None else way.named.where:
         if constraint.keys == (parameter,) and not constraint.test.optional:
             return constraint.test.one_of
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -89,6 +89,10 @@ class Found(NamedTuple):
         """About a rule and operations, of which the first is shown."""
         first = list(proofs.values())[:1]
         return cls.of(written, message, severity=severity, operations=proofs, proofs=first)
+
+
+Findings = Iterator[Found]
+"""What a lint has to say, one after the other."""
 
 
 class Finding(NamedTuple):

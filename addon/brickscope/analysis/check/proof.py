@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_sent
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import meeting, mirrored, tried
+from brickscope.analysis.example import meeting, mirrored, tried, variations
 from brickscope.analysis.judge import Known, home, judge
-from brickscope.analysis.reach import Reach
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
-from brickscope.core.template import Literal
-from brickscope.policy.written import WrittenRule
 
+from ..way import Way
 from ..witness import Witness
 from .power import telling
 
@@ -27,32 +25,6 @@ _OTHERS: tuple[Any, ...] = ("20771", "elsewhere", "/elsewhere")
 """Values that a deny with a condition is not likely to name."""
 MAX_TRIES = 64
 ACCOUNT_HOST = "accounts.cloud.databricks.com"
-
-
-class Way(NamedTuple):
-    """One way by which a rule set allows an operation: a rule by name, or a path rule that reaches one of its calls."""
-
-    written: WrittenRule
-    operation: Operation
-    rule: OperationRule | None = None
-    reach: Reach | None = None
-
-    @property
-    def fixed(self) -> frozenset[str]:
-        """The parameters to which the rule leaves no free choice."""
-        if self.reach is not None:
-            return self.reach.fixed
-        where = () if self.rule is None else self.rule.where
-        return frozenset(each.keys[0] for each in where if len(each.keys) == 1 and _limits(each.test))
-
-
-def _limits(test: Any) -> bool:
-    """Whether a test leaves a choice among few: a list of values, a prefix, or a pattern that begins with a word."""
-    if test.optional or test.absent:
-        return False
-    if test.pattern is not None:
-        return isinstance(test.pattern[0].segments[0], Literal)
-    return bool(test.one_of or (test.prefix and test.prefix[0].strip("/")))
 
 
 def _may_send(rule: OperationRule | None, name: str) -> bool:
@@ -78,7 +50,7 @@ class Prover:
 
     def proof(self, way: Way) -> Witness | None:
         """A request of the way's operation that is allowed; None if none of those tried is."""
-        key = id(way.rule) if way.rule is not None else id(way.reach)
+        key = id(way.named) if way.named is not None else id(way.reach)
         if key not in self._proved:
             # The way is kept, so that nothing else gets its id.
             self._proved[key] = way, next(self.allowed(self._candidates(way), way.operation.name), None)
@@ -116,14 +88,15 @@ class Prover:
 
     def shown(self, call: Call, decision: Decision) -> Witness | None:
         """An allowed call as a proof, None for one that is not allowed."""
-        return Witness(self._name, call, decision.operation, decision.rule) if decision.allow else None
+        if not decision.allow:
+            return None
+        return Witness(self._name, call, decision.operation, decision.rule, entry=decision.entry)
 
     def variations(
         self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
     ) -> Iterator[Call]:
         """The calls of an operation, with parameters that meet a rule but for these."""
-        for index in range(len(operation.calls)):
-            yield from tried(operation, rule, self._at(operation), index=index, changes=changes)
+        return variations(operation, rule, self._at(operation), changes)
 
     def spellings(
         self, operation: Operation, rule: OperationRule | None, changes: dict[str, Any]
@@ -140,18 +113,20 @@ class Prover:
         indices = range(len(way.operation.calls)) if way.reach is None else (way.reach.call,)
         tries = ((changes, index) for changes in self._changes(way) for index in indices)
         for changes, index in islice(tries, MAX_TRIES):
-            for call in tried(way.operation, way.rule, self._at(way.operation), index=index, changes=changes):
+            for call in tried(
+                way.operation, way.named, self._at(way.operation), index=index, changes=changes
+            ):
                 yield from (call, *mirrored(call))
 
     def _changes(self, way: Way) -> Iterator[dict[str, Any]]:
         plain: dict[str, Any] = dict(way.reach.values) if way.reach is not None else {}
         more = {
-            name: value for name, value in telling(way.operation.name).items() if _may_send(way.rule, name)
+            name: value for name, value in telling(way.operation.name).items() if _may_send(way.named, name)
         }
         if more:
             yield more | plain
         yield plain
-        for constraint in () if way.rule is None else way.rule.where:
+        for constraint in () if way.named is None else way.named.where:
             for value in meeting(constraint)[1:]:
                 yield plain | {constraint.name: value}
         for denying in self._rule_set.denied_operations.get(way.operation.name, ()):

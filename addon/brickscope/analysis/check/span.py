@@ -9,8 +9,7 @@ from brickscope.core.template import Rest
 from brickscope.policy.written import WrittenRule
 
 from ..algebra import RuleList
-from ..reach import reach
-from .proof import Way
+from ..way import Way, ways
 
 
 class Span(NamedTuple):
@@ -40,6 +39,9 @@ def spans(allowed: RuleList, denied: RuleList) -> Iterator[Span]:
     """Of each path rule; presets are ours, and looked at when they are made."""
     for written in allowed.written:
         for path in () if written.is_preset else written.paths:
-            ways = (Way(written, each.operation, None, each) for each in reach(path))
-            kept = tuple(way for way in ways if not denied.covers(way.operation.name))
+            kept = tuple(
+                way
+                for way in ways([written._replace(paths=(path,), operations=())])
+                if not denied.covers(way.operation.name)
+            )
             yield Span(written, kept, isinstance(path.template.segments[-1], Rest))

@@ -51,9 +51,8 @@ class RuleSetView:
     def __init__(self, survey: Survey, rule_set: RuleSet) -> None:
         self.survey, self.rule_set, self.name = survey, rule_set, rule_set.name
         self.position = survey.written.rule_sets[self.name]
-        rules = [rule for rule in survey.written.rules if rule.rule_set == self.name]
-        self.allowed = RuleList(rule for rule in rules if rule.part == "allow")
-        self.denied = RuleList(rule for rule in rules if rule.part == "deny")
+        self.allowed = RuleList(survey.written.of(self.name, "allow"))
+        self.denied = RuleList(survey.written.of(self.name, "deny"))
         self.holders = sorted(
             (
                 each

@@ -55,8 +55,8 @@ def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Wit
         changes += [{name: made_up(name)} for name in more[:1]]
     for change in changes:
         for proof in prover.allowed(prover.variations(operation, rule, change), operation.name):
-            other = next((each for each in allowed.written if proof.rule in each.texts), None)
-            if other is not None and _is_free(other, operation.name):
+            other = allowed.written[proof.entry]
+            if _is_free(other, operation.name):
                 return proof, other
     return None
 

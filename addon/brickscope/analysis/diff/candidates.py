@@ -15,7 +15,7 @@ from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_call, read_sent
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import made_up, meeting, mirrored, path_example, tried
+from brickscope.analysis.example import made_up, meeting, mirrored, path_example, tried, variations
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT, Constraint, Test
@@ -45,8 +45,7 @@ def operation_calls(
         rules = ()
     bases: list[OperationRule | None] = [*rules, None]
     for rule in bases:
-        for index in range(len(operation.calls)):
-            yield from tried(operation, rule, at, index=index)
+        yield from variations(operation, rule, at)
     for path, segments in paths:
         with suppress(CallError):
             yield read_call(f"{path.method} /{'/'.join(segments)}", at)

@@ -188,7 +188,7 @@ def _side(version: Version, who: Known | None, at: float) -> Side:
     """Somebody's rules in one version; those of nobody allow nothing."""
     subject = None if who is None else who.subject
     rule_set = subject.rule_set if isinstance(subject, Subject) else None
-    return Side(rule_set, version.written.rules, lambda call: decision_of(version, who, call, at))
+    return Side(rule_set, version.written, lambda call: decision_of(version, who, call, at))
 
 
 def _changes(change: RuleSetChange) -> list[tuple[str, OperationChange | PathChange]]:

@@ -7,16 +7,17 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from brickscope.analysis.abilities import Ability, Way, abilities
+from brickscope.analysis.abilities import Ability, abilities
 from brickscope.analysis.algebra import RuleList, meets
 from brickscope.analysis.call import Call, Home
+from brickscope.analysis.way import Way
 from brickscope.catalog.catalog import CLASSES, Operation, operation_table
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import RuleSet
 from brickscope.core.rule import Rule
 from brickscope.policy.problem import Position
-from brickscope.policy.written import WrittenRule
+from brickscope.policy.written import Written, WrittenRule
 
 from .candidates import operation_calls, path_calls
 
@@ -53,18 +54,17 @@ class Effect(StrEnum):
 
 
 class Side:
-    """One of the two rule sets; None for nobody's. ``rules``: of its whole policy. ``decide``: the decision on a call under
+    """One of the two rule sets; None for nobody's. ``written``: its whole policy. ``decide``: the decision on a call under
     it, bindings apart."""
 
     def __init__(
         self,
         rule_set: RuleSet | None,
-        rules: Iterable[WrittenRule],
+        written: Written,
         decide: Callable[[Call], Decision | None],
     ) -> None:
-        name = None if rule_set is None else rule_set.name
         self.rule_set, self.decide = rule_set, decide
-        self.rules = tuple(rule for rule in rules if rule.rule_set == name)
+        self.rules = () if rule_set is None else tuple(written.of(rule_set.name))
 
     @cached_property
     def allow(self) -> RuleList:
@@ -159,8 +159,10 @@ def _operation(
     operation: Operation, one: Ability, other: Ability, old: Side, new: Side, at: Home
 ) -> OperationChange | None:
     ways = (*one.allowed, *one.denied, *other.allowed, *other.denied)
-    named = {id(way.named): way.named for way in ways if way.named is not None}.values()
-    by_path = {(way.path, way.segments) for way in ways if way.path is not None}
+    named = dict.fromkeys(way.named for way in ways if way.named is not None)
+    by_path = {
+        (way.path, way.reach.segments) for way in ways if way.path is not None and way.reach is not None
+    }
     opened = closed = None
     could = can = False
     for call in operation_calls(operation, list(named), sorted(by_path), at):
@@ -178,7 +180,7 @@ def _operation(
         effect = Effect.NOT_WIDER
     if effect in (Effect.SAME, Effect.NOT_WIDER) and not (could or can):
         return None  # a rule that never allowed anything came or went
-    places = tuple(dict.fromkeys(way.rule.position for way in (other.allowed or one.allowed)))
+    places = tuple(dict.fromkeys(way.written.position for way in (other.allowed or one.allowed)))
     return OperationChange(operation, effect, _words(one), _words(other), opened, closed, places)
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from brickscope.audit.reader import AuditLog, Progress
+from brickscope.shipped import text
 
 _BATCH = 10_000
 
@@ -34,42 +35,6 @@ _WHO = {
     "coalesce(nullif(principal->>'$.sub', principal->>'$.object_id'), $who) = $who",
     "sub": "principal->>'$.sub' = $who",
 }
-
-_TABLE = f"""
-CREATE OR REPLACE TEMP TABLE learned AS
-WITH calls AS (
-    SELECT d.*, o.decision_id IS NOT NULL AS ended, o.status AS answer
-    FROM decisions d LEFT JOIN (
-        SELECT decision_id, any_value(status) AS status FROM outcomes GROUP BY decision_id
-    ) o ON d.decision_id = o.decision_id
-    WHERE {{who}}
-), judged AS (
-    SELECT *, CASE
-        WHEN "grant" IS NOT NULL THEN 'token_request'
-        WHEN NOT coalesce(sent, false) THEN 'denied'
-        WHEN reason IS NULL OR reason NOT IN ({", ".join(f"'{reason}'" for reason in REASONS)}) THEN 'denied_sent'
-        WHEN reason = 'unknown_principal' AND principal IS NULL THEN 'denied_sent'
-        WHEN NOT ended THEN 'no_outcome'
-        WHEN answer IS NULL THEN 'no_answer'
-        WHEN answer < 200 OR answer >= 400 THEN 'failed'
-        WHEN method IS NULL OR path IS NULL OR server_address IS NULL OR batch IS NOT NULL THEN 'not_told'
-    END AS why FROM calls
-), whole AS (
-    SELECT * REPLACE (
-        CASE WHEN why IS NULL THEN method END AS method,
-        CASE WHEN why IS NULL THEN path END AS path,
-        CASE WHEN why IS NULL THEN params::VARCHAR END AS params,
-        CASE WHEN why IS NULL THEN param_names::VARCHAR END AS param_names,
-        CASE WHEN why IS NULL THEN operation END AS operation
-    ) FROM judged
-)
-SELECT row_number() OVER () - 1 AS number, * FROM (
-    SELECT why, method, path, operation, params, param_names, server_address, workspace, host_workspace,
-        client_address, fingerprint, principal::VARCHAR AS principal, time::DATE AS day,
-        count(*) AS calls, min(time) AS first_seen, max(time) AS last_seen
-    FROM whole GROUP BY ALL
-)
-"""  # noqa: S608 - reasons are ours
 
 
 class Selector(NamedTuple):
@@ -110,7 +75,11 @@ class Evidence(NamedTuple):
 
 def collect(log: AuditLog, who: Selector, progress: Progress | None = None) -> Evidence:
     """Gather the calls of a subject into the table ``learned`` of the log's connection. Raises duckdb.Error."""
-    log.ask(_TABLE.format(who=_WHO[who.by]), {"who": who.value}, progress)
+    log.ask(
+        text(__package__, "learned.sql").format(who=_WHO[who.by], reasons=str(REASONS)),
+        {"who": who.value},
+        progress,
+    )
     ask = log.connection.execute
     row = ask("SELECT sum(calls), min(first_seen), max(last_seen) FROM learned").fetchone()
     groups = ask("SELECT count(*) FROM learned").fetchone()

@@ -33,11 +33,7 @@ class Present(NamedTuple):
     @property
     def rules(self) -> list[WrittenRule]:
         """What the rule set allows, as written."""
-        return [
-            rule
-            for rule in self.loaded.written.rules
-            if rule.rule_set == self.rule_set and rule.part == "allow"
-        ]
+        return self.loaded.written.of(self.rule_set, "allow")
 
 
 def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
@@ -61,9 +57,7 @@ def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
         raise LearnError(f"{found.name!r} is a login: it asks for tokens, and has no rules to learn")
     name = subject.rule_set.name
     watching = tuple(
-        rule
-        for rule in loaded.written.rules
-        if rule.rule_set == name and rule.part == "allow" and _watches(rule) and _permitted(rule, wish)
+        rule for rule in loaded.written.of(name, "allow") if _watches(rule) and _permitted(rule, wish)
     )
     shared = tuple(
         each.name
@@ -100,10 +94,10 @@ def _permitted(rule: WrittenRule, wish: Wish) -> bool:
 
 def _without(rule_set: RuleSet, rules: tuple[WrittenRule, ...]) -> RuleSet:
     """A rule set without some of its rules by name."""
-    gone = {id(each) for rule in rules for each in rule.operations}
+    gone = {each.entry for rule in rules for each in rule.operations}
     operations = {
         name: kept
         for name, every in rule_set.operations.items()
-        if (kept := tuple(each for each in every if id(each) not in gone))
+        if (kept := tuple(each for each in every if each.entry not in gone))
     }
     return rule_set._replace(operations=operations)

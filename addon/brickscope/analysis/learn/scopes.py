@@ -10,20 +10,8 @@ from brickscope.catalog.catalog import load_catalog
 EVERYTHING = "all-apis"
 CONFIRMED = frozenset(
     (
-        "authentication",
-        "clusters",
-        "dbfs",
-        "global-init-scripts",
-        "jobs",
-        "model-serving",
-        "networking",
-        "scim",
-        "secrets",
-        "settings",
-        "sharing",
-        "sql",
-        "unity-catalog",
-        "vector-search",
+        *("authentication", "clusters", "dbfs", "global-init-scripts", "jobs", "model-serving", "networking"),
+        *("scim", "secrets", "settings", "sharing", "sql", "unity-catalog", "vector-search"),
     )
 )
 """Scopes that Databricks' servers have named when they refused a call of that family, or that its documents give for a call.

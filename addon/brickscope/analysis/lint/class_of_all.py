@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.catalog.catalog import CLASSES
 
-from ..check.finding import Found, Severity
+from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Rules that are a class without a service, or a preset with one in it."""
     for written in view.allow:
         texts = {

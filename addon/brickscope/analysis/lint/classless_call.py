@@ -10,7 +10,7 @@ from brickscope.catalog.words import telling
 from brickscope.core.rule import Rule
 from brickscope.core.template import Literal, Rest, Segment
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..witness import Witness
 
@@ -19,7 +19,7 @@ MADE_UP = "example-credentials"
 """What stands for a variable: a word that no operation has and that says what such a call may hand out."""
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Denies of a class in every service, where a path rule allows calls that the catalogue does not know."""
     denies = [written for written in view.deny if _OF_ALL.fullmatch(written.text)]
     open_to = (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..shown import listed
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """A rule set whose subjects are bound to different workspaces or clients."""
     texts = []
     for binding in ("workspaces", "clients"):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Rules that stand for no operation and no path."""
     for written in (*view.allow, *view.deny):
         if written.is_empty:

@@ -10,7 +10,7 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..reach import Reach, reach
 from ..witness import Witness
@@ -19,7 +19,7 @@ MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Path rules under ``deny`` with a call that one spelling denies and another allows."""
     for written in view.deny:
         found: dict[str, tuple[str, Witness]] = {}
@@ -60,7 +60,7 @@ def _way_around(view: RuleSetView, path: Rule, denied: Reach) -> tuple[str, Witn
             ),
         ):
             decision = prover.judged(call)
-            holds = holds or (decision.reason is Reason.DENIED_BY_RULE and decision.rule == path.text)
+            holds = holds or (decision.reason is Reason.DENIED_BY_RULE and decision.entry == path.entry)
             if proof is None and decision.operation == operation.name:
                 found = prover.shown(call, decision)
                 proof = None if found is None else (how, found)

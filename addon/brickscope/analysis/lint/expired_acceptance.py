@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ..check.acceptance import Accepted
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..shown import moment
 
 
-def of_acceptance(entry: Accepted) -> Iterator[Found]:
+def of_acceptance(entry: Accepted) -> Findings:
     """One whose day is past."""
     if entry.is_over:
         yield entry.found(f"the acceptance of {entry} ran out at {moment(entry.value.until)}")

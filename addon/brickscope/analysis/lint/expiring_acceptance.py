@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ..check.acceptance import Accepted
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..shown import moment
 
 
-def of_acceptance(entry: Accepted) -> Iterator[Found]:
+def of_acceptance(entry: Accepted) -> Findings:
     """One that fits a finding, and whose day is near."""
     if entry.matched and entry.value.until <= entry.survey.soon:
         yield entry.found(f"the acceptance of {entry} runs out at {moment(entry.value.until)}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..check.survey import Survey
 from ..shown import moment
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Subjects whose end is near."""
     for each in survey.people.values():
         expires = each.subject.expires

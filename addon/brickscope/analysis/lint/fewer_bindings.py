@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.core.policy import Subject
 
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..check.survey import Survey
 from ..judge import Known
 
 BINDINGS = ("workspaces", "clients", "expires")
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Subjects that lack a binding of most with their rule set, or have none where most of their kind have one."""
     groups: dict[tuple[str, str], list[Known]] = {}
     kinds: dict[str, list[Known]] = {}

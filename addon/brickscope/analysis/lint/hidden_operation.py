@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found, classed
+from ..check.finding import Findings, Found, classed
 from ..check.survey import RuleSetView
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Path rules behind whose variables the API has words of its own."""
     for span in view.spans:
         if not span.is_wide and len(span.names) > 1:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found, Severity
+from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Rules whose conditions no call meets."""
     for written in (*view.allow, *view.deny):
         whys = view.never(written)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import Constraint
 from brickscope.core.operation import OperationRule
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..example import meeting
 
@@ -30,7 +30,7 @@ _WHAT = {
 }
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Limits that a call passes, allowed, with text that they should keep out; each parameter of a rule once."""
     for written in (*view.allow, *view.deny):
         seen: set[str] = set()
@@ -55,7 +55,7 @@ def _found(
     changes = {constraint.name: _MORE[kind][denies](text)}
     for way in (None, *view.rule_set.operations.get(rule.operation, ())) if denies else (rule,):
         for proof in view.prover.allowed(view.prover.variations(operation, way, changes), operation.name):
-            if denies or proof.rule == rule.text:
+            if denies or proof.entry == rule.entry:
                 what = f"{constraint.name} is {_WHAT[kind]}, in which more may stand than the rule compares"
                 return Found.of(
                     written, f"{written.text}: {what}", operations=[operation.name], proofs=[proof]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..check.survey import PERSONAL, Survey
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Logins whose tokens would be nobody's that the policy names."""
     principals = survey.policy.principals
     for login in principals.logins if not principals.users else ():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import takewhile
 
 from brickscope.catalog.catalog import load_catalog
@@ -11,7 +10,7 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 
 _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
@@ -19,7 +18,7 @@ _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
 _BY_CASE = {root.casefold(): root for root in _ROOTS}
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """The first object of each rule that is named so."""
     for written in (*view.allow, *view.deny):
         found = (
@@ -69,7 +68,7 @@ def _within(
         for proof in view.prover.allowed(
             view.prover.variations(operation, rule, {constraint.name: f"{prefix}2"})
         ):
-            if proof.rule == rule.text:
+            if proof.entry == rule.entry:
                 said = f"{constraint.name} may also be {prefix}2; end the prefix with {separator!r}"
                 return Found.of(
                     written, f"{written.text}: {said}", operations=[operation.name], proofs=[proof]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.core.policy import Mode
 from brickscope.policy.problem import Position
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import Survey
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """The mode of the whole proxy."""
     if survey.policy.mode is Mode.MONITOR:
         text = "the whole proxy is in monitor mode; nothing that the rules deny is held back"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.core.policy import Mode
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView, Survey
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """A rule set in monitor mode, with the subjects that do not enforce it."""
     if view.rule_set.mode is Mode.MONITOR:
         place = view.survey.written.entries["rule_sets"][view.name].position("mode")
@@ -18,7 +16,7 @@ def of_rule_set(view: RuleSetView) -> Iterator[Found]:
         yield Found(place, f"the rule set {view.name} is in monitor mode", subjects=held)
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Subjects in monitor mode."""
     for each in survey.people.values():
         if each.subject.mode is Mode.MONITOR:

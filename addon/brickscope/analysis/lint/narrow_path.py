@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.core.rule import Rule
 from brickscope.core.template import Variable
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..reach import calls, reach, without_mirror
 from ..shown import MOST, listed
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """The path rules that take one segment where the API takes a name with separators; all of a rule set together."""
     narrow = {written: names for written in view.allow if (names := _narrowed(view, written))}
     if narrow:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from brickscope.policy.problem import nearest
 
 from ..check.acceptance import Accepted
 from ..check.code import codes
-from ..check.finding import Found
+from ..check.finding import Findings
 
 
-def of_acceptance(entry: Accepted) -> Iterator[Found]:
+def of_acceptance(entry: Accepted) -> Findings:
     """One that fits no finding, with what may be mistyped."""
     if entry.is_over or entry.matched:
         return

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from brickscope.core.policy import Grant, Subject
 
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..check.survey import Survey
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Service principals with a grant that leads nowhere, or two where one will do."""
     principals = survey.policy.principals
     for subject in principals.service_principals.values():

@@ -12,7 +12,7 @@ from brickscope.core.constraint import ABSENT
 from brickscope.core.kind import KINDS
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Found, Severity
+from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 from ..example import made_up, meeting, plain
 from ..reach import reach
@@ -44,7 +44,7 @@ class _Named(NamedTuple):
         )
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Denies with the operations, allowed by the decision function, that do the same with the object that they name."""
     for written in view.deny:
         found: dict[str, tuple[Sibling, Witness]] = {}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.core.constraint import Constraint
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..shown import MOST, listed
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """What else a call may not have, or is denied for; each parameter of a rule once."""
     for written in (*view.allow, *view.deny):
         limits = {each.name: each for rule in written.operations for each in rule.where if _others(each)}

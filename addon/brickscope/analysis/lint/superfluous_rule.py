@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Rules that others of their list cover. A limit that another rule undoes is BS103, and said once."""
     undone = {limit.written.position for limit in view.undone_limits}
     for rules in view.lists:

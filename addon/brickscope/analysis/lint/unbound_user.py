@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found
+from ..check.finding import Findings
 from ..check.survey import Survey
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Users without workspaces."""
     for each in survey.people.values():
         if each.kind == "user" and each.subject.workspaces is None:

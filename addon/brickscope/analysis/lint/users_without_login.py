@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from brickscope.core.policy import Grant, Login, Subject
 
-from ..check.finding import Found
+from ..check.finding import Findings, Found
 from ..check.survey import PERSONAL, Survey
 
 
-def of_policy(survey: Survey) -> Iterator[Found]:
+def of_policy(survey: Survey) -> Findings:
     """Users where no grant of anybody lets a person in; about all of them together."""
     principals = survey.policy.principals
     everybody: list[Login | Subject] = [*principals.logins, *principals.service_principals.values()]

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from brickscope.catalog.catalog import load_catalog
-
-from ..check.finding import Found, classed
-from ..check.proof import Way
+from ..check.finding import Findings, Found, classed
 from ..check.survey import RuleSetView
+from ..way import ways
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Rules ``service.*``."""
-    operations = load_catalog().operations
     for written in view.allow:
         if written.text.endswith(".*") and not written.is_preset:
-            found = view.prover.dangerous(
-                Way(written, operations[rule.operation], rule) for rule in written.operations
-            )
+            found = view.prover.dangerous(ways([written]))
             if found:
                 yield Found.proved(written, f"{written.text} includes {classed(found)}", found)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..check.finding import Found, Severity, classed
+from ..check.finding import Findings, Found, Severity, classed
 from ..check.survey import RuleSetView
 from ..shown import MOST, listed
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Path rules with ``{name...}`` that reach operations of several services."""
     for span in view.spans:
         if span.is_wide:

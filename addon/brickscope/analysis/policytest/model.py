@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from brickscope.core.hostname import is_hostname
 from brickscope.core.reason import Reason
+from brickscope.policy import schema
 from brickscope.policy.value import ModeWord, Moment, Name
-
-URI = "https://json-schema.org/draft/2020-12/schema"
 
 
 def _reason(value: str) -> str:
@@ -68,38 +66,45 @@ OneOrMore = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), 
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Row(_Strict):
     """What one subject may do of the named calls. What is not listed under 'allow' must be denied."""
 
-    allow: list[CallName] | Literal["all"] = Field(
-        default_factory=list, description="Names of calls that must be allowed; all: every one."
-    )
-    deny: dict[CallName, ReasonWord] = Field(
-        default_factory=dict,
-        description="Calls that must be denied for this reason. All others are denied for any.",
-    )
-    client: Client | None = Field(None, description="The address that it calls from.")
-    host: Host | None = Field(None, description="The host that calls without one go to.")
+    allow: list[CallName] | Literal["all"] = Field(default_factory=list)
+    """Names of calls that must be allowed; all: every one."""
+    deny: dict[CallName, ReasonWord] = Field(default_factory=dict)
+    """Calls that must be denied for this reason. All others are denied for any."""
+    client: Client | None = None
+    """The address that it calls from."""
+    host: Host | None = None
+    """The host that calls without one go to."""
 
 
 class Case(_Strict):
     """One expectation, or a table of them: every subject with every call."""
 
-    subject: OneOrMore = Field(description="A subject of the policy, or a list.")
-    call: OneOrMore = Field(description="A call, the name of one under 'calls', or a list.")
-    expect: Literal["allow", "deny"] = Field(description="What the rules must say.")
-    reason: ReasonWord | None = Field(None, description="The reason that must be given.")
-    rule: str | None = Field(
-        None, description="The rule that must decide, in one line, as explain prints it."
-    )
-    enforced: bool | None = Field(None, description="false: it must be sent anyway, in monitor mode.")
-    mode: ModeWord | None = Field(None, description="The mode that must hold for the subject.")
-    client: Client | None = Field(None, description="The address that the call comes from.")
-    host: Host | None = Field(None, description="The host that it goes to.")
-    now: Moment | None = Field(None, description="Another time than that of the file.")
+    subject: OneOrMore
+    """A subject of the policy, or a list."""
+    call: OneOrMore
+    """A call, the name of one under 'calls', or a list."""
+    expect: Literal["allow", "deny"]
+    """What the rules must say."""
+    reason: ReasonWord | None = None
+    """The reason that must be given."""
+    rule: str | None = None
+    """The rule that must decide, in one line, as explain prints it."""
+    enforced: bool | None = None
+    """false: it must be sent anyway, in monitor mode."""
+    mode: ModeWord | None = None
+    """The mode that must hold for the subject."""
+    client: Client | None = None
+    """The address that the call comes from."""
+    host: Host | None = None
+    """The host that it goes to."""
+    now: Moment | None = None
+    """Another time than that of the file."""
 
 
 class TestFile(_Strict):
@@ -107,36 +112,24 @@ class TestFile(_Strict):
 
     __test__ = False  # no test class of pytest's
 
-    policy_tests: Annotated[Literal[1], BeforeValidator(_version)] = Field(
-        description="The version of this format."
-    )
-    policy: str | None = Field(
-        None,
-        min_length=1,
-        description="The policy: a folder or file, from here. Without the key: this folder.",
-    )
-    now: Moment = Field(description="When the calls are made: tests have a clock that stands still.")
-    calls: dict[CallName, CallText] = Field(default_factory=dict, description="Calls by name.")
-    subjects: dict[Name, Row] = Field(
-        default_factory=dict, description="What each subject may do of the named calls; the others nothing."
-    )
-    without: list[Name] = Field(
-        default_factory=list, description="Subjects that 'calls' are not held against. All others are."
-    )
-    cases: list[Case] = Field(default_factory=list, description="Further expectations, with more detail.")
-    description: str | None = Field(None, description="Free text for people.")
+    policy_tests: Annotated[Literal[1], BeforeValidator(_version)]
+    """The version of this format."""
+    policy: str | None = Field(None, min_length=1)
+    """The policy: a folder or file, from here. Without the key: this folder."""
+    now: Moment
+    """When the calls are made: tests have a clock that stands still."""
+    calls: dict[CallName, CallText] = Field(default_factory=dict)
+    """Calls by name."""
+    subjects: dict[Name, Row] = Field(default_factory=dict)
+    """What each subject may do of the named calls; the others nothing."""
+    without: list[Name] = Field(default_factory=list)
+    """Subjects that 'calls' are not held against. All others are."""
+    cases: list[Case] = Field(default_factory=list)
+    """Further expectations, with more detail."""
+    description: str | None = None
+    """Free text for people."""
 
 
 def render() -> str:
     """The JSON Schema as the text of ``rules/brickscope.test.schema.json``."""
-    made: dict[str, Any] = TestFile.model_json_schema()
-    for model in (made, *made["$defs"].values()):
-        for field in model["properties"].values():
-            if field.get("default", ...) is None:
-                del field["default"]
-                (kind,) = (choice for choice in field.pop("anyOf") if choice != {"type": "null"})
-                field.update(kind)
-    return (
-        json.dumps({"$schema": URI, **made, "title": "Brickscope policy tests"}, indent=2, sort_keys=True)
-        + "\n"
-    )
+    return schema.render(TestFile, "Brickscope policy tests")

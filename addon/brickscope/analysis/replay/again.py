@@ -107,10 +107,12 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     try:
         subject = _subject(policy, record, reason, principal)
     except Refused as refused:
-        return Verdict.of(decide_stranger(policy, refused, record.get("fingerprint")))
+        return Verdict.of(
+            decide_stranger(policy, str(record.get("method")), refused, record.get("fingerprint"))
+        )
     if principal is not None and principal.azure_resource not in (None, subject.azure_resource):
         second = Refused(Reason.MULTIPLE_CREDENTIALS, "the call came with Azure's second token")
-        return Verdict.of(decide_stranger(policy, second))
+        return Verdict.of(decide_stranger(policy, str(record.get("method")), second))
     facts = read_facts(record, subject.rule_set, key)
     if reason in _PARAMETERS:
         return _judge_unread(policy, subject, facts, client, now, told, then, record)

@@ -44,17 +44,20 @@ class Fault(StrEnum):
     CLIENT_LEFT = "the client left", Side.CLIENT
     CLIENT_BROKE = "the body of the request is malformed", Side.CLIENT
     CLIENT_STUCK = "the client sent and took nothing any more", Side.CLIENT
+    AHEAD = "the client sent bytes before the websocket was open", Side.CLIENT
     UNREACHED = "the host could not be reached", Side.HOST
     HOST_LEFT = "the host left before its answer was complete", Side.HOST
     HOST_BROKE = "the answer is malformed", Side.HOST
     HOST_STUCK = "the host sent and took nothing any more", Side.HOST
     REFLECTED = "the answer held the credential that was sent", Side.HOST
     UNASKED = "the host sent more than its answer", Side.HOST
+    REVOKED = "it is no longer allowed", Side.OWN
+    QUIET = "nothing has moved for too long", Side.OWN
     CUT = "the proxy stopped", Side.OWN
     INSIDE = "the proxy failed inside", Side.OWN
 
 
-STATUS = {Fault.CLIENT_BROKE: 400, Fault.HOST_STUCK: 504}
+STATUS = {Fault.CLIENT_BROKE: 400, Fault.AHEAD: 400, Fault.HOST_STUCK: 504}
 """What a client is told of a call that broke; 502 of all others."""
 
 
@@ -127,6 +130,13 @@ class Ended(NamedTuple):
     exchange: Exchange
 
 
+class Switched(NamedTuple):
+    """The call is a websocket from now on (``websocket.py``). ``early``: what the host has sent in it already."""
+
+    exchange: Exchange
+    early: bytes
+
+
 class HangUp(NamedTuple):
     """End the host's connection, on which nothing is under way; another one may be asked for."""
 
@@ -138,7 +148,7 @@ class Close(NamedTuple):
     how: How
 
 
-Event = Judge | Dial | ToHost | ToClient | Answered | Ended | HangUp | Close
+Event = Judge | Dial | ToHost | ToClient | Answered | Ended | Switched | HangUp | Close
 
 
 class Hold(NamedTuple):

@@ -159,6 +159,12 @@ class Exchange:
         else:
             self.answering = new
 
+    def release(self) -> None:
+        """The body is no longer held back."""
+        self.held = None
+        if isinstance(self.body, Chunked):
+            self.body.content = None
+
     def _wrong(self, step: Step) -> None:
         was = repr(self)
         self.broke(Fault.INSIDE)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from brickscope.core.decision import Refused
 from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, check_head, split_fields
 from brickscope.core.reason import Reason
-from brickscope.core.request import WireRequest
+from brickscope.core.request import ApiRequest, WireRequest
 
 from .framing import Announced
 
@@ -61,7 +61,8 @@ class Cleared(NamedTuple):
 
     ``raw``, ``fields``: what is sent for the head in HTTP/1.1, and in HTTP/2. ``announced``: how long the body is, by the
     reading that was judged. ``started``: when it was decided on, in the gate's monotonic seconds. ``placed``: the real
-    credential that is sent in a placeholder's place; None for a head that is sent as it came.
+    credential that is sent in a placeholder's place; None for a head that is sent as it came. ``websocket``:
+    what was judged, where it may become one.
     """
 
     head: Head
@@ -71,6 +72,7 @@ class Cleared(NamedTuple):
     decision_id: str
     started: float
     placed: bytes | None = None
+    websocket: ApiRequest | None = None
 
 
 class HeadScanner:

@@ -41,6 +41,7 @@ from .exchange import Answering, Asking, Exchange, Step
 from .framing import NOTHING, Broken, Chunked, TrailersSent, UntilClose
 from .head import Cleared, Door, HeadScanner
 from .reflection import Reflected
+from .upgrade import switch
 
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -52,6 +53,8 @@ class Http1:
     """
 
     shared = False
+    limit = "stall"
+    """How long a call may wait, by its name in ``Limits``."""
 
     def __init__(self, door: Door) -> None:
         self.draining = False
@@ -138,15 +141,7 @@ class Http1:
 
     def client_ended(self) -> list[Event]:
         """The client sends nothing more. As a rule it has left, so what is under way is given up."""
-        if self._over:
-            return []
-        events: list[Event] = []
-        exchange = self._exchange
-        if exchange is None:
-            self._close(events, How.GENTLY, How.GENTLY)
-        else:
-            self._break(events, exchange, Fault.CLIENT_LEFT, "", tell=False)
-        return events
+        return self.break_off(Fault.CLIENT_LEFT)
 
     def _take(self, events: list[Event]) -> None:
         """Read on in what the client has sent, as far as that is possible now."""
@@ -162,8 +157,10 @@ class Http1:
             elif exchange.asking is Asking.HELD:
                 self._hold_body(events, exchange)
                 return
-            else:
-                return  # a ruling, or the end of the answer, comes first
+            else:  # a ruling, or the end of the answer, comes first
+                if exchange.asking is Asking.ENDED and exchange.cleared and exchange.cleared.websocket:
+                    self._break(events, exchange, Fault.AHEAD, "")
+                return
 
     def _begin(self, events: list[Event]) -> None:
         """Read a head."""
@@ -185,7 +182,7 @@ class Http1:
         try:
             self._at = exchange.body.feed(self._in, start)
         except Broken as error:
-            self._break_request(events, exchange, error)
+            self._break(events, exchange, Fault.CLIENT_BROKE, str(error))
             return
         whole = start == 0 and self._at == len(self._in)
         self._to_host(events, self._in if whole else self._in[start : self._at])
@@ -250,20 +247,20 @@ class Http1:
 
     def _clear(self, events: list[Event], exchange: Exchange, cleared: Cleared) -> None:
         exchange.clear(cleared)
-        first = cleared.raw
+        first, start = cleared.raw, self._at
         if exchange.held is None:
             exchange.body = cleared.announced.body()
         else:
             first += exchange.held
-            exchange.held = None
-            if isinstance(exchange.body, Chunked):
-                exchange.body.content = None
-        start = self._at
+            exchange.release()
+        if cleared.websocket is not None and start < len(self._in):
+            self._break(events, exchange, Fault.AHEAD, "")
+            return
         if not exchange.body.ended and start < len(self._in):
             try:
                 self._at = exchange.body.feed(self._in, start)
             except Broken as error:
-                self._break_request(events, exchange, error)
+                self._break(events, exchange, Fault.CLIENT_BROKE, str(error))
                 return
             first += self._in[start : self._at]
         if exchange.body.ended:
@@ -277,9 +274,7 @@ class Http1:
         if exchange.held is None:
             exchange.body = NOTHING if denied.announced is None else denied.announced.body()
         else:
-            exchange.held = None
-            if isinstance(exchange.body, Chunked):
-                exchange.body.content = None
+            exchange.release()
         self._last = self._last or denied.last
         if denied.announced is None or exchange.unframed:
             self._close(events, How.GENTLY, How.GENTLY)
@@ -402,13 +397,15 @@ class Http1:
             start, at = at, head.end
             if exchange.reflection is not None:
                 exchange.reflection.begin(data[start:at])
+            if head.status == 101:
+                events += switch(exchange, data, start, head)
+                self._over = True
+                return len(data)
             if head.status < 200:
                 exchange.hear(Step.INTERIM)
                 exchange.interims += 1
-                if head.status == 101 or exchange.interims > MAX_INTERIMS:
-                    raise Broken(
-                        "the host switches protocols" if head.status == 101 else "too many interim answers"
-                    )
+                if exchange.interims > MAX_INTERIMS:
+                    raise Broken("too many interim answers")
                 if head.status != 100 or not exchange.told_to_go_on:
                     events.append(ToClient(data[start:at] if head.raw is None else head.raw))
                 continue
@@ -473,9 +470,6 @@ class Http1:
         else:
             self._take(events)
 
-    def _break_request(self, events: list[Event], exchange: Exchange, error: Broken) -> None:
-        self._break(events, exchange, Fault.CLIENT_BROKE, str(error))
-
     def _break(
         self, events: list[Event], exchange: Exchange, fault: Fault, detail: str, *, tell: bool = True
     ) -> None:
@@ -491,7 +485,7 @@ class Http1:
         self._close(events, How.GENTLY if tell else How.AT_ONCE, How.AT_ONCE)
 
     def break_off(self, fault: Fault) -> list[Event]:
-        """Give everything up: time is over, or the proxy ends."""
+        """Give everything up: time is over, the client has left, or the proxy ends."""
         if self._over:
             return []
         events: list[Event] = []

@@ -56,6 +56,7 @@ class Http2:
     """
 
     shared = True
+    limit = "stall"
 
     def __init__(self, door: Door) -> None:
         self.draining = False

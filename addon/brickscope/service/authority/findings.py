@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .certificate import SOON, AuthorityError, Chain, uncovered
 from .folder import CURRENT, AuthorityFolder
 
-_GUIDE = "docs/upkeep.md, 'Another CA'"
+_GUIDE = "docs/upkeep.md, 'Replacing the CA'"
 
 
 class Finding(NamedTuple):

@@ -143,6 +143,7 @@ _VALUES: dict[str, Callable[[Proxy], Found]] = {
     },
     "brickscope_tls_refused_total": lambda of: of.tally.tls_refused,
     "brickscope_calls_in_flight": lambda of: of.tally.in_flight,
+    "brickscope_websockets_open": lambda of: of.tally.websockets,
     "brickscope_connections_open": lambda of: {
         "client": of.engine().client_connections,
         "server": of.engine().server_connections,

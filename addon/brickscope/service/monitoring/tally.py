@@ -67,6 +67,7 @@ class Tally:
         self.parent_failures = 0
         self.bytes = {"request": 0, "response": 0}
         self.in_flight = 0
+        self.websockets = 0
         self.reloads = {"loaded": 0, "unchanged": 0, "failed": 0}
         self.load_failed = False
         self.loaded_at = time.time()
@@ -201,9 +202,17 @@ class Tally:
             total = self.bytes
             total["request"] += request_bytes
             total["response"] += response_bytes or 0
-            self.call_s.add(took)
+            if status == 101:
+                self.websockets -= 1  # open for hours, it says nothing about how long calls take
+            else:
+                self.call_s.add(took)
         except Exception as error:
             self.failed(error)
+
+    @harmless
+    def switched(self) -> None:
+        """A call has become a websocket."""
+        self.websockets += 1
 
     @harmless
     def broke(self, cause: str) -> None:
