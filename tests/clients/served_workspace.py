@@ -22,6 +22,8 @@ class ServedWorkspace:
         first = self._read()
         self.port: int = first["port"]
         self.ca_file = Path(first["ca_file"])
+        self.identity_port: int = first["identity_port"]
+        """Where a managed identity's tokens are."""
 
     def requests(self) -> list[dict[str, Any]]:
         """What reached it since it was last cleared, oldest first."""

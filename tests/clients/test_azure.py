@@ -1,11 +1,11 @@
-"""databricks-sql-connector with Azure's identities, through a real proxy that enforces docs/clients/azure.yaml."""
+"""databricks-sql-connector and Node's SDK with Azure's identities, by docs/clients/azure.yaml, through a real proxy."""
 
 from __future__ import annotations
 
 import pytest
 
-from clients.installed import PYTHON
-from clients.roster import AZURE_CREDENTIALS, DRIVERS, OPENSSL, OTHER_WAREHOUSE, WAREHOUSE
+from clients.installed import MODULES, PYTHON, need_program
+from clients.roster import AZURE_CREDENTIALS, DRIVERS, NAMES, OPENSSL, OTHER_WAREHOUSE, WAREHOUSE
 from clients.stage import Stage, outcome
 from lab.workspace.entra import SECRET
 
@@ -47,3 +47,23 @@ def test_another_warehouse_is_refused_in_words(stage: Stage) -> None:
     assert said.count("Brickscope denied") == 1
     assert f"(reason {record['reason']}, decision {record['decision_id']})" in said
     assert path not in {request["path"] for request in stage.workspace.requests()}
+
+
+@pytest.mark.parametrize("wish", ["allowed", "refused"])
+def test_the_sdk_with_a_managed_identity(wish: str, stage: Stage) -> None:
+    """Its tokens come from the machine's own endpoint, past the proxy; its calls go by the rule set."""
+    need_program("node")
+    before = len(stage.decisions())
+    host = {"DATABRICKS_HOST": AZURE_CREDENTIALS["DATABRICKS_HOST"]}
+    settings = host | {"IDENTITY_PORT": str(stage.workspace.identity_port)}
+    done = stage.run(
+        ("node", str(MODULES.parent / "sdk_msi.mjs"), wish), ("HTTPS_PROXY", "NODE_EXTRA_CA_CERTS"), settings
+    )
+    said = outcome(done)
+    (record,) = stage.decisions(before) or pytest.fail(str(said) + done.stderr)
+    assert (record["subject"], "azure_resource" in record["principal"]) == ("azure", True)
+    if wish == "allowed":
+        assert said == {"value": NAMES}, done.stderr
+    else:
+        assert "Brickscope denied GET /api/2.0/sql/warehouses" in said["error"]
+        assert record["decision_id"] in said["error"]

@@ -1,4 +1,4 @@
-"""The newcomer's guide, run as it is written, from a clone to a governed host: one shell, one proxy, a fake workspace."""
+"""The newcomer's guide, run as it is written, from the wheel in an empty folder: one shell, one proxy, a fake workspace."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from e2e.built_wheel import build_wheel
 from e2e.gate import TOKEN
 from e2e.proxy_process import REPOSITORY, free_port, plain_environment
 from lab.workspace.server import FakeWorkspace
 
 GUIDE = (REPOSITORY / "docs" / "first-host.md").read_text()
 _FILE = re.search(r"`(rules/[a-z-]+\.yaml)`:\n\n```yaml\n(.*?)^```$", GUIDE, re.M | re.S)
+PROXY = ".venv/bin/brickscope proxy"
 _DECISION = re.compile(r"\b[0-9a-f]{8}-\d+\b")
 _VARYING = (
     (re.compile(r"[ \t]+"), " "),
@@ -98,7 +100,7 @@ def wait_for_port(proxy: subprocess.Popen[bytes], output: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_guide_leads_to_a_governed_host(tmp_path: Path, workspace: FakeWorkspace) -> None:
-    for program in ("git", "curl", "bash"):
+    for program in ("curl", "bash"):
         if shutil.which(program) is None:
             assert not os.environ.get("CI"), f"{program} is missing"
             pytest.skip(f"{program} is not installed")
@@ -110,7 +112,7 @@ def test_the_guide_leads_to_a_governed_host(tmp_path: Path, workspace: FakeWorks
     environment = kept | {
         "HOME": str(home),
         "PATH": f"{Path(getattr(sys, '_base_executable', sys.executable)).parent}:{os.environ['PATH']}",
-        "BRICKSCOPE_URL": str(REPOSITORY),
+        "BRICKSCOPE_WHEEL": str(build_wheel(tmp_path)),
         # Where packages come from is the machine's affair and no part of the guide.
         **({"PIP_CONFIG_FILE": str(pip)} if pip.is_file() else {}),
     }
@@ -119,11 +121,11 @@ def test_the_guide_leads_to_a_governed_host(tmp_path: Path, workspace: FakeWorks
     denied = ""
     try:
         for command, shown in commands():
-            if command == "scripts/proxy":
+            if command == PROXY:
                 with output.open("wb") as sink:
                     proxy = subprocess.Popen(
                         [
-                            command,
+                            *command.split(),
                             "-p",
                             port,
                             "--set",
@@ -140,8 +142,10 @@ def test_the_guide_leads_to_a_governed_host(tmp_path: Path, workspace: FakeWorks
                 wait_for_port(proxy, output)
                 continue
             if command.startswith(".venv/bin/brickscope check"):
-                (home / "brickscope" / _FILE[1]).write_text(_FILE[2])
-            if command.startswith("scripts/audit show"):
+                file = home / "brickscope" / _FILE[1]
+                file.parent.mkdir()
+                file.write_text(_FILE[2])
+            if command.startswith(".venv/bin/brickscope audit show"):
                 command = _DECISION.sub(denied, command)
             typed = TOKEN if command.startswith("read ") else ""
             status, printed = shell.run(command.replace(":8080", f":{port}"), typed)

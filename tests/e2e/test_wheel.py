@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from e2e.built_wheel import build_wheel, tracked
 from e2e.gate import POLICY
 from e2e.proxy_process import REPOSITORY, free_port, plain_environment
 
@@ -34,14 +33,6 @@ def run(*command: str | Path, folder: Path, installs: bool = False) -> subproces
     )
 
 
-def tracked(*paths: str) -> list[Path]:
-    """The files below these paths that are in git, from the root of the checkout."""
-    done = subprocess.run(
-        ["git", "ls-files", *paths], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    return [Path(line) for line in done.stdout.splitlines()]
-
-
 def environment_with(folder: Path, *packages: str | Path) -> Path:
     """A new environment with these packages. Gives the folder of its programs."""
     venv.create(folder, with_pip=True)
@@ -55,20 +46,7 @@ def environment_with(folder: Path, *packages: str | Path) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the files in git: setuptools writes beside what it builds from."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for name in tracked("addon", "pyproject.toml", "LICENSE"):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, source / name)
-    done = run(
-        *(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, source),
-        folder=folder,
-        installs=True,
-    )
-    assert done.returncode == 0, done.stderr
-    (made,) = folder.glob("*.whl")
-    return made
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")

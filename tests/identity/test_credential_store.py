@@ -332,3 +332,43 @@ def test_a_file_that_changes_is_read_and_one_that_is_gone_counts_no_longer(
         watching.cancel()
 
     asyncio.run(calls())
+
+
+def test_a_hundred_rotations_fail_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty that call all the time, while the old token and the next one are valid."""
+    monkeypatch.setattr(stores, "LOOK_S", 0.001)
+    file = tmp_path / "token"
+    file.write_text(f"{REAL}-0")
+    store = CredentialStore({"etl": entrusted(Source(file=str(file)))})
+    valid, calls = {f"{REAL}-0".encode()}, 0
+
+    async def call(seen: set[bytes]) -> None:
+        nonlocal calls
+        while True:
+            value = await take(store)  # raises where it can't be had
+            assert value in valid
+            seen.add(value)
+            calls += 1
+            await asyncio.sleep(0)
+
+    async def rotate() -> None:
+        seen: set[bytes] = set()
+        working = [asyncio.create_task(call(seen)) for _ in range(20)]
+        watching = asyncio.create_task(store.watch())
+        try:
+            for number in range(1, 101):
+                new = f"{REAL}-{number}"
+                valid.add(new.encode())
+                (tmp_path / "new").write_text(new)
+                (tmp_path / "new").replace(file)
+                async with asyncio.timeout(20):
+                    while new.encode() not in seen:
+                        assert not any(each.done() for each in working)
+                        await asyncio.sleep(0.001)
+                valid.discard(f"{REAL}-{number - 1}".encode())
+        finally:
+            for each in (*working, watching):
+                each.cancel()
+
+    asyncio.run(rotate())
+    assert calls > 1000

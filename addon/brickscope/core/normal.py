@@ -17,6 +17,9 @@ MAX_MARKS = 30
 """Most combining marks in a row (Unicode Standard Annex 15 section 13, Stream-Safe Text Format). Normalising takes time by
 the square of a longer run."""
 
+MAX_GROWTH = 64
+"""Characters by which the compatibility form of a text may be more than twice as long. One can stand for 18 (U+FDFA)."""
+
 _ODD = re.compile(r"[\W_]+", re.ASCII)
 _MARKS = re.compile(rf"[^\w\x00-\x7f]{{{MAX_MARKS + 1},}}")
 _UNPRINTED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -139,6 +142,8 @@ def disguise(segment: str) -> str | None:
         return None if segment.isprintable() else "a control character"
     if not is_stream_safe(segment):
         return "a long run of combining marks"
+    if len(compatible(segment)) > 2 * len(segment) + MAX_GROWTH:
+        return "characters that stand for long texts"
     form = mapped(segment)
     if form in ("", ".", ".."):
         return "an empty segment" if not form else "a dot segment"

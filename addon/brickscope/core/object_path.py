@@ -88,7 +88,8 @@ def read_import_path(value: Any) -> Objects | None:
     found = read_workspace_path(value)
     if found is None:
         return None
-    return distinct(form for each in found for form in (str(each), _EXTENSION.sub(r"\1", str(each))))
+    bare = [whole[1] for whole in map(_EXTENSION.fullmatch, map(str, found)) if whole is not None]
+    return distinct((*map(str, found), *bare))
 
 
 def read_workspace_glob(value: Any) -> Objects | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -23,12 +24,14 @@ from .query import Pair, alternatives, read_hidden, read_query
 from .reason import Reason
 from .request import ApiRequest
 from .template import Template, bind
-from .values import ABSENT, Effort, Values
+from .values import ABSENT, Effort, Values, too_complex
 
 __all__ = ["HeldBody", "Look", "Parameters", "looks_of", "read_parameters"]
 
 _PART = re.compile(r"[.\[]")
-_FIELD = re.compile(r"[&;]([^&;=]*)=")
+_FIELD = re.compile(rb"[&;]([^&;=]{0,1024}+)=")
+MAX_FIELDS = 10_000
+"""Most names that are looked at in JSON that says it is a form."""
 
 
 class Parameters:
@@ -216,7 +219,10 @@ class HeldBody:
         """The names that a server finds which reads JSON as a form because its type says so (curl's ``-d`` does)."""
         if "form" not in self._request.content_type.lower() or b"=" not in self._raw:
             return []
-        return [unquote_plus(name) for name in _FIELD.findall(self._raw.decode("utf-8", "replace"))]
+        names = [found[1] for found in islice(_FIELD.finditer(self._raw), MAX_FIELDS + 1)]
+        if len(names) > MAX_FIELDS:
+            raise too_complex()
+        return [unquote_plus(name.decode("utf-8", "replace")) for name in names]
 
     def _read(self) -> dict[str, Any]:
         if self._content is None:

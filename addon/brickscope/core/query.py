@@ -15,6 +15,8 @@ from .reason import Reason
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
 _SPLIT = re.compile("[&;?#]")
+MAX_PAIRS = 1000
+"""Most parameters of one query; each is looked at in all its readings."""
 
 
 class Alternatives(NamedTuple):
@@ -37,6 +39,8 @@ def read_query(query: str | None) -> list[Pair]:
     """All parameters that any reader finds, the plain ones first. Raises Refused(QUERY_NOT_CANONICAL)."""
     if not query:
         return []
+    if query.count("&") + query.count(";") > MAX_PAIRS:
+        raise Refused(Reason.QUERY_NOT_CANONICAL, f"the query has more than {MAX_PAIRS} parameters")
     found: list[Pair] = []
     further: list[Pair] = []
     for piece in query.split("&"):

@@ -20,7 +20,8 @@ ABSENT: Any = object()
 MAX_COMPARED = 100_000
 """Most comparisons in one call, of a value with a pattern. A call beyond is denied. Values that are plainly written are read
 all at once and held against lists, prefixes and ranges as sets, however many rules there are: PLAIN of them count as one
-comparison. One that has to be looked at by itself (escapes, odd letters) counts as ODD."""
+comparison. One that has to be looked at by itself (escapes, odd letters) counts as ODD, and a path also by its length: each
+of its segments is looked at."""
 PLAIN = 4
 ODD = 20
 FEW = 8
@@ -187,6 +188,9 @@ def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, d
         if type_ is dict or type_ is list:
             return Named(singles, eithers, regular=False)
         if len(group) > FEW:
+            if type_ is str:
+                whole = "".join(group)
+                values.effort.spend(max(len(whole) // (2048 if whole.isascii() else 64) - len(group), 0))
             found = _read_at_once(kind, read_all, type_, group)
             if found is not None:
                 values.effort.spend(len(group) // PLAIN)
@@ -197,6 +201,9 @@ def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, d
             values.effort.spend(ODD * len(distinct))
         for leaf in distinct:
             for each in _forms(leaf, denies=denies) if type_ is Alternatives else (leaf,):
+                if kind.separator == "/" and isinstance(each, str):
+                    is_plain = each.isascii() and "%" not in each
+                    values.effort.spend(max(len(each) // 2 if is_plain else 2 * len(each), ODD) - ODD)
                 objects = read(each)
                 if objects is None:
                     return Named(singles, eithers, regular=False)

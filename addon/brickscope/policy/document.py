@@ -148,7 +148,9 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
-        tab = "indent with spaces, not with tabs" if "\\t" in str(error.problem) else ""
+        lines = text.splitlines()[mark.line : mark.line + 1] if mark else []
+        is_tab = any("\t" in line[: position.column] for line in lines)
+        tab = "indent with spaces, not with tabs" if is_tab else ""
         reader.problems.append(reader.document.problem(position, f"not valid YAML: {error.problem}", tab))
         return empty, reader.problems
     except ReaderError as error:

@@ -90,7 +90,8 @@ def _words(path: Path, details: ErrorDetails) -> _Said:
     if kind == "too_short" and key == "allow":
         return _Said("an empty allowlist allows nothing", "list calls or delete it")
     message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
-    return _Said(message, of_key=kind in ("missing", "string_pattern_mismatch"))
+    hint = "write 'version: 1'" if (kind, key) == ("missing", "version") else ""
+    return _Said(message, hint, of_key=kind in ("missing", "string_pattern_mismatch"))
 
 
 def _keys(path: Path) -> list[str]:

@@ -259,9 +259,7 @@ def test_under_another_policy_replay_says_what_the_proxy_would_or_that_it_cannot
     if truth.reason.kind is Kind.READING and not truth.allow and again.allow is False:
         return False  # denied either way; the log can't tell that its parameters had two readings
     if truth.reason in FLAWS and record["reason"] in BEFORE_FLAWS:
-        return (
-            False  # the record tells the first thing that was wrong, and no query or header (docs/replay.md)
-        )
+        return False  # the record tells the first thing that was wrong, and no query or header (docs/diff.md)
     assert (again.allow, again.sent, again.reason, again.rule) == (
         truth.allow,
         truth.forwards,

@@ -23,11 +23,13 @@ from clients.served import (
     zerobus,
 )
 from lab.workspace.entra import APPLICATION, HOSTS, OBJECT, Entra
+from lab.workspace.managed_identity import managed_identity
 from lab.workspace.server import DNS_NAMES, FakeWorkspace
 
 
 def main() -> None:
     """Serve until standard input ends."""
+    entra = Entra({APPLICATION: OBJECT})
     routes = [
         *thrift.ROUTES,
         *spark.ROUTES,
@@ -38,11 +40,14 @@ def main() -> None:
         *agents.ROUTES,
         *pipelines.ROUTES,
         *zerobus.ROUTES,
-        *Entra({APPLICATION: OBJECT}).routes,
+        *entra.routes,
     ]
-    with FakeWorkspace.start(Path(sys.argv[1]), names=(*DNS_NAMES, *HOSTS), routes=routes) as workspace:
+    with (
+        FakeWorkspace.start(Path(sys.argv[1]), names=(*DNS_NAMES, *HOSTS), routes=routes) as workspace,
+        managed_identity(lambda audience: entra.sign(APPLICATION, audience)) as identity_port,
+    ):
         storage.stand_at(workspace.port)
-        _say({"port": workspace.port, "ca_file": str(workspace.ca_file)})
+        _say({"port": workspace.port, "ca_file": str(workspace.ca_file), "identity_port": identity_port})
         for line in sys.stdin:
             if line.strip() == "clear":
                 workspace.clear()

@@ -45,5 +45,5 @@ def test_one_field_of_http2() -> None:
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_head_without_one_is_not_sent(count: int) -> None:
-    with pytest.raises(ValueError, match="unpack"):
+    with pytest.raises(ValueError):
         place(read(b"GET /a HTTP/1.1\r\nHost: h\r\n" + b"Authorization: x\r\n" * count + b"\r\n"), REAL)

@@ -6,13 +6,11 @@ good for tokens of every kind.
 
 from __future__ import annotations
 
-import re
-
 from hpack.struct import NeverIndexedHeaderTuple
 
 from .head import Fields, Head
 
-_AUTHORIZATION = re.compile(rb"(?i:\r\nauthorization):[ \t]*+([^\r]*+)")
+_AUTHORIZATION = b"\r\nauthorization:"
 
 
 def place(head: Head, secret: bytes) -> tuple[bytes, Fields]:
@@ -24,6 +22,10 @@ def place(head: Head, secret: bytes) -> tuple[bytes, Fields]:
         # No table of a compression may keep it (RFC 7541 section 7.1).
         placed = NeverIndexedHeaderTuple(b"authorization", value)
         return b"", tuple([placed if field[0] == b"authorization" else field for field in head.fields])
-    raw = head.raw
-    (found,) = _AUTHORIZATION.finditer(raw, 0, len(raw) - 2)
-    return raw[: found.start(1)] + value + raw[found.end(1) :], ()
+    raw, lower = head.raw, head.raw.lower()
+    start = lower.index(_AUTHORIZATION) + len(_AUTHORIZATION)
+    if lower.find(_AUTHORIZATION, start) >= 0:
+        raise ValueError("there are two")
+    end = raw.index(b"\r", start)
+    blanks = end - start - len(raw[start:end].lstrip(b" \t"))
+    return raw[: start + blanks] + value + raw[end:], ()

@@ -7,7 +7,6 @@ echo, not a host that means to give the secret away.
 
 from __future__ import annotations
 
-import re
 import sys
 import zlib
 from typing import Protocol
@@ -23,7 +22,7 @@ MOST = 64 * 1024
 """Bytes of a body that are looked at."""
 BEGUN = 8
 """So many bytes of the secret at the end of a piece keep that piece back until more has come."""
-_ENCODING = re.compile(rb"(?i:\r\ncontent-encoding):[ \t]*+([^\r]*+)")
+_ENCODING = b"\r\ncontent-encoding:"
 
 
 class Reflected(Broken):
@@ -58,9 +57,10 @@ class Reflection:
     def begin(self, head: bytes) -> None:
         """The final head of HTTP/1.1, as bytes. Raises Reflected."""
         self.check(head)
-        found = _ENCODING.search(head)
-        if found is not None:
-            self.unpack(found[1])
+        lower = head.lower()  # cheaper than a search that knows no case
+        at = lower.find(_ENCODING)
+        if at >= 0:
+            self.unpack(lower[at + len(_ENCODING) : lower.index(b"\r", at + 2)])
 
     def unpack(self, encoding: bytes) -> None:
         """How the body is compressed, by Content-Encoding."""
@@ -88,9 +88,12 @@ class Reflection:
             found, self._tail = self._secret in self._tail + content, b""
         else:
             looked = self._tail + self._unpack(content)
-            found = self._secret in looked or self._secret in piece
-            self._tail = looked[-(len(self._secret) - 1) :]
-            self._is_begun = not ended and self._begins_at_end()
+            found = self._secret in looked or (piece is not content and self._secret in piece)
+            if ended:
+                self._is_begun = False
+            else:
+                self._tail = looked[-(len(self._secret) - 1) :]
+                self._is_begun = self._begins_at_end()
         if found:
             raise Reflected("in its body")
 

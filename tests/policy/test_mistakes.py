@@ -1,0 +1,122 @@
+"""Typical mistakes in a policy: where each is, what is wrong, what to write instead. Those inside a rule: test_meant.py."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from brickscope.policy.load import load_policy
+from brickscope.policy.problem import PolicyError
+
+PRINT = f"sha256:{sha256(b'a').hexdigest()}"
+GOOD = f"""\
+version: 1
+tokens:
+  ci:
+    fingerprint: {PRINT}
+    rule_set: reader
+rule_sets:
+  reader:
+    allow:
+      - catalogs.list
+      - {{operation: jobs.run_now, where: {{job_id: 77}}}}
+"""
+SET = "    rule_set: reader"
+HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
+
+# What stands there, what somebody wrote instead; line and column, what is wrong, what to write.
+MISTAKES = {
+    "no version": ("version: 1\n", "", "1:1", "the key 'version' is missing", "version: 1"),
+    "another version": ("version: 1", "version: 2", "1:10", "reads version 1", "version: 1"),
+    "a key as one word": ("rule_sets:", "rulesets:", "6:1", "unknown key 'rulesets'", "'rule_sets'"),
+    "a key in the plural": ("    allow:", "    allows:", "8:5", "unknown key 'allows'", "'allow'"),
+    "the token itself": (PRINT, "dapi" + "0" * 32, "4:18", "may be a token itself", "brickscope fingerprint"),
+    "a fingerprint without sha256:": (PRINT, PRINT[7:], "4:18", "a fingerprint is sha256:", f"write {PRINT}"),
+    "a part of a fingerprint": (
+        PRINT,
+        PRINT[:40],
+        "4:18",
+        "64 lower-case hex digits",
+        "brickscope fingerprint",
+    ),
+    "one fingerprint, two names": (
+        "rule_sets:\n",
+        f"  cd:\n    fingerprint: {PRINT}\n{SET}\nrule_sets:\n",
+        "7:18",
+        "belongs to another token already",
+        "one token, one name",
+    ),
+    "a slip in a name": (SET, "    rule_set: raeder", "5:15", "there is no rule set 'raeder'", "'reader'"),
+    "a mode that is none": ("version: 1", "version: 1\nmode: observe", "2:7", "is no mode", "'monitor'"),
+    "a tab": ("  ci:", "\tci:", "3:1", "not valid YAML", "indent with spaces"),
+    "a tab further on": ("  ci:", " \tci:", "3:2", "not valid YAML", "indent with spaces"),
+    "a key twice": (SET, f"{SET}\n{SET}", "6:5", "'rule_set' stands there twice", "first on line 5"),
+    "an empty list": (
+        "    allow:",
+        "    allow: []\n    deny:",
+        "8:12",
+        "allows nothing",
+        "list calls or delete it",
+    ),
+    "a parameter that the call has not": ("job_id", "jobid", "10:9", "no parameter 'jobid'", "'job_id'"),
+    "a text for a number": (
+        "job_id: 77",
+        "job_id: nightly",
+        "10:9",
+        "is no regular integer",
+        "decimal digits",
+    ),
+    "a list for names": ("{job_id: 77}", "[77]", "10:42", "must be a mapping", "'name: value'"),
+    "one entry for a list": (
+        "allow:\n      - catalogs.list\n      - {operation: jobs.run_now, where: {job_id: 77}}",
+        "allow: catalogs.list",
+        "8:12",
+        "must be a list",
+        "'- one entry a line'",
+    ),
+    "a slip in a key of a rule": (
+        "- catalogs.list",
+        "- {operation: catalogs.list, were: {}}",
+        "9:36",
+        "unknown key 'were'",
+        "'where'",
+    ),
+    "a class that is none": ("- catalogs.list", "- {class: reads}", "9:9", "'reads' is no class", "'read'"),
+    "a test that is none": (
+        "job_id: 77",
+        "job_id: {startswith: 7}",
+        "10:9",
+        "unknown test 'startswith'",
+        "prefix",
+    ),
+    "an end in words": (SET, f"{SET}\n    expires: next week", "6:14", "a time is a date", "2027-03-01"),
+    "a day that is not": (SET, f"{SET}\n    expires: 2027-02-30", "6:14", "a time is a date", "2027-03-01"),
+    "a workspace as a URL": (
+        SET,
+        f"{SET}\n    workspaces: [https://{HOST}/]",
+        "6:18",
+        "a workspace is a plain lower-case host name",
+        f"write {HOST}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_has_its_place_what_is_wrong_and_what_to_write(case: str, tmp_path: Path) -> None:
+    there, written, place, wrong, fix = MISTAKES[case]
+    assert GOOD.count(there) >= 1
+    (tmp_path / "p.yaml").write_text(GOOD.replace(there, written, 1))
+    with pytest.raises(PolicyError) as error:
+        load_policy(tmp_path, 0)
+    said = [str(problem).removeprefix(f"{tmp_path}/") for problem in error.value.problems]
+    (line,) = [each for each in said if wrong in each]
+    assert line.startswith(f"p.yaml:{place}: error: ")
+    assert fix in line.partition(wrong)[2], line
+
+
+def test_there_are_twenty_and_the_policy_without_them_is_good(tmp_path: Path) -> None:
+    assert len(MISTAKES) >= 20
+    (tmp_path / "p.yaml").write_text(GOOD)
+    assert not load_policy(tmp_path, 0).warnings
