@@ -80,6 +80,7 @@ def test_forms_are_read_as_clients_write_them() -> None:
 
 
 BAD_FORMS: dict[str, tuple[bytes, bytes]] = {
+    "a field that names the character set of the others": (FORM, form(field(b"_charset_", b"utf-7"), PATH)),
     "no boundary": (b"multipart/form-data", form(PATH)),
     "two boundaries": (b"multipart/form-data; boundary=xyz; boundary=abc", form(PATH)),
     "an empty boundary": (b"multipart/form-data; boundary=", form(PATH)),

@@ -422,6 +422,15 @@ def test_http2_is_served_where_it_is_offered_and_wanted(make: Make) -> None:
     assert not make(http2=False).serves((b"h2", b"http/1.1"))
 
 
+def test_after_a_little_of_http2_others_have_their_turn() -> None:
+    """Of a quarter of a MiB of DATA with a byte each the library makes work for half a second."""
+    end = End(None, Told())
+    sizes = {}
+    for end.alpn in (None, b"http/1.1", b"h2"):
+        sizes[end.alpn] = len(end.get_buffer(-1)) // 1024
+    assert sizes == {None: 256, b"http/1.1": 256, b"h2": 32}
+
+
 def old_client(store: Path) -> ssl.SSLContext:
     context = client_side(store)
     context.set_ciphers("DEFAULT@SECLEVEL=0")

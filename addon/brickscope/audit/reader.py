@@ -104,6 +104,14 @@ class AuditLog:
                 raise
             return self._run(sql, parameters, progress)
 
+    def select(
+        self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = (), progress: Progress | None = None
+    ) -> list[dict[str, Any]]:
+        """All rows of a SELECT, by the names of its columns."""
+        result = self.ask(sql, parameters, progress)
+        names = [str(column[0]) for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
     def make_facts(self, progress: Progress | None = None) -> int:
         """Make the table ``audit_facts`` (``sql/facts.sql``) by one pass over all files. Gives the number of bad lines."""
         self.ask(f"CREATE OR REPLACE TEMP TABLE audit_facts AS {query('facts')}", (), progress)

@@ -34,13 +34,8 @@ class Story(NamedTuple):
 
 def find_story(log: AuditLog, decision_id: str, progress: Progress | None = None) -> Story | None:
     """The story of a decision or tunnel; None if the log does not have it."""
-    result = log.ask(
-        "SELECT * FROM records WHERE decision_id = $id ORDER BY time, instance, seq LIMIT 100",
-        {"id": decision_id},
-        progress,
-    )
-    names = [column[0] for column in result.description or ()]
-    rows = [_record(dict(zip(names, row, strict=True))) for row in result.fetchall()]
+    found = "SELECT * FROM records WHERE decision_id = $id ORDER BY time, instance, seq LIMIT 100"
+    rows = list(map(_record, log.select(found, {"id": decision_id}, progress)))
     decisions = [row for row in rows if row["event"] in ("decision", "tunnel")]
     outcomes = [row for row in rows if row["event"] == "outcome"]
     if not decisions:
@@ -50,10 +45,10 @@ def find_story(log: AuditLog, decision_id: str, progress: Progress | None = None
     return Story(
         decision,
         outcomes[0] if outcomes else None,
-        near["before"][::-1],
-        near["after"],
-        near["previous"],
-        near["next"],
+        [_record(each) for each in near["before"] or ()][::-1],
+        [_record(each) for each in near["after"] or ()],
+        near["previous"] and _record(near["previous"]),
+        near["next"] and _record(near["next"]),
         len(rows) - 1 - bool(outcomes),
     )
 
@@ -80,13 +75,7 @@ def _near(log: AuditLog, decision: Record, progress: Progress | None) -> dict[st
     parameters = {name: decision[name] for name in ("time", "instance", "seq")} | {
         "same": decision.get(same) if same else None
     }
-    before, after, previous, following = log.ask(sql, parameters, progress).fetchall()[0]
-    return {
-        "before": [_record(each) for each in before or ()],
-        "after": [_record(each) for each in after or ()],
-        "previous": previous and _record(previous),
-        "next": following and _record(following),
-    }
+    return log.select(sql, parameters, progress)[0]
 
 
 def _record(row: Record) -> Record:

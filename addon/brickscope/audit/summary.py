@@ -40,10 +40,6 @@ class Summary(NamedTuple):
 def summarise(log: AuditLog, progress: Progress | None = None) -> Summary:
     """All sections. Reads the log once."""
     bad = log.make_facts(progress)
-    sections: dict[str, list[Row]] = {}
-    for name in SECTIONS:
-        result = log.ask(query(f"summary_{name}"))
-        columns = [column[0] for column in result.description or ()]
-        sections[name] = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    sections = {name: log.select(query(f"summary_{name}")) for name in SECTIONS}
     sections["events"] = [row for row in sections["events"] if row["event"] is not None]
     return Summary(sections, bad)

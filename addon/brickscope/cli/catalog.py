@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,15 +86,7 @@ def show_command(name: str, rules: Rules | None) -> Answer:
     said = _data(operation)
     if rules is not None:
         said["subjects"] = _who(rules.load(), operation)
-    return Answer(said, list(_text_of(said)))
-
-
-def _text_of(said: dict[str, Any]) -> Iterator[str]:
-    for key, value in said.items():
-        if value or key == "subjects":
-            lines = _lines(key, value) or ["nobody"]
-            yield f"{key + ':':12}{lines[0]}"
-            yield from (" " * 12 + line for line in lines[1:])
+    return Answer(said, "operation")
 
 
 def _by_call(text: str) -> list[Operation] | None:
@@ -160,20 +151,6 @@ def _kinds(operation: Operation) -> dict[str, list[str]]:
         kind = "object" if written.startswith("{") or "." in written else written.replace("_", " ")
         found.setdefault(kind, []).append(name)
     return found
-
-
-def _lines(key: str, value: Any) -> list[str]:
-    if key == "parameters":
-        return [f"{place}: {', '.join(names)}" for place, names in value.items()] + ["(* required)"]
-    if key == "subjects":
-        return [f"{each['subject']} ({each['kind']}), by {each['rule']}" for each in value]
-    if key == "kinds":
-        return [f"{kind}: {', '.join(names)}" for kind, names in value.items()]
-    if key == "encoded":
-        return [f"{', '.join(value)}: may hold / ? # ; % as data"]
-    if isinstance(value, dict):
-        return [f"{name} in the {place}" for name, place in value.items()]
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
 def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:

@@ -89,6 +89,8 @@ def _read_part(part: bytes) -> tuple[str, Any]:
             raise _odd("a part has another header, one twice, or an odd type")
     if disposition is None:
         raise _odd("a part has no name")
+    if disposition[1].lower() == "_charset_":  # RFC 7578 section 4.6
+        raise _odd("a field names the character set of the others")
     if "filename=" in disposition[0]:
         return disposition[1], [[]]
     try:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+from brickscope.shipped import table
+
 LIMIT = 500
 """Most rows of one table; beyond, the page names how many are left out."""
 KINDS = ("name", "names", "text", "n", "ms", "bytes", "when", "badge", "lines", "spark")
@@ -76,6 +78,17 @@ class Table:
         found = tuple(rows)
         heads = tuple(map(Column.read, columns))
         return cls(f"{name}-table", caption, heads, found[:LIMIT], max(total, len(found)), hint, more)
+
+    @classmethod
+    def written(
+        cls, kind: str, rows: Iterable[Sequence[Any]], total: int = 0, name: str = "", caption: str = ""
+    ) -> Self:
+        """One of ``tables.yaml``. ``name``, ``caption``: where there are several of a kind."""
+        said = table(__package__, "tables.yaml")[kind]
+        caption = caption or said["caption"]
+        return cls.of(
+            name or kind, caption, said["columns"], rows, total, said.get("hint", ""), said.get("more", "")
+        )
 
     def records(self) -> list[Mapping[str, Any]]:
         """The rows by the labels of their columns, without what is beside the values."""

@@ -63,24 +63,7 @@ def _meaning(reason: Reason | None) -> Cell:
 
 def _groups(given: Given) -> Table:
     found = given.denials
-    columns = (
-        "Subject | name | no subject",
-        "Denied call",
-        "Why",
-        "Calls | n",
-        "Sent | n | – | Would be denied; sent, since in monitor mode",
-        "What would allow it | lines | – | Lines for the policy; whether the call should be allowed is for you to decide",
-        "First | when",
-        "Last | when",
-        "One of them | name | – | Its decision id: brickscope audit show ID shows the details",
-    )
-    hint = (
-        "Grouped by the change that would allow them: first calls that return credentials, change who may act, or run code, "
-        "subject by subject; then by number. Denied connections to other hosts are here too."
-    )
-    rows = map(_group, found.groups)
-    more = "brickscope audit denials has all."
-    return Table.of("denials", "Denied calls", columns, rows, found.total, hint, more)
+    return Table.written("denials", map(_group, found.groups), found.total)
 
 
 def _group(group: Denials) -> tuple[Any, ...]:

@@ -24,8 +24,6 @@ WORDS: dict[Status, str] = {
 """``intact`` only where signatures were checked with a key that the reviewer gave: whoever writes a log anew names a key of
 his own in it."""
 
-_PLACE = ("File", "Line | n", "Details | text")
-
 
 def find_status(evidence: Sequence[Evidence] | None) -> Status:
     """``evidence``: the results of ``verify.py``, one for each log; None if it was not run."""
@@ -86,7 +84,7 @@ def integrity_section(given: Given) -> Section:
         Text(f"{sentence(evidence)} {how}", status),
         *(block for index, log in enumerate(evidence or ()) for block in _log(index, log)),
         given.counts.table("gaps"),
-        Table.of("faults", "Lines and files that could not be read", _PLACE, unread, total),
+        Table.written("faults", unread, total),
     )
     points = tuple(_points(evidence, status, faults))
     return Section("integrity", "Integrity", "Can this log be trusted?", blocks, points)
@@ -105,13 +103,10 @@ def _log(index: int, log: Evidence) -> Iterator[Any]:
         )
     if log.findings:
         rows = [(each.file, each.line or None, each.text, each.damage.value) for each in log.findings]
-        total, more = len(rows) + log.more_findings, "brickscope audit verify has all."
-        columns = (*_PLACE, "What | badge")
-        yield Table.of(f"findings-{index}", "What is wrong", columns, rows, total, more=more)
+        yield Table.written("findings", rows, len(rows) + log.more_findings, f"findings-{index}")
     if log.notes:
         notes = [(each.file, each.line or None, each.text) for each in log.notes]
-        caption, total = "Notes of this check, over the whole log", len(notes) + log.more_notes
-        yield Table.of(f"notes-{index}", caption, _PLACE, notes, total)
+        yield Table.written("notes", notes, len(notes) + log.more_notes, f"notes-{index}")
 
 
 def _points(evidence: Sequence[Evidence] | None, status: Status, faults: Faults) -> Iterator[Point]:

@@ -25,35 +25,6 @@ from .text import counted, day, names, shown
 SOON = timedelta(days=30)
 """A subject that expires within this time of the period's end is pointed out."""
 _TITLE = "Who could do what"
-_SUBJECTS = (
-    "Subject",
-    "Kind | text",
-    "Rule set | name | logs in only",
-    "Mode | badge",
-    "From clients | names | any",
-    "On workspaces | names | any",
-    "Expires | text",
-    "Calls | n",
-    "Last call | when",
-    "Known by | names | no client id",
-)
-_REACH = (
-    "Rule set",
-    "Subjects | n",
-    *(f"{kind} | n" for kind in CLASSES),
-    "Can widen its power | n | – | Operations that can give the caller or others more power",
-    "Rules not used | n | – | Rules that decided no call of the period",
-)
-_FINDINGS = (
-    "Severity | badge",
-    "About | name | the policy",
-    "Finding | text",
-    "Accepted | text | no",
-    "Code",
-    "Where",
-)
-_RULES = ("Rule", "Calls decided | n", "Last | when")
-_RISKS = ("Operation", "Class | badge", "What it can do | text", "By rule")
 
 
 def permissions_section(given: Given) -> Section:
@@ -90,25 +61,11 @@ def permissions_section(given: Given) -> Section:
         f"{policy.mode.value} mode. What no rule allows is denied."
     )
     subjects = [_subject(given, given.loaded, who, used[who.name][0], ids) for who in everybody]
-    hint = "At least for some objects; what calls carry may be limited further."
-    proof = "Each with a request that proves it: brickscope check shows it."
     blocks = (
         Text(intro),
-        Table.of("permitted", "Subjects of the policy", _SUBJECTS, subjects),
-        Table.of(
-            "reach",
-            "Operations that each rule set reaches, by class",
-            _REACH,
-            [row for row, _ in views],
-            hint=hint,
-        ),
-        Table.of(
-            "check",
-            "What brickscope check finds about this policy",
-            _FINDINGS,
-            map(_finding, findings),
-            hint=proof,
-        ),
+        Table.written("permitted", subjects),
+        Table.written("reach", [row for row, _ in views]),
+        Table.written("check", map(_finding, findings)),
         *(fold for _, fold in views[:LIMIT]),
     )
     points = list(_points(given.end, everybody, findings))
@@ -172,14 +129,13 @@ def _view(
     rules = {part: used.get((rule_set.name, part), []) for part in ("allow", "deny")}
     unused = sum(usage.parts - usage.used for usages in rules.values() for usage in usages)
     tables = [
-        Table.of(f"{id}-{part}", f"{name} {words}", _RULES, map(_use, _busiest(rules[part])))
+        Table.written("rules", map(_use, _busiest(rules[part])), 0, f"{id}-{part}", f"{name} {words}")
         for part, words in (("allow", "allows"), ("deny", "denies, whatever allows it"))
         if rules[part]
     ]
     if risks:
-        tables.append(
-            Table.of(f"{id}-risks", f"Operations of {name} that can widen the holder's power", _RISKS, risks)
-        )
+        caption = f"Operations of {name} that can widen the holder's power"
+        tables.append(Table.written("risks", risks, 0, f"{id}-risks", caption))
     sizes = [counted(len(rules[part]), f"{part} rule") for part in rules]
     row = (Cell(rule_set.name, href=id), holders, *(reach[kind] for kind in CLASSES), len(risks), unused)
     return row, Fold(id or "", f"{name}: {', '.join(sizes)}, {counted(holders, 'subject')}", tables)

@@ -135,7 +135,7 @@ def gather(
         for word, at in (("from", period.since), ("until", period.until))
         if at
     ]
-    tiles = _tiles(counts)
+    tiles = dict(counts.table("tiles").records()[0])
     believed = sentence(evidence) + (f" It names {counted(gaps, 'gap')} itself." if gaps else "")
     return Report(
         title or f"Audit report, {day(first)} to {day(last)}",
@@ -146,25 +146,6 @@ def gather(
         sections,
         faults.lines,
     )
-
-
-def _tiles(counts: Counts) -> dict[str, int]:
-    ((calls, denied, sent, subjects, operations, clients, revisions),) = counts.ask(
-        """SELECT coalesce(sum(records), 0), coalesce(sum(denied), 0), coalesce(sum(sent), 0), count(DISTINCT subject),
-            count(DISTINCT operation), (SELECT count(DISTINCT client_address) FROM by_caller WHERE event = 'decision'),
-            (SELECT count(DISTINCT coalesce(policy_revision, '')) FROM by_revision WHERE event IS NOT NULL)
-        FROM by_call WHERE event = 'decision'"""
-    )
-    return {
-        "Calls": int(calls),
-        "Allowed": int(calls - denied - sent),
-        "Denied": int(denied),
-        "Would be denied (monitor)": int(sent),
-        "Subjects": subjects,
-        "Operations": operations,
-        "Client addresses": clients,
-        "Policy revisions": revisions,
-    }
 
 
 def _sentences(counts: Counts, tiles: dict[str, int], length: str) -> Iterator[str]:
@@ -191,7 +172,7 @@ def _about(made: datetime, log: AuditLog, kinds: dict[str | None, int]) -> Secti
     )
     blocks = (
         Text(text),
-        Table.of("files", "Files that were read", ("File",), [(source.name,) for source in log.sources]),
-        Table.of("kinds", "Records by kind", ("Event", "Records | n"), kinds.items()),
+        Table.written("files", [(source.name,) for source in log.sources]),
+        Table.written("kinds", kinds.items()),
     )
     return Section("about", "About", "About this report", blocks)

@@ -102,7 +102,6 @@ def time_section(given: Given) -> Section:
     """The timeline, and everything that is not a call: changes of the policy, restarts, gaps."""
     counts, grid = given.counts, given.grid
     buckets = gather_buckets(counts, grid)
-    columns = ("From (UTC) | when", "Calls | n", "Allowed | n", "Denied | n", "Would be denied | n")
     rows = [(each.start, each.calls, each.allowed, each.denied, each.sent) for each in buckets]
     blocks = (
         Text("Every call was decided before it was sent. Times are UTC."),
@@ -110,7 +109,7 @@ def time_section(given: Given) -> Section:
         Fold(
             "calls",
             "The numbers of this chart",
-            (Table.of("calls", f"Decisions by {grid.words}", columns, rows),),
+            (Table.written("calls", rows, caption=f"Decisions by {grid.words}"),),
         ),
         *(counts.table(name) for name in ("timeline", "revisions", "runs")),
     )

@@ -44,7 +44,7 @@ rule_sets:
         "",
         "subject ci",
         f"  warning  BS503  {file}:3:3",
-        "           the token ci lacks expires (1 of 1 others with the rule set runner have it)",
+        "           the token ci lacks expires (the other one with the rule set runner has it)",
         "",
         "subject old",
         f"  warning  BS501  {file}:4:122",

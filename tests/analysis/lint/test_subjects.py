@@ -109,8 +109,8 @@ def test_what_a_subject_lacks_is_said_with_how_many_have_it(tmp_path: Path) -> N
     policy = tokens(f"reader, {_HOST}, expires: 2028-01-01", "reader", "other")
     by_subject = {each.subject: each.message for each in findings(tmp_path, policy) if each.code == "BS503"}
     assert by_subject == {
-        "t1": "the token t1 lacks workspaces (1 of 1 others with the rule set reader have it), "
-        "expires (1 of 1 others with the rule set reader have it)"
+        "t1": "the token t1 lacks workspaces (the other one with the rule set reader has it), "
+        "expires (the other one with the rule set reader has it)"
     }
 
 

@@ -23,7 +23,10 @@ def of_policy(survey: Survey) -> Findings:
     for (_, rule_set), peers in groups.items():
         for binding in BINDINGS:
             bound = sum(_has(peer, binding) for peer in peers)
-            words = f"{bound} of {len(peers) - 1} others with the rule set {rule_set} have it"
+            others = len(peers) - 1
+            words = f"{bound} of {others} others with the rule set {rule_set} have it"
+            if others == 1:
+                words = f"the other one with the rule set {rule_set} has it"
             for peer in peers:
                 if not _has(peer, binding) and _most(bound, len(peers) - 1):
                     missing.setdefault(peer.name, {})[binding] = words
@@ -31,7 +34,10 @@ def of_policy(survey: Survey) -> Findings:
         free = [peer for peer in peers if not any(_has(peer, binding) for binding in BINDINGS)]
         bound = len(peers) - len(free)
         for peer in free if _most(bound, len(peers) - 1) else ():
-            words = f"{bound} of {len(peers) - 1} other {kind}s have one"
+            others = len(peers) - 1
+            words = (
+                f"{bound} of {others} other {kind}s have one" if others > 1 else f"the other {kind} has one"
+            )
             missing.setdefault(peer.name, {"any binding": words})
     for name, lacks in missing.items():
         text = ", ".join(f"{binding} ({words})" for binding, words in lacks.items())
