@@ -92,8 +92,10 @@ def outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def open_stage(folder: Path, authority: Path) -> Iterator[Stage]:
-    """Start workspace and proxy; stop both at the end."""
+def open_stage(
+    folder: Path, authority: Path, rules: Path = RULES, arguments: Sequence[str] = ()
+) -> Iterator[Stage]:
+    """Start workspace and proxy; stop both at the end. ``arguments``: further ones for the proxy."""
     if (HOME / "node").exists():
         for driver in DRIVERS.glob("*.mjs"):  # a module finds its packages from where it lies
             place = HOME / "node" / driver.name
@@ -103,11 +105,11 @@ def open_stage(folder: Path, authority: Path) -> Iterator[Stage]:
         serve_workspace(PYTHON, folder) as workspace,
         ProxyProcess.start(
             folder / "proxy",
-            RULES,
+            rules,
             upstream_port=workspace.port,
             upstream_ca=workspace.ca_file,
             authority=authority,
-            arguments=_options(workspace.port),
+            arguments=[*_options(workspace.port), *arguments],
         ) as proxy,
     ):
         yield Stage(folder, proxy, workspace)

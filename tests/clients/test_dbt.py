@@ -34,7 +34,9 @@ models: {demo: {+materialized: view}}
 """
 
 
-def dbt(stage: Stage, folder: Path, verb: str, warehouse: str) -> subprocess.CompletedProcess[str]:
+def dbt(
+    stage: Stage, folder: Path, verb: str, warehouse: str, token: str = token_of("dbt")
+) -> subprocess.CompletedProcess[str]:
     """Run dbt on a project of one model."""
     (folder / "models").mkdir(exist_ok=True)
     (folder / "models" / "answer.sql").write_text("select 42 as answer\n")
@@ -44,7 +46,7 @@ def dbt(stage: Stage, folder: Path, verb: str, warehouse: str) -> subprocess.Com
         (str(DBT), "--no-use-colors", verb, "--project-dir", str(folder), "--profiles-dir", str(folder)),
         DBT_SETTINGS,
         {
-            "DATABRICKS_TOKEN": token_of("dbt"),
+            "DATABRICKS_TOKEN": token,
             "HTTP_PATH": f"/sql/1.0/warehouses/{warehouse}",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         },

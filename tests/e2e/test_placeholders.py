@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import subprocess
@@ -198,6 +200,18 @@ def test_the_official_sdk(run: Exchanging) -> None:
     assert [catalog.name for catalog in client.catalogs.list()] == ["main", "samples"]
     with pytest.raises(PermissionDenied, match="Brickscope denied"):
         list(client.warehouses.list())
+    assert set(run.sent()) == {f"Bearer {REAL}".encode()}
+
+
+def test_files_go_both_ways(run: Exchanging) -> None:
+    content = os.urandom(300_000)
+    client = sdk(CI)
+    client.files.upload("/Volumes/main/raw/in/a.bin", io.BytesIO(content), overwrite=True)
+    (upload,) = [each for each in run.gate.workspace.requests if each.method == b"PUT"]
+    assert upload.body_sha256 == hashlib.sha256(content).hexdigest()
+    answer = client.files.download("/Volumes/main/raw/in/a.bin").contents
+    assert answer is not None
+    assert answer.read()
     assert set(run.sent()) == {f"Bearer {REAL}".encode()}
 
 

@@ -35,7 +35,7 @@ def denial(decision: Decision, decision_id: str, asked: Asked, **more: bool) -> 
 
 def body(asked: Asked = ASKED, decision: Decision = DENIED) -> dict[str, Any]:
     response = denial(decision, "3f9a1c2b-7", asked)
-    assert response.status_code == 403
+    assert response.status_code == (503 if decision.reason is Reason.CREDENTIAL_UNAVAILABLE else 403)
     parsed = json.loads(response.content or b"")
     assert isinstance(parsed, dict)
     return parsed

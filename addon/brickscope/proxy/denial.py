@@ -151,9 +151,10 @@ def form(
     ]
     if close:
         fields.append((b"connection", b"close"))
-    if later:
-        return Form(503, b"Service Unavailable", fields, b"" if head else body)
-    return Form(403, phrase(decision, decision_id, asked), fields, b"" if head else body)
+    first = phrase(decision, decision_id, asked)
+    if later and first == b"Forbidden":
+        first = b"Service Unavailable"
+    return Form(503 if later else 403, first, fields, b"" if head else body)
 
 
 def denial_bytes(

@@ -55,6 +55,11 @@ class Fence:
         """
         return self._look(data)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing that follows is looked at any more."""
+        return self._look is bytes
+
     def _begin(self, data: bytes) -> bytes:
         self._held += data
         first = self._held[:1]

@@ -1,6 +1,8 @@
 """One client's tunnel to a host that is not under policy: bytes both ways, untouched, once the client's first have been
 looked at (``fence.py``).
 
+Where nothing is looked at any more, the kernel carries the bytes (``pipe.py``).
+
 Rules: neither side is read while the other takes no more, so memory is constant, whoever is slow. The host may speak first
 (SSH, SMTP). Either end closes both, after what was sent before it (RFC 9110 section 9.3.6): there is no half of a tunnel.
 """
@@ -36,6 +38,7 @@ class Relay:
         self._target = target
         self._on_end = on_end
         self._client = ClearEnd(self)
+        self._host: End | None = None
         self._upstream = Upstream(
             target.dialled,
             target.port,
@@ -94,6 +97,8 @@ class Relay:
             return
         if passed:
             self._upstream.send(passed)
+        if self._fence.is_open:
+            self._client.lead_to(self._host)
 
     def end_closed(self, end: End, clean: bool) -> None:
         """The client sends nothing more."""
@@ -122,6 +127,9 @@ class Relay:
         self._from_host.attach(transport)
         self._is_up = True
         self._client.write(ESTABLISHED)
+        self._host = host = self._upstream.end
+        if isinstance(host, ClearEnd):
+            host.lead_to(self._client)
         ahead, self._ahead = self._ahead, b""
         if ahead:
             self.end_received(self._client, ahead)
@@ -174,7 +182,8 @@ class Relay:
         client, limits = self._client, self._path.limits
         if not self._is_up and not self._is_over:
             return  # the dial has limits of its own
-        moved = (self._is_over, self._moved, client.unsent, self._upstream.unsent)
+        carried = client.carried, self._host.carried if isinstance(self._host, ClearEnd) else 0
+        moved = (self._is_over, self._moved, carried, client.unsent, self._upstream.unsent)
         if self._is_over:
             if self._patience.is_over(moved, limits.stall if client.unsent else LINGER, now):
                 client.abort()

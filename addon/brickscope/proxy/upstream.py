@@ -117,6 +117,11 @@ class Upstream:
             self._dialled.write(data)
 
     @property
+    def end(self) -> End | None:
+        """Its end here, if there is a connection."""
+        return self._dialled
+
+    @property
     def transport(self) -> asyncio.Transport | None:
         """Of the connection, if there is one."""
         return None if self._dialled is None else self._dialled.transport
