@@ -178,7 +178,7 @@ def test_a_proxy_that_is_not_brickscope(host: Host) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "wants a user and a password"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "requires a user and a password"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "refuses this host"),
         (b"HTTP/1.1 501 Not Implemented\r\n\r\n", "does not open tunnels"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n", "is no HTTP proxy"),
@@ -234,10 +234,10 @@ def test_a_proxy_with_a_password_is_used_and_never_shown(
         )
         wrong = gate.proxy.proxy_url.replace("http://", "http://me:n0tthis@")
         refused = moved.doctor(HTTPS_PROXY=wrong, https_proxy=wrong)
-        assert "does not take the user and password" in detail(refused, "proxy_answers")
+        assert "rejects the user and password" in detail(refused, "proxy_answers")
         bare = gate.proxy.proxy_url
         asked = moved.doctor(HTTPS_PROXY=bare, https_proxy=bare)
-        assert "wants a user and a password" in detail(asked, "proxy_answers")
+        assert "requires a user and a password" in detail(asked, "proxy_answers")
         assert asked["fixes"] == [f"export HTTPS_PROXY={bare.replace('http://', 'http://USER:PASSWORD@')}"]
         meant = url.removeprefix("http://")
         odd = moved.doctor(before=before, HTTPS_PROXY=meant)
