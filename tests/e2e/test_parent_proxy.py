@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -19,7 +20,9 @@ import pytest
 
 from brickscope.host.way import PATH
 from e2e.doctor_host import FAST, Host
-from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, Gate, head
+from e2e.exchanging import PLACEHOLDERS, credentials
+from e2e.exchanging import policy as placeholder_policy
+from e2e.gate import CATALOGS, HOST, POLICY, TOKEN, Gate, call_status, head
 from e2e.oauth_policy import OAUTH_POLICY, get, reason
 from e2e.proxy_process import ProxyFailed, ProxyProcess, free_port
 from e2e.raw_client import H1Response, connect, dial, hung_up, open_tls, read_h1, send_h1
@@ -403,3 +406,16 @@ def test_doctor_finds_brickscope_before_a_parent_that_is_down(
         report = host.doctor(f"{FAST} --client httpx", host.good())
         assert report["healthy"], report
         assert {record["path"] for record in gate.proxy.audit("decision")} == {PATH.partition("?")[0]}
+
+
+def test_tokens_for_placeholders_are_minted_through_it(
+    tmp_path: Path, proxy_authority: Path, workspace: FakeWorkspace, parent: SmallParent
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "credentials.yaml").write_text(json.dumps(credentials(secrets)))
+    option = ("--set", f"scope_credentials={secrets / 'credentials.yaml'}")
+    url = f"http://127.0.0.1:{parent.port}"
+    with behind(tmp_path, proxy_authority, workspace, url, *option, policy=placeholder_policy()) as gate:
+        assert call_status(gate, token=PLACEHOLDERS["minted"]) == 200
+    assert [form["grant_type"] for form in workspace.issuer.requests] == ["client_credentials"]

@@ -252,6 +252,20 @@ def test_a_file_that_is_emptied_takes_the_credential_away(run: Exchanging) -> No
     run.gate.proxy.wait_for(lambda: call_status(run.gate, token=CI) == 200, timeout=10)
 
 
+def test_a_bad_edit_of_the_operators_file_changes_nothing(run: Exchanging) -> None:
+    good = (run.folder / "credentials.yaml").read_text()
+    run.write("credentials.yaml", f"version: 1\ncredentials: {{file: {{token: {REAL}}}}}\n")
+    run.gate.proxy.wait_for(lambda: "the last good one stays in force" in run.gate.proxy.output)
+    assert call_status(run.gate, token=CI) == 200
+    fewer = json.loads(good)
+    del fewer["credentials"]["file"]
+    run.write("credentials.yaml", json.dumps(fewer))
+    run.gate.proxy.wait_for(lambda: call_status(run.gate, token=CI) == 403)
+    assert last(run)["reason"] == "credential_not_allowed"
+    run.write("credentials.yaml", good)
+    run.gate.proxy.wait_for(lambda: call_status(run.gate, token=CI) == 200)
+
+
 def test_what_is_revoked_is_worth_nothing_within_a_second(run: Exchanging) -> None:
     rules = run.gate.proxy.folder.parent / "rules"
     assert call_status(run.gate, token=PLACEHOLDERS["variable"]) == 200

@@ -51,10 +51,10 @@ class CredentialsFile:
                 continue
             try:
                 known = await asyncio.to_thread(self._read)
-            except PolicyError as error:
+            except Exception as error:  # nothing ends the watch; what is unforeseen is told by its type alone
                 logger.error(
                     "Brickscope: the edited file of credentials has errors; the last good one stays in force\n%s",
-                    error,
+                    error if isinstance(error, PolicyError) else type(error).__name__,
                     extra={"event": "credentials_failed"},
                 )
                 continue
