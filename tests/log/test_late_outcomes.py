@@ -66,7 +66,7 @@ def test_they_are_written_before_the_log_ends(tmp_path: Path) -> None:
     writer.append_late(outcome(1))
     writer.close()
     assert [each["event"] for each in records(writer.path)] == ["start", "outcome", "checkpoint"]
-    assert verify([writer.path], Verifier()).findings == ()
+    assert verify([writer.path], Verifier()).findings == []
 
 
 @pytest.mark.parametrize("by", ["a decision", "themselves"])

@@ -304,7 +304,7 @@ def test_a_disk_that_cannot_be_synced_denies(tmp_path: Path, monkeypatch: pytest
     start(writer)
     with monkeypatch.context() as patch:
         patch.setattr("brickscope.log.file.sync", fails)
-        with pytest.raises(AuditError, match="brought to disk"):
+        with pytest.raises(AuditError, match="synced to disk"):
             call(writer)
     call(writer)
     assert [record["event"] for record in records(writer.path)].count("gap") == 1
