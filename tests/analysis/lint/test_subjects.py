@@ -114,6 +114,15 @@ def test_what_a_subject_lacks_is_said_with_how_many_have_it(tmp_path: Path) -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("bound", "words"), [(1, "the other token has one"), (2, "2 of 2 other tokens have one")]
+)
+def test_one_other_is_no_count(bound: int, words: str, tmp_path: Path) -> None:
+    policy = tokens(*[f"reader, {_HOST}"] * bound, "other")
+    (said,) = [each.message for each in findings(tmp_path, policy) if each.code == "BS503"]
+    assert said == f"the token t{bound} lacks any binding ({words})"
+
+
 def test_a_rule_set_in_monitor_mode_affects_those_who_do_not_enforce_it_themselves(tmp_path: Path) -> None:
     policy = tokens("reader", "reader, mode: enforce").replace("reader: {", "reader: {mode: monitor, ")
     finding = only(findings(tmp_path, policy), "BS506")
