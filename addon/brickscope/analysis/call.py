@@ -21,7 +21,7 @@ from brickscope.core.credential import read_token
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.grant import TokenRequest, check_endpoint, is_token_request, read_token_request
-from brickscope.core.jwt_token import is_jwt
+from brickscope.core.jwt_token import is_oauth
 from brickscope.core.policy import Grant
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
@@ -213,8 +213,8 @@ def read_sent(sent: Sent, home: Home = Home(), asked: TokenRequest | None = None
         return Call(f"{shown}{path}", refused)
     text = f"{shown}{printable(target)}{_shown_body(sent.body)}"
     name = None if token is None else fingerprint(token)
-    is_oauth = token is not None and is_jwt(token)
-    return Call(text, request._replace(authorization=None), sent.body, fingerprint=name, is_oauth=is_oauth)
+    hourly = token is not None and is_oauth(token)
+    return Call(text, request._replace(authorization=None), sent.body, fingerprint=name, is_oauth=hourly)
 
 
 def _token_call(shown: str, request: ApiRequest, body: bytes, asked: TokenRequest | None) -> Call:

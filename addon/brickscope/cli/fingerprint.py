@@ -7,7 +7,7 @@ import re
 import click
 
 from brickscope.core.fingerprint import fingerprint
-from brickscope.core.jwt_token import LIVES_AN_HOUR, is_jwt
+from brickscope.core.jwt_token import LIVES_AN_HOUR, is_oauth
 
 from .command import command
 from .token_input import read_token_input
@@ -37,8 +37,11 @@ def fingerprint_command(name: str | None, rule_set: str) -> None:
         if word is not None and not _NAME.fullmatch(word):
             raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
     token = read_token_input()
-    if is_jwt(token):
-        click.echo(f"{LIVES_AN_HOUR}; 'brickscope whoami' says whom", err=True)
+    if is_oauth(token):
+        warning = f"{LIVES_AN_HOUR}; 'brickscope whoami' says whom"
+        if name is not None:
+            raise click.UsageError(warning)
+        click.echo(warning, err=True)
     found = fingerprint(token)
     if name is None:
         click.echo(found)

@@ -57,6 +57,11 @@ def is_jwt(token: bytes) -> bool:
     return token.startswith(b"eyJ") or (token.count(b".") == 2 and not token.startswith(GOOGLE_ACCESS))
 
 
+def is_oauth(token: bytes) -> bool:
+    """Whether a bearer is an OAuth token, which lives for an hour: a JWT, or an opaque one of Google."""
+    return is_jwt(token) or token.startswith(GOOGLE_ACCESS)
+
+
 def read_claims(token: bytes) -> Claims:
     """Read a JWT. Raises Refused: MALFORMED_TOKEN, ALGORITHM_REFUSED, UNKNOWN_KEY (it names none) or AMBIGUOUS_PRINCIPAL.
 
