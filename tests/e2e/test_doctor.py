@@ -207,7 +207,7 @@ def test_the_ca_has_ended(tmp_path: Path, host: Host, proxy_authority: Path) -> 
         before = before.replace(str(ca), shlex.quote(str(ca)))
         report = host._replace(gate=gate).doctor(before=before)
     assert {"ca", "ca_variable", "client_curl", "client_requests", "client_grpc"} <= set(problems(report))
-    assert "the proxy's CA has ended" in detail(report, "ca")
+    assert "the proxy's CA has expired" in detail(report, "ca")
     assert "expired on" in detail(report, "ca")
 
 

@@ -55,7 +55,7 @@ def test_a_run_is_proved_from_its_first_record_to_its_stop(tmp_path: Path, proxy
         assert status(gate) == 200
         gate.proxy.stop()
         found = check(gate.proxy)
-        assert (found.findings, found.notes, found.in_flight) == ((), (), ())
+        assert (found.findings, found.notes, found.in_flight) == ([], [], [])
         assert (found.begins, found.stopped, found.after, found.head_checked) == (True, True, 0, True)
         records = gate.proxy.audit()
         assert [record["event"] for record in records[-2:]] == ["stop", "checkpoint"]
