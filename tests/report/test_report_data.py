@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from audit.made_log import placeholder_lines
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
 from brickscope.policy.load import load_policy
 from brickscope.report.block import Cell
+from brickscope.report.page import render
 from brickscope.report.report import EmptyLogError, Report, gather
 from report.conftest import SINCE
 from report.rows import badges, points, rows, table
@@ -249,6 +251,23 @@ def test_an_unknown_token_is_one_row(report: Report, records: list[Record]) -> N
     assert row["Calls"] == len(calls)
     unknown = [row for row in rows(report, "denials") if row["Why"] == "unknown_token"]
     assert len(unknown) == 1
+
+
+def test_who_used_which_credential(report: Report, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"".join(placeholder_lines()))
+    found = _whole(log)
+    names = ("Credential", "Subject", "Calls", "Denied", "Clients")
+    assert [tuple(row[name] for name in names) for row in rows(found, "exchanged")] == [
+        ("file", "etl", 1, 0, 1),
+        ("vault", "etl", 3, 1, 3),
+        ("vault", "agent", 1, 0, 1),
+        ("vault", None, 1, 1, 1),
+    ]
+    said = "The credential vault itself was shown, not a placeholder: it has left its store."
+    assert points(found)[0] == said
+    assert 'id="exchanged-table"' in render(found)
+    assert "exchanged-table" not in render(report), "no placeholders, no table"
 
 
 def test_changes_gaps_and_runs(report: Report) -> None:
