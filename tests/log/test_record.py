@@ -41,8 +41,6 @@ def test_a_secret_is_redacted_however_it_is_spelt(text: str) -> None:
     [
         ("/api/2.0/jobs", "/api/2.0/jobs"),
         ("a\nb", "a\\x0ab"),
-        ("\x1b[31mred", "\\x1b[31mred"),
-        ("caf\u00e9", "caf\\xe9"),
         ("\u202egnp", "\\u202egnp"),
         (b"\xff", "\\xff"),
         ("", ""),

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from brickscope.core.body import Number
 from brickscope.core.credential import holds_token
 from brickscope.core.decision import Decision, Principal
+from brickscope.core.visible import visible
 
 from .key import DigestKey
 
@@ -38,8 +39,6 @@ _LONG_RUN = bytes([1]) * 28
 """Of so many characters of base64, as ``_CLASS`` makes them: what most texts don't have, and what costs least to see."""
 _ENCODED = re.compile(f"(?:{_GROUPS}){{7,}}+")
 _REST = re.compile(r"[A-Za-z0-9+/_-]{1,64}")
-
-_UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
@@ -65,7 +64,7 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
                 return REDACTED
         else:
             return REDACTED  # encoded more often than anybody means
-    text = text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_escape, text)
+    text = visible(text, only_ascii=True)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
 
 
@@ -118,11 +117,6 @@ def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
             if any(secret in decoded for secret in secrets) or holds_token(decoded.decode("latin-1")):
                 return True
     return False
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def decision_fields(decision: Decision) -> Record:
