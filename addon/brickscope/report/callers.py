@@ -36,6 +36,7 @@ def tokens_section(given: Given) -> Section:
     blocks = (
         Text(intro),
         counts.table("credentials", compared=given.compared_from is not None),
+        counts.table("placeholders"),
         replace(stale, caption=caption, hint=hint),
         counts.table("strangers"),
     )
