@@ -16,6 +16,7 @@ from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
+from brickscope.core.grant import is_token_request
 from brickscope.core.hostname import is_hostname
 from brickscope.core.path import Reading, on_host, read_target
 from brickscope.core.policy import RuleSet
@@ -25,6 +26,7 @@ from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.log.key import DigestKey
 from brickscope.log.record import MAX_TEXT, REDACTED
 
+from .call import Call
 from .placement import as_text, envelope
 
 MATCHES_NOTHING = "\ufffdnot in the log"
@@ -56,17 +58,22 @@ class Facts(NamedTuple):
     digests: frozenset[str]
     keyed: bool
 
+    @property
+    def call(self) -> Call:
+        """It as the decision function is asked about it."""
+        return Call("", self.request, self.body or b"")
+
 
 def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestKey | None) -> Facts:
     """The facts of a decision record, for a subject that has ``rule_set`` under the policy it is judged by.
 
     ``key``: makes digests, to recognise values that rules name. Raises NotReplayable.
     """
-    path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
+    path, host, method = (str(record.get(name) or "") for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) >= MAX_TEXT and path.endswith("...")):
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
-    if method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
-        raise NotReplayable("the record names no method or host that a call can have")
+    if not path or method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
+        raise NotReplayable("the record names no method, host or path that a call can have")
     try:
         readings, flaw = on_host(_readings(path), host), _flaw(record)
     except Refused as refused:
@@ -99,6 +106,8 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         has_body,
         flaw,
     )
+    if record.get("grant") is None and is_token_request(request):
+        raise NotReplayable("the log does not tell which token was asked for")
     return Facts(
         request,
         content,

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from brickscope.analysis.replay.again import judge_again
 from brickscope.audit.source import SourceError, find_sources, read_lines
 from brickscope.core.grant import TokenRequest
 from brickscope.core.policy import Grant, Policy, Subject
 from brickscope.core.request import ApiRequest
 from brickscope.log.closed import DAMAGED
 
+from .again import judge_again
 from .call import Call, read_sent
 from .error import CallError
 from .facts import Facts, NotReplayable, read_facts

@@ -317,7 +317,7 @@ def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[byte
         path, agent = request.path, request.user_agent[:MAX_AGENT]
         if not is_clean(path, secrets):
             path = printable(path, secrets)
-        if len(request.user_agent) > MAX_AGENT or not is_clean(agent, secrets, often=True):
+        if len(request.user_agent) > MAX_AGENT or not is_clean(agent, secrets):
             agent = printable(request.user_agent, secrets)[:MAX_AGENT]
         return Asked(request.method, path, request.host, oauth), agent
     asked = Asked(

@@ -33,14 +33,14 @@ def tokens_section(given: Given) -> Section:
         points.append(Point("note", f"{counted(stale.total, 'subject')} without a call in {days}: {gone}."))
     caption = f"Subjects without a call in the {days} before {moment(given.end)}"
     hint = "" if given.loaded else "Without a policy, only subjects that made calls are known."
-    exchanged = counts.table("exchanged")
-    if shown := [row for row in exchanged.rows if row[1] is None]:
-        text = f"The credential {names(row[0] for row in shown)} itself was shown, not a placeholder: it has left its store."
+    held = counts.table("placeholders")
+    if shown := [row["Credential"] for row in held.records() if row["Itself"]]:
+        text = f"The credential {names(shown)} itself was shown, not a placeholder: it has left its store."
         points.append(Point("serious", text))
     blocks = (
         Text(intro),
         counts.table("credentials", compared=given.compared_from is not None),
-        *([exchanged] if exchanged.rows else ()),
+        held,
         replace(stale, caption=caption, hint=hint),
         counts.table("strangers"),
     )

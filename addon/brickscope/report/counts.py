@@ -21,7 +21,6 @@ _SETS = {
     "call": ("event", "decision", "enforced", "reason", "subject", "rule_set", "rule", "operation"),
     "time": ("event", "decision", "subject", "moment"),
     "caller": ("event", "subject", "credential", "principal", "client_address"),
-    "exchange": ("event", "subject", "entrusted", "client_address"),
     "server": ("event", "reason", "server_address"),
     "run": ("event", "instance"),
     "revision": ("event", "policy_revision"),
@@ -34,7 +33,6 @@ _CREDENTIAL = "CASE WHEN principal IS NULL THEN fingerprint END"
 """OAuth tokens are new every hour: they are known by whom they name, others by their fingerprint."""
 _MADE = {
     "credential": _CREDENTIAL,
-    "entrusted": "audit_records.credential",
     "principal": "CAST(principal AS VARCHAR)",
     "status": "CASE WHEN event = 'outcome' THEN status END",
     "broken": "CASE WHEN event = 'outcome' THEN error IS NOT NULL END",
