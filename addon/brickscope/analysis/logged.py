@@ -98,7 +98,7 @@ def make_again(record: Mapping[str, Any], who: Known, policy: Policy) -> Logged:
     asked = _asked(record)
     call = _call(record, who, f"https://{host}{path}", asked, unknown)
     if asked is None:
-        unknown.append("query and body are in the log only as far as rules looked at them then")
+        unknown.append("query and body are in the log only as far as rules checked them then")
     if who.name == record.get("subject"):
         try:
             judge_again(policy, record)

@@ -117,7 +117,7 @@ def _named(catalog: Catalog, text: str, fail: Fail) -> list[Operation]:
     found = catalog.named(text)
     if any(each.name == "oidc.token" for each in found):
         fail(
-            "the token endpoint is opened by grants, never by rules",
+            "the token endpoint is allowed by grants, never by rules",
             "grants: of a service principal, or logins:",
         )
     if not found:
@@ -139,7 +139,8 @@ def _meant(found: list[Operation], text: str, *, denies: bool) -> list[Operation
 def _of_class(catalog: Catalog, written: RuleEntry, fail: Fail) -> Iterator[Operation]:
     if written.kind is not None and written.kind not in CLASSES:
         fail(
-            f"{written.kind!r} is no class", nearest(written.kind, CLASSES) or f"one of {', '.join(CLASSES)}"
+            f"{written.kind!r} is not a class",
+            nearest(written.kind, CLASSES) or f"one of {', '.join(CLASSES)}",
         )
         return
     if written.service is not None:
