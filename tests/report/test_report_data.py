@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from audit.made_log import placeholder_lines
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
 from brickscope.policy.load import load_policy
@@ -250,6 +251,19 @@ def test_an_unknown_token_is_one_row(report: Report, records: list[Record]) -> N
     assert row["Calls"] == len(calls)
     unknown = [row for row in rows(report, "denials") if row["Why"] == "unknown_token"]
     assert len(unknown) == 1
+
+
+def test_a_credential_that_was_shown_itself_is_pointed_out(report: Report, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"".join(placeholder_lines()))
+    found = _whole(log)
+    names = ("Credential", "Subjects", "Calls", "Itself")
+    assert [tuple(row[name] for name in names) for row in rows(found, "placeholders")] == [
+        ("vault", ["agent", "etl"], 5, 1),
+        ("file", ["etl"], 1, 0),
+    ]
+    assert "The credential vault itself was shown, not a placeholder: it has left its store." in points(found)
+    assert not any("itself was shown" in point for point in points(report))
 
 
 def test_changes_gaps_and_runs(report: Report) -> None:

@@ -61,7 +61,17 @@ def rule(
         websocket = request if request is not None and request.offer is not None else None
         if websocket is not None and not verdict.decision.allow:
             raise Unframed  # nobody knows what would follow
-        return Cleared(head, raw, fields, announced, verdict.decision_id, verdict.started, secret, websocket)
+        return Cleared(
+            head,
+            raw,
+            fields,
+            announced,
+            verdict.decision_id,
+            verdict.started,
+            secret,
+            verdict.decision.credential,
+            websocket,
+        )
     return _deny(gate, head, verdict, announced)
 
 
