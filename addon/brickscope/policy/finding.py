@@ -8,8 +8,10 @@ from typing import NamedTuple
 from pydantic_core import ErrorDetails
 
 from brickscope.core.policy import Grant
+from brickscope.core.rule import METHODS
 
 from .document import Document, Path
+from .meant import meant
 from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
@@ -66,6 +68,8 @@ def _words(path: Path, details: ErrorDetails) -> _Said:
             "an application's token is a person's only by the person's object id, since anybody can use it"
         )
         return _Said(message, "delete the key; a person has tenant: and object_id:", of_key=True)
+    if kind == "extra_forbidden" and len(path) == 5 and key in METHODS and (rule := meant(f"{key} {word}")):
+        return _Said(f"unknown key {key!r}", f"write {rule}, without a colon", of_key=True)
     if kind == "extra_forbidden":
         # Below tokens the line may be `token: ...` with the token itself, below others `client_secret: ...`.
         message, hint = f"unknown key {redact(key)[:MAX_WORD]!r}", nearest(key[:MAX_WORD], _keys(path))
@@ -89,6 +93,8 @@ def _words(path: Path, details: ErrorDetails) -> _Said:
         return _Said("a token has one fingerprint, or two while it is replaced", quote=False)
     if kind == "too_short" and key == "allow":
         return _Said("an empty allowlist allows nothing", "list calls or delete it")
+    if kind == "too_short" and context.get("field_type") == "Dictionary":
+        return _Said("nothing is written here", "delete the key, or say what it limits")
     message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
     hint = "write 'version: 1'" if (kind, key) == ("missing", "version") else ""
     return _Said(message, hint, of_key=kind in ("missing", "string_pattern_mismatch"))
