@@ -15,7 +15,6 @@ from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.reason import CHANGE, SEND_A_TOKEN, Kind, Reason
 from brickscope.core.rule import RuleTable
 
-from .call import Call
 from .facts import MATCHES_NOTHING, NOT_TOLD, NotReplayable, read_facts
 from .judge import Known, judge
 from .opening import Entry, ends_open, opening
@@ -82,13 +81,13 @@ def _opened(denial: Fields) -> list[Entry]:
     if facts.digests:
         raise NotReplayable("the log has digests of the values, not the values")
     who = Known("log", "user", Subject("log", _NOBODY))
-    call = Call("", facts.request, facts.body or b"")
+    call = facts.call
 
     def allows(rule_set: RuleSet) -> bool:
         asked = who._replace(subject=Subject("log", rule_set))
         return judge(_POLICY, asked, call, 0.0).allow
 
-    entries = opening(_NOBODY, _looked_at(denial), facts.request, facts.body or b"", allows)
+    entries = opening(_NOBODY, _looked_at(denial), facts.request, call.body, allows)
     told = not any(word in str(entries) for word in (MATCHES_NOTHING, NOT_TOLD))
     if entries is None or not told:
         raise NotReplayable("no one rule is for it in all its readings (brickscope explain)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pydantic_core import ErrorDetails
@@ -23,6 +24,8 @@ _PATTERNS = {
     "finding": "a finding has a code such as BS213, as 'brickscope check' prints it",
     "reason": "say why it is accepted",
 }
+
+_MISSING = {"version": "write 'version: 1'", "now": "now: 2026-09-21", "policy_tests": "policy_tests: 1"}
 
 MAX_WORD = 64
 """How much of a wrong word a message repeats."""
@@ -47,17 +50,22 @@ class _Said(NamedTuple):
     quote: bool = True
 
 
-def explain(document: Document, details: ErrorDetails) -> Problem:
-    """pydantic's finding in the words of this format, at its place in the file."""
-    path: Path = tuple(part for part in details["loc"] if part != "[key]")
-    said = _words(path, details)
+def explain(
+    document: Document, details: ErrorDetails, keys: Callable[[Path], Iterable[str]] | None = None
+) -> Problem:
+    """pydantic's finding in the words of this format, at its place in the file. ``keys``: which may stand where an unknown
+    one stands; None for a policy's."""
+    path: Path = tuple(
+        part for part in details["loc"] if part != "[key]" and not str(part).startswith("list[")
+    )
+    said = _words(path, details, keys or _keys)
     if details["type"] == "missing":
         path = path[:-1]
     place = document.key_position(path) if said.of_key else document.position(path)
     return document.problem(place, said.message, said.hint, quote=said.quote)
 
 
-def _words(path: Path, details: ErrorDetails) -> _Said:
+def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[str]]) -> _Said:
     kind, context = details["type"], details.get("ctx", {})
     key, given = str(path[-1]) if path else "", str(details.get("input"))
     word = redact(given)[:MAX_WORD]
@@ -68,7 +76,7 @@ def _words(path: Path, details: ErrorDetails) -> _Said:
         return _Said(message, "delete the key; a person has tenant: and object_id:", of_key=True)
     if kind == "extra_forbidden":
         # Below tokens the line may be `token: ...` with the token itself, below others `client_secret: ...`.
-        message, hint = f"unknown key {redact(key)[:MAX_WORD]!r}", nearest(key[:MAX_WORD], _keys(path))
+        message, hint = f"unknown key {redact(key)[:MAX_WORD]!r}", nearest(key[:MAX_WORD], keys(path))
         return _Said(message, hint, of_key=True, quote=path[0] == "rule_sets")
     if kind == "value_error":
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
@@ -90,7 +98,7 @@ def _words(path: Path, details: ErrorDetails) -> _Said:
     if kind == "too_short" and key == "allow":
         return _Said("an empty allowlist allows nothing", "list calls or delete it")
     message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
-    hint = "write 'version: 1'" if (kind, key) == ("missing", "version") else ""
+    hint = _MISSING.get(key, "") if kind == "missing" else ""
     return _Said(message, hint, of_key=kind in ("missing", "string_pattern_mismatch"))
 
 

@@ -152,7 +152,7 @@ def test_a_case_is_a_table_too_and_its_cells_have_names_of_their_own(tmp_path: P
 WRONG = {
     "now: 2026-09-21": "1:1: error: the key 'policy_tests' is missing (policy_tests: 1)",
     "policy_tests: 1": "1:1: error: the key 'now' is missing (now: 2026-09-21)",
-    "policy_tests: 2\nnow: 2026-09-21": "1:15: error: this is no policy_tests (one of 1)",
+    "policy_tests: 2\nnow: 2026-09-21": "1:15: error: '2' is no policy_tests (one of 1)",
     "policy_tests: 1\nnow: tomorrow": "2:6: error: a time is a date",
     "policy_tests: 1\nnow: 2026-09-21": "the file has no test",
     f"{CALLS}subject: {{}}": "9:1: error: unknown key 'subject' (did you mean 'subjects'?)",
@@ -164,7 +164,7 @@ WRONG = {
     f"{CALLS}subjects: {{ci: {{}}}}\nwithout: [ci]": "'ci' stands under subjects as well",
     f"{CALLS}  bad: jobs.lst": "9:3: error: there is no operation 'jobs.lst' (did you mean 'jobs.list'?)",
     f"{CALLS}  list: jobs.get": "the key 'list' stands there twice",
-    f"{CALLS}cases:\n  - {{subject: ci, call: list, expect: maybe}}": "10:39: error: this is no expect (one of",
+    f"{CALLS}cases:\n  - {{subject: ci, call: list, expect: maybe}}": "10:39: error: 'maybe' is no expect (one of",
     f"{CALLS}cases:\n  - {{subject: ci, call: list, expect: deny, reson: x}}": "did you mean 'reason'",
     f"{CALLS}cases:\n  - {{subject: ci, call: token, expect: deny}}": "'ci' is a token, which makes no such call",
     f"{CALLS}cases:\n  - {{subject: ci, call: list, expect: deny, client: 10.0.0.0/8}}": "a client is one IP address",
