@@ -75,7 +75,7 @@ ERRORS = {
         "GET /api/2.1/jobs/list?limit=25",
         "7:31: error: a rule has no query: its path ends before '?' (write GET /api/2.1/jobs/list)",
     ),
-    "a fragment": ("GET /api/2.1/jobs/list#x", "7:31: error: a rule has no query"),
+    "a fragment": ("GET /api/2.1/jobs/list#x", "7:31: error: a comment has a blank before it"),
     "a tab": ("GET\t/api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "two blanks": ("GET  /api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "a name that is encoded": (
@@ -87,6 +87,10 @@ ERRORS = {
         "jobs.runNow",
         "7:9: error: there is no operation 'jobs.runNow' (did you mean 'jobs.run_now'?)",
     ),
+    "an operation as the CLI calls it": ("jobs run-now", "(write jobs.run_now)"),
+    "an operation with a hyphen": ("jobs.run-now", "(write jobs.run_now)"),
+    "an operation as Python calls it": ("jobs.run_now(job_id=77)", "(write jobs.run_now)"),
+    "a service alone": ("warehouses", "(write warehouses.*)"),
     "an operation with a slip": ("job.run_now", "did you mean 'jobs.run_now'?"),
 }
 

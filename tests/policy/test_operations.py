@@ -131,7 +131,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         "the pattern can't be used",
     ),
     "a number": (7, "a rule is one line of text"),
-    "where without anything": ({"operation": "jobs.get", "where": {}}, "the list is empty"),
+    "where without anything": ({"operation": "jobs.get", "where": {}}, "nothing is written here"),
 }
 
 

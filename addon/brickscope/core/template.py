@@ -135,7 +135,8 @@ def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Se
         raise TemplateError("a canonical path has no empty segment ('//')", offset)
     for at, char in enumerate(part):
         if char in "?#":
-            raise TemplateError("a rule has no query: its path ends before '?'", offset + at)
+            ends = "a rule has no query" if char == "?" else "a comment has a blank before it"
+            raise TemplateError(f"{ends}: its path ends before {char!r}", offset + at)
         if char in "\\;*":
             hint = "write {name} for one segment, {name...} for the rest" if char == "*" else ""
             raise TemplateError(f"{char!r} is not allowed in a path template", offset + at, hint)

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from pydantic_core import ErrorDetails
 
 from brickscope.core.policy import Grant
+from brickscope.core.rule import METHODS
 
 from .document import Document, Path
+from .meant import meant
 from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
@@ -72,6 +74,8 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
     if kind == "extra_forbidden" and key == "application_id" and path[0] == "users":
         message = "a person is identified by object id only, since anybody can use an application"
         return _Said(message, "delete the key; a person has tenant: and object_id:", of_key=True)
+    if kind == "extra_forbidden" and len(path) == 5 and key in METHODS and (rule := meant(f"{key} {word}")):
+        return _Said(f"unknown key {key!r}", f"write {rule}, without a colon", of_key=True)
     if kind == "extra_forbidden":
         # Below tokens the line may be `token: ...` with the token itself, below others `client_secret: ...`.
         message, hint = f"unknown key {redact(key)[:MAX_WORD]!r}", nearest(key[:MAX_WORD], keys(path))
@@ -95,6 +99,8 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
         return _Said("a token has one fingerprint, or two while it is replaced", quote=False)
     if kind == "too_short" and key == "allow":
         return _Said("an empty allowlist allows nothing", "list calls or delete it")
+    if kind == "too_short" and context.get("field_type") == "Dictionary":
+        return _Said("nothing is written here", "delete the key, or say what it limits")
     message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
     hint = _MISSING.get(key, "") if kind == "missing" else ""
     return _Said(message, hint, of_key=kind in ("missing", "string_pattern_mismatch"))

@@ -15,8 +15,8 @@ from brickscope.core.template import Literal, Template, TemplateError, parse_tem
 from .problem import nearest
 
 KEYS = ("one_of", "prefix", "pattern", "min", "max", "absent", "only", "optional")
-Fail = Callable[[str, str], None]
-"""Takes a message and a hint."""
+Fail = Callable[[str, str, tuple[str | int, ...]], None]
+"""Takes a message, a hint, and the way to what is wrong within the entry."""
 
 
 def parse_constraint(
@@ -26,15 +26,16 @@ def parse_constraint(
 
     ``denies``: of a rule that denies, which compares in the wider forms of its kind.
     """
+    within = ("where", name)
     try:
         keys, place = _way(operation, name)
         kind, many = _kind(operation.type_of(keys))
         test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
     except _Wrong as error:
-        fail(error.message, error.hint)
+        fail(error.message, error.hint, (*within, *error.way))
         return None
     if place == "path":
-        _refuse_others(operation, keys[0], test, fail)
+        _refuse_others(operation, keys[0], test, lambda message, hint: fail(message, hint, within))
     # The official SDK writes an object in a query as `filter_by.statuses=`.
     way = (".".join(keys),) if place == "query" else keys
     below = None
@@ -61,10 +62,10 @@ def parse_constraint(
 
 
 class _Wrong(Exception):
-    """What is wrong with a constraint, and what to write instead."""
+    """What is wrong with a constraint, and what to write instead. ``way``: to it, within the constraint."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = message, hint
+    def __init__(self, message: str, hint: str = "", way: tuple[int, ...] = ()) -> None:
+        self.message, self.hint, self.way = message, hint, way
 
 
 def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
@@ -153,7 +154,7 @@ def _kind(type_of: str | None) -> tuple[Kind, bool]:
     return KINDS["object" if written.startswith("{") or "." in written else written], many
 
 
-def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> None:
+def _refuse_others(operation: Operation, name: str, test: Test, fail: Callable[[str, str], None]) -> None:
     """A value that makes the call another operation's: `permissions.set` of `jobs` is `jobs.set_permissions`."""
     for value in test.one_of or ():
         owners = set()
@@ -272,16 +273,17 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
     found: set[Canonical] = set()
     read = kind.suspect if denies else kind.read
     values = written if isinstance(written, list) else [written]
-    for value in values:
+    for index, value in enumerate(values):
+        way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
             message = "a value is text, an integer, true or false"
-            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test")
+            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)
         if objects is None and not isinstance(value, str):
             objects = read(("true" if value else "false") if isinstance(value, bool) else str(value))
         if objects is None:
-            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, ""))
+            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, ""), way)
         found.update(objects if denies else [Either.of(objects)])
     if not values:
         raise _Wrong("the list is empty, so nothing would be allowed")
