@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from brickscope.core.decision import Decision, Principal, Refused
-from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
-from brickscope.core.policy import Grant, Login, Mode, Policy, Subject
+from brickscope.core.policy import Login, Mode, Policy, Subject
 from brickscope.core.principal import NOBODY, match_claims
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.stranger import decide_stranger
@@ -93,13 +92,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
         return then
     principal = _principal(record)
     if record.get("grant") is not None:
-        asked = TokenRequest(
-            Grant(record["grant"]),
-            None if principal is None else principal.client_id,
-            tuple((record.get("params") or {}).items()),
-        )
-        facts = read_facts(record, None, key)
-        decision = ask(policy, _NOBODY, Call("", facts.request, asked=asked), record)
+        decision = ask(policy, _NOBODY, read_facts(record, None, key).call, record)
         _check_workspace(policy, decision, record)
         return Verdict.of(decision)
     try:

@@ -16,10 +16,10 @@ from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
-from brickscope.core.grant import is_token_request
+from brickscope.core.grant import TokenRequest, is_token_request
 from brickscope.core.hostname import is_hostname
 from brickscope.core.path import Reading, on_host, read_target
-from brickscope.core.policy import RuleSet
+from brickscope.core.policy import Grant, RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS, WEBSOCKET
@@ -49,7 +49,7 @@ class Facts(NamedTuple):
     """A call out of the log. ``body``: made of the parameters that the log has; None where it does not tell what is in one.
     ``told``: names of parameters whose values it has, or of which it knows that the call lacks them. ``names``: of all
     parameters, None where it has not those. ``digests``: those that it has as digests only; ``keyed``: whether these were
-    held against what rules name."""
+    held against what rules name. ``asked``: of a token request, what for."""
 
     request: ApiRequest
     body: bytes | None
@@ -57,11 +57,12 @@ class Facts(NamedTuple):
     names: frozenset[str] | None
     digests: frozenset[str]
     keyed: bool
+    asked: TokenRequest | None
 
     @property
     def call(self) -> Call:
         """It as the decision function is asked about it."""
-        return Call("", self.request, self.body or b"")
+        return Call("", self.request, self.body or b"", self.asked)
 
 
 def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestKey | None) -> Facts:
@@ -106,7 +107,8 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         has_body,
         flaw,
     )
-    if record.get("grant") is None and is_token_request(request):
+    asked = _asked(record)
+    if asked is None and is_token_request(request):
         raise NotReplayable("the log does not tell which token was asked for")
     return Facts(
         request,
@@ -115,7 +117,18 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         None if names is None else frozenset(map(str, names)),
         frozenset(digests),
         key is not None,
+        asked,
     )
+
+
+def _asked(record: Mapping[str, Any]) -> TokenRequest | None:
+    """What a token request asked for; its parameters are fields of its form."""
+    grant, principal = record.get("grant"), record.get("principal")
+    if grant not in [each.value for each in Grant]:
+        return None
+    client = principal.get("client_id") if isinstance(principal, Mapping) else None
+    fields = tuple((record.get("params") or {}).items())
+    return TokenRequest(Grant(grant), client if isinstance(client, str) else None, fields)
 
 
 def _content(
