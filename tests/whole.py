@@ -61,6 +61,7 @@ WHOLE = (
     "e2e/test_monitoring.py",
     "e2e/test_oauth_clients.py",
     "e2e/test_placeholder_fleet.py",
+    "e2e/test_placeholder_rotation.py",
     "e2e/test_placeholder_secrets.py",
     "e2e/test_restore.py",
     "e2e/test_sdk_operations.py",

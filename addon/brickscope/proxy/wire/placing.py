@@ -27,5 +27,6 @@ def place(head: Head, secret: bytes) -> tuple[bytes, Fields]:
     if lower.find(_AUTHORIZATION, start) >= 0:
         raise ValueError("there are two")
     end = raw.index(b"\r", start)
-    blanks = end - start - len(raw[start:end].lstrip(b" \t"))
-    return raw[: start + blanks] + value + raw[end:], ()
+    while raw[start] in b" \t":
+        start += 1
+    return b"".join((raw[:start], value, raw[end:])), ()
