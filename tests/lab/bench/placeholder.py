@@ -81,7 +81,9 @@ async def run(folder: Path) -> None:
 
     rounds = [(measure(exchanged), measure(plain)) for _ in range(ROUNDS)]
     exchange, other = (min(each) for each in zip(*rounds, strict=True))
-    sys.stdout.write(f"an exchanged call costs {exchange - other:.1f} µs more: {exchange:.1f}, not {other:.1f}\n")
+    sys.stdout.write(
+        f"an exchanged call costs {exchange - other:.1f} µs more: {exchange:.1f}, not {other:.1f}\n"
+    )
 
 
 if __name__ == "__main__":
