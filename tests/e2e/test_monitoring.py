@@ -217,7 +217,7 @@ def connect_raw(proxy: ProxyProcess, request: bytes) -> None:
 
 BROKEN_METRICS = {
     "counts of decisions": "t.Tally._cell = broken",
-    "all times": "import brickscope.service.monitoring.distribution as d; d.Distribution.add = broken",
+    "all times": "import brickscope.service.monitoring.tally as d; d.Distribution.add = broken",
     "the numbers themselves": "gate.tally.__dict__.update(dict.fromkeys(gate.tally.__dict__))",
     "a scrape": "import brickscope.service.monitoring.collector as k; k._VALUES.clear(); k.family = broken",
 }

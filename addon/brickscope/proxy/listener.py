@@ -21,7 +21,6 @@ from brickscope.service.monitoring.address import words
 
 from .datapath import DataPath
 from .destination import Network
-from .drain import Connection
 from .front import Front
 
 logger = logging.getLogger("brickscope")
@@ -42,8 +41,7 @@ class Listener:
         self.path = path
         self.mode = mode_specs.ProxyMode.parse(mode)
         self.balancers = tuple(balancers)
-        self.open: dict[asyncio.BaseTransport, Connection] = {}
-        """All connections until their last byte is sent, with what serves them."""
+        self.open = path.open
         self._arriving = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,7 +88,7 @@ class Listener:
 
     def front(self, on_end: Callable[[], None] = lambda: None) -> Front:
         """What a new connection is met by; every way in goes through here."""
-        return Front(self, self.path, on_end)
+        return Front(self.path, self.balancers, on_end)
 
     @property
     def addresses(self) -> list[str]:
