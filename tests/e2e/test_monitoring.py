@@ -288,7 +288,7 @@ START_ERRORS = {
     "no address": ("scope_status=9464", "scope_status: '9464' is no address and port"),
     "a path that is none": ("scope_status=unix:x", "is no absolute path"),
     "a port that is taken": ("scope_status=127.0.0.1:{taken}", "Address already in use"),
-    "a format that is none": ("scope_log_format=xml", "scope_log_format: 'xml' is none of text, json"),
+    "a format that is none": ("scope_log_format=xml", "scope_log_format: 'xml' is neither text nor json"),
 }
 
 

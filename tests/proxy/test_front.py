@@ -699,7 +699,7 @@ def test_a_connection_without_an_address_is_closed() -> None:
     def broken() -> Door:
         door = Door()
         door.transport = PretendedTransport(None)  # type: ignore[arg-type]
-        front = Front(door.listener, door.scene.path, door._end)
+        front = Front(door.scene.path, (), door._end)
         door.transport.protocol = front
         front.connection_made(door.transport)
         assert door.transport.closed == "aborted"

@@ -79,8 +79,8 @@ class Visitor(NamedTuple):
         return self.host.lower().strip("[]")
 
 
-class Session:
-    """A client's connection and the one to its host (``tls.Owner``, ``drain.Connection``); in the clear, unless more is
+class Session(Owner):
+    """A client's connection and the one to its host (``drain.Connection``); in the clear, unless more is
     said. Tells ``on_end`` when the client's is gone."""
 
     def __init__(self, path: DataPath, visitor: Visitor, on_end: Callable[[], None]) -> None:
@@ -114,24 +114,6 @@ class Session:
         self._client.linger()
 
     # -- what the client's end tells ---------------------------------------------------------------------------
-
-    def end_made(self, end: End) -> bool:
-        """Only of connections that are opened, as none is here."""
-        return False
-
-    def end_up(self, end: End) -> None:
-        """The client is there."""
-
-    def end_failed(self, end: End, why: str | None) -> None:
-        """The handshake with it failed."""
-
-    def end_received(self, end: End, data: bytes) -> None:
-        """The client sent bytes."""
-        raise NotImplementedError
-
-    def end_closed(self, end: End, clean: bool) -> None:
-        """The client sends nothing more."""
-        raise NotImplementedError
 
     def end_full(self, end: End, full: bool) -> None:
         """The client does not take what it is sent; or it does again."""

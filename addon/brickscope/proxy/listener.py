@@ -13,6 +13,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.proxy import mode_specs
@@ -55,14 +56,8 @@ class Listener:
         host = self.mode.listen_host(ctx.options.listen_host) or LOOPBACK
         port = self.mode.listen_port(ctx.options.listen_port)
         try:
-            if inherited:
-                self._server = await loop.create_server(
-                    self.front, sock=inherited[0], backlog=AT_ONCE, start_serving=False
-                )
-            else:
-                self._server = await loop.create_server(
-                    self.front, host, port, backlog=AT_ONCE, start_serving=False
-                )
+            where: dict[str, Any] = {"sock": inherited[0]} if inherited else {"host": host, "port": port}
+            self._server = await loop.create_server(self.front, **where, backlog=AT_ONCE, start_serving=False)
             self._widen()
         except OSError as error:
             hint = (

@@ -35,7 +35,7 @@ class State(Enum):
     CLOSED = "not wanted any more"
 
 
-class Upstream:
+class Upstream(Owner):
     """The way to ``host``. Methods are called, and tell, in the event loop."""
 
     def __init__(
@@ -57,8 +57,8 @@ class Upstream:
         self._task: asyncio.Task[None] | None = None
         self._dialled: End | None = None
         """What is connected, or is to be."""
-        self._shaken: asyncio.Future[None] | None = None
-        """Done when the handshake is."""
+        self._shaken: asyncio.Future[str] | None = None
+        """Done when the handshake is: why it came to nothing, empty if it did not."""
         self._misled = ""
 
     def __repr__(self) -> str:
@@ -218,13 +218,10 @@ class Upstream:
         assert self._shaken is not None
         try:
             async with asyncio.timeout(self._seconds):
-                await self._shaken
+                return await self._shaken
         except TimeoutError:
             made.abort()
             return f"its TLS handshake took more than {self._seconds:g} seconds"
-        except _Failed as failed:
-            return str(failed)
-        return ""
 
     # -- what its end tells ------------------------------------------------------------------------------------
 
@@ -261,13 +258,8 @@ class Upstream:
             self._settle(f"TLS: {why or 'it hung up'}")
 
     def _settle(self, why: str) -> None:
-        if self._shaken is None or self._shaken.done():
-            return
-        if why:
-            self._shaken.set_exception(_Failed(why))
-            self._shaken.exception()  # it may be that nobody waits for it yet, or any more
-        else:
-            self._shaken.set_result(None)
+        if self._shaken is not None and not self._shaken.done():
+            self._shaken.set_result(why)
 
     def end_received(self, end: End, data: bytes) -> None:
         """Bytes came."""
@@ -289,16 +281,9 @@ class Upstream:
         if end is self._dialled:
             self._session.host_full(full)
 
-    def end_lost(self, end: End) -> None:
-        """The transport is gone; what that means was told before."""
-
     def fail_closed(self) -> None:
         """A callback raised."""
         self._session.fail_closed()
-
-
-class _Failed(Exception):
-    """The handshake came to nothing."""
 
 
 def _words(error: OSError) -> str:
