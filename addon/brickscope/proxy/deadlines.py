@@ -15,7 +15,6 @@ from brickscope.log.record import printable
 from .flow import LINGER
 from .gate import Gate
 from .wire.events import Close, Event, Fault, How, Phase, Side
-from .wire.exchange import Exchange
 from .wire.http1 import Http1
 from .wire.http2 import Http2
 
@@ -50,12 +49,12 @@ class Patience:
 
 class Overdue(NamedTuple):
     """What was waited for too long. ``limit``, ``seconds``: which of the ``Limits``; empty for one that nobody has to know
-    of. ``events``: what is to be done. ``exchange``: the call."""
+    of. ``events``: what is to be done. ``decision_id``: of the call that was under way."""
 
     limit: str
     seconds: float
     events: list[Event]
-    exchange: Exchange | None = None
+    decision_id: str | None = None
 
 
 class Watchdog:
@@ -92,7 +91,9 @@ class Watchdog:
             if exchange.ticket.waits_too_long(what, seconds, now):
                 is_clients = client_full or (exchange.waits_for_client and not unsent[1])
                 fault = Fault.CLIENT_STUCK if is_clients else Fault.HOST_STUCK
-                yield Overdue(core.limit, seconds, core.give_up(exchange, fault), exchange)
+                cleared = exchange.cleared
+                decision_id = None if cleared is None else cleared.decision_id
+                yield Overdue(core.limit, seconds, core.give_up(exchange, fault), decision_id)
 
 
 def record_timeout(

@@ -186,7 +186,7 @@ class Tunnel(Session):
         super().end_full(end, full)
         self._from_client.set(Why.UNREAD, full and self._is_shared)
         if not full:
-            self._go_on()
+            self._take_turn()
 
     @property
     def _is_shared(self) -> bool:
@@ -214,11 +214,8 @@ class Tunnel(Session):
             self._do(self._core.host_failed(why))
 
     def _hang_up(self) -> None:
+        """The host's connection is over, and what held for it holds no longer."""
         self._upstream.hang_up()
-        self._host_is_gone()
-
-    def _host_is_gone(self) -> None:
-        """What held for its connection holds no longer."""
         self._from_client.set(Why.PEER_FULL, False)
         self._from_host.set(Why.UNREAD, False)
 
@@ -234,7 +231,7 @@ class Tunnel(Session):
 
     def host_closed(self, clean: bool) -> None:
         """The host sends nothing more."""
-        self._host_is_gone()
+        self._hang_up()
         self._early = b""
         if self._core is not None:
             self._do(self._core.host_ended(clean=clean))
@@ -326,9 +323,6 @@ class Tunnel(Session):
     @guarded
     def _take_turn(self) -> None:
         self._is_turn_due = False
-        self._go_on()
-
-    def _go_on(self) -> None:
         self._asked = 0
         self._ask_deferred()
 
@@ -339,13 +333,10 @@ class Tunnel(Session):
             return  # the client has left
         try:
             ruling = self._rule(judge, settled)
-        except NotYetKnown as unknown:
-            if unknown.url in settled:
-                ruling = rule_inside(self._gate, judge.head, unknown)
-            else:
-                self._learn(judge, unknown, settled)
-                return
         except Exception as error:
+            if isinstance(error, NotYetKnown) and error.url not in settled:
+                self._learn(judge, error, settled)
+                return
             ruling = rule_inside(self._gate, judge.head, error)
         self._obey(exchange, ruling)
 
@@ -379,7 +370,7 @@ class Tunnel(Session):
 
     @guarded
     def look(self, now: float) -> None:
-        """See whether anything is waited for too long (``deadlines.Watched``)."""
+        """See whether anything is waited for too long."""
         core = self._core
         if core is None and self._hello:
             return  # the dial has limits of its own
@@ -388,9 +379,7 @@ class Tunnel(Session):
         unsent = self._client.unsent, self._upstream.unsent
         for late in self._watchdog.look(core, unsent, now, client_full=self._client_full):
             if late.limit:
-                cleared = None if late.exchange is None else late.exchange.cleared
-                decision_id = None if cleared is None else cleared.decision_id
-                self._record_timeout(late.limit, late.seconds, decision_id)
+                self._record_timeout(late.limit, late.seconds, late.decision_id)
             self._do(late.events)
 
     async def is_busy(self, *, late: bool) -> bool:

@@ -196,6 +196,11 @@ class Exchange:
         self.asking, self.answering = Asking.BROKEN, Answering.BROKEN
 
     @property
+    def is_answered(self) -> bool:
+        """Whether the host's answer is due, or on its way."""
+        return self.answering in (Answering.AWAITED, Answering.BODY)
+
+    @property
     def waits_for_client(self) -> bool:
         """Whether it is the client that keeps it from going on."""
         return self.asking in (Asking.SENDING, Asking.DROPPING, Asking.HELD)

@@ -292,8 +292,7 @@ class Http1(Core):
         self._moved += 1
         events: list[Event] = []
         exchange = self._exchange
-        asked = exchange is not None and exchange.answering in (Answering.AWAITED, Answering.BODY)
-        if exchange is None or not asked:
+        if exchange is None or not exchange.is_answered:
             self._close(events, How.GENTLY, How.AT_ONCE)
             return events
         if self._way is not Way.UP:
@@ -326,7 +325,7 @@ class Http1(Core):
         self._way = Way.ABSENT
         events: list[Event] = []
         exchange = self._exchange
-        if exchange is None or exchange.answering not in (Answering.AWAITED, Answering.BODY):
+        if exchange is None or not exchange.is_answered:
             return events  # it was idle; the next request dials again
         if clean and exchange.answering is Answering.BODY and isinstance(exchange.reply, UntilClose):
             self._responses.end(events, exchange)
