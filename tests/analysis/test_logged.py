@@ -83,7 +83,7 @@ def test_a_logged_call_is_decided_as_it_was(loaded: Loaded, name: str, written: 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({}, "query and body are in the log only as far as rules looked"),
+        ({}, "query and body are in the log only as far as rules checked"),
         ({"path": "/api/2.0/[redacted]"}, "the path is not whole"),
         ({"path": "[redacted]"}, None),
         ({"event": "tunnel"}, None),
@@ -141,7 +141,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["a[b", "a\ud800"])
 def test_a_record_of_a_host_that_is_none_is_no_call(loaded: Loaded, host: str) -> None:
     odd = record(loaded, "ci", "GET /api/2.0/jobs/get") | {"server_address": host}
-    with pytest.raises(CallError, match="no method or host that a call can have"):
+    with pytest.raises(CallError, match="no method, host or path that a call can have"):
         make_again(odd, find(loaded.policy, "ci"), loaded.policy)
 
 

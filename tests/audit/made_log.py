@@ -410,6 +410,39 @@ def line(record: Record) -> bytes:
     return body[:-1] + b',"hash":%b}\n' % orjson.dumps(record.get("hash"))
 
 
+def placeholder_lines() -> list[bytes]:
+    """Calls of subjects with placeholders, and one of somebody who had the real credential itself."""
+    allowed, denied = "allowed_by_rule", "no_rule_matches"
+    calls = [
+        ("etl", "vault", allowed),
+        ("etl", "vault", allowed),
+        ("etl", "vault", denied),
+        ("agent", "vault", allowed),
+        ("etl", "file", allowed),
+        ("plain", None, allowed),
+        (None, "vault", "placeholder_bypassed"),
+    ]
+    records = [
+        {
+            "schema": 1,
+            "seq": seq,
+            "time": f"2026-11-01T00:00:0{seq}.000000Z",
+            "instance": "i",
+            "event": "decision",
+            "decision_id": f"d{seq}",
+            "decision": "allow" if reason == allowed else "deny",
+            "enforced": True,
+            "reason": reason,
+            "subject": subject,
+            "operation": "catalogs.list",
+            "client_address": f"10.0.0.{seq}",
+        }
+        | ({"credential": credential} if credential else {})
+        for seq, (subject, credential, reason) in enumerate(calls)
+    ]
+    return list(map(line, records))
+
+
 def write_log(
     folder: Path,
     records: Iterable[Record],

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from audit.made_log import POLICY, line, made_records, write_log
+from audit.made_log import POLICY, line, made_records, placeholder_lines, write_log
 from brickscope.cli.main import main
 from brickscope.prerequisites import install_command
 
@@ -82,6 +82,26 @@ def test_summary_for_people(folder: Path) -> None:
     assert re.search(r"\nand \d+ more", text)
     for heading in ("who", "what", "why", "from where", "answers", "other records"):
         assert re.search(rf"^{heading} ", text, re.M)
+
+
+def test_summary_says_who_used_which_credential(folder: Path, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"".join(placeholder_lines()))
+    wanted = [
+        ("vault", "etl", 3, 2, 1),
+        ("file", "etl", 1, 1, 0),
+        ("vault", None, 1, 0, 1),
+        ("vault", "agent", 1, 1, 0),
+    ]
+    names = ("credential", "subject", "calls", "allowed", "denied")
+    assert [tuple(row[name] for name in names) for row in data("summary", log)["credentials"]] == wanted
+    shown = run("summary", log).stdout.partition("\nwith which credential ")[2].splitlines()[1:5]
+    assert [row.split()[:2] for row in shown] == [[each[0], str(each[2])] for each in wanted]
+    flat = csv.DictReader(io.StringIO(run("summary", log, "--csv", "-").stdout))
+    assert [(row["name"], row["subject"] or None) for row in flat if row["by"] == "credential"] == [
+        each[:2] for each in wanted
+    ]
+    assert "with which credential" not in run("summary", folder).stdout
 
 
 @pytest.mark.parametrize("command", ["summary", "denials"])

@@ -40,7 +40,7 @@ def test_it_writes_one_file_and_says_what_is_in_it(run: Run, story: Story) -> No
     result = run(story.log, "--rules", story.rules)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert " calls by 7 subjects in 7 days; " in lines[0]
+    assert " calls by 8 subjects in 7 days; " in lines[0]
     assert "complete and unaltered as far as the checkpoint of 2026-11-22 23:57:14" in lines[-2]
     assert lines[-1].startswith("audit-report.html: ")
     file = Path("audit-report.html")
@@ -83,7 +83,7 @@ def test_since_tells_what_is_new(run: Run, story: Story) -> None:
     page = Path("audit-report.html").read_text(encoding="utf-8")
     assert "New is what was not seen from 2026-11-16 0" in page
     assert "1 new token, of ml-training." in page
-    assert "asked for from 2026-11-18 00:00:00 · asked for until 2026-11-22 00:00:00" in page
+    assert "asked for from 2026-11-18 00:00:00 until 2026-11-22 00:00:00" in page
 
 
 def test_stale_days_are_as_asked(run: Run, story: Story) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,26 @@ def test_whoami_says_another_reason(token: bytes, host: str, tmp_path: Path) -> 
     assert re.search(r"^reason: +unknown_principal$", output, re.M)
     (why,) = re.findall(r"^why: +(.*)$", output, re.M)
     assert "fingerprint" not in why
+
+
+@EVERY
+def test_doctor_says_nothing_of_one_that_clients_would_send(
+    token: bytes, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = f"[DEFAULT]\nhost = https://{host}\ntoken = {token.decode()}\n"
+    (tmp_path / ".databrickscfg").write_text(written)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DATABRICKS_CONFIG_FILE", raising=False)
+    monkeypatch.delenv("DATABRICKS_HOST", raising=False)
+    monkeypatch.setenv("DATABRICKS_TOKEN", token.decode())
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed}")
+    status, output = run("doctor", "--client", "curl")
+    assert status == 1
+    assert f"127.0.0.1:{closed} can't be reached" in output
+    for wrong in ("fingerprint", "sha256:", token.decode()):
+        assert wrong not in output
 
 
 def test_what_is_looked_for_is_what_is_said_of_a_personal_access_token(tmp_path: Path) -> None:

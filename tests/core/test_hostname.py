@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brickscope.core.hostname import HostPatterns, fold, in_databricks_zone, is_hostname, is_numeric
+from brickscope.core.hostname import HostPatterns, bare, in_databricks_zone, is_hostname, is_numeric
 
 NAMES = [
     ("dbc-a.cloud.databricks.com", True),
@@ -61,7 +61,7 @@ def test_patterns_match_whole_labels(host: str, expected: bool) -> None:
     "pattern", ["*", "*.", "*.com", "a*.example.com", "https://x.example", "X.example", "1.2.3.4"]
 )
 def test_a_pattern_that_says_too_much_or_nothing_is_an_error(pattern: str) -> None:
-    with pytest.raises(ValueError, match="no host pattern"):
+    with pytest.raises(ValueError, match="is not a host pattern"):
         HostPatterns([pattern])
 
 
@@ -100,4 +100,4 @@ def test_workspaces_of_every_cloud_are_known(host: str, expected: bool) -> None:
 
 
 def test_folding_finds_a_host_in_every_spelling() -> None:
-    assert fold("DBC-A.Cloud.Databricks.COM..") == "dbc-a.cloud.databricks.com"
+    assert bare("DBC-A.Cloud.Databricks.COM..") == "dbc-a.cloud.databricks.com"

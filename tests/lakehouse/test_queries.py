@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from audit.made_log import line, made_policy, made_records, write_log
+from audit.made_log import line, made_policy, made_records, placeholder_lines, write_log
 from brickscope.audit.columns import COLUMNS
 from brickscope.audit.lakehouse import policy_sql
 from brickscope.audit.queries import names, query
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_log(folder / "a", made_records(1500), each=500, compression=".gz")
     write_log(folder / "b", made_records(1500, seed=2), each=600, compression=".zst")
     with (folder / "b" / "audit.jsonl").open("ab") as file:
-        file.writelines(BAD)
+        file.writelines([*placeholder_lines(), *BAD])
     return folder
 
 

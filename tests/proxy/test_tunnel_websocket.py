@@ -8,11 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from by_hand import END, HELLO, TOKEN, Scene, head, play, turn
+from by_hand import END, HELLO, HOST, TOKEN, Scene, head, play, turn
 
 from brickscope.catalog.catalog import operation_table
+from brickscope.core.entrusted import Entrusted, Kind, Source
+from brickscope.core.fingerprint import fingerprint
 from brickscope.core.operation import OperationRule, OperationRules
 from brickscope.core.pending import NotYetKnown
+from brickscope.core.placeholder import make_placeholder
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.rule import RuleTable
 from brickscope.proxy import gate as gate_module
@@ -34,6 +37,7 @@ AGREE = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Accept: " + accept_of(KEY) + b"\r\n\r\n"
 )
+REAL = "dapi" + "ca1ab1e5" * 4
 NAME = f"sha256:{sha256(TOKEN.encode()).hexdigest()}"
 
 
@@ -167,6 +171,61 @@ def test_another_policy_that_does_not_allow_it_ends_it(new: Policy, reason: str)
     assert scene.log.of("outcome")[0]["policy_revision"] == new.revision
 
 
+def held(credential: str | None = "c", revision: str = "r", **changed: Any) -> Policy:
+    """The policy, its subject behind a placeholder."""
+    known = policy("driver_proxy.ssh", revision=revision)
+    subject = known.tokens[NAME]._replace(credential=credential, **changed)
+    return known._replace(tokens={fingerprint(HELD.encode()): subject})
+
+
+HELD = make_placeholder(bytes(32))
+FILE = Entrusted("c", Kind.TOKEN, Source(environment="TOKEN_OF_A_TEST"), frozenset({HOST}))
+TAKEN: dict[str, tuple[Policy, Entrusted | None, str | None]] = {
+    "nothing": (held(revision="s"), FILE, None),
+    "the placeholder": (held(revision="s")._replace(tokens={}), FILE, "unknown_placeholder"),
+    "the name, by the policy": (held("d", "s"), FILE, "credential_not_allowed"),
+    "the name, by the operator": (held(), None, "credential_not_allowed"),
+    "the workspace, by the operator": (
+        held(),
+        FILE._replace(workspaces=frozenset({"dbc-b.cloud.databricks.com"})),
+        "credential_not_allowed",
+    ),
+    "the source": (held(), FILE._replace(source=Source(command=("/no/such/program",))), None),
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_behind_a_placeholder_it_ends_when_that_or_its_credential_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    monkeypatch.setenv("TOKEN_OF_A_TEST", REAL)
+    new, file, reason = TAKEN[taken]
+
+    async def story(scene: Scene) -> None:
+        store = scene.gate.credentials
+        store.swap({"c": FILE})
+        scene.gate.swap(held())
+        scene.begin()
+        await turn()
+        scene.client.receive(ASK.replace(TOKEN.encode(), HELD.encode()))
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "credential"))
+        await turn()
+        assert scene.host.written == HELLO + ASK.replace(TOKEN.encode(), REAL.encode())
+        scene.host.receive(AGREE)
+        await turn()
+        scene.tunnel.look(1.0)
+        if new.revision != "r":
+            scene.gate.swap(new)
+        else:
+            store.swap({} if file is None else {"c": file})
+        scene.tunnel.look(2.0)
+        await turn()
+        assert scene.client.eof_written is (reason is not None)
+
+    ended = [str(each["error"]).split(", ")[0] for each in outcomes(play(story))]
+    assert ended == ([] if reason is None else [f"it is no longer allowed: {reason}"])
+
+
 def test_another_policy_that_allows_it_leaves_it_open() -> None:
     async def story(scene: Scene) -> None:
         await opened(scene)
@@ -212,7 +271,7 @@ def test_what_has_to_be_fetched_first_is_waited_for_and_doubt_ends_it(
         async def learn(unknown: NotYetKnown) -> None:
             asked.append(unknown.url)
 
-        def judge_again(request: Any, address: str, settled: Any = ()) -> Any:
+        def judge_again(*_: Any) -> Any:
             raise NotYetKnown("https://keys.example")
 
         directory.learn = learn

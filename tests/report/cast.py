@@ -39,6 +39,10 @@ tokens:
   support-agent:
     fingerprint: {digest("support-agent")}
     rule_set: support
+  orders-agent:
+    placeholder: {digest("a placeholder")}
+    credential: orders
+    rule_set: assistant
 service_principals:
   etl:
     client_id: 6f1c2f6e-0000-4000-8000-3d1a2b4c5d6e
@@ -81,6 +85,12 @@ rule_sets:
       - jobs.run_now
       - jobs.get_run
       - PUT /api/2.0/fs/files/Volumes/main/{{path...}}
+  assistant:
+    allow:
+      - operation: serving.chat_completions
+        where: {{model: databricks-claude-haiku-4-5}}
+      - operation: mcp.call_tool
+        where: {{server: functions/main/tools, tool: [find_orders, count_orders]}}
   support:
     allow:
       - {{class: read}}
@@ -116,6 +126,7 @@ class Caller(NamedTuple):
     calls: tuple[Call, ...]
     mode: str = "enforce"
     principal: dict[str, str | None] | None = None
+    credential: str | None = None
     first: float = 0.0
     last: float = 1.0
 
@@ -303,6 +314,34 @@ CALLERS = (
         ),
         first=0.55,
         last=0.9,
+    ),
+    Caller(
+        "orders-agent",
+        "assistant",
+        digest("a placeholder"),
+        ("10.0.41.6",),
+        "openai-python/2.8.1",
+        60,
+        "office",
+        (
+            _allow("POST", "/serving-endpoints/chat/completions", "serving.chat_completions", 6)._replace(
+                params={"model": "databricks-claude-haiku-4-5"}
+            ),
+            _allow("POST", "/api/2.0/mcp/functions/main/tools", "mcp.call_tool", 4)._replace(
+                params={"server": "functions/main/tools", "tool": "find_orders"}
+            ),
+            Call(
+                "POST",
+                "/api/2.0/mcp/functions/main/tools",
+                "mcp.call_tool",
+                0.3,
+                None,
+                "constraint_not_met",
+                "rule set 'assistant' allows mcp.call_tool only where tool is find_orders or count_orders",
+                {"server": "functions/main/tools", "tool": "drop_orders"},
+            ),
+        ),
+        credential="orders",
     ),
 )
 

@@ -130,6 +130,8 @@ def _decision(
         "grant": None,
         "has_body": call.method in ("POST", "PUT", "PATCH"),
         "user_agent": caller.agent,
+        **({"credential": caller.credential} if caller.credential else {}),
+        **({"credential_fingerprint": digest("a credential")} if caller.credential and not denied else {}),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from audit.made_log import placeholder_lines
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
 from brickscope.policy.load import load_policy
@@ -162,8 +163,8 @@ def test_outcomes(report: Report, records: list[Record]) -> None:
     assert sum(row["Sent"] for row in found) == sum(each["request_bytes"] for each in outcomes)
     assert max(row["Longest"] for row in found) == max(each["duration_ms"] for each in outcomes)
     broken = sum("error" in each for each in outcomes)
-    assert sum(row["Calls"] for row in found if row["Broke on the way"] == "yes") == broken > 0
-    assert any(point.startswith(f"{broken} calls broke on the way (") for point in points(report))
+    assert sum(row["Calls"] for row in found if row["Interrupted"] == "yes") == broken > 0
+    assert any(point.startswith(f"{broken} calls were interrupted (") for point in points(report))
     (text,) = (
         block.text for section in report.sections if section.id == "outcomes" for block in section.blocks[:1]
     )
@@ -236,7 +237,8 @@ def test_stale_are_subjects_of_policy_and_log(report: Report, story: Story) -> N
         late = gather(log, made=END + timedelta(days=80), period=period, stale_days=30)
     found = rows(late, "stale")
     assert {row["Subject"] for row in found} == {
-        "ada", "bi-dashboards", "ci-runner", "etl", "ml-training", "nightly-export", "support-agent",
+        "ada", "bi-dashboards", "ci-runner", "etl", "ml-training", "nightly-export", "orders-agent",
+        "support-agent",
     }  # fmt: skip
     assert all(row["In the policy"] == "not asked" and row["Days ago"] >= 80 for row in found)
 
@@ -249,6 +251,19 @@ def test_an_unknown_token_is_one_row(report: Report, records: list[Record]) -> N
     assert row["Calls"] == len(calls)
     unknown = [row for row in rows(report, "denials") if row["Why"] == "unknown_token"]
     assert len(unknown) == 1
+
+
+def test_a_credential_that_was_shown_itself_is_pointed_out(report: Report, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"".join(placeholder_lines()))
+    found = _whole(log)
+    names = ("Credential", "Subjects", "Calls", "Itself")
+    assert [tuple(row[name] for name in names) for row in rows(found, "placeholders")] == [
+        ("vault", ["agent", "etl"], 5, 1),
+        ("file", ["etl"], 1, 0),
+    ]
+    assert "The credential vault itself was shown, not a placeholder: it has left its store." in points(found)
+    assert not any("itself was shown" in point for point in points(report))
 
 
 def test_changes_gaps_and_runs(report: Report) -> None:
@@ -268,7 +283,7 @@ def test_changes_gaps_and_runs(report: Report) -> None:
         row["Details"] for row in rows(report, "timeline") if "refused" in row["What happened"]
     )
     assert [row["Ended"] for row in rows(report, "runs")] == [
-        "stopped in good order (began before)",
+        "stopped gracefully (began before)",
         "no stop record",
     ]
 
@@ -279,7 +294,7 @@ def test_whole_log_has_every_change(story: Story) -> None:
     assert "1 policy edit did not load and changed nothing." in points(found)
     assert "Denials ceased to be enforced for subject ml-training." in points(found)
     assert [(row["Ended"], row["Version"]) for row in rows(found, "runs")] == [
-        ("stopped in good order", "0.1.0"),
+        ("stopped gracefully", "0.1.0"),
         ("no stop record", "0.1.1"),
     ]
     assert rows(found, "revisions")[0]["Revision"] == OLD_REVISION
@@ -324,13 +339,13 @@ def test_a_policy_that_was_never_in_force_is_said_so(story: Story, tmp_path: Pat
 def test_the_summary_says_it_in_a_sentence(report: Report) -> None:
     first, second, last = report.sentences
     calls, denied, sent = (report.tiles[name] for name in ("Calls", "Denied", "Would be denied (monitor)"))
-    assert first.startswith(f"{calls:,} calls by 7 subjects in 10 days; {denied + sent:,} denied (")
+    assert first.startswith(f"{calls:,} calls by 8 subjects in 10 days; {denied + sent:,} denied (")
     assert first.endswith(f"for {len(rows(report, 'reasons'))} reasons.")
     assert second.startswith(f"{sent:,} of the denied calls were sent anyway")
     assert last.startswith(
         "The log is complete and unaltered as far as the checkpoint of 2026-11-22 23:46:13"
     )
-    assert last.endswith("It names 1 gap itself.")
+    assert last.endswith("It records 1 gap.")
 
 
 def test_what_to_look_at_first_begins_with_what_is_serious(report: Report) -> None:
@@ -344,7 +359,7 @@ def test_what_to_look_at_first_begins_with_what_is_serious(report: Report) -> No
         "new token",
         "old-migration",
         "nightly-export",
-        "denied calls that return or make credentials: support-agent 54 (tokens.create)",
+        "denied calls that return or create credentials, secrets or signed links: support-agent 54 (tokens.create)",
         "denied calls that change who may act or from where: ci-runner",
         "denied calls that run code, SQL or compute: ci-runner",
     ):
@@ -446,3 +461,29 @@ def test_long_tables_are_cut_and_say_so(tmp_path: Path) -> None:
         "reasons",
     ):
         assert (len(table(found, name).rows), table(found, name).total) == (500, 1200), name
+
+
+def test_credentials_models_and_tools_have_their_calls(report: Report, records: list[Record]) -> None:
+    calls = [call for call in _of(records, "decision") if call.get("credential")]
+    sent = [call for call in calls if call["decision"] == "allow"]
+    (row,) = rows(report, "placeholders")
+    assert (row["Credential"], row["Subjects"]) == ("orders", ["orders-agent"])
+    assert (row["Calls"], row["Exchanged"]) == (len(calls), len(sent))
+    assert row["Fingerprint"] == [sent[0]["credential_fingerprint"]]
+    assert 0 < len(sent) < len(calls)
+    by_target = Counter(call["params"].get("tool") or call["params"]["model"] for call in calls)
+    found = rows(report, "models")
+    assert {row["Model or tool"]: row["Calls"] for row in found} == by_target
+    assert {row["Model or tool"]: row["Denied"] for row in found if row["Denied"]} == {
+        "drop_orders": by_target["drop_orders"]
+    }
+    assert {row["Server"] for row in found} == {None, "functions/main/tools"}
+
+
+def test_denied_calls_that_are_powerful_come_before_all_else(report: Report) -> None:
+    ranked = [point.text.partition(" that ")[2] for point, _ in report.points][:3]
+    assert [text.partition(":")[0] for text in ranked] == [
+        "return or create credentials, secrets or signed links",
+        "change who may act or from where",
+        "run code, SQL or compute",
+    ]

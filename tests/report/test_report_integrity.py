@@ -56,7 +56,7 @@ FINDING = Finding(Damage.REMOVED, "audit.jsonl", 7, "1 record before this one is
             [replace(GOOD, after=70)],
             "intact",
             "The log is complete and unaltered as far as the checkpoint of 2026-11-22 13:00:00; no signature covers the 70 "
-            "records behind it, which prove nothing.",
+            "records after it, which prove nothing.",
         ),
         (
             [GOOD, GOOD],

@@ -182,7 +182,7 @@ def test_without_a_policy_it_says_that_it_does_not_know(hostile_report: Report) 
     ("status", "words"),
     [
         ("intact", "Intact"),
-        ("own key", "Intact by its own key"),
+        ("own key", "Intact, key not confirmed"),
         ("damaged", "Damaged"),
         ("unsigned", "Not signed"),
         ("unchecked", "Not checked"),

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from brickscope.audit.plain import to_json
+from brickscope.core.visible import visible
 from brickscope.count import counted
 
 from .shown import listed, moment
@@ -57,12 +58,7 @@ def _printable(value: Any) -> Markup:
     """A value as text that can act on no terminal. ``Markup`` is what was made so already."""
     if isinstance(value, Markup):
         return value
-    text = "" if value is None else str(value)
-    return Markup("".join(map(_visible, text)))  # noqa: S704
-
-
-def _visible(char: str) -> str:
-    return char if char.isprintable() else char.encode("unicode_escape").decode()
+    return Markup("" if value is None else visible(str(value)))  # noqa: S704
 
 
 def _marked(value: Any, colour: str = "", **attributes: bool) -> Markup:

@@ -128,10 +128,6 @@ def _token_request(parameters: dict[str, Any], home: Home) -> Call:
     return read_sent(Sent("POST", "/oidc/v1/token", [], b""), home, asked)
 
 
-def _token_text(text: str, asked: TokenRequest) -> str:
-    return f"{text} (grant {asked.grant.value}, client {printable(asked.client_id or 'none')[:64]})"
-
-
 def _parameters(text: str) -> dict[str, Any]:
     """``{job_id: 1012}`` or ``job_id=1012 path=/x``; values are read as a policy file's."""
     if text.startswith("{"):
@@ -207,24 +203,30 @@ def read_sent(sent: Sent, home: Home = Home(), asked: TokenRequest | None = None
     try:
         request = read_request(wire)
         if is_token_request(request):
-            return _token_call(f"{shown}{path}", request, sent.body, asked)
+            return _token_call(request, sent.body, asked)
         token = None if request.authorization is None else read_token(request.authorization)
     except Refused as refused:
         return Call(f"{shown}{path}", refused)
-    text = f"{shown}{printable(target)}{_shown_body(sent.body)}"
+    text = shown_call(request, sent.body)
     name = None if token is None else fingerprint(token)
     hourly = token is not None and is_oauth(token)
     return Call(text, request._replace(authorization=None), sent.body, fingerprint=name, is_oauth=hourly)
 
 
-def _token_call(shown: str, request: ApiRequest, body: bytes, asked: TokenRequest | None) -> Call:
-    """A written token request: its form and header are secrets, of which the grant and client are kept."""
-    try:
-        check_endpoint(request)
-        asked = asked or read_token_request(request, body)
-    except Refused as refused:
-        return Call(shown, refused)
-    return Call(_token_text(shown, asked), request._replace(authorization=None), asked=asked)
+def _token_call(request: ApiRequest, body: bytes, asked: TokenRequest | None) -> Call:
+    """A written token request: its form and header are secrets, of which the grant and client are kept. Raises Refused."""
+    check_endpoint(request)
+    asked = asked or read_token_request(request, body)
+    return Call(shown_call(request, b"", asked), request._replace(authorization=None), asked=asked)
+
+
+def shown_call(request: ApiRequest, body: bytes, asked: TokenRequest | None = None) -> str:
+    """A call in one line, printable; of a token request, what for."""
+    target = f"https://{printable(request.host)[:253]}{printable(request.path)}"
+    shown = f"{printable(request.method)[:16]} {target}"
+    if asked is not None:
+        return f"{shown} (grant {asked.grant.value}, client {printable(asked.client_id or 'none')[:64]})"
+    return f"{shown}{'' if request.query is None else printable(f'?{request.query}')}{_shown_body(body)}"
 
 
 def _chooses(sent: Sent, target: str) -> bool:

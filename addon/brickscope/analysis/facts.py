@@ -16,15 +16,17 @@ from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Refused
+from brickscope.core.grant import TokenRequest, is_token_request
 from brickscope.core.hostname import is_hostname
 from brickscope.core.path import Reading, on_host, read_target
-from brickscope.core.policy import RuleSet
+from brickscope.core.policy import Grant, RuleSet
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.log.key import DigestKey
 from brickscope.log.record import MAX_TEXT, REDACTED
 
+from .call import Call
 from .placement import as_text, envelope
 
 MATCHES_NOTHING = "\ufffdnot in the log"
@@ -47,7 +49,7 @@ class Facts(NamedTuple):
     """A call out of the log. ``body``: made of the parameters that the log has; None where it does not tell what is in one.
     ``told``: names of parameters whose values it has, or of which it knows that the call lacks them. ``names``: of all
     parameters, None where it has not those. ``digests``: those that it has as digests only; ``keyed``: whether these were
-    held against what rules name."""
+    held against what rules name. ``asked``: of a token request, what for."""
 
     request: ApiRequest
     body: bytes | None
@@ -55,6 +57,12 @@ class Facts(NamedTuple):
     names: frozenset[str] | None
     digests: frozenset[str]
     keyed: bool
+    asked: TokenRequest | None
+
+    @property
+    def call(self) -> Call:
+        """It as the decision function is asked about it."""
+        return Call("", self.request, self.body or b"", self.asked)
 
 
 def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestKey | None) -> Facts:
@@ -62,11 +70,11 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
 
     ``key``: makes digests, to recognise values that rules name. Raises NotReplayable.
     """
-    path, host, method = (str(record.get(name)) for name in ("path", "server_address", "method"))
+    path, host, method = (str(record.get(name) or "") for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) >= MAX_TEXT and path.endswith("...")):
         raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
-    if method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
-        raise NotReplayable("the record names no method or host that a call can have")
+    if not path or method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
+        raise NotReplayable("the record names no method, host or path that a call can have")
     try:
         readings, flaw = on_host(_readings(path), host), _flaw(record)
     except Refused as refused:
@@ -99,6 +107,9 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         has_body,
         flaw,
     )
+    asked = _asked(record)
+    if asked is None and is_token_request(request):
+        raise NotReplayable("the log does not tell which token was asked for")
     return Facts(
         request,
         content,
@@ -106,7 +117,18 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         None if names is None else frozenset(map(str, names)),
         frozenset(digests),
         key is not None,
+        asked,
     )
+
+
+def _asked(record: Mapping[str, Any]) -> TokenRequest | None:
+    """What a token request asked for; its parameters are fields of its form."""
+    grant, principal = record.get("grant"), record.get("principal")
+    if grant not in [each.value for each in Grant]:
+        return None
+    client = principal.get("client_id") if isinstance(principal, Mapping) else None
+    fields = tuple((record.get("params") or {}).items())
+    return TokenRequest(Grant(grant), client if isinstance(client, str) else None, fields)
 
 
 def _content(

@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from brickscope.analysis.replay.again import judge_again
 from brickscope.audit.source import SourceError, find_sources, read_lines
-from brickscope.core.grant import TokenRequest
-from brickscope.core.policy import Grant, Policy, Subject
-from brickscope.core.request import ApiRequest
+from brickscope.core.policy import Policy
 from brickscope.log.closed import DAMAGED
 
-from .call import Call, read_sent
+from .again import judge_again
+from .call import Call, read_sent, shown_call
 from .error import CallError
 from .facts import Facts, NotReplayable, read_facts
 from .judge import Known
@@ -95,10 +93,19 @@ def make_again(record: Mapping[str, Any], who: Known, policy: Policy) -> Logged:
     except ValueError:
         raise CallError("the record has no time that can be read") from None
     unknown: list[str] = []
-    asked = _asked(record)
-    call = _call(record, who, f"https://{host}{path}", asked, unknown)
-    if asked is None:
-        unknown.append("query and body are in the log only as far as rules looked at them then")
+    try:
+        facts = read_facts(record, None, None)
+    except NotReplayable as error:
+        unknown.append(str(error))
+        try:
+            call = read_sent(Sent(method, f"https://{host}{path}", []))
+        except (ValueError, UnicodeError):
+            raise CallError(str(error)) from None
+    else:
+        call = facts.call._replace(text=shown_call(facts.request, facts.body or b"", facts.asked))
+        unknown += _untold(facts)
+    if call.asked is None:
+        unknown.append("query and body are in the log only as far as rules checked them then")
     if who.name == record.get("subject"):
         try:
             judge_again(policy, record)
@@ -111,28 +118,6 @@ def make_again(record: Mapping[str, Any], who: Known, policy: Policy) -> Logged:
     )
 
 
-def _call(
-    record: Mapping[str, Any], who: Known, url: str, asked: TokenRequest | None, unknown: list[str]
-) -> Call:
-    rule_set = who.subject.rule_set if isinstance(who.subject, Subject) else None
-    method = str(record["method"])
-    try:
-        facts = read_facts(record, rule_set, None)
-    except NotReplayable as error:
-        unknown.append(str(error))
-        try:
-            return read_sent(Sent(method, url, []), asked=asked)
-        except (ValueError, UnicodeError):
-            raise CallError(str(error)) from None
-    workspace = record.get("workspace")
-    headers = [("X-Databricks-Org-Id", workspace)] if isinstance(workspace, str) else []
-    query = f"?{facts.request.query}" if facts.request.query else ""
-    call = read_sent(Sent(method, url + query, headers, facts.body or b""), asked=asked)
-    unknown += _untold(facts)
-    # That there was a body is known even where nothing of it is.
-    return call._replace(request=facts.request) if isinstance(call.request, ApiRequest) else call
-
-
 def _untold(facts: Facts) -> list[str]:
     said = [
         f"of the value of {quoted(name)} the log has a keyed digest only" for name in sorted(facts.digests)
@@ -142,11 +127,3 @@ def _untold(facts: Facts) -> list[str]:
     if names:
         said.append(f"of {', '.join(map(quoted, names[:5]))} the log has the name only")
     return said
-
-
-def _asked(record: Mapping[str, Any]) -> TokenRequest | None:
-    grant, principal = record.get("grant"), record.get("principal")
-    if grant not in [each.value for each in Grant]:
-        return None
-    client_id = principal.get("client_id") if isinstance(principal, Mapping) else None
-    return TokenRequest(Grant(grant), client_id if isinstance(client_id, str) else None)

@@ -1,49 +1,24 @@
-"""What one subject can do, and who can do one operation: rules, bindings and modes put together for people."""
+"""What one subject can do, and who can do one operation: rules, bindings and modes put together for people. The trees that
+``--json`` prints."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
-from brickscope.catalog.catalog import Operation
+from brickscope.catalog.catalog import CLASSES, Operation, load_catalog
 from brickscope.core.policy import Login, Mode, Policy, Subject
 from brickscope.count import counted
 from brickscope.policy.load import Loaded
-from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
 from .abilities import Abilities, Ability, abilities
 from .judge import Known, known
-from .shown import moment
+from .shown import moment, place, rule_data
 from .way import Way
 
 DAY = 86_400
-
-
-class Summary(NamedTuple):
-    """What somebody can do. ``where``: its place. ``bounds``: where, from where, until when, and which tokens it gets.
-
-    ``abilities``: None for a login, which makes no calls.
-    """
-
-    who: Known
-    where: Position | None
-    mode: Mode
-    expired: bool
-    bounds: tuple[str, ...]
-    abilities: Abilities | None
-
-
-class Access(NamedTuple):
-    """How somebody stands to one operation. ``able``: a call of it can be allowed now. ``obstacles``: why it is not, or is
-    all the same (monitor mode); ``ways``: the rules that allow it, ``denied``: those that deny some or all of it again."""
-
-    who: Known
-    able: bool
-    ways: tuple[Way, ...]
-    denied: tuple[Way, ...]
-    bounds: tuple[str, ...]
-    obstacles: tuple[str, ...]
-    related: tuple[WrittenRule, ...] = ()
 
 
 def mode_of(policy: Policy, subject: Subject | Login) -> Mode:
@@ -52,8 +27,8 @@ def mode_of(policy: Policy, subject: Subject | Login) -> Mode:
     return subject.mode or (rule_set.mode if rule_set is not None else None) or policy.mode
 
 
-def bounds(who: Known, now: float) -> tuple[str, ...]:
-    """What somebody is bound to, in sentences."""
+def bounds(who: Known, now: float) -> list[str]:
+    """What somebody is bound to (where, from where, until when, which tokens it gets), in sentences."""
     subject = who.subject
     said = []
     if subject.workspaces:
@@ -67,61 +42,105 @@ def bounds(who: Known, now: float) -> tuple[str, ...]:
     if subject.grants:
         grants = ", ".join(sorted(grant.value for grant in subject.grants))
         said.append(f"gets tokens by {grants}")
-    return tuple(said)
+    return said
 
 
-def summarise(loaded: Loaded, who: Known, now: float) -> Summary:
-    """What somebody can do at a time (seconds since the epoch)."""
-    subject = who.subject
-    found = None if isinstance(subject, Login) else abilities(subject.rule_set, loaded.written.rules)
-    return Summary(
-        who,
-        loaded.written.subjects.get(who.name),
-        mode_of(loaded.policy, subject),
-        subject.expires is not None and now >= subject.expires,
-        bounds(who, now),
-        found,
-    )
+def _has_expired(subject: Subject | Login, now: float) -> bool:
+    return subject.expires is not None and now >= subject.expires
 
 
-def access(loaded: Loaded, operation: Operation, now: float) -> list[Access]:
+def summary_data(loaded: Loaded, who: Known, now: float) -> dict[str, Any]:
+    """What somebody can do at a time (seconds since the epoch). A login makes no calls."""
+    subject, where = who.subject, loaded.written.subjects.get(who.name)
+    rule_set = None if isinstance(subject, Login) else subject.rule_set
+    found = Abilities({}, (), ()) if rule_set is None else abilities(rule_set, loaded.written.rules)
+    denied = [way.written for each in found.operations.values() for way in each.denied]
+    peers = Counter((each.service, each.kind) for each in load_catalog().operations.values())
+    return {
+        "subject": who.name,
+        "kind": who.kind,
+        "place": None if where is None else place(where),
+        "rule_set": rule_set and rule_set.name,
+        "mode": mode_of(loaded.policy, subject).value,
+        "expired": _has_expired(subject, now),
+        "bounds": bounds(who, now),
+        "classes": list(CLASSES),
+        "operations": [_ability(each, peers) for each in found.allowed()],
+        "paths": list(map(rule_data, found.paths)),
+        "denied": list(map(rule_data, dict.fromkeys([*denied, *found.denied_paths]))),
+    }
+
+
+def _ability(said: Ability, peers: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    """One operation. ``peers``: how many of its class its service has. ``only``: what of it is allowed, in words."""
+    operation = said.operation
+    if any(way.whole for way in said.allowed):
+        only = "what is not denied"
+    else:
+        only = ", or ".join(dict.fromkeys(way.condition or "under a rule" for way in said.allowed))
+    denied = dict.fromkeys(way.condition or f"as {way.text}" for way in said.denied)
+    return {
+        "operation": operation.name,
+        "name": operation.name.rpartition(".")[2],
+        "service": operation.service,
+        "class": operation.kind,
+        "peers": peers[operation.service, operation.kind],
+        "risk": operation.risk or None,
+        "allowed": list(map(_way, said.allowed)),
+        "denied": list(map(_way, said.denied)),
+        "whole": said.is_whole,
+        "only": None if said.is_whole else only + (f", and not {' nor '.join(denied)}" if denied else ""),
+    }
+
+
+def access_data(loaded: Loaded, operation: Operation, now: float) -> dict[str, Any]:
     """How everybody who makes calls stands to an operation, by name."""
     by_set = {
         name: abilities(rule_set, loaded.written.rules) for name, rule_set in loaded.policy.rule_sets.items()
     }
-    found = []
-    for who in sorted(known(loaded.policy).values()):
-        if isinstance(who.subject, Subject):
-            found.append(
-                _access(loaded.policy, who, who.subject, by_set[who.subject.rule_set.name], operation, now)
-            )
-    return found
+    return {
+        "operation": operation.name,
+        "call": operation.calls[0],
+        "class": operation.kind,
+        "risk": operation.risk or None,
+        "subjects": [
+            _access(loaded.policy, who, who.subject, by_set[who.subject.rule_set.name], operation, now)
+            for who in sorted(known(loaded.policy).values())
+            if isinstance(who.subject, Subject)
+        ],
+    }
 
 
 def _access(
-    policy: Policy, who: Known, subject: Subject, able: Abilities, operation: Operation, now: float
-) -> Access:
-    ability = able.operations.get(operation.name, Ability(operation, (), ()))
+    policy: Policy, who: Known, subject: Subject, found: Abilities, operation: Operation, now: float
+) -> dict[str, Any]:
+    """``able``: a call of it can be allowed now. ``obstacles``: why it is not, or is all the same (monitor mode). ``near``:
+    somebody can't, and has something to do with it."""
+    ability = found.operations.get(operation.name, Ability(operation, (), ()))
     obstacles = []
     if ability.allowed and ability.is_denied:
         obstacles.append("a deny rule takes it away")
-    expired = subject.expires is not None and now >= subject.expires
-    if expired:
+    if _has_expired(subject, now):
         obstacles.append("the subject has expired")
-    allowed = bool(ability.allowed) and not ability.is_denied and not expired
-    if not allowed and mode_of(policy, subject) is Mode.MONITOR:
+    able = bool(ability.allowed) and not obstacles
+    if not able and mode_of(policy, subject) is Mode.MONITOR:
         obstacles.append("it is in monitor mode: what the rules deny is sent anyway")
-    related: list[WrittenRule] = []
-    if not ability.allowed:
-        for each in able.allowed():
-            if each.operation.service == operation.service and each.operation.kind == operation.kind:
-                related += [way.written for way in each.allowed]
-    return Access(
-        who,
-        allowed,
-        ability.allowed,
-        ability.denied,
-        bounds(who, now),
-        tuple(obstacles),
-        tuple(dict.fromkeys(related)),
-    )
+    related: dict[WrittenRule, None] = {}
+    for each in () if ability.allowed else found.allowed():
+        if each.operation.service == operation.service and each.operation.kind == operation.kind:
+            related |= dict.fromkeys(way.written for way in each.allowed)
+    return {
+        "subject": who.name,
+        "kind": who.kind,
+        "able": able,
+        "near": not able and bool(ability.allowed or obstacles or related),
+        "bounds": bounds(who, now),
+        "obstacles": obstacles,
+        "allowed": list(map(_way, ability.allowed)),
+        "denied": list(map(_way, ability.denied)),
+        "related": list(map(rule_data, related)),
+    }
+
+
+def _way(way: Way) -> dict[str, Any]:
+    return {**rule_data(way.written), "condition": way.condition or None, "whole": way.whole}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .queries import query
 from .reader import AuditLog, Progress
 
-SECTIONS = ("subjects", "operations", "reasons", "clients", "outcomes", "events")
+SECTIONS = ("subjects", "operations", "reasons", "clients", "credentials", "outcomes", "events")
 """Each the name of a query ``sql/summary_….sql``."""
 Row = dict[str, Any]
 

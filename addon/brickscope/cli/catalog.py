@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from brickscope.analysis.summary import access
+from brickscope.analysis.abilities import abilities
+from brickscope.analysis.judge import known
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
+from brickscope.core.policy import Subject
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import nearest
@@ -155,11 +157,16 @@ def _kinds(operation: Operation) -> dict[str, list[str]]:
 
 def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
+    by_set = {
+        name: abilities(rule_set, loaded.written.rules).operations.get(operation.name)
+        for name, rule_set in loaded.policy.rule_sets.items()
+    }
     found = []
-    for each in access(loaded, operation, 0.0):
-        if each.able:
+    for who in sorted(known(loaded.policy).values()):
+        able = by_set[who.subject.rule_set.name] if isinstance(who.subject, Subject) else None
+        if able is not None and able.allowed and not able.is_denied:
             # One without conditions settles it; otherwise each may.
-            whole = [way.text for way in each.ways if way.whole]
-            rules = whole[:1] or [way.text for way in each.ways]
-            found.append({"subject": each.who.name, "kind": each.who.kind, "rule": "; ".join(rules)})
+            whole = [way.text for way in able.allowed if way.whole]
+            rules = whole[:1] or [way.text for way in able.allowed]
+            found.append({"subject": who.name, "kind": who.kind, "rule": "; ".join(rules)})
     return found

@@ -14,8 +14,7 @@ from brickscope.analysis.explanation import explain
 from brickscope.analysis.judge import Known, Told, find, home, known
 from brickscope.analysis.logged import DECISION_ID, Logged, find_record, make_again
 from brickscope.analysis.placement import find_operation
-from brickscope.analysis.portrait import access_data, summary_data
-from brickscope.analysis.summary import access, summarise
+from brickscope.analysis.summary import access_data, summary_data
 from brickscope.analysis.wording import explanation_data
 from brickscope.core.decision import Refused
 from brickscope.core.directory import Directory
@@ -93,15 +92,12 @@ def explain_command(
     if operation is not None:
         if call or subject is not None:
             raise click.UsageError("--operation stands alone: it asks about everybody")
-        found = find_operation(operation)
-        held = access(loaded, found, now)
-        return Answer(access_data(found, held), "access")
+        return Answer(access_data(loaded, find_operation(operation), now), "access")
     if call:
         return _call(loaded, call, subject, client, at, host_workspace, logs)
     if subject is None:
         raise click.UsageError("name a CALL, --subject or --operation")
-    said = summarise(loaded, find(loaded.policy, subject), now)
-    return Answer(summary_data(said), "summary")
+    return Answer(summary_data(loaded, find(loaded.policy, subject), now), "summary")
 
 
 def _call(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from brickscope.core.visible import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -34,18 +36,8 @@ def shown(value: object, *, lines: bool = False, most: int = MAX_SHOWN) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
-    if not text.isprintable():
-        text = "".join(
-            char if char.isprintable() or (lines and char == "\n") else _escape(char)
-            for char in text[: most * 2]
-        )
+    text = visible(str(value)[: most * 2], "\n" if lines else "")
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def minute(moment: datetime | None) -> str:

@@ -48,7 +48,7 @@ def is_numeric(text: str) -> bool:
     return bool(_NUMERIC.match(labels[-1].lower()))
 
 
-def fold(host: str) -> str:
+def bare(host: str) -> str:
     """The name under which policy looks at a host: lower-case, without trailing dots. For classifying only."""
     return host.lower().rstrip(".")
 
@@ -64,19 +64,19 @@ class HostPatterns:
         for pattern in self.patterns:
             if not is_hostname(pattern.removeprefix("*.")) or "." not in pattern.removeprefix("*."):
                 raise ValueError(
-                    f"{pattern!r} is no host pattern: write a lower-case host name, or *. and one, "
+                    f"{pattern!r} is not a host pattern: write a lower-case host name, or one after *., "
                     "such as *.cloud.databricks.com"
                 )
         self._exact = frozenset(p for p in self.patterns if not p.startswith("*."))
         self._suffixes = tuple(p[1:] for p in self.patterns if p.startswith("*."))
 
     def match(self, host: str) -> bool:
-        """Whether a folded host name is one of these."""
+        """Whether a bare host name is one of these."""
         return host in self._exact or host.endswith(self._suffixes)
 
 
 def in_databricks_zone(host: str) -> bool:
-    """Whether a folded host name belongs to Databricks' workspaces, on any cloud."""
+    """Whether a bare host name belongs to Databricks' workspaces, on any cloud."""
     if host in DATABRICKS_SITES:
         return False
     return any(host == zone or host.endswith("." + zone) for zone in DATABRICKS_ZONES)

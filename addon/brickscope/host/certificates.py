@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
+from brickscope.core.visible import visible
 from brickscope.error import OperatorError
 
 SYSTEM_BUNDLES = (
@@ -126,7 +127,7 @@ def subject(certificate: x509.Certificate) -> str:
         text = certificate.subject.rfc4514_string()
     except ValueError:
         text = "?"
-    return "".join(char if char.isascii() and char.isprintable() else "?" for char in text)[:120]
+    return visible(text, only_ascii=True)[:120]
 
 
 def has_ended(certificate: x509.Certificate, now: datetime | None = None) -> bool:

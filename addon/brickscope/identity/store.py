@@ -115,12 +115,7 @@ class CredentialStore:
 
         Raises Refused (CREDENTIAL_NOT_ALLOWED or CREDENTIAL_UNAVAILABLE), and NotYetKnown where it has to be fetched first.
         """
-        entrusted = self.known.get(name)
-        if entrusted is None:
-            raise Refused(Reason.CREDENTIAL_NOT_ALLOWED, f"the operator's file names no credential {name!r}")
-        if not is_at_home(entrusted.workspaces, request, now, directory)[0]:
-            detail = f"the operator's file does not let the credential {name!r} be used on this workspace"
-            raise Refused(Reason.CREDENTIAL_NOT_ALLOWED, detail)
+        entrusted = self.find(name, request, directory, now)
         held = self._hold(entrusted, request.host)
         moment = time.monotonic()
         if held.secret is not None and moment < held.ends:
@@ -134,6 +129,17 @@ class CredentialStore:
                 f"the credential {name!r} can't be had: {held.error or 'it was withdrawn'}",
             )
         raise CredentialNeeded(sign)
+
+    def find(self, name: str, request: ApiRequest, directory: Directory | None, now: float) -> Entrusted:
+        """What the operator's file has of a name, if it may be used for a call. Raises Refused (CREDENTIAL_NOT_ALLOWED), and
+        NotYetKnown where the host has to be asked first which workspace it is."""
+        entrusted = self.known.get(name)
+        if entrusted is None:
+            raise Refused(Reason.CREDENTIAL_NOT_ALLOWED, f"the operator's file names no credential {name!r}")
+        if not is_at_home(entrusted.workspaces, request, now, directory)[0]:
+            detail = f"the operator's file does not let the credential {name!r} be used on this workspace"
+            raise Refused(Reason.CREDENTIAL_NOT_ALLOWED, detail)
+        return entrusted
 
     async def learn(self, needed: CredentialNeeded) -> None:
         """Fetch it, or wait for whoever does. Raises nothing; ask again afterwards."""

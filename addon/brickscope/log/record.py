@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from brickscope.core.body import Number
 from brickscope.core.credential import holds_token
 from brickscope.core.decision import Decision, Principal
+from brickscope.core.visible import visible
 
 from .key import DigestKey
 
@@ -38,8 +39,6 @@ _LONG_RUN = bytes([1]) * 28
 """Of so many characters of base64, as ``_CLASS`` makes them: what most texts don't have, and what costs least to see."""
 _ENCODED = re.compile(f"(?:{_GROUPS}){{7,}}+")
 _REST = re.compile(r"[A-Za-z0-9+/_-]{1,64}")
-
-_UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
@@ -65,33 +64,40 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
                 return REDACTED
         else:
             return REDACTED  # encoded more often than anybody means
-    text = text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_escape, text)
+    text = visible(text, only_ascii=True)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
 
 
-def is_clean(text: str, secrets: Iterable[bytes] = (), *, often: bool = False) -> bool:
-    """Whether ``printable`` would leave the text as it is (the common case, at a tenth of the cost). ``often``: the same one
-    will be asked about again, as a client's name is."""
+def is_clean(text: str, secrets: Iterable[bytes] = ()) -> bool:
+    """Whether ``printable`` would leave the text as it is (the common case, at a tenth of the cost)."""
     if "%" in text or len(text) > MAX_TEXT or not (text.isascii() and text.isprintable()):
         return False
-    return not _holds_secret(text, secrets, often=often)
+    return not _holds_secret(text, secrets)
 
 
-def _holds_secret(text: str, secrets: Iterable[bytes], *, often: bool = False) -> bool:
+def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return True
-    if not (_could_hold_often if often else _could_hold)(text):
-        return False
-    return holds_token(text) or (len(text) >= MIN_ENCODED and _holds_encoded(text[:MAX_ENCODED], secrets))
+    try:
+        (_be_open if len(text) <= MAX_TEXT else _be_open.__wrapped__)(text)
+    except _Covered:
+        return holds_token(text) or _holds_encoded(text[:MAX_ENCODED], secrets)
+    return False
 
 
-def _could_hold(text: str) -> bool:
-    """Whether a token could stand in a text, plainly or in base64: one of Databricks' is long, others begin so."""
-    return "eyJ" in text or _LONG_RUN in text.encode("latin-1", "replace").translate(_CLASS)
+class _Covered(Exception):
+    """A text could hold a secret."""
 
 
-_could_hold_often = lru_cache(maxsize=256)(_could_hold)
+@lru_cache(maxsize=512)
+def _be_open(text: str) -> None:
+    """Raises _Covered where a token, or anything in base64, could stand in a text. The same paths and programs come again
+    and again, and what raises is not remembered: so no secret is."""
+    # One of Databricks' tokens is long, others begin so.
+    could = "eyJ" in text or _LONG_RUN in text.encode("latin-1", "replace").translate(_CLASS)
+    if could and (holds_token(text) or (len(text) >= MIN_ENCODED and _ENCODED.search(text, 0, MAX_ENCODED))):
+        raise _Covered
 
 
 def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
@@ -111,11 +117,6 @@ def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
             if any(secret in decoded for secret in secrets) or holds_token(decoded.decode("latin-1")):
                 return True
     return False
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def decision_fields(decision: Decision) -> Record:

@@ -78,8 +78,8 @@ def message(decision: Decision, decision_id: str, asked: Asked) -> str:
     text = _paragraph(decision, decision_id, asked, what if len(what) <= 300 else _THIS)
     if is_retried(text):
         text = _paragraph(decision, decision_id, asked, _THIS)
-    if is_retried(text):
-        text = f"Brickscope denied {_THIS} (reason {decision.reason.value}, decision {decision_id})."
+        if is_retried(text):
+            text = f"Brickscope denied {_THIS} (reason {decision.reason.value}, decision {decision_id})."
     return text
 
 

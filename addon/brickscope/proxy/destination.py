@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from brickscope.core.decision import Refused
-from brickscope.core.hostname import HostPatterns, fold, in_databricks_zone, is_hostname, is_numeric
+from brickscope.core.hostname import HostPatterns, bare, in_databricks_zone, is_hostname, is_numeric
 from brickscope.core.reason import Reason
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -83,8 +83,8 @@ class Destinations:
 
     def under_policy(self, host: str) -> bool:
         """Whether a host, however it is spelt, belongs to Databricks: judged, or not reached at all."""
-        folded = fold(host)
-        return self.scope.match(folded) or in_databricks_zone(folded)
+        name = bare(host)
+        return self.scope.match(name) or in_databricks_zone(name)
 
     def classify(self, host: str, port: int) -> Side:
         """Which side a CONNECT target is on. Raises Refused with the reason it must not be reached.
@@ -92,21 +92,21 @@ class Destinations:
         A host under policy in an odd spelling (``X.cloud.databricks.com.``) is WORKSPACE: its tunnel opens, so that
         its calls can be refused with words (a refused CONNECT makes SDKs try again for minutes), and they all are.
         """
-        folded = fold(host)
-        if self.scope.match(folded):
+        name = bare(host)
+        if self.scope.match(name):
             if port != 443:
                 raise Refused(
                     Reason.PORT_NOT_ALLOWED, f"port {port} of a Databricks host; only 443 is judged"
                 )
             return Side.WORKSPACE
-        if in_databricks_zone(folded):
+        if in_databricks_zone(name):
             raise Refused(
                 Reason.HOST_NOT_IN_SCOPE,
                 "the host is Databricks' but scope_hosts does not name it, so its calls could not be judged",
             )
-        if is_numeric(folded) or ":" in folded or "[" in folded:
-            self._check_literal(folded)
-        elif not is_hostname(folded) or folded != host.lower():
+        if is_numeric(name) or ":" in name or "[" in name:
+            self._check_literal(name)
+        elif not is_hostname(name) or name != host.lower():
             raise Refused(Reason.HOST_NOT_CANONICAL, "the host is not written as a plain DNS name")
         if not self.relay_other_hosts:
             raise Refused(Reason.OTHER_HOST, "scope_other_hosts=deny blocks hosts other than Databricks")
@@ -153,8 +153,8 @@ class Destinations:
 
     def upstream(self, host: str) -> Upstream | None:
         """Where ``scope_connect_to`` leads a host, or None."""
-        folded = fold(host)
-        return next((upstream for upstream in self.upstreams if upstream.hosts.match(folded)), None)
+        name = bare(host)
+        return next((upstream for upstream in self.upstreams if upstream.hosts.match(name)), None)
 
 
 class Resolver:

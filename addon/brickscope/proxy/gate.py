@@ -199,14 +199,28 @@ class Gate:
             await self.directory.learn(unknown)
 
     def judge_again(
-        self, request: ApiRequest, client_address: str, settled: Collection[str] = ()
+        self,
+        request: ApiRequest,
+        client_address: str,
+        credential: str | None = None,
+        settled: Collection[str] = (),
     ) -> Decision:
-        """Decide anew, by the present policy and time, on a call that is under way; nothing is recorded. ``settled``: as
-        ``judge``'s. Raises NotYetKnown."""
+        """Decide anew, by the present policy, operator's file and time, on a call that is under way; nothing is recorded.
+        ``credential``: the name of what was sent in the place of a placeholder; its source may be down meanwhile.
+        ``settled``: as ``judge``'s. Raises NotYetKnown."""
+        directory, now = Settled(self.directory, settled), time.time()
         try:
-            return decide(self.policy, request, client_address, time.time(), Settled(self.directory, settled))
+            decision = decide(self.policy, request, client_address, now, directory)
+            if decision.allow and decision.credential != credential:
+                detail = "the policy names another credential for it"
+                raise Refused(Reason.CREDENTIAL_NOT_ALLOWED, detail)
+            if decision.allow and credential is not None:
+                self.credentials.find(credential, request, directory, now)
+            return decision
         except NotYetKnown:
             raise
+        except Refused as refused:
+            return refused.decision(self.policy.revision)
         except Exception as error:
             return self.internal(error)
 
@@ -303,7 +317,7 @@ def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[byte
         path, agent = request.path, request.user_agent[:MAX_AGENT]
         if not is_clean(path, secrets):
             path = printable(path, secrets)
-        if len(request.user_agent) > MAX_AGENT or not is_clean(agent, secrets, often=True):
+        if len(request.user_agent) > MAX_AGENT or not is_clean(agent, secrets):
             agent = printable(request.user_agent, secrets)[:MAX_AGENT]
         return Asked(request.method, path, request.host, oauth), agent
     asked = Asked(

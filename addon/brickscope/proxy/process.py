@@ -18,7 +18,7 @@ import brickscope
 from brickscope.log.error import AuditError
 from brickscope.log.upkeep import Upkeep
 from brickscope.policy.change import monitored_subjects
-from brickscope.policy.load import Signature
+from brickscope.policy.load import Loaded, Signature
 from brickscope.policy.watch import PolicyWatcher
 from brickscope.service.monitoring.address import StatusAddress, words
 from brickscope.service.supervisor.channel import worker_address
@@ -105,7 +105,7 @@ class Process:
             contexts.make_ready(known_hosts(settings.destinations.scope.patterns, self._gate.policy))
         except Exception as error:
             raise OptionError(f"TLS can't be prepared, so every call would fail: {error}") from None
-        watcher = PolicyWatcher(settings.rules, self._reload.loaded, self._reload.failed, taken=self._taken)
+        watcher = PolicyWatcher(settings.rules, self._loaded, self._reload.failed, taken=self._taken)
         upkeep = Upkeep(self._gate.writer, settings.compression, settings.retention)
         loop, store = asyncio.get_running_loop(), self._gate.credentials
         if settings.credentials is not None:
@@ -120,6 +120,11 @@ class Process:
             self._tasks.append(loop.create_task(work, name=name))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
             loop.add_signal_handler(signal.SIGHUP, watcher.poke)
+
+    def _loaded(self, loaded: Loaded) -> None:
+        """A good edit of the policy; open websockets are asked about at once."""
+        self._reload.loaded(loaded)
+        self._path.deadlines.look(asyncio.get_running_loop().time())
 
     async def _monitor_gate(self, wanted: StatusAddress, ours: list[Any]) -> None:
         """Serve metrics and health. The chain of addons that it finds now is what has to stay."""

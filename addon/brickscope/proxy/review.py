@@ -1,8 +1,8 @@
 """Whether a websocket that is open is still allowed: its request, judged again.
 
 A call is judged once, as it is over soon. A websocket may be open for days, after its subject's end, or under a policy
-that no longer knows it; so it is asked about again as soon as another policy is in force, and every ``EVERY`` seconds. What
-can't be judged then is not allowed.
+that no longer knows it; so it is asked about again as soon as another policy or operator's file is in force, and every
+``EVERY`` seconds. What can't be judged then is not allowed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Review:
         self._exchange = exchange
         self._client = client
         self._carry_out = carry_out
-        self._policy = gate.policy
+        self._policy, self._known = gate.policy, gate.credentials.known
         self._looked: float | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -45,9 +45,10 @@ class Review:
             self._looked = now
         if self.core.phase is Phase.OVER or (self._task is not None and not self._task.done()):
             return
-        policy = self._gate.policy
-        if policy is not self._policy or now - self._looked >= EVERY:
-            self._policy, self._looked = policy, now
+        policy, known = self._gate.policy, self._gate.credentials.known
+        is_same = policy is self._policy and known is self._known
+        if not is_same or now - self._looked >= EVERY:
+            self._policy, self._known, self._looked = policy, known, now
             self._ask(())
 
     def _ask(self, settled: Collection[str]) -> None:
@@ -55,7 +56,7 @@ class Review:
         assert cleared is not None
         assert cleared.websocket is not None
         try:
-            decision = self._gate.judge_again(cleared.websocket, self._client, settled)
+            decision = self._gate.judge_again(cleared.websocket, self._client, cleared.credential, settled)
         except NotYetKnown as unknown:
             if unknown.url not in settled:
                 learn = self._learn(unknown, settled)

@@ -63,7 +63,17 @@ def rule(
         websocket = request if request is not None and request.offer is not None else None
         if websocket is not None and not verdict.decision.allow:
             raise Unframed  # nobody knows what would follow
-        return Cleared(head, raw, fields, announced, verdict.decision_id, verdict.started, secret, websocket)
+        return Cleared(
+            head,
+            raw,
+            fields,
+            announced,
+            verdict.decision_id,
+            verdict.started,
+            secret,
+            verdict.decision.credential,
+            websocket,
+        )
     return _deny(gate, head, verdict, announced)
 
 
@@ -126,8 +136,9 @@ def _deny(gate: Gate, head: Head, verdict: Verdict, announced: Announced | None)
 def _is_grpc(head: Head) -> bool:
     """Whether the client reads gRPC's status and nothing else; over HTTP/2 alone."""
     wire = head.wire
-    kind = header(wire.headers, b"content-type").lower()
-    return wire.http_version == b"HTTP/2.0" and kind.startswith(b"application/grpc")
+    return wire.http_version == b"HTTP/2.0" and header(wire.headers, b"content-type").lower().startswith(
+        b"application/grpc"
+    )
 
 
 class Call:

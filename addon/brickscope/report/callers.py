@@ -15,7 +15,7 @@ from .text import counted, moment, names
 
 
 def tokens_section(given: Given) -> Section:
-    """Tokens that were used, subjects that call no more, and callers that are nobody's."""
+    """Tokens that were used, credentials behind placeholders, subjects that call no more, and callers that are nobody's."""
     counts, days = given.counts, counted(given.stale.days, "day")
     if given.compared_from is not None:
         intro = f"New is what was not seen from {moment(given.compared_from)} until the period began."
@@ -33,9 +33,14 @@ def tokens_section(given: Given) -> Section:
         points.append(Point("note", f"{counted(stale.total, 'subject')} without a call in {days}: {gone}."))
     caption = f"Subjects without a call in the {days} before {moment(given.end)}"
     hint = "" if given.loaded else "Without a policy, only subjects that made calls are known."
+    held = counts.table("placeholders")
+    if shown := [row["Credential"] for row in held.records() if row["Itself"]]:
+        text = f"The credential {names(shown)} itself was shown, not a placeholder: it has left its store."
+        points.append(Point("serious", text))
     blocks = (
         Text(intro),
         counts.table("credentials", compared=given.compared_from is not None),
+        held,
         replace(stale, caption=caption, hint=hint),
         counts.table("strangers"),
     )

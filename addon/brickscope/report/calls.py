@@ -9,7 +9,10 @@ from .counts import change
 from .given import Given
 from .text import counted, names, share, size
 
-GRAVE = {"secret": "return or make credentials", "grant": "change who may act or from where"}
+GRAVE = {
+    "secret": "return or create credentials, secrets or signed links",
+    "grant": "change who may act or from where",
+}
 """Classes of operations whose calls are pointed out even where a rule allows them."""
 
 
@@ -41,9 +44,15 @@ def operations_section(given: Given) -> Section:
     ]
     cells = [Cell(row[0], risk) for row, risk in zip(table.rows, risks, strict=True)]
     table = change(table, "Class", [each and each.kind for each in known])
-    return Section(
-        "operations", "What was called", "What was called", (change(table, "Operation", cells),), points
-    )
+    models = [each.name for each in load_catalog().operations.values() if _calls_a_model(each)]
+    blocks = (change(table, "Operation", cells), given.counts.table("models", calls=models))
+    return Section("operations", "What was called", "What was called", blocks, points)
+
+
+def _calls_a_model(operation: Operation) -> bool:
+    """Whether it calls a model, or a tool of a tool server."""
+    named = operation.name.startswith(("gateway.", "serving.", "mcp."))
+    return operation.kind == "execute" and (named or operation.name == "serving_endpoints.query")
 
 
 def outcomes_section(given: Given) -> Section:
@@ -57,7 +66,7 @@ def outcomes_section(given: Given) -> Section:
     if sent > ended:  # at least: outcomes of calls from before the period are counted as well
         said.append(f"At least {counted(sent - ended, 'call')} had no end in this period.")
     said += [f"{size(uploaded or 0)} went to Databricks, {size(received or 0)} came back."] if ended else []
-    text = f"{counted(broken, 'call')} broke on the way ({share(broken, ended)} of those that ended)."
+    text = f"{counted(broken, 'call')} were interrupted ({share(broken, ended)} of those that ended)."
     points = [Point("note", text)] if broken else []
     blocks = (Text(" ".join(said)), given.counts.table("endings"))
     return Section("outcomes", "How calls ended", "How calls ended", blocks, points)

@@ -9,7 +9,7 @@ from typing import Any
 from brickscope.analysis.denials import POWERFUL, Denials
 from brickscope.core.reason import Kind, Reason
 
-from .block import Cell, Point, Section, Table, Text, Weight
+from .block import Cell, Point, Section, Table, Text
 from .calls import GRAVE
 from .counts import change
 from .given import Given
@@ -18,17 +18,14 @@ from .text import counted, names, shown
 _KINDS = {
     Kind.ALLOW: "Allowed.",
     Kind.POLICY: "Not allowed by the policy.",
-    Kind.SUBJECT: "Nobody the policy knows.",
+    Kind.SUBJECT: "Caller unknown to the policy.",
     Kind.READING: "No regular reading.",
     Kind.FORBIDDEN: "Never allowed.",
     Kind.PLACEHOLDER: "Placeholder not exchanged.",
-    Kind.DESTINATION: "Destination.",
+    Kind.DESTINATION: "Destination not allowed.",
     Kind.INTERNAL: "Failed inside the proxy.",
 }
-_POWERS: dict[str, tuple[Weight, str]] = {
-    **{kind: ("serious", does) for kind, does in GRAVE.items()},
-    "execute": ("look", "run code, SQL or compute"),
-}
+_POWERS = {**GRAVE, "execute": "run code, SQL or compute"}
 MOST_VALUES = 8
 
 
@@ -91,7 +88,6 @@ def _group(group: Denials) -> tuple[Any, ...]:
 def _power_points(groups: list[Denials]) -> Iterator[Point]:
     """Who was denied what is powerful, caller by caller: a job that was denied 54 tokens comes before all counts."""
     for kind in POWERFUL:
-        weight, does = _POWERS[kind]
         callers: dict[str, list[Denials]] = {}
         for group in groups:
             if group.kind == kind:
@@ -101,9 +97,8 @@ def _power_points(groups: list[Denials]) -> Iterator[Point]:
             found = [group for each in callers.values() for group in each]
             calls, sent = sum(each.calls for each in found), sum(each.sent for each in found)
             went_on = f", {sent:,} of them sent in monitor mode" if sent else ""
-            yield Point(
-                weight, f"{counted(calls, 'denied call')} that {does}{went_on}: {names(who, clip=200)}."
-            )
+            text = f"{counted(calls, 'denied call')} that {_POWERS[kind]}{went_on}: {names(who, clip=200)}."
+            yield Point("serious", text)
 
 
 def _tried(groups: list[Denials]) -> str:

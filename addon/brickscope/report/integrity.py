@@ -16,7 +16,7 @@ from .text import counted, names, shown
 Status = Literal["intact", "own key", "damaged", "unsigned", "unchecked"]
 WORDS: dict[Status, str] = {
     "intact": "Intact",
-    "own key": "Intact by its own key",
+    "own key": "Intact, key not confirmed",
     "damaged": "Damaged",
     "unsigned": "Not signed",
     "unchecked": "Not checked",
@@ -59,7 +59,7 @@ def sentence(evidence: Sequence[Evidence] | None) -> str:
     whose = "" if status == "intact" else ", signed by the key that the log itself names"
     behind = sum(log.after for log in evidence)
     tail = (
-        f"; no signature covers the {counted(behind, 'record')} behind it, which prove nothing"
+        f"; no signature covers the {counted(behind, 'record')} after it, which prove nothing"
         if behind
         else ""
     )

@@ -37,7 +37,7 @@ def render(report: Report) -> str:
             js=Markup(js),  # noqa: S704
             policy=content_policy(css, js),
             status_words=WORDS,
-            weight_words=dict(zip(WEIGHTS, ("Serious", "Look", "Note"), strict=True)),
+            weight_words=dict(zip(WEIGHTS, ("Serious", "Review", "Note"), strict=True)),
         )
     )
 

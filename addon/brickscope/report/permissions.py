@@ -91,6 +91,9 @@ def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[s
     subject, rule_set = who.subject, _rule_set(who)
     expires, state = _expires(who, given.end)
     grants = sorted(grant.value for grant in subject.grants)
+    notes = [f"grants: {', '.join(grants)}"] if grants else []
+    if isinstance(subject, Subject) and subject.credential is not None:
+        notes.append(f"a placeholder for the credential {subject.credential}")
     return (
         who.name,
         who.kind,
@@ -101,7 +104,7 @@ def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[s
         Cell(expires, badge=state),
         usage.calls,
         usage.last_seen,
-        Cell(who.marks, [f"grants: {', '.join(grants)}"] if grants else ()),
+        Cell(who.marks, notes),
     )
 
 

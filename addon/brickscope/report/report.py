@@ -70,9 +70,9 @@ class Report:
 
     @property
     def points(self) -> list[tuple[Point, Section]]:
-        """What to look at first, the serious points before all others."""
+        """What to look at first: the serious points, denied calls first; then all others in the order of the page."""
         found = [(point, section) for section in self.sections for point in section.points]
-        return sorted(found, key=lambda each: WEIGHTS.index(each[0].weight))
+        return sorted(found, key=lambda each: (WEIGHTS.index(each[0].weight), each[1].id != "denied"))
 
 
 def gather(
@@ -130,16 +130,14 @@ def gather(
         ),
         0,
     )
-    asked = [
-        f"asked for {word} {moment(at)}"
-        for word, at in (("from", period.since), ("until", period.until))
-        if at
-    ]
+    asked = " ".join(
+        f"{word} {moment(at)}" for word, at in (("from", period.since), ("until", period.until)) if at
+    )
     tiles = dict(counts.table("tiles").records()[0])
-    believed = sentence(evidence) + (f" It names {counted(gaps, 'gap')} itself." if gaps else "")
+    believed = sentence(evidence) + (f" It records {counted(gaps, 'gap')}." if gaps else "")
     return Report(
         title or f"Audit report, {day(first)} to {day(last)}",
-        " · ".join([f"{moment(first)} to {moment(last)} UTC", *asked]),
+        f"{moment(first)} to {moment(last)} UTC" + (f" · asked for {asked}" if asked else ""),
         (*_sentences(counts, tiles, span(last - first)), believed),
         find_status(evidence),
         tiles,

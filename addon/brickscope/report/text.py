@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+
+from brickscope.core.visible import visible
 
 MAX_SHOWN = 240
 """Longest text of the log, in characters, that a cell of the page takes."""
 _STEPS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
-_HIDDEN = re.compile(r"[^ -~]")
 
 
 def shown(text: object, limit: int = MAX_SHOWN) -> str:
     """Text of the log fit to be seen: what is invisible or turns the direction of writing is spelled out (``\\u202e``), so
     that no name can look like another one; what is blank stands in quotes; what is too long is cut, and says so."""
-    plain = _HIDDEN.sub(_spell, str(text))
+    plain = visible(str(text))
     if not plain.strip():
         return f'"{plain}"'
     if len(plain) <= limit:
@@ -26,14 +26,6 @@ def shown(text: object, limit: int = MAX_SHOWN) -> str:
 def shown_lines(text: str) -> str:
     """Lines of text, each fit to be seen."""
     return "\n".join(map(shown, text.split("\n")))
-
-
-def _spell(found: re.Match[str]) -> str:
-    char = found[0]
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def number(value: float) -> str:

@@ -131,7 +131,7 @@ def _points(counts: Counts) -> Iterator[Point]:
         FROM report_events"""
     )
     if gaps:
-        yield Point("serious", f"The log itself names {counted(gaps, 'gap')}: {names(found['gap'])}.")
+        yield Point("serious", f"The log records {counted(gaps, 'gap')}: {names(found['gap'])}.")
     if "mode_change" in found:
         yield Point("look", f"Denials ceased to be enforced for {names(found['mode_change'])}.")
     if edits:

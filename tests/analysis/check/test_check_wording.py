@@ -77,7 +77,7 @@ accept:
     text = lines(tmp_path, policy)
     assert text == [
         "accepted",
-        r"  BS213  rule set runner, until 2027-01-01T00:00:00Z: fine\n  error    BS201  "
+        r"  BS213  rule set runner, until 2027-01-01T00:00:00Z: fine\x0a  error    BS201  "
         r"\x1b[31mred\x1b[0m\u202e\x85",
         "",
         "nothing found; 1 accepted",

@@ -110,18 +110,19 @@ def test_unused_rules_go_only_if_asked_and_nobody_else_has_them(folder: Path) ->
 def test_a_proposal_that_does_not_cover_its_calls_is_never_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = brickscope.analysis.learn.learning.judge_again
+    judge = brickscope.analysis.learn.learning.ask
 
-    def broken(policy: Any, who: Any, logged: Any) -> Decision:
-        decision = judge(policy, who, logged)
+    def broken(*call: Any) -> Decision:
+        decision = judge(*call)
         if decision.operation == "tables.get":
             return decision._replace(allow=False, reason=Reason.NO_RULE_MATCHES)
         return decision
 
-    monkeypatch.setattr(brickscope.analysis.learn.learning, "judge_again", broken)
+    monkeypatch.setattr(brickscope.analysis.learn.learning, "ask", broken)
     result = run("log", "--subject", "ci", "--rules", "rules", "--write", "out.yaml")
     assert result.exit_code == 1
     assert "5 of 12 calls that it is to cover are allowed" in result.stdout
+    assert "not allowed: GET /api/2.1/unity-catalog/tables/main.sales.t0: no_rule_matches" in result.stdout
     assert "so nothing is written" in result.stderr
     assert not (folder / "out.yaml").exists()
 

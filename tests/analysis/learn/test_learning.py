@@ -34,15 +34,15 @@ NO_EVIDENCE = {
     "a call that broke the server": ("failed", {}, 500),
     "a request for a token": ("token_request", {"grant": "refresh"}, 200),
     "a request for a token, whose record has no grant": (
-        "not_told",
+        "not_replayable",
         {"method": "POST", "path": "/oidc/v1/token"},
         200,
     ),
-    "a path with a token in it": ("not_told", {"path": "[redacted]"}, 200),
-    "a path that was clipped": ("not_told", {"path": "/" + "a" * 2044 + "..."}, 200),
+    "a path with a token in it": ("not_replayable", {"path": "[redacted]"}, 200),
+    "a path that was clipped": ("not_replayable", {"path": "/" + "a" * 2044 + "..."}, 200),
     "a path with a control character": ("now_path_not_canonical", {"path": "/api/2.0/\\x1b[2J"}, 200),
     "a path that no rule can allow": ("now_path_not_canonical", {"path": "/api/../x"}, 200),
-    "a call without a path": ("not_told", {"path": None}, 200),
+    "a call without a path": ("not_replayable", {"path": None}, 200),
 }
 
 
@@ -57,7 +57,7 @@ def test_no_evidence_is(case: str, tmp_path: Path) -> None:
 def test_what_is_left_out_at_two_places_is_counted_once_each(tmp_path: Path) -> None:
     paths = (None, "[redacted]", "/api/2.0/\\x1b")
     said = learned(tmp_path, [get(CATALOGS, fields={"path": path}) for path in paths])
-    assert said.left_out == {"not_told": 2, "now_path_not_canonical": 1}
+    assert said.left_out == {"not_replayable": 2, "now_path_not_canonical": 1}
 
 
 @pytest.mark.parametrize("status", [200, 204, 302])

@@ -48,7 +48,7 @@ def test_tools_that_the_log_lacks_are_to_be_watched(tmp_path: Path) -> None:
 
 def test_a_batch_is_no_evidence_since_the_log_has_not_all_of_it(tmp_path: Path) -> None:
     said = learned(tmp_path, [call("find", batch=["mcp.list_tools", "mcp.call_tool"])], EXECUTE)
-    assert (said.left_out, proposed(said)) == ({"not_told": 1}, [])
+    assert (said.left_out, proposed(said)) == ({"not_replayable": 1}, [])
 
 
 def test_models_that_were_asked_are_named(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from brickscope.analysis.again import judge_again
 from brickscope.analysis.facts import NotReplayable
 from brickscope.analysis.judge import Told
-from brickscope.analysis.replay.again import judge_again
 from brickscope.audit.event import check_record
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import HostPatterns

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from analysis.learn.sessions import Did, session
+from brickscope.analysis.again import judge_again
 from brickscope.analysis.facts import NotReplayable
-from brickscope.analysis.replay.again import judge_again
 from brickscope.core.reason import Reason
 from core.judged import NAME, policy
 

@@ -42,6 +42,9 @@ BENCH = "hooks"
 TO_NAIVE = Bound(1.25)
 TOKENS, RULES = 10, 30
 CLIENT = "127.0.0.1"
+TURN = 8
+"""Calls that the event loop finds ready at once. Of 16 connections under load strace saw 1.14 writes to the log a call, for
+two records: an outcome goes with what else is written in its turn."""
 
 Hook = Callable[[http.HTTPFlow], object]
 
@@ -165,9 +168,11 @@ def rule_pass(gate: Gate, mix: Sequence[Call]) -> float:
     """Microseconds a call on the own path, from its head to its outcome. Every call has to be allowed."""
     door = Door(HOST, 443, HOST, b"http/1.1")
     heads = [HeadScanner(door).read(head_bytes(call), 0) for call in mix]
+    due: list[Callable[[], None]] = []
+    gate.soon = due.append
     with _settled():
         started = time.process_time()
-        for head in heads:
+        for number, head in enumerate(heads, 1):
             assert head is not None
             exchange = Exchange(head)
             exchange.ticket = call = OwnCall()
@@ -177,6 +182,9 @@ def rule_pass(gate: Gate, mix: Sequence[Call]) -> float:
             call.leave(gate, ruling)
             exchange.status = 200
             call.end(gate, exchange)
+            if number % TURN == 0:
+                while due:
+                    due.pop()()
         elapsed = time.process_time() - started
     return elapsed / len(heads) * 1e6
 

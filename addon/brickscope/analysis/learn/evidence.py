@@ -36,6 +36,13 @@ _WHO = {
     "sub": "principal->>'$.sub' = $who",
 }
 
+_TEXTS = (
+    *("reason", "method", "path", "operation", "has_body", "server_address", "workspace", "host_workspace"),
+    "client_address",
+)
+_DATA = ("params", "params_sent", "param_names", "batch")
+"""Fields of a record that tell a call: as they are, and as JSON."""
+
 
 class Selector(NamedTuple):
     """Whose calls. ``by``: ``subject``, ``fingerprint``, ``client_id`` (a service principal's) or ``sub`` (a user's)."""
@@ -111,23 +118,13 @@ def collect(log: AuditLog, who: Selector, progress: Progress | None = None) -> E
 def groups(log: AuditLog) -> Iterator[Group]:
     """The calls that are evidence, in no order. No other question can be asked of the log meanwhile."""
     found = log.connection.execute(
-        "SELECT number, method, path, operation, params, param_names, server_address, workspace, host_workspace, "
-        "client_address, day, calls, first_seen, last_seen FROM learned WHERE why IS NULL"
+        f"SELECT number, day, calls, first_seen, last_seen, {', '.join((*_TEXTS, *_DATA))} "  # noqa: S608 - names are ours
+        "FROM learned WHERE why IS NULL"
     )
     while batch := found.fetchmany(_BATCH):
-        for number, method, path, operation, params, names, host, workspace, home, client, *seen in batch:
-            day, calls, first, last = seen
-            record = {
-                "event": "decision",
-                "time": f"{last:%Y-%m-%dT%H:%M:%S.%f}Z",
-                "method": method,
-                "path": path,
-                "operation": operation,
-                "params": None if params is None else json.loads(params),
-                "param_names": None if names is None else json.loads(names),
-                "server_address": host,
-                "workspace": workspace,
-                "host_workspace": home,
-                "client_address": client,
-            }
+        for number, day, calls, first, last, *told in batch:
+            record = dict(zip(_TEXTS, told, strict=False))
+            for name, value in zip(_DATA, told[len(_TEXTS) :], strict=True):
+                record[name] = None if value is None else json.loads(value)
+            record["time"] = f"{last:%Y-%m-%dT%H:%M:%S.%f}Z"
             yield Group(int(number), record, day, int(calls), first, last)

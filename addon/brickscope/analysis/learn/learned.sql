@@ -15,20 +15,23 @@ WITH calls AS (
         WHEN NOT ended THEN 'no_outcome'
         WHEN answer IS NULL THEN 'no_answer'
         WHEN answer < 200 OR answer >= 400 THEN 'failed'
-        WHEN method IS NULL OR path IS NULL OR server_address IS NULL OR batch IS NOT NULL THEN 'not_told'
     END AS why FROM calls
 ), whole AS (
     SELECT * REPLACE (
         CASE WHEN why IS NULL THEN method END AS method,
         CASE WHEN why IS NULL THEN path END AS path,
         CASE WHEN why IS NULL THEN params::VARCHAR END AS params,
+        CASE WHEN why IS NULL THEN params_sent::VARCHAR END AS params_sent,
         CASE WHEN why IS NULL THEN param_names::VARCHAR END AS param_names,
+        CASE WHEN why IS NULL THEN batch::VARCHAR END AS batch,
+        CASE WHEN why IS NULL THEN has_body END AS has_body,
+        CASE WHEN why IS NULL THEN reason END AS reason,
         CASE WHEN why IS NULL THEN operation END AS operation
     ) FROM judged
 )
 SELECT row_number() OVER () - 1 AS number, * FROM (
-    SELECT why, method, path, operation, params, param_names, server_address, workspace, host_workspace,
-        client_address, fingerprint, principal::VARCHAR AS principal, time::DATE AS day,
+    SELECT why, reason, method, path, operation, params, params_sent, param_names, batch, has_body,
+        server_address, workspace, host_workspace, client_address, fingerprint, principal::VARCHAR AS principal, time::DATE AS day,
         count(*) AS calls, min(time) AS first_seen, max(time) AS last_seen
     FROM whole GROUP BY ALL
 )

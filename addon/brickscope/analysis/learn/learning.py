@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from brickscope.analysis.call import Call
-from brickscope.analysis.facts import NotReplayable, read_facts
+from brickscope.analysis.again import ask, decide_again
+from brickscope.analysis.facts import Facts, NotReplayable, read_facts
 from brickscope.analysis.judge import known
-from brickscope.analysis.logged import Logged
 from brickscope.analysis.sight import parts
+from brickscope.analysis.way import ways
 from brickscope.audit.reader import AuditLog, Progress
 from brickscope.catalog.catalog import load_catalog
-from brickscope.core.decision import Refused
-from brickscope.core.grant import is_token_request
+from brickscope.core.policy import Subject
 from brickscope.core.reason import Reason
-from brickscope.core.request import ApiRequest
 from brickscope.core.rule import Rule
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
@@ -27,7 +25,7 @@ from .draft import Draft, edited, new_file
 from .evidence import Evidence, Group, Selector, collect, groups
 from .observation import Observation, Tally
 from .present import Present, find_present
-from .proof import Proof, compile_draft, judge_again
+from .proof import Proof, compile_draft
 from .proposal import LearnError, Proposal, Seen, Wish, propose
 from .scopes import Scopes, minimal_scopes
 
@@ -45,12 +43,14 @@ _AGAINST = frozenset(
 
 class Learned(NamedTuple):
     """``covered``: operations whose calls the present policy allows. ``unused``: its rules that no observed call needed.
-    ``left_out``: calls that are no evidence, by why. ``draft``: None where there is nothing to propose."""
+    ``left_out``: calls that are no evidence, by why; ``not_replayable``: those of them that can't be judged again, by what
+    the log does not tell. ``draft``: None where there is nothing to propose."""
 
     who: Selector
     name: str
     evidence: Evidence
     left_out: dict[str, int]
+    not_replayable: dict[str, int]
     present: Present | None
     covered: dict[str, Tally]
     proposal: Proposal
@@ -63,14 +63,16 @@ class Learned(NamedTuple):
 
 @dataclass
 class _Sorted:
-    """The calls, sorted by what the present policy makes of them."""
+    """The calls, sorted by what the present policy makes of them. ``needed``: its rules that allow some. ``doubtful``:
+    operations with calls that can't be judged again."""
 
     seen: Seen = field(default_factory=Seen)
     covered: dict[str, Observation] = field(default_factory=dict)
     covered_paths: bool = False
-    used: set[WrittenRule] = field(default_factory=set)
-    watched: set[WrittenRule] = field(default_factory=set)
-    left_out: dict[str, int] = field(default_factory=dict)
+    needed: set[WrittenRule] = field(default_factory=set)
+    left_out: Counter[str] = field(default_factory=Counter)
+    not_replayable: Counter[str] = field(default_factory=Counter)
+    doubtful: set[str] = field(default_factory=set)
     marks: bytearray = field(default_factory=bytearray)
     last_seen: datetime = datetime.min  # noqa: DTZ901 - the log's times are UTC without a zone
 
@@ -104,8 +106,7 @@ def learn(
     draft: Draft | None = None
     if present is not None:
         replaced = tuple(rule for rule in present.watching if _is_learned(rule, proposal))
-        kept = sorted_.used | sorted_.watched
-        unused = tuple(rule for rule in present.rules if rule not in kept and rule not in replaced)
+        unused = tuple(rule for rule in _unused(sorted_, present) if rule not in replaced)
         if drop_unused and present.shared:
             raise LearnError(
                 f"the rule set {present.rule_set!r} is also that of {', '.join(present.shared[:5])}: --drop-unused could "
@@ -125,7 +126,8 @@ def learn(
         who,
         present.who.name if present is not None else name or who.value,
         evidence,
-        dict(Counter(evidence.left_out) + Counter(sorted_.left_out)),
+        dict(Counter(evidence.left_out) + sorted_.left_out),
+        dict(sorted_.not_replayable),
         present,
         {key: each.tally for key, each in sorted(sorted_.covered.items())},
         proposal,
@@ -141,7 +143,7 @@ def _is_learned(rule: WrittenRule, proposal: Proposal) -> bool:
     """Whether a watching rule has limits in its place now. One for an operation that was not seen goes on watching, as does
     one whose parameter the log still lacks."""
     learned = {name for entry in proposal.entries for name in entry.operations}
-    return all(each.operation in learned for each in rule.operations)
+    return _names(rule) <= learned
 
 
 def _part(progress: Progress | None, begin: float, end: float) -> Progress | None:
@@ -151,77 +153,70 @@ def _part(progress: Progress | None, begin: float, end: float) -> Progress | Non
 
 def _sort(log: AuditLog, present: Present | None, evidence: Evidence, progress: Progress | None) -> _Sorted:
     found = _Sorted(marks=bytearray(evidence.groups))
-    for group, logged, request in _calls(log, evidence, progress, found):
-        call = _called(logged.call)
+    for group in _groups(log, evidence, progress):
+        try:
+            facts = read_facts(group.record, None, None)
+            called = _called(facts)
+            if present is not None and _judged(found, present, group, facts, called):
+                continue
+        except NotReplayable as why:
+            found.left_out["not_replayable"] += group.calls
+            found.not_replayable[str(why)] += group.calls
+            found.doubtful.add(str(group.record["operation"]))
+            continue
         found.last_seen = max(found.last_seen, group.last_seen)
-        if present is not None:
-            decision = judge_again(present.loaded.policy, present.who, logged)
-            if decision.allow:
-                rule = present.loaded.written.decided(decision)
-                found.used |= {rule} if rule is not None else set()
-                found.marks[group.number] = _COVERED
-                if call is None:
-                    found.covered_paths = True
-                else:
-                    _observe(found.covered, call.text).add(group, call.template, request.segments)
-                continue
-            if decision.reason in _AGAINST or decision.reason.kind is not Reason.NO_RULE_MATCHES.kind:
-                _leave_out(found, f"now_{decision.reason.value}", group)
-                continue
-            found.watched |= {
-                rule
-                for rule in present.watching
-                if call is not None and call.text in {each.operation for each in rule.operations}
-            }
         found.marks[group.number] = _OPEN
-        if call is not None:
-            _observe(found.seen.operations, call.text).add(group, call.template, request.segments)
+        request = facts.request
+        if called is not None:
+            _observe(found.seen.operations, called.text).add(group, called.template, request.segments)
             continue
         key = (request.method, request.path)
         if key in found.seen.paths or len(found.seen.paths) < MAX_PATHS:
             found.seen.paths.setdefault(key, Tally()).add(group)
         else:
             found.marks[group.number] = 0
-            _leave_out(found, "too_many_paths", group)
+            found.left_out["too_many_paths"] += group.calls
     return found
 
 
-def _calls(
-    log: AuditLog, evidence: Evidence, progress: Progress | None, found: _Sorted | None = None
-) -> Iterator[tuple[Group, Logged, ApiRequest]]:
-    """The calls that are evidence, made again; those that can't be are left out."""
+def _judged(found: _Sorted, present: Present, group: Group, facts: Facts, called: Rule | None) -> bool:
+    """Whether the present policy settles it: it allows the call, or denies it on purpose. Raises NotReplayable."""
+    subject = present.who.subject
+    assert isinstance(subject, Subject)
+    decision = decide_again(present.loaded.policy, subject, facts, group.record)
+    found.last_seen = max(found.last_seen, group.last_seen)
+    if decision.allow:
+        rule = present.loaded.written.decided(decision)
+        found.needed |= {rule} if rule is not None else set()
+        found.marks[group.number] = _COVERED
+        if called is None:
+            found.covered_paths = True
+        else:
+            _observe(found.covered, called.text).add(group, called.template, facts.request.segments)
+        return True
+    if decision.reason in _AGAINST or decision.reason.kind is not Reason.NO_RULE_MATCHES.kind:
+        found.left_out[f"now_{decision.reason.value}"] += group.calls
+        return True
+    return False
+
+
+def _unused(found: _Sorted, present: Present) -> Iterator[WrittenRule]:
+    """Rules that no call needed, and that no call which can't be judged again may have needed."""
+    needed = found.needed | {rule for rule in present.watching if _names(rule) & found.seen.operations.keys()}
+    needed |= {way.written for way in ways(present.rules) if way.operation.name in found.doubtful}
+    return (rule for rule in present.rules if rule not in needed)
+
+
+def _names(rule: WrittenRule) -> set[str]:
+    return {each.operation for each in rule.operations}
+
+
+def _groups(log: AuditLog, evidence: Evidence, progress: Progress | None) -> Iterator[Group]:
+    """The calls that are evidence, if they can be judged again."""
     for number, group in enumerate(groups(log)):
         if progress is not None and number % _STEP == 0:
             progress(number / evidence.groups)
-        try:
-            logged = _made_again(group.record)
-        except (NotReplayable, ValueError):
-            _leave_out(found, "not_told", group)
-        else:
-            request = logged.call.request
-            assert isinstance(request, ApiRequest)
-            yield group, logged, request
-
-
-def _made_again(record: Mapping[str, Any]) -> Logged:
-    """A call, as far as the log tells it. Raises NotReplayable, and ValueError for a time that is none."""
-    facts = read_facts(record, None, None)
-    if is_token_request(facts.request):
-        raise NotReplayable("the log does not tell which token was asked for")
-    client = record.get("client_address")
-    now = datetime.fromisoformat(str(record.get("time"))).timestamp()
-    return Logged(
-        record,
-        Call("", facts.request, facts.body or b""),
-        client if isinstance(client, str) else None,
-        now,
-        (),
-    )
-
-
-def _leave_out(found: _Sorted | None, why: str, group: Group) -> None:
-    if found is not None:
-        found.left_out[why] = found.left_out.get(why, 0) + group.calls
+        yield group
 
 
 def _observe(operations: dict[str, Observation], name: str) -> Observation:
@@ -244,33 +239,33 @@ def _prove(
     compiled, _, _ = compile_draft(draft, policy, found.last_seen.replace(tzinfo=UTC).timestamp())
     everybody = known(compiled)
     before = {} if policy is None else known(policy.policy)
-    name = present.who.name if present is not None else next(each for each in everybody if each not in before)
+    who = everybody[
+        present.who.name if present is not None else next(each for each in everybody if each not in before)
+    ]
     calls = allowed = 0
     failed: list[str] = []
-    for group, logged, request in _calls(log, evidence, progress):
+    for group in _groups(log, evidence, progress):
         mark = found.marks[group.number]
-        if not mark or (
-            mark == _OPEN and not proposal.proposes(_operation(logged.call), request.method, request.path)
-        ):
+        if not mark:
+            continue
+        facts = read_facts(group.record, None, None)
+        called, request = _called(facts), facts.request
+        name = None if called is None else called.text
+        if mark == _OPEN and not proposal.proposes(name, request.method, request.path):
             continue
         calls += group.calls
-        decision = judge_again(compiled, everybody[name], logged)
+        decision = ask(compiled, who, facts.call, group.record)
         if decision.allow:
             allowed += group.calls
         elif len(failed) < MAX_FAILED:
-            failed.append(f"{logged.call.text}: {decision.reason.value}, {decision.detail}")
+            failed.append(f"{request.method} {request.path}: {decision.reason.value}, {decision.detail}")
     return Proof(calls, allowed, tuple(failed))
 
 
-def _called(call: Call) -> Rule | None:
+def _called(facts: Facts) -> Rule | None:
     """The operation of a call by the catalogue, None for an unknown one."""
-    found = [] if isinstance(call.request, Refused) else parts(call.request, call.body)
+    found = parts(facts.request, facts.body or b"")
     return found[0].called if found else None
-
-
-def _operation(call: Call) -> str | None:
-    called = _called(call)
-    return None if called is None else called.text
 
 
 def _scopes(found: _Sorted, proposal: Proposal) -> Scopes:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brickscope.analysis.judge import Known, Told, judge
-from brickscope.analysis.logged import Logged
-from brickscope.core.decision import Decision, Refused
 from brickscope.core.policy import Policy
 from brickscope.policy.load import KEYS, Loaded, compile_contents, key_files
 from brickscope.policy.problem import Problem
@@ -40,10 +37,3 @@ def compile_draft(draft: Draft, policy: Loaded | None, now: float) -> tuple[Poli
     )
     files[NEW if draft.file is None else str(draft.file)] = draft.text.encode()
     return compile_contents(files, keys, now)
-
-
-def judge_again(policy: Policy, who: Known, logged: Logged) -> Decision:
-    """What a policy says to a call of the log, from where and when it was made."""
-    host = "" if isinstance(logged.call.request, Refused) else logged.call.request.host
-    told = Told({host: logged.record.get("host_workspace")})
-    return judge(policy, who, logged.call, logged.now, logged.client_address, told)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from brickscope.analysis.call import Call, Home, read_call
 from brickscope.analysis.error import CallError
@@ -19,7 +18,7 @@ from brickscope.error import OperatorError
 from brickscope.log.record import printable
 from brickscope.policy.document import Document, read_document
 from brickscope.policy.document import Path as Place
-from brickscope.policy.finding import MESSAGES
+from brickscope.policy.finding import explain
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position, Problem, nearest
 
@@ -103,7 +102,7 @@ def read_source(file: Path) -> Source:
             model = TestFile.model_validate(document.data)
         except ValidationError as error:
             problems += [
-                _explain(document, details)
+                explain(document, details, _keys)
                 for details in error.errors(include_url=False)
                 if "literal['all']" not in details["loc"]  # the other half of what 'allow' may be
             ]
@@ -112,27 +111,10 @@ def read_source(file: Path) -> Source:
     return Source(file, document, model)
 
 
-def _explain(document: Document, details: ErrorDetails) -> Problem:
-    """pydantic's finding in words, at its place."""
-    path: Place = tuple(
-        part for part in details["loc"] if part != "[key]" and not str(part).startswith("list[")
-    )
-    kind, key = details["type"], str(path[-1]) if path else ""
-    if kind == "extra_forbidden":
-        owner = Case if path[:1] == ("cases",) else Row if path[:1] == ("subjects",) else TestFile
-        return document.problem(
-            document.key_position(path), f"unknown key {key[:64]!r}", nearest(key[:64], owner.model_fields)
-        )
-    if kind == "missing":
-        hint = {"now": "now: 2026-09-21", "policy_tests": "policy_tests: 1"}.get(key, "")
-        return document.problem(document.key_position(path[:-1]), f"the key {key!r} is missing", hint)
-    if kind == "value_error":
-        message, _, hint = str(details.get("ctx", {}).get("error", details["msg"])).partition("; ")
-        return document.problem(document.position(path), message, hint)
-    if kind == "literal_error":
-        expected = details.get("ctx", {}).get("expected", "")
-        return document.problem(document.position(path), f"this is no {key}", f"one of {expected}")
-    return document.problem(document.position(path), MESSAGES.get(kind, "this value can't be used here"))
+def _keys(path: Place) -> Iterable[str]:
+    """The keys that may stand where an unknown one stands."""
+    owner = Case if path[:1] == ("cases",) else Row if path[0] == "subjects" and len(path) > 1 else TestFile
+    return owner.model_fields
 
 
 def build(source: Source, loaded: Loaded) -> list[Cell]:

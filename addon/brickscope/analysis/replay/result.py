@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from .again import Verdict
+from ..again import Verdict
 
 MAX_GROUPS = 10_000
 MAX_EXAMPLES = 3

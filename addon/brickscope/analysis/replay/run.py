@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import orjson
 
+from brickscope.analysis.again import Verdict, judge_again
 from brickscope.analysis.facts import NotReplayable
 from brickscope.analysis.judge import known
 from brickscope.audit.period import Period
@@ -19,7 +20,6 @@ from brickscope.log.extent import in_order, look
 from brickscope.log.key import DigestKey
 from brickscope.log.line import MAX_RECORD, bounded
 
-from .again import Verdict, judge_again
 from .result import Change, GroupKey, Result, change, what
 
 MAX_REMEMBERED = 200_000

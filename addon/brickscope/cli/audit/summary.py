@@ -34,6 +34,7 @@ _BY = (
     ("operations", "what", "operation", ("subjects",)),
     ("reasons", "why", "reason", ("subjects", "operations")),
     ("clients", "from where", "client_address", ("subjects",)),
+    ("credentials", "with which credential", "credential", ("subject", "operations", "clients")),
 )
 _ENDED = {
     "calls": "calls",
@@ -62,7 +63,9 @@ _NOBODY = {
 def summary_command(selection: Selection, top: int, output: Output) -> None:
     """Show who did what, what was denied and why, first and last seen.
 
-    By subject, operation, reason and client. "would be denied": denials that were not enforced, in monitor mode.
+    By subject, operation, reason, client, and credential behind placeholders.
+
+    "would be denied": denials that were not enforced, in monitor mode.
 
     \b
     Exit status: 0 done, 2 the log can't be read.
@@ -99,11 +102,17 @@ def _data(found: Summary, files: list[str]) -> dict[str, Any]:
 
 
 def _flat(found: Summary) -> Table:
-    """The tables by subject, operation, reason and client as one."""
+    """The tables by subject, operation, reason, client and credential as one."""
     columns = {"by": "VARCHAR", "name": "VARCHAR", "rule_set": "VARCHAR"}
-    columns |= dict.fromkeys(_COUNTS, "BIGINT") | dict.fromkeys(_SEEN, "TIMESTAMP")
+    columns |= dict.fromkeys(_COUNTS, "BIGINT") | dict.fromkeys(_SEEN, "TIMESTAMP") | {"subject": "VARCHAR"}
     rows = [
-        (name, row[name], row.get("rule_set"), *(row[each] for each in (*_COUNTS, *_SEEN)))
+        (
+            name,
+            row[name],
+            row.get("rule_set"),
+            *(row[each] for each in (*_COUNTS, *_SEEN)),
+            row.get("subject"),
+        )
         for section, _, name, _ in _BY
         for row in found.sections[section]
     ]
@@ -131,8 +140,13 @@ def _print(found: Summary, files: int, top: int) -> None:
         line(f"of them {', '.join(odd)}")
     for section, heading, name, more in _BY:
         rows = found.sections[section]
+        if section == "credentials" and not rows:
+            continue
         part = rows[: top or None]
-        others = [Column(each.replace("_", " "), "dim", right=each != "rule_set", spare=2) for each in more]
+        others = [
+            Column(each.replace("_", " "), "dim", right=each not in ("rule_set", "subject"), spare=2)
+            for each in more
+        ]
         columns = [Column(heading, folds=True), *_NUMBERS, *others, *_TIMES]
         cells = [[_name(name, row), *(row[each] for each in (*_COUNTS, *more, *_SEEN))] for row in part]
         line()

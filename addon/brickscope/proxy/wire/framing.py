@@ -208,5 +208,5 @@ NOTHING = NoBody()
 def read_length(value: bytes) -> int:
     """The value of a header Content-Length. Raises Broken."""
     if not _LENGTH.fullmatch(value):
-        raise Broken("the header Content-Length is no plain decimal number")
+        raise Broken("the header Content-Length is not a plain decimal number")
     return int(value)

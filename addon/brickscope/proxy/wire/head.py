@@ -87,8 +87,8 @@ class Cleared(NamedTuple):
 
     ``raw``, ``fields``: what is sent for the head in HTTP/1.1, and in HTTP/2. ``announced``: how long the body is, by the
     reading that was judged. ``started``: when it was decided on, in the gate's monotonic seconds. ``placed``: the real
-    credential that is sent in a placeholder's place; None for a head that is sent as it came. ``websocket``:
-    what was judged, where it may become one.
+    credential that is sent in a placeholder's place; None for a head that is sent as it came. ``credential``: its name.
+    ``websocket``: what was judged, where it may become one.
     """
 
     head: Head
@@ -98,6 +98,7 @@ class Cleared(NamedTuple):
     decision_id: str
     started: float
     placed: bytes | None = None
+    credential: str | None = None
     websocket: ApiRequest | None = None
 
 

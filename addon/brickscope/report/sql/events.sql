@@ -13,7 +13,7 @@ SELECT
         WHEN event = 'reload' AND loaded THEN 'Policy changed'
         WHEN event = 'reload' THEN 'Policy edit refused'
         WHEN event = 'mode_change' THEN concat('Mode of ', whose, ': ', coalesce(mode, 'inherited'))
-        WHEN cause = 'torn_line' THEN 'A line was torn'
+        WHEN cause = 'torn_line' THEN 'A line is incomplete'
         WHEN cause = 'lost_tail' THEN 'The end of the log was lost'
         WHEN cause = 'write_failed' THEN 'The log could not be written'
         WHEN cause = 'file_replaced' THEN 'The log file was replaced'
@@ -25,7 +25,7 @@ SELECT
             'version ', version, ' on ', engine, '; governs ', array_to_string(scope_hosts->>'$[*]', ', '),
             '; other hosts: ', scope_other_hosts, '; fsync ', fsync
         )
-        WHEN event = 'stop' THEN 'in good order'
+        WHEN event = 'stop' THEN 'gracefully'
         WHEN event = 'reload' AND loaded THEN concat('from revision ', coalesce(previous_revision, 'none'), ', ', mode, ' mode')
         WHEN event = 'reload' THEN concat('the old policy stayed in force: ', array_to_string(problems->>'$[*]', ' / '))
         WHEN event = 'mode_change' THEN concat('before: ', coalesce(previous_mode, 'inherited'))

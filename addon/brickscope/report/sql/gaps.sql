@@ -1,4 +1,4 @@
--- Gaps that the log itself names
+-- Gaps that the log records
 SELECT
     time AS "Time (UTC) | when",
     title AS "What happened | text",

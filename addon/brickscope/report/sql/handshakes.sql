@@ -3,7 +3,7 @@ SELECT
     side AS "Refused by | text",
     server_address AS "Host",
     client_address AS "Client",
-    cause AS "Likely cause | text",
+    cause AS "Likely cause",
     count(*) AS "Times | n",
     detail AS "Details | text",
     min(time) AS "First | when",

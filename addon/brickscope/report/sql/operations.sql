@@ -1,5 +1,5 @@
 -- Operations
--- By the names of the official SDK. Classes: read changes nothing, write changes things, execute runs code, SQL or compute, grant changes who may act or from where, secret returns or makes a credential.
+-- By the names of the official SDK. Classes: read changes nothing, write changes things, execute runs code, SQL or compute, grant changes who may act or from where, secret returns or creates a credential, a secret or a signed link.
 SELECT
     operation AS "Operation | name | not in the catalogue",
     NULL AS "Class | badge",

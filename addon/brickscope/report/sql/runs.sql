@@ -4,7 +4,7 @@ SELECT
     min(first_seen) AS "First record | when",
     max(last_seen) AS "Last record | when",
     concat(
-        CASE WHEN bool_or(event = 'stop') THEN 'stopped in good order' ELSE 'no stop record' END,
+        CASE WHEN bool_or(event = 'stop') THEN 'stopped gracefully' ELSE 'no stop record' END,
         CASE WHEN bool_or(event = 'start') THEN '' ELSE ' (began before)' END
     ) AS "Ended | text",
     any_value(version) AS "Version",

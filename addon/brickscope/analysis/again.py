@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from brickscope.analysis.call import Call
-from brickscope.analysis.facts import PART, Facts, NotReplayable, constraints_on, read_facts
-from brickscope.analysis.judge import Known, Told, judge, known
 from brickscope.core.decision import Decision, Principal, Refused
-from brickscope.core.grant import TokenRequest
 from brickscope.core.pending import BodyNeeded
-from brickscope.core.policy import Grant, Login, Mode, Policy, Subject
+from brickscope.core.policy import Login, Mode, Policy, Subject
 from brickscope.core.principal import NOBODY, match_claims
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.stranger import decide_stranger
 from brickscope.log.key import DigestKey
+
+from .call import Call
+from .facts import PART, Facts, NotReplayable, constraints_on, read_facts
+from .judge import Known, Told, judge, known
 
 _NOBODY = Known("nobody", "login", Login("nobody", None, frozenset()))
 """Who asks for a token: the request says it."""
@@ -90,18 +90,9 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
         return then  # no policy has a say in it
     if reason is Reason.ALLOWED_WITHOUT_CREDENTIAL:
         return then
-    now = datetime.fromisoformat(str(record["time"])).timestamp()
-    client = str(record.get("client_address"))
-    told = Told({str(record.get("server_address")): record.get("host_workspace")})
     principal = _principal(record)
     if record.get("grant") is not None:
-        asked = TokenRequest(
-            Grant(record["grant"]),
-            None if principal is None else principal.client_id,
-            tuple((record.get("params") or {}).items()),
-        )
-        facts = read_facts(record, None, key)
-        decision = judge(policy, _NOBODY, Call("", facts.request, asked=asked), now, client, told)
+        decision = ask(policy, _NOBODY, read_facts(record, None, key).call, record)
         _check_workspace(policy, decision, record)
         return Verdict.of(decision)
     try:
@@ -115,15 +106,33 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
         return Verdict.of(decide_stranger(policy, str(record.get("method")), second))
     facts = read_facts(record, subject.rule_set, key)
     if reason in _PARAMETERS:
-        return _judge_unread(policy, subject, facts, client, now, told, then, record)
-    who, call = Known(subject.name, "subject", subject), Call("", facts.request, facts.body or b"")
+        return _judge_unread(policy, subject, facts, then, record)
+    return Verdict.of(decide_again(policy, subject, facts, record))
+
+
+def decide_again(policy: Policy, subject: Subject, facts: Facts, record: Mapping[str, Any]) -> Decision:
+    """What ``policy`` says of a subject's call, of which the record has all that the answer hangs on.
+
+    Raises NotReplayable where it has not.
+    """
+    who = Known(subject.name, "subject", subject)
     try:
-        decision = judge(policy, who, call, now, client, told, knows_body=facts.body is not None)
+        decision = ask(policy, who, facts.call, record, knows_body=facts.body is not None)
     except BodyNeeded:
         raise NotReplayable("rules look at what is in the body, which the log does not tell") from None
     _check_workspace(policy, decision, record)
     _check_parameters(subject, decision, facts)
-    return Verdict.of(decision)
+    return decision
+
+
+def ask(
+    policy: Policy, who: Known, call: Call, record: Mapping[str, Any], *, knows_body: bool = True
+) -> Decision:
+    """What a policy says to a call from where and when a record has it. Raises BodyNeeded, and ValueError for no time."""
+    now = datetime.fromisoformat(str(record["time"])).timestamp()
+    told = Told({str(record.get("server_address")): record.get("host_workspace")})
+    client = str(record.get("client_address"))
+    return judge(policy, who, call, now, client, told, knows_body=knows_body)
 
 
 def _principal(record: Mapping[str, Any]) -> Principal | None:
@@ -159,14 +168,7 @@ def _subject(
 
 
 def _judge_unread(
-    policy: Policy,
-    subject: Subject,
-    facts: Facts,
-    client: str,
-    now: float,
-    told: Told,
-    then: Verdict,
-    record: Mapping[str, Any],
+    policy: Policy, subject: Subject, facts: Facts, then: Verdict, record: Mapping[str, Any]
 ) -> Verdict:
     """A call that was denied because a rule had to read what has no single reading."""
     if record.get("policy_revision") == policy.revision:
@@ -174,7 +176,7 @@ def _judge_unread(
     request = facts.request._replace(may_have_body=True, has_body=True)
     try:
         who = Known(subject.name, "subject", subject)
-        decision = judge(policy, who, Call("", request), now, client, told, knows_body=False)
+        decision = ask(policy, who, Call("", request), record, knows_body=False)
     except BodyNeeded:
         decision = None
     if decision is None or decision.params or decision.names is not None:
