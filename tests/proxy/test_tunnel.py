@@ -682,7 +682,7 @@ LATER: dict[str, tuple[Any, str, Callable[[Scene], object]]] = {
     "the client taking no more": (Tunnel, "end_full", lambda scene: scene.client.fill(True)),
     "the client taking more": (
         Tunnel,
-        "_go_on",
+        "_ask_deferred",
         lambda scene: (scene.client.fill(True), scene.client.fill(False)),
     ),
     "the host taking no more": (Tunnel, "host_full", lambda scene: scene.host.fill(True)),
@@ -723,7 +723,7 @@ def test_a_turn_that_raises_ends_both_sides(monkeypatch: pytest.MonkeyPatch) -> 
         scene.begin()
         await turn()
         scene.client.receive(head("/other") * 20)
-        monkeypatch.setattr(Tunnel, "_go_on", broken)
+        monkeypatch.setattr(Tunnel, "_ask_deferred", broken)
         await turn()
         assert scene.client.closed == "aborted"
 
