@@ -1,0 +1,206 @@
+"""Lints of subjects: their ends, bindings, modes, grants and credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickscope.core.policy import Grant, Login, Mode, Subject
+from brickscope.policy.problem import Position
+
+from ..check.code import of
+from ..check.escalation import find_holdings
+from ..check.finding import Findings, Found, classed
+from ..check.survey import PERSONAL, RuleSetView, Survey
+from ..judge import Known
+from ..shown import listed, moment
+
+
+@of("policy")
+def expired_subject(survey: Survey) -> Findings:
+    """Subjects whose end is past."""
+    for each in survey.people.values():
+        expires = each.subject.expires
+        if expires is not None and expires <= survey.now:
+            text = f"the {each.kind} {each.name} has expired, at {moment(expires)}"
+            yield survey.about(each.name, text, "expires")
+
+
+@of("policy")
+def expiring_subject(survey: Survey) -> Findings:
+    """Subjects whose end is near."""
+    for each in survey.people.values():
+        expires = each.subject.expires
+        if expires is not None and survey.now < expires <= survey.soon:
+            yield survey.about(
+                each.name, f"the {each.kind} {each.name} expires at {moment(expires)}", "expires"
+            )
+
+
+BINDINGS = ("workspaces", "clients", "expires")
+
+
+@of("policy")
+def fewer_bindings(survey: Survey) -> Findings:
+    """Subjects that lack a binding of most with their rule set, or have none where most of their kind have one."""
+    groups: dict[tuple[str, str], list[Known]] = {}
+    kinds: dict[str, list[Known]] = {}
+    for each in survey.people.values():
+        if isinstance(each.subject, Subject):
+            groups.setdefault((each.kind, each.subject.rule_set.name), []).append(each)
+            kinds.setdefault(each.kind, []).append(each)
+    missing: dict[str, dict[str, str]] = {}
+    for (_, rule_set), peers in groups.items():
+        for binding in BINDINGS:
+            bound = sum(_has(peer, binding) for peer in peers)
+            others = len(peers) - 1
+            words = f"{bound} of {others} others with the rule set {rule_set} have it"
+            if others == 1:
+                words = f"the other one with the rule set {rule_set} has it"
+            for peer in peers:
+                if not _has(peer, binding) and _most(bound, len(peers) - 1):
+                    missing.setdefault(peer.name, {})[binding] = words
+    for kind, peers in kinds.items():
+        free = [peer for peer in peers if not any(_has(peer, binding) for binding in BINDINGS)]
+        bound = len(peers) - len(free)
+        for peer in free if _most(bound, len(peers) - 1) else ():
+            others = len(peers) - 1
+            words = (
+                f"{bound} of {others} other {kind}s have one" if others > 1 else f"the other {kind} has one"
+            )
+            missing.setdefault(peer.name, {"any binding": words})
+    for name, lacks in missing.items():
+        text = ", ".join(f"{binding} ({words})" for binding, words in lacks.items())
+        yield survey.about(name, f"the {survey.people[name].kind} {name} lacks {text}")
+
+
+def _has(who: Known, binding: str) -> bool:
+    return getattr(who.subject, binding) is not None
+
+
+def _most(bound: int, others: int) -> bool:
+    """Whether most of the others are bound. One that is not itself bound is not among them."""
+    return others > 0 and bound * 2 > others
+
+
+@of("rule_set")
+def different_bindings(view: RuleSetView) -> Findings:
+    """A rule set whose subjects are bound to different workspaces or clients."""
+    texts = []
+    for binding in ("workspaces", "clients"):
+        bound: dict[frozenset[str], str] = {}
+        for holder in view.holders:
+            values = getattr(holder.subject, binding)
+            if values is not None:
+                bound.setdefault(frozenset(map(str, values)), holder.name)
+        if len(bound) > 1:
+            texts.append(f"{binding} of {listed([*bound.values()], 4)}")
+    if texts:
+        yield Found(view.position, f"with the rule set {view.name}, {' and '.join(texts)} differ")
+
+
+@of("policy")
+def monitored_proxy(survey: Survey) -> Findings:
+    """The mode of the whole proxy."""
+    if survey.policy.mode is Mode.MONITOR:
+        text = "the whole proxy is in monitor mode; nothing that the rules deny is held back"
+        yield Found(survey.written.mode or Position("policy"), text, subjects=tuple(survey.people))
+
+
+@of("rule_set", page="monitored_subject")
+def monitored_rule_set(view: RuleSetView) -> Findings:
+    """A rule set in monitor mode, with the subjects that do not enforce it."""
+    if view.rule_set.mode is Mode.MONITOR:
+        place = view.survey.written.entries["rule_sets"][view.name].position("mode")
+        held = tuple(each.name for each in view.holders if each.subject.mode is not Mode.ENFORCE)
+        yield Found(place, f"the rule set {view.name} is in monitor mode", subjects=held)
+
+
+@of("policy")
+def monitored_subject(survey: Survey) -> Findings:
+    """Subjects in monitor mode."""
+    for each in survey.people.values():
+        if each.subject.mode is Mode.MONITOR:
+            yield survey.about(each.name, f"the {each.kind} {each.name} is in monitor mode", "mode")
+
+
+@of("policy")
+def needless_grant(survey: Survey) -> Findings:
+    """Service principals with a grant that leads nowhere, or two where one will do."""
+    principals = survey.policy.principals
+    for subject in principals.service_principals.values():
+        whys = list(_needless(subject, users=bool(principals.users)))
+        if whys:
+            text = f"the service principal {subject.name} may use {'; '.join(whys)}"
+            yield survey.about(subject.name, text, "grants")
+
+
+def _needless(subject: Subject, *, users: bool) -> Iterator[str]:
+    grants = subject.grants
+    if Grant.BROWSER_LOGIN in grants and not users:
+        yield "browser_login, which ends in a person's token, and the policy names no user"
+    if Grant.REFRESH in grants and Grant.BROWSER_LOGIN not in grants:
+        yield "refresh, without the browser_login that a refresh token comes from"
+    if {Grant.CLIENT_CREDENTIALS, Grant.FEDERATION} <= grants:
+        yield "client_credentials beside federation, of which one is enough"
+
+
+@of("policy")
+def login_without_users(survey: Survey) -> Findings:
+    """Logins whose tokens would be nobody's that the policy names."""
+    principals = survey.policy.principals
+    for login in principals.logins if not principals.users else ():
+        personal = login.grants <= PERSONAL
+        if personal or not principals.service_principals:
+            whom = "user" if personal else "user or service principal"
+            text = f"the login {login.name} gives tokens to people, and the policy names no {whom}"
+            yield survey.about(login.name, text)
+
+
+@of("policy")
+def unbound_user(survey: Survey) -> Findings:
+    """Users without workspaces."""
+    for each in survey.people.values():
+        if each.kind == "user" and each.subject.workspaces is None:
+            text = f"the user {each.name} counts on every host under policy, also on a workspace of somebody else's"
+            yield survey.about(each.name, text)
+
+
+@of("policy")
+def users_without_login(survey: Survey) -> Findings:
+    """Users where no grant of anybody lets a person in; about all of them together."""
+    principals = survey.policy.principals
+    everybody: list[Login | Subject] = [*principals.logins, *principals.service_principals.values()]
+    if principals.users and not any(each.grants & (PERSONAL | {Grant.FEDERATION}) for each in everybody):
+        names = tuple(user.name for user in principals.users.values())
+        text = f"the policy names users ({', '.join(names[:4])}) and no login through which they get a token"
+        yield Found(survey.place(names[0]), text, subjects=names)
+
+
+REAL = (
+    "make_token",
+    "read_secret",
+    "vend_storage",
+    "vend_cloud_role",
+    "read_share_credential",
+    "make_database_credential",
+    "submit_code",
+)
+"""The powers (powers.yaml) by which a credential comes back, or is read by code that comes with the call."""
+
+
+@of("rule_set")
+def exposed_credential(view: RuleSetView) -> Iterator[Found]:
+    """The subjects of a rule set that hold a placeholder, where the rules allow a call that gives more."""
+    tokens = view.survey.policy.tokens.values()
+    held = sorted({each.name for each in tokens if each.credential and each.rule_set.name == view.name})
+    if not held:
+        return
+    holdings = find_holdings(view)
+    found = [each for power in REAL for each in holdings.get(power, ())]
+    if found:
+        first = min(found, key=lambda each: each.order)
+        operations = {each.way.operation.name: each.proof for each in found}
+        text = f"a placeholder gets a real credential by {classed(sorted(operations))}"
+        yield Found.of(first.way.written, text, operations=operations, proofs=[first.proof])._replace(
+            subjects=tuple(held)
+        )
