@@ -135,4 +135,4 @@ def test_who_stops_reading_ends_it_quietly(tmp_path: Path) -> None:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == b""
-    assert process.wait(60) == 1
+    assert process.wait(60) == 141

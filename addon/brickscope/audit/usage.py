@@ -24,7 +24,11 @@ GROUP BY kind, name, rule_set, list, of_preset ORDER BY of_preset, min(place)"""
 
 
 class PolicyRow(NamedTuple):
-    """A row of ``audit_policy``, the table that ``sql/unused.sql`` reads beside the log."""
+    """A row of ``audit_policy``, the table that ``sql/unused.sql`` reads beside the log.
+
+    A record has the rule's text and no index of it: an index means something in one revision of the policy only, and a log
+    is of many. So a rule is known by its text, and one that was written anew begins at no calls.
+    """
 
     kind: str
     subject: str | None

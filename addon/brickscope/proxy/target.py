@@ -93,7 +93,7 @@ def read_plain(head: Head, destinations: Destinations) -> Plain:
     if len(hosts) > 1 or (hosts and hosts[0].lower() not in expected):
         raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host of the request's URL")
     if any(name.lower() == b"upgrade" for name, _ in wire.headers):
-        raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade asks for another protocol")
+        raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade requests another protocol")
     try:
         _, *lines = end_to_end(head.raw[:-4]).split(b"\r\n")
     except HopError:

@@ -16,7 +16,7 @@ from ..shown import moment
 def expired_acceptance(entry: Accepted) -> Findings:
     """One whose day is past."""
     if entry.is_over:
-        yield entry.found(f"the acceptance of {entry} ran out at {moment(entry.value.until)}")
+        yield entry.found(f"the acceptance of {entry} expired at {moment(entry.value.until)}")
 
 
 @of("acceptance")
@@ -35,7 +35,7 @@ def needless_acceptance(entry: Accepted) -> Findings:
     elif value.subject is not None and value.subject not in survey.people:
         text += f": the policy names nobody {value.subject}{_hint(value.subject, survey.people)}"
     elif value.operations is not None:
-        text += f" that rests on nothing but {', '.join(value.operations)}"
+        text += f" that depends only on {', '.join(value.operations)}"
     yield entry.found(text)
 
 
@@ -48,4 +48,4 @@ def _hint(name: str, known: Iterable[str]) -> str:
 def expiring_acceptance(entry: Accepted) -> Findings:
     """One that fits a finding, and whose day is near."""
     if entry.matched and entry.value.until <= entry.survey.soon:
-        yield entry.found(f"the acceptance of {entry} runs out at {moment(entry.value.until)}")
+        yield entry.found(f"the acceptance of {entry} expires at {moment(entry.value.until)}")

@@ -22,7 +22,7 @@ def wide_path(view: RuleSetView) -> Findings:
         if span.is_wide:
             found = view.prover.dangerous(span.ways)
             text = (
-                f"{span.written.text} takes in {len(span.names)} operations of {len(span.services)} services"
+                f"{span.written.text} matches {len(span.names)} operations of {len(span.services)} services"
             )
             more = f"among them {classed(found)}" if found else listed(span.services, MOST)
             severity = Severity.ERROR if found else None
@@ -36,7 +36,7 @@ def hidden_operation(view: RuleSetView) -> Findings:
         if not span.is_wide and len(span.names) > 1:
             found = view.prover.dangerous(way for way in span.ways if way.reach and way.reach.hidden)
             if found:
-                yield Found.proved(span.written, f"{span.written.text} also takes in {classed(found)}", found)
+                yield Found.proved(span.written, f"{span.written.text} also matches {classed(found)}", found)
 
 
 @of("rule_set")

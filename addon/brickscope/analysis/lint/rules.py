@@ -15,7 +15,7 @@ def duplicate_rule(view: RuleSetView) -> Findings:
         for written in rules.written:
             first = rules.equal(written)
             if first is not None:
-                yield Found.of(written, f"{written.text} stands there already", related=[first])
+                yield Found.of(written, f"{written.text} is already in the list", related=[first])
 
 
 @of("rule_set")
@@ -37,7 +37,7 @@ def undone_limit(view: RuleSetView) -> Findings:
     """Limits that a call breaks and is allowed all the same."""
     for written, broken in view.undone_limits:
         proof, other = next(iter(broken.values()))
-        text = f"the limit on {', '.join(broken)} holds nothing back: {other.text} allows it without"
+        text = f"the limit on {', '.join(broken)} has no effect: {other.text} allows it without"
         yield Found.of(written, text, operations=broken, proofs=[proof], related=[other])
 
 
@@ -93,7 +93,7 @@ def unknown_path(view: RuleSetView) -> Findings:
     for written in (*view.allow, *view.deny):
         unknown = [path.text for path in written.paths if not reach(path)]
         if unknown:
-            yield Found(written.position, f"{unknown[0]} is no call that the catalogue knows")
+            yield Found(written.position, f"{unknown[0]} is not a call in the catalogue")
 
 
 @of("rule_set")

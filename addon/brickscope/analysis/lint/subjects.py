@@ -102,7 +102,7 @@ def different_bindings(view: RuleSetView) -> Findings:
 def monitored_proxy(survey: Survey) -> Findings:
     """The mode of the whole proxy."""
     if survey.policy.mode is Mode.MONITOR:
-        text = "the whole proxy is in monitor mode; nothing that the rules deny is held back"
+        text = "the whole proxy is in monitor mode; what the rules deny is sent anyway"
         yield Found(survey.written.mode or Position("policy"), text, subjects=tuple(survey.people))
 
 
@@ -137,11 +137,11 @@ def needless_grant(survey: Survey) -> Findings:
 def _needless(subject: Subject, *, users: bool) -> Iterator[str]:
     grants = subject.grants
     if Grant.BROWSER_LOGIN in grants and not users:
-        yield "browser_login, which ends in a person's token, and the policy names no user"
+        yield "browser_login, which returns a person's token, but the policy names no user"
     if Grant.REFRESH in grants and Grant.BROWSER_LOGIN not in grants:
         yield "refresh, without the browser_login that a refresh token comes from"
     if {Grant.CLIENT_CREDENTIALS, Grant.FEDERATION} <= grants:
-        yield "client_credentials beside federation, of which one is enough"
+        yield "both client_credentials and federation, of which one is enough"
 
 
 @of("policy")
@@ -152,7 +152,7 @@ def login_without_users(survey: Survey) -> Findings:
         personal = login.grants <= PERSONAL
         if personal or not principals.service_principals:
             whom = "user" if personal else "user or service principal"
-            text = f"the login {login.name} gives tokens to people, and the policy names no {whom}"
+            text = f"the login {login.name} gives tokens to people, but the policy names no {whom}"
             yield survey.about(login.name, text)
 
 
@@ -161,7 +161,7 @@ def unbound_user(survey: Survey) -> Findings:
     """Users without workspaces."""
     for each in survey.people.values():
         if each.kind == "user" and each.subject.workspaces is None:
-            text = f"the user {each.name} counts on every host under policy, also on a workspace of somebody else's"
+            text = f"the user {each.name} is accepted on every host under policy, including workspaces that are not yours"
             yield survey.about(each.name, text)
 
 
@@ -172,7 +172,7 @@ def users_without_login(survey: Survey) -> Findings:
     everybody: list[Login | Subject] = [*principals.logins, *principals.service_principals.values()]
     if principals.users and not any(each.grants & (PERSONAL | {Grant.FEDERATION}) for each in everybody):
         names = tuple(user.name for user in principals.users.values())
-        text = f"the policy names users ({', '.join(names[:4])}) and no login through which they get a token"
+        text = f"the policy names users ({', '.join(names[:4])}) but no login through which they get a token"
         yield Found(survey.place(names[0]), text, subjects=names)
 
 
@@ -200,7 +200,7 @@ def exposed_credential(view: RuleSetView) -> Iterator[Found]:
     if found:
         first = min(found, key=lambda each: each.order)
         operations = {each.way.operation.name: each.proof for each in found}
-        text = f"a placeholder gets a real credential by {classed(sorted(operations))}"
+        text = f"a real credential can be obtained through a placeholder by {classed(sorted(operations))}"
         yield Found.of(first.way.written, text, operations=operations, proofs=[first.proof])._replace(
             subjects=tuple(held)
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -62,17 +61,13 @@ def export_command(selection: Selection, form: str, out: Path | None) -> None:
 
 @contextlib.contextmanager
 def _sink(out: Path | None) -> Iterator[IO[bytes]]:
-    """The file, which gets its name when it is whole, or standard output. Who stops reading that ends the command."""
+    """The file, which gets its name when it is whole, or standard output."""
     if out is not None:
         with new_file(out) as part, part.open("wb") as file:
             yield file
         return
-    try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def _write(events: Iterable[dict[str, Any]], sink: IO[bytes]) -> None:

@@ -252,5 +252,5 @@ def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:
 def read_length(value: bytes) -> int:
     """The value of a header Content-Length. Raises Broken."""
     if not _LENGTH.fullmatch(value):
-        raise Broken("the header Content-Length is no plain decimal number")
+        raise Broken("the header Content-Length is not a plain decimal number")
     return int(value)
