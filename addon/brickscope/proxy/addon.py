@@ -39,7 +39,7 @@ from brickscope.service.supervisor.channel import numbered
 from . import versions
 from .credentials import find_missing, read_entrusted
 from .destination import Resolver
-from .engine import Engine, install_terminal, silence
+from .engine import Engine, silence
 from .gate import Gate
 from .options import (
     FORCED,
@@ -55,6 +55,7 @@ from .options import (
 from .parent import Parent
 from .process import Process
 from .reload import Reload
+from .terminal import install_terminal
 from .worker import Worker
 
 logger = logging.getLogger("brickscope")
