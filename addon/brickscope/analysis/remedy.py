@@ -16,16 +16,10 @@ from brickscope.core.request import ApiRequest
 from brickscope.policy.problem import redact
 
 from .call import Call
-from .judge import Known
+from .judge import GROUPS, Known
 from .opening import ends_open, opening
 from .shown import risk
 
-GROUPS = {
-    "token": "tokens",
-    "service principal": "service_principals",
-    "user": "users",
-    "login": "logins",
-}
 Try = Callable[[Known], Decision]
 """Judges the call for somebody whose entry was changed."""
 
@@ -131,7 +125,7 @@ def _binding(who: Known, key: str, values: list[str], attempt: Try) -> Remedy | 
 
 
 def _place(who: Known, *keys: str) -> tuple[str, ...]:
-    return (GROUPS[who.kind], who.name, *keys)
+    return (GROUPS[who.kind][0], who.name, *keys)
 
 
 def _rule(
