@@ -52,7 +52,7 @@ MISTAKES = {
     "a mode that is none": ("version: 1", "version: 1\nmode: observe", "2:7", "is no mode", "'monitor'"),
     "a tab": ("  ci:", "\tci:", "3:1", "not valid YAML", "indent with spaces"),
     "a tab further on": ("  ci:", " \tci:", "3:2", "not valid YAML", "indent with spaces"),
-    "a key twice": (SET, f"{SET}\n{SET}", "6:5", "'rule_set' stands there twice", "first on line 5"),
+    "a key twice": (SET, f"{SET}\n{SET}", "6:5", "'rule_set' appears twice", "first on line 5"),
     "an empty list": (
         "    allow:",
         "    allow: []\n    deny:",
@@ -83,7 +83,13 @@ MISTAKES = {
         "unknown key 'were'",
         "'where'",
     ),
-    "a class that is none": ("- catalogs.list", "- {class: reads}", "9:10", "'reads' is no class", "'read'"),
+    "a class that is none": (
+        "- catalogs.list",
+        "- {class: reads}",
+        "9:10",
+        "'reads' is not a class",
+        "'read'",
+    ),
     "a test that is none": (
         "job_id: 77",
         "job_id: {startswith: 7}",

@@ -89,7 +89,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "a class that is none": (
         {"service": "jobs", "class": "reads"},
-        "'reads' is no class (did you mean 'read'?)",
+        "'reads' is not a class (did you mean 'read'?)",
     ),
     "a key that is none": (
         {"operation": "jobs.get", "were": {}},
@@ -98,14 +98,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two things at once": ({"operation": "jobs.get", "preset": "dbt"}, "a rule names one thing"),
     "nothing": ({"where": {"job_id": 1}}, "a rule names one thing"),
     "a constrained preset": ({"preset": "dbt", "where": {"x": 1}}, "a preset takes no constraints"),
-    "the token endpoint": ("oidc.token", "opened by grants, never by rules"),
+    "the token endpoint": ("oidc.token", "allowed by grants, never by rules"),
     "a parameter that is none": (
         {"operation": "jobs.run_now", "where": {"jobid": 1}},
         "jobs.run_now has no parameter 'jobid' (did you mean 'job_id'?)",
     ),
     "a way down in the query": (
         {"operation": "catalogs.get", "where": {"name.x": 1}},
-        "'name' is no object in the body",
+        "'name' is not an object in the body",
     ),
     "a value that is another operation's": (
         {"operation": "permissions.set", "where": {"request_object_type": ["notebooks", "jobs"]}},
@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         "jobs.get has no parameter 'jobid'",
     ),
     "no values": ({"operation": "jobs.get", "where": {"job_id": []}}, "the list is empty"),
-    "a fraction": ({"operation": "jobs.get", "where": {"job_id": [[1]]}}, "a value is text, a whole number"),
+    "a fraction": ({"operation": "jobs.get", "where": {"job_id": [[1]]}}, "a value is text, an integer"),
     "a test that is none": (
         {"operation": "jobs.get", "where": {"job_id": {"oneof": [1]}}},
         "unknown test 'oneof' (did you mean 'one_of'?)",
@@ -124,7 +124,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two tests": ({"operation": "jobs.get", "where": {"job_id": {"prefix": "a", "min": 1}}}, "is one test"),
     "no test": ({"operation": "jobs.get", "where": {"job_id": {"optional": True}}}, "is one test"),
     "absent no": ({"operation": "jobs.get", "where": {"job_id": {"absent": False}}}, "absent is true"),
-    "text for a range": ({"operation": "jobs.get", "where": {"job_id": {"min": "1"}}}, "whole numbers"),
+    "text for a range": ({"operation": "jobs.get", "where": {"job_id": {"min": "1"}}}, "are integers"),
     "an empty prefix": ({"operation": "jobs.get", "where": {"job_id": {"prefix": ""}}}, "prefix is text"),
     "a pattern in the middle": (
         {"operation": "files.download", "where": {"file_path": {"pattern": "/a/{x...}/b"}}},
@@ -281,5 +281,5 @@ def test_a_reading_preset_holds_nothing_but_reads_and_what_clients_send_unasked(
     ],
 )
 def test_only_has_no_place_under_deny(denied: Any, tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="escape it by one parameter more"):
+    with pytest.raises(PolicyError, match="evade it with one more parameter"):
         load(tmp_path, ["jobs.*"], [denied])

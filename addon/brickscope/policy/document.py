@@ -108,7 +108,7 @@ class _Reader:
                 continue
             if key in found:
                 first = self.document.keys[(*path, key)]
-                self.fail(key_node, f"the key {key!r} stands there twice; first on line {first.line}")
+                self.fail(key_node, f"the key {key!r} appears twice; first on line {first.line}")
                 continue
             self.document.keys[(*path, key)] = self.place(key_node)
             found[key] = self.read(value_node, (*path, key))
@@ -168,7 +168,7 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
     try:
         nodes = compose(text)
         if len(nodes) > 1:
-            reader.fail(nodes[1], "a policy file holds one document", "split it at '---' into several files")
+            reader.fail(nodes[1], "a policy file has one document", "split it at '---' into several files")
         if not nodes or nodes[0].text in ("", "~", "null"):
             problem = Problem(
                 Position(file), "error", "the file is empty", "write 'version: 1' or delete the file"

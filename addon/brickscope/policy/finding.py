@@ -20,8 +20,8 @@ GRANTS = [grant.value for grant in Grant]
 _SECRETIVE = {"fingerprint", "placeholder", "revoked", "client_id", "application_id", "object_id"}
 """Keys whose values are not repeated: people paste the secret instead of its name."""
 _PATTERNS = {
-    "client_id": "this is no client id; write the application id of the service principal, or the OAuth client's",
-    "sub": "this is no login name, such as alice@example.com",
+    "client_id": "this is not a client id; write the application id of the service principal, or the OAuth client's",
+    "sub": "this is not a login name, such as alice@example.com",
     "keys_file": "a key file is named NAME.jwks.json and lies beside the policy file",
     "finding": "a finding has a code such as BS213, as 'brickscope check' prints it",
     "reason": "say why it is accepted",
@@ -72,9 +72,7 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
     key, given = str(path[-1]) if path else "", str(details.get("input"))
     word = redact(given)[:MAX_WORD]
     if kind == "extra_forbidden" and key == "application_id" and path[0] == "users":
-        message = (
-            "an application's token is a person's only by the person's object id, since anybody can use it"
-        )
+        message = "a person is identified by object id only, since anybody can use an application"
         return _Said(message, "delete the key; a person has tenant: and object_id:", of_key=True)
     if kind == "extra_forbidden" and len(path) == 5 and key in METHODS and (rule := meant(f"{key} {word}")):
         return _Said(f"unknown key {key!r}", f"write {rule}, without a colon", of_key=True)
@@ -87,7 +85,7 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
         return _Said(message, hint, quote=not _SECRETIVE & set(path))
     if kind == "literal_error" and "grants" in path:
         hint = nearest(given[:MAX_WORD], GRANTS) or f"one of {', '.join(GRANTS)}"
-        return _Said(f"{word!r} is no grant that can be named", hint)
+        return _Said(f"{word!r} is not a grant that can be named", hint)
     if kind == "literal_error" and key == "version":
         return _Said("this Brickscope reads version 1 of the format", "version: 1")
     if kind == "literal_error":

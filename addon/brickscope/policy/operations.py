@@ -121,7 +121,7 @@ def _named(catalog: Catalog, text: str, fail: Fail, way: str = "operation") -> l
     found = catalog.named(text)
     if any(each.name == "oidc.token" for each in found):
         fail(
-            "the token endpoint is opened by grants, never by rules",
+            "the token endpoint is allowed by grants, never by rules",
             "grants: of a service principal, or logins:",
             (way,),
         )
@@ -151,7 +151,7 @@ def _meant(found: list[Operation], text: str, *, denies: bool) -> list[Operation
 def _of_class(catalog: Catalog, written: RuleEntry, fail: Fail) -> Iterator[Operation]:
     if written.kind is not None and written.kind not in CLASSES:
         hint = nearest(written.kind, CLASSES) or f"one of {', '.join(CLASSES)}"
-        fail(f"{written.kind!r} is no class", hint, ("class",))
+        fail(f"{written.kind!r} is not a class", hint, ("class",))
         return
     if written.service is not None:
         candidates = _named(catalog, f"{written.service}.*", fail, "service")

@@ -81,7 +81,7 @@ def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed,
 def _refuse_denied(
     document: Document, place: Position, text: str, wider: str, line: int, findings: Findings
 ) -> None:
-    message = f"the rule {text!r} can never allow anything: {wider!r} under deny wins"
+    message = f"the rule {text!r} can never allow anything: {wider!r} under deny overrides it"
     findings.error(document, place, message, f"delete it, or the one on line {line}")
 
 
@@ -89,7 +89,7 @@ def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None
     """Under deny, ``only`` would let a call escape by one parameter more."""
     for place, rule in denied.operations:
         if rule.only is not None or any(each.test.only is not None for each in rule.where):
-            message = "only can't be used under deny: a call would escape it by one parameter more"
+            message = "only can't be used under deny: a call could evade it with one more parameter"
             findings.error(document, place, message, "deny the operation, or allow it with only")
 
 

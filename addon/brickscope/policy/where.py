@@ -80,7 +80,7 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
         hint = nearest(first, known) or f"it has {', '.join(known[:12])}" if known else "it has none"
         raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
     if len(keys) > 1 and (place == "path" or "" in keys):
-        raise _Wrong(f"{keys[0]!r} is no object in the body, so nothing is below it", f"write {keys[0]}")
+        raise _Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
     return keys, place
 
 
@@ -198,7 +198,7 @@ def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denie
     if test == "absent":
         if value is True:
             return Test(kind, absent=True)
-        raise _Wrong("absent is true, or not written", "absent: true")
+        raise _Wrong("absent is true, or left out", "absent: true")
     if test in ("min", "max"):
         return _range(written.get("min"), written.get("max"), kind)
     if test == "only":
@@ -234,15 +234,15 @@ def _range(low: Any, high: Any, kind: Kind) -> Test:
     if any(
         each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
     ):
-        raise _Wrong("min and max are whole numbers")
+        raise _Wrong("min and max are integers")
     if not kind.ordered:
         if kind.name not in ("any", "id", "timestamp"):
-            raise _Wrong(f"the parameter is {_article(kind)}, which has no order", "a list of values")
+            raise _Wrong(f"the parameter is {_article(kind)}, which can't be ordered", "a list of values")
         kind = KINDS["integer"]
     return Test(kind, low=low, high=high)
 
 
-_REGULAR = "docs/rules.md has the regular form of each kind"
+_REGULAR = "docs/rules.md lists the regular form of each kind"
 
 
 def _prefix(value: str, kind: Kind, denies: bool) -> Test:
@@ -261,7 +261,7 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
         hint = error.hint or "{name} is one segment, {name...} the rest"
         raise _Wrong(f"the pattern can't be used: {error}", hint) from None
     if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
-        raise _Wrong("a verb (':run') is no part of a value", "{name}")
+        raise _Wrong("a verb (':run') can't be part of a value", "{name}")
     forms = pattern_forms(kind, template, separator, rooted=path.startswith("/"), denies=denies)
     if not forms:
         raise _Wrong(f"no regular {_named(kind)} fits it", _REGULAR)
@@ -276,7 +276,7 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
     for index, value in enumerate(values):
         way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
-            message = "a value is text, a whole number, true or false"
+            message = "a value is text, an integer, true or false"
             raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)
@@ -291,9 +291,9 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
 
 
 _HINTS = {
-    "integer": "a whole number in decimal digits",
+    "integer": "an integer in decimal digits",
     "boolean": "true or false",
-    "enum": "the word as the API has it, in capital letters",
+    "enum": "the word as in the API, in capital letters",
     "object": "the parameter is an object: limit what is in it (name.key), or its keys by only",
     "workspace_path": "a path from the root, such as /Workspace/Shared/etl",
     "import_path": "a path from the root, such as /Workspace/Shared/etl",

@@ -23,7 +23,7 @@ def plain(code: Code) -> str:
     lines += ["", _filled(f"to fix it: {code.fix}"), "", *_indented(code.fixed)]
     accept = _entry(code)
     if accept:
-        lines += ["", "or accept it, with why and until when:", "", *_indented(accept)]
+        lines += ["", "or accept it, with a reason and an end date:", "", *_indented(accept)]
     return "\n".join(lines)
 
 
@@ -64,12 +64,12 @@ def _entry(code: Code) -> str:
     if group in ("BS0", "BS9"):
         return ""
     about = {"BS5": "subject: ci, "}.get(group, "rule_set: ci, ")
-    if code.code in ("BS504",):
+    if code.code == "BS504":
         about = "rule_set: ci, "
     if code.code in ("BS505", "BS510"):
         about = ""
     return (
-        f'accept:\n  - {{finding: {code.code}, {about}reason: "why it is right here", until: 2027-03-01}}\n'
+        f'accept:\n  - {{finding: {code.code}, {about}reason: "why this is intended", until: 2027-03-01}}\n'
     )
 
 
