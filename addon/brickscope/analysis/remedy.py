@@ -117,7 +117,10 @@ _OF_PARAMETERS = frozenset(
 
 
 def _binding(who: Known, key: str, values: list[str], attempt: Try) -> Remedy | None:
-    changed: Any = tuple(map(ipaddress.ip_network, values)) if key == "clients" else frozenset(values)
+    try:
+        changed: Any = tuple(map(ipaddress.ip_network, values)) if key == "clients" else frozenset(values)
+    except ValueError:  # an altered record may have anything there
+        return None
     changed_subject = who.subject._replace(**{key: changed})
     decision = attempt(who._replace(subject=changed_subject))
     more = "" if decision.allow else f"it would then be denied for {decision.reason.value}: {decision.detail}"
