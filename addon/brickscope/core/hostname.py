@@ -10,7 +10,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z")
 
-# Where Databricks serves workspaces: its names below any top-level domain of two or three letters (.com, .net; .us, .mil and .cn of governments
+# Where Databricks serves workspaces: its names below any short top-level domain (.com, .net; .us, .mil, .cn of governments
 # and China; databricks-sdk's environments.py, databricks-sdk-java #435). A host below one of these that scope_hosts does
 # not cover is refused, or a token could go round the policy by another name.
 _ZONE = re.compile(r"(?:.+\.)?(?:(?:azure)?databricks|databricksapps|databricks\.azure)\.[a-z]{2,3}")
