@@ -4,8 +4,8 @@ one Authorization of an allowed call, or no placeholder at all, in any mode and 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from base64 import b64encode, urlsafe_b64encode
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_gate import made
 
 from brickscope.core.decision import Refused
 from brickscope.core.entrusted import Entrusted, Kind, Source
@@ -30,7 +31,6 @@ from brickscope.proxy.wire.fields import read_request
 from brickscope.proxy.wire.head import Cleared, Door, Head, HeadScanner
 from core.wire import HOST, TOKEN
 from e2e.canary import leaks
-from made_gate import made
 
 HELD = make_placeholder(bytes(range(32)))
 OTHER = make_placeholder(bytes(32))
@@ -125,18 +125,60 @@ percent = st.builds(
 written = st.one_of(
     holder, percent, basics, st.builds('"{}"'.format, holder), st.builds("token={}".format, holder)
 )
-schemes = st.sampled_from(["Bearer ", "Bearer ", "Basic ", "Basic ", "bearer ", "BASIC ", "Bearer", "Bearer  ", "Bearer\t", "Token ",
-                           "Digest ", "Negotiate ", "AWS4-HMAC-SHA256 ", "", "Bearer x, Bearer ", "Basic Og==, Basic "])  # fmt: skip
+schemes = st.sampled_from(
+    [
+        "Bearer ",
+        "Bearer ",
+        "Basic ",
+        "Basic ",
+        "bearer ",
+        "BASIC ",
+        "Bearer",
+        "Bearer  ",
+        "Bearer\t",
+        "Token ",
+        "Digest ",
+        "Negotiate ",
+        "AWS4-HMAC-SHA256 ",
+        "",
+        "Bearer x, Bearer ",
+        "Basic Og==, Basic ",
+    ]
+)
 ends = st.sampled_from(["", "", "", " ", ",", ", Bearer x", "=", ";", "\t", " x"])
 good = st.sampled_from([f"Bearer {HELD}", f"Basic {b64(f'token:{HELD}')}"])
 authorization = st.one_of(good, st.builds("{}{}{}".format, schemes, written, ends))
 
 names = st.sampled_from(
-    ["Authorization", "authorization", "AUTHORIZATION", "Authorization_", "X-Authorization", "Proxy-Authorization", "Cookie",
-     "X-Databricks-Azure-SP-Management-Token", "X-Note", "Referer", "User-Agent", "Host", "X-Forwarded-Host", "Trailer",
-     "Sec-WebSocket-Protocol", "Sec-WebSocket-Key", "Upgrade", "Connection", "Expect", "TE", "Content-Length",
-     "Transfer-Encoding", "Content-Type", "X-Databricks-Org-Id", "x-databricks-workspace-id", "Content-Encoding"]
-)  # fmt: skip
+    [
+        "Authorization",
+        "authorization",
+        "AUTHORIZATION",
+        "Authorization_",
+        "X-Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "X-Databricks-Azure-SP-Management-Token",
+        "X-Note",
+        "Referer",
+        "User-Agent",
+        "Host",
+        "X-Forwarded-Host",
+        "Trailer",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Key",
+        "Upgrade",
+        "Connection",
+        "Expect",
+        "TE",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Content-Type",
+        "X-Databricks-Org-Id",
+        "x-databricks-workspace-id",
+        "Content-Encoding",
+    ]
+)
 values = st.one_of(
     authorization,
     written,
@@ -160,10 +202,15 @@ values = st.one_of(
             "gzip",
             "1234",
         ]
-    ),  # fmt: skip
+    ),
 )
 others = st.lists(st.tuples(names, values), max_size=2)
-WEBSOCKET = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]  # fmt: skip
+WEBSOCKET = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+]
 asked = st.sampled_from([[], [], [], WEBSOCKET])
 paths = st.one_of(
     st.sampled_from(
@@ -186,7 +233,7 @@ paths = st.one_of(
             "https://token:x@other.example/",
             f"https://{HOST}/api/2.1/unity-catalog/catalogs",
         ]
-    ),  # fmt: skip
+    ),
     st.builds("/api/2.0/fs/files/{}".format, written),
     st.builds("https://token:{}@{}/api".format, holder, st.just(HOST)),
 )

@@ -134,8 +134,8 @@ class Evidence:
             said.append("What came before the first record: the log begins in the middle of its chain.")
         if self.signed is None:
             said.append(
-                "Who wrote it: no checkpoint is signed, so somebody could have written all of it anew. That its hashes fit "
-                "together shows nothing."
+                "Who wrote it: no checkpoint is signed by a known key, so all of it could have been rewritten. That its "
+                "hashes fit together shows nothing."
             )
         elif not self.trusted:
             said.append(

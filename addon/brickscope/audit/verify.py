@@ -440,11 +440,7 @@ class Verifier:
                 "behind them: the proxy signs 60 seconds after a record at the latest"
             )
             self._find(Damage.BAD_SIGNATURE, text)
-        if self._open:
-            if self._found.stopped:
-                self._found.unfinished += len(self._open)
-            else:
-                self._next_run()
+        self._next_run()
         self._found.last_time = _time(self._last) if self._last else None
         return self._found
 

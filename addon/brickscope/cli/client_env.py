@@ -73,7 +73,14 @@ def default_ca() -> Path | None:
     type=click.File("r"),
     help="Also set DATABRICKS_TOKEN to the placeholder in this file; - for standard input.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="sh", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="sh",
+    show_default=True,
+    help="How the variables are written.",
+)
 def client_env_command(
     proxy: str | None,
     authorities: tuple[Path, ...],

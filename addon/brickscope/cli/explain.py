@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,13 @@ class _TakesCurl(Command):
         return super().parse_args(ctx, args)
 
 
+def _address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    try:
+        return None if text is None else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise click.UsageError("--client: an address is one of IP, such as 10.0.8.7") from None
+
+
 @click.command("explain", cls=_TakesCurl)
 @click.argument("call", nargs=-1)
 @click.option(
@@ -47,7 +55,9 @@ class _TakesCurl(Command):
 @click.option("--operation", help="Say who can call this operation.")
 @rules_option()
 @click.option(
-    "--client", help="The address the call comes from. Default: one from which the subject may act."
+    "--client",
+    callback=_address,
+    help="The address the call comes from. Default: one from which the subject may act.",
 )
 @time_option("When, such as 2027-03-01T12:00:00Z. Default: now; for a logged call, its time.")
 @click.option("--host-workspace", help="The id of the one workspace that the host says it serves.")

@@ -159,7 +159,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
 def _pairs(path: str, readings: tuple[Reading, ...]) -> list[Pair]:
     """The parameters of all readings, with those of the path (``;jsessionid=``). Raises Refused(QUERY_NOT_CANONICAL)."""
     query = readings[0].query
-    found = read_query(query)
+    found = read_query(query) if query else []
     if len(readings) > 1:
         found += read_loosely(path)
     for reading in readings[1:]:

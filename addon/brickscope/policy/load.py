@@ -15,7 +15,7 @@ from .written import Written
 
 TRIES = 5
 KEYS = ".jwks.json"
-Signature = tuple[tuple[str, int, int, int], ...]
+Signature = tuple[tuple[str, int, int, int, int], ...]
 
 
 class NoPolicyError(PolicyError):
@@ -82,7 +82,9 @@ def signature(path: Path) -> Signature:
     found = []
     for file in [*policy_files(path), *key_files(path)]:
         status = file.stat()
-        found.append((str(file), status.st_mtime_ns, status.st_size, status.st_ino))
+        # Programs that copy files set the first time; nobody sets the second.
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        found.append((str(file), *times, status.st_size, status.st_ino))
     return tuple(found)
 
 

@@ -14,8 +14,7 @@ from brickscope.core.reason import Reason
 
 from .destination import Destinations
 from .fence import hosts_of
-from .wire.framing import Announced, read_announced
-from .wire.head import Head
+from .wire.head import Announced, Head, read_announced
 from .wire.hop import HopError, end_to_end
 
 _HOST = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[^\x00-\x20\x7f:/?#@\[\]\\]{1,253})"
@@ -31,11 +30,6 @@ class Target(NamedTuple):
 
     host: str
     port: int
-
-    @property
-    def dialled(self) -> str:
-        """The host as it is looked up."""
-        return self.host.lower().strip("[]")
 
 
 class Plain(NamedTuple):
