@@ -84,7 +84,7 @@ def test_a_call_from_standard_input_and_another_ones_token(rules: Path) -> None:
     assert run(rules, "-", stdin=pasted)[0] == 0
     said = json.loads(run(rules, "--subject", "alice", "--json", "-", stdin=pasted)[1])
     assert said["subject"] == "alice"
-    assert "the token in the call is not that of 'alice'; it was not looked at" in said["notes"]
+    assert "the token in the call is not that of 'alice'; it was ignored" in said["notes"]
 
 
 def test_json_for_programs(rules: Path) -> None:

@@ -166,8 +166,8 @@ def test_an_edit_of_two_files_is_taken_as_one(watched: Watched) -> None:
     assert watched.loaded[0].policy.tokens[FINGERPRINT].rule_set.name == "s"
 
 
-def test_a_swapped_link_is_an_edit(watched: Watched, tmp_path: Path) -> None:
-    versions = tmp_path / "versions"
+def test_a_swapped_link_is_an_edit(watched: Watched) -> None:
+    versions = watched.folder / "..versions"  # as Kubernetes mounts a ConfigMap
     for name in ("one", "two"):
         (versions / name).mkdir(parents=True)
         (versions / name / "rules.yaml").write_text(rules(f"/{name}"))

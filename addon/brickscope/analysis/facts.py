@@ -72,7 +72,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     """
     path, host, method = (str(record.get(name) or "") for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) >= MAX_TEXT and path.endswith("...")):
-        raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
+        raise NotReplayable("the path is incomplete in the log: it was redacted or clipped")
     if not path or method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
         raise NotReplayable("the record names no method, host or path that a call can have")
     try:

@@ -25,7 +25,7 @@ class Damage(StrEnum):
     MISSING_FILE = "missing_file"
     """A whole file between two others is missing."""
     TRUNCATED = "truncated"
-    """The end is missing, or the last line is no whole record."""
+    """The end is missing, or the last line is not a complete record."""
     FORKED = "forked"
     """A run goes on from an earlier record: what stands behind that is there, and nothing vouches for it."""
     BAD_SIGNATURE = "bad_signature"

@@ -191,7 +191,7 @@ class Verifier:
         for number, why in suspects.lines:
             last = number == suspects.lines[0][0] + suspects.count - 1 and suspects.is_torn
             damage = Damage.TRUNCATED if last else Damage.ALTERED
-            self._find(damage, why or "the line is no whole record", place=(suspects.file, number))
+            self._find(damage, why or "the line is not a complete record", place=(suspects.file, number))
         self._found.more_findings += suspects.count - len(suspects.lines)
 
     # -- lines -------------------------------------------------------------------------------------------------

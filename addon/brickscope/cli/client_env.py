@@ -143,7 +143,9 @@ def client_env_command(
 def _sign_in(placeholder: str) -> dict[str, str]:
     """The variables that have clients send a placeholder, whatever else their environment has. Raises ValueError."""
     if not is_whole(placeholder):
-        raise ValueError("that is no whole placeholder: give what 'brickscope placeholder new' has printed")
+        raise ValueError(
+            "that is not a complete placeholder: give what 'brickscope placeholder new' has printed"
+        )
     return {"DATABRICKS_TOKEN": placeholder, "DATABRICKS_AUTH_TYPE": "pat"}
 
 

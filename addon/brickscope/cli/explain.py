@@ -101,7 +101,7 @@ def explain_command(
     now = time.time() if at is None else at
     if operation is not None:
         if call or subject is not None:
-            raise click.UsageError("--operation stands alone: it asks about everybody")
+            raise click.UsageError("--operation can't be combined with a call: it asks about all subjects")
         return Answer(access_data(loaded, find_operation(operation), now), "access")
     if call:
         return _call(loaded, call, subject, client, at, host_workspace, logs)
@@ -126,7 +126,7 @@ def _call(
     if len(words) == 1 and DECISION_ID.match(words[0]):
         record = _record(words[0], logs)
         if subject is None and not isinstance(record.get("subject"), str):
-            raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it shall be")
+            raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it is")
         who = _who(loaded, subject or record["subject"], None)
         logged = make_again(record, who, loaded.policy)
         call, client = logged.call, client or logged.client_address
@@ -141,7 +141,7 @@ def _call(
         if call.fingerprint is not None:
             other = loaded.policy.tokens.get(call.fingerprint)
             if other is None or other.name != who.name:
-                notes = (f"the token in the call is not that of {who.name!r}; it was not looked at",)
+                notes = (f"the token in the call is not that of {who.name!r}; it was ignored",)
     host = "" if isinstance(call.request, Refused) else call.request.host
     directory: Directory | None = None if host_workspace is None else Told({host: host_workspace})
     said = explain(loaded, who, call, now, client, directory, notes)

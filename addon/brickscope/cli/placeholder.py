@@ -95,9 +95,9 @@ def revoke_command(which: str, rules: Rules) -> None:
     if not found:
         if PATTERN.fullmatch(which):
             raise click.UsageError(
-                "the policy names no placeholder with this fingerprint: it is worth nothing"
+                "the policy names no placeholder with this fingerprint: it is not accepted anyway"
             )
-        raise click.UsageError(f"the policy gives nobody called {which!r} a placeholder")
+        raise click.UsageError(f"the policy gives no subject called {which!r} a placeholder")
     _add(rules.path / FILE, [f"  - {mark}  # {known[mark].name}" for mark in found])
     if left := set(found) & set(rules.load().policy.tokens):
         raise OperatorError(f"{rules.path / FILE} was written, and does not revoke {', '.join(left)}")
