@@ -386,7 +386,7 @@ def test_from_the_start_on_it_leaves_no_image_of_its_memory(tmp_path: Path) -> N
     file = tmp_path / "c.yaml"
     file.write_text("version: 1\ncredentials: {}\n")
     code = (
-        "import ctypes, resource; from pathlib import Path; from brickscope.proxy.credentials import read_entrusted\n"
+        "import ctypes, resource; from pathlib import Path; from brickscope.proxy.reload import read_entrusted\n"
         f"before = ctypes.CDLL(None).prctl(3); read_entrusted(Path({str(file)!r}), Path('/nowhere'))\n"
         "print(before, ctypes.CDLL(None).prctl(3), resource.getrlimit(resource.RLIMIT_CORE))"
     )
