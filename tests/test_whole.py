@@ -7,7 +7,7 @@ import pytest
 from whole import LONGEST, MEASURED, TESTS, WHOLE
 
 
-@pytest.mark.parametrize("name", (*WHOLE, *MEASURED))
+@pytest.mark.parametrize("name", [*WHOLE, *MEASURED])
 def test_what_is_named_is_there(name: str) -> None:
     assert (TESTS / name).exists()
 

@@ -83,7 +83,7 @@ def test_a_logged_call_is_decided_as_it_was(loaded: Loaded, name: str, written: 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({}, "query and body are in the log only as far as rules looked"),
+        ({}, "query and body are in the log only as far as rules checked"),
         ({"path": "/api/2.0/[redacted]"}, "the path is not whole"),
         ({"path": "[redacted]"}, None),
         ({"event": "tunnel"}, None),

@@ -75,7 +75,7 @@ def test_what_is_proposed_allows_all_readings(call: str, tmp_path: Path) -> None
     case = Case(1, "etl", call, ETL_HOSTS, "x")
     remedy = logged_remedy(decision_record(case, ETL_HOSTS[0]))
     assert remedy.yaml == READINGS[call]
-    assert ("all that lies below" in remedy.note) is ("..." in READINGS[call])
+    assert ("all that is below" in remedy.note) is ("..." in READINGS[call])
     assert decide_case(case, ETL_HOSTS[0], applied(remedy, tmp_path))[0].allow
 
 

@@ -130,7 +130,7 @@ def test_a_reading_is_shown_as_a_server_has_it(tmp_path: Path) -> None:
 def test_a_rule_for_all_below_says_so(tmp_path: Path) -> None:
     remedy = said(policy(tmp_path, ["jobs.list"]), "GET /api/2.0/new/a%252Fb").remedy
     assert remedy is not None
-    assert "it is also for all that lies below" in remedy.note
+    assert "it also covers all that is below" in remedy.note
 
 
 def test_rules_that_belong_together_say_so(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_what_is_refused_where_a_rule_looks_is_said_to_be_no_flaw_of_the_call(tm
     found = said(policy(tmp_path, allow), 'POST /api/2.2/jobs/run-now {"job_id": 7, "jobId": 8}')
     assert found.decision.reason == "parameter_twice"
     assert found.remedy is not None
-    assert "no rule that looks at parameters can allow it" in found.remedy.text
+    assert "no rule that checks parameters can allow it" in found.remedy.text
     assert explanation_data(found)["flaw"] is None
 
 

@@ -79,7 +79,7 @@ _SEEN: dict[str, Said] = {}
 
 def said(folder: Path, allow: Iterable[int]) -> Said:
     """The rules of a list as the loader makes them, which calls of the universe they allow, and which have no regular
-    reading for them: a parameter that stands there twice is refused as soon as one of the rules looks at it."""
+    reading for them: a parameter that appears twice is refused as soon as one of the rules looks at it."""
     key = json.dumps([*allow])
     if key not in _SEEN:
         loaded = load_part(folder, rules([POOL[index] for index in allow]))

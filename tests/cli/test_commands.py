@@ -193,7 +193,7 @@ def test_an_opaque_token_of_google_is_refused_with_words(rules: Path) -> None:
 def test_the_fingerprint_of_an_oauth_token_comes_with_a_warning() -> None:
     status, output = run("fingerprint", given=signed())
     assert status == 0
-    assert "known by whom it names, not by its fingerprint" in output
+    assert "identified by its claims, not by its fingerprint" in output
 
 
 def test_whoami_binds_the_issuer_to_the_host(rules: Path) -> None:

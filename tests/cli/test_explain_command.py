@@ -171,5 +171,5 @@ def test_an_oauth_token_is_never_named_by_its_fingerprint(rules: Path) -> None:
         rules, "curl", f"https://{HOME}/x", "-H", f"Authorization: Bearer {signed().decode()}"
     )
     assert status == 2
-    assert "known by whom it names, not by its fingerprint" in " ".join(output.split())
+    assert "identified by its claims, not by its fingerprint" in " ".join(output.split())
     assert "sha256:" not in output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ class ServedWorkspace:
     def clear(self) -> None:
         """Forget what reached it."""
         self._ask("clear")
+
+    def know(self, bearers: Collection[str]) -> None:
+        """Answer 401 to all other tokens."""
+        self._ask(f"bearers {' '.join(bearers)}")
 
     def _ask(self, wish: str) -> Any:
         assert self._process.stdin is not None

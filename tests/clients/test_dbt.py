@@ -35,9 +35,9 @@ models: {demo: {+materialized: view}}
 
 
 def dbt(
-    stage: Stage, folder: Path, verb: str, warehouse: str, token: str = token_of("dbt")
+    stage: Stage, folder: Path, verb: str, warehouse: str, token: str = token_of("dbt"), **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run dbt on a project of one model."""
+    """Run dbt on a project of one model. ``more``: variables besides."""
     (folder / "models").mkdir(exist_ok=True)
     (folder / "models" / "answer.sql").write_text("select 42 as answer\n")
     (folder / "dbt_project.yml").write_text(PROJECT)
@@ -49,6 +49,7 @@ def dbt(
             "DATABRICKS_TOKEN": token,
             "HTTP_PATH": f"/sql/1.0/warehouses/{warehouse}",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            **more,
         },
     )
 

@@ -67,7 +67,7 @@ CASES = {
         (True, Reason.ALLOWED_BY_RULE, True),
     ),
     "another method is another call": (policy(), QUERIES, b"POST", (False, Reason.NO_RULE_MATCHES, True)),
-    "a deny wins over every allow": (
+    "a deny overrides every allow": (
         policy(),
         b"/api/2.0/jobs/13",
         b"GET",
@@ -256,7 +256,8 @@ def test_an_operation_is_told_by_its_name() -> None:
     unknown = decided(known, b"/b")
     assert (unknown.reason, unknown.operation) == (Reason.UNKNOWN_OPERATION, None)
     assert (
-        unknown.detail == "rule set 'reader' has no rule that allows it, and the catalogue no such operation"
+        unknown.detail
+        == "rule set 'reader' has no rule that allows it, and the catalogue has no such operation"
     )
 
 
@@ -463,7 +464,7 @@ def test_an_open_call_is_told_with_its_operation(mode: Mode) -> None:
         assert decide(known, request, "10.0.8.7", 0) == Decision(
             True,
             Reason.ALLOWED_WITHOUT_CREDENTIAL,
-            "the call carries no credential by nature",
+            "the call needs no credential",
             mode=mode.value,
             policy_revision="rev",
             operation="host.config",

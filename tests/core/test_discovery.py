@@ -60,7 +60,7 @@ def test_what_is_open(path: str, method: bytes, query: str) -> None:
     decision = decide(POLICY, request, "10.0.0.1", 0)
     assert (decision.allow, decision.reason) == (True, Reason.ALLOWED_WITHOUT_CREDENTIAL)
     assert (decision.forwards, decision.mode, decision.policy_revision) == (True, "enforce", "rev")
-    assert decision.detail == "the call carries no credential by nature"
+    assert decision.detail == "the call needs no credential"
     assert decision.subject is decision.operation is None
 
 

@@ -57,7 +57,7 @@ AMBIGUOUS = {
 }
 MALFORMED = {
     "no object": {"oid": None},
-    "an object that is no GUID": {"oid": "x"},
+    "an object that is not a GUID": {"oid": "x"},
     "an object in capitals": {"oid": OBJECT.upper().replace("0", "A", 1)},
     "an object with more behind it": {"oid": OBJECT + "0"},
     "an object that is a number": {"oid": 5},

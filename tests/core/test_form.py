@@ -39,7 +39,7 @@ def test_a_plain_form_is_read(body: bytes, fields: dict[str, str]) -> None:
 
 
 NAMED = "a field is not written NAME=VALUE"
-TWICE = "a field stands there twice, or its name is odd"
+TWICE = "a field appears twice, or has an invalid name"
 BYTES = "it has bytes that a form never carries unencoded"
 CONTROL = "a field has control characters"
 REFUSED = {
@@ -80,7 +80,7 @@ REFUSED = {
 def test_what_is_no_plain_form_is_refused_with_words(body: bytes, why: str) -> None:
     reason, detail = refusal(read_form, request(), body)
     assert reason is Reason.MALFORMED_FORM
-    assert detail == f"the token request is not one plain form: {why}"
+    assert detail == f"the token request is not a plain form: {why}"
 
 
 TYPES = [

@@ -92,14 +92,14 @@ def test_lengths() -> None:
     for value in NO_LENGTHS:
         assert refusal(read_request, h1(headers=h1_headers((b"Content-Length", value)))) == (
             Reason.HEADER_MALFORMED,
-            "the header Content-Length is no plain decimal number",
+            "the header Content-Length is not a plain decimal number",
         )
 
 
-CONNECTION = "the header Connection names more than keep-alive or close"
-TWO_WAYS = "the body's length is given in two ways (Transfer-Encoding)"
-TE = "the header TE asks for a transfer coding"
-EXPECT = "the header Expect says something other than 100-continue"
+CONNECTION = "the header Connection has options other than keep-alive and close"
+TWO_WAYS = "the body's length is given twice (Transfer-Encoding)"
+TE = "the header TE requests a transfer coding"
+EXPECT = "the header Expect is not 100-continue"
 # a header, whether it passes over HTTP/1.1, whether over HTTP/2, why not
 FRAMING = [
     (b"connection", b"keep-alive", True, False, CONNECTION),
@@ -195,7 +195,7 @@ def test_a_method_is_told_clipped() -> None:
 def test_a_whole_url_inside_a_tunnel_is_refused() -> None:
     assert refusal(read_request, h1(authority=HOST.encode())) == (
         Reason.TARGET_NOT_ORIGIN_FORM,
-        "the request target is a whole URL, inside a tunnel",
+        "the request target is a full URL, inside a tunnel",
     )
 
 
@@ -299,7 +299,7 @@ TWO: list[tuple[str, list[tuple[bytes, bytes]]]] = [
 def test_two_workspaces_are_refused(query: str, fields: list[tuple[bytes, bytes]]) -> None:
     assert refusal(read_request, h1(target=f"/a{query}".encode(), headers=h1_headers(*fields))) == (
         Reason.HEADER_DUPLICATE,
-        "the request names two different workspaces",
+        "the request selects two different workspaces",
     )
 
 
@@ -308,4 +308,4 @@ def test_two_workspaces_are_refused(query: str, fields: list[tuple[bytes, bytes]
 def test_a_workspace_that_is_no_number_is_refused(name: bytes, value: bytes) -> None:
     reason, detail = refusal(read_request, h1(headers=h1_headers((name, value))))
     assert reason is Reason.HEADER_MALFORMED
-    assert detail == f"the header {name.decode().lower()} is not the number of a workspace"
+    assert detail == f"the header {name.decode().lower()} is not a workspace id"

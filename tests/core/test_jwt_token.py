@@ -122,25 +122,27 @@ WRONG = {
     "an issue time as text": (unsigned(HEADER, payload(iat="0")), Reason.MALFORMED_TOKEN),
 }
 WHY = {
-    "no JSON Web Token at all": "it has not three parts",
-    "a header that is null": "its header is no JSON object",
-    "claims that are a list": "its payload is no JSON object",
+    "no JSON Web Token at all": "it does not have three parts",
+    "a header that is null": "its header is not a JSON object",
+    "claims that are a list": "its payload is not a JSON object",
     "a comment": "its payload is not strict JSON",
     "a member of the header twice": "its header is not strict JSON",
     "padding": "its header is not canonical base64url",
     "no signature": "its signature is not canonical base64url",
-    "what must be understood": "its header asks for another reading",
-    "an issuer that is null": "its 'iss' is no plain text",
-    "an expiry that is true": "its 'exp' is no time",
+    "what must be understood": "its header has fields that change how it is read",
+    "an issuer that is null": "its 'iss' is not plain text",
+    "an expiry that is true": "its 'exp' is not a time",
     "no issuer": "it names no issuer",
     "neither client nor subject": "it names neither a client nor a subject",
-    "no expiry": "it has no time of expiry",
+    "no expiry": "it has no expiry time",
 }
 
 
 @pytest.mark.parametrize(("name", "why"), WHY.items(), ids=WHY)
 def test_what_is_wrong_is_told(name: str, why: str) -> None:
-    assert refusal(read_claims, WRONG[name][0])[1] == f"the bearer is no regular JSON Web Token: {why}"
+    assert (
+        refusal(read_claims, WRONG[name][0])[1] == f"the bearer token is not a regular JSON Web Token: {why}"
+    )
 
 
 def test_all_claims_are_read() -> None:
@@ -173,7 +175,7 @@ def test_the_longest_names() -> None:
     for name in ("iss", "sub", "client_id"):
         assert read_claims(unsigned(HEADER, payload(**{name: "n" * 512})))
         reason, detail = refusal(read_claims, unsigned(HEADER, payload(**{name: "n" * 513})))
-        assert (reason, f"its {name!r} is no plain text" in detail) == (Reason.MALFORMED_TOKEN, True)
+        assert (reason, f"its {name!r} is not plain text" in detail) == (Reason.MALFORMED_TOKEN, True)
 
 
 @pytest.mark.parametrize(("token", "reason"), WRONG.values(), ids=WRONG)

@@ -163,7 +163,7 @@ def test_patterns_are_held_against_a_bounded_number_of_values(tmp_path: Path) ->
     assert decision.reason is COMPLEX
     assert (
         decision.detail
-        == f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values"
+        == f"comparing with the rules would take more than {MAX_COMPARED:,} comparisons for the call's values"
     )
     narrow = policy(
         tmp_path, {"operation": "jobs.create", "where": {NOTEBOOK: {"pattern": "/Users/ada/{x}/z"}}}

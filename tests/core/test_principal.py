@@ -123,7 +123,7 @@ def test_with_nobody_to_find_no_keys_are_fetched() -> None:
         reason, detail = refusal(find_principal, policy(known), *ASKED, directory)
         assert (reason, detail) == (
             Reason.UNKNOWN_PRINCIPAL,
-            "the policy names no service principal or user, so nobody's OAuth token counts",
+            "the policy names no service principal or user, so no OAuth token is accepted",
         )
     assert verifier.asked == []
 

@@ -190,7 +190,7 @@ def test_which_rules_another_meets(texts: list[str], text: str, expected: set[st
 @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"])
 def test_the_methods_that_a_rule_can_name(method: str) -> None:
     assert parse_rule(f"{method} /a/{{b}}") == Rule(method, parse_template("/a/{b}"), f"{method} /a/{{b}}")
-    with pytest.raises(TemplateError, match="is no method a rule can name") as error:
+    with pytest.raises(TemplateError, match="is not a method that a rule can name") as error:
         parse_rule(f"{method.lower()} /a")
     assert error.value.hint == f"write {method}"
 

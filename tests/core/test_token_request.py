@@ -202,11 +202,11 @@ def test_a_browser_login_needs_its_verifier(verifier: str, passes: bool) -> None
 
 
 KINDS = {
-    "": "the token request's grant_type is none that a policy can name",
-    "password": "the token request's grant_type is none that a policy can name",
-    "Client_Credentials": "the token request's grant_type is none that a policy can name",
-    "urn:ietf:params:oauth:grant-type:device_code": "the token request's grant_type is none that a policy can name",
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": "jwt-bearer makes a token that no rule of this policy knows",
+    "": "the token request's grant_type is not one that a policy can name",
+    "password": "the token request's grant_type is not one that a policy can name",
+    "Client_Credentials": "the token request's grant_type is not one that a policy can name",
+    "urn:ietf:params:oauth:grant-type:device_code": "the token request's grant_type is not one that a policy can name",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": "jwt-bearer issues a token that no rule of this policy covers",
 }
 
 
@@ -218,7 +218,7 @@ def test_other_grants_are_refused(kind: str, why: str) -> None:
     assert refused(without)[0] is Reason.GRANT_REFUSED
 
 
-PAT = "exchanging a personal access token would take it out of the policy's sight"
+PAT = "exchanging a personal access token would bypass the policy"
 EXCHANGES: dict[str, tuple[dict[str, str], str]] = {
     "a personal access token, by its type": (
         {"subject_token_type": "urn:databricks:params:oauth:token-type:personal-access-token"},
@@ -226,19 +226,19 @@ EXCHANGES: dict[str, tuple[dict[str, str], str]] = {
     ),
     "another type": (
         {"subject_token_type": f"{TYPE}saml2"},
-        "the subject_token_type is none that a policy can name",
+        "the subject_token_type is not one that a policy can name",
     ),
     "a type in capitals": (
         {"subject_token_type": f"{TYPE}JWT"},
-        "the subject_token_type is none that a policy can name",
+        "the subject_token_type is not one that a policy can name",
     ),
-    "no type": ({"subject_token_type": ""}, "the subject_token_type is none that a policy can name"),
-    "no token of the web": ({"subject_token": "opaque"}, "the subject_token is no JSON Web Token"),
-    "two parts": ({"subject_token": "eyJhbGci.eyJz"}, "the subject_token is no JSON Web Token"),
-    "four parts": ({"subject_token": "eyJhbGci.eyJz.c2ln.x"}, "the subject_token is no JSON Web Token"),
+    "no type": ({"subject_token_type": ""}, "the subject_token_type is not one that a policy can name"),
+    "no token of the web": ({"subject_token": "opaque"}, "the subject_token is not a JSON Web Token"),
+    "two parts": ({"subject_token": "eyJhbGci.eyJz"}, "the subject_token is not a JSON Web Token"),
+    "four parts": ({"subject_token": "eyJhbGci.eyJz.c2ln.x"}, "the subject_token is not a JSON Web Token"),
     "a token that is not ASCII": (
         {"subject_token": JWT + "\u00e9"},
-        "the subject_token is no JSON Web Token",
+        "the subject_token is not a JSON Web Token",
     ),
     "a refresh token in return": (
         {"requested_token_type": f"{TYPE}refresh_token"},
@@ -261,7 +261,7 @@ def test_exchanges_that_are_refused(grant: Grant, change: dict[str, str], why: s
 
 def test_an_exchange_without_a_type_is_none() -> None:
     form = {name: value for name, value in FORMS[Grant.FEDERATION].items() if name != "subject_token_type"}
-    assert refused(form) == (Reason.GRANT_REFUSED, "the subject_token_type is none that a policy can name")
+    assert refused(form) == (Reason.GRANT_REFUSED, "the subject_token_type is not one that a policy can name")
 
 
 # -- by which client --------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def basic(user: bytes, secret: bytes, scheme: bytes = b"Basic") -> bytes:
 
 
 SECRETLESS = {"grant_type": "client_credentials"}
-TWICE = (Reason.MULTIPLE_CREDENTIALS, "the token request names its client twice")
+TWICE = (Reason.MULTIPLE_CREDENTIALS, "the token request gives its client twice")
 
 
 def test_a_client_in_the_header() -> None:
@@ -302,7 +302,7 @@ def test_a_client_named_twice_is_refused() -> None:
 def test_no_other_credential_asks_for_a_token(authorization: bytes) -> None:
     assert refused(FORMS[Grant.CLIENT_CREDENTIALS], authorization) == (
         Reason.MULTIPLE_CREDENTIALS,
-        "a token request carries a client's name and secret, and no bearer",
+        "a token request carries a client's id and secret, not a bearer token",
     )
 
 
@@ -310,7 +310,7 @@ def test_no_other_credential_asks_for_a_token(authorization: bytes) -> None:
 def test_a_client_whose_name_is_none(user: bytes) -> None:
     assert refused(SECRETLESS, basic(user, b"s")) == (
         Reason.MALFORMED_CREDENTIAL,
-        "the client in the Authorization header is no plain name",
+        "the client in the Authorization header is not a plain name",
     )
 
 
@@ -373,7 +373,7 @@ ELSEWHERE = [
     "/oidc/accounts/0d26daa6-5e44-4c97-a497-ef015f91254a/oauth2/v2.0/token",
     "/OIDC/v1/token",
 ]
-WHERE = (Reason.GRANT_REFUSED, "below /oidc only POST to the token endpoint is let through")
+WHERE = (Reason.GRANT_REFUSED, "below /oidc only POST to the token endpoint is allowed")
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)

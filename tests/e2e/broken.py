@@ -30,8 +30,7 @@ import brickscope.proxy.tunnel as t
 from brickscope.proxy.contexts import Contexts
 from brickscope.proxy.fence import Fence
 from brickscope.proxy.front import Front
-from brickscope.proxy.clear import PlainCall
-from brickscope.proxy.relay import Relay
+from brickscope.proxy.relay import PlainCall, Relay
 from brickscope.proxy.tls import End
 from brickscope.proxy.tunnel import Tunnel
 from brickscope.proxy.upstream import Upstream

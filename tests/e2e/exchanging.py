@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,15 +26,20 @@ PLACEHOLDERS = {name: make_placeholder(name.encode().ljust(32, b"-")) for name i
 CREDENTIALS = {"ci": "file"} | {name: name for name in NAMES[1:]}
 
 
-def policy(**more: Any) -> str:
+Further = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""Credentials besides: by their names, the placeholder and the operator's entry, to which the workspace is added."""
+
+
+def policy(further: Further | None = None, **more: Any) -> str:
     """Every placeholder is a subject of its own."""
+    held = PLACEHOLDERS | {name: placeholder for name, (placeholder, _) in (further or {}).items()}
     tokens = {
         name: {
             "placeholder": fingerprint(placeholder.encode()),
-            "credential": CREDENTIALS[name],
+            "credential": CREDENTIALS.get(name, name),
             "rule_set": "reader",
         }
-        for name, placeholder in PLACEHOLDERS.items()
+        for name, placeholder in held.items()
     }
     tokens["plain"] = {"fingerprint": fingerprint(TOKEN.encode()), "rule_set": "reader"}
     allow = [
@@ -98,18 +103,33 @@ class Exchanging(NamedTuple):
         new.replace(self.folder / file)
 
 
+def write_secrets(folder: Path, further: Further | None = None) -> Path:
+    """Make a folder with the secrets and the operator's file. Returns that."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = credentials(folder)
+    for name, (_, entry) in (further or {}).items():
+        content["credentials"][name] = {**entry, "workspaces": [HOST]}
+    file = folder / "credentials.yaml"
+    file.write_text(json.dumps(content))
+    return file
+
+
 @contextmanager
-def exchanging(folder: Path, authority: Path, *arguments: str, **more: Any) -> Iterator[Exchanging]:
+def exchanging(
+    folder: Path,
+    authority: Path,
+    *arguments: str,
+    further: Further | None = None,
+    mode: str = "enforce",
+    **more: Any,
+) -> Iterator[Exchanging]:
     """Start it all; arguments as ``running_gate``'s."""
-    secrets = folder / "secrets"
-    secrets.mkdir(parents=True)
-    file = secrets / "credentials.yaml"
-    file.write_text(json.dumps(credentials(secrets)))
+    file = write_secrets(folder / "secrets", further)
     options = ("--set", f"scope_credentials={file}", *arguments)
-    settings = {"policy": policy(), "routes": ROUTES} | more
+    settings = {"policy": policy(further, mode=mode), "routes": ROUTES} | more
     with running_gate(folder, authority, *options, **settings) as gate:
         gate.workspace.issuer.bearers = {REAL, NEXT, TOKEN}
-        yield Exchanging(gate, secrets)
+        yield Exchanging(gate, file.parent)
 
 
 async def _reflect(exchange: Exchange) -> None:

@@ -85,7 +85,7 @@ ELSEWHERE = {
     "the relay": "Relay.begin = broken",
     "its look at the first bytes": "Fence.take = broken",
     "a call in the clear": "PlainCall._rule = broken",
-    "the leave for it": "import brickscope.proxy.clear as p\np.clear_plain = broken",
+    "the leave for it": "import brickscope.proxy.relay as p\np.clear_plain = broken",
     "dialling": "Upstream._reach = broken",
     "the check of the address": "Upstream.end_made = broken",
 }

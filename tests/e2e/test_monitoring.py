@@ -217,7 +217,7 @@ def connect_raw(proxy: ProxyProcess, request: bytes) -> None:
 
 BROKEN_METRICS = {
     "counts of decisions": "t.Tally._cell = broken",
-    "all times": "import brickscope.service.monitoring.distribution as d; d.Distribution.add = broken",
+    "all times": "import brickscope.service.monitoring.tally as d; d.Distribution.add = broken",
     "the numbers themselves": "gate.tally.__dict__.update(dict.fromkeys(gate.tally.__dict__))",
     "a scrape": "import brickscope.service.monitoring.collector as k; k._VALUES.clear(); k.family = broken",
 }
@@ -288,7 +288,7 @@ START_ERRORS = {
     "no address": ("scope_status=9464", "scope_status: '9464' is no address and port"),
     "a path that is none": ("scope_status=unix:x", "is no absolute path"),
     "a port that is taken": ("scope_status=127.0.0.1:{taken}", "Address already in use"),
-    "a format that is none": ("scope_log_format=xml", "scope_log_format: 'xml' is none of text, json"),
+    "a format that is none": ("scope_log_format=xml", "scope_log_format: 'xml' is neither text nor json"),
 }
 
 

@@ -187,13 +187,13 @@ def test_a_request_for_a_token_takes_no_second_token(policy: Policy) -> None:
 
 
 WRONG = {
-    "no workspace": ("/subscriptions/x", "this is no id of a workspace in Azure"),
+    "no workspace": ("/subscriptions/x", "this is not the id of a workspace in Azure"),
     "another provider": (
         RESOURCE_ID.replace("Databricks", "Storage"),
-        "this is no id of a workspace in Azure",
+        "this is not the id of a workspace in Azure",
     ),
-    "more below it": (f"{RESOURCE_ID}/x", "this is no id of a workspace in Azure"),
-    "a query": (f"{RESOURCE_ID}?x", "this is no id of a workspace in Azure"),
+    "more below it": (f"{RESOURCE_ID}/x", "this is not the id of a workspace in Azure"),
+    "a query": (f"{RESOURCE_ID}?x", "this is not the id of a workspace in Azure"),
 }
 
 

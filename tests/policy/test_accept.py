@@ -54,7 +54,7 @@ WRONG = {
     "no reason": ("reason: reviewed, ", "", "the key 'reason' is missing"),
     "an empty reason": ("reason: reviewed", "reason: ' '", "say why it is accepted"),
     "no end": (", until: 2027-03-01", "", "the key 'until' is missing"),
-    "an end that is no time": ("until: 2027-03-01", "until: never", "a time is a date"),
+    "an end that is not a time": ("until: 2027-03-01", "until: never", "a time is a date"),
     "a mistyped key": ("rule_set:", "ruleset:", "did you mean 'rule_set'?"),
     "no value": ("rule_set: reader", "rule_set: null", "the key has no value"),
     "an empty list": ("rule_set: reader", "operations: []", "the list is empty"),

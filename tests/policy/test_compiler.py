@@ -92,11 +92,11 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "a key twice": (
         GOOD + "version: 1\n",
-        "17:1: error: the key 'version' stands there twice; first on line 1",
+        "17:1: error: the key 'version' appears twice; first on line 1",
     ),
     "a token twice": (
         GOOD.replace("rule_sets:", "  ci: {}\nrule_sets:"),
-        "10:3: error: the key 'ci' stands there twice; first on line 3",
+        "10:3: error: the key 'ci' appears twice; first on line 3",
     ),
     "another version": (
         GOOD.replace("version: 1", "version: 2"),
@@ -138,12 +138,12 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a date that is none": (GOOD.replace("2027-03-01", "2027-02-30"), "a time is a date"),
     "a method in lower case": (
         GOOD.replace("- GET /api/2.1", "- get /api/2.1"),
-        "13:9: error: 'get' is no method",
+        "13:9: error: 'get' is not a method",
     ),
-    "a star": (GOOD.replace("jobs/{id}", "jobs/*"), "14:27: error: '*' has no meaning"),
+    "a star": (GOOD.replace("jobs/{id}", "jobs/*"), "14:27: error: '*' is not allowed"),
     "a quoted rule": (
         GOOD.replace("GET /api/2.0/jobs/{id}", '"GET /api//x"'),
-        "14:19: error: an empty segment",
+        "14:19: error: a canonical path has no empty segment",
     ),
     "a rule that a deny swallows": (
         GOOD.replace("GET /api/2.0/jobs/13", "GET /api/{all...}"),
@@ -183,7 +183,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "an odd name": (GOOD.replace("  ci:", "  'c i':"), "a name has letters, digits"),
     "a merge key": (RULES + "  s:\n    <<: {}\n", "7:5: error: merge keys"),
     "a tag": (GOOD.replace("version: 1", "version: !x 1"), "the tag '!x' has no meaning here"),
-    "two documents": (GOOD + "---\nversion: 1\n", "a policy file holds one document"),
+    "two documents": (GOOD + "---\nversion: 1\n", "a policy file has one document"),
     "an alias into itself": ("version: 1\ntokens: &a {x: *a}\n", "repeats itself"),
     "a tab": ("version: 1\ntokens:\n\tci: 1\n", "3:1: error: not valid YAML"),
     "an open bracket": ("version: [1\n", "not valid YAML"),
@@ -234,7 +234,7 @@ def test_all_errors_are_said_at_once(tmp_path: Path) -> None:
 WARNINGS = {
     "no token in monitor": (
         "version: 1\nmode: monitor\n",
-        "the policy names no token, service principal or user; in monitor every call goes on",
+        "the policy names no token, service principal or user; in monitor mode every call is sent",
     ),
     "the last subject taken out": (
         "version: 1\n",

@@ -52,7 +52,18 @@ WRONG = {
     "an alias of another document": ("a: &b 1\n---\na: *b\n", "x:3:4: error: not valid YAML"),
     "null alone": ("~\n", "x: error: the file is empty"),
     "a comment alone": ("# later\n", "x: error: the file is empty"),
-    "a control character": ("a: 1\nbc\x01: 1\n", "x:2:3: error: not valid YAML: a control character"),
+    "a control character": ("a: 1\nbc\x01: 1\n", "x:2:3: error: an unseen character (U+0001) (delete it)"),
+    "a rule in a comment, behind a line separator": (
+        "a: 1 # x\u2028b: 2\n",
+        "x:1:9: error: an unseen character (U+2028)",
+    ),
+    "a rule in a comment, behind a next line": (
+        "a: 1 # x\x85b: 2\n",
+        "x:1:9: error: an unseen character (U+0085)",
+    ),
+    "a rule in a comment, behind a CR": ("# x\ra: 1\n", "x:1:4: error: an unseen character (U+000D)"),
+    "a mark of direction": ("a: 1\n# \u202ex\n", "x:2:3: error: an unseen character (U+202E)"),
+    "a blank of no width in a key": ("a: 1\nb\u200bc: 2\n", "x:2:2: error: an unseen character (U+200B)"),
     "too much": ("#" * (MAX_BYTES + 1), "x: error: the file has more than 16 MiB"),
 }
 
@@ -61,6 +72,12 @@ WRONG = {
 def test_what_could_be_misread_is_refused_with_its_place(text: str, expected: str) -> None:
     _, problems = read_document("x", text.encode())
     assert any(str(problem).startswith(expected) for problem in problems), list(map(str, problems))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CR LF", "CR"])
+def test_lines_may_end_in_each_way_that_all_readers_know(end: str) -> None:
+    document, problems = read_document("x", f"\ufeffa: 1{end}b: naïve 👩\u200d💻{end}".encode())
+    assert (document.data, problems) == ({"a": 1, "b": "naïve 👩\u200d💻"}, [])
 
 
 def test_an_alias_is_the_value_that_it_names() -> None:

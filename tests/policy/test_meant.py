@@ -33,7 +33,7 @@ ERRORS = {
     ),
     "a URL alone": (
         "https://dbc-a.cloud.databricks.com/api/2.1/unity-catalog/catalogs?max_results=5",
-        "7:9: error: a rule is METHOD and /path with one space between (write " + CATALOGS,
+        "7:9: error: a rule is METHOD and /path separated by one space (write " + CATALOGS,
     ),
     "anchors of a regular expression": (
         "GET ^/api/2.1/unity-catalog/catalogs$",
@@ -45,7 +45,7 @@ ERRORS = {
     ),
     "the rest as a shell writes it": (
         "GET /api/2.1/unity-catalog/**",
-        "7:36: error: '*' has no meaning in a path template (write GET /api/2.1/unity-catalog/{rest...})",
+        "7:36: error: '*' is not allowed in a path template (write GET /api/2.1/unity-catalog/{rest...})",
     ),
     "one segment as a shell writes it": (
         "GET /api/2.1/unity-catalog/*/x",
@@ -53,13 +53,14 @@ ERRORS = {
     ),
     "a method in lower case": (
         "get /api/2.1/unity-catalog/catalogs",
-        f"7:9: error: 'get' is no method a rule can name (DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT) (write {CATALOGS})",
+        "7:9: error: 'get' is not a method that a rule can name (DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT) "
+        f"(write {CATALOGS})",
     ),
     "two methods": (
         "GET,POST /api/2.1/jobs/list",
         "(write GET /api/2.1/jobs/list and POST /api/2.1/jobs/list)",
     ),
-    "any method": ("ANY /api/2.1/jobs/list", "7:9: error: 'ANY' is no method a rule can name"),
+    "any method": ("ANY /api/2.1/jobs/list", "7:9: error: 'ANY' is not a method that a rule can name"),
     "no method": ("/api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "no first slash": (
         "GET api/2.1/jobs/list",
@@ -74,7 +75,7 @@ ERRORS = {
         "GET /api/2.1/jobs/list?limit=25",
         "7:31: error: a rule has no query: its path ends before '?' (write GET /api/2.1/jobs/list)",
     ),
-    "a fragment": ("GET /api/2.1/jobs/list#x", "7:31: error: a rule has no query"),
+    "a fragment": ("GET /api/2.1/jobs/list#x", "7:31: error: a comment has a blank before it"),
     "a tab": ("GET\t/api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "two blanks": ("GET  /api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "a name that is encoded": (
@@ -86,6 +87,10 @@ ERRORS = {
         "jobs.runNow",
         "7:9: error: there is no operation 'jobs.runNow' (did you mean 'jobs.run_now'?)",
     ),
+    "an operation as the CLI calls it": ("jobs run-now", "(write jobs.run_now)"),
+    "an operation with a hyphen": ("jobs.run-now", "(write jobs.run_now)"),
+    "an operation as Python calls it": ("jobs.run_now(job_id=77)", "(write jobs.run_now)"),
+    "a service alone": ("warehouses", "(write warehouses.*)"),
     "an operation with a slip": ("job.run_now", "did you mean 'jobs.run_now'?"),
 }
 

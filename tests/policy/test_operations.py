@@ -89,7 +89,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "a class that is none": (
         {"service": "jobs", "class": "reads"},
-        "'reads' is no class (did you mean 'read'?)",
+        "'reads' is not a class (did you mean 'read'?)",
     ),
     "a key that is none": (
         {"operation": "jobs.get", "were": {}},
@@ -98,14 +98,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two things at once": ({"operation": "jobs.get", "preset": "dbt"}, "a rule names one thing"),
     "nothing": ({"where": {"job_id": 1}}, "a rule names one thing"),
     "a constrained preset": ({"preset": "dbt", "where": {"x": 1}}, "a preset takes no constraints"),
-    "the token endpoint": ("oidc.token", "opened by grants, never by rules"),
+    "the token endpoint": ("oidc.token", "allowed by grants, never by rules"),
     "a parameter that is none": (
         {"operation": "jobs.run_now", "where": {"jobid": 1}},
         "jobs.run_now has no parameter 'jobid' (did you mean 'job_id'?)",
     ),
     "a way down in the query": (
         {"operation": "catalogs.get", "where": {"name.x": 1}},
-        "'name' is no object in the body",
+        "'name' is not an object in the body",
     ),
     "a value that is another operation's": (
         {"operation": "permissions.set", "where": {"request_object_type": ["notebooks", "jobs"]}},
@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         "jobs.get has no parameter 'jobid'",
     ),
     "no values": ({"operation": "jobs.get", "where": {"job_id": []}}, "the list is empty"),
-    "a fraction": ({"operation": "jobs.get", "where": {"job_id": [[1]]}}, "a value is text, a whole number"),
+    "a fraction": ({"operation": "jobs.get", "where": {"job_id": [[1]]}}, "a value is text, an integer"),
     "a test that is none": (
         {"operation": "jobs.get", "where": {"job_id": {"oneof": [1]}}},
         "unknown test 'oneof' (did you mean 'one_of'?)",
@@ -124,7 +124,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two tests": ({"operation": "jobs.get", "where": {"job_id": {"prefix": "a", "min": 1}}}, "is one test"),
     "no test": ({"operation": "jobs.get", "where": {"job_id": {"optional": True}}}, "is one test"),
     "absent no": ({"operation": "jobs.get", "where": {"job_id": {"absent": False}}}, "absent is true"),
-    "text for a range": ({"operation": "jobs.get", "where": {"job_id": {"min": "1"}}}, "whole numbers"),
+    "text for a range": ({"operation": "jobs.get", "where": {"job_id": {"min": "1"}}}, "are integers"),
     "optional by a word": (
         {"operation": "jobs.get", "where": {"job_id": {"min": 1, "optional": "yes"}}},
         "optional is true or false",
@@ -135,7 +135,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "a range of words": (
         {"operation": "jobs.run_now", "where": {"performance_target": {"max": 3}}},
-        "which has no order",
+        "which can't be ordered",
     ),
     "a beginning that nothing has": (
         {"operation": "workspace.export", "where": {"path": {"prefix": "/Users/../"}}},
@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "a verb in a pattern": (
         {"operation": "workspace.export", "where": {"path": {"pattern": "/a/{name}:run"}}},
-        "no part of a value",
+        "can't be part of a value",
     ),
     "an empty prefix": ({"operation": "jobs.get", "where": {"job_id": {"prefix": ""}}}, "prefix is text"),
     "a pattern in the middle": (
@@ -151,7 +151,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         "the pattern can't be used",
     ),
     "a number": (7, "a rule is one line of text"),
-    "where without anything": ({"operation": "jobs.get", "where": {}}, "the list is empty"),
+    "where without anything": ({"operation": "jobs.get", "where": {}}, "nothing is written here"),
 }
 
 
@@ -301,5 +301,5 @@ def test_a_reading_preset_holds_nothing_but_reads_and_what_clients_send_unasked(
     ],
 )
 def test_only_has_no_place_under_deny(denied: Any, tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="escape it by one parameter more"):
+    with pytest.raises(PolicyError, match="evade it with one more parameter"):
         load(tmp_path, ["jobs.*"], [denied])

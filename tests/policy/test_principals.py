@@ -106,7 +106,7 @@ PRIVATE = json.dumps({"keys": [jwk() | {"d": "AQ"}]}).encode()
 WRONG = {
     "no client id": (
         "service_principals:\n  a:\n    rule_set: r\n",
-        "nothing says whose tokens these are (add client_id:",
+        "the issuer of these tokens is missing (add client_id:",
     ),
     "a secret for a client id": (
         f"service_principals:\n  a:\n    client_id: dose{'0' * 32}\n    rule_set: r\n",
@@ -127,15 +127,15 @@ WRONG = {
     ),
     "a grant that is none": (
         SP + "    grants: [federated]\n",
-        "'federated' is no grant that can be named (did you mean 'federation'?)",
+        "'federated' is not a grant that can be named (did you mean 'federation'?)",
     ),
-    "a grant that never can be": (SP + "    grants: [jwt_bearer]\n", "'jwt_bearer' is no grant"),
+    "a grant that never can be": (SP + "    grants: [jwt_bearer]\n", "'jwt_bearer' is not a grant"),
     "no grants": (SP + "    grants: []\n", "the list is empty"),
     "grants that are null": (SP + "    grants:\n", "the key has no value"),
     "a login without grants": (SP + "logins:\n  l:\n    client_id: x\n", "the key 'grants' is missing"),
     "a user with a space": (
         SP + "users:\n  u:\n    sub: Alice Smith\n    rule_set: r\n",
-        "this is no login name",
+        "this is not a login name",
     ),
     "three fingerprints": (
         f"tokens:\n  t:\n    fingerprint: [{A}, {B}, sha256:{'c' * 64}]\n    rule_set: r\n",
@@ -190,7 +190,7 @@ WRONG = {
     ),
     "a host pattern that is none": (
         SP + "issuers:\n  i:\n    issuer: https://x.example.com/oidc\n    hosts: ['*']\n",
-        "is no host pattern",
+        "is not a host pattern",
     ),
 }
 
@@ -208,4 +208,4 @@ def test_what_is_wrong_is_said(text: str, expected: str, tmp_path: Path) -> None
 def test_a_user_who_counts_everywhere_is_a_warning(tmp_path: Path) -> None:
     warnings = load(tmp_path, "users:\n  u:\n    sub: a@b.c\n    rule_set: r\n").warnings
     (warning,) = [each for each in warnings if "no call that the catalogue knows" not in each.message]
-    assert "the user 'u' counts on every host" in str(warning)
+    assert "the user 'u' is accepted on every host" in str(warning)

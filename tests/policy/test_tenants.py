@@ -64,7 +64,7 @@ WRONG = {
     "organizations": (changed(TENANT, "organizations"), 4, "everybody has a token", "az account show"),
     "consumers in capitals": (changed(TENANT, "Consumers"), 4, "everybody has a token", "az account show"),
     "personal accounts": (changed(TENANT, CONSUMERS), 4, "everybody has a token", "az account show"),
-    "a tenant's domain": (changed(TENANT, "example.onmicrosoft.com"), 4, "this is no GUID", ""),
+    "a tenant's domain": (changed(TENANT, "example.onmicrosoft.com"), 4, "this is not a GUID", ""),
     "a tenant in capitals": (changed(TENANT, TENANT.upper()), 4, "in lower case", f"write {TENANT}"),
     "a cloud that is none": (
         changed(TENANT, f"{TENANT}\n    cloud: germany"),
@@ -131,7 +131,7 @@ WRONG = {
     "Google without an audience": (
         with_issuer("https://accounts.google.com"),
         25,
-        "Google makes ID tokens for everybody",
+        "Google issues ID tokens to everybody",
         "add audience: host",
     ),
     "an audience that is null": (with_issuer(SLASHED, "audience:"), 26, "the key has no value", ""),
@@ -142,7 +142,7 @@ WRONG = {
         "az ad user show",
     ),
     "an object id in capitals": (changed(OBJECT, OBJECT.upper()), 8, "in lower case", f"write {OBJECT}"),
-    "an object id that is none": (changed(OBJECT, "etl"), 8, "this is no GUID", ""),
+    "an object id that is none": (changed(OBJECT, "etl"), 8, "this is not a GUID", ""),
     "a tenant that is none": (
         changed("tenant: company\n    object_id", "tenant: compani\n    object_id"),
         7,
@@ -158,13 +158,13 @@ WRONG = {
     "nothing that says who": (
         changed(f"    object_id: {OBJECT}\n", ""),
         6,
-        "nothing says who it is in the tenant",
+        "the id in the tenant is missing",
         "add object_id: or application_id:",
     ),
     "nothing that says whose tokens": (
         changed(WHOLE, ""),
         6,
-        "nothing says whose tokens these are",
+        "the issuer of these tokens is missing",
         "add client_id:, or tenant: and object_id or application_id:",
     ),
     "an object id without its tenant": (
@@ -176,7 +176,7 @@ WRONG = {
     "an application id of a person": (
         changed("users:\n  ada:\n", f"users:\n  ada:\n    application_id: {APPLICATION}\n"),
         16,
-        "only by the person's object id",
+        "a person is identified by object id only",
         "a person has tenant: and object_id:",
     ),
     "one object id for two": (
@@ -188,7 +188,7 @@ WRONG = {
     "a secret for an application id": (
         changed(f"object_id: {OBJECT}", "application_id: hunter2~hunter2hunter2"),
         8,
-        "this is no GUID",
+        "this is not a GUID",
         "",
     ),
 }

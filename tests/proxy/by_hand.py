@@ -23,13 +23,12 @@ from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import FetchError
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
-from brickscope.proxy.datapath import DataPath
+from brickscope.proxy.datapath import DataPath, Visitor
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
 from brickscope.proxy.relay import Relay
-from brickscope.proxy.target import Target
-from brickscope.proxy.tunnel import Tunnel, Visitor
+from brickscope.proxy.tunnel import Tunnel
 
 HOST = "dbc-a.cloud.databricks.com"
 TOKEN = "dapi0123456789abcdef0123456789abcdef"
@@ -316,16 +315,19 @@ class Scene:
         """The client's ClientHello has come."""
         visitor = Visitor("192.0.2.1", HOST, 443, HOST, offers)
         self.tunnel = Tunnel(self.path, visitor, self._end)
+        self.path.open[self.client] = self.tunnel
         self.tunnel.begin(self.client, hello)
 
     def relay(self, ahead: bytes = b"", host: str = "other.example") -> Relay:
         """The client's CONNECT to another host has come."""
         self.greets = False
-        relay = Relay(self.path, "192.0.2.1", Target(host, 443), self._end)
+        relay = Relay(self.path, Visitor("192.0.2.1", host, 443), self._end)
+        self.path.open[self.client] = relay
         relay.begin(self.client, ahead)
         return relay
 
     def _end(self) -> None:
+        del self.path.open[self.client]
         self.ended += 1
 
     @property

@@ -126,6 +126,14 @@ def test_a_walk_goes_the_way_of_a_run(heading: str, tmp_path: Path) -> None:
     assert [file for file in way if file in named] == named
 
 
+def test_a_call_goes_through_few_files_before_it_is_sent(tmp_path: Path) -> None:
+    way = request(tmp_path, "/ok/1")  # the first of its tunnel, whose host has to be dialled as well
+    once = {each if each in ("core", "log") else file for file in way for each in [file.split("/")[0]]}
+    shown = f"{len(way)} files, {len(once)} with core and log as one each: {' '.join(way)}"
+    assert len(once) <= 16, shown
+    assert len(way) <= 32, shown
+
+
 def test_every_run_is_on_the_page() -> None:
     assert re.findall(r"^## (.+)$", PAGE, re.M)[: len(RUNS)] == list(RUNS)
 

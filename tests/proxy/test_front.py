@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha1
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,8 +40,8 @@ class Relayed:
 
     made: list[Relayed]
 
-    def __init__(self, path: Any, client: str, target: Any, on_end: Callable[[], None]) -> None:
-        self.client, self.target, self.on_end = client, target, on_end
+    def __init__(self, path: Any, visitor: Any, on_end: Callable[[], None]) -> None:
+        self.visitor, self.on_end = visitor, on_end
         Relayed.made.append(self)
 
     def begin(self, transport: Any, ahead: bytes) -> None:
@@ -87,11 +86,8 @@ class Door:
         self.scene = Scene(limits=Limits())
         self.scene.gate.destinations.allowed = tuple(map(ipaddress.ip_network, networks))
         self.transport = PretendedTransport(peer)
-        self.listener: Any = SimpleNamespace(
-            open={}, balancers=tuple(map(ipaddress.ip_network, balancers)), mode="regular"
-        )
         self.ended = 0
-        self.front = Front(self.listener, self.scene.path, self._end)
+        self.front = Front(self.scene.path, tuple(map(ipaddress.ip_network, balancers)), self._end)
         self.transport.protocol = self.front
         self.front.connection_made(self.transport)
 
@@ -140,9 +136,9 @@ def test_a_tunnel_to_a_host_under_policy_is_ours(step: int) -> None:
         (tunnel,) = Begun.made
         assert tunnel.hello == hello
         assert tunnel.visitor[:4] == ("192.0.2.1", HOST, 443, HOST)
-        assert door.listener.open == {door.transport: tunnel}
+        assert door.scene.path.open == {door.transport: tunnel}
         tunnel.on_end()
-        assert (door.listener.open, door.ended) == ({}, 1)
+        assert (door.scene.path.open, door.ended) == ({}, 1)
 
     within_a_loop(story)
 
@@ -195,14 +191,15 @@ def test_a_tunnel_to_another_host_is_relayed(raw: bytes, host: str, port: int, s
         door = Door(networks=("10.8.0.0/16", "fd00::/8"))
         door.send(raw, step)
         (relay,) = Relayed.made
-        assert (relay.client, relay.target.dialled, relay.target.port) == ("192.0.2.1", host, port)
+        visitor = relay.visitor
+        assert (visitor.address, visitor.dialled, visitor.port) == ("192.0.2.1", host, port)
         assert relay.ahead == (b"x" if raw.endswith(b"x") and step != 1 else b"")
         assert door.transport.written == b"", "the tunnel is answered when the host is there"
-        assert door.listener.open == {door.transport: relay}
+        assert door.scene.path.open == {door.transport: relay}
         (record,) = door.log.of("tunnel")
         assert (record["decision"], record["reason"]) == ("allow", "other_host")
         relay.on_end()
-        assert (door.listener.open, door.ended) == ({}, 1)
+        assert (door.scene.path.open, door.ended) == ({}, 1)
 
     within_a_loop(story)
 
@@ -644,7 +641,7 @@ def test_a_balancer_says_who_the_client_is(step: int) -> None:
 def test_a_balancers_word_goes_along_to_a_relay() -> None:
     def story() -> None:
         Door(("192.0.2.1", 4000), ("192.0.2.0/24",)).send(LINE + OTHERS["another host"][0])
-        assert Relayed.made[0].client == "10.7.7.7"
+        assert Relayed.made[0].visitor.address == "10.7.7.7"
 
     within_a_loop(story)
 
@@ -702,7 +699,7 @@ def test_a_connection_without_an_address_is_closed() -> None:
     def broken() -> Door:
         door = Door()
         door.transport = PretendedTransport(None)  # type: ignore[arg-type]
-        front = Front(door.listener, door.scene.path, door._end)
+        front = Front(door.scene.path, (), door._end)
         door.transport.protocol = front
         front.connection_made(door.transport)
         assert door.transport.closed == "aborted"
@@ -756,14 +753,13 @@ def test_the_hello_has_a_time_of_its_own() -> None:
 def test_a_connection_that_ends_by_itself_is_forgotten() -> None:
     def story() -> Door:
         door = Door()
-        assert len(door.listener.open) == 1
+        assert len(door.scene.path.open) == 1
         door.send(CONNECT)
         door.transport.close()
         return door
 
     door = within_a_loop(story)
-    assert (door.listener.open, door.ended) == ({}, 1)
-    assert door.scene.path.deadlines._watched == set()
+    assert (door.scene.path.open, door.ended) == ({}, 1)
 
 
 def test_nothing_is_under_way_yet() -> None:
@@ -812,7 +808,7 @@ def test_whatever_raises_closes_the_connection(
 
     door = within_a_loop(story)
     assert door.transport.closed == "aborted"
-    assert (door.ended, door.listener.open) == (1, {})
+    assert (door.ended, door.scene.path.open) == (1, {})
     assert "dapi-secret" not in caplog.text
     if owner is HelloReader:
         assert door.log.of("tunnel")[0]["reason"] == "not_tls"  # what the parser stumbles over

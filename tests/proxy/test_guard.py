@@ -14,7 +14,7 @@ from brickscope.proxy.guard import guarded
 PROXY = Path(brickscope.proxy.__file__).parent
 KINDS = (asyncio.Protocol, asyncio.BufferedProtocol, asyncio.DatagramProtocol, asyncio.SubprocessProtocol)
 CALLED_BY_ASYNCIO = {name for kind in KINDS for name in dir(kind) if not name.startswith("_")} | {"look"}
-"""And by ``deadlines.py``, which looks at all connections in a row."""
+"""And by ``datapath.py``, which looks at all connections in a row."""
 CANNOT_RAISE = {("tls.py", "get_buffer"), ("clear.py", "get_buffer")}
 """Gives out one and the same buffer; without TLS it catches what raises, as it has to give one out all the same."""
 
@@ -61,7 +61,7 @@ TREES = {
 
 
 def called_from_outside() -> list[str]:
-    """The files with a class that asyncio calls (one of its protocols, or of what is one here), or that ``deadlines.py``
+    """The files with a class that asyncio calls (one of its protocols, or of what is one here), or that ``datapath.py``
     does, or that has a way to fail closed."""
     classes = [
         (file, each)
@@ -85,7 +85,7 @@ def called_from_outside() -> list[str]:
         }
         if methods & {("look", "now"), ("fail_closed",)} and "Protocol" not in map(ast.unparse, each.bases):
             files.add(file)
-    return sorted(files - {"deadlines.py"})
+    return sorted(files)
 
 
 OWN_PATH = called_from_outside()

@@ -1,4 +1,4 @@
-"""From what mitmproxy says of a failed handshake to its cause. The texts are those that real clients led to."""
+"""From what OpenSSL says of a failed handshake to its cause. The texts are those that real clients led to."""
 
 from __future__ import annotations
 
@@ -11,56 +11,35 @@ from brickscope.audit.event import TlsRefusedRecord
 from brickscope.log.handshake import HandshakeCause
 from brickscope.proxy.handshake import _PHRASES, Repetition, TlsSide, find_cause
 
-HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
-UNTRUSTED = f"The client does not trust the proxy's certificate for {HOST} "
-PERHAPS = f"The client may not trust the proxy's certificate for {HOST} "
 SEEN: dict[str, tuple[TlsSide, str | None, HandshakeCause]] = {
-    "curl and Python name the authority": (
-        "client",
-        UNTRUSTED + "(tlsv1 alert unknown ca)",
-        HandshakeCause.CA_UNKNOWN,
-    ),
+    "curl and Python name the authority": ("client", "tlsv1 alert unknown ca", HandshakeCause.CA_UNKNOWN),
     "Java does not say what is wrong": (
         "client",
-        UNTRUSTED + "(OpenSSL Error([('SSL routines', '', 'tls alert certificate unknown')]))",
+        "tls alert certificate unknown",
         HandshakeCause.CERTIFICATE_REFUSED,
     ),
-    "older Go": ("client", UNTRUSTED + "(ssl/tls alert bad certificate)", HandshakeCause.CERTIFICATE_REFUSED),
+    "older Go": ("client", "ssl/tls alert bad certificate", HandshakeCause.CERTIFICATE_REFUSED),
     "a client with a wrong clock": (
         "client",
-        PERHAPS + "(OpenSSL Error([('SSL routines', '', 'ssl/tls alert certificate expired')]))",
+        "ssl/tls alert certificate expired",
         HandshakeCause.CERTIFICATE_EXPIRED,
     ),
-    "a hang-up speaks of trust, and is a hang-up all the same": (
-        "client",
-        f"The client disconnected during the handshake. If this happens consistently for {HOST}, this may indicate that "
-        "the client does not trust the proxy's certificate.",
-        HandshakeCause.CLOSED_BY_CLIENT,
-    ),
-    "a hang-up before a word": ("client", "connection closed early", HandshakeCause.CLOSED_BY_CLIENT),
-    "TLS 1.1": (
-        "client",
-        "Client and mitmproxy cannot agree on a TLS version to use. You may need to adjust mitmproxy's "
-        "tls_version_client_min option.",
-        HandshakeCause.PROTOCOL_VERSION,
-    ),
-    "no cipher in common": (
-        "client",
-        PERHAPS + "(OpenSSL Error([('SSL routines', '', 'no shared cipher')]))",
-        HandshakeCause.NO_SHARED_CIPHER,
-    ),
-    "no TLS at all": ("client", "Cannot parse ClientHello: 160301", HandshakeCause.NOT_TLS),
-    "something new": ("client", "OpenSSL Error([('a', '', 'b')])", HandshakeCause.OTHER),
+    "a hang-up": ("client", "unexpected eof while reading", HandshakeCause.CLOSED_BY_CLIENT),
+    "TLS 1.1": ("client", "unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
+    "no cipher in common": ("client", "no shared cipher", HandshakeCause.NO_SHARED_CIPHER),
+    "no TLS at all": ("client", "wrong version number", HandshakeCause.NOT_TLS),
+    "something new": ("client", "b", HandshakeCause.OTHER),
     "nothing": ("client", None, HandshakeCause.CLOSED_BY_CLIENT),
     "a server whose certificate is not trusted": (
         "server",
-        "Certificate verify failed: self-signed certificate in certificate chain",
+        "certificate verify failed: self-signed certificate in certificate chain",
         HandshakeCause.SERVER_UNTRUSTED,
     ),
-    "a server that hangs up": ("server", "connection closed", HandshakeCause.CLOSED_BY_SERVER),
+    "a server that hangs up": ("server", "unexpected eof while reading", HandshakeCause.CLOSED_BY_SERVER),
+    "a server that says nothing": ("server", None, HandshakeCause.CLOSED_BY_SERVER),
     "a server of another century": (
         "server",
-        "The remote server and mitmproxy cannot agree on a TLS version to use. You may need",
+        "tlsv1 alert protocol version",
         HandshakeCause.PROTOCOL_VERSION,
     ),
 }
@@ -73,7 +52,7 @@ def test_the_cause_of(case: str) -> None:
 
 
 def test_a_host_name_is_no_cause() -> None:
-    # The client picks it, and it stands in mitmproxy's text; but no host name has a blank.
+    # The client picks it, and OpenSSL's text could hold it; but no host name has a blank.
     assert all(" " in phrase for phrases in _PHRASES.values() for phrase, _ in phrases)
 
 

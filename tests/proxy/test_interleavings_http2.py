@@ -292,7 +292,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 1.0, 1.0, 1.0, 1.0, 31.0, 601.0]))
     def time_passes(self, seconds: float) -> None:
         for _ in range(2):
-            self.run(lambda: self.scene.path.deadlines.look(self.now))
+            self.run(lambda: self.scene.path.look(self.now))
             self.now += seconds
 
     @rule(surely=st.integers(0, 5), late=st.booleans())
@@ -369,7 +369,7 @@ class Interleavings(RuleBasedStateMachine):
             }
             assert {record["decision_id"] for record in scene.log.of("outcome")} == allowed
             assert (scene.path.held, scene.gate.tally.in_flight) == (0, 0)
-            assert scene.path.deadlines._watched == set()
+            assert scene.path.open == {}
             assert not asyncio.all_tasks(self.loop), "a task is left"
             assert not LOGGED, LOGGED
             outcomes = scene.log.of("outcome")

@@ -220,7 +220,7 @@ def test_defaults_of_our_options() -> None:
 
 BAD = {
     "an unknown word": ({"scope_other_hosts": "maybe"}, "neither tunnel nor deny"),
-    "a pattern for everything": ({"scope_hosts": ["*"]}, "no host pattern"),
+    "a pattern for everything": ({"scope_hosts": ["*"]}, "is not a host pattern"),
     "no pattern": ({"scope_hosts": [""]}, "no host is under policy"),
     "a network with host bits": ({"scope_allow_addresses": ["10.0.0.1/8"]}, "host bits"),
     "no network": ({"scope_allow_addresses": ["everything"]}, "such as 10.1.0.0/16"),

@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 from by_hand import PretendedContexts, make_gate
 
-from brickscope.proxy.clear import ClearEnd
-from brickscope.proxy.datapath import DataPath
+from brickscope.proxy.clear import SIZE, ClearEnd, Pipe
+from brickscope.proxy.datapath import DataPath, Visitor
 from brickscope.proxy.deadlines import Limits
-from brickscope.proxy.pipe import SIZE, Pipe
 from brickscope.proxy.relay import Relay
-from brickscope.proxy.target import Target
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="splice(2) is of Linux")
 LOOPBACK = "127.0.0.1"
@@ -58,7 +56,7 @@ def relayed(story: Callable[[Ends], Awaitable[None]]) -> Ends:
 
         class Front(asyncio.Protocol):
             def connection_made(self, transport: Any) -> None:
-                ends.relay = Relay(path, LOOPBACK, Target(LOOPBACK, port), lambda: None)
+                ends.relay = Relay(path, Visitor(LOOPBACK, LOOPBACK, port), lambda: None)
                 ends.relay.begin(transport, b"")
 
         proxy = await loop.create_server(Front, LOOPBACK, 0)

@@ -287,7 +287,7 @@ def test_what_nothing_moves_on_is_ended_and_recorded() -> None:
         "other.example",
         443,
     )
-    assert scene.path.deadlines._watched == set()
+    assert scene.path.open == {}
 
 
 def test_it_counts_as_busy_and_is_cut_at_the_end() -> None:
@@ -373,4 +373,4 @@ def test_any_order_of_events_loses_adds_and_reorders_nothing(
 
     scene = up(lambda scene, relay: story(scene, relay))
     assert scene.ended == 1
-    assert scene.path.deadlines._watched == set()
+    assert scene.path.open == {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from brickscope.core.decision import Refused
 from brickscope.core.request import read_request
 from brickscope.proxy.ruling import announced_by
-from brickscope.proxy.wire.framing import read_announced
+from brickscope.proxy.wire.head import read_announced
 from core.wire import h1, h1_headers
 
 NAMES = [

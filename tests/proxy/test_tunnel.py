@@ -16,8 +16,8 @@ from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Mode
 from brickscope.core.reason import Reason
 from brickscope.proxy import tunnel as tunnel_module
-from brickscope.proxy.call import Call
 from brickscope.proxy.gate import Gate
+from brickscope.proxy.ruling import Call
 from brickscope.proxy.tls import End, Stage
 from brickscope.proxy.tunnel import IN_TURN, KEPT, Tunnel
 from brickscope.proxy.upstream import Upstream
@@ -682,7 +682,7 @@ LATER: dict[str, tuple[Any, str, Callable[[Scene], object]]] = {
     "the client taking no more": (Tunnel, "end_full", lambda scene: scene.client.fill(True)),
     "the client taking more": (
         Tunnel,
-        "_go_on",
+        "_ask_deferred",
         lambda scene: (scene.client.fill(True), scene.client.fill(False)),
     ),
     "the host taking no more": (Tunnel, "host_full", lambda scene: scene.host.fill(True)),
@@ -723,7 +723,7 @@ def test_a_turn_that_raises_ends_both_sides(monkeypatch: pytest.MonkeyPatch) -> 
         scene.begin()
         await turn()
         scene.client.receive(head("/other") * 20)
-        monkeypatch.setattr(Tunnel, "_go_on", broken)
+        monkeypatch.setattr(Tunnel, "_ask_deferred", broken)
         await turn()
         assert scene.client.closed == "aborted"
 
@@ -900,7 +900,7 @@ def test_a_tunnel_is_told_in_one_line() -> None:
         scene.begin()
         await call(scene)
         assert repr(scene.tunnel) == (
-            "<Tunnel <Http1 IDLE UP None ahead=0> client <End UP> <reading> host <Upstream UP <End UP>> <reading>>"
+            "<Tunnel client <End UP> <reading> host <Upstream UP <End UP>> <reading> <Http1 IDLE UP None ahead=0>>"
         )
         assert scene.tunnel.hosts == 1
 

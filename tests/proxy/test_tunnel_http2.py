@@ -253,7 +253,7 @@ def test_heads_that_are_not_decided_on_are_bounded() -> None:
 
 async def pass_time(scene: Scene, *moments: float) -> None:
     for moment in moments:
-        scene.path.deadlines.look(moment)
+        scene.path.look(moment)
         await turn()
 
 

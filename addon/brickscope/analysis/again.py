@@ -201,34 +201,24 @@ def _check_workspace(policy: Policy, decision: Decision, record: Mapping[str, An
 
 def _check_parameters(subject: Subject, decision: Decision, facts: Facts) -> None:
     """Raises NotReplayable where rules looked at more than the log has."""
-    operation = decision.operation or ""
     looked = [
-        name
+        (name, constraint, denies)
         for name in decision.params
-        for constraint, _ in constraints_on(subject.rule_set, operation, name)
-        if constraint.place != "path"
+        for constraint, denies in constraints_on(subject.rule_set, decision.operation or "", name)
     ]
-    missing = [
-        name
-        for name in looked
-        if name not in facts.told and (facts.names is None or name.partition(".")[0] in facts.names)
-    ]
-    missing += [
-        name
-        for name in decision.params
-        for constraint, _ in constraints_on(subject.rule_set, operation, name)
-        if constraint.others and name not in facts.told
-    ]
-    if missing:
-        raise NotReplayable(f"rules look at the parameter {missing[0]!r}, which is not in the log")
+    for name, constraint, _ in looked:
+        # Where the log has the names of all parameters, it is known which a call lacks; not so what can stand in for one.
+        may_have = facts.names is None or name.partition(".")[0] in facts.names
+        if name not in facts.told and (constraint.others or (constraint.place != "path" and may_have)):
+            raise NotReplayable(f"rules look at the parameter {name!r}, which is not in the log")
     if decision.names is not None and facts.names is None:
         raise NotReplayable("rules look at the names of all parameters, which are not in the log")
-    for name in looked:
+    for name, constraint, denies in looked:
+        if constraint.place == "path":
+            continue
         if f"{PART}{name}" in facts.digests:
             raise NotReplayable(f"of the parameter {name!r} the log has a part only")
-    for name in facts.digests & set(looked):
-        if not facts.keyed:
+        if name in facts.digests and not facts.keyed:
             raise NotReplayable(f"of the parameter {name!r} the log has a digest, and its key was not given")
-        for constraint, denies in constraints_on(subject.rule_set, operation, name):
-            if constraint.test.one_of is None or denies:
-                raise NotReplayable(f"of the parameter {name!r} the log has a digest only")
+        if name in facts.digests and (constraint.test.one_of is None or denies):
+            raise NotReplayable(f"of the parameter {name!r} the log has a digest only")

@@ -23,6 +23,9 @@ from .error import CallError
 from .placement import fill, place
 from .sent import Sent
 
+UNNAMED: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
+"""Values that a condition is not likely to name."""
+
 
 def made_up(name: str) -> Any:
     """A plausible value for a parameter of this name."""

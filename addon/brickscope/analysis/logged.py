@@ -105,7 +105,7 @@ def make_again(record: Mapping[str, Any], who: Known, policy: Policy) -> Logged:
         call = facts.call._replace(text=shown_call(facts.request, facts.body or b"", facts.asked))
         unknown += _untold(facts)
     if call.asked is None:
-        unknown.append("query and body are in the log only as far as rules looked at them then")
+        unknown.append("query and body are in the log only as far as rules checked them then")
     if who.name == record.get("subject"):
         try:
             judge_again(policy, record)

@@ -71,7 +71,7 @@ def _by_rules(reason: Reason, denials: Sequence[Fields]) -> Remedy:
         joined = [*names]
         notes.append(f"the calls named more than {MAX_RULES} objects: where: can limit it to some")
     if ends_open(joined[0]):
-        notes.append("it is also for all that lies below")
+        notes.append("it also covers all that is below")
     return Remedy(_ADD, place, joined, "; ".join(filter(None, notes)))
 
 
@@ -79,7 +79,7 @@ def _opened(denial: Fields) -> list[Entry]:
     """The rules that allow one call. Raises NotReplayable where the log does not tell it."""
     facts = read_facts(denial, None, None)
     if facts.digests:
-        raise NotReplayable("the log has digests of the values, not the values")
+        raise NotReplayable("the log has digests of the values, not the values themselves")
     who = Known("log", "user", Subject("log", _NOBODY))
     call = facts.call
 
@@ -90,7 +90,7 @@ def _opened(denial: Fields) -> list[Entry]:
     entries = opening(_NOBODY, _looked_at(denial), facts.request, call.body, allows)
     told = not any(word in str(entries) for word in (MATCHES_NOTHING, NOT_TOLD))
     if entries is None or not told:
-        raise NotReplayable("no one rule is for it in all its readings (brickscope explain)")
+        raise NotReplayable("no single rule covers all its readings (see brickscope explain)")
     return entries
 
 
@@ -129,7 +129,7 @@ def _name(entry: Entry) -> str:
 def _risk(name: str) -> str:
     operation = load_catalog().find(name)
     if operation is None:
-        return "the catalogue does not know this call, so its effect is not known"
+        return "the catalogue does not have this call, so its effect is not known"
     if operation.kind in ("read", "write"):
         return ""
     return f"{name} is of class {operation.kind}" + (f": {operation.risk}" if operation.risk else "")
@@ -137,7 +137,7 @@ def _risk(name: str) -> str:
 
 # -- subjects, bindings, options ----------------------------------------------------------------------------------
 
-_STRANGER = "whose it is has to be known first; NEW-NAME and RULE-SET are yours to choose"
+_STRANGER = "find out first whose it is; choose NEW-NAME and RULE-SET"
 
 
 def _by_entry(reason: Reason, denial: Fields) -> Remedy | None:
@@ -147,7 +147,7 @@ def _by_entry(reason: Reason, denial: Fields) -> Remedy | None:
         case Reason.DENIED_BY_RULE:
             rule = to_yaml(denial.get("rule"))
             return _note(
-                f"a deny rule wins over every allow: rule set {denial.get('rule_set')}, deny, {rule}"
+                f"a deny rule overrides every allow: rule set {denial.get('rule_set')}, deny, {rule}"
             )
         case Reason.EXPIRED:
             return _note(f"a later expires: for {subject}, or none")
@@ -208,5 +208,5 @@ def _hopeless(reason: Reason) -> str:
     if reason.kind is Kind.INTERNAL:
         return "no policy can allow it: something failed inside the proxy"
     if reason.kind is Kind.SUBJECT:
-        return "no policy can allow it: the credential is not good"
-    return "no rule is asked about it: the destination or the connection is refused"
+        return "no policy can allow it: the credential is not valid"
+    return "rules do not apply: the destination or the connection is refused"

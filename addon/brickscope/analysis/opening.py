@@ -149,7 +149,7 @@ def _with(rule_set: RuleSet, entries: list[Entry]) -> RuleSet | None:
         if isinstance(entry, str) and " " in entry:
             continue
         written = entry if isinstance(entry, str) else RuleEntry.model_validate(entry)
-        for rule in expand(written, lambda message, hint: wrong.append(message)).rules:
+        for rule in expand(written, lambda message, hint, way: wrong.append(message)).rules:
             operations[rule.operation] = (*operations.get(rule.operation, ()), rule)
     if wrong:
         return None

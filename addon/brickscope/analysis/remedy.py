@@ -89,7 +89,7 @@ def find_remedy(who: Known, call: Call, client: str, decision: Decision, attempt
         return _binding(who, "workspaces", [*sorted(subject.workspaces or ()), here], attempt)
     if reason is Reason.DENIED_BY_RULE:
         return Remedy(
-            "a deny wins over every allow: narrow or delete that rule, or give the subject another rule set"
+            "a deny overrides every allow: narrow or delete that rule, or give the subject another rule set"
         )
     if isinstance(subject, Login):
         return None
@@ -98,11 +98,11 @@ def find_remedy(who: Known, call: Call, client: str, decision: Decision, attempt
 
 def _none(decision: Decision, *, in_every_mode: bool) -> Remedy:
     if decision.reason.kind is Kind.SUBJECT:
-        return Remedy("the policy has to name who asks")
+        return Remedy("the policy must name the client")
     change = CHANGE.get(decision.reason)
     if change is None:
         return Remedy("no rule can allow it")
-    who = "no rule that looks at parameters" if decision.reason in _OF_PARAMETERS else "no rule"
+    who = "no rule that checks parameters" if decision.reason in _OF_PARAMETERS else "no rule"
     more = ", and monitor mode does not send it either" if in_every_mode else ""
     return Remedy(f"{who} can allow it{more}; what the client can change: {change}")
 
@@ -151,7 +151,7 @@ def _rule(
             f"all {len(entries)} rules are needed, since servers could read the call in as many ways"
         )
     if ends_open(entries[0]):
-        cautions.append("it is also for all that lies below")
+        cautions.append("it also covers all that is below")
     cautions += filter(None, [risk(decision.operation)])
     place = ("rule_sets", rule_set.name, "allow")
     return Remedy(f"add to the rule set {rule_set.name!r}", place, entries, "; ".join(cautions))

@@ -17,7 +17,7 @@ class Damage(StrEnum):
     REMOVED = "removed"
     """Records are missing before this line."""
     INSERTED = "inserted"
-    """The record stands there already, or belongs to no place in this chain."""
+    """The record appears a second time, or belongs to no place in this chain."""
     REORDERED = "reordered"
     """The record belongs to an earlier place."""
     FOREIGN = "foreign"

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from brickscope.analysis.judge import known
+from brickscope.analysis.summary import mode_of
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import in_databricks_zone, is_hostname
@@ -109,13 +110,12 @@ def _host(policy: Policy, issuer: str) -> str:
 def _say(
     policy: Policy, name: str, subject: Subject, kind: str, why: str, claims: Claims | None = None
 ) -> dict[str, Any]:
-    mode = subject.mode or subject.rule_set.mode or policy.mode
     return {
         "subject": subject.name,
         "kind": kind,
         "why": why,
         "rule_set": subject.rule_set.name,
-        "mode": mode.value,
+        "mode": mode_of(policy, subject).value,
         "workspaces": sorted(subject.workspaces) if subject.workspaces else None,
         "clients": [str(network) for network in subject.clients] if subject.clients else None,
         "expires": _moment(subject.expires),

@@ -48,7 +48,7 @@ def read_body(request: ApiRequest, body: bytes) -> dict[str, Any]:
     """
     found = read_json(request, body)
     if not isinstance(found, dict):
-        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but no object")
+        raise Refused(Reason.BODY_NOT_JSON, "the body is JSON, but not an object")
     return found
 
 
@@ -94,18 +94,18 @@ def _unpack(encoding: str, body: bytes) -> bytes:
     if encoding.lower() != "gzip":
         raise Refused(
             Reason.BODY_ENCODED,
-            "the body is compressed by something other than gzip, so no rule can look into it",
+            "the body is compressed by something other than gzip, so no rule can check it",
         )
     reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
         content = reader.decompress(body, MAX_BODY + 1)
     except zlib.error:
-        raise Refused(Reason.BODY_ENCODED, "the body is not what gzip writes") from None
+        raise Refused(Reason.BODY_ENCODED, "the body is not valid gzip") from None
     if len(content) > MAX_BODY:
         raise _too_large()
     if not reader.eof or reader.unused_data:
         # Of two members some readers take the first only.
-        raise Refused(Reason.BODY_ENCODED, "the body is not one whole member of gzip")
+        raise Refused(Reason.BODY_ENCODED, "the body is not a single complete gzip member")
     return content
 
 

@@ -196,7 +196,7 @@ def _shape(template: Template, separator: str, rooted: bool, below: bool) -> re.
             case Rest(_, None):
                 own = f"{part}(?:{between}{part})*"
             case _:
-                own = _NEVER  # a verb is no part of a value
+                own = _NEVER  # a verb can't be part of a value
         whole = f"{own}{shape}"
         shape = whole if index == 0 else f"(?:{between}{whole})?" if below else f"{between}{whole}"
     return re.compile(f"{between if rooted and separator == '/' else ''}{shape}", re.DOTALL)

@@ -50,7 +50,7 @@ def read_token(authorization: bytes | None) -> bytes:
     if authorization[:5].lower() == b"basic":
         return _read_basic(authorization)
     if not _SCHEME.match(authorization):
-        raise Refused(Reason.MALFORMED_CREDENTIAL, "the Authorization header names no scheme")
+        raise Refused(Reason.MALFORMED_CREDENTIAL, "the Authorization header has no scheme")
     raise Refused(
         Reason.UNSUPPORTED_CREDENTIAL,
         "the Authorization scheme is neither Bearer nor Basic with the user 'token'",
@@ -66,10 +66,11 @@ def _read_basic(authorization: bytes) -> bytes:
     user, token = read_pair(authorization)
     if user != b"token":
         raise Refused(
-            Reason.UNSUPPORTED_CREDENTIAL, "Basic authorization is for the user 'token' and a token only"
+            Reason.UNSUPPORTED_CREDENTIAL,
+            "Basic authorization is accepted only as the user 'token' and a token",
         )
     if not _is_token(token):
-        raise Refused(Reason.MALFORMED_CREDENTIAL, "the password in the Authorization header is no token")
+        raise Refused(Reason.MALFORMED_CREDENTIAL, "the password in the Authorization header is not a token")
     return token
 
 
@@ -186,6 +187,6 @@ def find_query_flaw(pairs: Iterable[Pair]) -> Refused | None:
             elif name.lower() in _OVERRIDE_NAMES:
                 flaw = Refused(
                     Reason.HEADER_FORBIDDEN,
-                    f"the query parameter {name[:32]!a} could change the method that was judged",
+                    f"the query parameter {name[:32]!a} could override the method that was judged",
                 )
     return flaw

@@ -74,7 +74,7 @@ def _unknown_placeholder(token: bytes, name: str) -> Refused:
     """The refusal of a placeholder that the policy does not list as one: in no mode is it sent on as it is."""
     detail = f"the policy names no placeholder with the fingerprint {name}"
     if not is_whole(token.decode("latin-1")):
-        detail = "the placeholder is not whole: it was cut off or written wrongly"
+        detail = "the placeholder is incomplete: it was cut off or mistyped"
     return Refused(Reason.UNKNOWN_PLACEHOLDER, detail)
 
 
@@ -252,7 +252,7 @@ def _judge_reading(
         if called is None:
             return (
                 Reason.UPGRADE_REFUSED,
-                "the catalogue has no websocket of this path",
+                "the catalogue has no websocket for this path",
                 None,
                 NOTHING,
             ), None

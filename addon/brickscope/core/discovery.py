@@ -69,7 +69,7 @@ def decide_open(policy: Policy, request: ApiRequest) -> Decision:
     return Decision(
         True,
         Reason.ALLOWED_WITHOUT_CREDENTIAL,
-        "the call carries no credential by nature",
+        "the call needs no credential",
         mode=policy.mode.value,
         policy_revision=policy.revision,
         operation=None if called is None else called.text,

@@ -131,19 +131,21 @@ def read_identity(claims: Mapping[str, Any], authority: Authority) -> Identity:
     object_id, application_id = _guid(claims, "oid"), _guid(claims, name)
     sub, kind = claims.get("sub"), claims.get("idtyp")
     if not isinstance(sub, str):
-        raise Refused(Reason.MALFORMED_TOKEN, "the bearer is no regular token of Entra ID: it names no sub")
+        raise Refused(
+            Reason.MALFORMED_TOKEN, "the bearer token is not a regular token of Entra ID: it has no sub"
+        )
     if "scp" in claims:
         # Delegated: only user tokens have scopes. The application may be anybody's, so it gives no right.
         scopes = claims["scp"]
         if not isinstance(scopes, str) or not scopes.strip():
             raise _ambiguous("it has scp without a scope")
         if ("idtyp" in claims and kind != "user") or sub == object_id:
-            raise _ambiguous("it has scopes as a person's token has, and says that it is an application's")
+            raise _ambiguous("it has scopes like a person's token, but says that it is an application's")
     else:
         if ("idtyp" in claims and kind != "app") or any(each in claims for each in _PERSON):
-            raise _ambiguous("it has no scopes, and says that it is a person's")
+            raise _ambiguous("it has no scopes, but says that it is a person's")
         if sub != object_id:
-            raise _ambiguous("it has no scopes, and its sub is not its oid")
+            raise _ambiguous("it has no scopes, but its sub is not its oid")
     return Identity(object_id, application_id, sub)
 
 
@@ -151,10 +153,11 @@ def _guid(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not GUID.fullmatch(value):
         raise Refused(
-            Reason.MALFORMED_TOKEN, f"the bearer is no regular token of Entra ID: its {name} is no GUID"
+            Reason.MALFORMED_TOKEN,
+            f"the bearer token is not a regular token of Entra ID: its {name} is not a GUID",
         )
     return value
 
 
 def _ambiguous(why: str) -> Refused:
-    return Refused(Reason.AMBIGUOUS_PRINCIPAL, f"the token of Entra ID leaves open whose it is: {why}")
+    return Refused(Reason.AMBIGUOUS_PRINCIPAL, f"the token of Entra ID does not identify one subject: {why}")

@@ -137,11 +137,11 @@ def _check_controls(name: bytes, value: bytes) -> None:
 def _read_length(value: bytes) -> int:
     if value.isdigit() and len(value) <= 18 and (value == b"0" or value[:1] != b"0"):
         return int(value)
-    raise Refused(Reason.HEADER_MALFORMED, "the header Content-Length is no plain decimal number")
+    raise Refused(Reason.HEADER_MALFORMED, "the header Content-Length is not a plain decimal number")
 
 
 def _two_lengths() -> Refused:
-    return Refused(Reason.HEADER_FORBIDDEN, "the body's length is given in two ways (Transfer-Encoding)")
+    return Refused(Reason.HEADER_FORBIDDEN, "the body's length is given twice (Transfer-Encoding)")
 
 
 def _read_framing(found: dict[bytes, bytes], http2: bool) -> tuple[tuple[Reason, str] | None, bool]:
@@ -150,21 +150,23 @@ def _read_framing(found: dict[bytes, bytes], http2: bool) -> tuple[tuple[Reason,
     connection = found.get(b"connection")
     if connection is not None and (http2 or connection.lower() not in _CONNECTION):
         # `Connection: authorization` makes the next hop drop the very header that was judged.
-        raise Refused(Reason.HEADER_FORBIDDEN, "the header Connection names more than keep-alive or close")
+        raise Refused(
+            Reason.HEADER_FORBIDDEN, "the header Connection has options other than keep-alive and close"
+        )
     transfer = found.get(b"transfer-encoding")
     if transfer is not None and (http2 or transfer != b"chunked"):
         raise _two_lengths()
     expect = found.get(b"expect")
     if expect is not None and (http2 or expect.lower() != b"100-continue"):
-        raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect says something other than 100-continue")
+        raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect is not 100-continue")
     te = found.get(b"te")
     flaw = te is not None and te.lower() != b"trailers"
     return (
-        (Reason.HEADER_FORBIDDEN, "the header TE asks for a transfer coding") if flaw else None
+        (Reason.HEADER_FORBIDDEN, "the header TE requests a transfer coding") if flaw else None
     ), transfer is not None
 
 
 def _workspace_id(name: bytes, value: bytes) -> str:
     if not _WORKSPACE_ID.fullmatch(value):
-        raise Refused(Reason.HEADER_MALFORMED, f"the header {name.decode()} is not the number of a workspace")
+        raise Refused(Reason.HEADER_MALFORMED, f"the header {name.decode()} is not a workspace id")
     return value.decode()

@@ -38,7 +38,7 @@ def read_form(request: ApiRequest, body: bytes) -> dict[str, str]:
             raise _malformed("a field is not written NAME=VALUE")
         name, value = _decode(raw_name), _decode(raw_value)
         if name in fields or name.lower() != name or not name.isidentifier():
-            raise _malformed("a field stands there twice, or its name is odd")
+            raise _malformed("a field appears twice, or has an invalid name")
         fields[name] = value
     return fields
 
@@ -54,4 +54,4 @@ def _decode(raw: bytes) -> str:
 
 
 def _malformed(why: str) -> Refused:
-    return Refused(Reason.MALFORMED_FORM, f"the token request is not one plain form: {why}")
+    return Refused(Reason.MALFORMED_FORM, f"the token request is not a plain form: {why}")

@@ -99,7 +99,7 @@ class TokenRequest(NamedTuple):
         """Why nobody may ask for ``fields``; names one, and no value."""
         return Refused(
             Reason.GRANT_REFUSED,
-            f"the policy does not let the client ask for a token with this value of {self.fields[0][0]} (token_fields)",
+            f"the policy does not allow the client to request a token with this value of {self.fields[0][0]} (token_fields)",
         )
 
 
@@ -118,9 +118,9 @@ def is_token_request(request: ApiRequest) -> bool:
 def check_endpoint(request: ApiRequest) -> None:
     """Refuse everything below ``/oidc`` but the token endpoint itself. Raises Refused."""
     if request.management is not None:
-        raise Refused(Reason.MULTIPLE_CREDENTIALS, "a token request comes with Azure's second token")
+        raise Refused(Reason.MULTIPLE_CREDENTIALS, "a token request carries Azure's second token")
     if request.method != "POST" or not _ENDPOINT.fullmatch(request.path):
-        raise Refused(Reason.GRANT_REFUSED, "below /oidc only POST to the token endpoint is let through")
+        raise Refused(Reason.GRANT_REFUSED, "below /oidc only POST to the token endpoint is allowed")
 
 
 def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
@@ -155,8 +155,8 @@ def _grant(fields: dict[str, str]) -> Grant:
     if kind == _EXCHANGE:
         return _exchange(fields)
     if kind == "urn:ietf:params:oauth:grant-type:jwt-bearer":
-        raise Refused(Reason.GRANT_REFUSED, "jwt-bearer makes a token that no rule of this policy knows")
-    raise Refused(Reason.GRANT_REFUSED, "the token request's grant_type is none that a policy can name")
+        raise Refused(Reason.GRANT_REFUSED, "jwt-bearer issues a token that no rule of this policy covers")
+    raise Refused(Reason.GRANT_REFUSED, "the token request's grant_type is not one that a policy can name")
 
 
 def _exchange(fields: dict[str, str]) -> Grant:
@@ -164,14 +164,12 @@ def _exchange(fields: dict[str, str]) -> Grant:
     kind, token = fields.get("subject_token_type", ""), fields.get("subject_token", "")
     opaque = bool(TOKEN_SHAPE.match(token)) and not token.startswith("eyJ")
     if kind == _PAT or opaque:
-        raise Refused(
-            Reason.GRANT_REFUSED, "exchanging a personal access token would take it out of the policy's sight"
-        )
+        raise Refused(Reason.GRANT_REFUSED, "exchanging a personal access token would bypass the policy")
     grant = _SUBJECTS.get(kind)
     if grant is None:
-        raise Refused(Reason.GRANT_REFUSED, "the subject_token_type is none that a policy can name")
+        raise Refused(Reason.GRANT_REFUSED, "the subject_token_type is not one that a policy can name")
     if token and not (token.isascii() and is_jwt(token.encode()) and token.count(".") == 2):
-        raise Refused(Reason.GRANT_REFUSED, "the subject_token is no JSON Web Token")
+        raise Refused(Reason.GRANT_REFUSED, "the subject_token is not a JSON Web Token")
     if fields.get("requested_token_type", f"{_TOKEN_TYPE}access_token") != f"{_TOKEN_TYPE}access_token":
         raise Refused(Reason.GRANT_REFUSED, "the requested_token_type is not an access token")
     return grant
@@ -183,18 +181,21 @@ def _client(request: ApiRequest, fields: dict[str, str]) -> str | None:
         return fields.get("client_id") or None
     if request.authorization[:5].lower() != b"basic":
         raise Refused(
-            Reason.MULTIPLE_CREDENTIALS, "a token request carries a client's name and secret, and no bearer"
+            Reason.MULTIPLE_CREDENTIALS,
+            "a token request carries a client's id and secret, not a bearer token",
         )
     user, secret = read_pair(request.authorization)
     refuse_placeholder(secret, "the client's secret in the Authorization header")
     if fields.get("client_secret") or fields.get("client_id", "").encode() not in (b"", user):
-        raise Refused(Reason.MULTIPLE_CREDENTIALS, "the token request names its client twice")
+        raise Refused(Reason.MULTIPLE_CREDENTIALS, "the token request gives its client twice")
     try:
         client_id = user.decode("ascii")
     except UnicodeDecodeError:
         client_id = ""
     if not client_id or not client_id.isprintable():
-        raise Refused(Reason.MALFORMED_CREDENTIAL, "the client in the Authorization header is no plain name")
+        raise Refused(
+            Reason.MALFORMED_CREDENTIAL, "the client in the Authorization header is not a plain name"
+        )
     fields["client_secret"] = "given" if secret else ""
     return client_id
 

@@ -59,11 +59,11 @@ def check_head(received: bytes, seen: int = 0) -> bool:
     if not _REQUEST_LINE.fullmatch(first):
         raise Refused(
             Reason.MALFORMED_HEAD,
-            "the request line is not a method, a target and a version with one space between",
+            "the request line is not a method, a target and a version separated by one space",
         )
     for line in lines:
         if line[:1] in (b" ", b"\t"):
-            raise Refused(Reason.MALFORMED_HEAD, "a header is folded over two lines")
+            raise Refused(Reason.MALFORMED_HEAD, "a header is folded across two lines")
         if not _HEADER_LINE.match(line):
             raise Refused(Reason.MALFORMED_HEAD, "a header line is not a name, a colon and a value")
     # Whatever it is, it is not regular: "\r" right before the blank line, for one.

@@ -180,7 +180,7 @@ def read_layout(names: tuple[bytes, ...]) -> Layout:
         if lower in found:
             if lower == b"authorization":
                 raise Refused(Reason.MULTIPLE_CREDENTIALS, "there are two Authorization headers")
-            raise Refused(Reason.HEADER_DUPLICATE, f"the header {show(lower)} stands there twice")
+            raise Refused(Reason.HEADER_DUPLICATE, f"the header {show(lower)} appears twice")
         found[lower] = place
     return Layout(names, found, flaw)
 
@@ -192,21 +192,21 @@ def _flaw(lower: bytes, role: Role) -> tuple[Reason, str]:
         case Role.AUTHORIZATION:
             raise Refused(Reason.MULTIPLE_CREDENTIALS, f"the header {shown} is a second credential")
         case Role.UPGRADE:
-            raise Refused(Reason.UPGRADE_REFUSED, f"the header {shown} asks for another protocol")
+            raise Refused(Reason.UPGRADE_REFUSED, f"the header {shown} requests another protocol")
         case Role.TRAILER:
             raise Refused(Reason.TRAILERS_REFUSED, "the header Trailer announces headers after the body")
         case Role.DOUBLE:
             raise Refused(
-                Reason.HEADER_FORBIDDEN, f"the header {shown} could be taken for {words_of(lower)!r}"
+                Reason.HEADER_FORBIDDEN, f"the header {shown} could be mistaken for {words_of(lower)!r}"
             )
         case Role.MALFORMED:
-            raise Refused(Reason.HEADER_MALFORMED, f"{shown} is no header name")
+            raise Refused(Reason.HEADER_MALFORMED, f"{shown} is not a header name")
         case Role.CREDENTIAL:
             advice = _SETTING.get(lower.decode("latin-1"))
             more = f"; {advice}" if advice else ""
             return Reason.MULTIPLE_CREDENTIALS, f"the header {shown} is a second credential{more}"
         case _:
-            return Reason.HEADER_FORBIDDEN, f"the header {shown} could change what was judged"
+            return Reason.HEADER_FORBIDDEN, f"the header {shown} could override what was judged"
 
 
 def show(name: bytes) -> str:

@@ -64,7 +64,7 @@ class HostPatterns:
         for pattern in self.patterns:
             if not is_hostname(pattern.removeprefix("*.")) or "." not in pattern.removeprefix("*."):
                 raise ValueError(
-                    f"{pattern!r} is no host pattern: write a lower-case host name, or *. and one, "
+                    f"{pattern!r} is not a host pattern: write a lower-case host name, or one after *., "
                     "such as *.cloud.databricks.com"
                 )
         self._exact = frozenset(p for p in self.patterns if not p.startswith("*."))

@@ -39,7 +39,7 @@ def key_source(principals: Principals, issuer: str, host: str) -> KeySource:
     named = principals.issuers.get(issuer)
     if named is not None:
         if not named.hosts.match(host):
-            raise Refused(Reason.WRONG_ISSUER, f"tokens of the token's issuer do not count on {host}")
+            raise Refused(Reason.WRONG_ISSUER, f"tokens of this issuer are not accepted on {host}")
         return KeySource(named.keys_url or f"{issuer.rstrip('/')}/jwks.json", named.keys)
     own = f"https://{host}/oidc"
     # An app's host says what its makers want, keys too.
@@ -49,7 +49,7 @@ def key_source(principals: Principals, issuer: str, host: str) -> KeySource:
     if authority is not None:
         raise Refused(
             Reason.WRONG_TENANT,
-            f"the token is of the tenant {authority.tenant} of Entra ID, which the policy does not name for its cloud",
+            f"the token was issued by the tenant {authority.tenant} of Entra ID, which the policy does not name",
         )
     raise Refused(
         Reason.WRONG_ISSUER, f"the token's issuer is not {host}, nor one that the policy names for it"
@@ -64,8 +64,10 @@ def check_audience(principals: Principals, claims: Claims, host: str, *, managem
     named = principals.issuers.get(claims.issuer)
     if management:
         if named is None or claims.audience not in named.management:
-            raise Refused(Reason.WRONG_AUDIENCE, "the token is not for the management of its Azure cloud")
+            raise Refused(
+                Reason.WRONG_AUDIENCE, "the token's audience is not the management API of its Azure cloud"
+            )
     elif named is not None and named.audience is not None:
         wanted = f"https://{host}" if named.audience == SAME_HOST else named.audience
         if claims.audience != wanted:
-            raise Refused(Reason.WRONG_AUDIENCE, f"the token's aud is not {wanted}, as it has to be")
+            raise Refused(Reason.WRONG_AUDIENCE, f"the token's aud is not {wanted}, as required")

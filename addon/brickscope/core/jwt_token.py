@@ -25,9 +25,7 @@ _OWN_KEY = ("jwk", "jku", "x5u", "x5c")
 _CHANGES_READING = ("crit", "b64", "zip", "enc", "cty")
 GOOGLE_ACCESS = b"ya29."
 """What an access token of Google begins with, which is opaque (cloud.google.com/docs/authentication/token-types)."""
-LIVES_AN_HOUR = (
-    "an OAuth token is known by whom it names, not by its fingerprint: the next one, in an hour, has another"
-)
+LIVES_AN_HOUR = "an OAuth token is identified by its claims, not by its fingerprint, which changes every hour"
 """What to say of one instead of its fingerprint."""
 _TYPES = (None, "jwt", "at+jwt", "application/at+jwt", "application/jwt")
 
@@ -69,7 +67,7 @@ def read_claims(token: bytes) -> Claims:
     """
     parts = token.split(b".")
     if len(parts) != 3:
-        raise _malformed("it has not three parts")
+        raise _malformed("it does not have three parts")
     header, claims = _object(parts[0], "header"), _object(parts[1], "payload")
     _decode(parts[2], "signature")
     algorithm = header.get("alg")
@@ -79,12 +77,12 @@ def read_claims(token: bytes) -> Claims:
             f"the token's algorithm is not {' or '.join(ALGORITHMS)}",
         )
     if any(name in header for name in _OWN_KEY):
-        raise Refused(Reason.ALGORITHM_REFUSED, "the token brings its own key")
+        raise Refused(Reason.ALGORITHM_REFUSED, "the token contains its own key")
     kind = header.get("typ")
     if (kind.lower() if isinstance(kind, str) else kind) not in _TYPES or any(
         name in header for name in _CHANGES_READING
     ):
-        raise _malformed("its header asks for another reading")
+        raise _malformed("its header has fields that change how it is read")
     client_id, sub = _name(claims, "client_id"), _name(claims, "sub")
     issuer, key_id = _name(claims, "iss"), _name(header, "kid")
     if issuer is None:
@@ -93,7 +91,7 @@ def read_claims(token: bytes) -> Claims:
         raise _malformed("it names neither a client nor a subject")
     expires = _time(claims, "exp")
     if expires is None:
-        raise _malformed("it has no time of expiry")
+        raise _malformed("it has no expiry time")
     if key_id is None:
         raise Refused(Reason.UNKNOWN_KEY, "the token does not say which key signed it")
     begins = max(_time(claims, "nbf") or 0.0, _time(claims, "iat") or 0.0)
@@ -118,7 +116,7 @@ def read_claims(token: bytes) -> Claims:
 
 
 def _malformed(why: str) -> Refused:
-    return Refused(Reason.MALFORMED_TOKEN, f"the bearer is no regular JSON Web Token: {why}")
+    return Refused(Reason.MALFORMED_TOKEN, f"the bearer token is not a regular JSON Web Token: {why}")
 
 
 def _decode(part: bytes, what: str) -> bytes:
@@ -139,7 +137,7 @@ def _object(part: bytes, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise _malformed(f"its {what} is not strict JSON") from None
     if not isinstance(found, dict):
-        raise _malformed(f"its {what} is no JSON object")
+        raise _malformed(f"its {what} is not a JSON object")
     return found
 
 
@@ -161,7 +159,7 @@ def _name(holder: dict[str, Any], key: str) -> str | None:
     if value is None and key not in holder:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or not value.isprintable():
-        raise _malformed(f"its {key!r} is no plain text")
+        raise _malformed(f"its {key!r} is not plain text")
     return value
 
 
@@ -176,5 +174,5 @@ def _time(claims: dict[str, Any], key: str) -> float | None:
         or not 0 <= value < 1e12
         or math.isnan(value)
     ):
-        raise _malformed(f"its {key!r} is no time")
+        raise _malformed(f"its {key!r} is not a time")
     return float(value)

@@ -63,10 +63,10 @@ def read_key_set(raw: bytes) -> KeySet:
     try:
         found: Any = json.loads(raw)
     except (ValueError, RecursionError):
-        raise KeySetError("it is no JSON") from None
+        raise KeySetError("it is not JSON") from None
     listed = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
-        raise KeySetError(f"it is no JSON Web Key Set with at most {MAX_KEYS} keys")
+        raise KeySetError(f"it is not a JSON Web Key Set with at most {MAX_KEYS} keys")
     keys: dict[str, jwt.PyJWK] = {}
     tenants: dict[str, str] = {}
     for entry in listed:

@@ -167,4 +167,4 @@ class Gathered:
 
 def taken_for(name: str) -> Refused:
     """The refusal of a call in which another name could be a parameter's."""
-    return Refused(Reason.PARAMETER_TWICE, f"a name could be taken for the parameter {name!r}")
+    return Refused(Reason.PARAMETER_TWICE, f"a name could be mistaken for the parameter {name!r}")

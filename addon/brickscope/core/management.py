@@ -40,9 +40,9 @@ def check_management(
     """
     token = request.management or b""
     if subject.azure_resource is None:
-        raise _refused(f"the policy gives {subject.name!r} no azure_resource, for which such a token is")
+        raise _refused(f"the policy gives {subject.name!r} no azure_resource, which such a token requires")
     if directory is None or principal is None or principal.tenant is None:
-        raise _refused("the first one is no verified token of Entra ID")
+        raise _refused("the first one is not a verified token of Entra ID")
     if request.azure_resource is not None and request.azure_resource.lower() != subject.azure_resource:
         raise _refused("X-Databricks-Azure-Workspace-Resource-Id is not the azure_resource of the policy")
     try:
@@ -55,7 +55,7 @@ def check_management(
         principal.sub,
         principal.client_id,
     ):
-        raise _refused("it is not of the same application as the first one")
+        raise _refused("it does not belong to the same application as the first one")
     return principal._replace(azure_resource=subject.azure_resource)
 
 

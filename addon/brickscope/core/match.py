@@ -85,7 +85,7 @@ def match_rules(
     if called is None and policy.catalogue.rules:
         return (
             Reason.UNKNOWN_OPERATION,
-            f"rule set {rule_set.name!r} has no rule that allows it, and the catalogue no such operation",
+            f"rule set {rule_set.name!r} has no rule that allows it, and the catalogue has no such operation",
             None,
             facts,
         )
@@ -94,7 +94,7 @@ def match_rules(
         rules = OperationRules([rule for rule in rules if _names_app(rule)])
     if not rules or called is None:
         what = f", the operation {name}" if name else ""
-        what += "" if named else "; a rule for an app, or the subject's workspaces, has to name it"
+        what += "" if named else "; a rule for an app must name it, or the subject's workspaces must"
         detail = f"rule set {rule_set.name!r} has no rule that allows it{what}"
         return Reason.NO_RULE_MATCHES, detail, None, facts
     if facts is NOTHING and rules[0].is_bound:

@@ -79,18 +79,18 @@ def _message(found: Any, folds: dict[str, str]) -> Message:
     number = found.get("id")
     if "id" in found and not _is_id(number):
         # JSON-RPC allows null and fractions, which servers take for no id, or for another one. MCP does not.
-        raise _malformed("an id is neither short text nor a whole number")
+        raise _malformed("an id is neither a short text nor an integer")
     if found.keys() == _RESULT or found.keys() == _ERROR:
         return Message(RESPONSE, number, {})
     method, params = found.get("method"), found.get("params", {})
     if not _REQUEST.issuperset(found):
         raise _malformed("a message has a field that JSON-RPC does not know")
     if not isinstance(method, str) or not _METHOD.match(method):
-        raise _malformed("a message has no method of the usual form")
+        raise _malformed("a message has no method in the usual form")
     if folds.get(fold(method), method) != method:
-        raise _malformed("a method could be taken for another one")
+        raise _malformed("a method could be mistaken for another one")
     if not isinstance(params, dict):
-        raise _malformed("the params of a message are no object")
+        raise _malformed("the params of a message are not an object")
     return Message(method, number, params)
 
 
@@ -102,4 +102,4 @@ def _is_id(value: Any) -> bool:
 
 
 def _malformed(why: str) -> Refused:
-    return Refused(Reason.MESSAGE_MALFORMED, f"the body is no JSON-RPC of a tool server: {why}")
+    return Refused(Reason.MESSAGE_MALFORMED, f"the body is not regular JSON-RPC: {why}")

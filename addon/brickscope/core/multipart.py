@@ -52,7 +52,7 @@ def read_multipart(content_type: str, body: bytes) -> dict[str, Any]:
         raise _odd("it does not end with its boundary")
     parts = body[len(delimiter) + 2 : end].split(last)
     if len(parts) != count or parts[-1]:
-        raise _odd("its boundary stands where no part begins")
+        raise _odd("its boundary appears where no part begins")
     fields: dict[str, Any] = {}
     for number, part in enumerate(parts[:-1]):
         if number:
@@ -61,7 +61,7 @@ def read_multipart(content_type: str, body: bytes) -> dict[str, Any]:
             part = part[2:]
         name, value = _read_part(part)
         if name in fields:
-            raise Refused(Reason.BODY_DUPLICATE_KEY, "a field of the form stands there twice")
+            raise Refused(Reason.BODY_DUPLICATE_KEY, "a field of the form appears twice")
         fields[name] = value
     return fields
 
@@ -69,7 +69,7 @@ def read_multipart(content_type: str, body: bytes) -> dict[str, Any]:
 def _read_part(part: bytes) -> tuple[str, Any]:
     head, blank, content = part.partition(b"\r\n\r\n")
     if not blank or len(head) > MAX_PART_HEAD:
-        raise _odd("a part has no head, or too long a one")
+        raise _odd("a part has no headers, or they are too long")
     disposition: re.Match[str] | None = None
     typed = False
     for line in head.split(b"\r\n"):
@@ -77,7 +77,7 @@ def _read_part(part: bytes) -> tuple[str, Any]:
         try:
             value = raw.decode("utf-8").strip(" \t")
         except UnicodeDecodeError:
-            raise _odd("the head of a part is not UTF-8") from None
+            raise _odd("the headers of a part are not UTF-8") from None
         kind = name.lower()
         if kind == b"content-disposition" and disposition is None:
             disposition = _DISPOSITION.fullmatch(value)
@@ -86,11 +86,11 @@ def _read_part(part: bytes) -> tuple[str, Any]:
         elif kind == b"content-type" and not typed and _CONTENT_TYPE.fullmatch(value):
             typed = True
         else:
-            raise _odd("a part has another header, one twice, or an odd type")
+            raise _odd("a part has an unexpected header, a duplicate header, or an invalid type")
     if disposition is None:
         raise _odd("a part has no name")
     if disposition[1].lower() == "_charset_":  # RFC 7578 section 4.6
-        raise _odd("a field names the character set of the others")
+        raise _odd("a field sets the character set of the others")
     if "filename=" in disposition[0]:
         return disposition[1], [[]]
     try:
@@ -100,4 +100,4 @@ def _read_part(part: bytes) -> tuple[str, Any]:
 
 
 def _odd(why: str) -> Refused:
-    return Refused(Reason.BODY_NOT_JSON, f"the body is no plain multipart form: {why}")
+    return Refused(Reason.BODY_NOT_JSON, f"the body is not a plain multipart form: {why}")

@@ -150,7 +150,7 @@ class Parameters:
         if found and found[0] != place:
             return Refused(
                 Reason.PARAMETER_MISPLACED,
-                f"the parameter {name!r} is given in the {found[0]}; the API reads it in the {place}",
+                f"the parameter {name!r} is in the {found[0]}; the API reads it in the {place}",
             )
         return None
 

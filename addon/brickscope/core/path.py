@@ -112,7 +112,7 @@ def read_target(raw: bytes) -> Target:
             Reason.QUERY_NOT_CANONICAL,
             "the query has broken percent-encoding"
             if _BAD_ESCAPE.search(query)
-            else "the query has odd bytes",
+            else "the query has invalid bytes",
         )
     asked = query.decode("ascii") if mark else None
     if not path.translate(None, _PLAIN) and b"//" not in path:
@@ -121,7 +121,7 @@ def read_target(raw: bytes) -> Target:
         return _new(Target, (text, (_new(Reading, (segments, segments, asked, "")),)))
     if path[:2] == b"//":
         raise _refused(
-            "the path begins with an empty segment ('//'), as of a host configured with a slash at its end"
+            "the path begins with an empty segment ('//'), as from a host configured with a trailing slash"
         )
     if not _PATH.fullmatch(path):
         raise _refused(
@@ -167,7 +167,7 @@ def _mark(char: str, level: int) -> str:
 
 def _marked(decoded: str, level: int) -> str:
     if _PRIVATE.search(decoded):
-        raise _refused("the path has characters that mean nothing to others (private use, surrogates)")
+        raise _refused("the path has private-use characters or surrogates")
     return "".join([_mark(char, level) if char.isascii() else char for char in decoded])
 
 

@@ -9,7 +9,7 @@ from .jwt_token import GOOGLE_ACCESS, Claims, is_jwt
 from .policy import EntraKey, Mode, Policy, Principals, Subject
 from .reason import Reason
 
-NOBODY = "the policy names no service principal or user, so nobody's OAuth token counts"
+NOBODY = "the policy names no service principal or user, so no OAuth token is accepted"
 """Its fingerprint is no advice: the next token, in an hour, has another one."""
 
 
@@ -24,7 +24,7 @@ def find_principal(
     if token.startswith(GOOGLE_ACCESS):
         raise Refused(
             Reason.UNKNOWN_PRINCIPAL,
-            "an access token of Google does not say whose it is: use an ID token, or OAuth of a service principal",
+            "an access token of Google does not identify its owner: use an ID token, or a service principal's OAuth",
         )
     if not is_jwt(token):
         raise Refused(Reason.UNKNOWN_TOKEN, f"the policy names no token with the fingerprint {fingerprint}")

@@ -53,19 +53,19 @@ class Reason(StrEnum):
     ALLOWED_BY_GRANT = (
         "allowed_by_grant",
         Kind.ALLOW,
-        "A token request whose grant the policy names for this client.",
+        "A token request with a grant that the policy allows for this client.",
     )
     ALLOWED_WITHOUT_CREDENTIAL = (
         "allowed_without_credential",
         Kind.ALLOW,
-        "A call that carries no credential by nature: host configuration, OAuth metadata or public keys.",
+        "A call that needs no credential: host configuration, OAuth metadata or public keys.",
     )
 
     NO_RULE_MATCHES = "no_rule_matches", Kind.POLICY, "No rule of the subject's rule set allows the call."
     UNKNOWN_OPERATION = (
         "unknown_operation",
         Kind.POLICY,
-        "The call is no operation that the catalogue knows, and no path rule allows it.",
+        "The call is not an operation in the catalogue, and no path rule allows it.",
     )
     CONSTRAINT_NOT_MET = (
         "constraint_not_met",
@@ -75,27 +75,31 @@ class Reason(StrEnum):
     DENIED_BY_RULE = (
         "denied_by_rule",
         Kind.POLICY,
-        "A deny rule of the subject's rule set matches; it wins over every allow.",
+        "A deny rule of the subject's rule set matches; deny overrides every allow.",
     )
-    EXPIRED = "expired", Kind.POLICY, "The policy lets the subject act only until a time that has passed."
+    EXPIRED = (
+        "expired",
+        Kind.POLICY,
+        "The subject has expired: the policy allows it only until a time that has passed.",
+    )
     CLIENT_NOT_ALLOWED = (
         "client_not_allowed",
         Kind.POLICY,
-        "The policy binds the subject to client addresses, and the call came from another one.",
+        "The policy limits the subject to certain client addresses, and the call came from another address.",
     )
     WORKSPACE_NOT_ALLOWED = (
         "workspace_not_allowed",
         Kind.POLICY,
-        "The policy binds the subject to workspaces, and the call goes to another one.",
+        "The policy limits the subject to certain workspaces, and the call goes to another one.",
     )
 
     GRANT_NOT_ALLOWED = (
         "grant_not_allowed",
         Kind.POLICY,
-        "The policy knows the client of the token request, and does not name this grant for it.",
+        "The policy names the client of the token request, but not this grant for it.",
     )
 
-    MISSING_CREDENTIAL = "missing_credential", Kind.SUBJECT, "The request carries no Authorization header."
+    MISSING_CREDENTIAL = "missing_credential", Kind.SUBJECT, "The request has no Authorization header."
     UNKNOWN_TOKEN = "unknown_token", Kind.SUBJECT, "The policy names no token with this fingerprint."
     UNSUPPORTED_CREDENTIAL = (
         "unsupported_credential",
@@ -116,7 +120,7 @@ class Reason(StrEnum):
     WRONG_ISSUER = (
         "wrong_issuer",
         Kind.SUBJECT,
-        "The OAuth token was issued by somebody whose tokens do not count on this host.",
+        "The OAuth token's issuer is not accepted on this host.",
     )
     WRONG_TENANT = (
         "wrong_tenant",
@@ -126,7 +130,7 @@ class Reason(StrEnum):
     WRONG_AUDIENCE = (
         "wrong_audience",
         Kind.SUBJECT,
-        "The token was made for somebody else than its issuer's tokens have to be made for (`aud`).",
+        "The token's audience (`aud`) is not the one required for tokens of its issuer.",
     )
     UNKNOWN_KEY = (
         "unknown_key",
@@ -136,87 +140,91 @@ class Reason(StrEnum):
     KEY_SET_UNAVAILABLE = (
         "key_set_unavailable",
         Kind.SUBJECT,
-        "The issuer's public keys can't be had, so the OAuth token could not be verified.",
+        "The issuer's public keys could not be fetched, so the OAuth token could not be verified.",
     )
-    BAD_SIGNATURE = "bad_signature", Kind.SUBJECT, "The OAuth token's signature is not its issuer's."
-    TOKEN_EXPIRED = "token_expired", Kind.SUBJECT, "The OAuth token's time is over (`exp`)."
+    BAD_SIGNATURE = (
+        "bad_signature",
+        Kind.SUBJECT,
+        "The OAuth token's signature does not match its issuer's key.",
+    )
+    TOKEN_EXPIRED = "token_expired", Kind.SUBJECT, "The OAuth token has expired (`exp`)."
     TOKEN_NOT_YET_VALID = (
         "token_not_yet_valid",
         Kind.SUBJECT,
-        "The OAuth token's time has not begun (`nbf` or `iat`).",
+        "The OAuth token is not valid yet (`nbf` or `iat`).",
     )
     AMBIGUOUS_PRINCIPAL = (
         "ambiguous_principal",
         Kind.READING,
-        "The OAuth token's claims name two different subjects of the policy, or leave open whose it is.",
+        "The OAuth token's claims name two different subjects of the policy, or do not identify one.",
     )
     MALFORMED_TOKEN = (
         "malformed_token",
         Kind.READING,
-        "The bearer looks like a JSON Web Token and is not written in the one way that has a single reading.",
+        "The bearer token looks like a JSON Web Token but is not in regular form.",
     )
     ALGORITHM_REFUSED = (
         "algorithm_refused",
         Kind.READING,
-        "The OAuth token is not signed with RS256 or ES256, or brings its own key.",
+        "The OAuth token is not signed with RS256 or ES256, or contains its own key.",
     )
     MALFORMED_FORM = (
         "malformed_form",
         Kind.READING,
-        "The body of the token request is not one plain form: a field twice, odd bytes, another content type.",
+        "The body of the token request is not a plain form: a duplicate field, invalid bytes or another content type.",
     )
     GRANT_REFUSED = (
         "grant_refused",
         Kind.FORBIDDEN,
-        "The token request trades one credential for another in a way that no policy can follow.",
+        "The token request exchanges one credential for another in a way that no policy can allow.",
     )
 
     MALFORMED_CREDENTIAL = (
         "malformed_credential",
         Kind.READING,
-        "The Authorization header is not written in the one way that has a single reading.",
+        "The Authorization header is not in regular form.",
     )
     MULTIPLE_CREDENTIALS = (
         "multiple_credentials",
         Kind.READING,
-        "The request carries a second credential: another Authorization header, a header or query parameter whose name "
-        "says so, such as a cookie, or a value that looks like a token.",
+        "The request carries a second credential: another Authorization header, a header or query parameter named like "
+        "one (such as a cookie), or a value that looks like a token.",
     )
     MALFORMED_HEAD = (
         "malformed_head",
         Kind.READING,
-        "The request line or a header line is not written as RFC 9112 demands, so two parsers could disagree on it.",
+        "The request line or a header line does not follow RFC 9112, so two parsers could read it differently.",
     )
     MALFORMED_BODY = (
         "malformed_body",
         Kind.READING,
-        "The body of the request has to be read, and its chunks are not written as RFC 9112 demands.",
+        "The request body must be read, and its chunks do not follow RFC 9112.",
     )
     METHOD_NOT_CANONICAL = (
         "method_not_canonical",
         Kind.READING,
-        "The method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, in capital letters.",
+        "The method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT, in capital letters.",
     )
     PATH_NOT_CANONICAL = (
         "path_not_canonical",
         Kind.READING,
-        "The path, or a reading of it, has a dot or empty segment, a control character, a backslash or odd bytes; or it "
-        "has more readings than are judged.",
+        "The path, or a reading of it, has a dot segment, an empty segment, a control character, a backslash or invalid "
+        "bytes; or it has too many readings.",
     )
     QUERY_NOT_CANONICAL = (
         "query_not_canonical",
         Kind.READING,
-        "The query has odd bytes, broken percent-encoding, a fragment, or a name that could be taken for the workspace.",
+        "The query has invalid bytes, broken percent-encoding, a fragment, or a name that could select the workspace.",
     )
     HOST_MISMATCH = (
         "host_mismatch",
         Kind.READING,
-        "The Host header, the tunnel's target and the TLS server name are not one and the same host.",
+        "The Host header, the tunnel's target and the TLS server name are not the same host.",
     )
     TARGET_NOT_ORIGIN_FORM = (
         "target_not_origin_form",
         Kind.READING,
-        "Inside a tunnel the request target must be a path, not a whole URL.",
+        "Inside a tunnel the request target must be a path, not a full URL.",
     )
     HTTP_VERSION = (
         "http_version",
@@ -226,22 +234,22 @@ class Reason(StrEnum):
     HEADER_MALFORMED = (
         "header_malformed",
         Kind.READING,
-        "A header's name is no token, or its value holds control characters.",
+        "A header's name is not a valid token, or its value has control characters.",
     )
     HEADER_DUPLICATE = (
         "header_duplicate",
         Kind.READING,
-        "A header that decides on identity, framing or routing stands there twice.",
+        "A header that decides identity, framing or routing appears twice.",
     )
     HEADER_FORBIDDEN = (
         "header_forbidden",
         Kind.READING,
-        "A header or query parameter could change the method, path, host or identity that was judged.",
+        "A header or query parameter could override the method, path, host or identity that was judged.",
     )
     UPGRADE_REFUSED = (
         "upgrade_refused",
         Kind.READING,
-        "The request asks to leave HTTP (Upgrade), and not for a websocket in the one regular way.",
+        "The request asks to upgrade to a protocol other than a websocket, or asks for a websocket in an irregular way.",
     )
     TOKEN_IN_SUBPROTOCOL = (
         "token_in_subprotocol",
@@ -251,80 +259,80 @@ class Reason(StrEnum):
     TRAILERS_REFUSED = (
         "trailers_refused",
         Kind.READING,
-        "Headers after the body (trailers) cannot be judged before the call is sent.",
+        "Headers after the body (trailers) can't be judged before the call is sent.",
     )
     TOO_LARGE = (
         "too_large",
         Kind.READING,
-        "The request's head, or a body to be read, is larger than the proxy reads; in monitor mode such a body goes on.",
+        "The request's head, or a body that must be read, exceeds the proxy's limit; in monitor mode such a body is sent.",
     )
     BODY_ENCODED = (
         "body_encoded",
         Kind.READING,
-        "The body has to be read, and is compressed otherwise than by gzip in one piece.",
+        "The body must be read, and its compression is not a single gzip member.",
     )
     BODY_NOT_JSON = (
         "body_not_json",
         Kind.READING,
-        "The body has to be read, and is neither a strict JSON object in UTF-8 nor a plain multipart form.",
+        "The body must be read, and is neither a strict JSON object in UTF-8 nor a plain multipart form.",
     )
     MESSAGE_MALFORMED = (
         "message_malformed",
         Kind.READING,
-        "The body of a call to a tool server is not JSON-RPC in one reading.",
+        "The body of a call to a tool server is not regular JSON-RPC.",
     )
     BODY_DUPLICATE_KEY = (
         "body_duplicate_key",
         Kind.READING,
-        "The body has to be read, and an object in it has the same key twice.",
+        "The body must be read, and an object in it has the same key twice.",
     )
-    BODY_TOO_DEEP = "body_too_deep", Kind.READING, "The body has to be read, and is nested too deeply."
+    BODY_TOO_DEEP = "body_too_deep", Kind.READING, "The body must be read, and is nested too deeply."
     TOO_COMPLEX = (
         "too_complex",
         Kind.READING,
-        "Holding the call's values against the rules would take longer than one call may take.",
+        "Comparing the call's values with the rules would exceed the limit for one call.",
     )
     PARAMETER_TWICE = (
         "parameter_twice",
         Kind.READING,
-        "A parameter that a rule looks at is given twice, in two places, or under a name that could be taken for it.",
+        "A parameter that a rule checks is given twice, in two places, or under a name that could be mistaken for it.",
     )
     PARAMETER_MISPLACED = (
         "parameter_misplaced",
         Kind.READING,
-        "A parameter that a rule looks at is given in another place than the API reads it.",
+        "A parameter that a rule checks is not in the place where the API reads it.",
     )
 
     UNKNOWN_PLACEHOLDER = (
         "unknown_placeholder",
         Kind.PLACEHOLDER,
-        "The policy names no placeholder with this fingerprint, or the placeholder is not whole.",
+        "The policy names no placeholder with this fingerprint, or the placeholder is incomplete.",
     )
     PLACEHOLDER_MISPLACED = (
         "placeholder_misplaced",
         Kind.PLACEHOLDER,
-        "A placeholder stands somewhere else than in the Authorization header.",
+        "A placeholder is somewhere other than in the Authorization header.",
     )
     PLACEHOLDER_BYPASSED = (
         "placeholder_bypassed",
         Kind.PLACEHOLDER,
-        "The request carries the real credential that clients hold a placeholder for, and the policy does not list it.",
+        "The request carries the real credential behind a placeholder, and the policy does not list it.",
     )
     CREDENTIAL_NOT_ALLOWED = (
         "credential_not_allowed",
         Kind.PLACEHOLDER,
-        "The operator's file names no such credential, or does not let it be used on this workspace.",
+        "The operator's file does not define this credential, or does not allow it on this workspace.",
     )
     CREDENTIAL_UNAVAILABLE = (
         "credential_unavailable",
         Kind.PLACEHOLDER,
-        "The real credential could not be had from the operator's store, or not be minted; the answer is 503.",
+        "The real credential could not be read from the operator's store, or not be issued; the answer is 503.",
     )
 
     NOT_ENCRYPTED = (
         "not_encrypted",
         Kind.DESTINATION,
-        "Databricks hosts are reached by HTTPS in a CONNECT tunnel only, never in the clear.",
+        "Databricks hosts are reached by HTTPS in a CONNECT tunnel only, never unencrypted.",
     )
     NOT_TLS = "not_tls", Kind.DESTINATION, "The tunnel to a Databricks host carries something other than TLS."
     SERVER_NAME_MISMATCH = (
@@ -336,12 +344,12 @@ class Reason(StrEnum):
     HOST_NOT_CANONICAL = (
         "host_not_canonical",
         Kind.DESTINATION,
-        "The host is not written as a plain lower-case DNS name.",
+        "The host is not a plain lower-case DNS name.",
     )
     HOST_NOT_IN_SCOPE = (
         "host_not_in_scope",
         Kind.DESTINATION,
-        "The host belongs to Databricks but not to scope_hosts, so it would be reached without being judged.",
+        "The host belongs to Databricks but is not in scope_hosts, so calls to it would not be judged.",
     )
     PROXY_HEADER_REFUSED = (
         "proxy_header_refused",
@@ -351,7 +359,7 @@ class Reason(StrEnum):
     OTHER_HOST = (
         "other_host",
         Kind.DESTINATION,
-        "The host is not Databricks; scope_other_hosts says what happens with such hosts.",
+        "The host is not a Databricks host; scope_other_hosts says what happens with such hosts.",
     )
     ADDRESS_NOT_ALLOWED = (
         "address_not_allowed",
@@ -375,35 +383,35 @@ class Reason(StrEnum):
 CHANGE: Mapping[Reason, str] = {
     Reason.MALFORMED_CREDENTIAL: "write `Bearer`, one space and the token in Authorization",
     Reason.MALFORMED_TOKEN: "send the token as its issuer gave it",
-    Reason.ALGORITHM_REFUSED: "use a token that its issuer signed with RS256 or ES256",
-    Reason.AMBIGUOUS_PRINCIPAL: "name one of the two in the policy, not both; use a token as its issuer gives it to one "
+    Reason.ALGORITHM_REFUSED: "use a token signed with RS256 or ES256",
+    Reason.AMBIGUOUS_PRINCIPAL: "name only one of the two in the policy; use a token that its issuer made for one "
     "application or one person",
     Reason.MALFORMED_FORM: "send one `application/x-www-form-urlencoded` form, each field once",
     Reason.MULTIPLE_CREDENTIALS: "send the one token in Authorization, and no cookie, key or token elsewhere",
-    Reason.MALFORMED_HEAD: "write request line and headers as RFC 9112 has them",
-    Reason.MALFORMED_BODY: "write the body's chunks as RFC 9112 has them",
+    Reason.MALFORMED_HEAD: "write the request line and headers as in RFC 9112",
+    Reason.MALFORMED_BODY: "write the body's chunks as in RFC 9112",
     Reason.METHOD_NOT_CANONICAL: "write the method in capital letters",
-    Reason.PATH_NOT_CANONICAL: "write the path without empty or dot segments, each name in it encoded once; a host that is "
-    "configured with a slash at its end makes `//`",
-    Reason.QUERY_NOT_CANONICAL: "encode the query once, as UTF-8, and name the workspace `o`",
-    Reason.HOST_MISMATCH: "leave the Host header to the client",
+    Reason.PATH_NOT_CANONICAL: "write the path without empty or dot segments, each name in it encoded once; a host "
+    "configured with a trailing slash results in `//`",
+    Reason.QUERY_NOT_CANONICAL: "encode the query once, as UTF-8, and select the workspace by `o`",
+    Reason.HOST_MISMATCH: "do not set the Host header by hand",
     Reason.TARGET_NOT_ORIGIN_FORM: "send the path alone as the request target",
     Reason.HTTP_VERSION: "use HTTP/1.1 or HTTP/2, as negotiated",
-    Reason.HEADER_MALFORMED: "leave the header out, or write it as RFC 9110 has it",
+    Reason.HEADER_MALFORMED: "leave the header out, or write it as in RFC 9110",
     Reason.HEADER_DUPLICATE: "send the header once, and name one workspace",
     Reason.HEADER_FORBIDDEN: "leave the header or parameter out",
-    Reason.UPGRADE_REFUSED: "do without the other protocol; a websocket is asked for over HTTP/1.1 as RFC 6455 has it",
+    Reason.UPGRADE_REFUSED: "do not use the other protocol; ask for a websocket over HTTP/1.1 as in RFC 6455",
     Reason.TOKEN_IN_SUBPROTOCOL: "send the token in Authorization, and short names in Sec-WebSocket-Protocol",
-    Reason.TRAILERS_REFUSED: "send nothing after the body",
+    Reason.TRAILERS_REFUSED: "send no trailers",
     Reason.TOO_LARGE: "send less",
-    Reason.BODY_ENCODED: "send the body uncompressed, or packed by gzip",
+    Reason.BODY_ENCODED: "send the body uncompressed, or compressed by gzip",
     Reason.BODY_NOT_JSON: "send one JSON object in UTF-8",
     Reason.MESSAGE_MALFORMED: "send JSON-RPC 2.0 as application/json, one message or a list of them",
     Reason.BODY_DUPLICATE_KEY: "give each key once",
     Reason.BODY_TOO_DEEP: "nest the body less deeply",
     Reason.TOO_COMPLEX: "send fewer values in one call",
-    Reason.PARAMETER_TWICE: "give the parameter once, by the name that the API has",
+    Reason.PARAMETER_TWICE: "give the parameter once, by the API's name",
     Reason.PARAMETER_MISPLACED: "give the parameter where the API reads it",
-    Reason.GRANT_REFUSED: "ask for a token in one of the ways that a policy can name",
+    Reason.GRANT_REFUSED: "ask for a token by a grant that a policy can name",
 }
 """What can be changed where no rule can allow a request, by reason."""

@@ -105,13 +105,11 @@ def read_request(wire: WireRequest) -> ApiRequest:
             Reason.METHOD_NOT_CANONICAL, f"the method {_show(wire.method)} is none of {', '.join(METHODS)}"
         )
     if wire.authority and not http2:
-        raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a whole URL, inside a tunnel")
+        raise Refused(Reason.TARGET_NOT_ORIGIN_FORM, "the request target is a full URL, inside a tunnel")
     fields, authorization, length, management = read_fields(wire.headers, http2=http2)
     if fields.offer is not None:
         if method != "GET" or length is not None:
-            raise Refused(
-                Reason.UPGRADE_REFUSED, "a websocket is asked for by a GET without a body, and nothing else"
-            )
+            raise Refused(Reason.UPGRADE_REFUSED, "a request for a websocket must be a GET without a body")
         method = WEBSOCKET
     host = _read_host(wire, fields.host, http2)
     flaw = None if fields.flaw is None else Refused(*fields.flaw)
@@ -135,7 +133,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
         in_query, odd = _read_workspaces(pairs, query or "")
         chosen, flaw = chosen | in_query, flaw or odd
     if len(chosen) > 1:
-        raise Refused(Reason.HEADER_DUPLICATE, "the request names two different workspaces")
+        raise Refused(Reason.HEADER_DUPLICATE, "the request selects two different workspaces")
     announced = fields.chunked if length is None else length > 0
     return ApiRequest(
         method,
@@ -161,7 +159,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
 def _pairs(path: str, readings: tuple[Reading, ...]) -> list[Pair]:
     """The parameters of all readings, with those of the path (``;jsessionid=``). Raises Refused(QUERY_NOT_CANONICAL)."""
     query = readings[0].query
-    found = read_query(query)
+    found = read_query(query) if query else []
     if len(readings) > 1:
         found += read_loosely(path)
     for reading in readings[1:]:
@@ -199,9 +197,7 @@ def _read_workspaces(pairs: list[Pair], query: str) -> tuple[set[str], Refused |
         chosen.add(pair.value)
         # A router may look for the bytes `o=111`, and not see a number that is encoded.
         if not pair.plain or pair.name != plain or f"{plain}={pair.value}" not in sent:
-            flaw = Refused(
-                Reason.QUERY_NOT_CANONICAL, f"a parameter could be taken for the workspace ({plain!r})"
-            )
+            flaw = Refused(Reason.QUERY_NOT_CANONICAL, f"a parameter could select the workspace ({plain!r})")
     return chosen, flaw
 
 

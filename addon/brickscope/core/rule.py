@@ -47,17 +47,17 @@ def parse_rule(text: str) -> Rule:
     method, space, path = text.partition(" ")
     if not space or not path:
         hint = f"GET {text}" if text.startswith("/") else "GET /api/2.1/unity-catalog/catalogs"
-        raise TemplateError("a rule is METHOD and /path with one space between", 0, hint)
+        raise TemplateError("a rule is METHOD and /path separated by one space", 0, hint)
     if method == WEBSOCKET:
         raise TemplateError(
-            "a websocket is allowed by the name of its operation alone",
+            "a websocket is allowed only by the name of its operation",
             0,
             "brickscope catalog search WEBSOCKET",
         )
     if method not in METHODS:
         known = method.upper() if method.upper() in METHODS else ""
         raise TemplateError(
-            f"{method!r} is no method a rule can name ({', '.join(METHODS)})",
+            f"{method!r} is not a method that a rule can name ({', '.join(METHODS)})",
             0,
             f"write {known}" if known else "",
         )

@@ -120,7 +120,7 @@ def _refuse_same_names(parts: list[str], segments: Sequence[Segment | None]) -> 
     for part, segment in zip(parts, segments, strict=True):
         if isinstance(segment, Variable | Rest):
             if segment.name in names:
-                raise TemplateError(f"the variable {{{segment.name}}} stands there twice", offset)
+                raise TemplateError(f"the variable {{{segment.name}}} appears twice", offset)
             names.add(segment.name)
         offset += len(part) + 1
 
@@ -132,13 +132,14 @@ def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Se
                 "a rule's path does not end in '/': one trailing slash in a request is the same call",
                 offset - 1,
             )
-        raise TemplateError("an empty segment ('//') is in no canonical path", offset)
+        raise TemplateError("a canonical path has no empty segment ('//')", offset)
     for at, char in enumerate(part):
         if char in "?#":
-            raise TemplateError("a rule has no query: its path ends before '?'", offset + at)
+            ends = "a rule has no query" if char == "?" else "a comment has a blank before it"
+            raise TemplateError(f"{ends}: its path ends before {char!r}", offset + at)
         if char in "\\;*":
             hint = "write {name} for one segment, {name...} for the rest" if char == "*" else ""
-            raise TemplateError(f"{char!r} has no meaning in a path template", offset + at, hint)
+            raise TemplateError(f"{char!r} is not allowed in a path template", offset + at, hint)
         if ord(char) < 0x21 or ord(char) == 0x7F:
             raise TemplateError("white space or a control character in a path", offset + at)
     if "{" in part or "}" in part:
@@ -151,7 +152,7 @@ def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Se
             f"write {decoded!r}",
         )
     if part in (".", ".."):
-        raise TemplateError(f"a dot segment ({part!r}) is in no canonical path", offset)
+        raise TemplateError(f"a dot segment ({part!r}) is not allowed in a canonical path", offset)
     return Literal(part)
 
 
@@ -168,7 +169,7 @@ def _parse_variable(part: str, offset: int, *, last: bool, catalogue: bool) -> S
     if catalogue and (last or not verb):
         return Rest(name, verb)
     if verb or not last:
-        raise TemplateError(f"{{{name}...}} means the rest of the path, so it can only be its end", offset)
+        raise TemplateError(f"{{{name}...}} means the rest of the path, so it must come last", offset)
     return Rest(name)
 
 

@@ -49,7 +49,7 @@ def too_complex() -> Refused:
     """The refusal of a call that would cost more to judge than it may."""
     return Refused(
         Reason.TOO_COMPLEX,
-        f"the rules would need more than {MAX_COMPARED:,} comparisons for the call's values",
+        f"comparing with the rules would take more than {MAX_COMPARED:,} comparisons for the call's values",
     )
 
 

@@ -45,7 +45,7 @@ def read_offer(found: Mapping[bytes, bytes], *, http2: bool) -> Offer:
     """
     protocols = _read_protocols(found.get(_PROTOCOL))
     if http2:
-        raise _refused("a websocket is asked for over HTTP/2")
+        raise _refused("a websocket is requested over HTTP/2")
     for name, value in _FIXED:
         if found.get(name, b"").lower() != value:
             raise _refused(f"the header {name.decode().title()} does not say {value.decode()!r}")
@@ -53,7 +53,7 @@ def read_offer(found: Mapping[bytes, bytes], *, http2: bool) -> Offer:
     if not _KEY.fullmatch(key):
         raise _refused("the header Sec-Websocket-Key is not 16 bytes in base64")
     if not found.keys().isdisjoint((b"expect", b"transfer-encoding", b"te")):
-        raise _refused("a request for a websocket has a body, or waits to send one")
+        raise _refused("a request for a websocket has a body, or announces one")
     return Offer(key, protocols, frozenset(map(_extension, _elements(found.get(_EXTENSIONS)))))
 
 
@@ -64,7 +64,7 @@ def _read_protocols(value: bytes | None) -> frozenset[bytes]:
             Reason.TOKEN_IN_SUBPROTOCOL, "a value of the header Sec-WebSocket-Protocol may be a credential"
         )
     if len(names) > MAX_PROTOCOLS or len(set(names)) < len(names) or not all(map(_TOKEN.fullmatch, names)):
-        raise _refused("the header Sec-WebSocket-Protocol is no list of a few names")
+        raise _refused("the header Sec-WebSocket-Protocol is not a short list of names")
     return frozenset(names)
 
 
@@ -88,7 +88,7 @@ def _elements(value: bytes | None) -> list[bytes]:
 def _extension(element: bytes) -> bytes:
     name = element.partition(b";")[0].rstrip(b" \t").lower()
     if not _TOKEN.fullmatch(name):
-        raise _refused("the header Sec-WebSocket-Extensions is no list of names")
+        raise _refused("the header Sec-WebSocket-Extensions is not a list of names")
     return name
 
 

@@ -38,7 +38,7 @@ NAMED = 10
 def monitored_subjects(policy: Policy) -> str:
     """Who is in monitor mode, in words; empty if nobody is."""
     if policy.mode is Mode.MONITOR:
-        return "the whole proxy, but for subjects and rule sets with another mode"
+        return "the whole proxy, except subjects and rule sets with a mode of their own"
     every = _subjects(policy)
     found = sorted(name for name, each in every.items() if _mode(policy, each) is Mode.MONITOR)
     if not found:

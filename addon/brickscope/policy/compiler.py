@@ -142,7 +142,7 @@ class Compiler:
             follows = (
                 "every call is denied, and is logged"
                 if mode is Mode.ENFORCE
-                else "in monitor every call goes on, and is logged"
+                else "in monitor mode every call is sent, and is logged"
             )
             message = f"the policy names no token, service principal or user; {follows}"
             findings.problems.append(Problem(Position("policy"), "warning", message, "add tokens:"))

@@ -84,7 +84,7 @@ def read_credentials(path: Path, rules: Path) -> dict[str, Entrusted]:
     except OSError as error:
         raise _error([Problem(where, "error", f"can't be read: {error.strerror}")]) from None
     if inside:
-        hint = "whoever edits rules could have commands run; put it elsewhere"
+        hint = "whoever edits rules could run commands through it; put it elsewhere"
         raise _error([Problem(where, "error", "it lies in the policy's folder", hint)])
     if loose:
         raise _error([Problem(where, "error", "everybody may write to it", f"chmod o-w {file}")])

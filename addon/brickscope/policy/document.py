@@ -11,7 +11,8 @@ import re
 from typing import Any, NamedTuple
 
 import yaml
-from yaml.reader import ReaderError
+
+from brickscope.core.normal import has_controls
 
 from .node import Node, TooMuch, compose
 from .problem import Position, Problem, quotable, redact
@@ -107,11 +108,34 @@ class _Reader:
                 continue
             if key in found:
                 first = self.document.keys[(*path, key)]
-                self.fail(key_node, f"the key {key!r} stands there twice; first on line {first.line}")
+                self.fail(key_node, f"the key {key!r} appears twice; first on line {first.line}")
                 continue
             self.document.keys[(*path, key)] = self.place(key_node)
             found[key] = self.read(value_node, (*path, key))
         return found
+
+
+def _slip(text: str, line: str, column: int) -> str:
+    """What somebody did whose file is no YAML, at a column of this line; empty where nobody can tell."""
+    if "\t" in line[:column]:
+        return "indent with spaces, not with tabs"
+    if re.search("^(?:<{7}|={7}|>{7})", text, re.MULTILINE):
+        return "these are git's marks of a conflict"
+    if re.match(r"\s*(?:where|only):", line):
+        return "conditions belong to '- operation: NAME', not to a rule by path"
+    return "a rule with braces needs quotes within [ ]" if re.search(r"\[.*/\S*\{", line) else ""
+
+
+_BLANKS = "\t\n\r"
+
+
+def _find_unseen(text: str) -> int | None:
+    """Where a character stands that readers of the file and YAML take differently: controls, marks of direction, and what
+    ends a line to YAML alone (U+0085, U+2028, a CR among lines that end in LF), so that a rule could stand in a comment."""
+    if has_controls(text, _BLANKS):
+        return next(at for at, char in enumerate(text) if has_controls(char, _BLANKS))
+    lone = re.search("\r(?!\n)", text) if "\n" in text else None
+    return None if lone is None else lone.start()
 
 
 def _scalar(text: str, style: str | None) -> Any:
@@ -134,11 +158,17 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return empty, [Problem(Position(file, line, 1), "error", "the file is not UTF-8 text")]
+    if (unseen := _find_unseen(text)) is not None:
+        before = text[:unseen]
+        position = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return empty, [
+            Problem(position, "error", f"an unseen character (U+{ord(text[unseen]):04X})", "delete it")
+        ]
     reader = _Reader(file, text.splitlines())
     try:
         nodes = compose(text)
         if len(nodes) > 1:
-            reader.fail(nodes[1], "a policy file holds one document", "split it at '---' into several files")
+            reader.fail(nodes[1], "a policy file has one document", "split it at '---' into several files")
         if not nodes or nodes[0].text in ("", "~", "null"):
             problem = Problem(
                 Position(file), "error", "the file is empty", "write 'version: 1' or delete the file"
@@ -148,15 +178,10 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
-        lines = text.splitlines()[mark.line : mark.line + 1] if mark else []
-        is_tab = any("\t" in line[: position.column] for line in lines)
-        tab = "indent with spaces, not with tabs" if is_tab else ""
-        reader.problems.append(reader.document.problem(position, f"not valid YAML: {error.problem}", tab))
+        broken = "".join(reader.document.lines[mark.line : mark.line + 1]) if mark else ""
+        hint = _slip(text, broken, position.column)
+        reader.problems.append(reader.document.problem(position, f"not valid YAML: {error.problem}", hint))
         return empty, reader.problems
-    except ReaderError as error:
-        before = text[: error.position]
-        position = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return empty, [Problem(position, "error", "not valid YAML: a control character")]
     except yaml.YAMLError as error:
         return empty, [Problem(Position(file), "error", f"not valid YAML: {type(error).__name__}")]
     except (TooMuch, RecursionError):

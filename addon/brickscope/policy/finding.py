@@ -9,8 +9,10 @@ from typing import NamedTuple
 from pydantic_core import ErrorDetails
 
 from brickscope.core.policy import Grant
+from brickscope.core.rule import METHODS
 
 from .document import Document, Path
+from .meant import meant
 from .model import ENTRIES, AcceptEntry, PolicyFile, RuleEntry
 from .problem import Problem, nearest, redact
 
@@ -18,8 +20,8 @@ GRANTS = [grant.value for grant in Grant]
 _SECRETIVE = {"fingerprint", "placeholder", "revoked", "client_id", "application_id", "object_id"}
 """Keys whose values are not repeated: people paste the secret instead of its name."""
 _PATTERNS = {
-    "client_id": "this is no client id; write the application id of the service principal, or the OAuth client's",
-    "sub": "this is no login name, such as alice@example.com",
+    "client_id": "this is not a client id; write the application id of the service principal, or the OAuth client's",
+    "sub": "this is not a login name, such as alice@example.com",
     "keys_file": "a key file is named NAME.jwks.json and lies beside the policy file",
     "finding": "a finding has a code such as BS213, as 'brickscope check' prints it",
     "reason": "say why it is accepted",
@@ -70,10 +72,10 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
     key, given = str(path[-1]) if path else "", str(details.get("input"))
     word = redact(given)[:MAX_WORD]
     if kind == "extra_forbidden" and key == "application_id" and path[0] == "users":
-        message = (
-            "an application's token is a person's only by the person's object id, since anybody can use it"
-        )
+        message = "a person is identified by object id only, since anybody can use an application"
         return _Said(message, "delete the key; a person has tenant: and object_id:", of_key=True)
+    if kind == "extra_forbidden" and len(path) == 5 and key in METHODS and (rule := meant(f"{key} {word}")):
+        return _Said(f"unknown key {key!r}", f"write {rule}, without a colon", of_key=True)
     if kind == "extra_forbidden":
         # Below tokens the line may be `token: ...` with the token itself, below others `client_secret: ...`.
         message, hint = f"unknown key {redact(key)[:MAX_WORD]!r}", nearest(key[:MAX_WORD], keys(path))
@@ -83,7 +85,7 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
         return _Said(message, hint, quote=not _SECRETIVE & set(path))
     if kind == "literal_error" and "grants" in path:
         hint = nearest(given[:MAX_WORD], GRANTS) or f"one of {', '.join(GRANTS)}"
-        return _Said(f"{word!r} is no grant that can be named", hint)
+        return _Said(f"{word!r} is not a grant that can be named", hint)
     if kind == "literal_error" and key == "version":
         return _Said("this Brickscope reads version 1 of the format", "version: 1")
     if kind == "literal_error":
@@ -97,6 +99,8 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
         return _Said("a token has one fingerprint, or two while it is replaced", quote=False)
     if kind == "too_short" and key == "allow":
         return _Said("an empty allowlist allows nothing", "list calls or delete it")
+    if kind == "too_short" and context.get("field_type") == "Dictionary":
+        return _Said("nothing is written here", "delete the key, or say what it limits")
     message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
     hint = _MISSING.get(key, "") if kind == "missing" else ""
     return _Said(message, hint, of_key=kind in ("missing", "string_pattern_mismatch"))

@@ -29,7 +29,7 @@ def compile_issuers(
             continue
         if value.audience is None and value.issuer.startswith(GOOGLE):
             # Whoever has a Google account has tokens by Google for whatever he likes.
-            message = "Google makes ID tokens for everybody, so theirs count only with the audience they are made for"
+            message = "Google issues ID tokens to everybody, so they are accepted only with a given audience"
             hint = "add audience: host (https:// and the host of the call), or the one value that the tokens have in 'aud'"
             findings.refuse(entry, ("issuer",), message, hint)
             continue

@@ -22,7 +22,7 @@ class NoPolicyError(PolicyError):
     """There is no policy: the folder (or file) does not exist, or no policy file is in it."""
 
     def __init__(self, path: Path, what: str) -> None:
-        hint = "write policy.yaml there, or name the folder that has the policy"
+        hint = "write policy.yaml there, or give the folder that has the policy"
         super().__init__([Problem(Position(str(path)), "error", what, hint)])
 
 

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
-from brickscope.catalog.catalog import operation_table
+from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.rule import METHODS, Rule, parse_rule
 from brickscope.core.template import Literal, Template, TemplateError
 
@@ -49,6 +49,14 @@ def like(text: str) -> str:
 def is_known(rule: Rule) -> bool:
     """Whether the catalogue has a call that the rule matches."""
     return bool(operation_table().meeting(rule))
+
+
+def name_meant(text: str) -> str:
+    """The operation, or all of a service, that somebody meant who wrote it as the CLI or as Python does; may be empty."""
+    catalog = load_catalog()
+    name = re.sub(r"\(.*|\s*--.*", "", text).strip().replace("-", "_").replace(" ", ".")
+    name = name.removeprefix("databricks.").removesuffix(".*")
+    return f"{name}.*" if name in catalog.services else name if catalog.find(name) else ""
 
 
 def _segment(text: str, index: int, last: bool) -> str:

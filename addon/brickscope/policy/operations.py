@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from brickscope.catalog.catalog import CLASSES, Catalog, Operation, load_catalog
+from brickscope.catalog.catalog import CLASSES, Catalog, Operation, load_catalog, operation_table
 from brickscope.core.operation import OperationRule
+from brickscope.core.rule import parse_rule
+from brickscope.core.template import TemplateError
 from brickscope.shipped import table
 
+from .document import Path
 from .model import RuleEntry
 from .problem import nearest
 from .where import Fail, parse_constraint, spelled_out, unlimited
@@ -55,11 +58,12 @@ def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Nam
     rules = []
     fail = _once(fail)
     for operation in found:
-        for name in written.only or ():
+        for index, name in enumerate(written.only or ()):
             if operation.place(name) is None:
                 fail(
                     f"{operation.name} has no parameter {name!r}",
                     nearest(name, [*operation.means, *operation.query, *operation.body]),
+                    ("only", index),
                 )
         only = None if written.only is None else frozenset(map(operation.way, written.only))
         for said in spelled_out(operation, written.where or {}, denies=denies):
@@ -73,10 +77,10 @@ def _once(fail: Fail) -> Fail:
     """Says each fault once, though a condition may stand for several parameters."""
     said: set[tuple[str, str]] = set()
 
-    def say(message: str, hint: str) -> None:
+    def say(message: str, hint: str, way: Path) -> None:
         if (message, hint) not in said:
             said.add((message, hint))
-            fail(message, hint)
+            fail(message, hint, way)
 
     return say
 
@@ -113,22 +117,30 @@ def _conditions(written: RuleEntry) -> str:
     return f"{text[:MAX_CONDITIONS]}… #{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _named(catalog: Catalog, text: str, fail: Fail) -> list[Operation]:
+def _named(catalog: Catalog, text: str, fail: Fail, way: str = "operation") -> list[Operation]:
     found = catalog.named(text)
     if any(each.name == "oidc.token" for each in found):
         fail(
-            "the token endpoint is opened by grants, never by rules",
+            "the token endpoint is allowed by grants, never by rules",
             "grants: of a service principal, or logins:",
+            (way,),
         )
     if not found:
         if text.endswith(".*"):
-            fail(f"there is no service {text[:-2]!r}", nearest(text[:-2], catalog.services))
+            fail(f"there is no service {text[:-2]!r}", nearest(text[:-2], catalog.services), (way,))
         else:
-            fail(
-                f"there is no operation {text!r}",
-                nearest(text, catalog.names) or "brickscope catalog search WORDS",
-            )
+            hint = _of_call(text) or nearest(text, catalog.names) or "brickscope catalog search WORDS"
+            fail(f"there is no operation {text!r}", hint, (way,))
     return found
+
+
+def _of_call(text: str) -> str:
+    """What to write for ``METHOD /path`` where a name belongs."""
+    try:
+        met = operation_table().meeting(parse_rule(text))
+    except TemplateError:
+        return ""
+    return f"write {met[0].text}" if len(met) == 1 else ""
 
 
 def _meant(found: list[Operation], text: str, *, denies: bool) -> list[Operation]:
@@ -138,12 +150,11 @@ def _meant(found: list[Operation], text: str, *, denies: bool) -> list[Operation
 
 def _of_class(catalog: Catalog, written: RuleEntry, fail: Fail) -> Iterator[Operation]:
     if written.kind is not None and written.kind not in CLASSES:
-        fail(
-            f"{written.kind!r} is no class", nearest(written.kind, CLASSES) or f"one of {', '.join(CLASSES)}"
-        )
+        hint = nearest(written.kind, CLASSES) or f"one of {', '.join(CLASSES)}"
+        fail(f"{written.kind!r} is not a class", hint, ("class",))
         return
     if written.service is not None:
-        candidates = _named(catalog, f"{written.service}.*", fail)
+        candidates = _named(catalog, f"{written.service}.*", fail, "service")
     else:
         candidates = list(catalog.operations.values())
     for operation in candidates:
@@ -154,7 +165,8 @@ def _of_class(catalog: Catalog, written: RuleEntry, fail: Fail) -> Iterator[Oper
 def _preset(name: str, fail: Fail) -> Named:
     known = presets()
     if name not in known:
-        fail(f"there is no preset {name!r}", nearest(name, known) or f"one of {', '.join(known)}")
+        hint = nearest(name, known) or f"one of {', '.join(known)}"
+        fail(f"there is no preset {name!r}", hint, ("preset",))
         return Named([], [])
     rules: list[OperationRule] = []
     paths: list[str] = []

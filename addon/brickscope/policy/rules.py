@@ -13,7 +13,7 @@ from brickscope.core.template import TemplateError
 
 from .document import Document, Path
 from .entry import Entry, Findings
-from .meant import is_known, like, meant
+from .meant import is_known, like, meant, name_meant
 from .model import RuleEntry
 from .operations import expand, is_name, one_line
 from .problem import Position
@@ -81,7 +81,7 @@ def _find_denied_operations(document: Document, allowed: Parsed, denied: Parsed,
 def _refuse_denied(
     document: Document, place: Position, text: str, wider: str, line: int, findings: Findings
 ) -> None:
-    message = f"the rule {text!r} can never allow anything: {wider!r} under deny wins"
+    message = f"the rule {text!r} can never allow anything: {wider!r} under deny overrides it"
     findings.error(document, place, message, f"delete it, or the one on line {line}")
 
 
@@ -89,7 +89,7 @@ def _refuse_only(document: Document, denied: Parsed, findings: Findings) -> None
     """Under deny, ``only`` would let a call escape by one parameter more."""
     for place, rule in denied.operations:
         if rule.only is not None or any(each.test.only is not None for each in rule.where):
-            message = "only can't be used under deny: a call would escape it by one parameter more"
+            message = "only can't be used under deny: a call could evade it with one more parameter"
             findings.error(document, place, message, "deny the operation, or allow it with only")
 
 
@@ -108,8 +108,8 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
                 parsed.written.append(WrittenRule(owner, part, place, each, (rule,)))
         elif isinstance(each, str | RuleEntry):
 
-            def fail(message: str, hint: str, place: Position = place) -> None:
-                findings.error(document, place, message, hint)
+            def fail(message: str, hint: str, way: Path, entry: Path = (*path, index)) -> None:
+                findings.error(document, document.key_position((*entry, *way)), message, hint)
 
             named = expand(each, fail, denies=part == "deny")
             paths = tuple(parse_rule(text)._replace(entry=index) for text in named.paths)
@@ -127,7 +127,7 @@ def _parse_path(document: Document, place: Position, text: str, findings: Findin
         line = document.lines[place.line - 1] if 0 < place.line <= len(document.lines) else ""
         quote = 1 if line[place.column - 1 : place.column] in ("'", '"') else 0
         at = place._replace(column=place.column + error.offset + quote)
-        proposed = meant(text)
+        proposed = name_meant(text) or meant(text)
         findings.error(document, at, str(error), f"write {proposed}" if proposed else error.hint)
         return None
 

@@ -72,7 +72,7 @@ class SubjectCompiler:
             self._findings.warn(
                 entry.document,
                 entry.position("mode"),
-                f"monitor lets no denied call of the placeholder of {name!r} go on, since nothing is exchanged for it",
+                f"monitor mode sends no denied call of the placeholder of {name!r} go on, since nothing is exchanged for it",
             )
 
     def principals(
@@ -133,7 +133,7 @@ class SubjectCompiler:
                 self._findings.warn(
                     entry.document,
                     entry.key_position(),
-                    f"the user {name!r} counts on every host under policy, also on a workspace of somebody else's",
+                    f"the user {name!r} is accepted on every host under policy, including workspaces that are not yours",
                     "name workspaces:",
                 )
         return found
@@ -152,10 +152,10 @@ class SubjectCompiler:
                 problem = f"{given[0]} is of somebody in a tenant; add tenant: and a name under tenants:"
             elif getattr(value, claim) is None:
                 problem = (
-                    f"nothing says whose tokens these are; add {claim}:, or tenant: and {' or '.join(ids)}:"
+                    f"the issuer of these tokens is missing; add {claim}:, or tenant: and {' or '.join(ids)}:"
                 )
         elif not set(given) & set(ids):
-            problem = f"nothing says who it is in the tenant; add {' or '.join(f'{name}:' for name in ids)}"
+            problem = f"the id in the tenant is missing; add {' or '.join(f'{name}:' for name in ids)}"
         if problem:
             message, _, hint = problem.partition("; ")
             self._findings.refuse(entry, (), message, hint)

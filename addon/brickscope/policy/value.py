@@ -62,7 +62,7 @@ def _fingerprint(value: Any) -> str:
         )
     if TOKEN_SHAPE.search(value) or not value.startswith("sha256:"):
         raise ValueError(
-            "this is no fingerprint and may be a token itself: never write a token here; "
+            "this is not a fingerprint, and may be a token itself: never write a token here; "
             "run 'brickscope fingerprint' and write what it prints"
         )
     raise ValueError("a fingerprint is sha256: and 64 lower-case hex digits; run 'brickscope fingerprint'")
@@ -129,7 +129,7 @@ def _guid(value: str) -> str:
             "a user principal name can be given to somebody else; write the object id (a GUID), as "
             "'az ad user show --id NAME --query id' prints it"
         )
-    raise ValueError("this is no GUID such as 0d26daa6-5e44-4c97-a497-ef015f91254a")
+    raise ValueError("this is not a GUID such as 0d26daa6-5e44-4c97-a497-ef015f91254a")
 
 
 def _tenant(value: str) -> str:
@@ -145,7 +145,7 @@ def _azure_resource(value: str) -> str:
     if RESOURCE_ID.fullmatch(value.lower()):
         return value
     raise ValueError(
-        "this is no id of a workspace in Azure; write "
+        "this is not the id of a workspace in Azure; write "
         "/subscriptions/GUID/resourceGroups/NAME/providers/Microsoft.Databricks/workspaces/NAME"
     )
 

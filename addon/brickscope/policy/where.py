@@ -15,8 +15,8 @@ from brickscope.core.template import Literal, Template, TemplateError, parse_tem
 from .problem import nearest
 
 KEYS = ("one_of", "prefix", "pattern", "min", "max", "absent", "only", "optional")
-Fail = Callable[[str, str], None]
-"""Takes a message and a hint."""
+Fail = Callable[[str, str, tuple[str | int, ...]], None]
+"""Takes a message, a hint, and the way to what is wrong within the entry."""
 
 
 def parse_constraint(
@@ -26,15 +26,16 @@ def parse_constraint(
 
     ``denies``: of a rule that denies, which compares in the wider forms of its kind.
     """
+    within = ("where", name)
     try:
         keys, place = _way(operation, name)
         kind, many = _kind(operation.type_of(keys))
         test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
     except _Wrong as error:
-        fail(error.message, error.hint)
+        fail(error.message, error.hint, (*within, *error.way))
         return None
     if place == "path":
-        _refuse_others(operation, keys[0], test, fail)
+        _refuse_others(operation, keys[0], test, lambda message, hint: fail(message, hint, within))
     # The official SDK writes an object in a query as `filter_by.statuses=`.
     way = (".".join(keys),) if place == "query" else keys
     below = None
@@ -61,10 +62,10 @@ def parse_constraint(
 
 
 class _Wrong(Exception):
-    """What is wrong with a constraint, and what to write instead."""
+    """What is wrong with a constraint, and what to write instead. ``way``: to it, within the constraint."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = message, hint
+    def __init__(self, message: str, hint: str = "", way: tuple[int, ...] = ()) -> None:
+        self.message, self.hint, self.way = message, hint, way
 
 
 def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
@@ -79,7 +80,7 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
         hint = nearest(first, known) or f"it has {', '.join(known[:12])}" if known else "it has none"
         raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
     if len(keys) > 1 and (place == "path" or "" in keys):
-        raise _Wrong(f"{keys[0]!r} is no object in the body, so nothing is below it", f"write {keys[0]}")
+        raise _Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
     return keys, place
 
 
@@ -153,7 +154,7 @@ def _kind(type_of: str | None) -> tuple[Kind, bool]:
     return KINDS["object" if written.startswith("{") or "." in written else written], many
 
 
-def _refuse_others(operation: Operation, name: str, test: Test, fail: Fail) -> None:
+def _refuse_others(operation: Operation, name: str, test: Test, fail: Callable[[str, str], None]) -> None:
     """A value that makes the call another operation's: `permissions.set` of `jobs` is `jobs.set_permissions`."""
     for value in test.one_of or ():
         owners = set()
@@ -197,7 +198,7 @@ def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denie
     if test == "absent":
         if value is True:
             return Test(kind, absent=True)
-        raise _Wrong("absent is true, or not written", "absent: true")
+        raise _Wrong("absent is true, or left out", "absent: true")
     if test in ("min", "max"):
         return _range(written.get("min"), written.get("max"), kind)
     if test == "only":
@@ -233,15 +234,15 @@ def _range(low: Any, high: Any, kind: Kind) -> Test:
     if any(
         each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
     ):
-        raise _Wrong("min and max are whole numbers")
+        raise _Wrong("min and max are integers")
     if not kind.ordered:
         if kind.name not in ("any", "id", "timestamp"):
-            raise _Wrong(f"the parameter is {_article(kind)}, which has no order", "a list of values")
+            raise _Wrong(f"the parameter is {_article(kind)}, which can't be ordered", "a list of values")
         kind = KINDS["integer"]
     return Test(kind, low=low, high=high)
 
 
-_REGULAR = "docs/rules.md has the regular form of each kind"
+_REGULAR = "docs/rules.md lists the regular form of each kind"
 
 
 def _prefix(value: str, kind: Kind, denies: bool) -> Test:
@@ -260,7 +261,7 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
         hint = error.hint or "{name} is one segment, {name...} the rest"
         raise _Wrong(f"the pattern can't be used: {error}", hint) from None
     if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
-        raise _Wrong("a verb (':run') is no part of a value", "{name}")
+        raise _Wrong("a verb (':run') can't be part of a value", "{name}")
     forms = pattern_forms(kind, template, separator, rooted=path.startswith("/"), denies=denies)
     if not forms:
         raise _Wrong(f"no regular {_named(kind)} fits it", _REGULAR)
@@ -272,16 +273,17 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
     found: set[Canonical] = set()
     read = kind.suspect if denies else kind.read
     values = written if isinstance(written, list) else [written]
-    for value in values:
+    for index, value in enumerate(values):
+        way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
-            message = "a value is text, a whole number, true or false"
-            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test")
+            message = "a value is text, an integer, true or false"
+            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)
         if objects is None and not isinstance(value, str):
             objects = read(("true" if value else "false") if isinstance(value, bool) else str(value))
         if objects is None:
-            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, ""))
+            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, ""), way)
         found.update(objects if denies else [Either.of(objects)])
     if not values:
         raise _Wrong("the list is empty, so nothing would be allowed")
@@ -289,9 +291,9 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
 
 
 _HINTS = {
-    "integer": "a whole number in decimal digits",
+    "integer": "an integer in decimal digits",
     "boolean": "true or false",
-    "enum": "the word as the API has it, in capital letters",
+    "enum": "the word as in the API, in capital letters",
     "object": "the parameter is an object: limit what is in it (name.key), or its keys by only",
     "workspace_path": "a path from the root, such as /Workspace/Shared/etl",
     "import_path": "a path from the root, such as /Workspace/Shared/etl",

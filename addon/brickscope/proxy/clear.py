@@ -1,29 +1,65 @@
-"""Without TLS: an end where bytes go through as they come, for relays to other hosts, and one request in the clear to a host
-that is not under policy.
+"""Without TLS: an end where bytes go through as they come. Where nobody looks at them any more, the kernel carries them from
+one socket to the other (splice(2)): without a copy in this process, on Linux alone.
 
-Such a request is framed as strictly as what goes to a workspace, and by the same core: what a host could take for a second
-request would be one that nobody has decided on. The connection ends with its answer.
+Rule: one pipe serves all connections, and it is empty whenever ``carry`` returns: what is left in it would be the next
+client's. Where that can't be had, the pipe is closed and nobody uses it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import contextlib
+import fcntl
+import os
+import sys
 from typing import ClassVar
 
-from .admission import Admitted
-from .datapath import DataPath
 from .guard import end as end_guarded
 from .guard import guarded
-from .pipe import IS_THERE, SIZE, Pipe
-from .ruling import clear_plain
-from .tls import End, Owner, Stage, received
-from .tunnel import Tunnel, Visitor
-from .wire.events import Judge, Ruling
+from .tls import RECEIVE, End, Owner, Stage, received
 
 IN_TURN = 8
 """Pieces that are carried for one connection before others have their turn."""
 SCRAP = 4096
 """So much is still read in the turn in which bytes were carried: to see whether the other side has ended."""
+SIZE = RECEIVE
+"""Bytes that are carried at once: as many as are read at once where they are copied."""
+
+
+class Pipe:
+    """Makes its two descriptors. Raises OSError where there are none left."""
+
+    __slots__ = ("_in", "_out")
+
+    def __init__(self) -> None:
+        self._out, self._in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # there is a limit for all pipes of a user; 64 KiB do as well
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, SIZE)
+
+    def carry(self, source: int, target: int) -> tuple[int, bytes]:
+        """Carry what has come from one descriptor to another. Returns how many bytes came (0: none just now, no more at
+        all, or the source is broken, which reading it tells), and those that the target does not take just now."""
+        if sys.platform != "linux":
+            return 0, b""
+        try:
+            came = left = os.splice(source, self._in, SIZE, flags=os.SPLICE_F_NONBLOCK)
+        except OSError:
+            return 0, b""
+        try:
+            with contextlib.suppress(OSError):  # it is full, or broken, which writing to it tells
+                while left:
+                    left -= os.splice(self._out, target, left, flags=os.SPLICE_F_NONBLOCK)
+            rest = b""
+            while len(rest) < left:
+                rest += os.read(self._out, left - len(rest))
+        except BaseException:
+            self.close()
+            raise
+        return came, rest
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        os.close(self._in)
+        os.close(self._out)
 
 
 class ClearEnd(End):
@@ -49,7 +85,7 @@ class ClearEnd(End):
         """Whether its socket has the very bytes: the way to a parent proxy can be in TLS of asyncio's."""
         transport = self.transport
         return (
-            IS_THERE
+            sys.platform == "linux"
             and transport is not None
             and transport.get_extra_info("sslcontext") is None
             and transport.get_extra_info("socket") is not None
@@ -125,28 +161,3 @@ class ClearEnd(End):
 
     def _shut(self) -> None:
         """There is nothing to be said."""
-
-
-class PlainCall(Tunnel):
-    """As ``Tunnel``, without TLS on either side."""
-
-    _is_last = True
-
-    def __init__(self, path: DataPath, client: str, admitted: Admitted, on_end: Callable[[], None]) -> None:
-        """``client``: its address. ``admitted``: the request, which comes first of all bytes."""
-        self._admitted: Admitted | None = admitted
-        target = admitted.target
-        super().__init__(path, Visitor(client, target.dialled, target.port, None), on_end)
-
-    def _make_client(self) -> End:
-        return ClearEnd(self)
-
-    def _make_host(self, owner: Owner) -> End:
-        return ClearEnd(owner)
-
-    def _rule(self, judge: Judge, settled: Collection[str]) -> Ruling:
-        """The decision is on record already: for one request, and no other."""
-        admitted, self._admitted = self._admitted, None
-        assert admitted is not None
-        assert admitted.plain is not None
-        return clear_plain(judge.head, admitted.plain, admitted.decision_id, admitted.started)

@@ -1,4 +1,4 @@
-"""How long anything is waited for: one look a second at all connections, not a timer for each read.
+"""How long anything is waited for.
 
 Rules: what a client has to complete by itself (CONNECT, handshake, head) has a time in all, so that a byte now and then
 keeps nothing open (slowloris); what may take as long as it likes (a body, an answer) has to go on. Each limit is an
@@ -7,15 +7,16 @@ option.
 
 from __future__ import annotations
 
-import asyncio
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from brickscope.log.record import printable
 
+from .flow import LINGER
 from .gate import Gate
-
-PAUSE = 1.0
-"""Seconds between two looks."""
+from .wire.events import Close, Event, Fault, How, Phase, Side
+from .wire.http1 import Http1
+from .wire.http2 import Http2
 
 
 class Limits(NamedTuple):
@@ -46,38 +47,53 @@ class Patience:
         return now - self._since >= seconds
 
 
-class Watched(Protocol):
-    """A connection that is looked at."""
+class Overdue(NamedTuple):
+    """What was waited for too long. ``limit``, ``seconds``: which of the ``Limits``; empty for one that nobody has to know
+    of. ``events``: what is to be done. ``decision_id``: of the call that was under way."""
 
-    def look(self, now: float) -> None:
-        """See whether it waits too long. ``now``: monotonic seconds. Never raises."""
+    limit: str
+    seconds: float
+    events: list[Event]
+    decision_id: str | None = None
 
 
-class Deadlines:
-    """All connections that are open."""
+class Watchdog:
+    """Looks at what one tunnel under policy waits for."""
 
-    def __init__(self) -> None:
-        self._watched: set[Watched] = set()
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._connection, self._head = Patience(), Patience()
+        self._looked: float | None = None
 
-    def watch(self, each: Watched) -> None:
-        """Look at it from now on."""
-        self._watched.add(each)
-
-    def forget(self, each: Watched) -> None:
-        """No longer."""
-        self._watched.discard(each)
-
-    def look(self, now: float) -> None:
-        """Look at all of them."""
-        for each in list(self._watched):
-            each.look(now)
-
-    async def run(self) -> None:
-        """Look once a second, for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(PAUSE)
-            self.look(loop.time())
+    def look(
+        self, core: Http1 | Http2 | None, unsent: tuple[int, int], now: float, *, client_full: bool
+    ) -> Iterator[Overdue]:
+        """What is over, one after the other. ``core``: None before the client's handshake is complete. ``unsent``: bytes
+        that wait for the client, and for the host. ``client_full``: whether the client does not take what it is sent."""
+        limits, patience = self._limits, self._connection
+        leave: list[Event] = [Close(Side.CLIENT, How.AT_ONCE)]
+        if core is None:
+            if patience.is_over("handshake", limits.handshake, now):
+                yield Overdue("handshake", limits.handshake, leave)
+            return
+        core.pass_time(0 if self._looked is None else now - self._looked)
+        self._looked = now
+        if core.phase is Phase.OVER:
+            if patience.is_over(("over", unsent[0]), limits.stall if unsent[0] else LINGER, now):
+                yield Overdue("", 0, leave)
+        elif core.is_in_head and self._head.is_over(core.begun, limits.head, now):
+            yield Overdue("head", limits.head, core.break_off(Fault.CLIENT_STUCK))
+        elif core.phase is Phase.IDLE and patience.is_over(("idle", core.begun, unsent), limits.idle, now):
+            yield Overdue("idle", limits.idle, core.close_idle())
+        seconds = getattr(limits, core.limit)
+        for exchange, progress in core.calls:
+            what = progress if core.shared else (progress, unsent)
+            if exchange.ticket.waits_too_long(what, seconds, now):
+                is_clients = client_full or (exchange.waits_for_client and not unsent[1])
+                fault = Fault.CLIENT_STUCK if is_clients else Fault.HOST_STUCK
+                cleared = exchange.cleared
+                decision_id = None if cleared is None else cleared.decision_id
+                yield Overdue(core.limit, seconds, core.give_up(exchange, fault), decision_id)
 
 
 def record_timeout(

@@ -26,6 +26,9 @@ SETTLE = 2.0
 class Connection(Protocol):
     """A client's connection, whoever serves it."""
 
+    def look(self, now: float) -> None:
+        """See whether anything is waited for too long. ``now``: monotonic seconds. Never raises."""
+
     @property
     def hosts(self) -> int:
         """How many connections to hosts are open for it."""

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
@@ -19,24 +18,20 @@ from brickscope.core.reason import Reason
 from . import balancer
 from .admission import PASSWORD_NEEDED, admit, asks_password, has_password, is_blocked
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
-from .clear import PlainCall
-from .datapath import DataPath
+from .datapath import DataPath, Visitor
 from .deadlines import Patience, record_timeout
 from .denial import ESTABLISHED
-from .destination import Side
+from .destination import Network, Side
 from .drain import Connection
 from .flow import LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
 from .hello import HANDSHAKE, HelloReader, NoHello
-from .relay import Relay
+from .relay import PlainCall, Relay
 from .ruling import refuse_head
 from .tls import LINGER_BYTES
-from .tunnel import Tunnel, Visitor
+from .tunnel import Tunnel
 from .wire.head import Door, Head, HeadScanner
-
-if TYPE_CHECKING:
-    from .listener import Listener
 
 logger = logging.getLogger("brickscope")
 
@@ -44,10 +39,11 @@ logger = logging.getLogger("brickscope")
 class Front(asyncio.Protocol):
     """A connection until it is known who serves it (``drain.Connection``)."""
 
-    def __init__(self, listener: Listener, path: DataPath, on_end: Callable[[], None]) -> None:
-        """``on_end``: called once when the connection is over, whoever serves it then and whatever becomes of it."""
-        self._listener = listener
+    def __init__(self, path: DataPath, balancers: Sequence[Network], on_end: Callable[[], None]) -> None:
+        """``balancers``: who has to send a PROXY header. ``on_end``: called once when the connection is over, whoever serves
+        it then and whatever becomes of it."""
         self._path = path
+        self._balancers = balancers
         self._on_end: Callable[[], None] | None = on_end
         self._transport: asyncio.Transport | None = None
         self._client: Address = ("", 0)
@@ -73,8 +69,7 @@ class Front(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._reading.attach(transport)
-        self._listener.open[transport] = self
-        self._path.deadlines.watch(self)
+        self._path.open[transport] = self
         peer, server = (
             peer_address(transport.get_extra_info("peername")),
             transport.get_extra_info("sockname"),
@@ -86,7 +81,7 @@ class Front(asyncio.Protocol):
         if server:
             # A worker does not know the port otherwise. Before the header, which may name any.
             self._path.gate.destinations.own_ports.add(server[1])
-        if is_balancer(peer, self._listener.balancers):
+        if is_balancer(peer, self._balancers):
             self._read = self._read_header
 
     @guarded
@@ -116,11 +111,10 @@ class Front(asyncio.Protocol):
 
     def _end(self) -> None:
         """The connection is over."""
-        self._path.deadlines.forget(self)
         if self._task is not None:
             self._task.cancel()
         if self._transport is not None:
-            self._listener.open.pop(self._transport, None)
+            self._path.open.pop(self._transport, None)
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()
@@ -218,7 +212,7 @@ class Front(asyncio.Protocol):
             call = PlainCall(path, client, admitted, self._end)
             call.begin(self._give_to(call), head.raw + self._received)
         else:
-            relay = Relay(path, client, admitted.target, self._end)
+            relay = Relay(path, Visitor(client, *admitted.target), self._end)
             relay.begin(self._give_to(relay), self._received)
 
     def _answer(self, answer: bytes) -> None:
@@ -267,15 +261,14 @@ class Front(asyncio.Protocol):
         """Another serves the connection from now on."""
         assert self._transport is not None
         self._serves = False
-        self._path.deadlines.forget(self)
-        self._listener.open[self._transport] = other
+        self._path.open[self._transport] = other
         return self._transport
 
     # -- time, and the end of all ------------------------------------------------------------------------------
 
     @guarded
     def look(self, now: float) -> None:
-        """See whether its first bytes are waited for too long (``deadlines.Watched``)."""
+        """See whether its first bytes are waited for too long."""
         limits, is_answered = self._path.limits, self._read == self._drop
         seconds = LINGER if is_answered else balancer.SECONDS if self._expects_header else limits.handshake
         what = (is_answered, self._expects_header, self._host)

@@ -1,7 +1,7 @@
 """A TLS handshake that failed: from what is said of it to its likely cause, the record, and a line for the operator.
 
-What is said are OpenSSL's reason codes (``ssl/ssl_err.c``), on the engine's own path within sentences of mitmproxy 12
-(``proxy/layers/tls.py``, on_handshake_error). The phrases are looked for in order; the first one that fits counts.
+What is said are OpenSSL's reason codes (``ssl/ssl_err.c``). The phrases are looked for in order; the first one that fits
+counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ _PHRASES: dict[TlsSide, tuple[tuple[str, HandshakeCause], ...]] = {
         ("certificate revoked", HandshakeCause.CERTIFICATE_REFUSED),
         ("unsupported certificate", HandshakeCause.CERTIFICATE_REFUSED),
         ("access denied", HandshakeCause.CERTIFICATE_REFUSED),
-        ("cannot agree on a TLS version", HandshakeCause.PROTOCOL_VERSION),
         ("protocol version", HandshakeCause.PROTOCOL_VERSION),
         ("unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
         ("no shared cipher", HandshakeCause.NO_SHARED_CIPHER),
@@ -36,34 +35,26 @@ _PHRASES: dict[TlsSide, tuple[tuple[str, HandshakeCause], ...]] = {
         ("insufficient security", HandshakeCause.NO_SHARED_CIPHER),
         ("handshake failure", HandshakeCause.NO_SHARED_CIPHER),
         ("unrecognized name", HandshakeCause.SERVER_NAME),
-        ("Cannot parse ClientHello", HandshakeCause.NOT_TLS),
-        ("does not speak TLS", HandshakeCause.NOT_TLS),
         ("wrong version number", HandshakeCause.NOT_TLS),
         ("http request", HandshakeCause.NOT_TLS),
-        # Last: mitmproxy's own sentence for a hang-up speaks of trust as well.
-        ("disconnected during the handshake", HandshakeCause.CLOSED_BY_CLIENT),
-        ("connection closed", HandshakeCause.CLOSED_BY_CLIENT),
         ("unexpected eof", HandshakeCause.CLOSED_BY_CLIENT),
         ("user canceled", HandshakeCause.CLOSED_BY_CLIENT),
     ),
     "server": (
         ("certificate verify failed", HandshakeCause.SERVER_UNTRUSTED),
-        ("cannot agree on a TLS version", HandshakeCause.PROTOCOL_VERSION),
         ("protocol version", HandshakeCause.PROTOCOL_VERSION),
         ("unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
         ("handshake failure", HandshakeCause.NO_SHARED_CIPHER),
         ("insufficient security", HandshakeCause.NO_SHARED_CIPHER),
         ("unrecognized name", HandshakeCause.SERVER_NAME),
-        ("does not speak TLS", HandshakeCause.NOT_TLS),
         ("wrong version number", HandshakeCause.NOT_TLS),
-        ("connection closed", HandshakeCause.CLOSED_BY_SERVER),
         ("unexpected eof", HandshakeCause.CLOSED_BY_SERVER),
     ),
 }
 
 
 def find_cause(side: TlsSide, error: str | None) -> HandshakeCause:
-    """The likely cause of a handshake that ``side`` refused, from mitmproxy's text; ``OTHER`` if it says nothing known.
+    """The likely cause of a handshake that ``side`` refused, from what OpenSSL says; ``OTHER`` if that is nothing known.
 
     ``error`` None: the handshake ended without one, which is a hang-up.
     """

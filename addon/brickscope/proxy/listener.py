@@ -13,6 +13,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.proxy import mode_specs
@@ -21,7 +22,6 @@ from brickscope.service.monitoring.address import words
 
 from .datapath import DataPath
 from .destination import Network
-from .drain import Connection
 from .front import Front
 
 logger = logging.getLogger("brickscope")
@@ -42,8 +42,7 @@ class Listener:
         self.path = path
         self.mode = mode_specs.ProxyMode.parse(mode)
         self.balancers = tuple(balancers)
-        self.open: dict[asyncio.BaseTransport, Connection] = {}
-        """All connections until their last byte is sent, with what serves them."""
+        self.open = path.open
         self._arriving = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,14 +56,8 @@ class Listener:
         host = self.mode.listen_host(ctx.options.listen_host) or LOOPBACK
         port = self.mode.listen_port(ctx.options.listen_port)
         try:
-            if inherited:
-                self._server = await loop.create_server(
-                    self.front, sock=inherited[0], backlog=AT_ONCE, start_serving=False
-                )
-            else:
-                self._server = await loop.create_server(
-                    self.front, host, port, backlog=AT_ONCE, start_serving=False
-                )
+            where: dict[str, Any] = {"sock": inherited[0]} if inherited else {"host": host, "port": port}
+            self._server = await loop.create_server(self.front, **where, backlog=AT_ONCE, start_serving=False)
             self._widen()
         except OSError as error:
             hint = (
@@ -90,7 +83,7 @@ class Listener:
 
     def front(self, on_end: Callable[[], None] = lambda: None) -> Front:
         """What a new connection is met by; every way in goes through here."""
-        return Front(self, self.path, on_end)
+        return Front(self.path, self.balancers, on_end)
 
     @property
     def addresses(self) -> list[str]:

@@ -20,8 +20,8 @@ from brickscope.service.monitoring.readiness import Obstacle, Reason
 from brickscope.service.monitoring.status import StatusServer
 from brickscope.service.monitoring.tally import Tally
 
+from .engine import Installation
 from .gate import Gate
-from .installation import Installation
 from .listener import Listener
 
 MIN_FREE = 1024 * 1024

@@ -226,24 +226,22 @@ def read_settings(options: Options) -> Settings:
         raise OptionError(f"scope_hosts: {error}") from None
     if not scope.patterns:
         raise OptionError("scope_hosts: no host is under policy; leave it out for its default")
-    other = options.scope_other_hosts or "tunnel"
-    if other not in ("tunnel", "deny"):
-        raise OptionError(f"scope_other_hosts: {other!r} is neither tunnel nor deny")
-    if options.scope_hints not in (None, "on", "off"):
-        raise OptionError(f"scope_hints: {options.scope_hints!r} is neither on nor off")
     for name, choices in (
+        ("scope_other_hosts", ("tunnel", "deny")),
+        ("scope_hints", ("on", "off")),
         ("scope_audit_fsync", ("always", "interval", "never")),
         ("scope_audit_compress", tuple(COMPRESSIONS)),
         ("scope_log_format", ("text", "json")),
     ):
-        if getattr(options, name) not in (None, *choices):
-            raise OptionError(f"{name}: {getattr(options, name)!r} is none of {', '.join(choices)}")
+        value = getattr(options, name)
+        if value and value not in choices:
+            raise OptionError(f"{name}: {value!r} is neither {' nor '.join(choices)}")
     return Settings(
         Path(options.scope_rules or "rules").expanduser().absolute(),
         Path(options.scope_audit_log or "audit.jsonl").expanduser().absolute(),
         Destinations(
             scope,
-            relay_other_hosts=other == "tunnel",
+            relay_other_hosts=options.scope_other_hosts != "deny",
             allowed=[
                 _network("scope_allow_addresses", text) for text in _split(options.scope_allow_addresses)
             ],

@@ -12,7 +12,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING, Any
 
-from mitmproxy import ctx, exceptions, version
+from mitmproxy import ctx, version
 
 import brickscope
 from brickscope.log.error import AuditError
@@ -29,6 +29,7 @@ from .contexts import Contexts, known_hosts
 from .credentials import CredentialsFile
 from .datapath import DataPath
 from .drain import Drain
+from .engine import take_out_addons
 from .gate import Gate
 from .listener import Listener
 from .options import OptionError, Settings, refuse_unknown
@@ -40,22 +41,6 @@ if TYPE_CHECKING:
     from .monitor import Monitor
 
 logger = logging.getLogger("brickscope")
-
-KEPT = frozenset(
-    [
-        "core",
-        "proxyserver",
-        "scriptloader",
-        "tlsconfig",
-        "errorcheck",
-        "keepserving",
-        "block",
-        "termlog",
-        "proxyauth",
-    ]
-)
-"""mitmproxy's own addons that a gate needs. The others are taken out: they could edit a request after the decision,
-and asking each of them at each event costs more than a third of a request's time."""
 
 
 class Process:
@@ -95,7 +80,7 @@ class Process:
         if parent is not None and parent.is_local and parent.port in self._gate.destinations.own_ports:
             raise OptionError(f"scope_parent_proxy: {parent} is where this proxy itself listens")
         refuse_unknown(ctx.options)
-        _take_out_addons()
+        take_out_addons()
         self._make_ready()
         if self._settings.status is not None:
             await self._monitor_gate(self._settings.status, ours)
@@ -130,7 +115,7 @@ class Process:
             ("policy watcher", watcher.run()),
             ("audit log", upkeep.run()),
             ("certificates", contexts.keep_renewed()),
-            ("deadlines", self._path.deadlines.run()),
+            ("deadlines", self._path.keep_deadlines()),
         ):
             self._tasks.append(loop.create_task(work, name=name))
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
@@ -139,7 +124,7 @@ class Process:
     def _loaded(self, loaded: Loaded) -> None:
         """A good edit of the policy; open websockets are asked about at once."""
         self._reload.loaded(loaded)
-        self._path.deadlines.look(asyncio.get_running_loop().time())
+        self._path.look(asyncio.get_running_loop().time())
 
     async def _monitor_gate(self, wanted: StatusAddress, ours: list[Any]) -> None:
         """Serve metrics and health. The chain of addons that it finds now is what has to stay."""
@@ -265,17 +250,3 @@ class Process:
             self._monitor.close()
         self._gate.record("stop", {"cut": 0 if self._drain is None else self._drain.cut})
         self._gate.writer.close()
-
-
-def _take_out_addons() -> None:
-    """Leave in mitmproxy what a gate needs, and nothing else."""
-    manager = ctx.master.addons
-    for script in manager.get("scriptloader").addons:
-        if script.reloadtask is not None:
-            # An edit, a broken edit or a removal of the script would unload the gate while traffic goes on.
-            script.reloadtask.cancel()
-    for addon in list(manager.chain):
-        if getattr(addon, "name", type(addon).__name__.lower()) not in KEPT:
-            # Removed even if its own clean-up then raises (ClientPlayback's is async).
-            with contextlib.suppress(exceptions.AddonManagerError):
-                manager.remove(addon)

@@ -1,84 +1,51 @@
-"""One client's tunnel to a host that is not under policy: bytes both ways, untouched, once the client's first have been
-looked at (``fence.py``).
-
-Where nothing is looked at any more, the kernel carries the bytes (``pipe.py``).
+"""What is not under policy: a tunnel to another host, whose bytes pass untouched once the client's first have been looked at
+(``fence.py``), and one request to such a host in the clear.
 
 Rules: neither side is read while the other takes no more, so memory is constant, whoever is slow. The host may speak first
 (SSH, SMTP). Either end closes both, after what was sent before it (RFC 9110 section 9.3.6): there is no half of a tunnel.
+A request in the clear is framed as strictly as what goes to a workspace, and by the same core: what a host could take for a
+second request would be one that nobody has decided on. The connection ends with its answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from brickscope.core.decision import Refused
-from brickscope.core.reason import Reason
 
+from .admission import Admitted
 from .clear import ClearEnd
-from .datapath import DataPath
-from .deadlines import Patience, record_timeout
+from .datapath import DataPath, Session, Visitor
+from .deadlines import Patience
 from .denial import ESTABLISHED, answer_bytes
 from .fence import Fence
-from .flow import KEPT, LINGER, Reasons, Why
+from .flow import KEPT, LINGER, Why
 from .guard import guarded
-from .target import Target
+from .ruling import clear_plain
 from .tls import End
-from .upstream import Upstream
+from .tunnel import Tunnel
+from .wire.events import Judge, Ruling
 
 
-class Relay:
-    """From CONNECT to the last byte (``tls.Owner``, ``upstream.Tunnelling``, ``drain.Connection``)."""
+class Relay(Session):
+    """From CONNECT to the last byte. Where nothing is looked at any more, the kernel carries the bytes (``clear.py``)."""
 
-    def __init__(self, path: DataPath, client: str, target: Target, on_end: Callable[[], None]) -> None:
-        """``client``: its address. ``on_end``: called when its connection is gone."""
-        self._path = path
-        self._gate = path.gate
-        self._address = client
-        self._target = target
-        self._on_end = on_end
-        self._client = ClearEnd(self)
-        self._host: End | None = None
-        self._upstream = Upstream(
-            target.dialled,
-            target.port,
-            path.gate.destinations,
-            ClearEnd,
-            self,
-            seconds=path.limits.handshake,
-            local=path.local,
-            parent=path.parent,
-        )
+    def __init__(self, path: DataPath, visitor: Visitor, on_end: Callable[[], None]) -> None:
+        super().__init__(path, visitor, on_end)
         self._fence = Fence(path.gate.destinations.under_policy)
-        self._from_client, self._from_host = Reasons(), Reasons()
         self._ahead = b""
         """What the client sent before the host was there."""
+        self._host: End | None = None
         self._is_up = self._is_over = False
         self._moved = 0
         self._patience = Patience()
 
-    def __repr__(self) -> str:
-        return f"<Relay client {self._client} {self._from_client} host {self._upstream} {self._from_host}>"
-
     def begin(self, transport: asyncio.Transport, ahead: bytes) -> None:
         """Take over the client's transport, and what it sent after its CONNECT."""
-        self._from_client.attach(transport)
-        self._path.deadlines.watch(self)
         self._upstream.dial()
-        self._client.take_over(transport)
+        self._take_over(transport)
         self._client.begin(ahead, b"")
-
-    # -- what the ends tell ------------------------------------------------------------------------------------
-
-    def end_made(self, end: End) -> bool:
-        """Only of connections that are opened, as none is here."""
-        return False
-
-    def end_up(self, end: End) -> None:
-        """There is no TLS that would have to be waited for."""
-
-    def end_failed(self, end: End, why: str | None) -> None:
-        """Nor one that could fail."""
 
     def end_received(self, end: End, data: bytes) -> None:
         """The client sent bytes."""
@@ -97,7 +64,7 @@ class Relay:
             return
         if passed:
             self._upstream.send(passed)
-        if self._fence.is_open:
+        if self._fence.is_open and isinstance(self._client, ClearEnd):
             self._client.lead_to(self._host)
 
     def end_closed(self, end: End, clean: bool) -> None:
@@ -108,23 +75,9 @@ class Relay:
         else:
             self._upstream.abort()
 
-    def end_full(self, end: End, full: bool) -> None:
-        """The client does not take what it is sent; or it does again."""
-        self._from_host.set(Why.PEER_FULL, full)
-
-    def end_lost(self, end: End) -> None:
-        """The client's connection is gone."""
-        self._path.deadlines.forget(self)
-        try:
-            self._upstream.abort()
-        finally:
-            self._on_end()
-
     def host_up(self) -> None:
         """The host is there."""
-        transport = self._upstream.transport
-        assert transport is not None
-        self._from_host.attach(transport)
+        super().host_up()
         self._is_up = True
         self._client.write(ESTABLISHED)
         self._host = host = self._upstream.end
@@ -137,20 +90,12 @@ class Relay:
 
     def host_failed(self, why: str) -> None:
         """The host can't be reached."""
-        self._gate.tally.not_connected()
+        super().host_failed(why)
         if not self._is_over:
             text = f"Brickscope could not reach the host: {why}\n".encode("ascii", "replace")
             self._client.write(answer_bytes(502, b"Bad Gateway", text))
             self._is_over = True
-            self._from_client.clear()
-            self._client.linger()
-
-    def host_refused_tls(self, why: str | None) -> None:
-        """There is no TLS that could be refused."""
-
-    def host_misled(self, detail: str) -> None:
-        """The host leads to an address that may not be reached."""
-        self._record(Reason.ADDRESS_NOT_ALLOWED, detail)
+            self._linger()
 
     def host_received(self, data: bytes) -> None:
         """The host sent bytes."""
@@ -161,42 +106,26 @@ class Relay:
         """The host sends nothing more."""
         self._is_over = True
         if clean:
-            self._from_client.clear()
-            self._client.linger()
+            self._linger()
         else:
             self._client.abort()
-
-    def host_full(self, full: bool) -> None:
-        """The host does not take what it is sent; or it does again."""
-        self._from_client.set(Why.PEER_FULL, full)
-
-    def _record(self, reason: Reason, detail: str) -> None:
-        target = self._target
-        self._gate.record_tunnel(self._gate.refuse(reason, detail), self._address, target.host, target.port)
 
     # -- time, and the end of all ------------------------------------------------------------------------------
 
     @guarded
     def look(self, now: float) -> None:
-        """See whether nothing has moved for too long (``deadlines.Watched``)."""
+        """See whether nothing has moved for too long."""
         client, limits = self._client, self._path.limits
         if not self._is_up and not self._is_over:
             return  # the dial has limits of its own
-        carried = client.carried, self._host.carried if isinstance(self._host, ClearEnd) else 0
+        carried = [each.carried for each in (client, self._host) if isinstance(each, ClearEnd)]
         moved = (self._is_over, self._moved, carried, client.unsent, self._upstream.unsent)
         if self._is_over:
             if self._patience.is_over(moved, limits.stall if client.unsent else LINGER, now):
                 client.abort()
         elif self._patience.is_over(moved, limits.idle, now):
-            record_timeout(
-                self._gate, "idle", limits.idle, self._address, self._target.host, self._target.port
-            )
+            self._record_timeout("idle", limits.idle)
             self.abort()
-
-    @property
-    def hosts(self) -> int:
-        """Whether a connection to the host is open, as a number."""
-        return int(self._upstream.transport is not None)
 
     async def is_busy(self, *, late: bool) -> bool:
         """Whether something is under way can't be seen."""
@@ -209,9 +138,23 @@ class Relay:
     def abort(self) -> None:
         """Cut it."""
         self._is_over = True
-        self._upstream.abort()
-        self._client.abort()
+        self.fail_closed()
 
-    def fail_closed(self) -> None:
-        """Something raised, so the state is not known: nothing more is sent either way."""
-        self.abort()
+
+class PlainCall(Tunnel):
+    """One request in the clear; as ``Tunnel``, without TLS on either side."""
+
+    _is_last = True
+    _make_client, _make_host = Session._make_client, Session._make_host
+
+    def __init__(self, path: DataPath, client: str, admitted: Admitted, on_end: Callable[[], None]) -> None:
+        """``client``: its address. ``admitted``: the request, which comes first of all bytes."""
+        self._admitted: Admitted | None = admitted
+        super().__init__(path, Visitor(client, *admitted.target), on_end)
+
+    def _rule(self, judge: Judge, settled: Collection[str]) -> Ruling:
+        """The decision is on record already: for one request, and no other."""
+        admitted, self._admitted = self._admitted, None
+        assert admitted is not None
+        assert admitted.plain is not None
+        return clear_plain(judge.head, admitted.plain, admitted.decision_id, admitted.started)

@@ -14,8 +14,7 @@ from brickscope.core.reason import Reason
 
 from .destination import Destinations
 from .fence import hosts_of
-from .wire.framing import Announced, read_announced
-from .wire.head import Head
+from .wire.head import Announced, Head, read_announced
 from .wire.hop import HopError, end_to_end
 
 _HOST = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[^\x00-\x20\x7f:/?#@\[\]\\]{1,253})"
@@ -31,11 +30,6 @@ class Target(NamedTuple):
 
     host: str
     port: int
-
-    @property
-    def dialled(self) -> str:
-        """The host as it is looked up."""
-        return self.host.lower().strip("[]")
 
 
 class Plain(NamedTuple):
@@ -93,7 +87,7 @@ def read_plain(head: Head, destinations: Destinations) -> Plain:
     if len(hosts) > 1 or (hosts and hosts[0].lower() not in expected):
         raise Refused(Reason.HOST_MISMATCH, "the Host header is not the host of the request's URL")
     if any(name.lower() == b"upgrade" for name, _ in wire.headers):
-        raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade asks for another protocol")
+        raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade requests another protocol")
     try:
         _, *lines = end_to_end(head.raw[:-4]).split(b"\r\n")
     except HopError:

@@ -13,7 +13,7 @@ import contextlib
 import socket
 import struct
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from OpenSSL import SSL
 
@@ -57,11 +57,12 @@ class Stage(Enum):
     GONE = "gone"
 
 
-class Owner(Protocol):
-    """Who is told what happens at an end."""
+class Owner:
+    """Who is told what happens at an end; nothing comes of what it does not say otherwise."""
 
     def end_made(self, end: End) -> bool:
         """It is connected, and nothing was sent yet. Whether anything may be."""
+        return False
 
     def end_up(self, end: End) -> None:
         """The handshake is complete."""

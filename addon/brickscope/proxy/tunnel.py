@@ -12,23 +12,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 from brickscope.core.decision import Refused
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.reason import Reason
 
-from .call import Call
 from .contexts import HTTP1, HTTP2
-from .datapath import DataPath
-from .deadlines import Patience, record_timeout
-from .flow import KEPT, LINGER, Reasons, Why
+from .datapath import DataPath, Session, Visitor
+from .deadlines import Watchdog
+from .flow import KEPT, Why
 from .guard import end as end_guarded
 from .guard import guarded
 from .review import Review
-from .ruling import rule, rule_inside
+from .ruling import Call, rule, rule_inside
 from .tls import End, Owner, has_unread
-from .upstream import State, Upstream
+from .upstream import State
 from .wire.events import (
     Answered,
     Close,
@@ -56,30 +54,15 @@ IN_TURN = 16
 second from everybody else."""
 
 
-class Visitor(NamedTuple):
-    """Who came, and where to. ``address``: the client's, as the policy sees it. ``host``, ``port``: of CONNECT.
-    ``server_name``, ``offers``: of the ClientHello; what it offers for ALPN."""
-
-    address: str
-    host: str
-    port: int
-    server_name: str | None
-    offers: tuple[bytes, ...] = ()
-
-
-class Tunnel:
-    """From the ClientHello to the last byte. Tells ``on_end`` when the client's connection is gone."""
+class Tunnel(Session):
+    """From the ClientHello to the last byte."""
 
     _is_last = False
     """Whether each answer is the last of its connection."""
 
     def __init__(self, path: DataPath, visitor: Visitor, on_end: Callable[[], None]) -> None:
         """Raises what making a certificate raises."""
-        self._path = path
-        self._gate = path.gate
-        self.visitor = visitor
-        self._on_end = on_end
-        self._client = self._make_client()
+        super().__init__(path, visitor, on_end)
         self._core: Http1 | Http2 | None = None
         self._hello = b""
         """The ClientHello, while the host is asked which protocol it speaks."""
@@ -87,17 +70,6 @@ class Tunnel:
         """What the host is offered."""
         self._early = b""
         """What the host has sent before the client's handshake was complete."""
-        self._upstream = Upstream(
-            visitor.host,
-            visitor.port,
-            path.gate.destinations,
-            self._make_host,
-            self,
-            seconds=path.limits.handshake,
-            local=path.local,
-            parent=path.parent,
-        )
-        self._from_client, self._from_host = Reasons(), Reasons()
         self._queue: deque[Event] = deque()
         self._busy = False
         self._deferred: deque[Judge] = deque()
@@ -108,12 +80,11 @@ class Tunnel:
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._is_ahead = False
-        self._looked: float | None = None
         self._review: Review | None = None
-        self._patience, self._head_patience = Patience(), Patience()
+        self._watchdog = Watchdog(path.limits)
 
     def __repr__(self) -> str:
-        return f"<Tunnel {self._core} client {self._client} {self._from_client} host {self._upstream} {self._from_host}>"
+        return f"{super().__repr__()[:-1]} {self._core}>"
 
     def _make_client(self) -> End:
         visitor = self.visitor
@@ -138,9 +109,7 @@ class Tunnel:
     def begin(self, transport: asyncio.Transport, hello: bytes) -> None:
         """Take over the client's transport and what it has sent of TLS. Where it could speak HTTP/2 the host is asked first:
         both shall speak the same, as nothing is translated."""
-        self._from_client.attach(transport)
-        self._path.deadlines.watch(self)
-        self._client.take_over(transport)
+        self._take_over(transport)
         if self._path.contexts.serves(self.visitor.offers):
             self._hello = hello
             self._offers = (HTTP2, HTTP1)
@@ -154,10 +123,6 @@ class Tunnel:
         self._from_client.set(Why.HOST_FIRST, False)
         # Who speaks HTTP/2 alone gets it all the same, and then a 502 in words.
         self._client.begin(hello, chosen if chosen in self.visitor.offers else HTTP2)
-
-    def end_made(self, end: End) -> bool:
-        """Only of connections that are opened, as none is here."""
-        return False
 
     def end_up(self, end: End) -> None:
         """TLS with the client is complete."""
@@ -181,15 +146,13 @@ class Tunnel:
 
     def end_lost(self, end: End) -> None:
         """The client's connection is gone, and with it all there is."""
-        self._path.deadlines.forget(self)
         self._path.held -= self._held
         self._held = 0
         try:
             for task in self._tasks:
                 task.cancel()
-            self._upstream.abort()
         finally:
-            self._on_end()
+            super().end_lost(end)
 
     def fail_closed(self) -> None:
         """Something raised, so the state is not known: nothing more is sent either way."""
@@ -200,10 +163,9 @@ class Tunnel:
                 left += self._core.break_off(Fault.INSIDE)
             for event in left:
                 if isinstance(event, Ended):
-                    self._end(event.exchange)
+                    event.exchange.ticket.end(self._gate, event.exchange)
         finally:
-            self._upstream.abort()
-            self._client.abort()
+            super().fail_closed()
 
     # -- what the ends tell ------------------------------------------------------------------------------------
 
@@ -221,10 +183,10 @@ class Tunnel:
     def end_full(self, end: End, full: bool) -> None:
         """The client does not take what it is sent; or it does again."""
         self._client_full = full
-        self._from_host.set(Why.PEER_FULL, full)
+        super().end_full(end, full)
         self._from_client.set(Why.UNREAD, full and self._is_shared)
         if not full:
-            self._go_on()
+            self._take_turn()
 
     @property
     def _is_shared(self) -> bool:
@@ -232,10 +194,8 @@ class Tunnel:
 
     def host_up(self) -> None:
         """The host is there."""
+        super().host_up()
         core, upstream = self._core, self._upstream
-        transport = upstream.transport
-        assert transport is not None
-        self._from_host.attach(transport)
         if core is None:
             self._from_host.set(Why.CLIENT_FIRST, True)
             self._answer_hello(upstream.alpn or HTTP1)
@@ -247,29 +207,17 @@ class Tunnel:
 
     def host_failed(self, why: str) -> None:
         """The host can't be reached."""
-        self._gate.tally.not_connected()
+        super().host_failed(why)
         if self._core is None:
             self._answer_hello(HTTP2)
         else:
             self._do(self._core.host_failed(why))
 
     def _hang_up(self) -> None:
+        """The host's connection is over, and what held for it holds no longer."""
         self._upstream.hang_up()
-        self._host_is_gone()
-
-    def _host_is_gone(self) -> None:
-        """What held for its connection holds no longer."""
         self._from_client.set(Why.PEER_FULL, False)
         self._from_host.set(Why.UNREAD, False)
-
-    def host_refused_tls(self, why: str | None) -> None:
-        """A host whose certificate is not trusted gets nothing."""
-        self._path.refusals.record("server", why, *self.visitor[:3])
-
-    def host_misled(self, detail: str) -> None:
-        """The host leads to an address that may not be reached."""
-        decision = self._gate.refuse(Reason.ADDRESS_NOT_ALLOWED, detail)
-        self._gate.record_tunnel(decision, *self.visitor[:3])
 
     def host_received(self, data: bytes) -> None:
         """The host sent bytes."""
@@ -283,14 +231,14 @@ class Tunnel:
 
     def host_closed(self, clean: bool) -> None:
         """The host sends nothing more."""
-        self._host_is_gone()
+        self._hang_up()
         self._early = b""
         if self._core is not None:
             self._do(self._core.host_ended(clean=clean))
 
     def host_full(self, full: bool) -> None:
         """The host does not take what it is sent; or it does again."""
-        self._from_client.set(Why.PEER_FULL, full)
+        super().host_full(full)
         self._from_host.set(Why.UNREAD, full and self._is_shared)
 
     # -- what the core says ------------------------------------------------------------------------------------
@@ -319,7 +267,7 @@ class Tunnel:
             self._deferred.append(event)
             self._ask_deferred()
         elif isinstance(event, Ended):
-            self._end(event.exchange)
+            event.exchange.ticket.end(self._gate, event.exchange)
         elif isinstance(event, Answered):
             event.exchange.ticket.answered = time.monotonic()
         elif isinstance(event, Dial):
@@ -334,21 +282,13 @@ class Tunnel:
             self._close(event)
 
     def _close(self, close: Close) -> None:
-        if close.side is Side.HOST:
-            if close.how is How.GENTLY:
-                self._upstream.close()
-            else:
-                self._upstream.abort()
-        elif close.how is How.GENTLY:
-            self._from_client.clear()
-            self._client.linger()
+        side = self._upstream if close.side is Side.HOST else self._client
+        if close.how is not How.GENTLY:
+            side.abort()
+        elif side is self._client:
+            self._linger()
         else:
-            self._client.abort()
-
-    def _end(self, exchange: Exchange) -> None:
-        call = exchange.ticket
-        if isinstance(call, Call):
-            call.end(self._gate, exchange)
+            side.close()
 
     def _balance(self) -> None:
         """Read the client only as long as what it sends can be used."""
@@ -383,9 +323,6 @@ class Tunnel:
     @guarded
     def _take_turn(self) -> None:
         self._is_turn_due = False
-        self._go_on()
-
-    def _go_on(self) -> None:
         self._asked = 0
         self._ask_deferred()
 
@@ -396,13 +333,10 @@ class Tunnel:
             return  # the client has left
         try:
             ruling = self._rule(judge, settled)
-        except NotYetKnown as unknown:
-            if unknown.url in settled:
-                ruling = rule_inside(self._gate, judge.head, unknown)
-            else:
-                self._learn(judge, unknown, settled)
-                return
         except Exception as error:
+            if isinstance(error, NotYetKnown) and error.url not in settled:
+                self._learn(judge, error, settled)
+                return
             ruling = rule_inside(self._gate, judge.head, error)
         self._obey(exchange, ruling)
 
@@ -436,47 +370,17 @@ class Tunnel:
 
     @guarded
     def look(self, now: float) -> None:
-        """See whether anything is waited for too long (``deadlines.Watched``)."""
-        client, core, limits, patience = self._client, self._core, self._path.limits, self._patience
-        if core is None:
-            if not self._hello and patience.is_over("handshake", limits.handshake, now):
-                self._time_out("handshake", limits.handshake)
-                client.abort()
-            return
-        core.pass_time(0 if self._looked is None else now - self._looked)
-        self._looked = now
-        unsent = client.unsent, self._upstream.unsent
-        if core.phase is Phase.OVER:
-            if patience.is_over(("over", unsent[0]), limits.stall if unsent[0] else LINGER, now):
-                client.abort()
-        elif core.is_in_head and self._head_patience.is_over(core.begun, limits.head, now):
-            self._time_out("head", limits.head)
-            self._do(core.break_off(Fault.CLIENT_STUCK))
-        elif core.phase is Phase.IDLE and patience.is_over(("idle", core.begun, unsent), limits.idle, now):
-            self._time_out("idle", limits.idle)
-            self._do(core.close_idle())
+        """See whether anything is waited for too long."""
+        core = self._core
+        if core is None and self._hello:
+            return  # the dial has limits of its own
         if self._review is not None:
             self._review.check(now)
-        seconds = getattr(limits, core.limit)
-        for exchange, progress in core.calls:
-            what = progress if core.shared else (progress, unsent)
-            if exchange.ticket.waits_too_long(what, seconds, now):
-                self._time_out(core.limit, seconds, exchange)
-                waits_for_client = self._client_full or (
-                    core.waits_for_client(exchange) and not self._upstream.unsent
-                )
-                fault = Fault.CLIENT_STUCK if waits_for_client else Fault.HOST_STUCK
-                self._do(core.give_up(exchange, fault))
-
-    def _time_out(self, limit: str, seconds: float, exchange: Exchange | None = None) -> None:
-        cleared = None if exchange is None else exchange.cleared
-        decision_id = None if cleared is None else cleared.decision_id
-        record_timeout(self._gate, limit, seconds, *self.visitor[:3], decision_id)
-
-    @property
-    def hosts(self) -> int:
-        """Whether a connection to the host is open, as a number."""
-        return int(self._upstream.transport is not None)
+        unsent = self._client.unsent, self._upstream.unsent
+        for late in self._watchdog.look(core, unsent, now, client_full=self._client_full):
+            if late.limit:
+                self._record_timeout(late.limit, late.seconds, late.decision_id)
+            self._do(late.events)
 
     async def is_busy(self, *, late: bool) -> bool:
         """Whether a call is under way, or just arriving."""

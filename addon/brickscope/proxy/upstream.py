@@ -8,19 +8,18 @@ clients. Several addresses are tried in turn, each for a limited time: nothing w
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .destination import Destinations
 from .guard import end as end_guarded
 from .guard import guarded
 from .parent import Parent, ParentError
 from .tls import End, Owner, Stage
 
-logger = logging.getLogger("brickscope")
+if TYPE_CHECKING:
+    from .datapath import DataPath, Session
 
 MOST_ADDRESSES = 8
 LAST = 60.0
@@ -36,73 +35,36 @@ class State(Enum):
     CLOSED = "not wanted any more"
 
 
-class Tunnelling(Protocol):
-    """Who is told what happens on the way."""
-
-    def host_up(self) -> None:
-        """The host is there."""
-
-    def host_failed(self, why: str) -> None:
-        """It can't be reached. ``why``: for the log, nothing in it is a client's."""
-
-    def host_refused_tls(self, why: str | None) -> None:
-        """The handshake with it failed; ``host_failed`` follows."""
-
-    def host_misled(self, detail: str) -> None:
-        """Its address is none that may be reached; ``host_failed`` follows."""
-
-    def host_received(self, data: bytes) -> None:
-        """It sent bytes."""
-
-    def host_closed(self, clean: bool) -> None:
-        """It sends nothing more; the way is not there any more."""
-
-    def host_full(self, full: bool) -> None:
-        """It takes no more just now; or it does again."""
-
-    def fail_closed(self) -> None:
-        """Something raised."""
-
-
-class Upstream:
+class Upstream(Owner):
     """The way to ``host``. Methods are called, and tell, in the event loop."""
 
     def __init__(
-        self,
-        host: str,
-        port: int,
-        destinations: Destinations,
-        make: Callable[[Owner], End],
-        tunnel: Tunnelling,
-        *,
-        seconds: float,
-        local: str | None = None,
-        parent: Parent | None = None,
+        self, path: DataPath, host: str, port: int, make: Callable[[Owner], End], session: Session
     ) -> None:
-        """``make``: an end that is not connected, for an owner. ``seconds``: for each address to be reached, and then for
-        the handshake. ``local``: the address to connect from. ``parent``: the proxy to go through."""
+        """``make``: an end that is not connected, for an owner. ``session``: who is told what happens."""
         self.host = host
         self.port = port
         self.state = State.IDLE
-        self._destinations = destinations
+        self._destinations = path.gate.destinations
         self._make = make
-        self._tunnel = tunnel
-        self._seconds = seconds
-        self._local = None if local is None else (local, 0)
-        self._parent = parent
+        self._session = session
+        self._seconds = path.limits.handshake
+        """For each address to be reached, and then for the handshake."""
+        self._local = None if path.local is None else (path.local, 0)
+        self._parent = path.parent
         self._first = b""
         """What the host said before it was asked; only through a parent."""
         self._task: asyncio.Task[None] | None = None
         self._dialled: End | None = None
         """What is connected, or is to be."""
-        self._shaken: asyncio.Future[None] | None = None
-        """Done when the handshake is."""
+        self._shaken: asyncio.Future[str] | None = None
+        """Done when the handshake is: why it came to nothing, empty if it did not."""
         self._misled = ""
 
     def __repr__(self) -> str:
         return f"<Upstream {self.state.name} {self._dialled}>"
 
-    # -- what the tunnel calls ---------------------------------------------------------------------------------
+    # -- what the session calls --------------------------------------------------------------------------------
 
     def dial(self) -> None:
         """Connect. What comes of it is told later, never within this call."""
@@ -182,15 +144,15 @@ class Upstream:
             if why:
                 self.state = State.IDLE
                 self._dialled = None
-                self._tunnel.host_failed(why)
+                self._session.host_failed(why)
             else:
                 self.state = State.UP
-                self._tunnel.host_up()
+                self._session.host_up()
                 first, self._first = self._first, b""
                 if first:
-                    self._tunnel.host_received(first)
+                    self._session.host_received(first)
         except Exception as error:
-            end_guarded(self._tunnel, error, "dial")
+            end_guarded(self._session, error, "dial")
 
     async def _reach(self) -> str:
         """Connect to the first address that can be reached, and shake hands. Returns why not, empty if it is done."""
@@ -256,13 +218,10 @@ class Upstream:
         assert self._shaken is not None
         try:
             async with asyncio.timeout(self._seconds):
-                await self._shaken
+                return await self._shaken
         except TimeoutError:
             made.abort()
             return f"its TLS handshake took more than {self._seconds:g} seconds"
-        except _Failed as failed:
-            return str(failed)
-        return ""
 
     # -- what its end tells ------------------------------------------------------------------------------------
 
@@ -284,7 +243,7 @@ class Upstream:
             detail = f"the host leads to {back}"
         self._misled = detail
         end.abort()
-        self._tunnel.host_misled(detail)
+        self._session.host_misled(detail)
         self._settle(detail)
         return False
 
@@ -295,22 +254,17 @@ class Upstream:
     def end_failed(self, end: End, why: str | None) -> None:
         """The handshake failed."""
         if self.state is State.DIALLING and not self._misled:
-            self._tunnel.host_refused_tls(why)
+            self._session.host_refused_tls(why)
             self._settle(f"TLS: {why or 'it hung up'}")
 
     def _settle(self, why: str) -> None:
-        if self._shaken is None or self._shaken.done():
-            return
-        if why:
-            self._shaken.set_exception(_Failed(why))
-            self._shaken.exception()  # it may be that nobody waits for it yet, or any more
-        else:
-            self._shaken.set_result(None)
+        if self._shaken is not None and not self._shaken.done():
+            self._shaken.set_result(why)
 
     def end_received(self, end: End, data: bytes) -> None:
         """Bytes came."""
         if end is self._dialled:
-            self._tunnel.host_received(data)
+            self._session.host_received(data)
 
     def end_closed(self, end: End, clean: bool) -> None:
         """Nothing more comes, so the connection is of no more use."""
@@ -320,23 +274,16 @@ class Upstream:
         end.close()
         if self.state is State.UP:
             self.state = State.IDLE
-            self._tunnel.host_closed(clean)
+            self._session.host_closed(clean)
 
     def end_full(self, end: End, full: bool) -> None:
         """Enough waits to be sent, or no longer."""
         if end is self._dialled:
-            self._tunnel.host_full(full)
-
-    def end_lost(self, end: End) -> None:
-        """The transport is gone; what that means was told before."""
+            self._session.host_full(full)
 
     def fail_closed(self) -> None:
         """A callback raised."""
-        self._tunnel.fail_closed()
-
-
-class _Failed(Exception):
-    """The handshake came to nothing."""
+        self._session.fail_closed()
 
 
 def _words(error: OSError) -> str:

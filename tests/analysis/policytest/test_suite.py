@@ -163,7 +163,7 @@ WRONG = {
     f"{CALLS}subjects:\n  ci: {{allow: 5}}": "10:15: error: this must be a list",
     f"{CALLS}subjects: {{ci: {{}}}}\nwithout: [ci]": "'ci' stands under subjects as well",
     f"{CALLS}  bad: jobs.lst": "9:3: error: there is no operation 'jobs.lst' (did you mean 'jobs.list'?)",
-    f"{CALLS}  list: jobs.get": "the key 'list' stands there twice",
+    f"{CALLS}  list: jobs.get": "the key 'list' appears twice",
     f"{CALLS}cases:\n  - {{subject: ci, call: list, expect: maybe}}": "10:39: error: 'maybe' is no expect (one of",
     f"{CALLS}cases:\n  - {{subject: ci, call: list, expect: deny, reson: x}}": "did you mean 'reason'",
     f"{CALLS}cases:\n  - {{subject: ci, call: token, expect: deny}}": "'ci' is a token, which makes no such call",

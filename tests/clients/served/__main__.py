@@ -1,7 +1,8 @@
 """The fake workspace with what the clients need besides: run by the clients' Python, which has their message formats.
 
 ``python -m clients.served FOLDER`` prints where it is as one line of JSON. Each line that it then reads is a wish,
-answered by one line of JSON: ``requests`` (what reached it so far) or ``clear``. It ends with its input.
+answered by one line of JSON: ``requests`` (what reached it so far), ``clear``, or ``bearers`` and the only tokens that are
+known from then on. It ends with its input.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ def main() -> None:
         for line in sys.stdin:
             if line.strip() == "clear":
                 workspace.clear()
+                _say([])
+            elif line.startswith("bearers "):
+                workspace.issuer.bearers = set(line.split()[1:])
                 _say([])
             else:
                 _say(

@@ -176,7 +176,7 @@ def judging(rounds: int, say: Say) -> list[Measurement]:
 
 
 def _denying(operation: str, parameter: str, written: Any) -> OperationRule:
-    def fail(message: str, hint: str) -> None:
+    def fail(message: str, *_: object) -> None:
         raise AssertionError(message)
 
     constraint = parse_constraint(load_catalog().operations[operation], parameter, written, fail, denies=True)

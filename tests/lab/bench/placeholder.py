@@ -21,9 +21,8 @@ from brickscope.core.placeholder import make_placeholder
 from brickscope.core.request import read_request
 from brickscope.identity.store import CredentialNeeded, CredentialStore
 from brickscope.policy.load import load_policy
+from brickscope.proxy.wire.credential import Reflection, place
 from brickscope.proxy.wire.head import Door, Head, HeadScanner
-from brickscope.proxy.wire.placing import place
-from brickscope.proxy.wire.reflection import Reflection
 from core.wire import HOST, TOKEN, h1_headers
 
 HELD = make_placeholder(bytes(range(32))).encode()

@@ -23,8 +23,7 @@ from brickscope.proxy.wire.events import (
     ToClient,
     ToHost,
 )
-from brickscope.proxy.wire.framing import Announced, read_announced
-from brickscope.proxy.wire.head import Cleared, Door, Head
+from brickscope.proxy.wire.head import Announced, Cleared, Door, Head, read_announced
 from brickscope.proxy.wire.http1 import Http1
 from brickscope.proxy.wire.websocket import WebSocket
 

@@ -24,8 +24,7 @@ from brickscope.proxy.wire.events import (
     ToClient,
     ToHost,
 )
-from brickscope.proxy.wire.framing import Announced
-from brickscope.proxy.wire.head import Cleared, Door, Head
+from brickscope.proxy.wire.head import Announced, Cleared, Door, Head
 from brickscope.proxy.wire.http2 import Http2
 from http2_by_hand import HOST, Listener, Speaker
 

@@ -7,8 +7,8 @@ from base64 import b64encode
 import pytest
 
 from brickscope.core.placeholder import make_placeholder
+from brickscope.proxy.wire.credential import place
 from brickscope.proxy.wire.head import Door, Head, HeadScanner, head_of
-from brickscope.proxy.wire.placing import place
 
 DOOR = Door("h.cloud.databricks.com", 443, "h.cloud.databricks.com", b"http/1.1")
 HELD = make_placeholder(bytes(32)).encode()

@@ -11,7 +11,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.proxy.wire.reflection import MOST, Reflected, Reflection
+from brickscope.proxy.wire.credential import MOST, Reflected, Reflection
 
 SECRET = b"dapi" + b"ca1ab1e5" * 4
 

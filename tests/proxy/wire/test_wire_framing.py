@@ -10,7 +10,6 @@ from brickscope.proxy.wire.framing import (
     MAX_TRAILERS,
     SMALL_CHUNK,
     SMALL_CHUNKS,
-    Announced,
     Body,
     Broken,
     Chunked,
@@ -18,8 +17,8 @@ from brickscope.proxy.wire.framing import (
     NoBody,
     TrailersSent,
     UntilClose,
-    read_announced,
 )
+from brickscope.proxy.wire.head import Announced, read_announced
 
 HEX = "0123456789abcdefABCDEF"
 

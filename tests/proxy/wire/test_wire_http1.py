@@ -11,7 +11,7 @@ from http1_line import DENIAL, EXPLAINED, Line, answer, chunked, clear, request
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 from brickscope.proxy.wire.events import Fault
-from brickscope.proxy.wire.framing import Announced
+from brickscope.proxy.wire.head import Announced
 from brickscope.proxy.wire.http1 import Phase
 
 HELLO = answer(b"hello")

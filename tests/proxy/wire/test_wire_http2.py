@@ -14,8 +14,7 @@ from brickscope.core.reason import Reason
 from brickscope.proxy.wire.events import Fault
 from brickscope.proxy.wire.frames import MAX_FRAME
 from brickscope.proxy.wire.framing import SMALL_CHUNKS
-from brickscope.proxy.wire.glitches import FULL
-from brickscope.proxy.wire.peer import ALL_STREAMS, MAX_STREAMS, STREAM_WINDOW, WINDOW
+from brickscope.proxy.wire.peer import ALL_STREAMS, FULL, MAX_STREAMS, STREAM_WINDOW, WINDOW
 from brickscope.proxy.wire.streams import DROPPED
 from http2_by_hand import HOST, data, goaway, ping, pseudo, reset, settings, window
 
@@ -747,7 +746,7 @@ def test_a_denied_body_is_dropped_and_then_given_up() -> None:
 def test_a_held_body_is_acknowledged_as_it_comes() -> None:
     def hold(head: Any, body: bytes | None, refused: Refused | None) -> Any:
         from brickscope.proxy.wire.events import Hold
-        from brickscope.proxy.wire.framing import Announced
+        from brickscope.proxy.wire.head import Announced
 
         return Hold(1 << 20, Announced()) if body is None else clear(head)
 

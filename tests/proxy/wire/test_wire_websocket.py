@@ -15,8 +15,7 @@ from wsproto.utilities import generate_accept_token
 from brickscope.core.decision import Refused
 from brickscope.core.request import read_request
 from brickscope.proxy.wire.events import Event, Fault, Phase, Ruling
-from brickscope.proxy.wire.framing import Announced
-from brickscope.proxy.wire.head import Cleared, Head
+from brickscope.proxy.wire.head import Announced, Cleared, Head
 from brickscope.proxy.wire.upgrade import accept_of
 from brickscope.proxy.wire.websocket import WebSocket
 

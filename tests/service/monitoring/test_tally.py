@@ -13,8 +13,7 @@ from brickscope.core.decision import Decision
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.reason import Reason
 from brickscope.core.rule import RuleTable
-from brickscope.service.monitoring.distribution import Distribution
-from brickscope.service.monitoring.tally import MAX_SUBJECTS, OTHER, UNKNOWN, Tally
+from brickscope.service.monitoring.tally import MAX_SUBJECTS, OTHER, UNKNOWN, Distribution, Tally
 
 NOTHING = RuleTable(())
 

@@ -23,7 +23,7 @@ def plain(code: Code) -> str:
     lines += ["", _filled(f"to fix it: {code.fix}"), "", *_indented(code.fixed)]
     accept = _entry(code)
     if accept:
-        lines += ["", "or accept it, with why and until when:", "", *_indented(accept)]
+        lines += ["", "or accept it, with a reason and an end date:", "", *_indented(accept)]
     return "\n".join(lines)
 
 
@@ -69,7 +69,7 @@ def _entry(code: Code) -> str:
     if code.code in ("BS505", "BS510"):
         about = ""
     return (
-        f'accept:\n  - {{finding: {code.code}, {about}reason: "why it is right here", until: 2027-03-01}}\n'
+        f'accept:\n  - {{finding: {code.code}, {about}reason: "why this is intended", until: 2027-03-01}}\n'
     )
 
 

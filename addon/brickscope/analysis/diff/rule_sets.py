@@ -163,18 +163,8 @@ def _operation(
     by_path = {
         (way.path, way.reach.segments) for way in ways if way.path is not None and way.reach is not None
     }
-    opened = closed = None
-    could = can = False
-    for call in operation_calls(operation, list(named), sorted(by_path), at):
-        was, now = old.decide(call), new.decide(call)
-        if _operation_of(was, now) != operation.name:
-            continue
-        did, does = _allows(was), _allows(now)
-        could, can = could or did, can or does
-        if does and not did:
-            opened = opened or call
-        if did and not does:
-            closed = closed or call
+    calls = operation_calls(operation, list(named), sorted(by_path), at)
+    could, can, opened, closed = _try(calls, operation.name, old, new)
     effect = _effect(could, can, opened, closed, sure=_not_wider(one, other, old, new))
     if effect is Effect.SAME and not _not_wider(other, one, new, old):
         effect = Effect.NOT_WIDER
@@ -184,9 +174,22 @@ def _operation(
     return OperationChange(operation, effect, _words(one), _words(other), opened, closed, places)
 
 
-def _operation_of(was: Decision | None, now: Decision | None) -> str | None:
-    decision = was or now
-    return None if decision is None else decision.operation
+def _try(
+    calls: Iterable[Call], operation: str | None, old: Side, new: Side
+) -> tuple[bool, bool, Call | None, Call | None]:
+    """Of the calls that are an operation, None for an unknown one: whether one was allowed, whether one is; the first that
+    newly is, and the first that newly is not."""
+    opened = closed = None
+    could = can = False
+    for call in calls:
+        was, now = old.decide(call), new.decide(call)
+        decision = was or now
+        if (None if decision is None else decision.operation) == operation:
+            did, does = _allows(was), _allows(now)
+            could, can = could or did, can or does
+            opened = call if opened is None and does and not did else opened
+            closed = call if closed is None and did and not does else closed
+    return could, can, opened, closed
 
 
 def _allows(decision: Decision | None) -> bool:
@@ -251,15 +254,7 @@ def _paths(old: Side, new: Side, at: Home) -> Iterable[PathChange]:
         if key in before and key in after:
             continue
         written, rule = after.get(key) or before[key]
-        opened = closed = None
-        for call in path_calls(rule, at):
-            was, now = old.decide(call), new.decide(call)
-            if _operation_of(was, now) is not None:
-                continue
-            if _allows(now) and not _allows(was):
-                opened = opened or call
-            if _allows(was) and not _allows(now):
-                closed = closed or call
+        _, _, opened, closed = _try(path_calls(rule, at), None, old, new)
         part = key[0]
         came = key in after
         known = operation_table().covers(rule) is not None

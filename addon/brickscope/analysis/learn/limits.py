@@ -103,7 +103,7 @@ def _checked(seen: Observation, name: str, test: Any, note: str) -> Limit | None
         test = {"one_of": test} if isinstance(test, list) else test
         test = {**test, "optional": True}
     wrong: list[str] = []
-    made = parse_constraint(seen.operation, name, test, lambda message, _: wrong.append(message))
+    made = parse_constraint(seen.operation, name, test, lambda message, *_: wrong.append(message))
     if made is None or wrong:
         return None
     met = all(made.test.takes(ABSENT if value is None else value) for value in seen.values[name])

@@ -170,7 +170,7 @@ def propose(seen: Seen, wish: Wish, watched: frozenset[str] = frozenset()) -> Pr
 
 def _startup(operations: Mapping[str, Observation]) -> frozenset[str]:
     """The operations of the preset for what clients call unasked, if each was seen: else it would allow more than that."""
-    preset = expand(RuleEntry.model_validate({"preset": STARTUP}), lambda message, hint: None)
+    preset = expand(RuleEntry.model_validate({"preset": STARTUP}), lambda message, hint, way: None)
     names = frozenset(rule.operation for rule in preset.rules)
     return names if names <= operations.keys() else frozenset()
 

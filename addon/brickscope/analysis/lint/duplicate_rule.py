@@ -12,4 +12,4 @@ def of_rule_set(view: RuleSetView) -> Findings:
         for written in rules.written:
             first = rules.equal(written)
             if first is not None:
-                yield Found.of(written, f"{written.text} stands there already", related=[first])
+                yield Found.of(written, f"{written.text} is already in the list", related=[first])

@@ -10,4 +10,4 @@ from ..shown import moment
 def of_acceptance(entry: Accepted) -> Findings:
     """One whose day is past."""
     if entry.is_over:
-        yield entry.found(f"the acceptance of {entry} ran out at {moment(entry.value.until)}")
+        yield entry.found(f"the acceptance of {entry} expired at {moment(entry.value.until)}")

@@ -10,4 +10,4 @@ from ..shown import moment
 def of_acceptance(entry: Accepted) -> Findings:
     """One that fits a finding, and whose day is near."""
     if entry.matched and entry.value.until <= entry.survey.soon:
-        yield entry.found(f"the acceptance of {entry} runs out at {moment(entry.value.until)}")
+        yield entry.found(f"the acceptance of {entry} expires at {moment(entry.value.until)}")

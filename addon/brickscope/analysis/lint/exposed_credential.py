@@ -31,7 +31,7 @@ def of_rule_set(view: RuleSetView) -> Iterator[Found]:
     if found:
         first = min(found, key=lambda each: each.order)
         operations = {each.way.operation.name: each.proof for each in found}
-        text = f"a placeholder gets a real credential by {classed(sorted(operations))}"
+        text = f"a real credential can be obtained through a placeholder by {classed(sorted(operations))}"
         yield Found.of(first.way.written, text, operations=operations, proofs=[first.proof])._replace(
             subjects=tuple(held)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from brickscope.core.policy import Subject
 
 from ..check.finding import Findings
@@ -21,33 +23,24 @@ def of_policy(survey: Survey) -> Findings:
             kinds.setdefault(each.kind, []).append(each)
     missing: dict[str, dict[str, str]] = {}
     for (_, rule_set), peers in groups.items():
+        having = f"with the rule set {rule_set}"
         for binding in BINDINGS:
-            bound = sum(_has(peer, binding) for peer in peers)
-            others = len(peers) - 1
-            words = f"{bound} of {others} others with the rule set {rule_set} have it"
-            if others == 1:
-                words = f"the other one with the rule set {rule_set} has it"
-            for peer in peers:
-                if not _has(peer, binding) and _most(bound, len(peers) - 1):
-                    missing.setdefault(peer.name, {})[binding] = words
+            words = f"the other one {having} has it", f"others {having} have it"
+            for name, said in _lacking(peers, (binding,), *words):
+                missing.setdefault(name, {})[binding] = said
     for kind, peers in kinds.items():
-        free = [peer for peer in peers if not any(_has(peer, binding) for binding in BINDINGS)]
-        bound = len(peers) - len(free)
-        for peer in free if _most(bound, len(peers) - 1) else ():
-            others = len(peers) - 1
-            words = (
-                f"{bound} of {others} other {kind}s have one" if others > 1 else f"the other {kind} has one"
-            )
-            missing.setdefault(peer.name, {"any binding": words})
+        words = f"the other {kind} has one", f"other {kind}s have one"
+        for name, said in _lacking(peers, BINDINGS, *words):
+            missing.setdefault(name, {"any binding": said})
     for name, lacks in missing.items():
-        text = ", ".join(f"{binding} ({words})" for binding, words in lacks.items())
+        text = ", ".join(f"{binding} ({said})" for binding, said in lacks.items())
         yield survey.about(name, f"the {survey.people[name].kind} {name} lacks {text}")
 
 
-def _has(who: Known, binding: str) -> bool:
-    return getattr(who.subject, binding) is not None
-
-
-def _most(bound: int, others: int) -> bool:
-    """Whether most of the others are bound. One that is not itself bound is not among them."""
-    return others > 0 and bound * 2 > others
+def _lacking(peers: list[Known], bindings: tuple[str, ...], one: str, many: str) -> Iterator[tuple[str, str]]:
+    """Who has none of these bindings where most of the others have, and in words how many."""
+    bare = [peer for peer in peers if all(getattr(peer.subject, each) is None for each in bindings)]
+    bound, others = len(peers) - len(bare), len(peers) - 1
+    if bound * 2 > others:  # one that is not itself bound is not among them
+        said = one if others == 1 else f"{bound} of {others} {many}"
+        yield from ((peer.name, said) for peer in bare)

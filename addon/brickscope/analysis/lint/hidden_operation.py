@@ -12,4 +12,4 @@ def of_rule_set(view: RuleSetView) -> Findings:
         if not span.is_wide and len(span.names) > 1:
             found = view.prover.dangerous(way for way in span.ways if way.reach and way.reach.hidden)
             if found:
-                yield Found.proved(span.written, f"{span.written.text} also takes in {classed(found)}", found)
+                yield Found.proved(span.written, f"{span.written.text} also matches {classed(found)}", found)

@@ -56,7 +56,7 @@ def _found(
     for way in (None, *view.rule_set.operations.get(rule.operation, ())) if denies else (rule,):
         for proof in view.prover.allowed(view.prover.variations(operation, way, changes), operation.name):
             if denies or proof.entry == rule.entry:
-                what = f"{constraint.name} is {_WHAT[kind]}, in which more may stand than the rule compares"
+                what = f"{constraint.name} is {_WHAT[kind]}, which may contain more than the rule compares"
                 return Found.of(
                     written, f"{written.text}: {what}", operations=[operation.name], proofs=[proof]
                 )

@@ -13,5 +13,5 @@ def of_policy(survey: Survey) -> Findings:
         personal = login.grants <= PERSONAL
         if personal or not principals.service_principals:
             whom = "user" if personal else "user or service principal"
-            text = f"the login {login.name} gives tokens to people, and the policy names no {whom}"
+            text = f"the login {login.name} gives tokens to people, but the policy names no {whom}"
             yield survey.about(login.name, text)

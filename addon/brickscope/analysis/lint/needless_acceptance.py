@@ -26,7 +26,7 @@ def of_acceptance(entry: Accepted) -> Findings:
     elif value.subject is not None and value.subject not in survey.people:
         text += f": the policy names nobody {value.subject}{_hint(value.subject, survey.people)}"
     elif value.operations is not None:
-        text += f" that rests on nothing but {', '.join(value.operations)}"
+        text += f" that depends only on {', '.join(value.operations)}"
     yield entry.found(text)
 
 

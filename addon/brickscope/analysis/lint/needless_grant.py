@@ -23,8 +23,8 @@ def of_policy(survey: Survey) -> Findings:
 def _needless(subject: Subject, *, users: bool) -> Iterator[str]:
     grants = subject.grants
     if Grant.BROWSER_LOGIN in grants and not users:
-        yield "browser_login, which ends in a person's token, and the policy names no user"
+        yield "browser_login, which returns a person's token, but the policy names no user"
     if Grant.REFRESH in grants and Grant.BROWSER_LOGIN not in grants:
         yield "refresh, without the browser_login that a refresh token comes from"
     if {Grant.CLIENT_CREDENTIALS, Grant.FEDERATION} <= grants:
-        yield "client_credentials beside federation, of which one is enough"
+        yield "both client_credentials and federation, of which one is enough"

@@ -10,5 +10,5 @@ def of_policy(survey: Survey) -> Findings:
     """Users without workspaces."""
     for each in survey.people.values():
         if each.kind == "user" and each.subject.workspaces is None:
-            text = f"the user {each.name} counts on every host under policy, also on a workspace of somebody else's"
+            text = f"the user {each.name} is accepted on every host under policy, including workspaces that are not yours"
             yield survey.about(each.name, text)

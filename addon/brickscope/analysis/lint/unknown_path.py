@@ -12,4 +12,4 @@ def of_rule_set(view: RuleSetView) -> Findings:
     for written in (*view.allow, *view.deny):
         unknown = [path.text for path in written.paths if not reach(path)]
         if unknown:
-            yield Found(written.position, f"{unknown[0]} is no call that the catalogue knows")
+            yield Found(written.position, f"{unknown[0]} is not a call in the catalogue")

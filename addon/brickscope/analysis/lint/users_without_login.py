@@ -14,5 +14,5 @@ def of_policy(survey: Survey) -> Findings:
     everybody: list[Login | Subject] = [*principals.logins, *principals.service_principals.values()]
     if principals.users and not any(each.grants & (PERSONAL | {Grant.FEDERATION}) for each in everybody):
         names = tuple(user.name for user in principals.users.values())
-        text = f"the policy names users ({', '.join(names[:4])}) and no login through which they get a token"
+        text = f"the policy names users ({', '.join(names[:4])}) but no login through which they get a token"
         yield Found(survey.place(names[0]), text, subjects=names)

@@ -13,7 +13,7 @@ def of_rule_set(view: RuleSetView) -> Findings:
         if span.is_wide:
             found = view.prover.dangerous(span.ways)
             text = (
-                f"{span.written.text} takes in {len(span.names)} operations of {len(span.services)} services"
+                f"{span.written.text} matches {len(span.names)} operations of {len(span.services)} services"
             )
             more = f"among them {classed(found)}" if found else listed(span.services, MOST)
             severity = Severity.ERROR if found else None

@@ -21,15 +21,14 @@ from h2.events import (
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
-from .answer import MAX_INTERIMS, Form, failure
-from .events import STATUS, Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
+from .answer import MAX_INTERIMS, Form
+from .credential import Reflected, Reflection
+from .events import Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
 from .exchange import Asking, Step
 from .fields import own, read_answer, read_request, read_trailers
 from .framing import Broken
-from .glitches import DATA, HEAD, RESET
 from .head import Door
-from .peer import MAX_STREAMS, Peer
-from .reflection import Reflected, Reflection
+from .peer import DATA, HEAD, MAX_STREAMS, RESET, Peer
 from .streams import DROPPED, Stream
 
 Said = ResponseReceived | InformationalResponseReceived | DataReceived | TrailersReceived | StreamReset
@@ -58,15 +57,6 @@ class Calls:
     def __repr__(self) -> str:
         return f"{list(self.by_client.values())} {self.client}"
 
-    def add(self, stream: Stream) -> None:
-        """The client opened one."""
-        self.by_client[stream.number] = stream
-        self.heads += stream.weight
-
-    def connect(self) -> None:
-        """The host is there."""
-        self.host = Peer(is_client=False)
-
     def clear(self) -> None:
         """Both connections are over."""
         self.by_client.clear()
@@ -88,7 +78,8 @@ class Calls:
         stream = Stream(number, head, client)
         stream.ask.ended = ended
         stream.malformed = refused is not None
-        self.add(stream)
+        self.by_client[number] = stream
+        self.heads += stream.weight
         self.events.append(Judge(stream, head, None, refused))
 
     def take_body(self, received: DataReceived) -> None:
@@ -130,24 +121,9 @@ class Calls:
         assert stream.held is not None
         stream.held += data
         if len(stream.held) > stream.limit:
-            self._judge_held(stream, unread=too_large(stream.limit))
+            self.events.append(stream.judge(unread=too_large(stream.limit)))
         elif stream.ask.ended:
-            self._judge_held(stream, stream.content)
-
-    def _judge_held(
-        self,
-        stream: Stream,
-        content: bytes | None = None,
-        refused: Refused | None = None,
-        unread: Refused | None = None,
-    ) -> None:
-        stream.say(Step.HELD)
-        self.events.append(Judge(stream, stream.head, content, refused, unread))
-
-    def give_up_holding(self, stream: Stream, unread: Refused) -> None:
-        """Do not wait for the rest of a body that is held back: decide without it."""
-        if stream.asking is Asking.HELD:
-            self._judge_held(stream, unread=unread)
+            self.events.append(stream.judge(stream.content))
 
     def refuse_trailers(self, received: TrailersReceived) -> None:
         """Headers after the body were not there when the call was judged."""
@@ -164,7 +140,8 @@ class Calls:
 
     def _judge_trailed(self, stream: Stream) -> None:
         stream.unframed = True
-        self._judge_held(stream, refused=Refused(Reason.TRAILERS_REFUSED, "headers follow the body"))
+        refused = Refused(Reason.TRAILERS_REFUSED, "headers follow the body")
+        self.events.append(stream.judge(refused=refused))
 
     def reset(self, reset: StreamReset) -> None:
         """It gave a stream up."""
@@ -189,13 +166,11 @@ class Calls:
 
     def hold(self, stream: Stream, hold: Hold) -> None:
         """Its body has to be judged too."""
-        stream.say(Step.HOLD if stream.held is None else Step.HELD)
-        stream.limit = hold.limit
-        stream.held = bytearray()
+        stream.hold(hold)
         if stream.trailed:
             self._judge_trailed(stream)
         elif (hold.announced.length or 0) > hold.limit:
-            self._judge_held(stream, unread=too_large(hold.limit))
+            self.events.append(stream.judge(unread=too_large(hold.limit)))
         else:
             self._hold_on(stream, stream.ask.take())
 
@@ -337,15 +312,13 @@ class Calls:
         if code is None and stream.tell.ended and not stream.passed:
             return  # an answer of ours is on its way already: a second head would be taken for trailers
         stream.broke(fault, detail)
-        cleared = stream.cleared
         if stream.host is not None and self.host is not None:
             self.host.reset(stream.host, ErrorCodes.CANCEL)
         self.leave_host(stream)
         stream.tell.take()
-        if code is None and cleared is not None and not stream.passed:
+        if code is None and stream.cleared is not None and not stream.passed:
             self._tell_end(stream)
-            form = failure(STATUS.get(fault, 502), fault, cleared.decision_id, head=stream.head.is_head)
-            self.answer(stream, form)
+            self.answer(stream, stream.failure())
         else:
             self.client.reset(stream.number, ErrorCodes.INTERNAL_ERROR if code is None else code)
             self.forget(stream)

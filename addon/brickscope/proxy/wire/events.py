@@ -14,8 +14,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
 from .answer import Form
-from .framing import Announced
-from .head import Cleared, Head
+from .head import Announced, Cleared, Head
 
 if TYPE_CHECKING:
     from .exchange import Exchange

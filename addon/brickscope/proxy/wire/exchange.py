@@ -1,4 +1,4 @@
-"""One request and its answer: where each of them stands.
+"""One request and its answer: where each of them stands; and what every protocol is that has such.
 
 Rules: the two sides are two tables, each step a row; a step without a row is a fault of ours, and ends both sides.
 ``BROKEN`` is never left again. That a message ended, that a side has nothing more to say, and that something broke are
@@ -10,10 +10,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from .events import Fault
+from brickscope.core.decision import Refused
+
+from .answer import Form, failure
+from .credential import Reflection
+from .events import STATUS, Event, Fault, Hold, Judge
 from .framing import NOTHING, Body, Chunked
 from .head import Cleared, Head
-from .reflection import Reflection
 
 
 class _Key(Enum):
@@ -86,6 +89,7 @@ class Exchange:
     ``cleared``: the leave to send it, None before and for a denial. ``body``, ``reply``: what counts off the two bodies.
     ``status``: of the final answer, None without one. ``passed``: whether a byte of it went to the client.
     ``reflection``: what looks for a credential that was placed, in the answer; None where none was.
+    ``last``: whether its connection ends with it.
     ``fault``, ``detail``: why it broke, None and empty if it did not. ``ticket``: what the owner of the core keeps with it.
     """
 
@@ -99,6 +103,7 @@ class Exchange:
         "head",
         "held",
         "interims",
+        "last",
         "limit",
         "passed",
         "reflection",
@@ -119,6 +124,7 @@ class Exchange:
         self.reply: Body = NOTHING
         self.status: int | None = None
         self.passed = False
+        self.last = head.closes
         self.fault: Fault | None = None
         self.detail = ""
         self.ticket: Any = None
@@ -159,6 +165,19 @@ class Exchange:
         else:
             self.answering = new
 
+    def hold(self, hold: Hold) -> None:
+        """It can't be judged without its body, which is collected. Raises WrongStep."""
+        self.say(Step.HOLD if self.held is None else Step.HELD)
+        self.limit = hold.limit
+        self.held = bytearray()
+
+    def judge(
+        self, content: bytes | None = None, refused: Refused | None = None, unread: Refused | None = None
+    ) -> Judge:
+        """What has to be decided, now that the body is there or will not be. Raises WrongStep."""
+        self.say(Step.HELD)
+        return Judge(self, self.head, content, refused, unread)
+
     def release(self) -> None:
         """The body is no longer held back."""
         self.held = None
@@ -177,6 +196,23 @@ class Exchange:
         self.asking, self.answering = Asking.BROKEN, Answering.BROKEN
 
     @property
+    def is_answered(self) -> bool:
+        """Whether the host's answer is due, or on its way."""
+        return self.answering in (Answering.AWAITED, Answering.BODY)
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is the client that keeps it from going on."""
+        return self.asking in (Asking.SENDING, Asking.DROPPING, Asking.HELD)
+
+    def failure(self) -> Form:
+        """What the client is told, where nothing of the host's answer went to it. Of what was cleared and broke."""
+        assert self.cleared is not None
+        assert self.fault is not None
+        status = STATUS.get(self.fault, 502)
+        return failure(status, self.fault, self.cleared.decision_id, head=self.head.is_head)
+
+    @property
     def is_complete(self) -> bool:
         """Whether request and answer have come to their ends."""
         return self.asking is Asking.ENDED and self.answering is Answering.ENDED
@@ -187,3 +223,37 @@ class Exchange:
         if isinstance(self.body, Chunked):
             return bytes(self.body.content or b"")
         return bytes(self.held or b"")
+
+
+class Core:
+    """What the protocols of a tunnel have in common. ``draining``: the proxy is about to stop. ``begun``: how many requests
+    have begun to come.
+
+    Methods take what happened and return what has to be done, in order. After a ``Close`` nothing more comes.
+    """
+
+    shared = False
+    """Whether calls go on side by side, so that what moves on the connection says nothing of one of them."""
+    limit = "stall"
+    """How long a call may wait, by its name in ``Limits``."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.begun = 0
+        self._over = False
+
+    def awaits(self, exchange: Exchange) -> bool:
+        """Whether a ruling on it is still of use."""
+        return not self._over and exchange.asking is Asking.JUDGED
+
+    def begin(self) -> list[Event]:
+        """The client is there."""
+        return []
+
+    def drain(self, *, late: bool) -> list[Event]:
+        """Asked from time to time while the proxy stops. ``late``: for long enough."""
+        self.draining = True
+        return []
+
+    def pass_time(self, seconds: float) -> None:
+        """So much time has passed."""

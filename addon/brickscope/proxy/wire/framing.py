@@ -9,8 +9,7 @@ answer (response splitting). A body is counted and passed on as it came, never w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from brickscope.core.head import REGULAR_FIELDS, find_odd_bytes, split_fields
 
@@ -21,7 +20,6 @@ cost, and a few clients that send nothing else would take all the time there is.
 MAX_TRAILERS = 8 * 1024
 """Most bytes of the trailers of an answer."""
 
-_WORD = re.compile(rb"[a-z0-9]+")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _SIZE_BEGUN = re.compile(rb"(?:[0-9A-Fa-f]{1,15}\r?)?")
@@ -204,53 +202,11 @@ class Chunked:
                 raise Broken("a trailer is no header that may follow a body")
 
 
-class Announced(NamedTuple):
-    """How a request's head says that its body ends: after ``length`` bytes, or in chunks; by neither there is none."""
-
-    length: int | None = None
-    chunked: bool = False
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether there is no body."""
-        return not self.length and not self.chunked
-
-    def body(self) -> Length | Chunked | NoBody:
-        """The body itself, before its first byte."""
-        if self.chunked:
-            return Chunked()
-        return Length(self.length) if self.length else NOTHING
-
-
 NOTHING = NoBody()
-NO_BODY, IN_CHUNKS = Announced(), Announced(chunked=True)
-
-
-def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:
-    """What a request's headers say of its body; None unless they say it once and in the one plain way.
-
-    For a request whose headers were not all read by the core: a decision not to enforce must not decide on its end.
-    """
-    lengths, codings = [], []
-    for name, value in fields:
-        # Whatever a server might fold into one of the two names counts as a second one.
-        folded = b"-".join(_WORD.findall(name.lower()))
-        if folded == b"content-length":
-            lengths.append((name, value))
-        elif folded == b"transfer-encoding":
-            codings.append((name, value))
-    if not lengths and not codings:
-        return Announced()
-    name, value = (lengths + codings)[0]
-    if len(lengths) + len(codings) > 1 or name.lower() not in (b"content-length", b"transfer-encoding"):
-        return None
-    if codings:
-        return Announced(None, True) if value == b"chunked" else None
-    return Announced(int(value)) if _LENGTH.fullmatch(value) else None
 
 
 def read_length(value: bytes) -> int:
     """The value of a header Content-Length. Raises Broken."""
     if not _LENGTH.fullmatch(value):
-        raise Broken("the header Content-Length is no plain decimal number")
+        raise Broken("the header Content-Length is not a plain decimal number")
     return int(value)

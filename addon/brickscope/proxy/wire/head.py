@@ -9,6 +9,8 @@ way round every rule.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from brickscope.core.decision import Refused
@@ -16,10 +18,13 @@ from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, check_head, split_fi
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest
 
-from .framing import Announced
+from .framing import NOTHING, Broken, Chunked, Length, NoBody, read_length
 
 Fields = tuple[tuple[bytes, bytes], ...]
 """Names and values, in their order."""
+
+
+_WORD = re.compile(rb"[a-z0-9]+")
 
 
 class Door(NamedTuple):
@@ -54,6 +59,27 @@ class Head(NamedTuple):
     def is_head(self) -> bool:
         """Whether the answer has no body whatever it says."""
         return self.wire.method == b"HEAD"
+
+
+class Announced(NamedTuple):
+    """How a request's head says that its body ends: after ``length`` bytes, or in chunks; by neither there is none."""
+
+    length: int | None = None
+    chunked: bool = False
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is no body."""
+        return not self.length and not self.chunked
+
+    def body(self) -> Length | Chunked | NoBody:
+        """The body itself, before its first byte."""
+        if self.chunked:
+            return Chunked()
+        return Length(self.length) if self.length else NOTHING
+
+
+NO_BODY, IN_CHUNKS = Announced(), Announced(chunked=True)
 
 
 class Cleared(NamedTuple):
@@ -131,6 +157,32 @@ class HeadScanner:
 def head_of(wire: WireRequest, fields: Fields) -> Head:
     """A head of HTTP/2. ``fields``: all of them, as they came; none where nobody should read them."""
     return Head(b"", wire, fields=fields)
+
+
+def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:
+    """What a request's headers say of its body; None unless they say it once and in the one plain way.
+
+    For a request whose headers were not all read by the core: a decision not to enforce must not decide on its end.
+    """
+    lengths, codings = [], []
+    for name, value in fields:
+        # Whatever a server might fold into one of the two names counts as a second one.
+        folded = b"-".join(_WORD.findall(name.lower()))
+        if folded == b"content-length":
+            lengths.append((name, value))
+        elif folded == b"transfer-encoding":
+            codings.append((name, value))
+    if not lengths and not codings:
+        return Announced()
+    name, value = (lengths + codings)[0]
+    if len(lengths) + len(codings) > 1 or name.lower() not in (b"content-length", b"transfer-encoding"):
+        return None
+    if codings:
+        return Announced(None, True) if value == b"chunked" else None
+    try:
+        return Announced(read_length(value))
+    except Broken:
+        return None
 
 
 def _names_close(lower: bytes) -> bool:

@@ -6,8 +6,8 @@ Rules, and what they stop:
 * a stream of the host is opened for a ``Cleared`` alone, with the fields that were judged, one for one;
 * a request is never sent again once it was sent: it may have been carried out. What surely was not is refused so that the
   client may send it again (REFUSED_STREAM, RFC 9113 section 8.7);
-* bytes are acknowledged when they have left (``windows.py``), so neither side can fill the memory by not reading;
-* what a side sends without use ends its connection (``glitches.py``);
+* bytes are acknowledged when they have left (``streams.py``), so neither side can fill the memory by not reading;
+* what a side sends without use ends its connection (``peer.py``);
 * a reset of either side goes to the other, with its code;
 * a host that says GOAWAY gets no more streams. Another connection is made only when this one has none; else the client is
   told to go as well.
@@ -41,27 +41,19 @@ from .events import (
     Side,
     Way,
 )
-from .exchange import Asking, Exchange
-from .glitches import TooManyGlitches
+from .exchange import Asking, Core, Exchange
 from .head import Cleared, Door
-from .peer import ALL_STREAMS, GoneAway, PeerBroke
+from .peer import ALL_STREAMS, GoneAway, Peer, PeerBroke, TooManyGlitches
 from .streams import Stream
 
 
-class Http2:
-    """The protocol of one tunnel. ``draining``: the proxy is about to stop. ``shared``: calls go on side by side, so that
-    what moves on the connection says nothing of one of them.
-
-    Methods take what happened and return what has to be done, in order. After a ``Close`` nothing more comes.
-    """
+class Http2(Core):
+    """The protocol of one tunnel."""
 
     shared = True
-    limit = "stall"
 
     def __init__(self, door: Door) -> None:
-        self.draining = False
-        self.begun = 0
-        """How many requests have come."""
+        super().__init__()
         self._calls = Calls(door)
         self._way = Way.ABSENT
         self._waiting: list[Stream] = []
@@ -72,7 +64,7 @@ class Http2:
         """Whether no more streams are served."""
         self._said_goaway = False
         self._idle = 0
-        self._busy = self._over = False
+        self._busy = False
 
     def __repr__(self) -> str:
         return f"<Http2 {self.phase.name} {self._way.name} {self._calls}>"
@@ -95,15 +87,6 @@ class Http2:
     def calls(self) -> list[tuple[Exchange, object]]:
         """Those that are under way, each with what changes when it goes on."""
         return [(stream, stream.progress) for stream in self._calls.by_client.values()]
-
-    def awaits(self, exchange: Exchange) -> bool:
-        """Whether a ruling on it is still of use."""
-        return not self._over and exchange.asking is Asking.JUDGED
-
-    def waits_for_client(self, exchange: Exchange) -> bool:
-        """Whether it is the client that keeps a call from going on."""
-        assert isinstance(exchange, Stream)
-        return exchange.waits_for_client
 
     @property
     def ahead(self) -> int:
@@ -155,8 +138,9 @@ class Http2:
 
     def give_up_holding(self, unread: Refused) -> list[Event]:
         """Do not wait for the rest of the bodies that are held back: decide without it."""
-        for stream in list(self._calls.by_client.values()):
-            self._calls.give_up_holding(stream, unread)
+        for stream in self._calls.by_client.values():
+            if stream.asking is Asking.HELD:
+                self._calls.events.append(stream.judge(unread=unread))
         return self._done()
 
     def client_ended(self) -> list[Event]:
@@ -219,7 +203,7 @@ class Http2:
         if self._over:
             return []
         self._way = Way.UP
-        self._calls.connect()
+        self._calls.host = Peer(is_client=False)
         waiting, self._waiting = self._waiting, []
         for stream in waiting:
             if stream.asking is Asking.SENDING and stream.cleared is not None:

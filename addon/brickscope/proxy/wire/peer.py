@@ -3,6 +3,11 @@
 Rules: what is kept for a side is bounded, whatever it sends: its windows, its header lists, the table that compresses what
 it is sent (it could ask for one of 4 GB), the streams that are remembered. GOAWAY is read and written here: the library
 takes it for the end, while what is open goes on after it (RFC 9113 section 6.8).
+
+Of odd things (glitches) only so many may come: every frame costs one, and only what is of use earns it back: the head of a
+request or an answer, bytes of a body. Time earns a little. So a flood of any kind of frame ends the connection (PING,
+SETTINGS, empty DATA, PRIORITY, unknown kinds), and so do streams that are opened to be reset (CVE-2023-44487): no list of
+bad frames has to be complete.
 """
 
 from __future__ import annotations
@@ -21,7 +26,6 @@ from hyperframe.frame import GoAwayFrame, RstStreamFrame, SettingsFrame
 
 from .frames import GOAWAY, MAX_FRAME, PREFACE, UNKNOWN, BrokenFrame, FrameReader
 from .frames import SETTINGS as SETTINGS_FRAME
-from .glitches import SETTINGS, Glitches, TooManyGlitches
 from .head import Fields
 
 MAX_STREAMS = 100
@@ -34,6 +38,54 @@ MAX_TABLE = 4096
 """Bytes of headers that are kept to compress what a side is sent: what RFC 9113 section 6.5.2 has as the default."""
 ALL_STREAMS = 2**31 - 1
 """The last stream that GOAWAY names while streams may still be on their way."""
+
+FULL = 1000
+"""What may be spent at once, and the most that can be saved."""
+A_SECOND = 50
+RESET = 10
+"""What a stream costs that is opened and given up before its answer: about what the proxy's own work for it costs."""
+SETTINGS = 10
+"""Each can change all streams."""
+HEAD = 3
+DATA = 2
+A_FRAME_SENT = 2
+"""The side that takes DATA opens its windows for it, and measures by PING."""
+SIZE_SHIFT = 9
+"""And one for each 512 bytes: some clients open their windows every 4 KB, twice."""
+DRIBBLE = 1024
+"""A frame of less that went out because the window had no room for more earns nothing (CVE-2019-9511)."""
+
+
+class TooManyGlitches(Exception):
+    """A side has spent all that it had."""
+
+
+class Glitches:
+    """What one side has left."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = FULL
+
+    def spend(self, cost: int = 1) -> None:
+        """It did something. Raises TooManyGlitches."""
+        self.left -= cost
+        if self.left < 0:
+            raise TooManyGlitches
+
+    def earn(self, amount: int) -> None:
+        """It was of use."""
+        self.left = min(self.left + amount, FULL)
+
+    def earn_sent(self, size: int, *, limited: bool) -> None:
+        """So many bytes were sent to it; ``limited``: its window had no room for more."""
+        if not limited or size >= DRIBBLE:
+            self.earn(A_FRAME_SENT + (size >> SIZE_SHIFT))
+
+    def pass_time(self, seconds: float) -> None:
+        """So much time has passed."""
+        self.earn(int(seconds * A_SECOND))
 
 
 class PeerBroke(Exception):

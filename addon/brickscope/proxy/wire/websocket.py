@@ -7,12 +7,12 @@ section 7.1.5), so no client takes a part for the whole, and each learns of the 
 
 from __future__ import annotations
 
+from .credential import Reflected
 from .events import Ended, Event, Fault, How, ToClient, ToHost, Way
 from .exchange import Exchange, Step
 from .framing import UntilClose
 from .head import Door
 from .http1 import Http1
-from .reflection import Reflected
 
 
 class WebSocket(Http1):

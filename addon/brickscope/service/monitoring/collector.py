@@ -16,10 +16,9 @@ from prometheus_client.registry import Collector
 from brickscope.core.policy import Policy
 from brickscope.log.writer import AuditWriter
 
-from .distribution import Distribution
 from .metrics import METRICS, Metric
 from .readiness import Obstacle, Reason
-from .tally import Tally
+from .tally import Distribution, Tally
 
 
 class Versions(NamedTuple):

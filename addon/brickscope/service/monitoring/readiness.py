@@ -28,7 +28,7 @@ class Reason(StrEnum):
     AUDIT_FAILING = "audit_failing", "The audit log can't be written, so every call is denied."
     AUDIT_MOVED = (
         "audit_moved",
-        "The audit log's file was deleted or moved away, and could not be begun anew yet.",
+        "The audit log's file was deleted or moved away, and could not be started again yet.",
     )
     CREDENTIAL_FAILING = (
         "credential_failing",

@@ -14,13 +14,12 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Mode, Policy
 from brickscope.core.reason import Kind, Reason
-
-from .distribution import Distribution
 
 logger = logging.getLogger("brickscope")
 
@@ -49,6 +48,36 @@ def harmless[*Arguments](count: Callable[[Tally, *Arguments], None]) -> Callable
             tally.failed(error)
 
     return counted
+
+
+class Distribution:
+    """Values counted by size. ``bounds``: upper ends of the buckets, rising; what is larger has a bucket of its own."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value. A clock that was set back makes a negative duration; it counts as none."""
+        if value < 0:
+            value = 0.0
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts by upper end (``le``), as Prometheus has them."""
+        found, so_far = [], 0
+        for bound, count in zip((*map(_text, self.bounds), "+Inf"), self.counts, strict=True):
+            so_far += count
+            found.append((bound, float(so_far)))
+        return found
+
+
+def _text(bound: float) -> str:
+    return repr(float(bound))
 
 
 class Tally:

@@ -1,4 +1,4 @@
-"""Calls that prove a difference: judged by both policies as the proxy would, denied by the old and allowed by the new."""
+"""Calls that show a difference of two policies: judged by both as the proxy would, denied by the old, allowed by the new."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNHEARD_OF = "GET /brickscope/no/such/call"
 MAX_TRIES = 50
 
 
-class Prover:
+class Contrast:
     """Judges calls of one subject under both policies. ``old``: None for somebody the old policy does not name."""
 
     def __init__(self, was: Version, old: Known | None, now: Version, new: Known, at: float) -> None:

@@ -1,8 +1,12 @@
-"""An answer that holds the very credential that was put in a placeholder's place: it is cut off before the client has it.
+"""The real credential on the wire: put into a request in its placeholder's place, and looked for in the answer.
 
-Looked at are all heads and trailers, and the first 64 KiB of the body, unpacked where it is compressed by gzip, deflate or
-zstd. What a host writes in another form (Base64, a part of it, JSON escapes) or packs otherwise is not found: this stops an
-echo, not a host that means to give the secret away.
+The one edit of a request: a placeholder gives way, in the value of Authorization alone. Whatever scheme the client has
+written it in (``Basic token:`` as JDBC and curl do), what is sent is ``Bearer``, which is good for tokens of every kind.
+
+An answer that holds the very credential is cut off before the client has it. Looked at are all heads and trailers, and the
+first 64 KiB of the body, unpacked where it is compressed by gzip, deflate or zstd. What a host writes in another form
+(Base64, a part of it, JSON escapes) or packs otherwise is not found: this stops an echo, not a host that means to give the
+secret away.
 """
 
 from __future__ import annotations
@@ -11,7 +15,10 @@ import sys
 import zlib
 from typing import Protocol
 
+from hpack.struct import NeverIndexedHeaderTuple
+
 from .framing import Broken
+from .head import Fields, Head
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -23,6 +30,25 @@ MOST = 64 * 1024
 BEGUN = 8
 """So many bytes of the secret at the end of a piece keep that piece back until more has come."""
 _ENCODING = b"\r\ncontent-encoding:"
+_AUTHORIZATION = b"\r\nauthorization:"
+
+
+def place(head: Head, secret: bytes) -> tuple[bytes, Fields]:
+    """The bytes of a head that was judged, in HTTP/2 its fields, with the secret in it. Raises ValueError for a head without
+    one Authorization, which no decision allows."""
+    value = b"Bearer " + secret
+    if head.fields:
+        (_,) = (name for name, _ in head.fields if name == b"authorization")
+        # No table of a compression may keep it (RFC 7541 section 7.1).
+        placed = NeverIndexedHeaderTuple(b"authorization", value)
+        return b"", tuple([placed if field[0] == b"authorization" else field for field in head.fields])
+    raw, lower = head.raw, head.raw.lower()
+    start = lower.index(_AUTHORIZATION) + len(_AUTHORIZATION)
+    if lower.find(_AUTHORIZATION, start) >= 0:
+        raise ValueError("there are two")
+    end = raw.index(b"\r", start)
+    blanks = end - start - len(raw[start:end].lstrip(b" \t"))
+    return raw[: start + blanks] + value + raw[end:], ()
 
 
 class Reflected(Broken):
