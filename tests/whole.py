@@ -41,6 +41,7 @@ WHOLE = (
     "catalog/test_catalog_classes.py",
     "cli/test_audit_report_command.py",
     "report/test_report_page.py",
+    "proxy/test_placeholder_grammar.py",
     # many starts of the proxy, long waits
     "e2e/test_azure_clients.py",
     "e2e/test_azure_guide.py",
@@ -61,6 +62,7 @@ WHOLE = (
     "e2e/test_monitoring.py",
     "e2e/test_oauth_clients.py",
     "e2e/test_placeholder_fleet.py",
+    "e2e/test_placeholder_rotation.py",
     "e2e/test_placeholder_secrets.py",
     "e2e/test_restore.py",
     "e2e/test_sdk_operations.py",

@@ -280,7 +280,7 @@ import brickscope.proxy.gate as g
 import brickscope.proxy.ruling as r
 from brickscope.identity.store import CredentialStore
 from brickscope.proxy.call import Call
-from brickscope.proxy.wire.reflection import Reflection
+from brickscope.proxy.wire.credential import Reflection
 def say(found):
     raise RuntimeError(f"{found!r} {vars(found) if hasattr(found, '__dict__') else ''}")
 """

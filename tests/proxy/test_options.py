@@ -229,7 +229,10 @@ BAD = {
     "a target by name": ({"scope_connect_to": ["x.example=localhost:1"]}, "HOST=ADDRESS:PORT"),
     "hints of another word": ({"scope_hints": "yes"}, "neither on nor off"),
     "a sync of another word": ({"scope_audit_fsync": "sometimes"}, "neither always nor interval nor never"),
-    "another compression": ({"scope_audit_compress": "lzma"}, "scope_audit_compress: 'lzma' is neither zstd nor gzip nor none"),
+    "another compression": (
+        {"scope_audit_compress": "lzma"},
+        "scope_audit_compress: 'lzma' is neither zstd nor gzip nor none",
+    ),
     "another format": ({"scope_log_format": "xml"}, "neither text nor json"),
     "a rotation by the hour": ({"scope_audit_rotate": ["hourly"]}, "neither daily nor a size such as 256MB"),
     "weeks to keep": ({"scope_audit_keep": ["2 weeks"]}, "neither such as 90 days nor 100 files"),
@@ -237,7 +240,7 @@ BAD = {
     "a wait for nothing": ({"scope_idle_timeout": "0.5"}, "nothing could be waited for"),
     "a limit without a unit": ({"scope_body_limit": "16"}, "no size such as 16MB"),
     "a limit beyond memory": ({"scope_body_limit": "900GB"}, "no size such as 16MB"),
-    "a status without an address": ({"scope_status": "9464"}, "scope_status: .* is no address and port"),
+    "a status without an address": ({"scope_status": "9464"}, "scope_status: .* is not an address and port"),
     "a parent that is none": ({"scope_parent_proxy": "socks5://p:1"}, "scope_parent_proxy: "),
     "a password for no parent": (
         {"scope_parent_proxy_password": "/run/password"},

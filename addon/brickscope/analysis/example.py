@@ -38,11 +38,11 @@ def made_up(name: str) -> Any:
 def meeting(constraint: Constraint) -> list[Any]:
     """Values that meet a constraint, the most telling first; ABSENT among them where it may be absent."""
     test = constraint.test
-    values = _values(test, constraint)
+    values = _values(test)
     return [*values, ABSENT] if test.optional or test.absent else values
 
 
-def _values(test: Test, constraint: Constraint) -> list[Any]:
+def _values(test: Test) -> list[Any]:
     if test.one_of is not None:
         return [
             plain(value)

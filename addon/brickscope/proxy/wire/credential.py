@@ -47,8 +47,9 @@ def place(head: Head, secret: bytes) -> tuple[bytes, Fields]:
     if lower.find(_AUTHORIZATION, start) >= 0:
         raise ValueError("there are two")
     end = raw.index(b"\r", start)
-    blanks = end - start - len(raw[start:end].lstrip(b" \t"))
-    return raw[: start + blanks] + value + raw[end:], ()
+    while raw[start] in b" \t":
+        start += 1
+    return b"".join((raw[:start], value, raw[end:])), ()
 
 
 class Reflected(Broken):
@@ -82,7 +83,8 @@ class Reflection:
 
     def begin(self, head: bytes) -> None:
         """The final head of HTTP/1.1, as bytes. Raises Reflected."""
-        self.check(head)
+        if self._secret in head:
+            raise Reflected("in its head")
         lower = head.lower()  # cheaper than a search that knows no case
         at = lower.find(_ENCODING)
         if at >= 0:
@@ -113,7 +115,11 @@ class Reflection:
             content, self._is_begun = (content[: len(self._secret)] if self._tail else b""), False
             found, self._tail = self._secret in self._tail + content, b""
         else:
-            looked = self._tail + self._unpack(content)
+            if self._unpacker is None:
+                self._left -= len(content)
+                looked = self._tail + content if self._tail else content
+            else:
+                looked = self._tail + self._unpack(self._unpacker, content)
             found = self._secret in looked or (piece is not content and self._secret in piece)
             if ended:
                 self._is_begun = False
@@ -125,18 +131,17 @@ class Reflection:
 
     def give(self, piece: bytes) -> bytes:
         """What may be passed on of a piece that was looked at, and of those that waited."""
+        if not (self._kept or self._is_begun):
+            return piece
         whole, self._kept = self._kept + piece, b""
         if self._is_begun:
             self._kept = whole
             return b""
         return whole
 
-    def _unpack(self, content: bytes) -> bytes:
-        if self._unpacker is None:
-            self._left -= len(content)
-            return content
+    def _unpack(self, unpacker: _Unpacker, content: bytes) -> bytes:
         try:
-            found = self._unpacker.decompress(content, self._left)
+            found = unpacker.decompress(content, self._left)
         except (zlib.error, zstd.ZstdError, EOFError):
             self._left = 0  # not what it says: no client can read it either
             return b""
