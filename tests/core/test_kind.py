@@ -248,7 +248,7 @@ def _operations(kind: str, row: dict[str, Any]) -> list[tuple[Operation, str]]:
 
 
 def _constraint(operation: Operation, name: str, value: Any, *, denies: bool) -> Constraint | None:
-    return parse_constraint(operation, name, value, lambda message, *_: None, denies=denies)
+    return parse_constraint(operation, name, value, lambda message, hint, way: None, denies=denies)
 
 
 def _takes(operation: Operation, name: str, named: Any, sent: Any) -> bool:
