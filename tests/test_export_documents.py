@@ -41,11 +41,6 @@ def test_the_versions_named_are_those_of_the_code() -> None:
     assert f"OCSF {OCSF.rpartition('.')[0]}" in text
 
 
-def test_the_list_of_queries_is_the_one_that_is_printed() -> None:
-    (shown,) = re.findall(r"\$ brickscope audit lakehouse\n(.*?)```", LAKEHOUSE, re.S)
-    assert shown == CliRunner().invoke(main, ["audit", "lakehouse"]).stdout
-
-
 def test_every_verdict_is_explained() -> None:
     verdicts = {verdict for _, verdict in CASES.values() if verdict}
     assert verdicts == set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", query("lakehouse/bypass"))) - {

@@ -41,6 +41,7 @@ WHOLE = (
     "catalog/test_catalog_classes.py",
     "cli/test_audit_report_command.py",
     "report/test_report_page.py",
+    "proxy/test_placeholder_grammar.py",
     # many starts of the proxy, long waits
     "e2e/test_azure_clients.py",
     "e2e/test_azure_guide.py",
@@ -61,6 +62,7 @@ WHOLE = (
     "e2e/test_monitoring.py",
     "e2e/test_oauth_clients.py",
     "e2e/test_placeholder_fleet.py",
+    "e2e/test_placeholder_rotation.py",
     "e2e/test_placeholder_secrets.py",
     "e2e/test_restore.py",
     "e2e/test_sdk_operations.py",
@@ -69,4 +71,14 @@ WHOLE = (
 """Folders and files that run only with --all, or by name."""
 LONGEST = ("soak/test_soak.py", "e2e/test_first_host.py", "e2e/test_wheel.py")
 """Of these the files that begin first: at the end a process would be waited for alone for minutes."""
+MEASURED = (
+    "core",
+    "identity",
+    "log",
+    "policy",
+    "proxy",
+    "e2e/test_placeholders.py",
+    "e2e/test_readiness.py",
+)
+"""Folders and files whose tests count where the branches of core, policy, log and proxy are measured (pyproject.toml)."""
 TESTS = Path(__file__).parent

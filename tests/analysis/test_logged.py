@@ -84,7 +84,7 @@ def test_a_logged_call_is_decided_as_it_was(loaded: Loaded, name: str, written: 
     ("change", "told"),
     [
         ({}, "query and body are in the log only as far as rules checked"),
-        ({"path": "/api/2.0/[redacted]"}, "the path is not whole"),
+        ({"path": "/api/2.0/[redacted]"}, "the path is incomplete"),
         ({"path": "[redacted]"}, None),
         ({"event": "tunnel"}, None),
         ({"time": "yesterday"}, None),

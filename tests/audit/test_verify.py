@@ -148,13 +148,13 @@ TAMPERED: dict[str, tuple[Change, Damage, int, str]] = {
         lambda lines, log: [*lines, b'{"client_address":'],
         Damage.TRUNCATED,
         -1,
-        "no whole record",
+        "not a complete record",
     ),
     "the last line cut": (
         lambda lines, log: [*lines[:-1], lines[-1][:50]],
         Damage.TRUNCATED,
         -1,
-        "no whole record",
+        "not a complete record",
     ),
     "the last line end": (
         lambda lines, log: [*lines[:-1], lines[-1][:-1]],

@@ -111,6 +111,38 @@ def test_no_text_of_the_log_acts_on_the_terminal(
         assert "\\x1b]0;owned" in output
 
 
+@pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log in which each field of each kind of record was altered once to each of these."""
+    kinds = {f"{record['event']} {record.get('reason')}": record for record in [*DENIED, *RECORDS]}
+    log = tmp_path_factory.mktemp("altered") / "audit.jsonl"
+    log.write_bytes(
+        b"".join(
+            json.dumps(record | {name: value}).encode() + b"\n"
+            for record in kinds.values()
+            for name in record
+            for value in (None, 7, -1, 10**30, "", "bogus", ["a"], {"a": 1})
+        )
+    )
+    return log
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("denials",), ("summary",), ("search",), ("unused", "--rules", "{policy}"), ("tail", "--once")),
+        *(("export", "--format", "ocsf"), ("export", "--format", "ecs"), ("verify", "--schema")),
+        ("report", "--out", "{policy}/report.html", "--rules", "{policy}"),
+    ],
+    ids=" ".join,
+)
+def test_one_field_of_a_record_that_is_another_ends_no_command(
+    altered: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    assert run(*(each.format(policy=tmp_path) for each in command), altered).exit_code in (0, 1)
+
+
 @pytest.mark.parametrize(
     "command",
     [each for each in COMMANDS if "nowhere" not in each[-1]],

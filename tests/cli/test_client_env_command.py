@@ -94,7 +94,7 @@ def test_the_ca_of_ones_own_proxy_is_found(ca: Path, authority: Authority) -> No
         (["--proxy", PROXY, "--ca", "missing.pem"], "can't be read"),
         (["--proxy", PROXY, "--ca", "key.pem"], "private key"),
         (["--proxy", PROXY, "--bundle", "key.pem"], "private key"),
-        (["--proxy", PROXY, "--ca", "ca.pem", "--bundle", "key.pem"], "left as it is"),
+        (["--proxy", PROXY, "--ca", "ca.pem", "--bundle", "key.pem"], "not changed"),
         (["--proxy", PROXY, "--ca", "ca.pem", "--bundle", "a\nb"], "line end"),
         (["--proxy", PROXY, "--ca", "ca.pem", "--also", "missing.pem"], "can't be read"),
     ],

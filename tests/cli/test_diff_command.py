@@ -46,7 +46,7 @@ def test_what_is_newly_allowed_is_printed_with_its_proof(tmp_path: Path) -> None
     assert "  + jobs.create  newly allowed (class write: " in output
     assert "proof: ci, from 10.0.8.1 at 2026-09-21T00:00:00Z: POST https://dbc-a1b2c3d4-e5f6" in output
     assert "newly allowed: 1, newly denied: 0" in output
-    assert run(tmp_path, POLICY, POLICY)[1] == "nothing changes in meaning\n"
+    assert run(tmp_path, POLICY, POLICY)[1] == "no change in meaning\n"
 
 
 def test_json(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def run(rules: Path, *arguments: str, stdin: str | None = None) -> tuple[int, st
         (("--subject", "watch", "jobs.run_now", "job_id=7"), 1, "monitor mode: it is sent anyway"),
         (("--subject", "etl", "oidc.token", "grant=client_credentials"), 0, "allowed_by_grant"),
         (("--subject", "ci", "--client", "10.1.1.1", "jobs.list"), 1, "clients: [10.0.8.0/24, 10.1.1.1]"),
+        (("--subject", "ci", "--client", "gate.local", "jobs.list"), 2, "an address is one of IP"),
         (("--subject", "old", "--time", "2025-01-01", "jobs.list"), 0, "at 2025-01-01T00:00:00Z"),
         (
             ("--subject", "ci"),
@@ -83,7 +84,7 @@ def test_a_call_from_standard_input_and_another_ones_token(rules: Path) -> None:
     assert run(rules, "-", stdin=pasted)[0] == 0
     said = json.loads(run(rules, "--subject", "alice", "--json", "-", stdin=pasted)[1])
     assert said["subject"] == "alice"
-    assert "the token in the call is not that of 'alice'; it was not looked at" in said["notes"]
+    assert "the token in the call is not that of 'alice'; it was ignored" in said["notes"]
 
 
 def test_json_for_programs(rules: Path) -> None:

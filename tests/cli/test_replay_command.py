@@ -180,10 +180,12 @@ def test_bad_lines_are_named_and_not_fatal(folder: Path) -> None:
         file.write(
             b'not json\n{"event":"decision"}\n{"event":"decision","reason":[],"time":1,"decision_id":2}\n\xff\n'
         )
+        first = json.loads((folder / "audit.jsonl").read_bytes().splitlines()[1])
+        file.write(json.dumps(first | {"grant": "none"}, separators=(",", ":")).encode() + b"\n")
     result = replay(folder, ["catalogs.list", "jobs.run_now"], "--json")
     said = json.loads(result.stdout)
-    assert (said["calls"], said["bad_lines"]) == (7, 4)
-    assert result.stderr.count("the line is no record") == 4
+    assert (said["calls"], said["bad_lines"]) == (7, 5)
+    assert result.stderr.count("the line is no record") == 5
 
 
 def test_compressed_files_and_periods(folder: Path) -> None:

@@ -17,7 +17,7 @@ def constraint(kind: str, written: Any, *, denies: bool, place: str = "body") ->
     problems: list[str] = []
     operation = Operation("x.y", ("POST /api/2.0/x/{p...}",), "write", types={"p": kind}, **{place: ("p",)})
     found = parse_constraint(
-        operation, "p", written, lambda message, hint: problems.append(message), denies=denies
+        operation, "p", written, lambda message, hint, way: problems.append(message), denies=denies
     )
     assert found is not None, problems
     return found
@@ -169,7 +169,7 @@ def test_what_acts_on_all_below_its_object_is_met_by_every_ancestor(
     written: Any, value: str, met: bool
 ) -> None:
     operation = load_catalog().operations["dbfs.delete"]
-    found = parse_constraint(operation, "path", written, lambda message, hint: None, denies=True)
+    found = parse_constraint(operation, "path", written, lambda message, hint, way: None, denies=True)
     assert found is not None
     assert found.below == (("recursive",),)
     assert found.test.may_be_met(Values([value]), below=True) is met

@@ -93,6 +93,13 @@ def test_a_pattern_that_says_too_much_or_nothing_is_an_error(pattern: str) -> No
         ("databricks.azure.cn", True),
         ("adb-1.2.databricks.azure.cn", True),
         ("xazuredatabricks.net", False),
+        ("dbc-a.cloud.databricks.mil", True),
+        ("accounts-dod.cloud.databricks.mil", True),
+        ("accounts.azuredatabricks.us", True),
+        ("accounts.azuredatabricks.cn", True),
+        ("databricks.example.com", False),
+        ("databricks.azure.com.evil.example", False),
+        ("databricks", False),
     ],
 )
 def test_workspaces_of_every_cloud_are_known(host: str, expected: bool) -> None:

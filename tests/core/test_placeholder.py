@@ -158,6 +158,37 @@ def test_in_any_other_place_it_is_refused_for_a_reason_of_its_own(name: str) -> 
     assert PLACEHOLDER not in caught.value.detail
 
 
+def b64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+HIDDEN = {
+    "another scheme": f"Token {PLACEHOLDER}",
+    "no scheme": PLACEHOLDER,
+    "two blanks": f"Bearer  {PLACEHOLDER}",
+    "a small letter": f"bearer {PLACEHOLDER}",
+    "a list": f"Bearer x, Bearer {PLACEHOLDER}",
+    "most of it, elsewhere": f"Token {PLACEHOLDER[:-6]}",
+    "encoded": f"Token %62sp_{PLACEHOLDER[4:]}",
+    "Basic of somebody else": f"Basic {b64(f'bob:{PLACEHOLDER}')}",
+    "Basic of it as the user": f"Basic {b64(f'{PLACEHOLDER}:')}",
+    "Basic without its end": f"Basic {b64(f'token:{PLACEHOLDER}').rstrip('=')}",
+    "Bearer of Basic": f"Bearer {b64(f'token:{PLACEHOLDER}')}",
+    "Base64 that begins late": f"Negotiate a{b64(PLACEHOLDER)}",
+}
+
+
+@pytest.mark.parametrize("target", [CATALOGS, "/oidc/v1/token", "/OIDC/x"])
+@pytest.mark.parametrize("value", HIDDEN.values(), ids=HIDDEN)
+def test_in_a_form_that_is_not_exchanged_it_is_sent_in_no_mode(value: str, target: str) -> None:
+    decision = judged(policy(Mode.MONITOR)._replace(mode=Mode.MONITOR), value, target)
+    assert not decision.forwards
+    assert PLACEHOLDER not in decision.detail
+    assert decision.reason is Reason.PLACEHOLDER_MISPLACED
+    known = policy(Mode.MONITOR)._replace(mode=Mode.MONITOR)
+    assert judged(known, f"Token {'x' * 53}").forwards, "what is nobody's goes on"
+
+
 TOKEN_FORM = f"grant_type=client_credentials&client_id=a&client_secret={PLACEHOLDER}"
 BASIC_CLIENT = b"Basic " + b64encode(f"a:{PLACEHOLDER}".encode())
 

@@ -103,7 +103,7 @@ WRONG = {
     "a dot segment": ("/a/./b", 3, "a dot segment ('.')", ""),
     "a double dot segment": ("/a/b/..", 5, "a dot segment ('..')", ""),
     "a query": ("/api/a?x=1", 6, "no query", ""),
-    "a fragment": ("/api#x", 4, "no query", ""),
+    "a fragment": ("/api#x", 4, "a comment has a blank before it", ""),
     "a backslash": ("/ab\\c", 3, "is not allowed", ""),
     "a semicolon": ("/ab;c", 3, "is not allowed", ""),
     "a star": ("/a/*", 3, "is not allowed", "write {name} for one segment, {name...} for the rest"),

@@ -74,6 +74,7 @@ def test_the_guide_leads_to_an_allowed_and_a_denied_call(tmp_path: Path) -> None
                     wait_for_port(proxy, output)
                     continue
                 if command.startswith("brickscope check"):
+                    (home / file[1]).parent.mkdir()
                     (home / file[1]).write_text(file[2])
                 if command.startswith("brickscope audit show"):
                     command = _DECISION.sub(denied, command)

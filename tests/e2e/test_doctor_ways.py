@@ -289,7 +289,7 @@ def test_the_workspace_is_found_or_asked_for(host: Host) -> None:
     assert json.loads(host.run(f"{host.good()}; {line}", DATABRICKS_HOST=f"https://{HOST}").stdout)["healthy"]
     for command, words in (
         ("brickscope doctor", "say which workspace"),
-        ("brickscope doctor --workspace 'a b'", "is no host name"),
+        ("brickscope doctor --workspace 'a b'", "is not a workspace's host name"),
         (f"brickscope doctor --workspace {HOST} --client nonsense", "there is no client 'nonsense'"),
     ):
         done = host.run(command)

@@ -285,8 +285,8 @@ def test_no_client_reaches_it_through_the_proxy(
 
 
 START_ERRORS = {
-    "no address": ("scope_status=9464", "scope_status: '9464' is no address and port"),
-    "a path that is none": ("scope_status=unix:x", "is no absolute path"),
+    "no address": ("scope_status=9464", "scope_status: '9464' is not an address and port"),
+    "a path that is none": ("scope_status=unix:x", "is not an absolute path"),
     "a port that is taken": ("scope_status=127.0.0.1:{taken}", "Address already in use"),
     "a format that is none": ("scope_log_format=xml", "scope_log_format: 'xml' is neither text nor json"),
 }
@@ -317,7 +317,7 @@ def test_an_address_that_others_can_reach_is_warned_of(
     tmp_path: Path, proxy_authority: Path, status: Status
 ) -> None:
     with running_gate(tmp_path, proxy_authority, "--set", f"scope_status=0.0.0.0:{status.port}") as gate:
-        assert "let a firewall or NetworkPolicy leave only Prometheus there" in gate.proxy.output
+        assert "restrict it to Prometheus by a firewall or NetworkPolicy" in gate.proxy.output
         assert status.reasons() == []
 
 

@@ -232,6 +232,12 @@ def test_a_device_is_written_and_nothing_else(tmp_path: Path) -> None:
     assert file.is_in_place
 
 
+def test_a_pipe_is_no_log(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "audit.jsonl")
+    with pytest.raises(AuditError, match="is no file: once a pipe is full, every call would wait"):
+        LogFile(tmp_path / "audit.jsonl")
+
+
 def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
     file = LogFile(tmp_path / "audit.jsonl")
     file.path.rename(tmp_path / "moved")

@@ -135,7 +135,7 @@ def test_a_rotation_that_failed_is_tried_again_a_minute_later(
         (
             logging.ERROR,
             "audit_upkeep",
-            "Brickscope: the audit log can't be rotated, and goes on in the same file: [Errno 13] Permission denied",
+            "Brickscope: the audit log can't be rotated, and continues in the same file: [Errno 13] Permission denied",
         )
     ]
     clock.now += 59

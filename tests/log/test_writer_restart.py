@@ -104,7 +104,7 @@ def test_a_file_that_was_moved_aside_is_told(tmp_path: Path, caplog: pytest.LogC
         (
             logging.WARNING,
             "audit_moved",
-            f"Brickscope: {first.path}: {what}. The log goes on from its last record",
+            f"Brickscope: {first.path}: {what}. The log continues from its last record",
         )
     ]
     start(again)
@@ -189,4 +189,8 @@ def test_a_torn_line_is_told_with_words(tmp_path: Path) -> None:
     start(again)
     content = first.path.read_bytes()
     gap = orjson.loads(content[content.index(b"half\n") + 5 :].splitlines()[0])
-    assert (gap["cause"], gap["detail"], gap["bytes"]) == ("torn_line", "the last line is no whole record", 4)
+    assert (gap["cause"], gap["detail"], gap["bytes"]) == (
+        "torn_line",
+        "the last line is not a complete record",
+        4,
+    )

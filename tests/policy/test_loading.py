@@ -29,6 +29,38 @@ def test_a_link_to_nothing_is_an_error(tmp_path: Path) -> None:
         load_policy(tmp_path, 0)
 
 
+@pytest.mark.parametrize("name", ["b.yaml", "b.jwks.json"])
+@pytest.mark.parametrize(
+    "secret", ["Zr28Q~no-token-by-its-looks", "Zr28Q~no-token: x", '{"Zr28Q~no-token": [']
+)
+def test_a_link_out_of_the_folder_is_refused_and_nothing_of_it_said(
+    tmp_path: Path, name: str, secret: str
+) -> None:
+    rules, away = tmp_path / "rules", tmp_path / "away"
+    for folder in (rules, away):
+        folder.mkdir()
+    (rules / "a.yaml").write_text(MONITOR)
+    (away / "secret").write_text(secret)
+    for link in (rules / name, tmp_path / "elsewhere"):
+        link.symlink_to(away / "secret")
+    with pytest.raises(PolicyError, match="a link that leads out of the policy's folder") as caught:
+        load_policy(rules, 0)
+    assert "Zr28Q" not in f"{caught.value} {caught.value.problems}"
+    (rules / name).unlink()
+    (rules / name).symlink_to(tmp_path / "elsewhere")  # in two steps
+    with pytest.raises(PolicyError, match="a link that leads out"):
+        load_policy(rules, 0)
+
+
+def test_links_within_the_folder_and_to_it_are_followed(tmp_path: Path) -> None:
+    data = tmp_path / "rules" / "..data"
+    data.mkdir(parents=True)
+    (data / "a.yaml").write_text(MONITOR)
+    (tmp_path / "rules" / "a.yaml").symlink_to("..data/a.yaml")
+    (tmp_path / "link").symlink_to("rules")
+    assert len(load_policy(tmp_path / "link", 0).files) == 1
+
+
 def test_a_folder_named_like_a_file_is_none(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(MONITOR)
     (tmp_path / "b.yaml").mkdir()

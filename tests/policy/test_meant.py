@@ -76,6 +76,10 @@ ERRORS = {
         "7:31: error: a rule has no query: its path ends before '?' (write GET /api/2.1/jobs/list)",
     ),
     "a fragment": ("GET /api/2.1/jobs/list#x", "7:31: error: a comment has a blank before it"),
+    "a blank that does not break, at its end": (
+        "GET /api/2.1/jobs/list\u00a0",
+        "7:31: error: white space or a control character in a path (write GET /api/2.1/jobs/list)",
+    ),
     "a tab": ("GET\t/api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "two blanks": ("GET  /api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "a name that is encoded": (

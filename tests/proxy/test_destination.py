@@ -105,6 +105,7 @@ ADDRESSES = [
     ("::", False),
     ("fe80::1", False),
     ("fd00:ec2::254", False),
+    ("fec0::1", False),
     ("ff02::1", False),
     ("::ffff:127.0.0.1", False),
     ("::ffff:8.8.8.8", True),

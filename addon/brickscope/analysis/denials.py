@@ -39,8 +39,8 @@ class Denials(NamedTuple):
     probe: bool
     calls: int
     sent: int
-    first_seen: datetime
-    last_seen: datetime
+    first_seen: datetime | None
+    last_seen: datetime | None
     detail: str
     example: str
     params: list[Any]
@@ -141,10 +141,10 @@ def _group(rows: list[dict[str, Any]]) -> Denials:
         first["probe"] and not first["sent"],
         sum(row["calls"] for row in rows),
         sum(row["sent"] for row in rows),
-        min(row["first_seen"] for row in rows),
-        max(row["last_seen"] for row in rows),
+        min(filter(None, (row["first_seen"] for row in rows)), default=None),
+        max(filter(None, (row["last_seen"] for row in rows)), default=None),
         first["detail"],
-        first["example"],
+        first["example"] or "",
         params,
         logged_remedy(first, rows[1:]),
     )

@@ -23,6 +23,9 @@ from .error import CallError
 from .placement import fill, place
 from .sent import Sent
 
+UNNAMED: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
+"""Values that a condition is not likely to name."""
+
 
 def made_up(name: str) -> Any:
     """A plausible value for a parameter of this name."""
@@ -35,11 +38,11 @@ def made_up(name: str) -> Any:
 def meeting(constraint: Constraint) -> list[Any]:
     """Values that meet a constraint, the most telling first; ABSENT among them where it may be absent."""
     test = constraint.test
-    values = _values(test, constraint)
+    values = _values(test)
     return [*values, ABSENT] if test.optional or test.absent else values
 
 
-def _values(test: Test, constraint: Constraint) -> list[Any]:
+def _values(test: Test) -> list[Any]:
     if test.one_of is not None:
         return [
             plain(value)

@@ -72,7 +72,7 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
     """
     path, host, method = (str(record.get(name) or "") for name in ("path", "server_address", "method"))
     if REDACTED in path or (len(path) >= MAX_TEXT and path.endswith("...")):
-        raise NotReplayable("the path is not whole in the log: it was redacted or clipped")
+        raise NotReplayable("the path is incomplete in the log: it was redacted or clipped")
     if not path or method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
         raise NotReplayable("the record names no method, host or path that a call can have")
     try:
@@ -177,12 +177,13 @@ def _parameters(
     if operation is None:
         return "", body, digests
     told = [record.get(name) or {} for name in ("params", "params_sent")]
-    if not all(isinstance(each, dict) for each in told):
+    names = record.get("param_names") or []
+    if not all(isinstance(each, dict) for each in told) or not isinstance(names, list):
         raise NotReplayable("the record has parameters that no record has")
     values: dict[str, Any] = told[0] | told[1]
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
-    values |= {str(name): NOT_TOLD for name in record.get("param_names") or () if name not in known}
+    values |= {str(name): NOT_TOLD for name in names if name not in known}
     for said, logged in values.items():
         name = operation.way(said)
         first, *below = name.split(".")

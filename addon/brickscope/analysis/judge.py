@@ -23,6 +23,14 @@ from .shown import quoted
 ANYWHERE = "192.0.2.1"
 """The client's address where a subject may act from any (RFC 5737: nobody's)."""
 
+GROUPS = {
+    "token": ("tokens", "fingerprint"),
+    "service principal": ("service_principals", "client_id"),
+    "user": ("users", "sub"),
+    "login": ("logins", "client_id"),
+}
+"""Where the policy has somebody of a kind, and the key of the mark by which it is known."""
+
 
 class Known(NamedTuple):
     """Somebody the policy names. ``kind``: ``token``, ``service principal``, ``user`` or ``login``.

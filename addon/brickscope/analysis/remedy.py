@@ -16,16 +16,10 @@ from brickscope.core.request import ApiRequest
 from brickscope.policy.problem import redact
 
 from .call import Call
-from .judge import Known
+from .judge import GROUPS, Known
 from .opening import ends_open, opening
 from .shown import risk
 
-GROUPS = {
-    "token": "tokens",
-    "service principal": "service_principals",
-    "user": "users",
-    "login": "logins",
-}
 Try = Callable[[Known], Decision]
 """Judges the call for somebody whose entry was changed."""
 
@@ -123,7 +117,10 @@ _OF_PARAMETERS = frozenset(
 
 
 def _binding(who: Known, key: str, values: list[str], attempt: Try) -> Remedy | None:
-    changed: Any = tuple(map(ipaddress.ip_network, values)) if key == "clients" else frozenset(values)
+    try:
+        changed: Any = tuple(map(ipaddress.ip_network, values)) if key == "clients" else frozenset(values)
+    except ValueError:  # an altered record may have anything there
+        return None
     changed_subject = who.subject._replace(**{key: changed})
     decision = attempt(who._replace(subject=changed_subject))
     more = "" if decision.allow else f"it would then be denied for {decision.reason.value}: {decision.detail}"
@@ -131,7 +128,7 @@ def _binding(who: Known, key: str, values: list[str], attempt: Try) -> Remedy | 
 
 
 def _place(who: Known, *keys: str) -> tuple[str, ...]:
-    return (GROUPS[who.kind], who.name, *keys)
+    return (GROUPS[who.kind][0], who.name, *keys)
 
 
 def _rule(

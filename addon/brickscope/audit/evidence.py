@@ -25,7 +25,7 @@ class Damage(StrEnum):
     MISSING_FILE = "missing_file"
     """A whole file between two others is missing."""
     TRUNCATED = "truncated"
-    """The end is missing, or the last line is no whole record."""
+    """The end is missing, or the last line is not a complete record."""
     FORKED = "forked"
     """A run goes on from an earlier record: what stands behind that is there, and nothing vouches for it."""
     BAD_SIGNATURE = "bad_signature"
@@ -134,8 +134,8 @@ class Evidence:
             said.append("What came before the first record: the log begins in the middle of its chain.")
         if self.signed is None:
             said.append(
-                "Who wrote it: no checkpoint is signed, so somebody could have written all of it anew. That its hashes fit "
-                "together shows nothing."
+                "Who wrote it: no checkpoint is signed by a known key, so all of it could have been rewritten. That its "
+                "hashes fit together shows nothing."
             )
         elif not self.trusted:
             said.append(

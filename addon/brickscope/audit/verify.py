@@ -191,7 +191,7 @@ class Verifier:
         for number, why in suspects.lines:
             last = number == suspects.lines[0][0] + suspects.count - 1 and suspects.is_torn
             damage = Damage.TRUNCATED if last else Damage.ALTERED
-            self._find(damage, why or "the line is no whole record", place=(suspects.file, number))
+            self._find(damage, why or "the line is not a complete record", place=(suspects.file, number))
         self._found.more_findings += suspects.count - len(suspects.lines)
 
     # -- lines -------------------------------------------------------------------------------------------------
@@ -440,11 +440,7 @@ class Verifier:
                 "behind them: the proxy signs 60 seconds after a record at the latest"
             )
             self._find(Damage.BAD_SIGNATURE, text)
-        if self._open:
-            if self._found.stopped:
-                self._found.unfinished += len(self._open)
-            else:
-                self._next_run()
+        self._next_run()
         self._found.last_time = _time(self._last) if self._last else None
         return self._found
 

@@ -55,13 +55,22 @@ def ca_command() -> None:
 
 @ca_command.command("show")
 @_confdir
-@click.option("--soon", type=click.IntRange(0, 3650), default=30, show_default=True, metavar="DAYS")
 @click.option(
-    "--host", "hosts", multiple=True, help="A host that the CA has to cover, or *.suffix; may be repeated."
+    "--soon",
+    type=click.IntRange(0, 3650),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Report a CA that expires within this many days.",
+)
+@click.option(
+    "--host", "hosts", multiple=True, help="A host that the CA must cover, or *.suffix; may be repeated."
 )
 @answers
 def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
-    """Show the current, the next and the previous CA: subject, fingerprint, expiry, names, files.
+    """Show the current, the next and the previous CA.
+
+    Of each: subject, fingerprint, expiry, the names it may sign for, and its file.
 
     \b
     Exit status: 0 no problem, 1 the current CA has expired or will within --soon days, does not cover a --host, or its key
@@ -114,9 +123,10 @@ def new_command(
     name: str | None,
     if_missing: bool,
 ) -> Answer:
-    """Make the next CA, beside the current one. If there is none yet, the new one becomes the current one.
+    """Make the next CA, beside the current one.
 
-    It may sign for the governed domains only, so its key, if stolen, is of no use for other sites.
+    If there is none yet, the new one becomes the current one. It may sign for the governed domains only, so a stolen key
+    is useless for other sites.
 
     \b
     Exit status: 0 made (or not needed), 2 not.
@@ -157,9 +167,10 @@ def new_command(
 @click.option("--previous", is_flag=True, help="Go back to the previous CA instead.")
 @answers
 def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool) -> Answer:
-    """Make the next CA the current one. The proxy uses it from its next start.
+    """Make the next CA the current one.
 
-    Clients that trust only the old CA fail from then on: distribute the bundle first.
+    The proxy uses it from its next start. Clients that trust only the old CA fail from then on: distribute the bundle
+    first.
 
     \b
     Exit status: 0 done, 1 a --trusted-by file does not hold it (nothing was changed), 2 not possible.
@@ -183,7 +194,9 @@ def use_command(confdir: Path, trusted_by: tuple[Path, ...], previous: bool) -> 
 @_confdir
 @answers
 def retire_command(confdir: Path) -> Answer:
-    """Remove the previous CA: its key, and its certificate in the bundle. Then distribute the bundle again.
+    """Remove the previous CA.
+
+    Its key is deleted, and its certificate is removed from the bundle. Then distribute the bundle again.
 
     \b
     Exit status: 0 done, 2 there is none.
@@ -200,7 +213,9 @@ def retire_command(confdir: Path) -> Answer:
 @ca_command.command("bundle")
 @_confdir
 def bundle_command(confdir: Path) -> None:
-    """Print the certificates that clients have to trust, as PEM: of the current, the next and the previous CA.
+    """Print the certificates that clients must trust.
+
+    As PEM: those of the current, the next and the previous CA.
 
     \b
     Exit status: 0 printed, 2 there is no CA.

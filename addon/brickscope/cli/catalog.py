@@ -42,7 +42,9 @@ def catalog_command() -> None:
 @click.argument("words", nargs=-1, required=True)
 @answers
 def search_command(words: tuple[str, ...]) -> Answer:
-    """List the operations whose name, path or risk holds all WORDS, or the one that METHOD URL calls.
+    """List operations by words, or by a call.
+
+    Those whose name, path or risk contains all WORDS, or the one that METHOD URL calls.
 
     Exit status: 0 found, 1 nothing found.
 
@@ -69,12 +71,16 @@ def search_command(words: tuple[str, ...]) -> Answer:
 
 @catalog_command.command("show")
 @click.argument("name")
-@rules_option("A policy: also say which subjects may call it.", optional=True)
+@rules_option("The policy: also show which subjects may call it.", optional=True)
 @answers
 def show_command(name: str, rules: Rules | None) -> Answer:
-    """Show an operation: its calls, where its parameters sit, native scope, class and risk.
+    """Show an operation.
 
-    NAME is that of the official SDK, such as jobs.run_now. Exit status: 0 shown, 2 there is no such operation.
+    Its calls, the places of its parameters, native scope, class and risk. NAME is that of the official SDK, such as
+    jobs.run_now.
+
+    \b
+    Exit status: 0 shown, 2 there is no such operation.
 
     \b
     Examples:

@@ -68,7 +68,7 @@ def check_command(
     at: float | None,
     explain: str | None,
 ) -> Answer:
-    """Lint the policy, and find what it lets its subjects become.
+    """Lint the policy, and find what its subjects can gain by it.
 
     It finds rules without effect, limits that other rules undo, rules that are wider than they
     look, subjects that expire or have fewer bindings than their peers, and escalation: what a rule set lets its holder

@@ -73,7 +73,14 @@ def default_ca() -> Path | None:
     type=click.File("r"),
     help="Also set DATABRICKS_TOKEN to the placeholder in this file; - for standard input.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="sh", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="sh",
+    show_default=True,
+    help="How the variables are written.",
+)
 def client_env_command(
     proxy: str | None,
     authorities: tuple[Path, ...],
@@ -136,7 +143,9 @@ def client_env_command(
 def _sign_in(placeholder: str) -> dict[str, str]:
     """The variables that have clients send a placeholder, whatever else their environment has. Raises ValueError."""
     if not is_whole(placeholder):
-        raise ValueError("that is no whole placeholder: give what 'brickscope placeholder new' has printed")
+        raise ValueError(
+            "that is not a complete placeholder: give what 'brickscope placeholder new' has printed"
+        )
     return {"DATABRICKS_TOKEN": placeholder, "DATABRICKS_AUTH_TYPE": "pat"}
 
 

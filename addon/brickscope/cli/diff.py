@@ -28,7 +28,7 @@ from .output import Answer, answers
 @time_option("When the proving calls are made, such as 2027-03-01. Default: now.")
 @answers
 def diff_command(old: str, new: str, fail_on: str, at: float | None) -> Answer:
-    """Show what NEW allows that OLD denied, and the other way round.
+    """Show what NEW allows that OLD denied, and the reverse.
 
     OLD and NEW are files, folders, or revisions of git (HEAD~1:rules). Meaning is compared, not text: by subject and
     operation, with a call that proves each newly allowed one. What is not clear counts as newly allowed.

@@ -64,7 +64,7 @@ def doctor_command(
     """
     host = _host(workspace)
     if not is_hostname(host):
-        raise click.UsageError(f"{host!r} is no host name of a workspace")
+        raise click.UsageError(f"{host!r} is not a workspace's host name")
     stacks = set()
     for name in clients:
         stack = find_stack(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,13 @@ class _TakesCurl(Command):
         return super().parse_args(ctx, args)
 
 
+def _address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    try:
+        return None if text is None else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise click.UsageError("--client: an address is one of IP, such as 10.0.8.7") from None
+
+
 @click.command("explain", cls=_TakesCurl)
 @click.argument("call", nargs=-1)
 @click.option(
@@ -47,7 +55,9 @@ class _TakesCurl(Command):
 @click.option("--operation", help="Say who can call this operation.")
 @rules_option()
 @click.option(
-    "--client", help="The address the call comes from. Default: one from which the subject may act."
+    "--client",
+    callback=_address,
+    help="The address the call comes from. Default: one from which the subject may act.",
 )
 @time_option("When, such as 2027-03-01T12:00:00Z. Default: now; for a logged call, its time.")
 @click.option("--host-workspace", help="The id of the one workspace that the host says it serves.")
@@ -91,7 +101,7 @@ def explain_command(
     now = time.time() if at is None else at
     if operation is not None:
         if call or subject is not None:
-            raise click.UsageError("--operation stands alone: it asks about everybody")
+            raise click.UsageError("--operation can't be combined with a call: it asks about all subjects")
         return Answer(access_data(loaded, find_operation(operation), now), "access")
     if call:
         return _call(loaded, call, subject, client, at, host_workspace, logs)
@@ -116,7 +126,7 @@ def _call(
     if len(words) == 1 and DECISION_ID.match(words[0]):
         record = _record(words[0], logs)
         if subject is None and not isinstance(record.get("subject"), str):
-            raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it shall be")
+            raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it is")
         who = _who(loaded, subject or record["subject"], None)
         logged = make_again(record, who, loaded.policy)
         call, client = logged.call, client or logged.client_address
@@ -131,7 +141,7 @@ def _call(
         if call.fingerprint is not None:
             other = loaded.policy.tokens.get(call.fingerprint)
             if other is None or other.name != who.name:
-                notes = (f"the token in the call is not that of {who.name!r}; it was not looked at",)
+                notes = (f"the token in the call is not that of {who.name!r}; it was ignored",)
     host = "" if isinstance(call.request, Refused) else call.request.host
     directory: Directory | None = None if host_workspace is None else Told({host: host_workspace})
     said = explain(loaded, who, call, now, client, directory, notes)

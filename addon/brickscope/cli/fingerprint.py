@@ -28,6 +28,9 @@ def fingerprint_command(name: str | None, rule_set: str) -> None:
     a machine can read.
 
     \b
+    Exit status: 0 printed, 2 it is not a token.
+
+    \b
     Examples:
       brickscope fingerprint
       printf %s "$DATABRICKS_TOKEN" | brickscope fingerprint

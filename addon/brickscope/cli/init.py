@@ -33,7 +33,7 @@ def init_command(folder: Path) -> None:
 
   1. Name a token by its fingerprint, and put its lines below tokens: in {policy}:
        brickscope fingerprint --yaml nightly-export --rule-set catalog-reader
-  2. See what it may do:
+  2. List under subjects: in {tests} what it may do, and test it:
        brickscope test{where} && brickscope check{where}
   3. Run the proxy, and route a client through it:
        brickscope proxy --set scope_rules={folder}

@@ -16,7 +16,7 @@ _HEADINGS = {
         "ca": "Show and replace the CA that clients trust.",
     },
     "Policy": {
-        "check": "Lint the policy, and find what it lets a subject become.",
+        "check": "Lint the policy, and find what its subjects can gain by it.",
         "explain": "Say why a call is allowed or denied, and who can do what.",
         "test": "Run the policy's tests.",
         "diff": "Compare two versions of a policy by what they allow.",
@@ -24,7 +24,7 @@ _HEADINGS = {
         "learn": "Propose rules from the calls in the log.",
         "catalog": "Search the operations that rules can name.",
         "fingerprint": "Print the fingerprint of a token.",
-        "placeholder": "Make and revoke the placeholders that clients hold instead of tokens.",
+        "placeholder": "Make and revoke placeholders, which replace tokens.",
         "whoami": "Say which subject of the policy a token belongs to.",
         "schema": "Print the JSON Schema of policy files, for editors.",
     },

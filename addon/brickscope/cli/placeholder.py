@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @click.group("placeholder", cls=Group)
 def placeholder_command() -> None:
-    """Placeholders: what clients hold in the place of a token. docs/placeholders.md says how they are set up.
+    """Make and revoke placeholders: what clients hold instead of a token. See docs/placeholders.md.
 
     \b
     Examples:
@@ -36,11 +36,18 @@ def placeholder_command() -> None:
 @placeholder_command.command("new")
 @click.argument("name")
 @click.option(
-    "--credential", metavar="NAME", help="What it stands for, in the operator's file. Default: NAME."
+    "--credential",
+    metavar="NAME",
+    help="The name of the real credential in the operator's file. Default: NAME.",
 )
 @click.option("--rule-set", default="RULE-SET", show_default=True, help="The rule set to write.")
 def new_command(name: str, credential: str | None, rule_set: str) -> None:
-    """Print a new placeholder, this one time, and on standard error the lines for the policy.
+    """Print a new placeholder.
+
+    It is printed this one time only, on standard output; the lines for the policy are on standard error.
+
+    \b
+    Exit status: 0 printed, 2 the name can't be used.
 
     \b
     Examples:
@@ -63,9 +70,11 @@ def new_command(name: str, credential: str | None, rule_set: str) -> None:
 @click.argument("which", metavar="NAME_OR_FINGERPRINT")
 @rules_option("The policy: a folder.")
 def revoke_command(which: str, rules: Rules) -> None:
-    """Take the placeholders of a subject, or the one of a fingerprint, out of force: in the file revoked.yaml of the policy.
+    """Revoke the placeholders of a subject, or one by its fingerprint.
 
-    Every worker of a proxy with this folder knows within a second. The lines in tokens: can be taken out later.
+    They are written into the file revoked.yaml of the policy.
+
+    Every worker of a proxy with this folder refuses them within a second. The lines in tokens: can be removed later.
 
     \b
     Exit status: 0 done, 2 it could not be done.
@@ -86,9 +95,9 @@ def revoke_command(which: str, rules: Rules) -> None:
     if not found:
         if PATTERN.fullmatch(which):
             raise click.UsageError(
-                "the policy names no placeholder with this fingerprint: it is worth nothing"
+                "the policy names no placeholder with this fingerprint: it is not accepted anyway"
             )
-        raise click.UsageError(f"the policy gives nobody called {which!r} a placeholder")
+        raise click.UsageError(f"the policy gives no subject called {which!r} a placeholder")
     _add(rules.path / FILE, [f"  - {mark}  # {known[mark].name}" for mark in found])
     if left := set(found) & set(rules.load().policy.tokens):
         raise OperatorError(f"{rules.path / FILE} was written, and does not revoke {', '.join(left)}")

@@ -17,9 +17,12 @@ from .options import FILE
     type=FILE,
     help="Compare with this file; exit 1 if it differs.",
 )
-@click.option("--tests", is_flag=True, help="The schema of policy tests (*.test.yaml) instead.")
+@click.option("--tests", is_flag=True, help="Print the schema of policy tests (*.test.yaml) instead.")
 def schema_command(file: Path | None, tests: bool) -> None:
     """Print the JSON Schema of policy files, for completion and checks in editors.
+
+    \b
+    Exit status: 0 printed, 1 --check found a difference.
 
     \b
     Examples:

@@ -25,5 +25,5 @@ def read_token_input() -> bytes:
         return read_token(b"Bearer " + token)
     except Refused:
         raise click.UsageError(
-            "that is no token: it is empty, or holds white space or odd characters"
+            "that is not a token: it is empty, or has white space or invalid characters"
         ) from None

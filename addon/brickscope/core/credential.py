@@ -10,7 +10,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from .decision import Refused
 from .normal import fold
@@ -102,6 +102,9 @@ TOKEN_SHAPE = re.compile(
     r"[A-Za-z0-9_-]*?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
 )
 
+_HELD = re.compile(PREFIX + rb"[0-9A-Za-z]{16}")
+_BASE64, _PLAIN = re.compile(rb"[A-Za-z0-9+/]{24,}"), bytes.maketrans(b"-_", b"+/")
+
 _MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "bsp_", "eyJ")
 
 
@@ -117,6 +120,19 @@ def refuse_placeholder(text: bytes, where: str) -> None:
     """Raises Refused(PLACEHOLDER_MISPLACED) for a text with a placeholder in it, which is exchanged in one place only."""
     if PREFIX in text and holds_placeholder(text.decode("latin-1")):
         raise Refused(Reason.PLACEHOLDER_MISPLACED, f"{where} holds a placeholder")
+
+
+def conceals_placeholder(authorization: bytes) -> bool:
+    """Whether a value of Authorization holds a placeholder, or most of one, in whatever form or scheme."""
+    text = unquote_to_bytes(authorization)
+    if _HELD.search(text):
+        return True
+    for run in _BASE64.findall(text.translate(_PLAIN)):
+        for start in range(4):
+            part = run[start : start + (len(run) - start) // 4 * 4]
+            if _HELD.search(b64decode(part)):
+                return True
+    return False
 
 
 def second_credential(text: str, where: str) -> Refused:

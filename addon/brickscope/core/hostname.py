@@ -10,16 +10,10 @@ _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z")
 
-# Where Databricks serves workspaces (shared facts, section 8; databricks-sdk, environments.py). A host below one of
-# these that scope_hosts does not cover is refused, or a token could go round the policy by another name.
-DATABRICKS_ZONES = (
-    "databricks.com",
-    "databricks.us",
-    "azuredatabricks.net",
-    "databricks.azure.us",
-    "databricks.azure.cn",
-    "databricksapps.com",
-)
+# Where Databricks serves workspaces: its names below any short top-level domain (.com, .net; .us, .mil, .cn of governments
+# and China; databricks-sdk's environments.py, databricks-sdk-java #435). A host below one of these that scope_hosts does
+# not cover is refused, or a token could go round the policy by another name.
+_ZONE = re.compile(r"(?:.+\.)?(?:(?:azure)?databricks|databricksapps|databricks\.azure)\.[a-z]{2,3}")
 APPS_ZONE = ".databricksapps.com"
 """Where Databricks Apps answer: programs of whoever made the app, which get the caller's token."""
 # Databricks' public web sites, which serve no workspace: documentation and the like may be read through the proxy.
@@ -79,4 +73,4 @@ def in_databricks_zone(host: str) -> bool:
     """Whether a bare host name belongs to Databricks' workspaces, on any cloud."""
     if host in DATABRICKS_SITES:
         return False
-    return any(host == zone or host.endswith("." + zone) for zone in DATABRICKS_ZONES)
+    return _ZONE.fullmatch(host) is not None

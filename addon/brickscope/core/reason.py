@@ -311,7 +311,7 @@ class Reason(StrEnum):
     PLACEHOLDER_MISPLACED = (
         "placeholder_misplaced",
         Kind.PLACEHOLDER,
-        "A placeholder is somewhere other than in the Authorization header.",
+        "A placeholder is outside the Authorization header, or written there in a form that is not exchanged.",
     )
     PLACEHOLDER_BYPASSED = (
         "placeholder_bypassed",

@@ -34,7 +34,7 @@ def decide_token_request(
             raise BodyNeeded(MAX_FORM)
         asked = read_token_request(request, body)
     except Refused as refused:
-        return decide_stranger(policy, request.method, refused)
+        return decide_stranger(policy, request.method, refused, None, request.authorization)
     return decide_grant(policy, asked, request, client_address, now, directory)
 
 
@@ -51,16 +51,16 @@ def decide_grant(
     if asked.fields:
         # In every mode: such a token could be for anybody.
         if not any(map(asked.is_asked_by, known)):
-            return decide_stranger(policy, request.method, asked.refusal())._replace(
-                grant=asked.grant.value, operation=OPERATION
-            )
+            return decide_stranger(
+                policy, request.method, asked.refusal(), None, request.authorization
+            )._replace(grant=asked.grant.value, operation=OPERATION)
         known = list(filter(asked.is_asked_by, known))
     principal = Principal(None, asked.client_id, None)
     if not known:
         what = "the client of the token request" if asked.client_id else "a token request without a client"
         refused = Refused(Reason.UNKNOWN_CLIENT, f"the policy does not name {what}")
         refused.principal = principal
-        return decide_stranger(policy, request.method, refused)._replace(
+        return decide_stranger(policy, request.method, refused, None, request.authorization)._replace(
             grant=asked.grant.value, operation=OPERATION
         )
     able = [client for client in known if asked.grant in client.grants]

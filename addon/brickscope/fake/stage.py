@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from .workspace import CATALOGS, QUERIES, FakeWorkspace, open_workspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 CALL_SECONDS = 10.0
 

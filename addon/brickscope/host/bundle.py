@@ -58,7 +58,7 @@ def gather(authorities: Sequence[Path], also: Sequence[Path] = ()) -> Trust:
         for certificate in read_certificates(file):
             if not is_authority(certificate):
                 raise CertificateError(
-                    f"{file}: {subject(certificate)} is no CA but the certificate of one host; give the proxy's "
+                    f"{file}: {subject(certificate)} is not a CA but the certificate of one host; give the proxy's "
                     "mitmproxy-ca-cert.pem"
                 )
             given[fingerprint(certificate)] = certificate
@@ -104,7 +104,7 @@ def _check_replaceable(file: Path) -> None:
         return
     if holds_key(content) or (content and b"-----BEGIN CERTIFICATE-----" not in content):
         raise CertificateError(
-            f"{file} is there and is no bundle of CAs; it was left as it is. Name another file"
+            f"{file} exists and is not a bundle of CAs; it was not changed. Name another file"
         )
 
 
@@ -132,7 +132,7 @@ def _stored(file: Path) -> set[str]:
         stored = None
     if stored is None or stored.key is not None:
         raise CertificateError(
-            f"{file} is there and is no trust store of client-env; it was left as it is. Name another file"
+            f"{file} exists and is not a trust store of client-env; it was not changed. Name another file"
         )
     return {fingerprint(each.certificate) for each in stored.additional_certs}
 

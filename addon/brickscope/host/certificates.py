@@ -44,7 +44,7 @@ def read_certificates(file: Path) -> list[x509.Certificate]:
                 return [x509.load_der_x509_certificate(content)]
             found = [x509.load_pem_x509_certificate(block) for block in _PLAIN.findall(content)]
     except ValueError:
-        raise CertificateError(f"{file} holds something that is no certificate") from None
+        raise CertificateError(f"{file} holds something that is not a certificate") from None
     if not found:
         raise CertificateError(f"{file} holds no certificate")
     return found
@@ -68,7 +68,7 @@ def read_blocks(file: Path) -> list[bytes]:
     try:
         found = [ssl.PEM_cert_to_DER_cert(block.decode("ascii")) for block in _PLAIN.findall(content)]
     except ValueError:
-        raise CertificateError(f"{file} holds something that is no certificate") from None
+        raise CertificateError(f"{file} holds something that is not a certificate") from None
     if not found:
         raise CertificateError(f"{file} holds no certificate")
     return found

@@ -41,7 +41,9 @@ def examine_editors(
         try:
             settings = read_settings(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            yield note(NAME, f"{file} can't be read, so nobody knows whether VS Code has a proxy of its own")
+            yield note(
+                NAME, f"{file} can't be read, so it is not known whether VS Code has a proxy of its own"
+            )
             continue
         named = named or bool(settings.get("http.proxy"))
         found = _wrong(settings, proxy, host)

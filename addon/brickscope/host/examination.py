@@ -288,7 +288,7 @@ class _Examination:
             yield ok("no_proxy", "NO_PROXY does not name the workspace")
         if detour := find_detour(self.environment):
             detail = (
-                f"{detour.proxy} leads a managed identity's calls for its tokens to the proxy, which refuses them: "
+                f"{detour.proxy} routes a managed identity's calls for its tokens to the proxy, which refuses them: "
                 f"NO_PROXY has to name {detour.endpoint}"
             )
             fix = self.fixes.assign(NO_PROXY=detour.no_proxy, no_proxy=detour.no_proxy)

@@ -59,14 +59,14 @@ def read_proxy_url(text: str) -> ProxyUrl:
     """Read ``http://[user:password@]host[:port]``. Raises ValueError with a sentence that holds no password."""
     shown = mask(text)
     if not text or not text.isprintable() or not text.isascii() or " " in text:
-        raise ValueError("the proxy's URL is empty, or holds blanks or odd characters")
+        raise ValueError("the proxy's URL is empty, or has blanks or invalid characters")
     if "://" not in text:
         raise ValueError(f"{shown!r} has no scheme, and not every client takes it so; write http://{shown}")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{shown!r} is no URL of a proxy: {error}") from None
+        raise ValueError(f"{shown!r} is not a proxy's URL: {error}") from None
     if parts.scheme != "http":
         raise ValueError(
             f"{shown!r}: the way to the proxy is http://, also for https calls (what is inside is encrypted all the same)"

@@ -114,7 +114,7 @@ def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     except (OSError, ValueError) as error:
         sock.close()
         raise WayError(
-            f"what listens at {proxy.host}:{proxy.port} is no HTTP proxy: {_text(error)}"
+            f"what listens at {proxy.host}:{proxy.port} is not an HTTP proxy: {_text(error)}"
         ) from None
     if status != 200:
         sock.close()

@@ -117,7 +117,7 @@ class TokenDirectory:
                 match_claims(policy.principals, claims)
             raise NotYetKnown(source.url)  # never fetched, or the issuer may have made a new key since
         if document.content is None:
-            raise Refused(Reason.KEY_SET_UNAVAILABLE, f"the issuer's keys can't be had: {document.error}")
+            raise Refused(Reason.KEY_SET_UNAVAILABLE, f"the issuer's keys can't be fetched: {document.error}")
         raise Refused(Reason.UNKNOWN_KEY, "the issuer publishes no key with the id that the token names")
 
     def _may_fetch(self, url: str, document: Document[KeySet]) -> bool:

@@ -53,5 +53,5 @@ async def mint(entrusted: Entrusted, host: str, secret: bytes, post: Post) -> tu
     if isinstance(life, str) and life.isdigit():
         life = int(life[:9])
     if isinstance(life, bool) or not isinstance(life, int) or life <= 0 or not is_secret(token):
-        raise FetchError("the answer of the token endpoint is no token with its lifetime")
+        raise FetchError("the token endpoint's answer is not a token with its lifetime")
     return token, min(life, MAX_LIFE)

@@ -126,7 +126,7 @@ class CredentialStore:
         if sign in settled or (held.task is None and moment < held.retry):
             raise Refused(
                 Reason.CREDENTIAL_UNAVAILABLE,
-                f"the credential {name!r} can't be had: {held.error or 'it was withdrawn'}",
+                f"the credential {name!r} can't be obtained: {held.error or 'it was withdrawn'}",
             )
         raise CredentialNeeded(sign)
 
@@ -185,7 +185,7 @@ class CredentialStore:
         name = held.entrusted.name
         if error and error != held.error:
             logger.warning(
-                "Brickscope: the credential %s can't be had: %s",
+                "Brickscope: the credential %s can't be obtained: %s",
                 name,
                 error,
                 extra={"event": "credential_unavailable"},

@@ -66,7 +66,11 @@ class LogFile:
         self.written = status.st_mtime if status.st_size else None
         """When it was written last before it was opened, in seconds since the epoch."""
         if not self.regular:
-            return
+            if stat.S_ISCHR(status.st_mode):
+                return
+            raise AuditError(
+                f"the audit log {self.name} is no file: once a pipe is full, every call would wait"
+            )
         try:
             # Two chains in one file would break each other; the lock goes with the file, also when it is renamed.
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

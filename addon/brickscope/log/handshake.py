@@ -62,7 +62,7 @@ class HandshakeCause(StrEnum):
     SERVER_UNTRUSTED = (
         "server_untrusted",
         "the proxy does not trust the server's certificate",
-        "if a company's gateway stands between, give its CA with ssl_verify_upstream_trusted_ca",
+        "if a company's gateway is in between, give its CA with ssl_verify_upstream_trusted_ca",
     )
     CLOSED_BY_SERVER = (
         "closed_by_server",

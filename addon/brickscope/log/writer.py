@@ -92,7 +92,7 @@ class AuditWriter:
         tail, head = self._file.tail, self._head.read() if self._file.regular else None
         if tail.torn:
             self._note(
-                "torn_line", "the last line is no whole record", bytes=tail.torn, sha256=tail.torn_hash
+                "torn_line", "the last line is not a complete record", bytes=tail.torn, sha256=tail.torn_hash
             )
         found = find_end(self.path, head) if tail.link is None and self._file.regular else None
         if found is not None and found.is_moved:
@@ -137,13 +137,13 @@ class AuditWriter:
         if found.torn:
             self._note(
                 "torn_line",
-                f"the last line of {name} is no whole record",
+                f"the last line of {name} is not a complete record",
                 bytes=found.torn,
                 sha256=found.torn_hash,
             )
         what = f"the file was moved away while the proxy did not run, and is now {name}; nothing is missing"
         logger.warning(
-            "Brickscope: %s: %s. The log goes on from its last record",
+            "Brickscope: %s: %s. The log continues from its last record",
             self._file.name,
             what,
             extra={"event": "audit_moved"},
@@ -400,7 +400,7 @@ class AuditWriter:
         except (OSError, AuditError) as error:
             self._no_rotation_before = time.monotonic() + ROTATION_PAUSE_S
             logger.error(
-                "Brickscope: the audit log can't be rotated, and goes on in the same file: %s",
+                "Brickscope: the audit log can't be rotated, and continues in the same file: %s",
                 error,
                 extra=_UPKEEP,
             )

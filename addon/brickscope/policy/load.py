@@ -15,7 +15,7 @@ from .written import Written
 
 TRIES = 5
 KEYS = ".jwks.json"
-Signature = tuple[tuple[str, int, int, int], ...]
+Signature = tuple[tuple[str, int, int, int, int], ...]
 
 
 class NoPolicyError(PolicyError):
@@ -46,17 +46,31 @@ def policy_files(path: Path) -> list[Path]:
     if not path.is_dir():
         raise NoPolicyError(path, "there is no such policy folder")
     try:
-        return sorted(
-            file
-            for file in path.iterdir()
-            if is_policy_file(file.name)
-            # A link to nothing is a file that can't be read, not one that is not there.
-            and (file.is_file() or (file.is_symlink() and not file.exists()))
+        return _at_home(
+            path,
+            sorted(
+                file
+                for file in path.iterdir()
+                if is_policy_file(file.name)
+                # A link to nothing is a file that can't be read, not one that is not there.
+                and (file.is_file() or (file.is_symlink() and not file.exists()))
+            ),
         )
     except OSError as error:
         raise PolicyError(
             [Problem(Position(str(path)), "error", f"can't be read: {error.strerror}")]
         ) from None
+
+
+def _at_home(folder: Path, files: list[Path]) -> list[Path]:
+    """The same files. Raises PolicyError for a link that leads out of the folder: messages quote what they are about, and
+    whoever edits rules could have any file of the proxy's host quoted, a mounted secret among them."""
+    for file in files:
+        if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+            hint = "copy the file, or give the folder that it is in"
+            said = "it is a link that leads out of the policy's folder"
+            raise PolicyError([Problem(Position(str(file)), "error", said, hint)])
+    return files
 
 
 def is_policy_file(name: str) -> bool:
@@ -68,12 +82,15 @@ def is_policy_file(name: str) -> bool:
 
 
 def key_files(path: Path) -> list[Path]:
-    """The key files of a policy: all ``*.jwks.json`` of its folder but hidden ones. Raises OSError."""
+    """The key files of a policy: all ``*.jwks.json`` of its folder but hidden ones. Raises OSError and PolicyError."""
     folder = path if path.is_dir() else path.parent
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.name.endswith(KEYS) and not file.name.startswith(".") and file.is_file()
+    return _at_home(
+        folder,
+        sorted(
+            file
+            for file in folder.iterdir()
+            if file.name.endswith(KEYS) and not file.name.startswith(".") and file.is_file()
+        ),
     )
 
 
@@ -82,7 +99,9 @@ def signature(path: Path) -> Signature:
     found = []
     for file in [*policy_files(path), *key_files(path)]:
         status = file.stat()
-        found.append((str(file), status.st_mtime_ns, status.st_size, status.st_ino))
+        # Programs that copy files set the first time; nobody sets the second.
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        found.append((str(file), *times, status.st_size, status.st_ino))
     return tuple(found)
 
 

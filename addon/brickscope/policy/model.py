@@ -47,7 +47,7 @@ class _Bound(_Described):
     mode: Given[ModeWord] = None
     """monitor: log what the rules deny, and let it go on."""
     workspaces: Given[Some[Workspace]] = None
-    """It is worth nothing elsewhere. With ?o= and a number on a host of several workspaces."""
+    """It is not valid elsewhere. With ?o= and a number on a host of several workspaces."""
     clients: Given[Some[Network]] = None
     """Nor from other addresses."""
     expires: Given[Moment] = None

@@ -51,6 +51,8 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
+        if address.is_site_local:  # private until RFC 3879, and global to ipaddress
+            return False
     return (
         address.is_global
         and not address.is_multicast

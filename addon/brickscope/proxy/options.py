@@ -74,7 +74,7 @@ _TEXTS = {
     "scope_credentials": (
         "File that says what placeholders of the policy are exchanged for, and where the secrets come from. Default: none."
     ),
-    "scope_connect_to": "For tests and demonstrations: HOST=ADDRESS:PORT leads a host (or *.suffix) to another address.",
+    "scope_connect_to": "For tests and demonstrations: HOST=ADDRESS:PORT redirects a host (or *.suffix) to another address.",
 }
 _LISTS: dict[str, list[str]] = {
     "scope_audit_rotate": [],
@@ -386,10 +386,12 @@ def find_warnings(options: Options) -> list[str]:
     if status is not None and not status.is_local:
         found.append(
             f"option scope_status: whoever can connect to {status} sees the names of subjects and how much they call; "
-            "let a firewall or NetworkPolicy leave only Prometheus there"
+            "restrict it to Prometheus by a firewall or NetworkPolicy"
         )
     if options.scope_connect_to:
-        found.append("option scope_connect_to: hosts are led to other addresses; this is for tests only")
+        found.append(
+            "option scope_connect_to: hosts are redirected to other addresses; this is for tests only"
+        )
     return found
 
 
@@ -406,7 +408,7 @@ def refuse_unknown(options: Options) -> None:
     if unknown:
         raise OptionError(
             f"this mitmproxy has options that this version of Brickscope does not know ({', '.join(unknown)}): whether they "
-            "open the gate was not looked at. Install the mitmproxy that requirements.txt names, or a newer Brickscope."
+            "are safe was not checked. Install the mitmproxy that requirements.txt names, or a newer Brickscope."
         )
 
 

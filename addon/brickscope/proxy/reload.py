@@ -83,7 +83,10 @@ class Reload:
         self._gate.tally.keys_fetched(keys is not None)
         if keys is None:
             logger.warning(
-                "Brickscope: the keys at %s can't be had: %s", url, error, extra={"event": "keys_unavailable"}
+                "Brickscope: the keys at %s can't be obtained: %s",
+                url,
+                error,
+                extra={"event": "keys_unavailable"},
             )
         self._gate.record(
             "key_set",

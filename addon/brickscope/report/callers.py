@@ -34,8 +34,8 @@ def tokens_section(given: Given) -> Section:
     caption = f"Subjects without a call in the {days} before {moment(given.end)}"
     hint = "" if given.loaded else "Without a policy, only subjects that made calls are known."
     held = counts.table("placeholders")
-    if shown := [row["Credential"] for row in held.records() if row["Itself"]]:
-        text = f"The credential {names(shown)} itself was shown, not a placeholder: it has left its store."
+    if shown := [row["Credential"] for row in held.records() if row["Bypassed"]]:
+        text = f"The credential {names(shown)} was used instead of its placeholder: it has left its store."
         points.append(Point("serious", text))
     blocks = (
         Text(intro),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analysis.check.policies import codes_of, findings, only, rules
-from brickscope.analysis.check import proof
+from brickscope.analysis.check import prover
 from brickscope.core.decision import Decision
 from brickscope.core.reason import Reason
 from brickscope.policy.operations import presets
@@ -316,7 +316,7 @@ def test_nothing_is_claimed_that_the_decision_function_does_not_allow(
         return Decision(False, Reason.NO_RULE_MATCHES, "", operation="tokens.create")
 
     assert "BS201" in codes_of(findings(tmp_path, rules(["tokens.create"])))
-    monkeypatch.setattr(proof, "judge", deny)
+    monkeypatch.setattr(prover, "judge", deny)
     assert "BS201" not in codes_of(findings(tmp_path, rules(["tokens.create"])))
 
 

@@ -50,7 +50,7 @@ def test_what_it_prints(folder: Path) -> None:
         "--- a/rules/policy.yaml\n+++ b/rules/policy.yaml\n",
         "+      - jobs.get  # seen once, 2026-11-03; job_id is not in the log: not limited\n",
         "+        where: {full_name: {pattern: 'main.sales.{table}'}}\n",
-        "proof: the policy loads with it, and 12 of 12 calls that it is to cover are allowed\n",
+        "proof: the policy loads with it, and 12 of 12 calls that it must cover are allowed\n",
     ):
         assert said in result.stdout, said
 
@@ -95,7 +95,7 @@ def test_unused_rules_go_only_if_asked_and_nobody_else_has_them(folder: Path) ->
     policy = folder / "rules" / "policy.yaml"
     policy.write_text(POLICY.replace("    # nothing", "      - clusters.list   # for Bob\n    # nothing"))
     said = run("log", "--subject", "ci", "--rules", "rules")
-    assert "rules that no observed call needed (--drop-unused takes them out):\n" in said.stdout
+    assert "rules that no observed call needed (--drop-unused removes them):\n" in said.stdout
     assert "-      - clusters.list" not in said.stdout
     said = run("log", "--subject", "ci", "--rules", "rules", "--drop-unused")
     assert "-      - clusters.list   # for Bob\n" in said.stdout
@@ -121,7 +121,7 @@ def test_a_proposal_that_does_not_cover_its_calls_is_never_written(
     monkeypatch.setattr(brickscope.analysis.learn.learning, "ask", broken)
     result = run("log", "--subject", "ci", "--rules", "rules", "--write", "out.yaml")
     assert result.exit_code == 1
-    assert "5 of 12 calls that it is to cover are allowed" in result.stdout
+    assert "5 of 12 calls that it must cover are allowed" in result.stdout
     assert "not allowed: GET /api/2.1/unity-catalog/tables/main.sales.t0: no_rule_matches" in result.stdout
     assert "so nothing is written" in result.stderr
     assert not (folder / "out.yaml").exists()

@@ -118,6 +118,19 @@ def test_what_the_policy_denies_now_is_no_evidence(tmp_path: Path) -> None:
     assert said.left_out == {"now_denied_by_rule": 1}
 
 
+def test_a_log_that_is_older_than_a_limit_widens_nothing(tmp_path: Path) -> None:
+    """What such a call had for the parameter nobody knows: it proposes no rule without the limit, and makes none unused."""
+    limited = "- {operation: jobs.run_now, where: {job_id: 7}}\n      - current_user.me"
+    said = learned(
+        tmp_path, [Did("POST", RUN), run_now(7)], EXECUTE, policy=POLICY.replace("- current_user.me", limited)
+    )
+    assert said.left_out == {"not_replayable": 1}
+    assert said.not_replayable == {"rules look at the parameter 'job_id', which is not in the log": 1}
+    assert (list(said.covered), proposed(said)) == (["jobs.run_now"], [])
+    said = learned(tmp_path, [Did("POST", RUN)], EXECUTE, policy=POLICY.replace("- current_user.me", limited))
+    assert [rule.text for rule in said.unused] == ["current_user.me"]
+
+
 STARTUP = ["/api/2.0/preview/scim/v2/Me", "/api/2.0/connector-service/feature-flags/SQL/1"]
 
 

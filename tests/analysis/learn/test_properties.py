@@ -16,8 +16,8 @@ from audit.made_log import START, write_log
 from brickscope.analysis.answer import render
 from brickscope.analysis.judge import known
 from brickscope.analysis.learn import report
+from brickscope.analysis.learn.draft import compile_draft
 from brickscope.analysis.learn.learning import Learned, learn
-from brickscope.analysis.learn.proof import compile_draft
 from brickscope.analysis.learn.proposal import Wish, is_dangerous
 from brickscope.audit.reader import AuditLog
 from brickscope.catalog.catalog import load_catalog
@@ -84,7 +84,7 @@ def made(did: list[Did], wish: Wish) -> tuple[Learned, Any]:
             said = learn(log, CI, wish, loaded)
         compiled = None
         if said.draft is not None:
-            compiled = compile_draft(said.draft, loaded, START.timestamp())[0]
+            compiled = compile_draft(said.draft, loaded, START.timestamp())
         return said, compiled
 
 

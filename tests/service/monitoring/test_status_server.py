@@ -171,7 +171,7 @@ def test_a_socket_that_a_killed_process_left_is_taken_over(tmp_path: Path) -> No
 def test_what_belongs_to_others_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "status.sock"
     path.write_text("precious")
-    with pytest.raises(OSError, match="is no socket"):
+    with pytest.raises(OSError, match="is not a socket"):
         served(lambda server: asyncio.sleep(0), StatusAddress(path=path))
     assert path.read_text() == "precious"
     path.unlink()
@@ -189,12 +189,12 @@ ADDRESSES: dict[str, StatusAddress | str] = {
     "localhost:0": StatusAddress("127.0.0.1", 0),
     "0.0.0.0:9464": StatusAddress("0.0.0.0", 9464),
     "unix:/run/x.sock": StatusAddress(path=Path("/run/x.sock")),
-    "unix:x.sock": "no absolute path",
+    "unix:x.sock": "not an absolute path",
     "unix:/" + "x" * 120: "longer than",
-    "9464": "no address and port",
-    ":9464": "no address and port",
-    "proxy.example.com:9464": "no address and port",
-    "127.0.0.1": "no address and port",
+    "9464": "not an address and port",
+    ":9464": "not an address and port",
+    "proxy.example.com:9464": "not an address and port",
+    "127.0.0.1": "not an address and port",
     "127.0.0.1:": "no port",
     "127.0.0.1:70000": "no port",
     "127.0.0.1:-1": "no port",

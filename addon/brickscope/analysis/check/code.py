@@ -1,5 +1,5 @@
-"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` that has
-the name of its lint; of an escalation, its entry in ``escalations.yaml``."""
+"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` beside
+its lint; of an escalation, its entry in ``escalations.yaml``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from textwrap import indent
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from brickscope.shipped import table
@@ -38,44 +39,25 @@ class Code(NamedTuple):
     opened: bool = False
 
 
-Look = Callable[[Any], Iterator[Found]]
-LOOKS: dict[str, dict[str, Look]] = {}
-"""What the lints do: by page, then by what is looked at."""
-
-
-def of(what: str, page: str = "") -> Callable[[Look], Look]:
-    """Makes a function a lint. ``what`` it looks at: each ``rule_set`` (a RuleSetView), the ``policy`` (a Survey), each
-    ``acceptance`` (Accepted). ``page``: its page, if that has another name than the function."""
-
-    def register(look: Look) -> Look:
-        LOOKS.setdefault(page or look.__name__, {})[what] = look
-        return look
-
-    return register
-
-
 class Lint(NamedTuple):
-    """One kind of finding, and what finds it."""
+    """One file of ``lint/``: its page, and what it looks at: each rule set, the policy, each acceptance."""
 
     code: Code
-    looks: Mapping[str, Look]
+    module: ModuleType
 
     def find(self, what: str, subject: Any) -> Iterator[Found]:
-        """What it finds in a rule set, the policy or an acceptance."""
-        return self.looks[what](subject) if what in self.looks else iter(())
+        """What it finds. ``what``: ``of_rule_set`` (a RuleSetView), ``of_policy`` (a Survey), ``of_acceptance``."""
+        look: Callable[[Any], Iterator[Found]] | None = getattr(self.module, what, None)
+        return iter(()) if look is None else look(subject)
 
 
 @cache
 def lints() -> tuple[Lint, ...]:
-    """All lints, in the order of their codes: every page with the functions of its name."""
-    names = [each.name for each in files(lint).iterdir()]
-    for name in names:
-        if name.endswith(".py"):
-            import_module(f"{lint.__name__}.{name.removesuffix('.py')}")
+    """All lints, in the order of their codes: every page beside which a module of its name lies."""
+    names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
     found = (
-        Lint(_code(**read_data(name, lint.__name__)), LOOKS.get(name.removesuffix(".yaml"), {}))
+        Lint(_code(**read_data(f"{name}.yaml", lint.__name__)), import_module(f"{lint.__name__}.{name}"))
         for name in names
-        if name.endswith(".yaml")
     )
     return tuple(sorted(found, key=lambda each: each.code.code))
 

@@ -87,13 +87,6 @@ def telling(operation: str) -> dict[str, Any]:
     }
 
 
-@cache
-def harmless() -> frozenset[str]:
-    """Operations that grant, run or return something, were looked at, and let nobody become more."""
-    groups = read_data("powers.yaml")["harmless"]
-    return frozenset(name for group in groups for name in expand(group["operations"]))
-
-
 def expand(patterns: Iterable[str]) -> Iterator[str]:
     """The operations of names and patterns with ``*``. Raises ValueError for one that names none."""
     known = load_catalog().operations

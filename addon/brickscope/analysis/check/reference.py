@@ -64,7 +64,7 @@ def _entry(code: Code) -> str:
     if group in ("BS0", "BS9"):
         return ""
     about = {"BS5": "subject: ci, "}.get(group, "rule_set: ci, ")
-    if code.code in ("BS504",):
+    if code.code == "BS504":
         about = "rule_set: ci, "
     if code.code in ("BS505", "BS510"):
         about = ""

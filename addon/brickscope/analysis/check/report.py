@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from brickscope.analysis.shown import moment
 from brickscope.policy.problem import PolicyError, Position
 
+from ..lint.broken_policy import of_errors
 from ..witness import Witness
 from .code import codes
 from .finding import Finding, Severity
@@ -43,13 +44,8 @@ class Report(NamedTuple):
 def broken(error: PolicyError) -> Report:
     """The report of a policy that does not load."""
     severity = codes()[BROKEN].severity
-    return Report(
-        None,
-        tuple(
-            Finding(BROKEN, severity, each.message + (f" ({each.hint})" if each.hint else ""), each.position)
-            for each in error.problems
-        ),
-    )
+    found = of_errors(error)
+    return Report(None, tuple(Finding(BROKEN, severity, each.message, each.position) for each in found))
 
 
 def chosen(findings: Iterable[Finding], select: Collection[str], ignore: Collection[str]) -> list[Finding]:

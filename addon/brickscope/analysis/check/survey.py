@@ -15,7 +15,7 @@ from ..algebra import RuleList
 from ..judge import Known, known
 from .condition import never
 from .finding import Found
-from .proof import Prover
+from .prover import Prover
 from .span import Span, spans
 from .undone import UndoneLimit, undone_limits
 

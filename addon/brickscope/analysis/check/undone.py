@@ -6,18 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import load_catalog
-from brickscope.core.constraint import ABSENT
 from brickscope.core.operation import OperationRule
 from brickscope.policy.written import WrittenRule
 
 from ..algebra import RuleList
-from ..example import made_up
+from ..example import UNNAMED, made_up
 from ..reach import reach
 from ..witness import Witness
-from .proof import Prover
-
-_VALUES: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
-"""Values that a limit is not likely to name."""
+from .prover import Prover
 
 
 class UndoneLimit(NamedTuple):
@@ -46,7 +42,7 @@ def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Wit
     changes: list[dict[str, Any]] = [
         {constraint.name: value}
         for constraint in rule.where
-        for value in _VALUES
+        for value in UNNAMED
         if not constraint.test.takes(value)
     ]
     if rule.only is not None:

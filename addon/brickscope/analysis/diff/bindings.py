@@ -6,19 +6,12 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
-from brickscope.analysis.judge import Known
+from brickscope.analysis.judge import GROUPS, Known
 from brickscope.analysis.shown import moment
 from brickscope.analysis.summary import mode_of
 from brickscope.core.policy import Login, Mode, Policy, Subject
 
 from .rule_sets import Effect
-
-_MARKS = {
-    "token": "fingerprint",
-    "service principal": "client_id",
-    "user": "sub",
-    "login": "client_id",
-}
 
 
 class BindingChange(NamedTuple):
@@ -35,7 +28,7 @@ def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[B
     one, other = old.subject, new.subject
     found = [
         _change(
-            _MARKS[new.kind],
+            GROUPS[new.kind][1],
             set(new.marks) - set(old.marks),
             set(old.marks) - set(new.marks),
             old.marks,

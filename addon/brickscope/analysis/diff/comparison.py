@@ -14,8 +14,8 @@ from brickscope.analysis.witness import Witness
 from brickscope.core.policy import Issuer, Mode, Subject
 
 from .bindings import BindingChange, compare_bindings
+from .contrast import Contrast, decision_of, shared_home
 from .origin import Version
-from .proof import Prover, decision_of, shared_home
 from .rule_sets import Effect, OperationChange, PathChange, RuleSetChange, Side, compare
 
 MAX_MEMBERS = 20
@@ -127,9 +127,9 @@ def _subject(
         return SubjectChange(one, "removed", None, ((gone, None),))
     if one is None or other is None:
         return None
-    prover = Prover(old, one, new, other, at)
+    contrast = Contrast(old, one, new, other, at)
     found = [
-        (change, prover.prove_binding(change))
+        (change, contrast.prove_binding(change))
         for change in compare_bindings(one, other, old.policy, new.policy)
     ]
     if not found and renamed is None:
@@ -146,8 +146,8 @@ def _added(old: Version, new: Version, other: Known, at: float) -> list[tuple[Bi
     mode = mode_of(new.policy, other.subject)
     if mode is Mode.MONITOR and old.policy.mode is not Mode.MONITOR:
         found.append(BindingChange("mode", Effect.WIDER, "none", mode.value))
-    prover = Prover(old, None, new, other, at)
-    return [(change, prover.prove_binding(change)) for change in found]
+    contrast = Contrast(old, None, new, other, at)
+    return [(change, contrast.prove_binding(change)) for change in found]
 
 
 def _group(
@@ -178,7 +178,7 @@ def _first_proof(
 ) -> Witness | None:
     """The call as a proof for the first member for whom it is one: bindings may keep it from others."""
     for was, now in members[:MAX_MEMBERS]:
-        proof = None if now is None else Prover(old, was, new, now, at).prove(call)
+        proof = None if now is None else Contrast(old, was, new, now, at).prove(call)
         if proof is not None:
             return proof
     return None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from brickscope.policy.load import Loaded
+from brickscope.core.policy import Policy
+from brickscope.policy.load import KEYS, Loaded, compile_contents, key_files
 from brickscope.policy.written import WrittenRule
 
 from .edit import edit_rule_set, unified
@@ -15,6 +16,7 @@ from .evidence import Evidence, Selector
 from .present import Present
 from .proposal import Entry, LearnError, flow
 
+NEW = "learned.yaml"
 MAX_CLIENTS = 4
 """Most addresses that are proposed as a binding."""
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
@@ -28,6 +30,30 @@ class Draft(NamedTuple):
     text: str
     file: Path | None
     patch: str = ""
+
+
+class Proof(NamedTuple):
+    """Whether a draft allows what it is to. ``calls``: that it is to allow. ``allowed``: of them. ``failed``: the first that
+    are not, with why."""
+
+    calls: int
+    allowed: int
+    failed: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether all are."""
+        return self.calls == self.allowed
+
+
+def compile_draft(draft: Draft, policy: Loaded | None, now: float) -> Policy:
+    """The policy with the draft in it, by the loader. ``now``: seconds since the epoch. Raises PolicyError."""
+    present = [] if policy is None else [*policy.files]
+    files = {str(file): file.read_bytes() for file in present}
+    found = key_files(present[0]) if present else ()
+    keys = {file.name: file.read_bytes() for file in found if file.name.endswith(KEYS)}
+    files[NEW if draft.file is None else str(draft.file)] = draft.text.encode()
+    return compile_contents(files, keys, now)[0]
 
 
 def edited(present: Present, add: Sequence[Entry], remove: Sequence[WrittenRule]) -> Draft:

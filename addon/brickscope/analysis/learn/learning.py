@@ -21,11 +21,10 @@ from brickscope.core.rule import Rule
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
 
-from .draft import Draft, edited, new_file
+from .draft import Draft, Proof, compile_draft, edited, new_file
 from .evidence import Evidence, Group, Selector, collect, groups
 from .observation import Observation, Tally
 from .present import Present, find_present
-from .proof import Proof, compile_draft
 from .proposal import LearnError, Proposal, Seen, Wish, propose
 from .scopes import Scopes, minimal_scopes
 
@@ -236,7 +235,7 @@ def _prove(
     progress: Progress | None,
 ) -> Proof:
     """Every call that is to be covered, judged again under the draft as the loader reads it."""
-    compiled, _, _ = compile_draft(draft, policy, found.last_seen.replace(tzinfo=UTC).timestamp())
+    compiled = compile_draft(draft, policy, found.last_seen.replace(tzinfo=UTC).timestamp())
     everybody = known(compiled)
     before = {} if policy is None else known(policy.policy)
     who = everybody[

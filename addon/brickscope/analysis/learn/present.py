@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brickscope.analysis.judge import Known, known
+from brickscope.analysis.judge import GROUPS, Known, known
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import RuleSet, Subject
@@ -41,13 +41,9 @@ def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
     everybody = known(loaded.policy)
     found = everybody.get(who.value) if who.by == "subject" else None
     if who.by != "subject":
-        kinds = {"fingerprint": "token", "client_id": "service principal", "sub": "user"}
+        named = (each for each in everybody.values() if who.value in " ".join(each.marks).split())
         found = next(
-            (
-                each
-                for each in everybody.values()
-                if each.kind == kinds[who.by] and who.value in " ".join(each.marks).split()
-            ),
+            (each for each in named if GROUPS[each.kind][1] == who.by and isinstance(each.subject, Subject)),
             None,
         )
     if found is None:

@@ -1,1 +1,1 @@
-"""Lints. The ``.yaml`` of a lint's name is its page: ``brickscope check --explain`` prints it."""
+"""Lints, one a file. The ``.yaml`` beside it is its page: ``brickscope check --explain`` prints it."""

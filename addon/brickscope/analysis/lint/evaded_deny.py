@@ -10,7 +10,6 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule
 
-from ..check.code import of
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..reach import Reach, reach
@@ -20,8 +19,7 @@ MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""
 
 
-@of("rule_set")
-def evaded_deny(view: RuleSetView) -> Findings:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Path rules under ``deny`` with a call that one spelling denies and another allows."""
     for written in view.deny:
         found: dict[str, tuple[str, Witness]] = {}

@@ -67,7 +67,7 @@ class EventStream:
             outcome = {name: plain(row.pop(f"_{name}")) for name in _OUTCOME}
             record = _record(row)
             made = self._map(record, outcome if outcome["time"] is not None else None)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             self.foreign += 1
             return None
         if made is None:

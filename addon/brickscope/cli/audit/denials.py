@@ -28,11 +28,11 @@ _COLUMNS = (
 @click.option("--top", default=50, show_default=True, metavar="N", help="How many groups to show; 0 for all.")
 @output_options
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
-    """What was denied and what would allow it.
+    """Show what was denied, and what would allow it.
 
     Denials that one change would allow are one group. First come calls that return credentials, change who may act, or
-    run code, subject by subject; then all others by their number. Under "would allow it" stand lines to paste into the
-    policy, the least that allows these very calls; whether they should be allowed is yours to judge.
+    run code, subject by subject; then all others by their number. Under "would allow it" are lines to paste into the
+    policy, which allow these calls and as little else as possible; whether to allow them is your decision.
 
     \b
     Exit status: 0 done, 2 the log can't be read.

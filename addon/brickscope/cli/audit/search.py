@@ -47,19 +47,19 @@ def filter_options(of: Any) -> Any:
     several = "May be given several times; * stands for any text."
     for option in (
         click.option("--subject", multiple=True, help=f"Who. {several}"),
-        click.option("--operation", multiple=True, help="What, by the catalogue: jobs.run_now, jobs.*"),
-        click.option("--reason", multiple=True, help="Why: no_rule_matches, …"),
+        click.option("--operation", multiple=True, help="The operation: jobs.run_now, jobs.*."),
+        click.option("--reason", multiple=True, help="The reason: no_rule_matches, …"),
         click.option(
             "--decision",
             multiple=True,
             type=click.Choice(["allow", "deny", "sent"]),
             help="sent: allowed, or denied in monitor mode and sent anyway.",
         ),
-        click.option("--client", multiple=True, help="From where: 10.0.8.14, 10.0.8.*"),
-        click.option("--method", multiple=True, help="GET, POST, …"),
-        click.option("--path", multiple=True, help="/api/2.1/jobs/*"),
-        click.option("--credential", multiple=True, help="Which credential a placeholder stood for."),
-        click.option("--status", multiple=True, help="How it ended: 404, 4xx, none."),
+        click.option("--client", multiple=True, help="The client address: 10.0.8.14, 10.0.8.*."),
+        click.option("--method", multiple=True, help="The method of the call: GET, POST, …"),
+        click.option("--path", multiple=True, help="The path of the call: /api/2.1/jobs/*."),
+        click.option("--credential", multiple=True, help="The credential behind a placeholder."),
+        click.option("--status", multiple=True, help="The status of the answer: 404, 4xx, none."),
     ):
         of = option(of)
     return of

@@ -44,7 +44,7 @@ _ENDED = {
     "longest_ms": "longest ms",
 }
 _NOBODY = {
-    "subject": "(nobody the policy names)",
+    "subject": "(caller unknown to the policy)",
     "operation": "(no known operation)",
     "client_address": "(not recorded)",
 }

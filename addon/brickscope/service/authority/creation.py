@@ -58,9 +58,9 @@ def make_authority(
             domain.encode("ascii")
             x509.DNSName(domain)
         except ValueError:
-            raise AuthorityError(f"{domain!r} is no domain; write it in ASCII (xn--…)") from None
+            raise AuthorityError(f"{domain!r} is not a domain; write it in ASCII (xn--…)") from None
         if "*" in domain or not all(domain.split(".")) or len(domain) > 253:
-            raise AuthorityError(f"{domain!r} is no domain such as cloud.databricks.com (without '*.')")
+            raise AuthorityError(f"{domain!r} is not a domain such as cloud.databricks.com (without '*.')")
     if name is not None and not 0 < len(name) <= 50:
         raise AuthorityError("the name has to have 1 to 50 characters")
     now = (now or datetime.now(UTC)).replace(microsecond=0)

@@ -36,7 +36,7 @@ def read_address(text: str) -> StatusAddress:
     kind, colon, rest = text.partition(":")
     if kind == "unix" and colon:
         if not rest.startswith("/"):
-            raise ValueError(f"{text!r} is no absolute path; {EXAMPLE}")
+            raise ValueError(f"{text!r} is not an absolute path; {EXAMPLE}")
         if len(rest.encode()) > 100:
             raise ValueError(f"{text!r} is longer than the 100 bytes that the path of a Unix socket may have")
         return StatusAddress(path=Path(rest))
@@ -46,7 +46,7 @@ def read_address(text: str) -> StatusAddress:
     try:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
-        raise ValueError(f"{text!r} is no address and port; {EXAMPLE}") from None
+        raise ValueError(f"{text!r} is not an address and port; {EXAMPLE}") from None
     if not (port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
         raise ValueError(f"{text!r} has no port from 0 to 65535; {EXAMPLE}")
     return StatusAddress(str(address), int(port))
@@ -62,7 +62,7 @@ def free_path(path: Path) -> None:
     something else than a socket."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(f"{path} is there and is no socket")
+            raise FileExistsError(f"{path} exists and is not a socket")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1)
             try:

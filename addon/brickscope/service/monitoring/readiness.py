@@ -20,19 +20,19 @@ class Reason(StrEnum):
 
     GATE_MISSING = (
         "gate_missing",
-        "The gate is not where it was put when the proxy started. Restart the proxy.",
+        "The gate is not as it was when the proxy started. Restart the proxy.",
     )
     NOT_LISTENING = "not_listening", "The proxy does not listen for clients."
-    DRAINING = "draining", "The proxy is about to stop; it finishes the calls that are under way."
+    DRAINING = "draining", "The proxy is about to stop; it finishes the calls in progress."
     POLICY_EMPTY = "policy_empty", "The policy names nobody, so every call would be denied."
     AUDIT_FAILING = "audit_failing", "The audit log can't be written, so every call is denied."
     AUDIT_MOVED = (
         "audit_moved",
-        "The audit log's file was deleted or moved away, and could not be begun anew yet.",
+        "The audit log's file was deleted or moved away, and could not be started again yet.",
     )
     CREDENTIAL_FAILING = (
         "credential_failing",
-        "A credential that placeholders stand for can't be had. Its calls get 503; all others go on, so the proxy is ready.",
+        "A credential behind placeholders can't be obtained. Its calls get 503; all others work, so the proxy is ready.",
     )
     DISK_FULL = "disk_full", "The disk of the audit log is full, so every call is about to be denied."
 

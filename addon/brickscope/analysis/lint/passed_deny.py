@@ -1,22 +1,17 @@
-"""Lints of denies that are passed: by other operations, or by calls of no class."""
+"""BS112: a deny that other operations pass."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from brickscope.catalog.catalog import Operation, load_catalog, operation_table
+from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.catalog.siblings import WAYS, Sibling, beside, siblings_of, titles
-from brickscope.catalog.words import telling
 from brickscope.core.constraint import ABSENT
 from brickscope.core.kind import KINDS
-from brickscope.core.rule import Rule
-from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
-from ..check.code import of
 from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 from ..example import made_up, meeting, plain
@@ -49,8 +44,7 @@ class _Named(NamedTuple):
         )
 
 
-@of("rule_set")
-def passed_deny(view: RuleSetView) -> Findings:
+def of_rule_set(view: RuleSetView) -> Findings:
     """Denies with the operations, allowed by the decision function, that do the same with the object that they name."""
     for written in view.deny:
         found: dict[str, tuple[Sibling, Witness]] = {}
@@ -144,41 +138,3 @@ def _found(written: WrittenRule, found: Mapping[str, tuple[Sibling, Witness]]) -
         operations=found,
         proofs=[found[names[0]][1] for names in ways.values() if names],
     )
-
-
-_OF_ALL = re.compile(r"class \w+")
-MADE_UP = "example-credentials"
-"""What stands for a variable: a word that no operation has and that says what such a call may hand out."""
-
-
-@of("rule_set")
-def classless_call(view: RuleSetView) -> Findings:
-    """Denies of a class in every service, where a path rule allows calls that the catalogue does not know."""
-    denies = [written for written in view.deny if _OF_ALL.fullmatch(written.text)]
-    open_to = (
-        [(written, proof) for written in view.allow for proof in _unknown(view, written.paths)]
-        if denies
-        else []
-    )
-    for written in denies if open_to else ():
-        first = open_to[0][1]
-        paths = dict.fromkeys(proof.rule for _, proof in open_to)
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        text = f"{written.text} denies only what the catalogue knows of it; {first.rule}{more} allows other calls too"
-        yield Found.of(written, text, proofs=[first], related=[allow for allow, _ in open_to])
-
-
-def _unknown(view: RuleSetView, paths: tuple[Rule, ...]) -> Iterator[Witness]:
-    """For each path that takes in such calls, one that is allowed."""
-    for path in paths:
-        segments = [text for part in path.template.segments for text in _filled(part)]
-        if any(map(telling, segments)) and operation_table().match(path.method, segments) is None:
-            calls = filter(None, [view.prover.call(path.method, "/" + "/".join(segments))])
-            yield from (proof for proof in view.prover.allowed(calls) if proof.operation is None)
-
-
-def _filled(part: Segment) -> tuple[str, ...]:
-    if isinstance(part, Literal):
-        return (part.text,)
-    text = MADE_UP if part.verb is None else f"{MADE_UP}:{part.verb}"
-    return ("example", text) if isinstance(part, Rest) else (text,)

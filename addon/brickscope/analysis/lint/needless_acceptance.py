@@ -1,4 +1,4 @@
-"""Lints of acceptances."""
+"""BS902: an acceptance of nothing."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ from collections.abc import Iterable
 from brickscope.policy.problem import nearest
 
 from ..check.acceptance import Accepted
-from ..check.code import codes, of
+from ..check.code import codes
 from ..check.finding import Findings
-from ..shown import moment
 
 
-@of("acceptance")
-def expired_acceptance(entry: Accepted) -> Findings:
-    """One whose day is past."""
-    if entry.is_over:
-        yield entry.found(f"the acceptance of {entry} expired at {moment(entry.value.until)}")
-
-
-@of("acceptance")
-def needless_acceptance(entry: Accepted) -> Findings:
+def of_acceptance(entry: Accepted) -> Findings:
     """One that fits no finding, with what may be mistyped."""
     if entry.is_over or entry.matched:
         return
@@ -42,10 +33,3 @@ def needless_acceptance(entry: Accepted) -> Findings:
 def _hint(name: str, known: Iterable[str]) -> str:
     hint = nearest(name, known)
     return f" ({hint})" if hint else ""
-
-
-@of("acceptance")
-def expiring_acceptance(entry: Accepted) -> Findings:
-    """One that fits a finding, and whose day is near."""
-    if entry.matched and entry.value.until <= entry.survey.soon:
-        yield entry.found(f"the acceptance of {entry} expires at {moment(entry.value.until)}")

@@ -1,16 +1,18 @@
-"""Calls that prove a difference: judged by both policies as the proxy would, denied by the old and allowed by the new."""
+"""Calls that show a difference of two policies: judged by both as the proxy would, denied by the old, allowed by the new."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import islice
 
-from brickscope.analysis.abilities import abilities
 from brickscope.analysis.call import Call, Home, read_call
+from brickscope.analysis.check.prover import Prover
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import example, path_example
+from brickscope.analysis.example import path_example
 from brickscope.analysis.judge import Known, address, home, judge
+from brickscope.analysis.way import ways
 from brickscope.analysis.witness import Witness
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Login, Mode, Subject
@@ -22,7 +24,7 @@ _UNHEARD_OF = "GET /brickscope/no/such/call"
 MAX_TRIES = 50
 
 
-class Prover:
+class Contrast:
     """Judges calls of one subject under both policies. ``old``: None for somebody the old policy does not name."""
 
     def __init__(self, was: Version, old: Known | None, now: Version, new: Known, at: float) -> None:
@@ -71,36 +73,29 @@ class Prover:
         elif change.key == "workspaces":
             fresh = sorted((other.workspaces or frozenset()) - (one.workspaces or frozenset()))
             for workspace in fresh or ["elsewhere.cloud.databricks.com"]:
-                host, _, chosen = workspace.partition("?o=")
-                for call in self._allowed(own._replace(host=host, workspace=chosen or None)):
+                there = self._new.subject._replace(workspaces=frozenset({workspace}))
+                for call in self._allowed(self._new._replace(subject=there)):
                     yield call, None, None
         elif change.key == "clients":
             for client in _addresses(other.clients, one.clients or ()):
-                for call in self._allowed(own):
+                for call in self._allowed(self._new):
                     yield call, client, None
         elif change.key == "expires":
-            for call in self._allowed(own):
+            for call in self._allowed(self._new):
                 yield call, None, max(self.at, one.expires or self.at)
 
-    def _allowed(self, at: Home) -> Iterator[Call]:
-        """Some calls that the new policy is likely to allow."""
-        subject = self._new.subject
+    def _allowed(self, who: Known) -> Iterator[Call]:
+        """Some calls that the new policy allows somebody, or is likely to."""
+        subject, at = who.subject, home(who)
         if isinstance(subject, Login):
             for grant in sorted(subject.grants):
                 with suppress(CallError):
                     yield read_call(f"oidc.token grant={grant.value}", at)
             return
-        tried = 0
-        for ability in abilities(subject.rule_set, self._now.written.rules).allowed():
-            for way in ability.allowed:
-                tried += 1
-                if tried > MAX_TRIES:
-                    return
-                with suppress(CallError):
-                    if way.path is not None:
-                        yield path_example(way.path, at)
-                    else:
-                        yield example(ability.operation, way.named, at)
+        prover = Prover(self._now.policy, who, subject.rule_set, self.at)
+        allowed = ways(self._now.written.of(subject.rule_set.name, "allow"), once=True)
+        proofs = map(prover.proof, islice(allowed, MAX_TRIES))
+        yield from (proof.call for proof in proofs if proof is not None)
         for rule in subject.rule_set.allow.rules[:MAX_TRIES]:
             with suppress(CallError):
                 yield path_example(rule, at)

@@ -8,11 +8,10 @@ from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_sent
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import meeting, mirrored, tried, variations
+from brickscope.analysis.example import UNNAMED, meeting, mirrored, tried, variations
 from brickscope.analysis.judge import Known, home, judge
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
-from brickscope.core.constraint import ABSENT
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
@@ -21,8 +20,6 @@ from ..way import Way
 from ..witness import Witness
 from .power import telling
 
-_OTHERS: tuple[Any, ...] = ("20771", "elsewhere", "/elsewhere")
-"""Values that a deny with a condition is not likely to name."""
 MAX_TRIES = 64
 ACCOUNT_HOST = "accounts.cloud.databricks.com"
 
@@ -131,7 +128,7 @@ class Prover:
                 yield plain | {constraint.name: value}
         for denying in self._rule_set.denied_operations.get(way.operation.name, ()):
             for constraint in denying.where:
-                for value in (ABSENT, *_OTHERS):
+                for value in UNNAMED:
                     yield plain | {constraint.name: value}
 
 

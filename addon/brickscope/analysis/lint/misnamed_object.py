@@ -1,0 +1,76 @@
+"""BS115: an object that is not named as the API names it."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.constraint import Constraint
+from brickscope.core.operation import OperationRule
+from brickscope.core.template import Literal
+from brickscope.policy.written import WrittenRule
+
+from ..check.finding import Findings, Found
+from ..check.survey import RuleSetView
+
+_ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
+"""The folders at the top of the trees of files that every workspace has, as it spells them."""
+_BY_CASE = {root.casefold(): root for root in _ROOTS}
+
+
+def of_rule_set(view: RuleSetView) -> Findings:
+    """The first object of each rule that is named so."""
+    for written in (*view.allow, *view.deny):
+        found = (
+            each
+            for rule in written.operations
+            for constraint in rule.where
+            if constraint.test.kind.names
+            for each in (_root(written, constraint), _within(view, written, rule, constraint))
+        )
+        first = next(filter(None, found), None)
+        if first is not None:
+            yield first
+
+
+def _root(written: WrittenRule, constraint: Constraint) -> Found | None:
+    """A path below a top folder that is spelt in another case: there is no such folder."""
+    test = constraint.test
+    if test.kind.separator != "/":
+        return None
+    fixed = [
+        "/".join(each.text for each in takewhile(lambda each: isinstance(each, Literal), template.segments))  # type: ignore[union-attr]
+        for template in test.pattern or ()
+    ]
+    for text in (*map(str, sorted(test.one_of or (), key=str)), *(test.prefix or ()), *fixed):
+        names = text.removeprefix("dbfs:").strip("/").split("/")
+        for name in names[1:2] if names[0] == "Workspace" else names[:1]:
+            usual = _BY_CASE.get(name.casefold(), name)
+            if usual != name:
+                said = f"{constraint.text}, and case counts in a path: no tree has {name}, but {usual}"
+                return Found.of(written, f"{written.text}: {said}")
+    return None
+
+
+def _within(
+    view: RuleSetView, written: WrittenRule, rule: OperationRule, constraint: Constraint
+) -> Found | None:
+    """A prefix that ends within a name allows other objects whose name begins so."""
+    separator = constraint.test.kind.separator
+    for prefix in constraint.test.prefix or () if written.part == "allow" else ():
+        name = prefix.rpartition(separator)[2] if separator else ""
+        if not name or not name[-1].isalnum():
+            continue
+        if separator == "/" and prefix == f"/Workspace/{name}" and "Workspace".startswith(name):
+            said = f"no folder at the top is called so; write {{prefix: /Workspace{separator}}} for all"
+            return Found(written.position, f"{written.text}: {said}")
+        operation = load_catalog().operations[rule.operation]
+        for proof in view.prover.allowed(
+            view.prover.variations(operation, rule, {constraint.name: f"{prefix}2"})
+        ):
+            if proof.entry == rule.entry:
+                said = f"{constraint.name} may also be {prefix}2; end the prefix with {separator!r}"
+                return Found.of(
+                    written, f"{written.text}: {said}", operations=[operation.name], proofs=[proof]
+                )
+    return None
