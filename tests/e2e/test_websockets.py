@@ -21,6 +21,8 @@ from websocket import (
     create_connection,
 )
 
+from brickscope.core.fingerprint import fingerprint
+from brickscope.core.placeholder import make_placeholder
 from e2e.gate import HOST, TOKEN
 from e2e.proxy_process import ProxyProcess
 from e2e.websocket_host import WebSocketHost
@@ -47,12 +49,14 @@ class Scene(NamedTuple):
     host: WebSocketHost
     rules: Path
 
-    def open(self, target: str, host: str = HOST, *headers: str, **more: Any) -> WebSocket:
+    def open(
+        self, target: str, host: str = HOST, *headers: str, token: str = TOKEN, **more: Any
+    ) -> WebSocket:
         """As a client with HTTPS_PROXY set."""
         found: WebSocket = create_connection(
             f"wss://{host}{target}",
             timeout=10,
-            header=[f"Authorization: Bearer {TOKEN}", *headers],
+            header=[f"Authorization: Bearer {token}", *headers],
             http_proxy_host="127.0.0.1",
             http_proxy_port=self.proxy.port,
             proxy_type="http",
@@ -193,6 +197,47 @@ def test_an_edit_of_the_policy_ends_what_it_no_longer_allows(scene: Scene) -> No
     log.send("")
     assert json.loads(log.recv())["message"] == "line 0"
     log.close()
+
+
+@pytest.mark.parametrize("by", ["revocation", "operator"])
+def test_behind_a_placeholder_it_ends_with_that_or_its_credential(
+    by: str, tmp_path: Path, proxy_authority: Path
+) -> None:
+    held, real = make_placeholder(bytes(32)), "dapi" + "ca1ab1e5" * 4
+    rules, store = tmp_path / "rules", tmp_path / "store"
+    for folder in (rules, store):
+        folder.mkdir()
+    known = {"c": {"file": str(store / "token"), "workspaces": [HOST]}}
+    (store / "token").write_text(real)
+    (store / "c.yaml").write_text(json.dumps({"version": 1, "credentials": known}))
+    mark = fingerprint(held.encode())
+    subject = {"placeholder": mark, "credential": "c", "rule_set": "dev"}
+    content = json.loads(policy(TUNNEL)) | {"tokens": {"dev": subject}}
+    (rules / "p.yaml").write_text(json.dumps(content))
+    with WebSocketHost.start(tmp_path / "host", DNS_NAMES) as host:
+        proxy = ProxyProcess.start(
+            tmp_path / "proxy",
+            rules,
+            upstream_port=host.port,
+            upstream_ca=host.ca_file,
+            authority=proxy_authority,
+            arguments=["--set", f"scope_credentials={store / 'c.yaml'}"],
+        )
+        try:
+            client = Scene(proxy, host, rules).open(f"{SSH}1", token=held)
+            assert f"Authorization: Bearer {real}".encode() in host.asked[0]
+            if by == "revocation":
+                (rules / "revoked.yaml").write_text(json.dumps({"version": 1, "revoked": [mark]}))
+            else:
+                new = store / "new"
+                new.write_text(json.dumps({"version": 1, "credentials": {}}))
+                new.replace(store / "c.yaml")
+            assert ends(client) < 5  # one second, two for the operator's file, on a machine that has time
+            reason = {"revocation": "unknown_placeholder", "operator": "credential_not_allowed"}[by]
+            (outcome,) = Scene(proxy, host, rules).outcomes()
+            assert outcome["error"].startswith(f"it is no longer allowed: {reason}, ")
+        finally:
+            proxy.stop()
 
 
 def test_the_end_of_the_proxy_ends_it_with_a_record(scene: Scene) -> None:

@@ -97,6 +97,17 @@ def test_nobody_else_may_write_it(tmp_path: Path) -> None:
         read_credentials(file, tmp_path / "rules")
 
 
+def test_one_in_whose_place_everybody_may_put_another(tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "c.yaml").write_text(GOOD)
+    folder.chmod(0o777)
+    with pytest.raises(PolicyError, match="everybody may write to its folder"):
+        read_credentials(folder / "c.yaml", tmp_path / "rules")
+    folder.chmod(0o1777)  # as /tmp: nobody but its owner may replace it
+    assert read_credentials(folder / "c.yaml", tmp_path / "rules")
+
+
 def test_one_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="can't be read: No such file"):
         read_credentials(tmp_path / "none", tmp_path)

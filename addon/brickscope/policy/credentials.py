@@ -78,7 +78,9 @@ def read_credentials(path: Path, rules: Path) -> dict[str, Entrusted]:
     file, where = str(path), Position(str(path))
     try:
         inside = path.resolve().is_relative_to(rules.resolve())
-        loose = bool(path.stat().st_mode & stat.S_IWOTH)
+        loose = path.stat().st_mode & stat.S_IWOTH
+        above = path.parent.stat().st_mode  # whoever may write there may put another file in its place
+        shared = above & stat.S_IWOTH and not above & stat.S_ISVTX
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
@@ -86,6 +88,10 @@ def read_credentials(path: Path, rules: Path) -> dict[str, Entrusted]:
     if inside:
         hint = "whoever edits rules could run commands through it; put it elsewhere"
         raise _error([Problem(where, "error", "it lies in the policy's folder", hint)])
+    if shared:
+        raise _error(
+            [Problem(where, "error", "everybody may write to its folder", f"chmod o-w {path.parent}")]
+        )
     if loose:
         raise _error([Problem(where, "error", "everybody may write to it", f"chmod o-w {file}")])
     document, problems = read_document(file, raw)

@@ -72,6 +72,13 @@ PACKED: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
     b"deflate": zlib.compress,
     b"zstd": zstd.compress,
+    b"Deflate": lambda body: zlib.compress(body)[
+        2:-4
+    ],  # bare, as some servers send it and all clients read it
+    b"x-gzip": lambda body: gzip.compress(b"") + gzip.compress(body[:50]) + gzip.compress(body[50:]),
+    b"ZSTD": lambda body: zstd.compress(body[:50]) + zstd.compress(body[50:]),
+    b"gzip, identity, deflate": lambda body: zlib.compress(gzip.compress(body)),
+    b"identity,zstd ,gzip": lambda body: gzip.compress(zstd.compress(body)),
 }
 
 
@@ -100,6 +107,25 @@ def test_what_begins_within_the_first_64_kib_is_found() -> None:
             passed(cut(b"x" * before + SECRET, 1000))
     late = b"x" * (MOST + 2000) + SECRET
     assert passed(cut(late, 1000)) == late
+
+
+def test_a_million_members_cost_no_more_than_what_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(
+        zlib, "decompressobj", lambda bits, make=zlib.decompressobj: made.append(1) or make(bits)
+    )
+    body = gzip.compress(b"") * 100_000
+    assert passed(cut(body, 65_536), b"gzip") == body
+    assert len(made) < 1100
+    assert passed([b"x"], b", ".join([b"gzip"] * 1000)) == b"x"
+
+
+def test_the_codings_of_all_lines_count() -> None:
+    reflection = Reflection(SECRET)
+    lines = b"content-encoding: identity\r\nX: y\r\nContent-Encoding:gzip"
+    reflection.begin(b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n\r\n")
+    with pytest.raises(Reflected):
+        reflection.look(packed := gzip.compress(SECRET), packed, ended=True)
 
 
 def test_a_head() -> None:

@@ -196,8 +196,8 @@ class Calls:
         """Raises Broken."""
         reflection = stream.reflection
         if reflection is not None and not isinstance(said, DataReceived | StreamReset):
-            for _, value in said.headers or []:
-                reflection.check(value)
+            for field in said.headers or []:
+                reflection.check(b": ".join(field))
         if isinstance(said, DataReceived):
             self._pass_on(host, stream, said.data or b"", ended=said.stream_ended is not None)
         elif isinstance(said, TrailersReceived):

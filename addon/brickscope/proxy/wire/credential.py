@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from collections.abc import Callable
 from typing import Protocol
 
 from hpack.struct import NeverIndexedHeaderTuple
@@ -29,6 +30,10 @@ MOST = 64 * 1024
 """Bytes of a body that are looked at."""
 BEGUN = 8
 """So many bytes of the secret at the end of a piece keep that piece back until more has come."""
+MEMBER = 64
+"""What a further member or frame costs, in bytes that are looked at: empty ones are no end of work."""
+CODINGS = 5
+"""Most codings of one body, as urllib3 has it."""
 _ENCODING = b"\r\ncontent-encoding:"
 _AUTHORIZATION = b"\r\nauthorization:"
 
@@ -57,13 +62,29 @@ class Reflected(Broken):
 
 
 class _Unpacker(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _inflate(first: int) -> _Unpacker:
+    """For what begins with this byte: gzip, zlib, or bare deflate, which clients take for ``deflate`` as well."""
+    is_bare = first != 0x1F and first & 0x0F != 8
+    return zlib.decompressobj(-zlib.MAX_WBITS if is_bare else 32 + zlib.MAX_WBITS)
+
+
+_UNPACKERS: dict[bytes, Callable[[int], _Unpacker]] = dict.fromkeys(
+    (b"gzip", b"x-gzip", b"deflate"), _inflate
+)
+_UNPACKERS[b"zstd"] = lambda _: zstd.ZstdDecompressor()
 
 
 class Reflection:
     """Looks at one answer."""
 
-    __slots__ = ("_is_begun", "_kept", "_left", "_secret", "_tail", "_unpacker")
+    __slots__ = ("_is_begun", "_kept", "_left", "_secret", "_tail", "_unpackers")
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -74,7 +95,8 @@ class Reflection:
         """Whether the secret may go on in the next piece."""
         self._kept = b""
         """Pieces that wait, as they came."""
-        self._unpacker: _Unpacker | None = None
+        self._unpackers: list[tuple[Callable[[int], _Unpacker], _Unpacker | None]] = []
+        """How the body was packed, in this order; each once it is needed."""
 
     def check(self, head: bytes) -> None:
         """A head or a field, as bytes. Raises Reflected."""
@@ -87,16 +109,17 @@ class Reflection:
             raise Reflected("in its head")
         lower = head.lower()  # cheaper than a search that knows no case
         at = lower.find(_ENCODING)
-        if at >= 0:
-            self.unpack(lower[at + len(_ENCODING) : lower.index(b"\r", at + 2)])
+        while at >= 0:
+            end = lower.index(b"\r", at + 2)
+            self.unpack(lower[at + len(_ENCODING) : end])
+            at = lower.find(_ENCODING, end)
 
     def unpack(self, encoding: bytes) -> None:
-        """How the body is compressed, by Content-Encoding."""
-        encoding = encoding.strip().lower()
-        if encoding in (b"gzip", b"x-gzip", b"deflate"):
-            self._unpacker = zlib.decompressobj(32 + zlib.MAX_WBITS)
-        elif encoding == b"zstd":
-            self._unpacker = zstd.ZstdDecompressor()
+        """How the body is compressed, by a Content-Encoding."""
+        for coding in encoding.lower().split(b","):
+            make = _UNPACKERS.get(coding.strip())
+            if make is not None and len(self._unpackers) < CODINGS:
+                self._unpackers.append((make, None))
 
     @property
     def kept(self) -> int:
@@ -115,11 +138,11 @@ class Reflection:
             content, self._is_begun = (content[: len(self._secret)] if self._tail else b""), False
             found, self._tail = self._secret in self._tail + content, b""
         else:
-            if self._unpacker is None:
+            if self._unpackers:
+                looked = self._tail + self._unpack(content)
+            else:
                 self._left -= len(content)
                 looked = self._tail + content if self._tail else content
-            else:
-                looked = self._tail + self._unpack(self._unpacker, content)
             found = self._secret in looked or (piece is not content and self._secret in piece)
             if ended:
                 self._is_begun = False
@@ -139,13 +162,28 @@ class Reflection:
             return b""
         return whole
 
-    def _unpack(self, unpacker: _Unpacker, content: bytes) -> bytes:
+    def _unpack(self, content: bytes) -> bytes:
         try:
-            found = unpacker.decompress(content, self._left)
+            for at in reversed(range(len(self._unpackers))):
+                content = self._unpack_one(at, content)
+            found = content
         except (zlib.error, zstd.ZstdError, EOFError):
             self._left = 0  # not what it says: no client can read it either
             return b""
         self._left -= max(len(found), 1)
+        return found
+
+    def _unpack_one(self, at: int, content: bytes) -> bytes:
+        """By one coding. Several members or frames are one body (RFC 1952 section 2.2, RFC 8878 section 3.1)."""
+        found = b""
+        while content and len(found) < self._left:
+            make, unpacker = self._unpackers[at]
+            if unpacker is None or unpacker.eof:
+                self._left -= 0 if unpacker is None else MEMBER
+                unpacker = make(content[0])
+                self._unpackers[at] = make, unpacker
+            found += unpacker.decompress(content, self._left - len(found))
+            content = unpacker.unused_data if unpacker.eof else b""
         return found
 
     def _begins_at_end(self) -> bool:
