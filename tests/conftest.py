@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from lab.workspace.server import FakeWorkspace
-from whole import LONGEST, TESTS, WHOLE
+from whole import LONGEST, MEASURED, TESTS, WHOLE
 
 # Of scripts/mutants: the same examples each time, and none made smaller, since only whether a test fails counts.
 settings.register_profile(
@@ -47,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: pytest keeps no order of folders of which one holds the other."""
     longest = {TESTS / name for name in LONGEST}
     items.sort(key=lambda item: item.path not in longest)
+    for item in items:
+        # To count branches costs a test half its time again. So it is done by the tests of what is measured, and not by
+        # properties, whose hundreds of examples take the branches of a few.
+        is_property = getattr(getattr(item, "function", None), "is_hypothesis_test", False)
+        if is_property or not any(item.path.is_relative_to(TESTS / name) for name in MEASURED):
+            item.add_marker("no_cover")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

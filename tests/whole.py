@@ -71,4 +71,14 @@ WHOLE = (
 """Folders and files that run only with --all, or by name."""
 LONGEST = ("soak/test_soak.py", "e2e/test_first_host.py", "e2e/test_wheel.py")
 """Of these the files that begin first: at the end a process would be waited for alone for minutes."""
+MEASURED = (
+    "core",
+    "identity",
+    "log",
+    "policy",
+    "proxy",
+    "e2e/test_placeholders.py",
+    "e2e/test_readiness.py",
+)
+"""Folders and files whose tests count where the branches of core, policy, log and proxy are measured (pyproject.toml)."""
 TESTS = Path(__file__).parent

@@ -232,6 +232,7 @@ def allows(known: Policy, call: Call) -> bool:
     return isinstance(found, Decision) and found.allow
 
 
+@pytest.mark.no_cover  # a property
 def test_whatever_is_allowed_is_surely_meant_and_a_further_deny_allows_nothing_more() -> None:
     counts: Counter[str] = Counter()
     for number, call in enumerate(calls(14, AMOUNT)):

@@ -323,6 +323,7 @@ _SHAPES = [
 _MANY = [kind for kind in KINDS.values() if kind.all_read is not None]
 
 
+@pytest.mark.no_cover  # a property
 @pytest.mark.parametrize("kind", _MANY, ids=[kind.name for kind in _MANY])
 def test_many_values_name_what_each_of_them_names(kind: Any) -> None:
     at_once = {False: 0, True: 0}

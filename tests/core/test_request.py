@@ -268,6 +268,7 @@ def test_reading_never_raises_anything_else(wire: WireRequest) -> bool:
     return True
 
 
+@pytest.mark.no_cover  # a property
 def test_the_requests_of_that_property_stop_at_every_door() -> None:
     """What is never refused for one reason never came as far as the check for it."""
     reasons: set[Reason] = set()

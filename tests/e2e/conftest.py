@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coverage import Coverage
 
 from e2e.doctor_host import Host
 from e2e.gate import Gate, running_gate
-from e2e.proxy_process import ProxyProcess, free_port, make_authority
+from e2e.proxy_process import REPOSITORY, ProxyProcess, free_port, make_authority
 from e2e.scrape import Status
 from lab.workspace.server import FakeWorkspace
 
 StartProxy = Callable[..., ProxyProcess]
+
+
+@pytest.fixture(autouse=True)
+def counted_branches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count the branches of the programs that a test starts, where they are counted of the test itself."""
+    if Coverage.current() is not None and request.node.get_closest_marker("no_cover") is None:
+        monkeypatch.setenv("COVERAGE_PROCESS_START", str(REPOSITORY / "pyproject.toml"))
+        monkeypatch.setenv("COVERAGE_FILE", str(REPOSITORY / ".coverage"))
 
 
 @pytest.fixture(scope="session")

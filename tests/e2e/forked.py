@@ -60,7 +60,7 @@ class Forked:
 
 
 class Server:
-    """The process that forks them: one for each process of tests."""
+    """The process that forks them, which has the environment of whoever makes it."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -102,11 +102,11 @@ def interpreters(environment: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith(("LD_", "DYLD_", "PYTHON", "MALLOC_"))
+        if name.startswith(("LD_", "DYLD_", "PYTHON", "MALLOC_", "COVERAGE_"))
     }
 
 
 @cache
-def server() -> Server:
-    """The one of this process."""
+def server(measured: bool) -> Server:
+    """The one of this process of tests; another one makes proxies whose branches are counted."""
     return Server()

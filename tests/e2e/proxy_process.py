@@ -221,8 +221,9 @@ def run(command: list[str], folder: Path, output_file: Path, *, fork: bool) -> P
     """Start a mitmdump. ``fork``: from a process that has its modules already, where the environment allows it."""
     output_file.touch()
     environment = plain_environment()
-    if fork and server().can_start(environment):
-        return server().start(command, folder, environment, output_file)
+    forking = server("COVERAGE_PROCESS_START" in environment)
+    if fork and forking.can_start(environment):
+        return forking.start(command, folder, environment, output_file)
     with output_file.open("ab") as output:
         return subprocess.Popen(
             command,

@@ -1,10 +1,10 @@
-"""Who is in monitor mode, in words."""
+"""Who is in monitor mode, in words, and what a reload changed of that."""
 
 from __future__ import annotations
 
 from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.rule import RuleTable
-from brickscope.policy.change import NAMED, monitored_subjects
+from brickscope.policy.change import NAMED, ModeChange, mode_changes, monitored_subjects
 
 NONE = RuleTable(())
 
@@ -27,3 +27,25 @@ def test_who_is_in_monitor_mode_is_named() -> None:
     assert "the whole proxy" in monitored_subjects(policy(1, proxy=Mode.MONITOR))
     many = monitored_subjects(policy(NAMED + 5, subject=Mode.MONITOR))
     assert many.endswith("s10 and 4 more (14 of 15 subjects)")
+
+
+def test_each_mode_that_is_another_now_is_told() -> None:
+    """Auditors see in the log when denials ceased to be enforced, and for whom."""
+    monitor, enforce = Mode.MONITOR, Mode.ENFORCE
+    before = policy(2)
+    assert list(mode_changes(before, before)) == []
+    assert list(mode_changes(before, policy(2, proxy=monitor))) == [
+        ModeChange("proxy", None, enforce, monitor)
+    ]
+    assert list(mode_changes(before, policy(2, rule_set=monitor))) == [
+        ModeChange("rule_set", "r", None, monitor)
+    ]
+    # One that is new counts if it brings a mode of its own; one that is gone, never.
+    assert list(mode_changes(before, policy(3, subject=monitor))) == [
+        ModeChange("subject", "s01", None, monitor),
+        ModeChange("subject", "s02", None, monitor),
+    ]
+    assert list(mode_changes(policy(3, subject=monitor), policy(2, subject=monitor))) == []
+    assert list(mode_changes(policy(2, subject=monitor), before)) == [
+        ModeChange("subject", "s01", monitor, None)
+    ]

@@ -125,6 +125,26 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no test": ({"operation": "jobs.get", "where": {"job_id": {"optional": True}}}, "is one test"),
     "absent no": ({"operation": "jobs.get", "where": {"job_id": {"absent": False}}}, "absent is true"),
     "text for a range": ({"operation": "jobs.get", "where": {"job_id": {"min": "1"}}}, "are integers"),
+    "optional by a word": (
+        {"operation": "jobs.get", "where": {"job_id": {"min": 1, "optional": "yes"}}},
+        "optional is true or false",
+    ),
+    "one key, not a list": (
+        {"operation": "jobs.run_now", "where": {"notebook_params": {"only": "day"}}},
+        "only is a list of keys",
+    ),
+    "a range of words": (
+        {"operation": "jobs.run_now", "where": {"performance_target": {"max": 3}}},
+        "which can't be ordered",
+    ),
+    "a beginning that nothing has": (
+        {"operation": "workspace.export", "where": {"path": {"prefix": "/Users/../"}}},
+        "begins so",
+    ),
+    "a verb in a pattern": (
+        {"operation": "workspace.export", "where": {"path": {"pattern": "/a/{name}:run"}}},
+        "can't be part of a value",
+    ),
     "an empty prefix": ({"operation": "jobs.get", "where": {"job_id": {"prefix": ""}}}, "prefix is text"),
     "a pattern in the middle": (
         {"operation": "files.download", "where": {"file_path": {"pattern": "/a/{x...}/b"}}},

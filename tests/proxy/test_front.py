@@ -88,8 +88,8 @@ class Door:
         self.transport = PretendedTransport(peer)
         self.ended = 0
         self.front = Front(self.scene.path, tuple(map(ipaddress.ip_network, balancers)), self._end)
-        self.transport.protocol = self.front
-        self.front.connection_made(self.transport)
+        self.transport.protocol = self.front.end
+        self.front.end.connection_made(self.transport)
 
     def _end(self) -> None:
         self.ended += 1
@@ -98,7 +98,15 @@ class Door:
         for start in range(0, len(data), step or len(data) or 1):
             if self.transport.closed or Begun.made or Relayed.made or Called.made:
                 return
-            self.front.data_received(data[start : start + (step or len(data))])
+            self.receive(data[start : start + (step or len(data))])
+
+    def receive(self, data: bytes) -> None:
+        """Bytes come, whoever serves the connection by now."""
+        view = self.front.end.get_buffer(-1)
+        for start in range(0, len(data), len(view)):
+            piece = data[start : start + len(view)]
+            view[: len(piece)] = piece
+            self.front.end.buffer_updated(len(piece))
 
     @property
     def log(self) -> Any:
@@ -387,7 +395,7 @@ def test_what_comes_after_a_refusal_is_dropped_for_a_moment() -> None:
         written = door.transport.written
         door.front.look(100.0)
         for _ in range(4):
-            door.front.data_received(connect("example.com:443") * 1000)
+            door.receive(connect("example.com:443") * 1000)
             door.front.look(101.0)
         assert (door.transport.written, door.transport.closed) == (written, "")
         door.front.look(102.0)
@@ -395,7 +403,7 @@ def test_what_comes_after_a_refusal_is_dropped_for_a_moment() -> None:
         assert door.log.of("timeout") == []
         door = Door()
         door.send(connect(f"{HOST}:8443"))
-        door.front.data_received(bytes(LINGER_BYTES + 1))
+        door.receive(bytes(LINGER_BYTES + 1))
         assert door.transport.closed == "aborted"
 
     within_a_loop(story)
@@ -580,7 +588,7 @@ def test_what_is_not_tls_is_closed_and_recorded(raw: bytes, step: int) -> None:
         (record,) = door.log.of("tunnel")
         assert (record["reason"], record["server_address"]) == ("not_tls", HOST)
         assert Begun.made == []
-        door.front.data_received(b"more")
+        door.receive(b"more")
         assert len(door.log.of("tunnel")) == 1
 
     within_a_loop(story)
@@ -670,7 +678,7 @@ def test_a_balancer_without_a_header_is_closed_and_recorded() -> None:
         refused(door, "does not begin with a PROXY header")
         door = Door(balancers=("192.0.2.0/24",))
         door.send(LINE[:10])
-        door.front.eof_received()
+        door.front.end.eof_received()
         refused(door, "ended within the PROXY header")
         door = Door(balancers=("192.0.2.0/24",))
         door.front.look(0.0)
@@ -685,7 +693,7 @@ def test_a_balancer_without_a_header_is_closed_and_recorded() -> None:
 def test_a_look_at_the_port_leaves_no_record() -> None:
     def story() -> None:
         door = Door(balancers=("192.0.2.0/24",))
-        door.front.eof_received()
+        door.front.end.eof_received()
         door.transport.close()
         assert door.log.records == []
 
@@ -700,8 +708,8 @@ def test_a_connection_without_an_address_is_closed() -> None:
         door = Door()
         door.transport = PretendedTransport(None)  # type: ignore[arg-type]
         front = Front(door.scene.path, (), door._end)
-        door.transport.protocol = front
-        front.connection_made(door.transport)
+        door.transport.protocol = front.end
+        front.end.connection_made(door.transport)
         assert door.transport.closed == "aborted"
         return door
 
@@ -824,12 +832,12 @@ def test_whatever_raises_at_the_end_closes_it_as_well(
         door = Door(balancers=("192.0.2.0/24",))
         door.send(LINE[:5])
         if callback == "connection_lost":
-            monkeypatch.setattr(Front, "_serves", property(broken), raising=False)
-            door.front.connection_lost(None)
+            monkeypatch.setattr(Front, "end_lost", broken)
+            door.front.end.connection_lost(None)
         else:
             monkeypatch.setattr(Front, "_refuse_header", broken)
             door.front.look(0.0)
-            getattr(door.front, callback)(*((99.0,) if callback == "look" else ()))
+            door.front.look(99.0) if callback == "look" else door.front.end.eof_received()
         return door
 
     door = within_a_loop(story)

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from by_hand import ADDRESS, END, HELLO, TOKEN, PretendedTransport, Scene, turn
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -381,6 +382,7 @@ class Interleavings(RuleBasedStateMachine):
         self.loop.close()
 
 
+@pytest.mark.no_cover  # a property
 def test_whatever_happens() -> None:
     examples = int(os.environ.get("BRICKSCOPE_FUZZ", "100"))
     REACHED.clear()

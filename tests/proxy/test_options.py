@@ -13,6 +13,8 @@ import pytest
 from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
 
+from brickscope.log.closed import Retention
+from brickscope.log.writer import Keeping
 from brickscope.proxy import options as ours
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.options import (
@@ -225,6 +227,29 @@ BAD = {
     "no target": ({"scope_connect_to": ["x.example"]}, "HOST=ADDRESS:PORT"),
     "a target without a port": ({"scope_connect_to": ["x.example=127.0.0.1"]}, "HOST=ADDRESS:PORT"),
     "a target by name": ({"scope_connect_to": ["x.example=localhost:1"]}, "HOST=ADDRESS:PORT"),
+    "hints of another word": ({"scope_hints": "yes"}, "neither on nor off"),
+    "a sync of another word": ({"scope_audit_fsync": "sometimes"}, "neither always nor interval nor never"),
+    "another compression": (
+        {"scope_audit_compress": "lzma"},
+        "scope_audit_compress: 'lzma' is neither zstd nor gzip nor none",
+    ),
+    "another format": ({"scope_log_format": "xml"}, "neither text nor json"),
+    "a rotation by the hour": ({"scope_audit_rotate": ["hourly"]}, "neither daily nor a size such as 256MB"),
+    "weeks to keep": ({"scope_audit_keep": ["2 weeks"]}, "neither such as 90 days nor 100 files"),
+    "a time with its unit": ({"scope_stop_after": "30s"}, "no number of seconds such as 30"),
+    "a wait for nothing": ({"scope_idle_timeout": "0.5"}, "nothing could be waited for"),
+    "a limit without a unit": ({"scope_body_limit": "16"}, "no size such as 16MB"),
+    "a limit beyond memory": ({"scope_body_limit": "900GB"}, "no size such as 16MB"),
+    "a status without an address": ({"scope_status": "9464"}, "scope_status: .* is not an address and port"),
+    "a parent that is none": ({"scope_parent_proxy": "socks5://p:1"}, "scope_parent_proxy: "),
+    "a password for no parent": (
+        {"scope_parent_proxy_password": "/run/password"},
+        "no scope_parent_proxy that it would be for",
+    ),
+    "a parent and a way round it": (
+        {"scope_parent_proxy": "http://p.example:1", "scope_connect_to": ["x.example=127.0.0.1:1"]},
+        "would bypass scope_parent_proxy",
+    ),
 }
 
 
@@ -240,6 +265,22 @@ def test_lists_may_be_given_with_commas() -> None:
     )
     assert read.destinations.scope.match("acme.databricks.com")
     assert read.destinations.upstream("a.example") is not None
+
+
+def test_how_the_log_is_kept() -> None:
+    read = settings(scope_audit_rotate=["daily, 256MB"], scope_audit_keep=["90 days", "1 file"])
+    assert read.keeping == Keeping("interval", 256 * 2**20, True)
+    assert read.retention == Retention(files=1, days=90)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"), [("10.0.8.2:9464", True), ("[::1]:9464", False), ("unix:/run/x.sock", False)]
+)
+def test_a_status_that_others_can_reach_is_said_aloud(address: str, said: bool) -> None:
+    found = with_options(find_warnings, scope_status=address)
+    assert [text.partition(";")[0] for text in found] == [
+        f"option scope_status: whoever can connect to {address} sees the names of subjects and how much they call"
+    ] * said
 
 
 def test_redirected_hosts_are_said_aloud() -> None:

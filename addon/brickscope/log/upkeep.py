@@ -20,7 +20,7 @@ PAUSE_S = 1.0
 RETRY_S = 600.0
 """A file that could not be compressed is tried again so much later."""
 UPKEEP = {"event": "audit_upkeep"}
-"""See ``monitoring/events.py``."""
+"""Of the codes in docs/monitoring.md."""
 
 
 class Upkeep:

@@ -37,7 +37,6 @@ from brickscope.service.monitoring.operational_log import JsonFormatter
 from brickscope.service.supervisor.channel import numbered
 
 from . import versions
-from .credentials import find_missing, read_entrusted
 from .destination import Resolver
 from .engine import Engine, silence
 from .gate import Gate
@@ -54,7 +53,7 @@ from .options import (
 )
 from .parent import Parent
 from .process import Process
-from .reload import Reload
+from .reload import Reload, find_missing, read_entrusted
 from .terminal import install_terminal
 from .worker import Worker
 

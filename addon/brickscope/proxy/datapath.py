@@ -115,6 +115,10 @@ class Session(Owner):
 
     # -- what the client's end tells ---------------------------------------------------------------------------
 
+    def end_failed(self, end: End, why: str | None) -> None:
+        """A client that refuses our certificate is a set-up problem that somebody has to see."""
+        self._path.refusals.record("client", why, *self.visitor[:3])
+
     def end_full(self, end: End, full: bool) -> None:
         """The client does not take what it is sent; or it does again."""
         self._from_host.set(Why.PEER_FULL, full)

@@ -8,7 +8,6 @@ connection.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -18,6 +17,7 @@ from brickscope.core.reason import Reason
 from . import balancer
 from .admission import PASSWORD_NEEDED, admit, asks_password, has_password, is_blocked
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
+from .clear import ClearEnd
 from .datapath import DataPath, Visitor
 from .deadlines import Patience, record_timeout
 from .denial import ESTABLISHED
@@ -29,14 +29,14 @@ from .guard import guarded
 from .hello import HANDSHAKE, HelloReader, NoHello
 from .relay import PlainCall, Relay
 from .ruling import refuse_head
-from .tls import LINGER_BYTES
+from .tls import End, Owner, Stage
 from .tunnel import Tunnel
 from .wire.head import Door, Head, HeadScanner
 
 logger = logging.getLogger("brickscope")
 
 
-class Front(asyncio.Protocol):
+class Front(Owner):
     """A connection until it is known who serves it (``drain.Connection``)."""
 
     def __init__(self, path: DataPath, balancers: Sequence[Network], on_end: Callable[[], None]) -> None:
@@ -45,7 +45,8 @@ class Front(asyncio.Protocol):
         self._path = path
         self._balancers = balancers
         self._on_end: Callable[[], None] | None = on_end
-        self._transport: asyncio.Transport | None = None
+        self.end = ClearEnd(self)
+        """What asyncio calls."""
         self._client: Address = ("", 0)
         self._received = b""
         self._read: Callable[[], None] = self._begin
@@ -56,61 +57,51 @@ class Front(asyncio.Protocol):
         self._hello = HelloReader()
         self._reading = Reasons()
         self._task: asyncio.Task[None] | None = None
-        self._dropped = 0
         self._patience = Patience()
-        self._serves = True
-        """Whether nobody else serves the connection yet."""
 
-    # -- what asyncio calls ------------------------------------------------------------------------------------
+    # -- what the end tells ------------------------------------------------------------------------------------
 
-    @guarded
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def end_made(self, end: End) -> bool:
         """A client connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        transport = end.transport
+        assert transport is not None
         self._reading.attach(transport)
         self._path.open[transport] = self
-        peer, server = (
-            peer_address(transport.get_extra_info("peername")),
-            transport.get_extra_info("sockname"),
-        )
+        peer = peer_address(transport.get_extra_info("peername"))
+        server = transport.get_extra_info("sockname")
         if peer is None:
             transport.abort()  # it is gone, or has no address that a policy could know
-            return
+            return False
         self._client = peer
         if server:
             # A worker does not know the port otherwise. Before the header, which may name any.
             self._path.gate.destinations.own_ports.add(server[1])
         if is_balancer(peer, self._balancers):
             self._read = self._read_header
+        return True
 
-    @guarded
-    def data_received(self, data: bytes) -> None:
+    def end_received(self, end: End, data: bytes) -> None:
         """It sent bytes."""
         self._received += data
-        if self._received and not self._is_closing:
+        if not self._is_closing:
             self._read()
 
-    @guarded
-    def eof_received(self) -> None:
-        """It sends nothing more. The transport closes itself, as None is returned."""
-        if self._expects_header and self._received and not self._is_closing:
+    def end_closed(self, end: End, clean: bool) -> None:
+        """It sends nothing more."""
+        if clean and self._expects_header and self._received and not self._is_closing:
             self._refuse_header("the connection ended within the PROXY header")
 
-    @guarded
-    def connection_lost(self, error: Exception | None) -> None:
+    def end_lost(self, end: End) -> None:
         """It is gone."""
-        if self._serves:
-            self._end()
+        self._over()
 
     def fail_closed(self) -> None:
         """A callback raised."""
-        if self._transport is not None:
-            self._transport.abort()
-        self._end()
+        self.abort()
+        self._over()
 
-    def _end(self) -> None:
-        """The connection is over."""
+    def _over(self) -> None:
+        """The connection is over, whoever serves it."""
         if self._task is not None:
             self._task.cancel()
         if self._transport is not None:
@@ -118,6 +109,10 @@ class Front(asyncio.Protocol):
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        return self.end.transport
 
     @property
     def _is_closing(self) -> bool:
@@ -209,27 +204,16 @@ class Front(asyncio.Protocol):
             if self._received:
                 self._read_hello()
         elif admitted.plain is not None:
-            call = PlainCall(path, client, admitted, self._end)
+            call = PlainCall(path, client, admitted, self._over)
             call.begin(self._give_to(call), head.raw + self._received)
         else:
-            relay = Relay(path, Visitor(client, *admitted.target), self._end)
+            relay = Relay(path, Visitor(client, *admitted.target), self._over)
             relay.begin(self._give_to(relay), self._received)
 
     def _answer(self, answer: bytes) -> None:
-        """Say why it goes no further, and end the connection. What still comes in is dropped for a moment: a connection
-        that is closed with bytes unread is reset, and the answer lost."""
-        assert self._transport is not None
-        self._read = self._drop
-        self._drop()
-        self._transport.write(answer)
-        with contextlib.suppress(OSError):  # it has reset the connection, which will be told
-            self._transport.write_eof()
-
-    def _drop(self) -> None:
-        self._dropped += len(self._received)
-        self._received = b""
-        if self._dropped > LINGER_BYTES:
-            self.abort()
+        """Say why it goes no further, and end the connection."""
+        self.end.write(answer)
+        self.end.linger()
 
     # -- the ClientHello ---------------------------------------------------------------------------------------
 
@@ -254,13 +238,12 @@ class Front(asyncio.Protocol):
 
     def _begin_tunnel(self, server_name: str | None, offers: Sequence[bytes], hello: bytes) -> None:
         visitor = Visitor(self._client[0], self._host, 443, server_name, tuple(offers))
-        tunnel = Tunnel(self._path, visitor, self._end)
+        tunnel = Tunnel(self._path, visitor, self._over)
         tunnel.begin(self._give_to(tunnel), hello)
 
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""
         assert self._transport is not None
-        self._serves = False
         self._path.open[self._transport] = other
         return self._transport
 
@@ -269,7 +252,7 @@ class Front(asyncio.Protocol):
     @guarded
     def look(self, now: float) -> None:
         """See whether its first bytes are waited for too long."""
-        limits, is_answered = self._path.limits, self._read == self._drop
+        limits, is_answered = self._path.limits, self.end.stage is Stage.LINGERING
         seconds = LINGER if is_answered else balancer.SECONDS if self._expects_header else limits.handshake
         what = (is_answered, self._expects_header, self._host)
         if not self._patience.is_over(what, seconds, now) or self._is_closing:

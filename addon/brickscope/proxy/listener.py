@@ -57,7 +57,9 @@ class Listener:
         port = self.mode.listen_port(ctx.options.listen_port)
         try:
             where: dict[str, Any] = {"sock": inherited[0]} if inherited else {"host": host, "port": port}
-            self._server = await loop.create_server(self.front, **where, backlog=AT_ONCE, start_serving=False)
+            self._server = await loop.create_server(
+                lambda: self.front().end, **where, backlog=AT_ONCE, start_serving=False
+            )
             self._widen()
         except OSError as error:
             hint = (
@@ -119,7 +121,7 @@ class Listener:
     async def _take(self, connection: socket.socket, ended: Callable[[], None]) -> None:
         front = self.front(ended)
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: front, connection)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: front.end, connection)
         except Exception as error:
             logger.warning(
                 "Brickscope: %s; a connection was lost",

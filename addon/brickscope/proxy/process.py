@@ -26,7 +26,6 @@ from brickscope.service.supervisor.systemd import inherited_sockets, notify
 
 from . import versions
 from .contexts import Contexts, known_hosts
-from .credentials import CredentialsFile
 from .datapath import DataPath
 from .drain import Drain
 from .engine import take_out_addons
@@ -34,7 +33,7 @@ from .gate import Gate
 from .listener import Listener
 from .options import OptionError, Settings, refuse_unknown
 from .parent import Parent
-from .reload import Reload
+from .reload import CredentialsFile, Reload
 from .worker import Worker
 
 if TYPE_CHECKING:

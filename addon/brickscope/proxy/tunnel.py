@@ -64,6 +64,7 @@ class Tunnel(Session):
         """Raises what making a certificate raises."""
         super().__init__(path, visitor, on_end)
         self._core: Http1 | Http2 | None = None
+        self._shared = False
         self._hello = b""
         """The ClientHello, while the host is asked which protocol it speaks."""
         self._offers: tuple[bytes, ...] = (HTTP1,)
@@ -128,6 +129,7 @@ class Tunnel(Session):
         """TLS with the client is complete."""
         door = Door(*self.visitor[1:4], end.alpn)
         self._core = core = Http2(door) if end.alpn == HTTP2 else Http1(door)
+        self._shared = core.shared
         self._offers = (HTTP2 if end.alpn == HTTP2 else HTTP1,)
         self._do(core.begin())
         self._from_host.set(Why.CLIENT_FIRST, False)
@@ -139,10 +141,6 @@ class Tunnel(Session):
             self.host_up()
             if early:
                 self._do(core.from_host(early))
-
-    def end_failed(self, end: End, why: str | None) -> None:
-        """A client that refuses our certificate is a set-up problem that somebody has to see."""
-        self._path.refusals.record("client", why, *self.visitor[:3])
 
     def end_lost(self, end: End) -> None:
         """The client's connection is gone, and with it all there is."""
@@ -184,13 +182,9 @@ class Tunnel(Session):
         """The client does not take what it is sent; or it does again."""
         self._client_full = full
         super().end_full(end, full)
-        self._from_client.set(Why.UNREAD, full and self._is_shared)
+        self._from_client.set(Why.UNREAD, full and self._shared)
         if not full:
             self._take_turn()
-
-    @property
-    def _is_shared(self) -> bool:
-        return self._core is not None and self._core.shared
 
     def host_up(self) -> None:
         """The host is there."""
@@ -239,7 +233,7 @@ class Tunnel(Session):
     def host_full(self, full: bool) -> None:
         """The host does not take what it is sent; or it does again."""
         super().host_full(full)
-        self._from_host.set(Why.UNREAD, full and self._is_shared)
+        self._from_host.set(Why.UNREAD, full and self._shared)
 
     # -- what the core says ------------------------------------------------------------------------------------
 

@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
-from brickscope.service.monitoring.events import EVENTS
 from brickscope.service.monitoring.metrics import FLEET_METRICS, METRICS
 from brickscope.service.monitoring.readiness import Reason
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "monitoring"
 PAGE = (ROOT / "docs" / "monitoring.md").read_text()
+EVENTS = set(
+    re.findall(r"^\| `(\w+)` \|", PAGE.partition("| event | meaning |")[2].partition("\n\n")[0], re.M)
+)
 ALERTS = [
     rule for group in yaml.safe_load((DOCS / "alerts.yaml").read_text())["groups"] for rule in group["rules"]
 ]
@@ -71,9 +73,9 @@ def test_the_page_has_every_metric_as_it_is() -> None:
     assert len(re.findall(r"^\| `brickscope_\w+` \|", PAGE, re.M)) == len(METRICS) + len(FLEET_METRICS)
 
 
-def test_the_page_has_every_event_and_reason_as_it_is() -> None:
-    for name, sentence in [*EVENTS.items(), *((reason.value, reason.sentence) for reason in Reason)]:
-        assert f"| `{name}` | {sentence} |" in PAGE, name
+def test_the_page_has_every_reason_as_it_is() -> None:
+    for reason in Reason:
+        assert f"| `{reason.value}` | {reason.sentence} |" in PAGE, reason
 
 
 def test_every_message_of_the_proxy_has_an_event_of_the_list() -> None:
@@ -111,7 +113,7 @@ def test_every_message_of_the_proxy_has_an_event_of_the_list() -> None:
                 event = ast.literal_eval(found["'event'"])
             assert event in EVENTS, where
             used.add(event)
-    assert EVENTS.keys() - used == {"engine", "other", "supervisor", "start_failed"}
+    assert EVENTS - used == {"engine", "other", "supervisor", "start_failed"}
 
 
 def test_the_dashboard_asks_for_what_there_is_and_for_all_of_it() -> None:

@@ -2,8 +2,7 @@
 
 Rules, and what they stop:
 
-* the next head is read only when the exchange before it is over on both sides, so an answer belongs to the request
-  before it;
+* the next head is read only when the exchange before it is over on both sides, so an answer belongs to its request;
 * a request is never sent again once a byte of it was written: it may have been carried out;
 * what was passed on of an answer that breaks is cut off, never ended cleanly: the client can't take a part for the whole;
 * a byte of the host that nobody asked for ends both connections: it would be read as the answer to the next request;
