@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from brickscope.analysis.reach import common, reached
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.rule import Rule, RuleTable, parse_rule
-from brickscope.core.template import parse_catalogue_template, parse_template
+from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
 from reaching import reaching
 
 CASES = {
@@ -48,11 +48,10 @@ _TEMPLATES = [rule for operation in load_catalog().operations.values() for rule 
 def test_a_rule_made_from_a_call_reaches_its_operation_and_what_is_reached_is_matched(
     call: Rule, data: st.DataObject
 ) -> bool:
-    parts = [str(part) for part in str(call.template)[1:].split("/")]
-    at = data.draw(st.integers(1, len(parts)))
-    wide = parse_template(
-        "/" + "/".join([*(p if "{" not in p else f"v{i}" for i, p in enumerate(parts[:at])), "{rest...}"])
-    )
+    segments = call.template.segments
+    at = data.draw(st.integers(1, len(segments)))
+    begun = [each if isinstance(each, Literal) else Literal(f"v{i}") for i, each in enumerate(segments[:at])]
+    wide = Template((*begun, Rest("rest")))
     rule = Rule(call.method, wide, "wide")
     found = reached(rule)
     for name, each in found.items():

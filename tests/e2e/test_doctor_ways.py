@@ -181,8 +181,8 @@ def test_a_proxy_that_is_not_brickscope(host: Host) -> None:
         (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "requires a user and a password"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "refuses this host"),
         (b"HTTP/1.1 501 Not Implemented\r\n\r\n", "does not open tunnels"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n", "is no HTTP proxy"),
-        (b"", "is no HTTP proxy"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n", "is not an HTTP proxy"),
+        (b"", "is not an HTTP proxy"),
         (b"HTTP/1.1 200 OK\r\n\r\n\x1b[31mowned", "no TLS through the tunnel"),
     ],
 )

@@ -210,8 +210,8 @@ def test_two_proxies_do_not_share_a_log(tmp_path: Path, proxy_authority: Path) -
 
 # options, what the proxy says and does not start
 OPTIONS = {
-    "no such fsync": ("scope_audit_fsync=sometimes", "none of always, interval, never"),
-    "no such compression": ("scope_audit_compress=rar", "none of zstd, gzip, none"),
+    "no such fsync": ("scope_audit_fsync=sometimes", "neither always nor interval nor never"),
+    "no such compression": ("scope_audit_compress=rar", "neither zstd nor gzip nor none"),
     "no such size": ("scope_audit_rotate=100", "neither daily nor a size such as 256MB"),
     "no such time": ("scope_audit_keep=long", "neither such as 90 days nor 100 files"),
     "keys that cannot be made": ("scope_audit_keys=/proc/nowhere", "can't be read or made"),

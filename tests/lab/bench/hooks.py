@@ -182,7 +182,7 @@ def rule_pass(gate: Gate, mix: Sequence[Call]) -> float:
             call.leave(gate, ruling)
             exchange.status = 200
             call.end(gate, exchange)
-            if number % TURN == 0:
+            if number % TURN == 0 or number == len(heads):
                 while due:
                     due.pop()()
         elapsed = time.process_time() - started
