@@ -15,5 +15,7 @@ def tell(call: Callable[[], object]) -> None:
         outcome = {"value": call()}
     except Exception as error:
         outcome = {"error": str(error), "kind": type(error).__name__}
+        if "http-code" in (context := getattr(error, "context", None) or {}):
+            outcome["status"] = context["http-code"]  # databricks-sql-connector says it there alone (exc.py)
     sys.stdout.write("\n" + json.dumps(outcome) + "\n")
     sys.stdout.flush()
