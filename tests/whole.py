@@ -69,7 +69,12 @@ WHOLE = (
     "e2e/test_slow.py",
 )
 """Folders and files that run only with --all, or by name."""
-LONGEST = ("soak/test_soak.py", "e2e/test_first_host.py", "e2e/test_wheel.py")
+LONGEST = (
+    "soak/test_soak.py",
+    "e2e/test_first_host.py",
+    "e2e/test_wheel.py",
+    "e2e/test_placeholder_secrets.py",
+)
 """Of these the files that begin first: at the end a process would be waited for alone for minutes."""
 MEASURED = (
     "core",
