@@ -229,6 +229,9 @@ BAD = {
     "a target by name": ({"scope_connect_to": ["x.example=localhost:1"]}, "HOST=ADDRESS:PORT"),
     "hints of another word": ({"scope_hints": "yes"}, "neither on nor off"),
     "a sync of another word": ({"scope_audit_fsync": "sometimes"}, "neither always nor interval nor never"),
+    "a sync of no word": ({"scope_audit_fsync": ""}, "'' is neither always nor interval nor never"),
+    "hints of no word": ({"scope_hints": ""}, "neither on nor off"),
+    "other hosts of no word": ({"scope_other_hosts": ""}, "neither tunnel nor deny"),
     "another compression": (
         {"scope_audit_compress": "lzma"},
         "scope_audit_compress: 'lzma' is neither zstd nor gzip nor none",

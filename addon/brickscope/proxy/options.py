@@ -234,7 +234,7 @@ def read_settings(options: Options) -> Settings:
         ("scope_log_format", ("text", "json")),
     ):
         value = getattr(options, name)
-        if value and value not in choices:
+        if value is not None and value not in choices:
             raise OptionError(f"{name}: {value!r} is neither {' nor '.join(choices)}")
     return Settings(
         Path(options.scope_rules or "rules").expanduser().absolute(),
