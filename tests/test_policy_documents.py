@@ -21,7 +21,7 @@ def _still(text: str) -> str:
     return re.sub(r" at 20\d\d-\d\d-\d\dT[\d:]+Z|\d+ ms|[\d.]+ s(?=;)", "", text)
 
 
-@pytest.mark.parametrize(("page", "examples"), [("explain", 3), ("policy-tests", 1), ("diff", 1)])
+@pytest.mark.parametrize(("page", "examples"), [("explain", 4), ("policy-tests", 1), ("diff", 1)])
 def test_what_is_shown_is_what_is_printed(
     page: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
