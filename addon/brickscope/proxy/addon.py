@@ -40,6 +40,7 @@ from brickscope.service.supervisor.channel import numbered
 from . import versions
 from .destination import Resolver
 from .engine import Engine, silence
+from .entrusted import find_missing, read_entrusted
 from .gate import Gate
 from .options import (
     FORCED,
@@ -54,7 +55,7 @@ from .options import (
 )
 from .parent import Parent
 from .process import Process
-from .reload import Reload, find_missing, read_entrusted
+from .reload import Reload
 from .terminal import install_terminal
 from .worker import Worker
 

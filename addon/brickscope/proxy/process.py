@@ -30,11 +30,12 @@ from .contexts import Contexts, known_hosts
 from .datapath import DataPath
 from .drain import Drain
 from .engine import take_out_addons
+from .entrusted import CredentialsFile
 from .gate import Gate
 from .listener import Listener
 from .options import OptionError, Settings, refuse_unknown
 from .parent import Parent
-from .reload import CredentialsFile, Reload
+from .reload import Reload
 from .worker import Worker
 
 if TYPE_CHECKING:
