@@ -21,7 +21,6 @@ from brickscope.policy.problem import PolicyError, nearest
 from .command import command
 from .options import NEW_FILE, Rules, rules_option, time_option
 from .output import Answer, answers
-from .terminal import say
 
 _FAIL_ON = ("error", "warning", "note", "never")
 
@@ -105,8 +104,7 @@ def check_command(
         failed = int(report.fails(None if fail_on == "never" else Severity(fail_on)))
         said = Answer(data(report), "check", failed)
     except PolicyError as error:
-        text = str(error)
-        said = Answer(data(broken(error)), lambda: say(text), 2)
+        said = Answer(data(broken(error)), (), 2, [str(error)])
     if sarif_file is not None:
         _write_sarif(said.data, sarif_file)
     return said

@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import logging
 import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from brickscope import notice
 from brickscope.core.entrusted import Entrusted
 from brickscope.core.policy import Policy
 from brickscope.identity.store import LOOK_S, CredentialStore, look_at
 from brickscope.policy.credentials import read_credentials
 from brickscope.policy.problem import PolicyError
-
-logger = logging.getLogger("brickscope")
 
 _PR_SET_DUMPABLE = 4
 """Linux, prctl(2)."""
@@ -55,19 +53,14 @@ class CredentialsFile:
             try:
                 known = await asyncio.to_thread(self._read)
             except Exception as error:  # nothing ends the watch; what is unforeseen is told by its type alone
-                logger.error(
-                    "Brickscope: the edited file of credentials has errors; the last good one stays in force\n%s",
-                    error if isinstance(error, PolicyError) else type(error).__name__,
-                    extra={"event": "credentials_failed"},
-                )
+                why = error if isinstance(error, PolicyError) else type(error).__name__
+                text = f"the edited file of credentials has errors; the last good one stays in force\n{why}"
+                notice.error("credentials_failed", text)
                 continue
             if known != store.known:
                 store.swap(known)
-                logger.info(
-                    "Brickscope: the file of credentials was read again (%d credentials)",
-                    len(known),
-                    extra={"event": "credentials_loaded"},
-                )
+                text = f"the file of credentials was read again ({len(known)} credentials)"
+                notice.info("credentials_loaded", text)
 
 
 def find_missing(policy: Policy, known: Mapping[str, Entrusted]) -> list[str]:

@@ -5,8 +5,7 @@ Rule: an edit is in force as a whole or not at all. A bad one is said, recorded,
 
 from __future__ import annotations
 
-import logging
-
+from brickscope import notice
 from brickscope.core.key import KeySet
 from brickscope.log.record import printable
 from brickscope.policy.change import mode_changes
@@ -15,8 +14,6 @@ from brickscope.policy.problem import PolicyError
 
 from .entrusted import find_missing
 from .gate import Gate
-
-logger = logging.getLogger("brickscope")
 
 
 class Reload:
@@ -30,26 +27,23 @@ class Reload:
         """A good edit: in force from the next request on."""
         gate, before, now = self._gate, self._gate.policy, loaded.policy
         for warning in (*loaded.warnings, *find_missing(now, gate.credentials.known)):
-            logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
+            notice.warning("option_warning", f"{warning}")
         restored, self._has_failed = self._has_failed, False
         record = {"loaded": True, "mode": now.mode.value, "previous_revision": before.revision}
-        said = {"event": "policy_loaded", "fields": {"policy_revision": now.revision}}
         if now.revision == before.revision:
             gate.tally.reloaded("unchanged")
             if restored:
                 gate.record("reload", record)
-                logger.info(
-                    "Brickscope: the policy has no errors any more; it is revision %s, which stayed in force",
-                    before.revision,
-                    extra=said,
-                )
+                text = f"the policy has no errors any more; it is revision {before.revision}, which stayed in force"
+                notice.info("policy_loaded", text, policy_revision=now.revision)
             return
         gate.swap(now)
         gate.tally.reloaded("loaded")
         gate.record("reload", record)
         for change in mode_changes(before, now):
             gate.record("mode_change", change._asdict())
-        logger.info("Brickscope: the policy was loaded again (revision %s)", now.revision, extra=said)
+        text = f"the policy was loaded again (revision {now.revision})"
+        notice.info("policy_loaded", text, policy_revision=now.revision)
 
     def failed(self, error: PolicyError) -> None:
         """A bad edit: the last good policy stays in force."""
@@ -57,23 +51,14 @@ class Reload:
         gate.tally.reloaded("failed")
         self._has_failed = True
         gate.record("reload", {"loaded": False, "problems": [str(each) for each in error.problems][:20]})
-        logger.error(
-            "Brickscope: the edited policy has errors; revision %s stays in force\n%s",
-            gate.policy.revision,
-            error,
-            extra={"event": "policy_failed", "fields": {"policy_revision": gate.policy.revision}},
-        )
+        text = f"the edited policy has errors; revision {gate.policy.revision} stays in force\n{error}"
+        notice.error("policy_failed", text, policy_revision=gate.policy.revision)
 
     def keys_fetched(self, url: str, keys: KeySet | None, error: str) -> None:
         """An issuer's public keys were fetched, or can't be: auditors see which keys were trusted, and when."""
         self._gate.tally.keys_fetched(keys is not None)
         if keys is None:
-            logger.warning(
-                "Brickscope: the keys at %s can't be obtained: %s",
-                url,
-                error,
-                extra={"event": "keys_unavailable"},
-            )
+            notice.warning("keys_unavailable", f"the keys at {url} can't be obtained: {error}")
         self._gate.record(
             "key_set",
             {
