@@ -65,6 +65,11 @@ def listed(words: Sequence[str], most: int) -> str:
     return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def verdict(allow: bool) -> str:
+    """A decision in a word."""
+    return "allow" if allow else "deny"
+
+
 def risk(operation: str | None) -> str:
     """Class and risk of an operation of the catalogue, in a sentence; empty for none."""
     found = None if operation is None else load_catalog().operations.get(operation)

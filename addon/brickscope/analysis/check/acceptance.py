@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from brickscope.policy.entry import Entry
 
-from .finding import Acceptance, Finding, Found
+from .finding import Finding, Found
 from .survey import Survey
 
 
@@ -77,4 +77,4 @@ def _accept(entry: Entry, finding: Finding) -> Finding:
     rest = tuple(name for name in finding.subjects if name != value.subject)
     if value.subject is not None and rest:
         return finding._replace(subjects=rest)
-    return finding._replace(accepted=Acceptance(entry.position(), value.reason, value.until))
+    return finding._replace(accepted=entry)

@@ -88,26 +88,25 @@ def _another(rule: OperationRule, operation: Operation) -> Iterator[str]:
 
 
 def _why_not(constraint: Constraint, operation: Operation) -> str | None:
-    test = constraint.test
+    test, in_path = constraint.test, constraint.place == "path"
     if test.optional:
         return None
     if test.absent:
-        return _why_not_absent(constraint, operation)
+        required = len(constraint.keys) == 1 and constraint.name in operation.required
+        return (
+            "a variable of the path is never absent"
+            if in_path
+            else "the API requires it"
+            if required
+            else None
+        )
     if test.low is not None and test.high is not None and test.low > test.high:
         return f"no number is at least {test.low:g} and at most {test.high:g}"
     if constraint.place == "body":
         return None
     if test.only is not None:
         return "the parameter is text in the URL and no object"
-    return _why_no_path(constraint, operation) if constraint.place == "path" else None
-
-
-def _why_not_absent(constraint: Constraint, operation: Operation) -> str | None:
-    if constraint.place == "path":
-        return "a variable of the path is never absent"
-    if len(constraint.keys) == 1 and constraint.name in operation.required:
-        return "the API requires it"
-    return None
+    return _why_no_path(constraint, operation) if in_path else None
 
 
 def _why_no_path(constraint: Constraint, operation: Operation) -> str | None:

@@ -19,7 +19,7 @@ from ..way import Way, ways
 from ..witness import Witness
 from .code import Code, codes
 from .finding import Found, Severity
-from .power import ANY, Grounds, grounds
+from .power import Grounds, grounds
 from .survey import RuleSetView
 
 SHOWN = 4
@@ -163,13 +163,14 @@ def _opened(rights: list[Held], others: list[Held]) -> list[list[Held]]:
 
 def _worth(held: Held) -> frozenset[str] | None:
     """The powers that rights on the objects of a rule are worth, None for any."""
-    opens, parameter = held.grounds.opens, held.grounds.opened_by
-    if opens is None or parameter is None:
-        return None if opens is None else opens[ANY]
+    opens = held.grounds.opens
+    if not isinstance(opens, dict):
+        return opens
+    ((parameter, by_value),) = opens.items()
     values = _values(held, parameter)
     if values is None:
         return None
-    return frozenset().union(*(opens.get(str(value), ()) for value in values))
+    return frozenset().union(*(by_value.get(str(value), ()) for value in values))
 
 
 def _values(held: Held, parameter: str) -> frozenset[Canonical] | None:

@@ -17,7 +17,7 @@ from .condition import never
 from .finding import Found
 from .prover import Prover
 from .span import Span, spans
-from .undone import UndoneLimit, undone_limits
+from .undone import Broken, undone_limits
 
 DAY = 86400.0
 PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
@@ -101,9 +101,9 @@ class RuleSetView:
         return written.is_empty or bool(self.never(written)) or self.denied.covers_rule(written)
 
     @cached_property
-    def undone_limits(self) -> list[UndoneLimit]:
-        """The limits that another rule takes away."""
-        return list(undone_limits(self.allowed, self.prover))
+    def undone_limits(self) -> dict[WrittenRule, Broken]:
+        """The rules whose limits another rule takes away."""
+        return dict(undone_limits(self.allowed, self.prover))
 
     @cached_property
     def spans(self) -> list[Span]:

@@ -14,8 +14,7 @@ from brickscope.analysis.example import path_example
 from brickscope.analysis.judge import Known, address, home, judge
 from brickscope.analysis.way import ways
 from brickscope.analysis.witness import Witness
-from brickscope.core.decision import Decision
-from brickscope.core.policy import Login, Mode, Subject
+from brickscope.core.policy import Login, Mode
 
 from .bindings import BindingChange
 from .origin import Version
@@ -140,17 +139,3 @@ def _addresses(after: _Networks | None, before: _Networks) -> Iterator[str]:
     for candidate in candidates:
         if not any(ip_address(candidate) in network for network in before):
             yield candidate
-
-
-def unbound(who: Known) -> Known:
-    """The same subject without its bindings, of whom only the rules are asked."""
-    return who._replace(subject=who.subject._replace(workspaces=None, clients=None, expires=None))
-
-
-def decision_of(version: Version, who: Known | None, call: Call, at: float) -> Decision | None:
-    """The decision by rules alone; None for nobody."""
-    if who is None or not isinstance(who.subject, Subject):
-        return None
-    with suppress(CallError):
-        return judge(version.policy, unbound(who), call, at)
-    return None

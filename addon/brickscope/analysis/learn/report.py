@@ -41,7 +41,7 @@ def data(said: Learned, written: Iterable[str] = ()) -> dict[str, Any]:
                 "operation": each.operation.name,
                 "class": each.operation.kind,
                 "risk": each.operation.risk,
-                "option": each.option,
+                "option": f"--include {each.operation.name}",
                 **_tally(each.tally),
             }
             for each in proposal.dangerous
