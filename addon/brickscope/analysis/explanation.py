@@ -3,8 +3,6 @@
 Everything here asks the proxy's decision function, of the policy or of one with a rule or binding taken away.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -31,6 +29,14 @@ from .sight import objects_of
 _BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALLOWED)
 
 
+class Named(NamedTuple):
+    """A parameter whose value is a spelling of something: ``sent``, as the call has it; ``objects``, that it may name."""
+
+    name: str
+    sent: str
+    objects: tuple[str, ...]
+
+
 class Explanation(NamedTuple):
     """What is to be said about one call.
 
@@ -55,14 +61,6 @@ class Explanation(NamedTuple):
     notes: tuple[str, ...]
     readings: tuple[Judged, ...] = ()
     objects: tuple[Named, ...] = ()
-
-
-class Named(NamedTuple):
-    """A parameter whose value is a spelling of something: ``sent``, as the call has it; ``objects``, that it may name."""
-
-    name: str
-    sent: str
-    objects: tuple[str, ...]
 
 
 def explain(

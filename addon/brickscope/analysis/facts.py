@@ -4,8 +4,6 @@ A record holds no query and no body. It holds the parameters that rules looked a
 those the call is made again (query and JSON body), and whatever a rule asks beyond them makes the call not replayable.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

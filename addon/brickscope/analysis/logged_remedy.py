@@ -4,8 +4,6 @@ is proposed only if it allows the call by itself, as far as the record has it.
 Everything here comes from the log and may be hostile: nothing is put together as text, and the policy's own reader takes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Path rules held against the calls of the catalogue: which they reach, what they fix of their variables, what they hide."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple

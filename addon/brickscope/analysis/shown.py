@@ -1,7 +1,5 @@
 """Values and moments in the words of an answer: printable, clipped, without secrets."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

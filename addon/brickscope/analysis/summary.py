@@ -1,8 +1,6 @@
 """What one subject can do, and who can do one operation: rules, bindings and modes put together for people. The trees that
 ``--json`` prints."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any

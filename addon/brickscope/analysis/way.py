@@ -4,8 +4,6 @@ allows by them.
 This is a reading of rules for people: it says where to look. Whether one call is allowed, only ``judge`` says.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Acceptances: findings that somebody accepted in the policy, with a reason and until a day."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 

@@ -1,8 +1,6 @@
 """The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` beside
 its lint; of an escalation, its entry in ``escalations.yaml``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module

@@ -1,12 +1,11 @@
 """Conditions that no call can meet (BS107)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice, product
 
+from brickscope.analysis.call import Home
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import example, meeting
+from brickscope.analysis.example import example, meeting, variations
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.constraint import ABSENT, Constraint
 from brickscope.core.decision import Refused
@@ -71,11 +70,8 @@ def _another(rule: OperationRule, operation: Operation) -> Iterator[str]:
     others: dict[str, None] = {}
     for values in islice(product(*map(meeting, bound)), MAX_TRIES):
         changes = {constraint.name: value for constraint, value in zip(bound, values, strict=True)}
-        for index in range(len(operation.calls)):
-            try:
-                request = example(operation, rule, index=index, changes=changes).request
-            except CallError:
-                continue
+        for call in variations(operation, rule, Home(), changes):
+            request = call.request
             if isinstance(request, Refused):
                 continue
             called = operation_table().match(request.method, request.segments)

@@ -4,8 +4,6 @@ A power counts only where a request that uses it was allowed by the decision fun
 as ``powers.yaml`` says, with the reason, and not while another power of the same rule set undoes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A finding: what is wrong or dangerous in a policy that loads, where, whom it affects, and a request that proves it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -28,7 +26,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
     @property
-    def milder(self) -> Severity:
+    def milder(self) -> "Severity":
         """One step less; a note stays one."""
         return list(Severity)[min(self.rank + 1, 2)]
 

@@ -1,7 +1,5 @@
 """Powers: what operations of the catalogue let their caller become (``powers.yaml``)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate

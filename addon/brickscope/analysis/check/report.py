@@ -1,7 +1,5 @@
 """What one check found, as data: the findings that count, and those that are accepted."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any

@@ -1,22 +1,21 @@
 """A loaded policy as the lints look at it: its rule sets with what several lints ask of them, worked out once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
 from brickscope.core.policy import Grant, Policy, RuleSet, Subject
+from brickscope.core.template import Rest
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import Written, WrittenRule
 
 from ..algebra import RuleList
 from ..judge import Known, known
+from ..way import Way, ways
 from .condition import never
 from .finding import Found
 from .prover import Prover
-from .span import Span, spans
 from .undone import Broken, undone_limits
 
 DAY = 86400.0
@@ -43,6 +42,30 @@ class Survey(NamedTuple):
     def about(self, name: str, message: str, *keys: str) -> Found:
         """What is said of a subject, at its name or a value of its entry."""
         return Found(self.place(name, *keys), message, subject=name, subjects=(name,))
+
+
+class Span(NamedTuple):
+    """A path rule with the ways to operations that it opens and no deny takes away. ``ends_open``: whether it takes all that
+    lies below."""
+
+    written: WrittenRule
+    ways: tuple[Way, ...]
+    ends_open: bool
+
+    @property
+    def names(self) -> set[str]:
+        """The operations."""
+        return {way.operation.name for way in self.ways}
+
+    @property
+    def services(self) -> list[str]:
+        """Their services."""
+        return sorted({way.operation.service for way in self.ways})
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it goes over several services."""
+        return self.ends_open and len(self.services) > 1
 
 
 class RuleSetView:
@@ -107,8 +130,20 @@ class RuleSetView:
 
     @cached_property
     def spans(self) -> list[Span]:
-        """The path rules under ``allow`` with all that they reach."""
-        return list(spans(self.allowed, self.denied))
+        """The path rules under ``allow`` with all that they reach; presets are ours, and looked at when they are made."""
+        paths = [(each, path) for each in self.allow if not each.is_preset for path in each.paths]
+        return [
+            Span(
+                written,
+                tuple(
+                    way
+                    for way in ways([written._replace(paths=(path,), operations=())])
+                    if not self.denied.covers(way.operation.name)
+                ),
+                isinstance(path.template.segments[-1], Rest),
+            )
+            for written, path in paths
+        ]
 
 
 def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:

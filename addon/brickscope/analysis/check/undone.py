@@ -1,7 +1,5 @@
 """Limits that another rule of the list takes away: each proved by a call that breaks it and is allowed all the same."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a subject is bound to, compared: marks, workspaces, clients, expiry, grants and mode, and whether it got wider."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple

@@ -3,8 +3,6 @@
 Subjects whose rule sets changed in the same way are put together: ten thousand tokens may share one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Where a version of a policy comes from: a file, a folder, or a revision of git such as ``HEAD~1:rules``."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple

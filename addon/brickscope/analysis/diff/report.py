@@ -1,7 +1,5 @@
 """The tree of a comparison, as ``--json`` prints it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Two rule sets compared: operation by operation, then path by path, each difference with a call that shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Learning: from the calls of a subject in the log to rules, their text and its proof."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The rules that are proposed, and what was seen and is not proposed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime

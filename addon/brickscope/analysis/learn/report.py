@@ -1,7 +1,5 @@
 """The tree of what was learned, as ``--json`` prints it. Times are datetimes, UTC."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """BS101: the same rule twice."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

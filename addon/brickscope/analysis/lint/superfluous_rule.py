@@ -1,7 +1,5 @@
 """BS102: a rule that others make superfluous."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

@@ -1,7 +1,5 @@
 """BS103: a limit without effect."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

@@ -1,7 +1,5 @@
 """Running cells: the proxy's decision on each, held against what is expected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """A run of pytest over test files: each policy loaded once, results, coverage of rules."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter

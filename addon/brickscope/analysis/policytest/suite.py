@@ -1,7 +1,5 @@
 """A test file read against its policy: the cells of its tables, each with its place, or all that is wrong with it."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

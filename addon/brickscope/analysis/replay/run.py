@@ -1,7 +1,5 @@
 """Running a replay over the files of logs: line by line, in constant memory, each kind of call judged once."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
