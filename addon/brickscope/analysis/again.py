@@ -77,7 +77,9 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
         return then  # no policy has a say in it
     if reason is Reason.ALLOWED_WITHOUT_CREDENTIAL:
         return then
-    principal = _principal(record)
+    claims, principal = record.get("principal"), None
+    if isinstance(claims, Mapping):
+        principal = Principal(*(claims.get(name) for name in Principal._fields))
     if record.get("grant") is not None:
         decision = ask(policy, _NOBODY, read_facts(record, None, key).call, record)
         _check_workspace(policy, decision, record)
@@ -120,13 +122,6 @@ def ask(
     told = Told({str(record.get("server_address")): record.get("host_workspace")})
     client = str(record.get("client_address"))
     return judge(policy, who, call, now, client, told, knows_body=knows_body)
-
-
-def _principal(record: Mapping[str, Any]) -> Principal | None:
-    found = record.get("principal")
-    if not isinstance(found, Mapping):
-        return None
-    return Principal(*(found.get(name) for name in Principal._fields))
 
 
 def _subject(

@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from brickscope.catalog.catalog import load_catalog
-
-from .code import read_data
+from brickscope.shipped import table
 
 
 class Grounds(BaseModel):
@@ -37,14 +36,14 @@ class Grounds(BaseModel):
 @cache
 def powers() -> Mapping[str, str]:
     """What the holder of each power does, by name: ``runs existing jobs``."""
-    return {name: entry["does"] for name, entry in read_data("powers.yaml")["powers"].items()}
+    return {name: entry["does"] for name, entry in table(__package__, "powers.yaml")["powers"].items()}
 
 
 @cache
 def grounds() -> Mapping[str, tuple[Grounds, ...]]:
     """The powers that an operation gives, by its name."""
     found: dict[str, list[Grounds]] = {}
-    for power, entry in read_data("powers.yaml")["powers"].items():
+    for power, entry in table(__package__, "powers.yaml")["powers"].items():
         for group in entry["groups"]:
             each = Grounds.model_validate({"power": power, **group})
             for name in expand(group["operations"]):

@@ -69,13 +69,14 @@ class Span(NamedTuple):
 
 
 class RuleSetView:
-    """A rule set with its rules as written and those who have it (``subjects``: their names)."""
+    """A rule set with its rules as written (``allow``, ``deny``) and those who have it (``subjects``: their names)."""
 
     def __init__(self, survey: Survey, rule_set: RuleSet) -> None:
         self.survey, self.rule_set, self.name = survey, rule_set, rule_set.name
         self.position = survey.written.rule_sets[self.name]
         self.allowed = RuleList(survey.written.of(self.name, "allow"))
         self.denied = RuleList(survey.written.of(self.name, "deny"))
+        self.allow, self.deny = self.allowed.written, self.denied.written
         self.holders = sorted(
             (
                 each
@@ -86,21 +87,6 @@ class RuleSetView:
         )
         self.subjects = tuple(holder.name for holder in self.holders)
         self._never: dict[Position, list[str]] = {}
-
-    @property
-    def allow(self) -> tuple[WrittenRule, ...]:
-        """The rules under ``allow``."""
-        return self.allowed.written
-
-    @property
-    def deny(self) -> tuple[WrittenRule, ...]:
-        """The rules under ``deny``."""
-        return self.denied.written
-
-    @property
-    def lists(self) -> tuple[RuleList, RuleList]:
-        """What it allows and what it denies."""
-        return self.allowed, self.denied
 
     @cached_property
     def prover(self) -> Prover:

@@ -6,7 +6,7 @@ from ..check.survey import RuleSetView
 
 def of_rule_set(view: RuleSetView) -> Findings:
     """Rules that mean the same as one before them."""
-    for rules in view.lists:
+    for rules in (view.allowed, view.denied):
         for written in rules.written:
             first = rules.equal(written)
             if first is not None:
