@@ -16,8 +16,8 @@ from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Mode
 from brickscope.core.reason import Reason
 from brickscope.proxy import tunnel as tunnel_module
+from brickscope.proxy.call import Call
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.ruling import Call
 from brickscope.proxy.tls import End, Stage
 from brickscope.proxy.tunnel import IN_TURN, KEPT, Tunnel
 from brickscope.proxy.upstream import Upstream

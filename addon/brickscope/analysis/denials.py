@@ -46,12 +46,11 @@ class Denials(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The groups in the order of ``rank``, and of all denials how many groups, calls and bad lines there are."""
+    """The groups in the order of ``rank``, and of all denials how many groups and calls there are."""
 
     groups: list[Denials]
     total: int
     calls: int
-    bad_lines: int
 
 
 def rank(groups: Iterable[Denials]) -> list[Denials]:
@@ -98,7 +97,8 @@ def find_denials(log: AuditLog, progress: Progress | None = None) -> Found:
     names = [column[0] for column in result.description or ()]
     joined = _join(dict(zip(names, row, strict=True)) for row in result.fetchall())
     groups = rank(map(_group, joined))
-    return Found(groups, total - min(total, MOST) + len(groups), int(calls or 0), int(bad or 0))
+    log.bad_lines = int(bad or 0)
+    return Found(groups, total - min(total, MOST) + len(groups), int(calls or 0))
 
 
 def _join(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -14,10 +14,9 @@ Row = dict[str, Any]
 
 
 class Summary(NamedTuple):
-    """``sections``: rows by section, the most frequent first. ``bad_lines``: lines that could not be read."""
+    """``sections``: rows by section, the most frequent first."""
 
     sections: dict[str, list[Row]]
-    bad_lines: int
 
     @property
     def records(self) -> int:
@@ -39,7 +38,7 @@ class Summary(NamedTuple):
 
 def summarise(log: AuditLog, progress: Progress | None = None) -> Summary:
     """All sections. Reads the log once."""
-    bad = log.make_facts(progress)
+    log.make_facts(progress)
     sections = {name: log.select(query(f"summary_{name}")) for name in SECTIONS}
     sections["events"] = [row for row in sections["events"] if row["event"] is not None]
-    return Summary(sections, bad)
+    return Summary(sections)

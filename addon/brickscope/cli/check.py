@@ -20,7 +20,6 @@ from brickscope.policy.problem import PolicyError, nearest
 from .command import command
 from .options import NEW_FILE, Rules, rules_option, time_option
 from .output import Answer, answers
-from .terminal import say
 
 _FAIL_ON = ("error", "warning", "note", "never")
 
@@ -103,8 +102,7 @@ def check_command(
         failing = _FAIL_ON[: _FAIL_ON.index(fail_on) + 1] if fail_on != "never" else ()
         said = Answer(tree, "check", any(tree["counts"][each] for each in failing))
     except PolicyError as error:
-        text = str(error)
-        said = Answer(data(broken(error)), lambda: say(text), 2)
+        said = Answer(data(broken(error)), (), 2, [str(error)])
     if sarif_file is not None:
         _write_sarif(said.data, sarif_file)
     return said

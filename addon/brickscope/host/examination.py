@@ -25,7 +25,7 @@ from .check import Check, Status, note, ok, problem
 from .diagnosis import Case, diagnose, judge_bundle
 from .fix import Fixes
 from .probe import Calls, find_pythons, run_clients
-from .trust import Chain, describe_end, find_issuer, find_namesake, held, system_source, verify
+from .trust import Chain, describe_end, distrust, find_issuer, find_namesake, held, system_source
 from .way import Presented, WayError, is_open, look, open_tunnel, resolve
 
 SOON = 30
@@ -388,7 +388,7 @@ class _Examination:
         """Find a file that fixes every client."""
         good = [file for file in self._candidates() if find_issuer(chain, file)]
         whole = next(
-            (file for file in good if len(held(file)) > BUNDLE and verify(chain, file).trusted),
+            (file for file in good if len(held(file)) > BUNDLE and not distrust(chain, file)),
             None,
         )
         single = next((file for file in good if len(held(file)) <= BUNDLE), None)
@@ -435,19 +435,19 @@ class _Examination:
             value = self.environment.get(name)
             if not value:
                 continue
-            verdict, key = verify(chain, Path(value)), _holds_key(Path(value))
+            why, key = distrust(chain, Path(value)), _holds_key(Path(value))
             if key:
                 yield problem("ca_variable", f"{name} is {value}: {key}", self.fixes.everything())
-            elif verdict.trusted:
+            elif not why:
                 yield ok("ca_variable", f"{name} is {value}: trusts the proxy")
             elif name == "MLFLOW_TRACKING_SERVER_CERT_PATH" and mlflow:
-                yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.unset(name))
+                yield problem("ca_variable", f"{name} is {value}: {why}", self.fixes.unset(name))
             elif any(name in stack.ca and stack.name in here for stack in STACKS):
-                yield problem("ca_variable", f"{name} is {value}: {verdict.why}", self.fixes.everything())
+                yield problem("ca_variable", f"{name} is {value}: {why}", self.fixes.everything())
             else:
-                yield note("ca_variable", f"{name} is {value}: {verdict.why}; no client here reads it")
+                yield note("ca_variable", f"{name} is {value}: {why}; no client here reads it")
         system = system_source()
-        if system and not verify(chain, system).trusted:
+        if system and distrust(chain, system):
             yield note(
                 "ca_system",
                 f"the system's own store ({system}) lacks the proxy's CA; clients use the bundle that the variables name",

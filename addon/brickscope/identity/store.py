@@ -8,12 +8,12 @@ matter to it. What a host has refused (401) is fetched anew before the next call
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from brickscope import notice
 from brickscope.core.binding import is_at_home
 from brickscope.core.decision import Refused
 from brickscope.core.directory import Directory
@@ -26,8 +26,6 @@ from brickscope.core.request import ApiRequest
 from .fetch import FetchError
 from .mint import Post, mint
 from .source import SourceError, read_source
-
-logger = logging.getLogger("brickscope")
 
 LOOK_S = 1.0
 """Seconds between two looks at files."""
@@ -184,16 +182,9 @@ class CredentialStore:
         held.retry = time.monotonic() + RETRY_S if error else -math.inf
         name = held.entrusted.name
         if error and error != held.error:
-            logger.warning(
-                "Brickscope: the credential %s can't be obtained: %s",
-                name,
-                error,
-                extra={"event": "credential_unavailable"},
-            )
+            notice.warning("credential_unavailable", f"the credential {name} can't be obtained: {error}")
         elif held.error and not error:
-            logger.info(
-                "Brickscope: the credential %s is there again", name, extra={"event": "credential_available"}
-            )
+            notice.info("credential_available", f"the credential {name} is there again")
         held.error = error
 
     async def _fetch(self, held: _Held) -> None:

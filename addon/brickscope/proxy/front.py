@@ -8,9 +8,9 @@ connection.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
+from brickscope import notice
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
@@ -32,8 +32,6 @@ from .ruling import refuse_head
 from .tls import End, Owner, Stage
 from .tunnel import Tunnel
 from .wire.head import Door, Head, HeadScanner
-
-logger = logging.getLogger("brickscope")
 
 
 class Front(Owner):
@@ -140,12 +138,7 @@ class Front(Owner):
 
     def _refuse_header(self, detail: str) -> None:
         gate, address = self._path.gate, self._client[0]
-        logger.warning(
-            "Brickscope: a connection from %s was closed: %s",
-            address,
-            detail,
-            extra={"event": "balancer_refused"},
-        )
+        notice.warning("balancer_refused", f"a connection from {address} was closed: {detail}")
         self.abort()
         gate.record_tunnel(gate.refuse(Reason.PROXY_HEADER_REFUSED, detail), address, "", 0)
 
