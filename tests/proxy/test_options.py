@@ -249,6 +249,10 @@ BAD = {
         {"scope_parent_proxy_password": "/run/password"},
         "no scope_parent_proxy that it would be for",
     ),
+    "a password that does not end": (
+        {"scope_parent_proxy": "http://p.example:1", "scope_parent_proxy_password": "/dev/zero"},
+        "is not one line USER:PASSWORD",
+    ),
     "a parent and a way round it": (
         {"scope_parent_proxy": "http://p.example:1", "scope_connect_to": ["x.example=127.0.0.1:1"]},
         "would bypass scope_parent_proxy",

@@ -66,12 +66,18 @@ def read_parent(url: str, password_file: str | None) -> Address:
         return Address(host, port, parts.scheme == "https")
     file = Path(password_file).expanduser()
     try:
-        pair = file.read_bytes().strip()
+        with file.open("rb") as opened:
+            pair = opened.read(MAX_PASSWORD_FILE + 1)
     except OSError as error:
         raise ValueError(f"the password file {file} can't be read: {error.strerror}") from None
-    if not re.fullmatch(rb"[^\x00-\x20\x7f:]+:[^\x00-\x1f\x7f]+", pair):
+    if len(pair) > MAX_PASSWORD_FILE or not _PAIR.fullmatch(pair := pair.strip()):
         raise ValueError(f"the password file {file} is not one line USER:PASSWORD")
     return Address(host, port, parts.scheme == "https", b"Basic " + b64encode(pair))
+
+
+MAX_PASSWORD_FILE = 16 * 1024
+"""Most bytes of it: a device in its place does not end."""
+_PAIR = re.compile(rb"[^\x00-\x20\x7f:]+:[^\x00-\x1f\x7f]+")
 
 
 class Parent:
