@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
-from brickscope.analysis.explanation import Explanation, explain
+from brickscope.analysis.explanation import Explanation, explain, explanation_data
 from brickscope.analysis.judge import find, judge
-from brickscope.analysis.wording import explanation_data
 from brickscope.core.decision import Decision
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded, load_policy

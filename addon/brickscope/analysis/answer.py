@@ -4,8 +4,6 @@ INVARIANT: no value leaves a template but as printable text, so that what a clie
 neither forge a line nor act on a terminal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Denials, grouped by what would allow them: ``sql/denials.sql``, the remedy of each group, and their order."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable

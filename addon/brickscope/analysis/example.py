@@ -4,8 +4,6 @@ An example is a proposal. Whether a policy allows it is for ``judge`` to say: an
 can't be met together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any

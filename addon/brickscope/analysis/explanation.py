@@ -3,30 +3,38 @@
 Everything here asks the proxy's decision function, of the policy or of one with a rule or binding taken away.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.directory import Directory
 from brickscope.core.hostname import in_databricks_zone
 from brickscope.core.policy import Login, RuleSet, Subject
-from brickscope.core.reason import Reason
+from brickscope.core.reason import CHANGE, Reason
 from brickscope.core.rule import RuleTable
+from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import Written, WrittenRule
 
 from .call import Call
 from .judge import Known, address, judge
+from .logged import Logged
 from .nearest import Near, nearest_rules
 from .reading import Judged, decided_by, judge_readings
 from .remedy import Remedy, Try, find_remedy
-from .shown import MAX_ELEMENTS, place, quoted, risk
+from .shown import MAX_ELEMENTS, moment, place, plain, quoted, risk, rule_data, verdict
 from .sight import objects_of
 
 _BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALLOWED)
+
+
+class Named(NamedTuple):
+    """A parameter whose value is a spelling of something: ``sent``, as the call has it; ``objects``, that it may name."""
+
+    name: str
+    sent: str
+    objects: tuple[str, ...]
 
 
 class Explanation(NamedTuple):
@@ -53,14 +61,6 @@ class Explanation(NamedTuple):
     notes: tuple[str, ...]
     readings: tuple[Judged, ...] = ()
     objects: tuple[Named, ...] = ()
-
-
-class Named(NamedTuple):
-    """A parameter whose value is a spelling of something: ``sent``, as the call has it; ``objects``, that it may name."""
-
-    name: str
-    sent: str
-    objects: tuple[str, ...]
 
 
 def explain(
@@ -105,7 +105,6 @@ def explain(
         said.append(
             f"with these parameters it is the operation {decision.operation}; the rule {call.operation} does not mean it"
         )
-    rules = _rules_of(written, who)
     near: list[Near] = []
     also: list[WrittenRule] = []
     readings: tuple[Judged, ...] = ()
@@ -115,6 +114,7 @@ def explain(
             decision,
             lambda other: judge(policy, who, call._replace(request=other), now, client, directory),
         )
+        rules = written.of(who.subject.rule_set.name)
         if decision.allow:
             also = [rule for rule in rules if attempt(_alone(who, who.subject, rule)).allow]
         elif request.flaw is None and decision.reason not in (*_BINDINGS, Reason.DENIED_BY_RULE):
@@ -148,10 +148,6 @@ def _named(decision: Decision) -> Iterator[Named]:
                 yield Named(name, quoted(value), tuple(map(quoted, objects)))
 
 
-def _rules_of(written: Written, who: Known) -> list[WrittenRule]:
-    return [] if isinstance(who.subject, Login) else written.of(who.subject.rule_set.name)
-
-
 def _alone(who: Known, subject: Subject, rule: WrittenRule) -> Known:
     """The same subject with a single rule in its rule set, and nothing denied; a deny rule allows nothing."""
     rules = rule if rule.part == "allow" else rule._replace(paths=(), operations=())
@@ -182,3 +178,90 @@ def _otherwise(who: Known, decision: Decision, attempt: Try, written: Written) -
     rule = written.decided(other)
     by = "" if rule is None else f", by {rule.text!r} ({place(rule.position)})"
     return f"{what} it would be allowed{by}"
+
+
+# -- the tree that --json prints; all text of a client or log is made printable here --------------------------------
+
+
+def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[str, Any]:
+    """One call, as data."""
+    decision = said.decision
+    return {
+        "decision": verdict(decision.allow),
+        "enforced": decision.enforced,
+        "mode": decision.mode,
+        "reason": decision.reason.value,
+        "sentence": decision.reason.sentence,
+        "detail": printable(decision.detail),
+        "call": said.call.text,
+        "subject": said.who.name,
+        "kind": said.who.kind,
+        "subject_place": None if said.where is None else place(said.where),
+        "client_address": printable(said.client),
+        "time": moment(said.now),
+        "rule_set": decision.rule_set,
+        "rule": decision.rule,
+        "written": None if said.rule is None else said.rule.text,
+        "place": None if said.rule is None else place(said.rule.position),
+        "operation": decision.operation,
+        "about": said.about or None,
+        "params": {name: plain(value) for name, value in decision.params.items()},
+        "params_sent": {name: plain(value) for name, value in decision.sent.items()},
+        "readings": [
+            {
+                "how": each.how,
+                "target": each.target,
+                "decision": verdict(each.decision.allow),
+                "reason": each.decision.reason.value,
+                "detail": printable(each.decision.detail),
+                "rule": each.decision.rule,
+                "operation": each.decision.operation,
+                "decided": each.decided,
+                "covered": each.covered,
+            }
+            for each in said.readings
+        ],
+        "objects": [each._asdict() for each in said.objects],
+        "flaw": _flaw(said),
+        "policy_revision": decision.policy_revision,
+        "also": list(map(rule_data, said.also)),
+        "otherwise": printable(said.otherwise) or None,
+        "nearest": [{**rule_data(each.rule), "why": list(each.why)} for each in said.near],
+        "remedy": said.remedy
+        and {"text": said.remedy.text, "yaml": said.remedy.whole, "caution": said.remedy.note},
+        "notes": list(said.notes),
+        "logged": None if logged is None else _logged(said, logged),
+    }
+
+
+def _flaw(said: Explanation) -> dict[str, Any] | None:
+    """Why no rule can allow the call, whatever the rules say; None where there is nothing."""
+    request = said.call.request
+    flaw = request if isinstance(request, Refused) else request.flaw
+    if flaw is None:
+        return None
+    return {
+        "reason": flaw.reason.value,
+        "detail": printable(flaw.detail),
+        "in_every_mode": isinstance(request, Refused),
+        "change": CHANGE.get(flaw.reason),
+    }
+
+
+_OF_RECORD = (
+    *("decision_id", "time", "decision", "enforced", "mode", "reason", "detail", "rule", "policy_revision"),
+    *("params_sent", "readings"),
+)
+
+
+def _logged(said: Explanation, logged: Logged) -> dict[str, Any]:
+    """What was decided when the call was made, and whether it still would be."""
+    record, now = logged.record, said.decision
+    told = {key: record.get(key) for key in _OF_RECORD}
+    return {
+        **{key: printable(value) if isinstance(value, str) else value for key, value in told.items()},
+        "same_policy": record.get("policy_revision") == now.policy_revision,
+        "same_answer": (record.get("decision"), record.get("reason"))
+        == (verdict(now.allow), now.reason.value),
+        "unknown": list(logged.unknown),
+    }

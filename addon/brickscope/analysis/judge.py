@@ -1,7 +1,5 @@
 """Judging a call for a subject by name, with the very decision function of the proxy. No rule is applied here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The rules that almost allow a call, each with what is missing: the answer to "why not?"."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

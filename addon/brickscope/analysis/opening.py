@@ -1,7 +1,5 @@
 """The narrowest rules that allow a call: proposed from what it names, and tried before they are shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The readings of a call, each judged by itself: what a server could make of the same bytes, and what the rules say."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a call has for the parameters that somebody asks about, as the proxy reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 

@@ -1,8 +1,6 @@
 """What one subject can do, and who can do one operation: rules, bindings and modes put together for people. The trees that
 ``--json`` prints."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +11,9 @@ from brickscope.count import counted
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
 
-from .abilities import Abilities, Ability, abilities
 from .judge import Known, known
 from .shown import moment, place, rule_data
-from .way import Way
+from .way import Abilities, Ability, Way, abilities
 
 DAY = 86_400
 
@@ -53,7 +50,7 @@ def summary_data(loaded: Loaded, who: Known, now: float) -> dict[str, Any]:
     """What somebody can do at a time (seconds since the epoch). A login makes no calls."""
     subject, where = who.subject, loaded.written.subjects.get(who.name)
     rule_set = None if isinstance(subject, Login) else subject.rule_set
-    found = Abilities({}, (), ()) if rule_set is None else abilities(rule_set, loaded.written.rules)
+    found = abilities([] if rule_set is None else loaded.written.of(rule_set.name))
     denied = [way.written for each in found.operations.values() for way in each.denied]
     peers = Counter((each.service, each.kind) for each in load_catalog().operations.values())
     return {
@@ -95,9 +92,7 @@ def _ability(said: Ability, peers: Mapping[tuple[str, str], int]) -> dict[str, A
 
 def access_data(loaded: Loaded, operation: Operation, now: float) -> dict[str, Any]:
     """How everybody who makes calls stands to an operation, by name."""
-    by_set = {
-        name: abilities(rule_set, loaded.written.rules) for name, rule_set in loaded.policy.rule_sets.items()
-    }
+    by_set = {name: abilities(loaded.written.of(name)) for name in loaded.policy.rule_sets}
     return {
         "operation": operation.name,
         "call": operation.calls[0],

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from brickscope.analysis.abilities import abilities
 from brickscope.analysis.judge import known
+from brickscope.analysis.way import abilities
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
@@ -164,8 +164,8 @@ def _kinds(operation: Operation) -> dict[str, list[str]]:
 def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
     by_set = {
-        name: abilities(rule_set, loaded.written.rules).operations.get(operation.name)
-        for name, rule_set in loaded.policy.rule_sets.items()
+        name: abilities(loaded.written.of(name)).operations.get(operation.name)
+        for name in loaded.policy.rule_sets
     }
     found = []
     for who in sorted(known(loaded.policy).values()):

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from brickscope.analysis.abilities import abilities
 from brickscope.analysis.check.checker import check
 from brickscope.analysis.check.finding import Finding
 from brickscope.analysis.judge import Known, known
 from brickscope.analysis.shown import place
 from brickscope.analysis.summary import mode_of
+from brickscope.analysis.way import abilities
 from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES
 from brickscope.core.policy import RuleSet, Subject
@@ -117,7 +117,7 @@ def _view(
 ) -> tuple[Sequence[Any], Fold]:
     """What a rule set reaches, and its rules with what of it can widen its holder's power."""
     name = shown(rule_set.name)
-    allowed = abilities(rule_set, loaded.written.rules).allowed()
+    allowed = abilities(loaded.written.of(rule_set.name)).allowed()
     reach = Counter(ability.operation.kind for ability in allowed)
     risks = [
         (
@@ -154,7 +154,7 @@ def _use(usage: Usage) -> Sequence[Any]:
 
 
 def _finding(each: Finding) -> Sequence[Any]:
-    accepted = each.accepted and each.accepted.reason
+    accepted = each.accepted and each.accepted.value.reason
     return (
         each.severity.value,
         each.rule_set or each.subject,

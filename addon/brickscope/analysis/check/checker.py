@@ -1,7 +1,5 @@
 """All lints over one policy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from brickscope.policy.load import Loaded

@@ -5,8 +5,6 @@ values that meet each condition, values just beside it, parameters that one list
 the call, bodies that can't be read.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The text that is proposed: the policy's file edited, or a new file with the subject and its rule set."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ A watching rule (``where: {job_id: {pattern: "{any...}", optional: true}}``) lim
 of a parameter. Learning puts limits in its place.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from brickscope.analysis.judge import GROUPS, Known, known

@@ -1,7 +1,5 @@
 """The tree of what was learned, as ``--json`` prints it. Times are datetimes, UTC."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -41,7 +39,7 @@ def data(said: Learned, written: Iterable[str] = ()) -> dict[str, Any]:
                 "operation": each.operation.name,
                 "class": each.operation.kind,
                 "risk": each.operation.risk,
-                "option": each.option,
+                "option": f"--include {each.operation.name}",
                 **_tally(each.tally),
             }
             for each in proposal.dangerous

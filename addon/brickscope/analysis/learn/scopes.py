@@ -1,7 +1,5 @@
 """The native Databricks scopes for the same calls, so that the token itself can be narrowed too."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

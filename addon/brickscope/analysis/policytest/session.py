@@ -1,23 +1,22 @@
 """A run of pytest over test files: each policy loaded once, results, coverage of rules."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from brickscope.analysis.shown import place
 from brickscope.policy.load import Loaded, load_policy
 from brickscope.policy.problem import Position, Problem
 from brickscope.policy.written import WrittenRule
 
 from . import plugin
 from .run import Result
-from .suite import ENDINGS, Cell, SuiteError, build, is_suite, read_source
+from .suite import ENDINGS, Cell, Suite, SuiteError, is_suite
 
 _PLAIN = (
     *("-c", os.devnull, "--noconftest", "-s", "--assert=plain", "-o", "junit_family=xunit1"),
@@ -54,12 +53,11 @@ class Session:
     def read(self, file: Path) -> tuple[Loaded, list[Cell]]:
         """The cells of a test file, and the policy that it tests. Raises SuiteError and PolicyError."""
         here = Path.cwd()
-        source = read_source(file.relative_to(here) if file.is_relative_to(here) else file)
-        policy = self.rules or source.policy
-        key = policy.resolve()
-        if key not in self._loaded:
-            self._loaded[key] = load_policy(policy, source.model.now)
-        return self._loaded[key], build(source, self._loaded[key])
+        suite = Suite(file.relative_to(here) if file.is_relative_to(here) else file)
+        policy = self.rules or suite.policy
+        loaded = self._loaded.get(policy.resolve()) or load_policy(policy, suite.model.now)
+        self._loaded[policy.resolve()] = loaded
+        return loaded, suite.cells(loaded)
 
     @property
     def failed(self) -> list[Result]:
@@ -81,6 +79,25 @@ class Session:
     def uncovered(self) -> list[Covered]:
         """The rules that decided nothing."""
         return [covered for covered in self.coverage if not covered.cells]
+
+    def data(self) -> dict[str, Any]:
+        """The run as ``--json`` prints it. JUnit's XML is pytest's own."""
+        return {
+            "passed": len(self.results) - len(self.failed),
+            "failed": len(self.failed),
+            "seconds": round(self.seconds, 6),
+            "tests": [result.data() for result in self.results],
+            "coverage": [
+                {
+                    "place": place(each.rule.position),
+                    "rule_set": each.rule.rule_set,
+                    "part": each.rule.part,
+                    "rule": each.rule.text,
+                    "tests": each.cells,
+                }
+                for each in self.coverage
+            ],
+        }
 
 
 def _where(rule: WrittenRule) -> tuple[Path, Position]:
