@@ -9,6 +9,7 @@ import click
 from brickscope.audit.summary import Row, Summary, summarise
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
+from brickscope.cli.options import COUNT
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log, report_faults
 from brickscope.cli.terminal import Column, line, minute, print_table, progress, shown
@@ -54,6 +55,7 @@ _NOBODY = {
 @log_options
 @click.option(
     "--top",
+    type=COUNT,
     default=20,
     show_default=True,
     metavar="N",
