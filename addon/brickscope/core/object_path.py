@@ -75,7 +75,8 @@ def read_workspace_path(value: Any) -> Objects | None:
 
 
 def _in_workspace(path: str) -> Iterable[str | None]:
-    return _volume(path) or (_workspace(path),)
+    found = _volume(path)
+    return found if found and None not in found else (_workspace(path),)
 
 
 def _workspace(path: str) -> str | None:
@@ -334,7 +335,7 @@ def _are_plain_letters(lines: str) -> bool:
 def all_workspace_paths(lines: str) -> str | None:
     """Of many paths of the workspace tree, in either form."""
     found = all_paths(lines)
-    if found is None or "/volumes" in found.casefold() or "/Workspace/Workspace" in found:
+    if found is None or "/Volumes" in found or "/Workspace/Workspace" in found:
         return None
     if found.startswith("/Workspace/") and found.count("\n/Workspace/") == found.count("\n"):
         return found

@@ -56,9 +56,9 @@ def make_authority(
     never mistaken for each other: OpenSSL looks issuers up by name. Raises AuthorityError.
     """
     for domain in domains or ():
-        if not is_hostname(domain):
+        if not is_hostname(domain.lower()):
             raise AuthorityError(
-                f"{domain!r} is not a domain such as cloud.databricks.com: in ASCII (xn--…), lower-case, without '*.'"
+                f"{domain!r} is not a domain such as cloud.databricks.com: in ASCII (xn--…), without '*.'"
             )
     if name is not None and not 0 < len(name) <= 50:
         raise AuthorityError("the name has to have 1 to 50 characters")
