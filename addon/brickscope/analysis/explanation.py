@@ -33,10 +33,10 @@ _BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALL
 class Explanation(NamedTuple):
     """What is to be said about one call.
 
-    ``readings``: all of a call that has several. ``objects``: what the values of parameters name, where their spelling does
-    not say it: sentences. ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``near``:
-    those that almost do. ``otherwise``: what would be decided without the deny rule or the binding, a sentence. ``notes``:
-    what was assumed.
+    ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``otherwise``: what would be
+    decided without the deny rule or the binding, a sentence. ``notes``: what was assumed. As they are printed: ``near``, the
+    rules that almost allow it; ``readings``, all of a call that has several; ``objects``, what the values of parameters
+    name, where their spelling does not say it.
     """
 
     who: Known
@@ -46,7 +46,6 @@ class Explanation(NamedTuple):
     now: float
     decision: Decision
     rule: WrittenRule | None
-    about: str
     also: tuple[WrittenRule, ...]
     near: tuple[dict[str, Any], ...]
     otherwise: str
@@ -121,7 +120,6 @@ def explain(
         now,
         decision,
         rule,
-        risk(decision.operation),
         tuple(each for each in also if each is not rule),
         tuple(near),
         _otherwise(who, decision, attempt, written),
@@ -195,7 +193,7 @@ def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[st
         "written": None if said.rule is None else said.rule.text,
         "place": None if said.rule is None else place(said.rule.position),
         "operation": decision.operation,
-        "about": said.about or None,
+        "about": risk(decision.operation) or None,
         "params": {name: plain(value) for name, value in decision.params.items()},
         "params_sent": {name: plain(value) for name, value in decision.sent.items()},
         "readings": list(said.readings),

@@ -245,4 +245,4 @@ def _part(progress: Progress | None, begin: float, end: float) -> Progress | Non
 def _called(facts: Facts) -> Rule | None:
     """The operation of a call by the catalogue, None for an unknown one."""
     found = parts(facts.request, facts.body or b"")
-    return found[0].called if found else None
+    return found[0][0] if found else None
