@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -491,6 +491,9 @@ class Directory:
         self.asked.append(unknown.url)
         self.done = asyncio.get_running_loop().create_future()
         await self.done
+
+    def settled(self, urls: Collection[str]) -> Directory:
+        return self
 
 
 def waiting(monkeypatch: pytest.MonkeyPatch, scene: Scene, urls: list[str]) -> Directory:
