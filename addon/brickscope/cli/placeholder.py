@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from brickscope.core.placeholder import BITS, make_placeholder
 from brickscope.error import OperatorError
 
 from .command import Group
-from .options import Rules, rules_option
+from .options import Rules, check_names, rules_option
 from .terminal import say
 
 FILE = "revoked.yaml"
 """Where revocations are written, in the policy's folder."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @click.group("placeholder", cls=Group)
@@ -54,9 +52,7 @@ def new_command(name: str, credential: str | None, rule_set: str) -> None:
       brickscope placeholder new etl --rule-set reader > etl.placeholder
       brickscope placeholder new etl --credential shared-token
     """
-    for word in (name, credential or name, rule_set):
-        if not _NAME.fullmatch(word):
-            raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
+    check_names(name, credential or name, rule_set)
     made = make_placeholder(secrets.token_bytes(BITS // 8))
     click.echo(made)
     say("tokens:")
