@@ -34,12 +34,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all", action="store_true", help="Also what runs real programs, clients, browsers, the soak."
     )
+    parser.addoption(
+        "--half", choices=("first", "second"), help="Of all: what runs without --all, or the rest."
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out what takes long, unless all is wanted or a file is named by itself. Each process would import it."""
-    if _is_part(config) and collection_path.relative_to(TESTS).as_posix() in WHOLE:
-        return True
+    name, half = collection_path.relative_to(TESTS), config.getoption("--half")
+    if half == "first" or _is_part(config):
+        return name.as_posix() in WHOLE or None
+    if half == "second" and collection_path.is_file():
+        return not any(part.as_posix() in WHOLE for part in (name, *name.parents)) or None
     return None
 
 

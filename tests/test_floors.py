@@ -43,10 +43,10 @@ MAY_IMPORT |= {"cli": ALL, "fake": ALL}
 
 GROUND = {
     PACKAGE,
-    *(f"{PACKAGE}.{part}" for part in ("count", "error", "prerequisites", "script", "shipped")),
+    *(f"{PACKAGE}.{part}" for part in ("count", "error", "notice", "prerequisites", "script", "shipped")),
 }
-"""The version, an operator's error, the words for a Python that lacks something, numbers of things in words, the script's
-place, data that is shipped: they import nothing of ours."""
+"""The version, an operator's error, what an operator is told, the words for a Python that lacks something, numbers of things
+in words, the script's place, data that is shipped: they import nothing of ours."""
 
 DOORS = {
     f"{PACKAGE}.__main__": "cli",

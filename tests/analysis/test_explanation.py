@@ -15,9 +15,8 @@ from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
 from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example
-from brickscope.analysis.explanation import Explanation, explain
+from brickscope.analysis.explanation import Explanation, explain, explanation_data
 from brickscope.analysis.judge import find, home, judge
-from brickscope.analysis.wording import explanation_data
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decide import decide_for
 from brickscope.core.pending import BodyNeeded
@@ -124,7 +123,7 @@ def test_a_call_is_explained(loaded: Loaded, name: str, written: str) -> None:
     if near is None:
         assert found.near == ()
     else:
-        assert near in "\n".join(why for each in found.near[:1] for why in each.why)
+        assert near in "\n".join(why for each in found.near[:1] for why in each["why"])
     assert (remedy or "") in (found.remedy.whole if found.remedy else "")
     assert bool(remedy) is bool(found.remedy and found.remedy.whole)
 

@@ -29,7 +29,7 @@ OTHERS = {peer.name: peer for peer in PEERS if peer.name in ("squid", "nginx", "
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with open_stage() as opened:
+    with open_stage(curve=True) as opened:
         yield opened
 
 

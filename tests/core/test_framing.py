@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brickscope.core.path import Reading
+from brickscope.core.placeholder import make_placeholder
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
 from core.refusal import refusal
@@ -119,8 +120,8 @@ FRAMING = [
     (b"te", b"Trailers", True, True, TE),
     (b"te", b"", False, False, TE),
     (b"te", b"trailers, gzip", False, False, TE),
-    (b"expect", b"100-continue", True, False, EXPECT),
-    (b"expect", b"100-Continue", True, False, EXPECT),
+    (b"expect", b"100-continue", True, True, EXPECT),  # RFC 9110 section 10.1.1: HTTP/1.1 or later
+    (b"expect", b"100-Continue", True, True, EXPECT),
     (b"expect", b"", False, False, EXPECT),
     (b"expect", b"100-continue, x", False, False, EXPECT),
 ]
@@ -309,3 +310,12 @@ def test_a_workspace_that_is_no_number_is_refused(name: bytes, value: bytes) -> 
     reason, detail = refusal(read_request, h1(headers=h1_headers((name, value))))
     assert reason is Reason.HEADER_MALFORMED
     assert detail == f"the header {name.decode().lower()} is not a workspace id"
+
+
+def test_a_credential_in_te_is_a_second_one_also_where_nothing_is_enforced() -> None:
+    """What TE may not say is only a flaw, which ``monitor`` lets go on."""
+    for value, reason in (
+        (b"Bearer " + TOKEN, Reason.MULTIPLE_CREDENTIALS),
+        (make_placeholder(bytes(32)).encode(), Reason.PLACEHOLDER_MISPLACED),
+    ):
+        assert refusal(read_request, h1(headers=h1_headers((b"TE", value))))[0] is reason

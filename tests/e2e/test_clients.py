@@ -160,6 +160,21 @@ def test_an_allowed_upload_that_waits_for_100_goes_on(gate: Gate) -> None:
     assert gate.workspace.requests[0].body == b"body"
 
 
+def test_the_same_over_http2(gate: Gate) -> None:
+    gate.clear()
+    waits = [(b"expect", b"100-continue"), (b"content-length", b"4")]
+    with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["h2"]) as sock:
+        client = H2Client(sock)
+        denied = client.collect(client.open(h2_headers("PUT", "/api/2.0/other", HOST, TOKEN, waits)))
+        assert (denied.status, denied.complete) == (403, True)
+        number = client.open(h2_headers("PUT", "/api/2.0/fs/files/Volumes/x", HOST, TOKEN, waits))
+        client.send(number, b"body", end=True)
+        allowed = client.collect(number)
+        assert allowed.status is not None
+        assert allowed.status // 100 == 2
+    assert [request.body for request in gate.workspace.requests] == [b"body"]
+
+
 def test_an_answer_to_head_leaves_the_connection_in_step(gate: Gate) -> None:
     with open_tls(gate.proxy.proxy_url, HOST, ca=gate.ca, alpn=["http/1.1"]) as sock:
         reader = H1Reader(sock)

@@ -279,7 +279,7 @@ import brickscope.identity.store as s
 import brickscope.proxy.gate as g
 import brickscope.proxy.ruling as r
 from brickscope.identity.store import CredentialStore
-from brickscope.proxy.ruling import Call
+from brickscope.proxy.call import Call
 from brickscope.proxy.wire.credential import Reflection
 def say(found):
     raise RuntimeError(f"{found!r} {vars(found) if hasattr(found, '__dict__') else ''}")
@@ -386,7 +386,7 @@ def test_from_the_start_on_it_leaves_no_image_of_its_memory(tmp_path: Path) -> N
     file = tmp_path / "c.yaml"
     file.write_text("version: 1\ncredentials: {}\n")
     code = (
-        "import ctypes, resource; from pathlib import Path; from brickscope.proxy.reload import read_entrusted\n"
+        "import ctypes, resource; from pathlib import Path; from brickscope.proxy.entrusted import read_entrusted\n"
         f"before = ctypes.CDLL(None).prctl(3); read_entrusted(Path({str(file)!r}), Path('/nowhere'))\n"
         "print(before, ctypes.CDLL(None).prctl(3), resource.getrlimit(resource.RLIMIT_CORE))"
     )

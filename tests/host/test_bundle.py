@@ -12,7 +12,7 @@ import pytest
 
 from brickscope.host.bundle import TRUSTSTORE_PASSWORD, gather, write_bundle, write_truststore
 from brickscope.host.certificates import CertificateError, fingerprint, read_certificates, read_roots
-from brickscope.host.trust import verify
+from brickscope.host.trust import distrust
 from clients.authority import Authority, make
 
 
@@ -35,7 +35,7 @@ def test_it_holds_the_systems_roots_and_the_proxys_ca(tmp_path: Path, new: Autho
     held = bundle.read_text()
     for root in read_roots()[1]:
         assert ssl.DER_cert_to_PEM_cert(root) in held
-    assert verify([new.issue(HOST)], bundle).trusted
+    assert not distrust([new.issue(HOST)], bundle)
     assert ssl.create_default_context(cafile=str(bundle)).cert_store_stats()["x509_ca"] > 100
     assert held.startswith("# CAs for clients behind Brickscope")
     assert fingerprint(new.certificate) in held.split("-----BEGIN")[0]
@@ -56,18 +56,18 @@ def test_written_again_it_stays_the_same_file(tmp_path: Path, new: Authority) ->
 def test_two_cas_overlap_while_one_replaces_the_other(tmp_path: Path, old: Authority, new: Authority) -> None:
     bundle = tmp_path / "clients.pem"
     write_bundle(gather([old.write(tmp_path, "old.pem"), new.write(tmp_path, "new.pem")]), bundle)
-    assert verify([old.issue(HOST)], bundle).trusted
-    assert verify([new.issue(HOST)], bundle).trusted
+    assert not distrust([old.issue(HOST)], bundle)
+    assert not distrust([new.issue(HOST)], bundle)
     write_bundle(gather([tmp_path / "new.pem"]), bundle)
-    assert not verify([old.issue(HOST)], bundle).trusted
-    assert verify([new.issue(HOST)], bundle).trusted
+    assert distrust([old.issue(HOST)], bundle)
+    assert not distrust([new.issue(HOST)], bundle)
 
 
 def test_a_companys_root_is_added(tmp_path: Path, old: Authority, new: Authority) -> None:
     company = make("Company Root")
     bundle = tmp_path / "clients.pem"
     write_bundle(gather([new.write(tmp_path)], [company.write(tmp_path, "company.crt")]), bundle)
-    assert verify([company.issue("intranet.example")], bundle).trusted
+    assert not distrust([company.issue("intranet.example")], bundle)
 
 
 def test_a_file_with_the_private_key_is_refused_and_nothing_is_written(

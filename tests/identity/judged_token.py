@@ -10,7 +10,7 @@ from brickscope.core.decision import Decision, Refused
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Policy
 from brickscope.core.request import read_request
-from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import FetchError
 from core.entra_tokens import V1_KEYS, V2_KEYS
 from core.oauth import NOW, jwk, key_set
@@ -51,7 +51,7 @@ def decided(
         settled: list[str] = []
         while True:
             try:
-                return decide(policy, request, "10.0.0.1", NOW, Settled(directory, settled))
+                return decide(policy, request, "10.0.0.1", NOW, directory.settled(settled))
             except NotYetKnown as unknown:
                 await directory.learn(unknown)
                 settled.append(unknown.url)

@@ -226,6 +226,23 @@ def test_what_was_refused_is_minted_anew_once_a_minute(tmp_path: Path) -> None:
     store.refused(b"somebody else's")
 
 
+def test_one_that_was_refused_is_used_on_while_no_other_can_be_had(tmp_path: Path) -> None:
+    """Or who provokes a 401 while the source is down takes it from all who share it."""
+    endpoint = Mint(token(1), FetchError("it is down"))
+    store = CredentialStore(principal(tmp_path / "s"), endpoint.post)
+
+    async def calls() -> list[bytes]:
+        found = []
+        for _ in range(4):
+            found.append(await take(store))
+            store.refused(found[-1])
+        return found
+
+    assert asyncio.run(calls()) == [b"minted-1" * 4] * 4
+    assert len(endpoint.asked) == 2
+    assert store.errors == {"etl": "it is down"}
+
+
 def test_where_it_may_be_used_and_what_it_is_not(tmp_path: Path) -> None:
     known = {
         "etl": entrusted(Source(environment="HOME"))._replace(

@@ -11,6 +11,7 @@ import pytest
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.jwt_token import Claims
+from brickscope.core.key import KeySet
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Reason
@@ -51,7 +52,7 @@ async def verify(
     settled: tuple[str, ...] = ()
     while True:
         try:
-            return directory.verify(KNOWN, token, fingerprint(token), host, now, settled)
+            return directory.settled(settled).verify(KNOWN, token, fingerprint(token), host, now)
         except NotYetKnown as unknown:
             await directory.learn(unknown)
             settled = (*settled, unknown.url)
@@ -72,7 +73,7 @@ def test_a_token_is_verified_once_and_then_remembered(monkeypatch: pytest.Monkey
         claims = await verify(directory, signed())
         assert isinstance(claims, Claims)
         assert claims.client_id == CLIENT_ID
-        monkeypatch.setattr(directory, "_check_signature", None)  # calling it would raise
+        monkeypatch.setattr(KeySet, "is_signed", None)  # calling it would raise
         assert await verify(directory, signed()) == claims
         assert world.asked == [URL]
 
@@ -271,6 +272,6 @@ def test_a_host_says_which_workspace_it_is(said: bytes | None, expected: str | N
         with pytest.raises(NotYetKnown) as unknown:
             directory.workspace_of(HOST, NOW)
         await directory.learn(unknown.value)
-        assert directory.workspace_of(HOST, NOW, (url,)) == expected
+        assert directory.settled((url,)).workspace_of(HOST, NOW) == expected
 
     run(scene)

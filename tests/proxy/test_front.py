@@ -791,7 +791,7 @@ RAISING: dict[str, tuple[Any, str, bytes]] = {
     "the head": (front_module.HeadScanner, "read", CONNECT),
     "the decision": (front_module, "admit", CONNECT),
     "the check of clients": (front_module, "is_blocked", CONNECT),
-    "the hello": (HelloReader, "is_whole", CONNECT),
+    "the hello": (HelloReader, "read", CONNECT),
     "the tunnel": (Begun, "__init__", CONNECT),
     "the tunnel's begin": (Begun, "begin", CONNECT),
     "the relay": (Relayed, "begin", OTHERS["another host"][0]),
@@ -818,10 +818,7 @@ def test_whatever_raises_closes_the_connection(
     assert door.transport.closed == "aborted"
     assert (door.ended, door.scene.path.open) == (1, {})
     assert "dapi-secret" not in caplog.text
-    if owner is HelloReader:
-        assert door.log.of("tunnel")[0]["reason"] == "not_tls"  # what the parser stumbles over
-    else:
-        assert "RuntimeError" in caplog.text
+    assert "RuntimeError" in caplog.text
 
 
 @pytest.mark.parametrize("callback", ["eof_received", "look", "connection_lost"])

@@ -208,10 +208,10 @@ def test_what_was_waited_for_is_handed_to_the_directory(writer: AuditWriter) -> 
     wire = h1(target=f"{CATALOGS}?o=17".encode())
     assert gate.judge(wire, "10.0.0.1").decision.allow
     gate.judge(wire, "10.0.0.1", settled={"https://x"})
-    plain, settled = gate.directory.asked  # type: ignore[attr-defined]
+    plain, waited, settled = gate.directory.asked  # type: ignore[attr-defined]
     assert (plain[0], settled[0]) == (HOST, HOST)
     assert abs(plain[1] - time.time()) < 60
-    assert settled[2] == {"https://x"}
+    assert waited == ({"https://x"},)
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------

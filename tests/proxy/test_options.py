@@ -253,6 +253,13 @@ BAD = {
         {"scope_parent_proxy": "http://p.example:1", "scope_connect_to": ["x.example=127.0.0.1:1"]},
         "would bypass scope_parent_proxy",
     ),
+    **{
+        f"a home of nobody in {name}": ({name: "~no-such-user/x"}, f"{name}: .* does not have")
+        for name in (
+            *("scope_rules", "scope_audit_log", "scope_audit_keys", "scope_credentials", "confdir"),
+            *("scope_parent_proxy_password", "ssl_verify_upstream_trusted_ca"),
+        )
+    },
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -16,8 +16,8 @@ from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Mode
 from brickscope.core.reason import Reason
 from brickscope.proxy import tunnel as tunnel_module
+from brickscope.proxy.call import Call
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.ruling import Call
 from brickscope.proxy.tls import End, Stage
 from brickscope.proxy.tunnel import IN_TURN, KEPT, Tunnel
 from brickscope.proxy.upstream import Upstream
@@ -491,6 +491,9 @@ class Directory:
         self.asked.append(unknown.url)
         self.done = asyncio.get_running_loop().create_future()
         await self.done
+
+    def settled(self, urls: Collection[str]) -> Directory:
+        return self
 
 
 def waiting(monkeypatch: pytest.MonkeyPatch, scene: Scene, urls: list[str]) -> Directory:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from brickscope.analysis.abilities import abilities
+from brickscope.analysis.way import abilities
 from brickscope.log.chain import GENESIS, canonical, seal
 from brickscope.log.key import SigningKey
 from brickscope.policy.load import load_policy
@@ -54,10 +54,9 @@ def make_story(folder: Path, days: int = 21, scale: float = 1.0) -> Story:
     policy = loaded.policy
     reached = {
         name: {
-            each.operation.name: each.allowed[0].text
-            for each in abilities(rule_set, loaded.written.rules).allowed()
+            each.operation.name: each.allowed[0].text for each in abilities(loaded.written.of(name)).allowed()
         }
-        for name, rule_set in policy.rule_sets.items()
+        for name in policy.rule_sets
     }
     log = folder / "log" / "audit.jsonl"
     log.parent.mkdir()

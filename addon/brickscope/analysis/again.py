@@ -1,10 +1,8 @@
 """Judging a record again: who it was, what was asked, and what the policy says now."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from brickscope.core.decision import Decision, Principal, Refused
 from brickscope.core.pending import BodyNeeded
@@ -17,24 +15,13 @@ from brickscope.log.key import DigestKey
 from .call import Call
 from .facts import PART, Facts, NotReplayable, constraints_on, read_facts
 from .judge import Known, Told, judge, known
+from .remedy import OF_PARAMETERS
 
 _NOBODY = Known("nobody", "login", Login("nobody", None, frozenset()))
 """Who asks for a token: the request says it."""
 _REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.
-_PARAMETERS = frozenset(
-    [
-        Reason.PARAMETER_TWICE,
-        Reason.PARAMETER_MISPLACED,
-        Reason.BODY_NOT_JSON,
-        Reason.BODY_ENCODED,
-        Reason.MESSAGE_MALFORMED,
-        Reason.BODY_DUPLICATE_KEY,
-        Reason.BODY_TOO_DEEP,
-        Reason.TOO_LARGE,
-        Reason.TOO_COMPLEX,
-    ]
-)
+_PARAMETERS = OF_PARAMETERS | {Reason.TOO_LARGE}
 # Of a token that was not verified: another policy may know whose it is, and the log does not.
 _UNVERIFIED = frozenset(
     [
@@ -61,7 +48,7 @@ class Verdict(NamedTuple):
     looked: bool = True
 
     @classmethod
-    def of(cls, decision: Decision) -> Verdict:
+    def of(cls, decision: Decision) -> Self:
         """The verdict of a decision."""
         looked = bool(decision.params) or decision.names is not None
         return cls(
@@ -69,7 +56,7 @@ class Verdict(NamedTuple):
         )
 
     @classmethod
-    def then(cls, record: Mapping[str, Any]) -> Verdict:
+    def then(cls, record: Mapping[str, Any]) -> Self:
         """What a record says was decided."""
         allow = record["decision"] == "allow"
         sent = allow or record.get("enforced") is False
@@ -90,7 +77,9 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
         return then  # no policy has a say in it
     if reason is Reason.ALLOWED_WITHOUT_CREDENTIAL:
         return then
-    principal = _principal(record)
+    claims, principal = record.get("principal"), None
+    if isinstance(claims, Mapping):
+        principal = Principal(*(claims.get(name) for name in Principal._fields))
     if record.get("grant") is not None:
         decision = ask(policy, _NOBODY, read_facts(record, None, key).call, record)
         _check_workspace(policy, decision, record)
@@ -133,13 +122,6 @@ def ask(
     told = Told({str(record.get("server_address")): record.get("host_workspace")})
     client = str(record.get("client_address"))
     return judge(policy, who, call, now, client, told, knows_body=knows_body)
-
-
-def _principal(record: Mapping[str, Any]) -> Principal | None:
-    found = record.get("principal")
-    if not isinstance(found, Mapping):
-        return None
-    return Principal(*(found.get(name) for name in Principal._fields))
 
 
 def _subject(

@@ -4,8 +4,6 @@ A "yes" to ``implies`` and ``covers`` is certain; "no" may only mean that nobody
 ``meets`` is certain in the same way. Whether a call is allowed, only ``judge`` says.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property

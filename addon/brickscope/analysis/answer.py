@@ -4,8 +4,6 @@ INVARIANT: no value leaves a template but as printable text, so that what a clie
 neither forge a line nor act on a terminal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -14,19 +12,16 @@ from click import style
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from brickscope.audit.plain import to_json
 from brickscope.core.visible import visible
 from brickscope.count import counted
 
 from .shown import listed, moment
+from .table import Column, fields, minute, shown, table
 
 
 def render(name: str, tree: Mapping[str, Any]) -> list[str]:
     """The lines of an answer. ``name``: of its template. What is marked has colours, which click leaves out of a pipe."""
     return _environment().get_template(f"{name}.j2").render(tree).splitlines()
-
-
-MAX_SAID = 400
 
 
 @cache
@@ -45,12 +40,13 @@ def _environment() -> Environment:
         "grouped": _grouped,
         "listed": listed,
         "marked": _marked,
+        "minute": minute,
         "moment": moment,
         "number": "{:,}".format,
         "placed": _placed,
-        "said": _said,
+        "said": shown,
     }
-    made.globals["label"] = _label
+    made.globals |= {"column": Column, "fields": fields, "label": _label, "table": table}
     return made
 
 
@@ -63,14 +59,6 @@ def _printable(value: Any) -> Markup:
 
 def _marked(value: Any, colour: str = "", **attributes: bool) -> Markup:
     return Markup(style(_printable(value), colour or None, **attributes))  # noqa: S704 - for a terminal
-
-
-def _said(value: Any) -> str:
-    """A value of the log: objects as JSON, what is long clipped, a dash for nothing."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = "-" if value is None else to_json(value) if isinstance(value, dict | list) else str(value)
-    return text if len(text) <= MAX_SAID else f"{text[: MAX_SAID - 1]}…"
 
 
 def _placed(found: Mapping[str, Any]) -> str:

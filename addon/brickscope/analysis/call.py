@@ -9,8 +9,6 @@ INVARIANT: a credential that stands in it (header, user, form of a token request
 client may have written into path, query or body is judged as it is, and shown only as ``text``, which is made printable.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A pasted curl command, as the request that curl would send (curl(1), curl 8)."""
 
-from __future__ import annotations
-
 import getopt
 from base64 import b64encode
 from typing import Any

@@ -1,7 +1,5 @@
 """Denials, grouped by what would allow them: ``sql/denials.sql``, the remedy of each group, and their order."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -23,10 +21,10 @@ POWERFUL = ("secret", "grant", "execute")
 class Denials(NamedTuple):
     """Calls that were denied for one reason and that one change would allow.
 
-    ``caller``: the subject, else what is known of the caller (``views.KNOWN_BY``), empty for no credential. ``what``: the
-    operation, else method and path, else the host. ``kind``: the gravest class of ``POWERFUL`` among what was called, else
-    empty. ``probe``: the call is one that ``brickscope doctor`` makes to be denied. ``sent``: those that monitor mode let go
-    on. ``params``: what they had as parameters, each once. ``example``: the id of one of them.
+    ``caller``: the subject, else what is known of the caller (``known_by``), empty for no credential. ``what``: the
+    operation, else method and path, else the host. ``kind``: the gravest class of ``POWERFUL`` among what was called,
+    else empty. ``probe``: the call is one that ``brickscope doctor`` makes to be denied. ``sent``: those that monitor
+    mode let go on. ``params``: what they had as parameters, each once. ``example``: the id of one of them.
     """
 
     subject: str | None
@@ -48,12 +46,11 @@ class Denials(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The groups in the order of ``rank``, and of all denials how many groups, calls and bad lines there are."""
+    """The groups in the order of ``rank``, and of all denials how many groups and calls there are."""
 
     groups: list[Denials]
     total: int
     calls: int
-    bad_lines: int
 
 
 def rank(groups: Iterable[Denials]) -> list[Denials]:
@@ -100,7 +97,8 @@ def find_denials(log: AuditLog, progress: Progress | None = None) -> Found:
     names = [column[0] for column in result.description or ()]
     joined = _join(dict(zip(names, row, strict=True)) for row in result.fetchall())
     groups = rank(map(_group, joined))
-    return Found(groups, total - min(total, MOST) + len(groups), int(calls or 0), int(bad or 0))
+    log.bad_lines = int(bad or 0)
+    return Found(groups, total - min(total, MOST) + len(groups), int(calls or 0))
 
 
 def _join(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

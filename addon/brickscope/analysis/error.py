@@ -1,7 +1,5 @@
 """The one error of trying calls: what was written can't be understood."""
 
-from __future__ import annotations
-
 from brickscope.error import OperatorError
 
 

@@ -4,8 +4,6 @@ A record holds no query and no body. It holds the parameters that rules looked a
 those the call is made again (query and JSON body), and whatever a rule asks beyond them makes the call not replayable.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -75,8 +73,10 @@ def read_facts(record: Mapping[str, Any], rule_set: RuleSet | None, key: DigestK
         raise NotReplayable("the path is incomplete in the log: it was redacted or clipped")
     if not path or method not in (*METHODS, WEBSOCKET) or not is_hostname(host):
         raise NotReplayable("the record names no method, host or path that a call can have")
+    why = next((each for each in _FLAWS if each == record.get("reason")), None)
+    flaw = None if why is None else Refused(why, str(record.get("detail")))
     try:
-        readings, flaw = on_host(_readings(path), host), _flaw(record)
+        readings = on_host(_readings(path), host)
     except Refused as refused:
         readings, flaw = (), refused
     workspace = record.get("workspace")
@@ -154,17 +154,9 @@ def _readings(path: str) -> tuple[Reading, ...]:
     return read_target(path.encode("utf-8", "replace")).readings
 
 
-# What no rule could allow about the head of a call, whoever asks.
-_FLAWS = {
-    reason.value: reason
-    for reason in (Reason.QUERY_NOT_CANONICAL, Reason.HEADER_FORBIDDEN, Reason.MULTIPLE_CREDENTIALS)
-}
-
-
-def _flaw(record: Mapping[str, Any]) -> Refused | None:
-    """The flaw of a call that was denied for it; of one that was denied for another reason the log does not tell it."""
-    reason = _FLAWS.get(str(record.get("reason")))
-    return None if reason is None else Refused(reason, str(record.get("detail")))
+_FLAWS = (Reason.QUERY_NOT_CANONICAL, Reason.HEADER_FORBIDDEN, Reason.MULTIPLE_CREDENTIALS)
+"""What no rule could allow about the head of a call, whoever asks. Of one denied for another reason the log does not tell
+it."""
 
 
 def _parameters(
@@ -190,7 +182,9 @@ def _parameters(
         place = operation.place(name) or operation.place(first)
         if logged is None or place == "path":
             continue
-        value = _value(said, logged, _named_values(rule_set, operation.name, said), key, digests)
+        tests = [constraint.test for constraint, _ in constraints_on(rule_set, operation.name, said)]
+        candidates = [str(value) for test in tests for value in test.one_of or ()]
+        value = _value(said, logged, candidates, key, digests)
         if place == "query":
             query.append(f"{quote(name, safe='.')}={quote(as_text(value), safe='')}")
         elif place == "body" and name in operation.body:
@@ -238,14 +232,6 @@ def constraints_on(rule_set: RuleSet | None, operation: str, name: str) -> list[
         for rule in rules.get(operation, ())
         for constraint in rule.where
         if constraint.name == name
-    ]
-
-
-def _named_values(rule_set: RuleSet | None, operation: str, name: str) -> list[str]:
-    return [
-        str(value)
-        for constraint, _ in constraints_on(rule_set, operation, name)
-        for value in constraint.test.one_of or ()
     ]
 
 

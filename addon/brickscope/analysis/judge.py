@@ -1,7 +1,5 @@
 """Judging a call for a subject by name, with the very decision function of the proxy. No rule is applied here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -42,6 +40,11 @@ class Known(NamedTuple):
     kind: str
     subject: Subject | Login
     marks: tuple[str, ...] = ()
+
+    @property
+    def rule_set(self) -> str | None:
+        """The name of its rule set; None for a login, which makes no calls."""
+        return self.subject.rule_set.name if isinstance(self.subject, Subject) else None
 
 
 def known(policy: Policy) -> dict[str, Known]:

@@ -3,8 +3,6 @@
 A record holds no query and no body, but the parameters that rules looked at. What it can't tell is said, never guessed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -4,8 +4,6 @@ is proposed only if it allows the call by itself, as far as the record has it.
 Everything here comes from the log and may be hostile: nothing is put together as text, and the policy's own reader takes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +17,7 @@ from .facts import MATCHES_NOTHING, NOT_TOLD, NotReplayable, read_facts
 from .judge import Known, judge
 from .opening import Entry, ends_open, opening
 from .remedy import Remedy, to_yaml
+from .shown import risk
 from .sight import looks_at
 
 Fields = Mapping[str, Any]
@@ -130,14 +129,19 @@ def _risk(name: str) -> str:
     operation = load_catalog().find(name)
     if operation is None:
         return "the catalogue does not have this call, so its effect is not known"
-    if operation.kind in ("read", "write"):
-        return ""
-    return f"{name} is of class {operation.kind}" + (f": {operation.risk}" if operation.risk else "")
+    return "" if operation.kind in ("read", "write") else f"{name} is of {risk(operation.name)}"
 
 
 # -- subjects, bindings, options ----------------------------------------------------------------------------------
 
 _STRANGER = "find out first whose it is; choose NEW-NAME and RULE-SET"
+_NOTES = {
+    Reason.MISSING_CREDENTIAL: SEND_A_TOKEN,
+    Reason.UNSUPPORTED_CREDENTIAL: SEND_A_TOKEN,
+    Reason.HOST_NOT_IN_SCOPE: "the option scope_hosts names the Databricks hosts that are under policy",
+    Reason.OTHER_HOST: "the option scope_other_hosts=tunnel lets other hosts pass, unread",
+    Reason.ADDRESS_NOT_ALLOWED: "the option scope_allow_addresses names private addresses that may be reached",
+}
 
 
 def _by_entry(reason: Reason, denial: Fields) -> Remedy | None:
@@ -164,16 +168,8 @@ def _by_entry(reason: Reason, denial: Fields) -> Remedy | None:
             return _newcomer("tokens", fingerprint=denial.get("fingerprint"), rule_set="RULE-SET")
         case Reason.UNKNOWN_PRINCIPAL | Reason.UNKNOWN_CLIENT:
             return _new_principal(reason, denial)
-        case Reason.MISSING_CREDENTIAL | Reason.UNSUPPORTED_CREDENTIAL:
-            return _note(SEND_A_TOKEN)
-        case Reason.HOST_NOT_IN_SCOPE:
-            return _note("the option scope_hosts names the Databricks hosts that are under policy")
-        case Reason.OTHER_HOST:
-            return _note("the option scope_other_hosts=tunnel lets other hosts pass, unread")
-        case Reason.ADDRESS_NOT_ALLOWED:
-            return _note("the option scope_allow_addresses names private addresses that may be reached")
         case _:
-            return None
+            return _note(_NOTES[reason]) if reason in _NOTES else None
 
 
 def _newcomer(group: str, note: str = _STRANGER, **entry: Any) -> Remedy:
@@ -200,13 +196,14 @@ def _new_principal(reason: Reason, denial: Fields) -> Remedy:
     return _newcomer("users", sub=sub, rule_set="RULE-SET", workspaces=[denial.get("server_address")])
 
 
+_HOPELESS = {
+    Kind.PLACEHOLDER: "no rule can allow it: see docs/placeholders.md",
+    Kind.INTERNAL: "no policy can allow it: something failed inside the proxy",
+    Kind.SUBJECT: "no policy can allow it: the credential is not valid",
+}
+
+
 def _hopeless(reason: Reason) -> str:
     if reason.kind in (Kind.READING, Kind.FORBIDDEN):
         return f"no rule can allow it; what the client can change: {CHANGE[reason]}"
-    if reason.kind is Kind.PLACEHOLDER:
-        return "no rule can allow it: see docs/placeholders.md"
-    if reason.kind is Kind.INTERNAL:
-        return "no policy can allow it: something failed inside the proxy"
-    if reason.kind is Kind.SUBJECT:
-        return "no policy can allow it: the credential is not valid"
-    return "rules do not apply: the destination or the connection is refused"
+    return _HOPELESS.get(reason.kind, "rules do not apply: the destination or the connection is refused")

@@ -1,7 +1,5 @@
 """An operation with parameters as a request: each parameter where the catalogue says that the API reads it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Mapping

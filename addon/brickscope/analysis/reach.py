@@ -1,7 +1,5 @@
 """Path rules held against the calls of the catalogue: which they reach, what they fix of their variables, what they hide."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -49,10 +47,11 @@ def reach(rule: Rule) -> tuple[Reach, ...]:
             values = bind(call.template, segments)
             held = _held_apart(written, call.template)
             whole = alone.covers(call) is not None
-            found += [
-                Reach(load_catalog().operations[name], _number(name, call), whole, segments, values, *held)
-                for name in call.names
-            ]
+            for name in call.names:
+                same = [(each.method, each.template) for each in calls(name)]
+                number = same.index((call.method, call.template))
+                operation = load_catalog().operations[name]
+                found.append(Reach(operation, number, whole, segments, values, *held))
     return tuple(sorted(found, key=lambda each: (each.operation.name, each.call)))
 
 
@@ -75,10 +74,6 @@ def _only(call: Rule, written: Template, method: str) -> tuple[str, ...] | None:
         if operation_table().match(method, segments) is call:
             return segments
     return None
-
-
-def _number(name: str, call: Rule) -> int:
-    return [(each.method, each.template) for each in calls(name)].index((call.method, call.template))
 
 
 def _held_apart(written: Template, call: Template) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -1,7 +1,5 @@
 """What would allow a call: the narrowest entry that does, ready to be pasted, and tried before it is shown."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Callable
 from textwrap import indent
@@ -96,12 +94,12 @@ def _none(decision: Decision, *, in_every_mode: bool) -> Remedy:
     change = CHANGE.get(decision.reason)
     if change is None:
         return Remedy("no rule can allow it")
-    who = "no rule that checks parameters" if decision.reason in _OF_PARAMETERS else "no rule"
+    who = "no rule that checks parameters" if decision.reason in OF_PARAMETERS else "no rule"
     more = ", and monitor mode does not send it either" if in_every_mode else ""
     return Remedy(f"{who} can allow it{more}; what the client can change: {change}")
 
 
-_OF_PARAMETERS = frozenset(
+OF_PARAMETERS = frozenset(
     {
         Reason.PARAMETER_TWICE,
         Reason.PARAMETER_MISPLACED,

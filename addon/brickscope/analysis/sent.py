@@ -1,7 +1,5 @@
 """What a client would send, before it is read."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

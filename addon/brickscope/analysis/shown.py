@@ -1,7 +1,5 @@
 """Values and moments in the words of an answer: printable, clipped, without secrets."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -63,6 +61,11 @@ def listed(words: Sequence[str], most: int) -> str:
     """Words in a list, and how many more there are."""
     more = len(words) - most
     return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def verdict(allow: bool) -> str:
+    """A decision in a word."""
+    return "allow" if allow else "deny"
 
 
 def risk(operation: str | None) -> str:

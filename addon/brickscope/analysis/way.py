@@ -1,8 +1,10 @@
-"""The ways by which rules speak of operations: by name, or by a path that reaches one of their calls."""
+"""The ways by which rules speak of operations (by name, or by a path that reaches one of their calls), and what a rule set
+allows by them.
 
-from __future__ import annotations
+This is a reading of rules for people: it says where to look. Whether one call is allowed, only ``judge`` says.
+"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -88,3 +90,48 @@ def _limits(test: Test) -> bool:
     if test.pattern is not None:
         return isinstance(test.pattern[0].segments[0], Literal)
     return bool(test.one_of or (test.prefix and test.prefix[0].strip("/")))
+
+
+class Ability(NamedTuple):
+    """One operation, what allows it and what denies it."""
+
+    operation: Operation
+    allowed: tuple[Way, ...]
+    denied: tuple[Way, ...]
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether a deny leaves nothing of it."""
+        return any(way.whole for way in self.denied)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is allowed without any condition."""
+        return any(way.whole for way in self.allowed) and not self.denied
+
+
+class Abilities(NamedTuple):
+    """Of one rule set: operations by name, and path rules that reach none."""
+
+    operations: dict[str, Ability]
+    paths: tuple[WrittenRule, ...]
+    denied_paths: tuple[WrittenRule, ...]
+
+    def allowed(self) -> list[Ability]:
+        """What is allowed at least in part."""
+        return [each for each in self.operations.values() if each.allowed and not each.is_denied]
+
+
+def abilities(rules: Sequence[WrittenRule]) -> Abilities:
+    """What a rule set allows. ``rules``: its own, as written."""
+    by_part: dict[str, dict[str, list[Way]]] = {"allow": {}, "deny": {}}
+    for way in ways(rules, once=True):
+        by_part[way.written.part].setdefault(way.operation.name, []).append(way)
+    allowed, denied = by_part["allow"], by_part["deny"]
+    operations = load_catalog().operations
+    found = {
+        name: Ability(operations[name], tuple(allowed.get(name, ())), tuple(denied.get(name, ())))
+        for name in sorted({*allowed, *denied})
+    }
+    strange = [rule for rule in rules if not all(map(reach, rule.paths))]
+    return Abilities(found, *(tuple(rule for rule in strange if rule.part == part) for part in by_part))

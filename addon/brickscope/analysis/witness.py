@@ -1,10 +1,8 @@
 """A call that shows a claim about a policy: made only of one that the decision function let go on."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
-from brickscope.core.decision import Refused
+from brickscope.core.request import ApiRequest
 
 from .call import Call
 
@@ -24,24 +22,23 @@ class Witness(NamedTuple):
     entry: int = -1
 
     @property
-    def text(self) -> str:
-        """All of the request in one printable line."""
-        return self.call.text
-
-    @property
     def method(self) -> str:
         """Of the request."""
-        request = self.call.request
-        return "" if isinstance(request, Refused) else request.method
+        return self._request.method
 
     @property
     def url(self) -> str:
         """With host and query."""
-        request = self.call.request
-        if isinstance(request, Refused):
-            return ""
+        request = self._request
         query = f"?{request.query}" if request.query else ""
         return f"https://{request.host}{request.path}{query}"
+
+    @property
+    def _request(self) -> ApiRequest:
+        assert isinstance(
+            self.call.request, ApiRequest
+        )  # what the proxy refuses for its shape, nothing lets go on
+        return self.call.request
 
     @property
     def body(self) -> str:

@@ -21,47 +21,52 @@ Fingerprint = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 KeyId = Annotated[str, Field(pattern=r"^ed25519:[0-9a-f]{16}$")]
 Mode = Literal["enforce", "monitor"]
 Count = Annotated[int, Field(ge=0)]
+Claim = Literal["issuer", "client_id", "sub", "tenant", "object_id", "azure_resource"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Base(_Model):
     """What every record has."""
 
-    schema_: Annotated[Literal[1], Field(alias="schema", description="Version of these records.")]
-    time: Annotated[
-        str,
-        Field(
-            pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", description="RFC 3339, UTC, microseconds."
-        ),
-    ]
-    seq: Annotated[int, Field(ge=1, description="1, 2, 3 … within an instance, without gaps.")]
-    instance: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$", description="One run of one process.")]
-    policy_revision: Annotated[
-        str | None, Field(description="Hash of the compiled policy in force; null before there is one.")
-    ]
-    prev_hash: Annotated[Hex64, Field(description="`hash` of the record before; 64 zeros in the first.")]
-    hash: Annotated[Hex64, Field(description="SHA-256 of this record without `hash`, as canonical JSON.")]
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    """Version of these records."""
+    time: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
+    """RFC 3339, UTC, microseconds."""
+    seq: Annotated[int, Field(ge=1)]
+    """1, 2, 3 … within an instance, without gaps."""
+    instance: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+    """One run of one process."""
+    policy_revision: str | None
+    """Hash of the compiled policy in force; null before there is one."""
+    prev_hash: Hex64
+    """`hash` of the record before; 64 zeros in the first."""
+    hash: Hex64
+    """SHA-256 of this record without `hash`, as canonical JSON."""
 
 
 class Decided(Base):
     """What was decided, and about whom."""
 
-    decision_id: Annotated[str, Field(description="The same as in the client's 403.")]
+    decision_id: str
+    """The same as in the client's 403."""
     decision: Literal["allow", "deny"]
-    enforced: Annotated[
-        bool, Field(description="False only for a denial that was not enforced, in monitor mode.")
-    ]
+    enforced: bool
+    """False only for a denial that was not enforced, in monitor mode."""
     mode: Mode
-    reason: Annotated[str, Field(description="A code of docs/reasons.md.")]
-    detail: Annotated[str, Field(description="A sentence for people.")]
+    reason: str
+    """A code of docs/reasons.md."""
+    detail: str
+    """A sentence for people."""
     subject: str | None
     fingerprint: Fingerprint | None
     rule_set: str | None
-    rule: Annotated[str | None, Field(description="The rule that decided, as it is written in the policy.")]
-    operation: Annotated[str | None, Field(description="What was called, by the catalogue.")]
+    rule: str | None
+    """The rule that decided, as it is written in the policy."""
+    operation: str | None
+    """What was called, by the catalogue."""
 
 
 class DecisionRecord(Decided):
@@ -72,12 +77,10 @@ class DecisionRecord(Decided):
     server_address: str | None = None
     method: str | None = None
     path: str | None = None
-    workspace: Annotated[
-        str | None, Field(description="The workspace that a header or `?o=` chose; null for none.")
-    ] = None
-    host_workspace: Annotated[
-        str | None, Field(description="The one workspace of the host by its own word, where that mattered.")
-    ] = None
+    workspace: str | None = None
+    """The workspace that a header or `?o=` chose; null for none."""
+    host_workspace: str | None = None
+    """The one workspace of the host by its own word, where that mattered."""
     params: Annotated[
         dict[str, Any] | None,
         Field(
@@ -85,18 +88,12 @@ class DecisionRecord(Decided):
             "secret are `{hmac_sha256: …}`, objects `{keys: […]}`."
         ),
     ] = None
-    param_names: Annotated[
-        list[str] | None,
-        Field(description="Names of all parameters, where a rule with `only` looked at them; else null."),
-    ] = None
-    params_sent: Annotated[
-        dict[str, Any] | None,
-        Field(description="Those of `params` that the call spells in another way, as it spells them."),
-    ] = None
-    readings: Annotated[
-        list[str] | None,
-        Field(description="All readings of a call that has several, in words; the one that decided first."),
-    ] = None
+    param_names: list[str] | None = None
+    """Names of all parameters, where a rule with `only` looked at them; else null."""
+    params_sent: dict[str, Any] | None = None
+    """Those of `params` that the call spells in another way, as it spells them."""
+    readings: list[str] | None = None
+    """All readings of a call that has several, in words; the one that decided first."""
     batch: Annotated[
         list[str | None] | None,
         Field(
@@ -105,23 +102,19 @@ class DecisionRecord(Decided):
         ),
     ] = None
     principal: Annotated[
-        dict[Literal["issuer", "client_id", "sub", "tenant", "object_id", "azure_resource"], str | None]
-        | None,
+        dict[Claim, str | None] | None,
         Field(
             description="Verified claims of an OAuth token; of a token request the client that asks. `tenant` and "
             "`object_id` only of a token of Entra ID; its `client_id` is the application id; `azure_resource`: the "
             "workspace for which a second token of the same one came along."
         ),
     ] = None
-    grant: Annotated[str | None, Field(description="Of a token request: its grant.")] = None
-    credential: Annotated[
-        str | None,
-        Field(description="Of a call with a placeholder: the name of the credential that it stands for."),
-    ] = None
-    credential_fingerprint: Annotated[
-        Fingerprint | None,
-        Field(description="Of what was sent in the place of the placeholder; missing where nothing was."),
-    ] = None
+    grant: str | None = None
+    """Of a token request: its grant."""
+    credential: str | None = None
+    """Of a call with a placeholder: the name of the credential that it stands for."""
+    credential_fingerprint: Fingerprint | None = None
+    """Of what was sent in the place of the placeholder; missing where nothing was."""
     has_body: bool | None = None
     user_agent: str | None = None
 
@@ -140,7 +133,8 @@ class OutcomeRecord(Base):
 
     event: Literal["outcome"]
     decision_id: str
-    status: Annotated[int | None, Field(description="HTTP status; null without an answer.")]
+    status: int | None
+    """HTTP status; null without an answer."""
     request_bytes: Count
     response_bytes: Count | None
     duration_ms: Annotated[float | int, Field(ge=0)]
@@ -153,20 +147,17 @@ class StartRecord(Base):
     event: Literal["start"]
     version: str
     engine: str
-    versions: Annotated[
-        dict[str, str] | None,
-        Field(description="Of what stands in a request's path, and of Python and OpenSSL."),
-    ] = None
+    versions: dict[str, str] | None = None
+    """Of what stands in a request's path, and of Python and OpenSSL."""
     mode: Mode
     scope_hosts: list[str]
     scope_other_hosts: Literal["tunnel", "deny"]
     fsync: Literal["always", "interval", "never"]
     key_id: KeyId
-    public_key: Annotated[str, Field(description="Ed25519, 32 bytes in base64; trust only the exported one.")]
-    digest_key_id: Annotated[
-        str | None,
-        Field(pattern=r"^hmac:[0-9a-f]{16}$", description="Of the key that `hmac_sha256` values are by."),
-    ] = None
+    public_key: str
+    """Ed25519, 32 bytes in base64; trust only the exported one."""
+    digest_key_id: Annotated[str | None, Field(pattern=r"^hmac:[0-9a-f]{16}$")] = None
+    """Of the key that `hmac_sha256` values are by."""
     previous: dict[Literal["instance", "seq", "hash"], str | int] | None
 
 
@@ -174,10 +165,8 @@ class StopRecord(Base):
     """The proxy ends in good order; a checkpoint follows."""
 
     event: Literal["stop"]
-    cut: Annotated[
-        Count | None,
-        Field(description="Connections that were cut since their calls took longer than was waited for."),
-    ] = None
+    cut: Count | None = None
+    """Connections that were cut since their calls took longer than was waited for."""
 
 
 class ReloadRecord(Base):
@@ -233,9 +222,11 @@ class TimeoutRecord(Base):
     event: Literal["timeout"]
     cause: Literal["handshake", "head", "idle", "stall"]
     seconds: Annotated[float | int, Field(ge=0)]
-    decision_id: Annotated[str | None, Field(description="Of the call that was under way; null for none.")]
+    decision_id: str | None
+    """Of the call that was under way; null for none."""
     client_address: str
-    server_address: Annotated[str, Field(description="Empty where no host was named yet.")]
+    server_address: str
+    """Empty where no host was named yet."""
     server_port: int
 
 
@@ -255,17 +246,19 @@ class GapRecord(Base):
     event: Literal["gap"]
     cause: Literal["torn_line", "lost_tail", "write_failed", "file_replaced", "retention"]
     detail: str
-    bytes: Annotated[Count | None, Field(description="Of the torn line.")] = None
-    sha256: Annotated[Hex64 | None, Field(description="Of the torn line's bytes.")] = None
-    denied: Annotated[Count | None, Field(description="Calls denied because no record could be written.")] = (
-        None
-    )
-    lost: Annotated[Count | None, Field(description="Other records lost meanwhile.")] = None
-    since: Annotated[str | None, Field(description="When the first record was lost.")] = None
+    bytes: Count | None = None
+    """Of the torn line."""
+    sha256: Hex64 | None = None
+    """Of the torn line's bytes."""
+    denied: Count | None = None
+    """Calls denied because no record could be written."""
+    lost: Count | None = None
+    """Other records lost meanwhile."""
+    since: str | None = None
+    """When the first record was lost."""
     previous: dict[Literal["instance", "seq", "hash"], str | int] | None = None
-    file: Annotated[
-        str | None, Field(description="The file that retention deleted, or that the log was moved to.")
-    ] = None
+    file: str | None = None
+    """The file that retention deleted, or that the log was moved to."""
 
 
 class CheckpointRecord(Base):
@@ -273,9 +266,11 @@ class CheckpointRecord(Base):
 
     event: Literal["checkpoint"]
     cause: Literal["interval", "rotation", "stop"]
-    records: Annotated[Count, Field(description="Records since the last checkpoint of this instance.")]
+    records: Count
+    """Records since the last checkpoint of this instance."""
     key_id: KeyId
-    signature: Annotated[str, Field(description="64 bytes in base64.")]
+    signature: str
+    """64 bytes in base64."""
 
 
 AnyRecord = Annotated[

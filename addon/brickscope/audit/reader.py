@@ -79,6 +79,8 @@ class AuditLog:
         self.sources = [source for source in find_sources(paths) if _may_hold(source, period)]
         self.repeated = find_overlaps(self.sources)
         """Files that may hold records of one another; these are compared, so that each counts once."""
+        self.bad_lines: int | None = None
+        """Lines that are no record; None as long as nobody has counted them."""
         self._period = period
         self._memory = memory
         self._writes = [] if writes is None else [str(writes)]
@@ -116,7 +118,8 @@ class AuditLog:
         """Make the table ``audit_facts`` (``sql/facts.sql``) by one pass over all files. Gives the number of bad lines."""
         self.ask(f"CREATE OR REPLACE TEMP TABLE audit_facts AS {query('facts')}", (), progress)
         row = self.connection.execute("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchone()
-        return int(row[0] or 0) if row else 0
+        self.bad_lines = int(row[0] or 0) if row else 0
+        return self.bad_lines
 
     def make_table(self, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
         """Make a table of rows that JSON can hold. ``name`` and ``columns`` (name to type) are not taken from the log."""
@@ -128,13 +131,13 @@ class AuditLog:
             {"rows": json.dumps(list(rows))},
         )
 
-    def find_faults(self, progress: Progress | None = None, bad: int | None = None) -> Faults:
-        """What could not be read. ``bad``: the number of bad lines where that is known; else they are counted."""
+    def find_faults(self) -> Faults:
+        """What could not be read."""
         named: list[BadLine] = []
         count = 0
-        if bad != 0:
+        if self.bad_lines != 0:
             sql = f"SELECT log_file, count(*) FROM lines WHERE {IS_BAD} GROUP BY log_file ORDER BY log_file"  # noqa: S608
-            files = dict(self.ask(sql, (), progress).fetchall())
+            files = dict(self.ask(sql).fetchall())
             count = sum(files.values())
             for source in self.sources:
                 if source.name in files and len(named) < NAMED_LINES:

@@ -12,12 +12,11 @@ from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.problem import nearest
 
 from .event import AnyRecord
+from .queries import query
 
 Values = tuple[str, ...]
 _STATUS = re.compile(r"([1-5])xx|[1-5][0-9]{2}|none\Z")
 _TEXTS = ("subject", "operation", "reason", "client_address", "method", "path", "credential", "event")
-
-CALLS = ("decision", "tunnel")
 
 
 class Filter(NamedTuple):
@@ -152,21 +151,6 @@ def search_sql(wanted: Filter, limit: int) -> tuple[str, dict[str, Any]]:
         sql = f"WITH found AS (SELECT * FROM records WHERE {condition} {last}) FROM found"  # noqa: S608
     else:
         ended = f"SELECT decision_id FROM outcomes WHERE {wanted.status_condition()}"  # noqa: S608
-        by_status = f" AND decision_id IN ({ended})" if wanted.status else ""
-        # First what is looked for, then its outcomes: memory is for what is found and not for all calls.
-        sql = f"""
-            WITH found AS MATERIALIZED (
-                SELECT * FROM records WHERE event IN {CALLS} AND {condition}{by_status} {last}
-            ),
-            ends AS (
-                SELECT decision_id, any_value(status) AS status, any_value(duration_ms) AS duration_ms,
-                    any_value(request_bytes) AS request_bytes, any_value(response_bytes) AS response_bytes,
-                    any_value(error) AS error
-                FROM outcomes WHERE decision_id IN (SELECT decision_id FROM found) GROUP BY decision_id
-            )
-            SELECT found.* REPLACE (
-                ends.status AS status, ends.duration_ms AS duration_ms, ends.request_bytes AS request_bytes,
-                ends.response_bytes AS response_bytes, ends.error AS error
-            )
-            FROM found LEFT JOIN ends USING (decision_id)"""  # noqa: S608
+        condition += f" AND decision_id IN ({ended})" if wanted.status else ""
+        sql = query("duckdb/calls").format(condition=condition, last=last)
     return f"{sql} ORDER BY time, instance, seq", parameters

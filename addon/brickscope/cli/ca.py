@@ -17,7 +17,7 @@ from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
 from .options import CONFDIR, FILE
-from .output import Answer, answers, echo
+from .output import Answer, answers
 from .terminal import say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
@@ -89,13 +89,7 @@ def show_command(confdir: Path, soon: int, hosts: tuple[str, ...]) -> Answer:
         "bundle": bundle and str(bundle),
         "findings": found,
     }
-
-    def show() -> None:
-        echo(render("ca", data))
-        for text in found:
-            say(f"warning: {text}")
-
-    return Answer(data, show, failed=bool(found))
+    return Answer(data, "ca", bool(found), [f"warning: {text}" for text in found])
 
 
 @ca_command.command("new")

@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from brickscope.analysis.abilities import abilities
 from brickscope.analysis.judge import known
+from brickscope.analysis.way import abilities
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
-from brickscope.core.policy import Subject
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import nearest
@@ -164,12 +163,12 @@ def _kinds(operation: Operation) -> dict[str, list[str]]:
 def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     """The subjects that may call an operation, each with the rule; bindings and modes apart."""
     by_set = {
-        name: abilities(rule_set, loaded.written.rules).operations.get(operation.name)
-        for name, rule_set in loaded.policy.rule_sets.items()
+        name: abilities(loaded.written.of(name)).operations.get(operation.name)
+        for name in loaded.policy.rule_sets
     }
     found = []
     for who in sorted(known(loaded.policy).values()):
-        able = by_set[who.subject.rule_set.name] if isinstance(who.subject, Subject) else None
+        able = None if who.rule_set is None else by_set[who.rule_set]
         if able is not None and able.allowed and not able.is_denied:
             # One without conditions settles it; otherwise each may.
             whole = [way.text for way in able.allowed if way.whole]

@@ -12,16 +12,14 @@ import click
 
 from brickscope.analysis.check.checker import check
 from brickscope.analysis.check.code import codes
-from brickscope.analysis.check.finding import Severity
 from brickscope.analysis.check.reference import plain
-from brickscope.analysis.check.report import Report, broken, chosen, data
+from brickscope.analysis.check.report import broken, chosen, data
 from brickscope.analysis.check.sarif import sarif
 from brickscope.policy.problem import PolicyError, nearest
 
 from .command import command
 from .options import NEW_FILE, Rules, rules_option, time_option
 from .output import Answer, answers
-from .terminal import say
 
 _FAIL_ON = ("error", "warning", "note", "never")
 
@@ -100,13 +98,11 @@ def check_command(
     now = time.time() if at is None else at
     try:
         loaded = rules.load(now)
-        found = chosen(check(loaded, now, soon), select, ignore)
-        report = Report(loaded.policy.revision, tuple(found))
-        failed = int(report.fails(None if fail_on == "never" else Severity(fail_on)))
-        said = Answer(data(report), "check", failed)
+        tree = data(chosen(check(loaded, now, soon), select, ignore), loaded.policy.revision)
+        failing = _FAIL_ON[: _FAIL_ON.index(fail_on) + 1] if fail_on != "never" else ()
+        said = Answer(tree, "check", any(tree["counts"][each] for each in failing))
     except PolicyError as error:
-        text = str(error)
-        said = Answer(data(broken(error)), lambda: say(text), 2)
+        said = Answer(data(broken(error)), (), 2, [str(error)])
     if sarif_file is not None:
         _write_sarif(said.data, sarif_file)
     return said

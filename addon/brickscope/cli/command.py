@@ -13,9 +13,8 @@ from typing import Any
 
 import click
 
+from brickscope.analysis.table import shown
 from brickscope.error import OperatorError
-
-from .terminal import shown
 
 PIPE_CLOSED = 141
 """The exit status where the reader has gone, such as ``head``: that of a program that SIGPIPE ended (128 + 13), as a shell

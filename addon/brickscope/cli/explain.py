@@ -11,12 +11,11 @@ from typing import Any
 import click
 
 from brickscope.analysis.call import Call, read_call
-from brickscope.analysis.explanation import explain
+from brickscope.analysis.explanation import explain, explanation_data
 from brickscope.analysis.judge import Known, Told, find, home, known
 from brickscope.analysis.logged import DECISION_ID, Logged, find_record, make_again
 from brickscope.analysis.placement import find_operation
 from brickscope.analysis.summary import access_data, summary_data
-from brickscope.analysis.wording import explanation_data
 from brickscope.core.decision import Refused
 from brickscope.core.directory import Directory
 from brickscope.core.jwt_token import LIVES_AN_HOUR

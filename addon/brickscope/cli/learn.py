@@ -14,8 +14,8 @@ from brickscope.core.fingerprint import PATTERN
 
 from .command import command
 from .options import NAME, NEW_FILE, Rules, Shaped, rules_option
-from .output import Answer, Output, answers
-from .selection import Selection, log_options, open_log, report_faults
+from .output import Answer, answers
+from .selection import Selection, log_options, open_log
 from .terminal import progress, say
 
 _FINGERPRINT = Shaped(
@@ -87,18 +87,16 @@ def learn_command(
     who = _who(subject, fingerprint, client_id, sub)
     names, classes = read_include(include)
     policy = None if rules is None else rules.load()
-    with open_log(selection, Output()) as log:
-        with progress("reading and judging the log") as told:
-            said = learn(
-                log,
-                who,
-                Wish(names, classes, by_path, max_values),
-                policy,
-                name=name,
-                drop_unused=drop_unused,
-                progress=told,
-            )
-        report_faults(log)
+    with open_log(selection) as log, progress("reading and judging the log") as told:
+        said = learn(
+            log,
+            who,
+            Wish(names, classes, by_path, max_values),
+            policy,
+            name=name,
+            drop_unused=drop_unused,
+            progress=told,
+        )
     nothing = said.evidence.calls == sum(said.left_out.values())
     unproved = said.proof is not None and not said.proof.holds
     return Answer(report.data(said, _write(said, write, patch)), "learn", nothing or unproved)

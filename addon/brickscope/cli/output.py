@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,11 +20,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 
 class Answer(NamedTuple):
     """What a command found. ``data``: for ``--json``. ``show``: for people, the template that makes text of the same
-    (``analysis/answer.py``), lines, or what prints them. ``failed``: the exit status, if it is not 0."""
+    (``analysis/answer.py``), or lines. ``failed``: the exit status, if it is not 0. ``notes``: what people read besides, on
+    standard error."""
 
     data: Any
-    show: str | Iterable[str] | Callable[[], None]
+    show: str | Iterable[str]
     failed: int = 0
+    notes: Sequence[str] = ()
 
 
 def echo(lines: Iterable[str]) -> None:
@@ -44,10 +46,10 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
         said = command(**others)
         if as_json:
             click.echo(to_json(said.data))
-        elif callable(said.show):
-            said.show()
         else:
             echo(_text(said.data, said.show) if isinstance(said.show, str) else said.show)
+            for note in said.notes:
+                click.echo(note, err=True)
         if said.failed:
             raise SystemExit(int(said.failed))
 
@@ -92,17 +94,17 @@ class Output(NamedTuple):
                 write_csv(table, sink)
 
     def give(
-        self, log: AuditLog, table: Callable[[], Table], data: Callable[[], Any], show: Callable[[], None]
+        self, log: AuditLog, data: Any, table: Callable[[], Table], template: str, tree: Mapping[str, Any]
     ) -> None:
-        """Write ``table``, print ``data`` as JSON, or ``show`` it. Raises OSError."""
+        """Write ``table``, print ``data`` as JSON, or what ``template`` makes of ``tree``. Raises OSError."""
         from brickscope.audit.plain import to_json
 
         if self.is_file:
             self.write(log, table())
         elif self.as_json:
-            click.echo(to_json(data()))
+            click.echo(to_json(data))
         else:
-            show()
+            echo(_text(tree, template))
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

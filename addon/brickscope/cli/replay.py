@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from brickscope.analysis.replay.result import LOOSER, STRICTER, Change, Result
+from brickscope.analysis.replay.result import LOOSER, STRICTER, Change
 from brickscope.analysis.replay.run import Replay
+from brickscope.analysis.table import shown
 from brickscope.count import counted
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import DIGEST_KEY
@@ -16,9 +17,7 @@ from .command import command
 from .options import CONFDIR, FILE, Rules, rules_option
 from .output import Answer, answers
 from .selection import Selection, find_files, log_options
-from .terminal import Column, line, print_table, progress_of, say, shown
-
-MOST = 25
+from .terminal import progress_of, say
 
 
 @command("replay")
@@ -73,47 +72,4 @@ def replay_command(
         "never": (),
     }
     failed = any(result.totals[change] for each in fail_on for change in named[each])
-    return Answer(result.data(), lambda: _print(result), failed)
-
-
-def _print(result: Result) -> None:
-    totals = result.totals
-    unchanged = f"{totals[Change.UNCHANGED]:,} unchanged"
-    line(f"{counted(result.calls, 'call')} judged again under revision {result.revision}: {unchanged}")
-    for change, title, style in (
-        (Change.NEWLY_ALLOWED, "newly allowed", "red"),
-        (Change.NEWLY_SENT, "newly sent (denied, but sent in monitor mode)", "red"),
-        (Change.NEWLY_DENIED, "newly denied", "yellow"),
-        (Change.NEWLY_REFUSED, "newly refused (sent until now, in monitor mode)", "yellow"),
-        (Change.NOT_REPLAYABLE, "not replayable", "dim"),
-    ):
-        if totals[change]:
-            line()
-            line((f"{totals[change]:,} {title}", style))
-            _print_groups(result, change)
-
-
-def _print_groups(result: Result, change: Change) -> None:
-    groups = list(result.of(change))
-    unknown = change is Change.NOT_REPLAYABLE
-    columns = [
-        Column("calls", right=True),
-        Column("subject"),
-        Column("call", folds=True),
-        Column("then", "dim", spare=1),
-    ]
-    columns += [Column("why", folds=True)] if unknown else [Column("now"), Column("rule", "dim", folds=True)]
-    columns += [Column("last seen", "dim", spare=2), Column("for example", "dim", spare=3)]
-    rows = [
-        [
-            group.calls,
-            key.subject,
-            key.what,
-            key.reason,
-            *([key.why] if unknown else [key.reason_now, key.rule_now or key.rule]),
-            group.last_seen[:19],
-            group.examples[0] if group.examples else None,
-        ]
-        for key, group in groups[:MOST]
-    ]
-    print_table(columns, rows, len(groups) - len(rows))
+    return Answer(result.data(), "replay", failed)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from brickscope.analysis.table import shown
 from brickscope.audit.period import Period, read_moment
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.source import find_sources
@@ -19,7 +20,7 @@ from brickscope.log.closed import series
 from brickscope.prerequisites import install_command
 
 from .output import Output
-from .terminal import say, shown
+from .terminal import say
 
 DEFAULT = Path("audit.jsonl")
 
@@ -61,8 +62,14 @@ def _period(since: str | None, until: str | None) -> Period:
 
 
 @contextlib.contextmanager
-def open_log(selection: Selection, output: Output) -> Iterator[AuditLog]:
-    """The log that was selected. What goes wrong with it, then and later, is said as an error of usage (exit status 2)."""
+def open_log(
+    selection: Selection,
+    output: Output = Output(),  # noqa: B008 - immutable
+    *,
+    quiet: bool = False,
+) -> Iterator[AuditLog]:
+    """The log that was selected. What goes wrong with it, then and later, is said as an error of usage (exit status 2); what
+    of it could not be read, in the end, unless ``quiet``."""
     try:
         import duckdb
     except ImportError:
@@ -75,6 +82,8 @@ def open_log(selection: Selection, output: Output) -> Iterator[AuditLog]:
         with AuditLog(selection.paths or _default(), selection.period, writes=writes) as log:
             output.refuse_to_overwrite(source.path for source in log.sources)
             yield log
+            if not quiet:
+                _report_faults(log)
     except duckdb.Error as error:
         raise click.UsageError(shown(str(error).strip(), lines=True)) from None
 
@@ -95,9 +104,8 @@ def _default() -> list[str | Path]:
     return [*closed, *([DEFAULT] if DEFAULT.exists() else [])]
 
 
-def report_faults(log: AuditLog, bad: int | None = None) -> None:
-    """Say on standard error what could not be read. ``bad``: the number of bad lines, where it is known."""
-    faults = log.find_faults(bad=bad)
+def _report_faults(log: AuditLog) -> None:
+    faults = log.find_faults()
     for file, why in faults.damaged.items():
         say(f"{shown(file)} can't be read whole: {shown(why)}")
     if faults.lines:

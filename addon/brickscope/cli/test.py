@@ -44,7 +44,6 @@ def test_command(
     except ImportError:
         told = f"tests run on pytest, which is not installed; to install it: {install_command('policytest')}"
         raise click.UsageError(told) from None
-    from brickscope.analysis.policytest import report
     from brickscope.analysis.policytest.session import find_suites, run_suites
     from brickscope.count import counted
 
@@ -64,4 +63,4 @@ def test_command(
     if uncovered:
         rules_of_all = counted(len(session.coverage), "rule")
         say(f"{len(uncovered):,} of {rules_of_all} decided no test (--fail-uncovered)")
-    return Answer(report.data(session), "test", bool(session.failed or uncovered))
+    return Answer(session.data(), "test", bool(session.failed or uncovered))

@@ -21,7 +21,7 @@ from brickscope.core.jwt_token import Claims, is_jwt, read_claims
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Policy, Subject
 from brickscope.core.principal import find_principal
-from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
 
 from .command import command
@@ -94,7 +94,7 @@ async def _find(
                 "the token was not issued by a Databricks host; nothing was asked there"
             ) from None
         await directory.learn(unknown)
-        settled = Settled(directory, (unknown.url,))
+        settled = directory.settled((unknown.url,))
         subject, _ = find_principal(policy, token, name, where, now, settled)
     return subject, read_claims(token)
 

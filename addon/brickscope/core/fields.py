@@ -30,7 +30,7 @@ _CONNECTION = frozenset({b"keep-alive", b"close"})
 _WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
 _SELECTORS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
 # What these may say is checked to the letter, or has a reason of its own.
-_FIXED = frozenset({b"host", b"connection", b"te", b"expect", b"transfer-encoding", *UPGRADE[:4]})
+_FIXED = frozenset({b"host", b"connection", b"expect", b"transfer-encoding", *UPGRADE[:4]})
 
 
 class Fields(NamedTuple):
@@ -157,7 +157,7 @@ def _read_framing(found: dict[bytes, bytes], http2: bool) -> tuple[tuple[Reason,
     if transfer is not None and (http2 or transfer != b"chunked"):
         raise _two_lengths()
     expect = found.get(b"expect")
-    if expect is not None and (http2 or expect.lower() != b"100-continue"):
+    if expect is not None and expect.lower() != b"100-continue":
         raise Refused(Reason.HEADER_FORBIDDEN, "the header Expect is not 100-continue")
     te = found.get(b"te")
     flaw = te is not None and te.lower() != b"trailers"

@@ -14,7 +14,7 @@ from brickscope.host.stack import Stack, find_stack
 from .check import Check, Status
 from .fix import Fixes
 from .probe import Kind, Outcome
-from .trust import Chain, system_source, verify
+from .trust import Chain, distrust, system_source
 
 
 class Case(NamedTuple):
@@ -88,8 +88,8 @@ class _Client(NamedTuple):
             why = f"it trusts {self.stack.roots}, and {' or '.join(self.stack.ca)} is not set"
         else:
             value = self.case.environment[variable]
-            verdict = verify(self.case.chain, Path(value))
-            why = f"{variable} is {value}: {verdict.why or 'it is right, so something else overrides it'}"
+            wrong = distrust(self.case.chain, Path(value))
+            why = f"{variable} is {value}: {wrong or 'it is right, so something else overrides it'}"
         return self.problem(f"does not trust the proxy's CA: {why}")
 
     def judged(self) -> Check:
@@ -104,7 +104,7 @@ class _Client(NamedTuple):
             Path(file) if file else system_source() or Path(),
             *map(Path, filter(None, folders.split(":"))),
         ]
-        if any(verify(self.case.chain, source).trusted for source in sources):
+        if not all(distrust(self.case.chain, source) for source in sources):
             return self.say(Status.OK, "(not run, judged by its variables) finds the proxy and trusts it")
         return self.distrusts()
 
@@ -144,7 +144,7 @@ def judge_bundle(case: Case, *, certain: bool) -> Check | None:
     """
     system = system_source()
     direct = case.environment.get("DATABRICKS_BUNDLE_ENGINE") == "direct"
-    if direct or (system is not None and verify(case.chain, system).trusted):
+    if direct or (system is not None and not distrust(case.chain, system)):
         return None
     detail = (
         "'databricks bundle deploy' starts a Terraform that gets HTTPS_PROXY but not SSL_CERT_FILE, so it trusts the "

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography import x509
 from OpenSSL import crypto
@@ -21,20 +20,12 @@ from brickscope.host.certificates import (
     subject,
 )
 
-
-class Verdict(NamedTuple):
-    """``trusted``: by a client that is given this source. ``why``: else, what is wrong."""
-
-    trusted: bool
-    why: str = ""
-
-
 Chain = Sequence[x509.Certificate]
 """What a server shows: its own certificate, then those between it and a CA, in any order, perhaps the CA itself."""
 
 
-def verify(chain: Chain, source: Path) -> Verdict:
-    """Whether the file (or folder) of CAs leads to what the server shows."""
+def distrust(chain: Chain, source: Path) -> str:
+    """Why a client that is given this file (or folder) of CAs does not trust what the server shows; empty if it does."""
     store = crypto.X509Store()
     try:
         if source.is_dir():
@@ -42,15 +33,15 @@ def verify(chain: Chain, source: Path) -> Verdict:
         elif source.is_file():
             store.load_locations(str(source))
         else:
-            return Verdict(False, "there is no such file")
+            return "there is no such file"
     except crypto.Error:
-        return Verdict(False, "it holds no certificate that can be read")
+        return "it holds no certificate that can be read"
     try:
         leaf, *between = [crypto.X509.from_cryptography(each) for each in chain]
         crypto.X509StoreContext(store, leaf, between).verify_certificate()
     except crypto.X509StoreContextError as error:
-        return Verdict(False, _why(chain, source, error))
-    return Verdict(True)
+        return _why(chain, source, error)
+    return ""
 
 
 def _why(chain: Chain, source: Path, error: crypto.X509StoreContextError) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from copy import copy
 from urllib.parse import urlsplit
 
 from brickscope.core.decision import Refused
@@ -22,8 +22,6 @@ from brickscope.core.reason import Reason
 from .document import Allowance, Document, Documents, Fetch
 from .fetch import FetchError
 
-logger = logging.getLogger("brickscope")
-
 MAX_TOKENS = 4096
 """How many verified tokens are remembered; about 2 MB. The least recently used one is verified again."""
 SKEW_S = 60.0
@@ -31,16 +29,6 @@ SKEW_S = 60.0
 _NUMBER = re.compile(r"[0-9]{1,20}")
 
 OnKeys = Callable[[str, KeySet | None, str], None]
-
-
-class _Remembered:
-    """A token whose signature was checked. ``keys`` is what it was checked with."""
-
-    __slots__ = ("claims", "keys")
-
-    def __init__(self, claims: Claims, keys: KeySet) -> None:
-        self.claims = claims
-        self.keys = keys
 
 
 class TokenDirectory:
@@ -51,10 +39,18 @@ class TokenDirectory:
 
     def __init__(self, fetch: Fetch, on_keys: OnKeys = lambda url, keys, error: None) -> None:
         self._download = fetch
-        self._tokens: OrderedDict[str, _Remembered] = OrderedDict()
+        self._tokens: OrderedDict[str, tuple[Claims, KeySet]] = OrderedDict()
+        """Tokens whose signature was checked, by fingerprint, each with the keys it was checked with."""
         self._key_sets: Documents[KeySet] = Documents(self._fetch_keys, _read_keys, on_keys)
         self._accounts: dict[str, Allowance] = {}
         self._hosts: Documents[str] = Documents(fetch, _read_workspace_id)
+        self._settled: Collection[str] = ()
+
+    def settled(self, urls: Collection[str]) -> TokenDirectory:
+        """The directory for a decision that has waited already: documents at ``urls`` are what they are by now."""
+        found = copy(self)
+        found._settled = urls
+        return found
 
     # -- tokens ------------------------------------------------------------------------------------------------
 
@@ -65,23 +61,25 @@ class TokenDirectory:
         fingerprint: str,
         host: str,
         now: float,
-        settled: Collection[str] = (),
         *,
         management: bool = False,
     ) -> Claims:
         """See ``core.directory.Directory``. One signature check a token and key set, then a look into memory."""
         remembered = self._tokens.get(fingerprint)
-        claims = read_claims(token) if remembered is None else remembered.claims
+        claims = read_claims(token) if remembered is None else remembered[0]
         # Each time anew: the same token may be tried on another host, or under another policy.
         source = key_source(policy.principals, claims.issuer, host)
         check_audience(policy.principals, claims, host, management=management)
-        keys = self._keys(policy, claims, source, settled)
-        if remembered is None or remembered.keys is not keys:
+        keys = self._keys(policy, claims, source)
+        if remembered is None or remembered[1] is not keys:
             # Also where the keys were fetched again since: a key that was withdrawn vouches for nothing.
-            self._check_signature(token, claims, keys)
-            self._remember(fingerprint, claims, keys)
-        else:
-            self._tokens.move_to_end(fingerprint)
+            if not keys.is_signed(token, claims.key_id, claims.algorithm, claims.tenant):
+                detail = "the OAuth token's signature is not by the key that it names"
+                raise Refused(Reason.BAD_SIGNATURE, detail)
+            self._tokens[fingerprint] = claims, keys
+            if len(self._tokens) > MAX_TOKENS:
+                self._tokens.popitem(last=False)
+        self._tokens.move_to_end(fingerprint)
         if now >= claims.expires:
             self._tokens.pop(fingerprint, None)
             raise Refused(Reason.TOKEN_EXPIRED, "the OAuth token's time is over")
@@ -89,19 +87,9 @@ class TokenDirectory:
             raise Refused(Reason.TOKEN_NOT_YET_VALID, "the OAuth token's time has not begun")
         return claims
 
-    def _check_signature(self, token: bytes, claims: Claims, keys: KeySet) -> None:
-        if not keys.is_signed(token, claims.key_id, claims.algorithm, claims.tenant):
-            raise Refused(Reason.BAD_SIGNATURE, "the OAuth token's signature is not by the key that it names")
-
-    def _remember(self, fingerprint: str, claims: Claims, keys: KeySet) -> None:
-        self._tokens[fingerprint] = _Remembered(claims, keys)
-        self._tokens.move_to_end(fingerprint)
-        if len(self._tokens) > MAX_TOKENS:
-            self._tokens.popitem(last=False)
-
     # -- keys --------------------------------------------------------------------------------------------------
 
-    def _keys(self, policy: Policy, claims: Claims, source: KeySource, settled: Collection[str]) -> KeySet:
+    def _keys(self, policy: Policy, claims: Claims, source: KeySource) -> KeySet:
         """The key set that has the token's key. Raises Refused or NotYetKnown."""
         key_id = claims.key_id
         if source.keys is not None:
@@ -111,7 +99,7 @@ class TokenDirectory:
         document = self._key_sets.look(source.url)
         if document.content is not None and key_id in document.content.keys:
             return document.content
-        if source.url not in settled and self._may_fetch(source.url, document):
+        if source.url not in self._settled and self._may_fetch(source.url, document):
             if policy.mode is not Mode.MONITOR:
                 # Nobody's token makes the proxy fetch anything. (In monitor the log is to say who is there.)
                 match_claims(policy.principals, claims)
@@ -145,11 +133,11 @@ class TokenDirectory:
 
     # -- hosts -------------------------------------------------------------------------------------------------
 
-    def workspace_of(self, host: str, now: float, settled: Collection[str] = ()) -> str | None:
+    def workspace_of(self, host: str, now: float) -> str | None:
         """See ``core.directory.Directory``: ``workspace_id`` in ``/.well-known/databricks-config``."""
         url = f"https://{host}/.well-known/databricks-config"
         document = self._hosts.look(url)
-        if document.content is None and url not in settled and document.may_fetch(time.monotonic()):
+        if document.content is None and url not in self._settled and document.may_fetch(time.monotonic()):
             raise NotYetKnown(url)
         return document.content or None
 
@@ -157,33 +145,6 @@ class TokenDirectory:
         """Fetch what a decision needs. Raises nothing; decide again afterwards."""
         config = unknown.url.endswith("/.well-known/databricks-config")
         await (self._hosts if config else self._key_sets).fetch(unknown.url)
-
-
-class Settled:
-    """The directory for a decision that has waited already: documents at ``urls`` are what they are by now."""
-
-    def __init__(self, directory: TokenDirectory, urls: Collection[str]) -> None:
-        self._directory = directory
-        self._urls = urls
-
-    def verify(
-        self,
-        policy: Policy,
-        token: bytes,
-        fingerprint: str,
-        host: str,
-        now: float,
-        *,
-        management: bool = False,
-    ) -> Claims:
-        """See ``core.directory.Directory``."""
-        return self._directory.verify(
-            policy, token, fingerprint, host, now, self._urls, management=management
-        )
-
-    def workspace_of(self, host: str, now: float) -> str | None:
-        """See ``core.directory.Directory``."""
-        return self._directory.workspace_of(host, now, self._urls)
 
 
 def _read_keys(content: bytes | None) -> KeySet:

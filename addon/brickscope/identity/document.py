@@ -6,13 +6,10 @@ Nothing here decides. ``look`` answers from memory and never waits; ``fetch`` wa
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from .fetch import FetchError
-
-logger = logging.getLogger("brickscope")
 
 REFRESH_S = 600.0
 """From this age on a document is fetched again, in the background, when it is next used."""

@@ -2,18 +2,19 @@
 
 Rules: what is not at hand is fetched once for all calls that wait for it, and renewed ahead of its end while the old one is
 still used. A source that fails is left alone for a moment, and the calls that need it are told so; others are no
-matter to it. What a host has refused (401) is fetched anew before the next call, at most once a minute.
+matter to it. What a host has refused (401) is fetched anew before the next call, at most once a minute; if that fails it is
+used as before, or a client that provokes a 401 while the source is down would take it from all others.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from brickscope import notice
 from brickscope.core.binding import is_at_home
 from brickscope.core.decision import Refused
 from brickscope.core.directory import Directory
@@ -26,8 +27,6 @@ from brickscope.core.request import ApiRequest
 from .fetch import FetchError
 from .mint import Post, mint
 from .source import SourceError, read_source
-
-logger = logging.getLogger("brickscope")
 
 LOOK_S = 1.0
 """Seconds between two looks at files."""
@@ -63,11 +62,25 @@ class CredentialNeeded(NotYetKnown):
 class _Held:
     """One credential, for one host if it is minted there. Times are monotonic seconds."""
 
-    __slots__ = ("ends", "entrusted", "error", "forced", "host", "looked", "renew", "retry", "secret", "task")
+    __slots__ = (
+        "doubted",
+        "ends",
+        "entrusted",
+        "error",
+        "forced",
+        "host",
+        "looked",
+        "renew",
+        "retry",
+        "secret",
+        "task",
+    )
 
     def __init__(self, entrusted: Entrusted, host: str) -> None:
         self.entrusted, self.host = entrusted, host
         self.secret: Secret | None = None
+        self.doubted = False
+        """Whether a host has refused it, and it was not fetched anew yet."""
         self.ends = self.renew = math.inf
         self.retry = self.forced = -math.inf
         self.looked: object = None
@@ -118,7 +131,7 @@ class CredentialStore:
         entrusted = self.find(name, request, directory, now)
         held = self._hold(entrusted, request.host)
         moment = time.monotonic()
-        if held.secret is not None and moment < held.ends:
+        if held.secret is not None and moment < held.ends and not held.doubted:
             if moment >= held.renew and moment >= held.retry and held.task is None:
                 self._begin(held)
             return held.secret
@@ -156,7 +169,7 @@ class CredentialStore:
         for held in self._held.values():
             is_it = held.secret is not None and held.secret.value == secret
             if is_it and held.task is None and now >= held.forced + FORCED_S:
-                held.forced, held.secret, held.retry = now, None, -math.inf
+                held.forced, held.doubted, held.retry = now, True, -math.inf
 
     def _hold(self, entrusted: Entrusted, host: str) -> _Held:
         key = entrusted.name, host if entrusted.kind is Kind.DATABRICKS else ""
@@ -180,20 +193,13 @@ class CredentialStore:
         except Exception as failed:
             error = f"{type(failed).__name__} while it was fetched"
         finally:
-            held.task = None
+            held.task, held.doubted = None, False
         held.retry = time.monotonic() + RETRY_S if error else -math.inf
         name = held.entrusted.name
         if error and error != held.error:
-            logger.warning(
-                "Brickscope: the credential %s can't be obtained: %s",
-                name,
-                error,
-                extra={"event": "credential_unavailable"},
-            )
+            notice.warning("credential_unavailable", f"the credential {name} can't be obtained: {error}")
         elif held.error and not error:
-            logger.info(
-                "Brickscope: the credential %s is there again", name, extra={"event": "credential_available"}
-            )
+            notice.info("credential_available", f"the credential {name} is there again")
         held.error = error
 
     async def _fetch(self, held: _Held) -> None:

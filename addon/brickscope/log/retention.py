@@ -6,13 +6,12 @@ true, since one before it in the chain has a later time, or it is in the future,
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
+
+from brickscope import notice
 
 from .closed import Retention, series
 from .extent import Extent, in_order, look
-
-logger = logging.getLogger("brickscope")
 
 DAY_S = 24 * 60 * 60
 JUMP_S = 60 * 60
@@ -65,13 +64,12 @@ class Expiry:
         self._clock = now, passed
         if is_jump:
             self._not_before = passed + PAUSE_S
-            logger.warning(
-                "Brickscope: the clock went %s by %.1f hours, or the log was not written for as long; so for 24 hours no "
-                "closed file of the audit log is deleted for its age. Check the clock",
-                "forward" if jump > 0 else "back",
-                abs(jump) / 3600,
-                extra={"event": "audit_upkeep"},
+            way, hours = "forward" if jump > 0 else "back", abs(jump) / 3600
+            text = (
+                f"the clock went {way} by {hours:.1f} hours, or the log was not written for as long; so for 24 hours no "
+                "closed file of the audit log is deleted for its age. Check the clock"
             )
+            notice.warning("audit_upkeep", text)
 
 
 def _believed(times: list[float], now: float) -> list[float]:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import time
 from pathlib import Path
+
+from brickscope import notice
 
 from .closed import DAMAGED, Retention, compress, series
 from .file import sync
 from .retention import Expiry
 from .writer import AuditWriter
 
-logger = logging.getLogger("brickscope")
-
 PAUSE_S = 1.0
 RETRY_S = 600.0
 """A file that could not be compressed is tried again so much later."""
-UPKEEP = {"event": "audit_upkeep"}
-"""Of the codes in docs/monitoring.md."""
 
 
 class Upkeep:
@@ -44,9 +41,7 @@ class Upkeep:
             try:
                 await self.step()
             except Exception as error:
-                logger.error(
-                    "Brickscope: upkeep of the audit log: %s: %s", type(error).__name__, error, extra=UPKEEP
-                )
+                notice.error("audit_upkeep", f"upkeep of the audit log: {type(error).__name__}: {error}")
             await asyncio.sleep(PAUSE_S)
 
     async def step(self) -> None:
@@ -64,9 +59,7 @@ class Upkeep:
             except DAMAGED as error:
                 # The disk may be full, and have room again later.
                 self._later.append((passed + RETRY_S, path))
-                logger.error(
-                    "Brickscope: %s can't be compressed, and stays as it is: %s", path, error, extra=UPKEEP
-                )
+                notice.error("audit_upkeep", f"{path} can't be compressed, and stays as it is: {error}")
         if self._retention != Retention():
             for path in await asyncio.to_thread(self._expiry.outdated, time.time(), time.monotonic()):
                 self._delete(path)
@@ -76,7 +69,7 @@ class Upkeep:
             try:
                 path.unlink()
             except PermissionError as error:
-                logger.error("Brickscope: %s can't be deleted: %s", path, error.strerror, extra=UPKEEP)
+                notice.error("audit_upkeep", f"{path} can't be deleted: {error.strerror}")
                 return
             self._writer.note_deleted(path.name)
 
@@ -86,7 +79,7 @@ def _sync(fd: int) -> bool:
     try:
         sync(fd)
     except OSError as error:
-        logger.error("Brickscope: the audit log can't be synced to disk: %s", error.strerror, extra=UPKEEP)
+        notice.error("audit_upkeep", f"the audit log can't be synced to disk: {error.strerror}")
         return False
     else:
         return True

@@ -8,13 +8,14 @@ and the proxy then denies: promise 2. What is missing for whatever reason stands
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import secrets
 import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from brickscope import notice
 
 from .chain import GENESIS, SCHEMA, Link, canonical, seal
 from .closed import closed_name
@@ -26,8 +27,6 @@ from .key import SigningKey
 from .record import Record, printable
 from .statistics import Statistics
 
-logger = logging.getLogger("brickscope")
-
 CHECKPOINT_RECORDS = 10_000
 CHECKPOINT_SECONDS = 60
 """A checkpoint is written after so many records, or so many seconds if there was any record."""
@@ -35,7 +34,6 @@ ROTATION_PAUSE_S = 60
 """After a rotation that failed, the next is tried so much later."""
 _DAY_S = 24 * 60 * 60
 _ROOM = 16 * 1024
-_UPKEEP = {"event": "audit_upkeep"}
 
 
 class Keeping(NamedTuple):
@@ -113,13 +111,7 @@ class AuditWriter:
             what = "the end of the log is not here"
         last = f"it had come to record {head.seq} of instance {head.instance}"
         # A warning: mitmproxy does not start if there is an error.
-        logger.warning(
-            "Brickscope: %s: %s; %s. A gap record says so",
-            self._file.name,
-            what,
-            last,
-            extra={"event": "audit_damaged"},
-        )
+        notice.warning("audit_damaged", f"{self._file.name}: {what}; {last}. A gap record says so")
         self._note("lost_tail", f"{what}; {last}", previous=head._asdict())
 
     def _has_head(self, end: Link, head: Link, found: Ending | None) -> bool:
@@ -142,12 +134,7 @@ class AuditWriter:
                 sha256=found.torn_hash,
             )
         what = f"the file was moved away while the proxy did not run, and is now {name}; nothing is missing"
-        logger.warning(
-            "Brickscope: %s: %s. The log continues from its last record",
-            self._file.name,
-            what,
-            extra={"event": "audit_moved"},
-        )
+        notice.warning("audit_moved", f"{self._file.name}: {what}. The log continues from its last record")
         self._note("file_replaced", what, file=name)
 
     # -- records -----------------------------------------------------------------------------------------------
@@ -264,9 +251,7 @@ class AuditWriter:
         try:
             self._head.write(Link(self.instance, self._seq, self._hash))
         except OSError as error:
-            logger.warning(
-                "Brickscope: %s can't be written: %s", self._head.path, error.strerror, extra=_UPKEEP
-            )
+            notice.warning("audit_upkeep", f"{self._head.path} can't be written: {error.strerror}")
 
     # -- trouble -----------------------------------------------------------------------------------------------
 
@@ -278,11 +263,7 @@ class AuditWriter:
         if self._trouble is None:
             # Printable: a path need not be text, and a record has to be.
             self._trouble = _Trouble(printable(str(error)), time.time())
-            logger.error(
-                "Brickscope: %s. EVERY CALL IS DENIED until it can be written again",
-                error,
-                extra={"event": "audit_failing"},
-            )
+            notice.error("audit_failing", f"{error}. EVERY CALL IS DENIED until it can be written again")
         if self._file.leftover:
             torn, self._file.leftover = self._file.leftover, b""
             self._note(
@@ -300,11 +281,8 @@ class AuditWriter:
         if self._trouble is not None:
             denied = self._trouble.denied
             self._trouble = None
-            logger.warning(
-                "Brickscope: the audit log is written again; %d calls were denied meanwhile",
-                denied,
-                extra={"event": "audit_recovered", "fields": {"denied": denied}},
-            )
+            text = f"the audit log is written again; {denied} calls were denied meanwhile"
+            notice.warning("audit_recovered", text, denied=denied)
 
     @property
     def written(self) -> float | None:
@@ -381,11 +359,7 @@ class AuditWriter:
         self._file.close()
         self._file = file
         self._note("file_replaced", "the file was deleted, or moved away by another program")
-        logger.error(
-            "Brickscope: %s was deleted or moved away; a new one was begun",
-            self._file.name,
-            extra={"event": "audit_moved"},
-        )
+        notice.error("audit_moved", f"{self._file.name} was deleted or moved away; a new one was begun")
 
     def _rotate(self) -> bool:
         """Close the file under a name of its own and begin a new one; if that fails, go on in the old one. Returns whether
@@ -399,11 +373,8 @@ class AuditWriter:
             file = LogFile(self.path, new=True)
         except (OSError, AuditError) as error:
             self._no_rotation_before = time.monotonic() + ROTATION_PAUSE_S
-            logger.error(
-                "Brickscope: the audit log can't be rotated, and continues in the same file: %s",
-                error,
-                extra=_UPKEEP,
-            )
+            text = f"the audit log can't be rotated, and continues in the same file: {error}"
+            notice.error("audit_upkeep", text)
             if not self.path.exists() and target.exists():
                 with contextlib.suppress(OSError):
                     target.rename(self.path)
@@ -421,7 +392,7 @@ class AuditWriter:
         try:
             file.sync()
         except AuditError as error:
-            logger.error("Brickscope: %s", error, extra=_UPKEEP)
+            notice.error("audit_upkeep", f"{error}")
             return False
         return True
 

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import certifi
 from mitmproxy import addonmanager, ctx, exceptions, version
 
+from brickscope import notice
 from brickscope.core.key import KeySet
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
@@ -39,6 +40,7 @@ from brickscope.service.supervisor.channel import numbered
 from . import versions
 from .destination import Resolver
 from .engine import Engine, silence
+from .entrusted import find_missing, read_entrusted
 from .gate import Gate
 from .options import (
     FORCED,
@@ -53,11 +55,9 @@ from .options import (
 )
 from .parent import Parent
 from .process import Process
-from .reload import Reload, find_missing, read_entrusted
+from .reload import Reload
 from .terminal import install_terminal
 from .worker import Worker
-
-logger = logging.getLogger("brickscope")
 
 OLDEST, NEWEST = (12, 2, 3), (13,)
 """mitmproxy versions (from, below) whose insides ``contexts.py`` was tested with."""
@@ -172,7 +172,7 @@ class Scope:
             *map(str, loaded.warnings),
             *find_missing(loaded.policy, entrusted),
         ):
-            logger.warning("Brickscope: %s", warning, extra={"event": "option_warning"})
+            notice.warning("option_warning", f"{warning}")
         self.armed = True
 
     def _find_ways(self, settings: Settings) -> tuple[Parent | None, Fetcher]:

@@ -27,7 +27,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from OpenSSL import SSL
 
-from brickscope.core.hostname import is_hostname
+from brickscope.core.hostname import is_hostname, is_numeric
 from brickscope.core.policy import Policy
 
 MOST = 100
@@ -50,6 +50,8 @@ class Contexts:
         self._options = options
         self._made: OrderedDict[tuple[str, str], SSL.Context] = OrderedDict()
         """Towards clients, by host and the name that the client gave."""
+        self._to_hosts: OrderedDict[str, SSL.Context] = OrderedDict()
+        """mitmproxy's, by the host that it was made for."""
         # What mitmproxy's functions want to know of a connection; to make it anew for each costs as much as a call.
         client = connection.Client(peername=OWN, sockname=OWN, timestamp_start=time.time())
         self._context = Context(client, options)
@@ -107,6 +109,10 @@ class Contexts:
 
     def for_host(self, host: str, offers: Sequence[bytes] = (HTTP1,)) -> SSL.Connection:
         """One to speak to a host with. ``offers``: for ALPN. Raises whatever mitmproxy or OpenSSL raise."""
+        kept = self._to_hosts.get(host)
+        if kept is not None:
+            self._to_hosts.move_to_end(host)
+            return _named(SSL.Connection(kept), host, offers)
         context = self._context
         context.client.sni = None
         context.server = connection.Server(address=(host, 443), sni=host, alpn_offers=tuple(offers))
@@ -117,6 +123,11 @@ class Contexts:
             raise RuntimeError("mitmproxy made no TLS connection")
         # The context is mitmproxy's, and pyOpenSSL lets nobody change one that is in use.
         SSL._lib.SSL_set_mode(made._ssl, SSL.MODE_RELEASE_BUFFERS)  # type: ignore[attr-defined]
+        # An address is verified in another way, and a client's certificate may come to lie in the folder for it.
+        if is_hostname(host) and not is_numeric(host) and not self._options.client_certs:
+            self._to_hosts[host] = made.get_context()
+            if len(self._to_hosts) > MOST:
+                self._to_hosts.popitem(last=False)
         return made
 
     def make_ready(self, hosts: Iterable[str]) -> None:
@@ -163,6 +174,21 @@ def forget_old(store: CertStore, now: datetime) -> int:
     store.certs = {name: entry for name, entry in store.certs.items() if id(entry) not in old}
     store.expire_queue = [entry for entry in store.expire_queue if id(entry) not in old]
     return len(old)
+
+
+def _named(made: SSL.Connection, host: str, offers: Sequence[bytes]) -> SSL.Connection:
+    """A connection that verifies its host by name, as ``TlsConfig.tls_start_server`` (12.2.3 and 12.3.1) has it do; to ask
+    for all options each time costs a fifth of a new connection. Raises RuntimeError."""
+    name, library = host.encode("ascii"), SSL._lib  # type: ignore[attr-defined]
+    verified = library.SSL_get0_param(made._ssl)
+    library.X509_VERIFY_PARAM_set_hostflags(verified, tlsconfig.DEFAULT_HOSTFLAGS)
+    if library.X509_VERIFY_PARAM_set1_host(verified, name, len(name)) != 1:
+        raise RuntimeError("OpenSSL takes no name to verify")
+    made.set_tlsext_host_name(name)
+    made.set_alpn_protos(list(offers))
+    made.set_connect_state()
+    library.SSL_set_mode(made._ssl, SSL.MODE_RELEASE_BUFFERS)
+    return made
 
 
 def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:

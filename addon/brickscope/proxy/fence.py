@@ -92,7 +92,7 @@ class Fence:
             raise Refused(Reason.SERVER_NAME_MISMATCH, str(error)) from None
         if hello is None:
             return b""
-        self._check(hello.sni or "", "its TLS names")
+        self._check(hello.server_name or "", "its TLS names")
         self._look = bytes
         return self._held
 

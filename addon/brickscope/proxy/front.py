@@ -8,9 +8,9 @@ connection.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
+from brickscope import notice
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 
@@ -26,14 +26,12 @@ from .drain import Connection
 from .flow import LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
-from .hello import HANDSHAKE, HelloReader, NoHello
+from .hello import HANDSHAKE, Hello, HelloReader, NoHello
 from .relay import PlainCall, Relay
 from .ruling import refuse_head
 from .tls import End, Owner, Stage
 from .tunnel import Tunnel
 from .wire.head import Door, Head, HeadScanner
-
-logger = logging.getLogger("brickscope")
 
 
 class Front(Owner):
@@ -140,12 +138,7 @@ class Front(Owner):
 
     def _refuse_header(self, detail: str) -> None:
         gate, address = self._path.gate, self._client[0]
-        logger.warning(
-            "Brickscope: a connection from %s was closed: %s",
-            address,
-            detail,
-            extra={"event": "balancer_refused"},
-        )
+        notice.warning("balancer_refused", f"a connection from {address} was closed: {detail}")
         self.abort()
         gate.record_tunnel(gate.refuse(Reason.PROXY_HEADER_REFUSED, detail), address, "", 0)
 
@@ -226,7 +219,7 @@ class Front(Owner):
             return
         if hello is None:
             return
-        self._begin_tunnel(hello.sni, hello.alpn_protocols, received)
+        self._begin_tunnel(hello, received)
 
     def _refuse_tls(self) -> None:
         gate = self._path.gate
@@ -236,10 +229,9 @@ class Front(Owner):
 
     # -- who serves it -----------------------------------------------------------------------------------------
 
-    def _begin_tunnel(self, server_name: str | None, offers: Sequence[bytes], hello: bytes) -> None:
-        visitor = Visitor(self._client[0], self._host, 443, server_name, tuple(offers))
-        tunnel = Tunnel(self._path, visitor, self._over)
-        tunnel.begin(self._give_to(tunnel), hello)
+    def _begin_tunnel(self, hello: Hello, received: bytes) -> None:
+        tunnel = Tunnel(self._path, Visitor(self._client[0], self._host, 443, *hello), self._over)
+        tunnel.begin(self._give_to(tunnel), received)
 
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""

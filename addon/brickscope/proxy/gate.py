@@ -6,11 +6,11 @@ Free of sockets and protocols, which ask it: the data path decides nothing itsel
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
+from brickscope import notice
 from brickscope.core.credential import read_pair, read_token
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
@@ -21,7 +21,7 @@ from brickscope.core.pending import BodyNeeded, NotYetKnown
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
-from brickscope.identity.directory import Settled, TokenDirectory
+from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.store import CredentialNeeded, CredentialStore, Secret
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
@@ -31,8 +31,6 @@ from brickscope.service.monitoring.tally import Tally
 
 from .denial import Asked
 from .destination import Destinations
-
-logger = logging.getLogger("brickscope")
 
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
@@ -119,7 +117,7 @@ class Gate:
             request = read_request(wire)
             if unread is not None and request.flaw is None:
                 request = request._replace(flaw=unread)
-            directory: Directory = Settled(self.directory, settled) if settled else self.directory
+            directory: Directory = self.directory.settled(settled) if settled else self.directory
             now = time.time()
             decision = decide(policy, request, client_address, now, directory, body)
             if decision.credential is not None and decision.allow:
@@ -208,7 +206,7 @@ class Gate:
         """Decide anew, by the present policy, operator's file and time, on a call that is under way; nothing is recorded.
         ``credential``: the name of what was sent in the place of a placeholder; its source may be down meanwhile.
         ``settled``: as ``judge``'s. Raises NotYetKnown."""
-        directory, now = Settled(self.directory, settled), time.time()
+        directory, now = self.directory.settled(settled), time.time()
         try:
             decision = decide(self.policy, request, client_address, now, directory)
             if decision.allow and decision.credential != credential:
@@ -227,11 +225,7 @@ class Gate:
     def internal(self, error: Exception) -> Decision:
         """The denial for something that failed inside. The text of the error stays out of log and answer: it may
         hold what the client sent."""
-        logger.error(
-            "Brickscope: %s while a request was judged; it was denied",
-            type(error).__name__,
-            extra={"event": "hook_failed"},
-        )
+        notice.error("hook_failed", f"{type(error).__name__} while a request was judged; it was denied")
         return Decision(
             False,
             Reason.INTERNAL_ERROR,
@@ -243,11 +237,8 @@ class Gate:
         """The denial for a decision that could not be recorded."""
         # A log that can't be written is told of once by its writer; a line for each call would fill the other disk too.
         if not (isinstance(error, AuditError) and self.writer.is_failing):
-            logger.error(
-                "Brickscope: a call was denied because its record could not be written: %s",
-                str(error) if isinstance(error, AuditError) else type(error).__name__,
-                extra={"event": "unrecorded"},
-            )
+            why = str(error) if isinstance(error, AuditError) else type(error).__name__
+            notice.error("unrecorded", f"a call was denied because its record could not be written: {why}")
         return Decision(
             False,
             Reason.AUDIT_UNAVAILABLE,
@@ -265,9 +256,7 @@ class Gate:
             self._say_unrecorded(event, error)
 
     def _say_unrecorded(self, event: str, error: Exception) -> None:
-        logger.error(
-            "Brickscope: a %s record could not be written: %s", event, error, extra={"event": "unrecorded"}
-        )
+        notice.error("unrecorded", f"a {event} record could not be written: {error}")
 
     def record_outcome(self, fields: Record) -> None:
         """Record how a call ended, in one write with what else happens in this turn of the event loop: no call waits for it,

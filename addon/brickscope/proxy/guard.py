@@ -7,11 +7,10 @@ sent, its token among it; and a connection whose state is not known must carry n
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
-logger = logging.getLogger("brickscope")
+from brickscope import notice
 
 
 class Guarded(Protocol):
@@ -41,17 +40,8 @@ def guarded[Self: Guarded, *Arguments](
 
 def end(owner: Guarded, error: Exception, where: str) -> None:
     """What is done about an exception: said, and everything closed."""
-    logger.error(
-        "Brickscope: %s in %s; the connection was closed",
-        type(error).__name__,
-        where,
-        extra={"event": "hook_failed"},
-    )
+    notice.error("hook_failed", f"{type(error).__name__} in {where}; the connection was closed")
     try:
         owner.fail_closed()
     except Exception as another:
-        logger.error(
-            "Brickscope: %s while a connection was closed",
-            type(another).__name__,
-            extra={"event": "hook_failed"},
-        )
+        notice.error("hook_failed", f"{type(another).__name__} while a connection was closed")

@@ -6,16 +6,14 @@ counts.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Literal
 
+from brickscope import notice
 from brickscope.log.handshake import HandshakeCause
 from brickscope.log.record import printable
 
 from .gate import Gate
-
-logger = logging.getLogger("brickscope")
 
 TlsSide = Literal["client", "server"]
 
@@ -116,12 +114,5 @@ class Refusals:
         about = shown if side == "server" else ""
         if self._told.is_new(side, client or "", about, cause):
             advice = f"; {cause.advice}" if cause.advice else ""
-            logger.warning(
-                "Brickscope: TLS between %s and %s was refused (%s): %s%s",
-                client,
-                shown,
-                cause.value,
-                cause.sentence,
-                advice,
-                extra={"event": "tls_refused"},
-            )
+            text = f"TLS between {client} and {shown} was refused ({cause.value}): {cause.sentence}{advice}"
+            notice.warning("tls_refused", text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,13 +17,12 @@ from typing import Any
 from mitmproxy import ctx
 from mitmproxy.proxy import mode_specs
 
+from brickscope import notice
 from brickscope.service.monitoring.address import words
 
 from .datapath import DataPath
 from .destination import Network
 from .front import Front
-
-logger = logging.getLogger("brickscope")
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024
@@ -81,7 +79,7 @@ class Listener:
         if self._server is not None:
             await self._server.start_serving()
             self._widen()
-        logger.info("Brickscope: listening at %s", " and ".join(self.addresses), extra={"event": "listening"})
+        notice.info("listening", f"listening at {' and '.join(self.addresses)}")
 
     def front(self, on_end: Callable[[], None] = lambda: None) -> Front:
         """What a new connection is met by; every way in goes through here."""
@@ -123,11 +121,7 @@ class Listener:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: front.end, connection)
         except Exception as error:
-            logger.warning(
-                "Brickscope: %s; a connection was lost",
-                type(error).__name__,
-                extra={"event": "connection_lost"},
-            )
+            notice.warning("connection_lost", f"{type(error).__name__}; a connection was lost")
             connection.close()
             front.fail_closed()
         finally:

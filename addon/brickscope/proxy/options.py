@@ -218,8 +218,19 @@ class Settings(NamedTuple):
     credentials: Path | None
 
 
+_EXPANDED = (
+    "confdir",
+    "scope_parent_proxy_password",
+    "ssl_verify_upstream_trusted_ca",
+    "ssl_verify_upstream_trusted_confdir",
+)
+"""More options with a path that may begin with ``~``."""
+
+
 def read_settings(options: Options) -> Settings:
     """Read our options; paths are made absolute by the working directory. Raises OptionError."""
+    for name in _EXPANDED:  # those that are read elsewhere, and mitmproxy's
+        _path(name, getattr(options, name) or ".")
     try:
         scope = HostPatterns(_split(options.scope_hosts))
     except ValueError as error:
@@ -237,8 +248,8 @@ def read_settings(options: Options) -> Settings:
         if value is not None and value not in choices:
             raise OptionError(f"{name}: {value!r} is neither {' nor '.join(choices)}")
     return Settings(
-        Path(options.scope_rules or "rules").expanduser().absolute(),
-        Path(options.scope_audit_log or "audit.jsonl").expanduser().absolute(),
+        _path("scope_rules", options.scope_rules or "rules"),
+        _path("scope_audit_log", options.scope_audit_log or "audit.jsonl"),
         Destinations(
             scope,
             relay_other_hosts=options.scope_other_hosts != "deny",
@@ -248,7 +259,7 @@ def read_settings(options: Options) -> Settings:
             upstreams=[_upstream(text) for text in _split(options.scope_connect_to)],
         ),
         options.scope_hints != "off",
-        Path(options.scope_audit_keys or options.confdir).expanduser().absolute(),
+        _path("scope_audit_keys", options.scope_audit_keys or options.confdir),
         _keeping(options.scope_audit_fsync or "interval", _split(options.scope_audit_rotate)),
         options.scope_audit_compress or "zstd",
         _retention(_split(options.scope_audit_keep)),
@@ -259,8 +270,15 @@ def read_settings(options: Options) -> Settings:
         _status(options.scope_status),
         options.scope_log_format == "json",
         _parent(options),
-        Path(options.scope_credentials).expanduser().absolute() if options.scope_credentials else None,
+        _path("scope_credentials", options.scope_credentials) if options.scope_credentials else None,
     )
+
+
+def _path(option: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise OptionError(f"{option}: {text!r} begins with a user that this machine does not have") from None
 
 
 def _parent(options: Options) -> Address | None:

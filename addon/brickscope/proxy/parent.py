@@ -8,7 +8,6 @@ other way when it is down. Nothing of what it answers goes to a client: its word
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import socket
 import ssl
@@ -19,12 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from brickscope import notice
 from brickscope.core.head import REGULAR_ANSWER
 
 from .guard import guarded
 from .handshake import Repetition
-
-logger = logging.getLogger("brickscope")
 
 MAX_HEAD = 64 * 1024
 MOST_ADDRESSES = 4
@@ -116,12 +114,7 @@ class Parent:
         except ParentError as error:
             self._failed()
             if self._told.is_new(str(error)):
-                logger.warning(
-                    "Brickscope: the parent proxy %s did not connect: %s",
-                    self.address,
-                    error,
-                    extra={"event": "parent_proxy"},
-                )
+                notice.warning("parent_proxy", f"the parent proxy {self.address} did not connect: {error}")
             raise ParentError(f"the parent proxy: {error}") from None
 
     async def tunnel(self, host: str, port: int) -> asyncio.Transport:

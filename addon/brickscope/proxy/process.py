@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mitmproxy import ctx, version
 
 import brickscope
+from brickscope import notice
 from brickscope.log.error import AuditError
 from brickscope.log.upkeep import Upkeep
 from brickscope.policy.change import monitored_subjects
@@ -29,11 +30,12 @@ from .contexts import Contexts, known_hosts
 from .datapath import DataPath
 from .drain import Drain
 from .engine import take_out_addons
+from .entrusted import CredentialsFile
 from .gate import Gate
 from .listener import Listener
 from .options import OptionError, Settings, refuse_unknown
 from .parent import Parent
-from .reload import CredentialsFile, Reload
+from .reload import Reload
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -139,7 +141,7 @@ class Process:
             raise OptionError(f"scope_status: can't listen on {address}: {words(error)}") from None
         if self._worker is None:
             self._gate.destinations.status_port = where.port
-        logger.info("Brickscope: status at %s", where, extra={"event": "listening"})
+        notice.info("listening", f"status at {where}")
 
     def _is_listening(self) -> bool:
         """Whether connections come: a worker gets them from its supervisor."""
@@ -170,11 +172,7 @@ class Process:
     def _say_start(self) -> None:
         policy, settings = self._gate.policy, self._settings
         key_id = self._gate.writer.key.public.key_id
-        logger.info(
-            "Brickscope: records are signed by %s",
-            key_id,
-            extra={"event": "audit_key", "fields": {"key_id": key_id}},
-        )
+        notice.info("audit_key", f"records are signed by {key_id}", key_id=key_id)
         logger.info(
             "Brickscope %s judges %s by %s (revision %s, %s); audit log: %s",
             brickscope.__version__,
@@ -194,11 +192,8 @@ class Process:
             },
         )
         if monitored := monitored_subjects(policy):
-            logger.warning(
-                "Brickscope: in monitor mode, so calls that the rules deny are sent: %s",
-                monitored,
-                extra={"event": "monitor_mode"},
-            )
+            text = f"in monitor mode, so calls that the rules deny are sent: {monitored}"
+            notice.warning("monitor_mode", text)
 
     # -- its end -----------------------------------------------------------------------------------------------
 
@@ -221,12 +216,10 @@ class Process:
             self._worker.say_draining()
         self._listener.close()
         if not self._listener.is_quiet:
-            logger.info(
-                "Brickscope: stopping; %d connections have %g seconds to finish. A second signal ends them at once",
-                len(self._listener.open),
-                self._settings.stop_after,
-                extra={"event": "stopping"},
+            text = (
+                f"{len(self._listener.open)} connections have {self._settings.stop_after:g} seconds to finish"
             )
+            notice.info("stopping", f"stopping; {text}. A second signal ends them at once")
         work = self._run_drain(self._drain)
         self._tasks.append(asyncio.get_running_loop().create_task(work, name="drain"))
 
@@ -237,7 +230,7 @@ class Process:
                 self._worker.leave()
             await drain.finish(self._listener)
         except Exception as error:
-            logger.error("Brickscope: %s while stopping", type(error).__name__, extra={"event": "stopping"})
+            notice.error("stopping", f"{type(error).__name__} while stopping")
         finally:
             ctx.master.shutdown()
 

@@ -1,4 +1,4 @@
-"""From a decision to what the data path does, and to the record of how that ended: the one maker of ``Cleared``.
+"""From a decision to what the data path does: the one maker of ``Cleared``.
 
 Rules: a ``Cleared`` is made only for a decision that is on record and lets the call go on, and only where it is known
 where the body ends, by the reading that was judged. Everything else becomes an answer of ours.
@@ -6,22 +6,19 @@ where the body ends, by the reading that was judged. Everything else becomes an 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 
 from brickscope.core.decision import Refused
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.request import ApiRequest
-from brickscope.log.record import decision_fields, printable
+from brickscope.log.record import decision_fields
 
-from .deadlines import Patience
 from .denial import Asked, form
 from .gate import Gate, Verdict, header
 from .target import Plain
 from .wire.answer import written
 from .wire.credential import place
-from .wire.events import Denied, Fault, Hold, Ruling, Side
-from .wire.exchange import Exchange
+from .wire.events import Denied, Hold, Ruling
 from .wire.head import IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
 
 
@@ -139,69 +136,3 @@ def _is_grpc(head: Head) -> bool:
     return wire.http_version == b"HTTP/2.0" and header(wire.headers, b"content-type").lower().startswith(
         b"application/grpc"
     )
-
-
-class Call:
-    """A call that was let go on, from its ruling to its outcome; kept with its exchange. Times are monotonic seconds; None
-    for what has not happened."""
-
-    __slots__ = ("_patience", "answered", "is_over", "left", "read")
-
-    def __init__(self) -> None:
-        self._patience: Patience | None = None
-        """Made when it is asked for, which most calls do not live to see."""
-        self.read = time.monotonic()
-        self.left: float | None = None
-        self.answered: float | None = None
-        self.is_over = False
-
-    def waits_too_long(self, what: object, seconds: float, now: float) -> bool:
-        """As ``Patience.is_over``."""
-        if self._patience is None:
-            self._patience = Patience()
-        return self._patience.is_over(what, seconds, now)
-
-    def leave(self, gate: Gate, cleared: Cleared) -> None:
-        """It may be sent from now on."""
-        self.left = time.monotonic()
-        gate.tally.left(not cleared.announced.is_nothing, self.read, self.left)
-
-    def end(self, gate: Gate, exchange: Exchange) -> None:
-        """Record its outcome; a second time does nothing. Never raises an Exception."""
-        cleared = exchange.cleared
-        if self.is_over or cleared is None:
-            return
-        self.is_over = True
-        took = time.monotonic() - cleared.started
-        status = exchange.status
-        if status == 401 and cleared.placed is not None:
-            gate.credentials.refused(cleared.placed)
-        sent, received = exchange.body.size, None if status is None else exchange.reply.size
-        # In the order of their names, with room for what the writer adds.
-        fields = {
-            "decision_id": cleared.decision_id,
-            "duration_ms": round(took * 1000, 3),
-            "event": "outcome",
-            "instance": None,
-            "policy_revision": gate.policy.revision,
-            "prev_hash": None,
-            "request_bytes": sent,
-            "response_bytes": received,
-            "schema": None,
-            "seq": None,
-            "status": status,
-            "time": None,
-        }
-        if exchange.fault is not None:
-            detail = f": {exchange.detail}" if exchange.detail else ""
-            fields["error"] = printable(f"{exchange.fault}{detail}")[:256]
-            gate.tally.broke(_cause(exchange.fault))
-        gate.record_outcome(fields)
-        gate.tally.ended(status, sent, received, took, self.left, self.answered)
-
-
-def _cause(fault: Fault) -> str:
-    """What the count of failures calls it (``tally.FAILURES``)."""
-    if fault is Fault.UNREACHED:
-        return "connect"
-    return {Side.CLIENT: "client", Side.HOST: "upstream", Side.OWN: "proxy"}[fault.side]

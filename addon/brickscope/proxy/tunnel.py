@@ -17,6 +17,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.reason import Reason
 
+from .call import Call
 from .contexts import HTTP1, HTTP2
 from .datapath import DataPath, Session, Visitor
 from .deadlines import Watchdog
@@ -24,7 +25,7 @@ from .flow import KEPT, Why
 from .guard import end as end_guarded
 from .guard import guarded
 from .review import Review
-from .ruling import Call, rule, rule_inside
+from .ruling import rule, rule_inside
 from .tls import End, Owner, has_unread
 from .upstream import State
 from .wire.events import (

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 from collections.abc import Callable
 
+from brickscope import notice
 from brickscope.service.supervisor.channel import CONNECTION, DRAINING, ENDED, READY, TAKEN, VARIABLE
 
 from .listener import Listener
-
-logger = logging.getLogger("brickscope")
 
 
 class Worker:
@@ -76,10 +74,7 @@ class Worker:
     def _take(self, listener: Listener, descriptors: list[int]) -> None:
         self._say(TAKEN)
         if not descriptors:  # the kernel had none left for this process, and closed it
-            logger.error(
-                "Brickscope: out of file descriptors; a connection was lost. Raise nofile",
-                extra={"event": "connection_lost"},
-            )
+            notice.error("connection_lost", "out of file descriptors; a connection was lost. Raise nofile")
             self._say(ENDED)
             return
         connection = socket.socket(fileno=descriptors[0])

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from brickscope.analysis.abilities import abilities
 from brickscope.analysis.check.checker import check
 from brickscope.analysis.check.finding import Finding
 from brickscope.analysis.judge import Known, known
 from brickscope.analysis.shown import place
 from brickscope.analysis.summary import mode_of
+from brickscope.analysis.way import abilities
 from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES
 from brickscope.core.policy import RuleSet, Subject
@@ -40,8 +40,8 @@ def permissions_section(given: Given) -> Section:
         used.setdefault(usage.name if usage.kind == "subject" else (usage.rule_set, usage.list), []).append(
             usage
         )
-    everybody = sorted(known(policy).values(), key=lambda who: (_rule_set(who) or "", who.name))
-    holders = Counter(map(_rule_set, everybody))
+    everybody = sorted(known(policy).values(), key=lambda who: (who.rule_set or "", who.name))
+    holders = Counter(who.rule_set for who in everybody)
     sets = sorted(policy.rule_sets.values(), key=lambda rule_set: rule_set.name)
     ids = {rule_set.name: f"rule-set-{index}" for index, rule_set in enumerate(sets[:LIMIT])}
     views = [_view(given.loaded, each, holders[each.name], used, ids.get(each.name)) for each in sets]
@@ -75,10 +75,6 @@ def permissions_section(given: Given) -> Section:
     return Section("permissions", _TITLE, _TITLE, blocks, points)
 
 
-def _rule_set(who: Known) -> str | None:
-    return who.subject.rule_set.name if isinstance(who.subject, Subject) else None
-
-
 def _expires(who: Known, end: datetime) -> tuple[str, str]:
     """The day, and whether that is over or near."""
     if who.subject.expires is None:
@@ -88,7 +84,7 @@ def _expires(who: Known, end: datetime) -> tuple[str, str]:
 
 
 def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[str, str]) -> Sequence[Any]:
-    subject, rule_set = who.subject, _rule_set(who)
+    subject, rule_set = who.subject, who.rule_set
     expires, state = _expires(who, given.end)
     grants = sorted(grant.value for grant in subject.grants)
     notes = [f"grants: {', '.join(grants)}"] if grants else []
@@ -117,7 +113,7 @@ def _view(
 ) -> tuple[Sequence[Any], Fold]:
     """What a rule set reaches, and its rules with what of it can widen its holder's power."""
     name = shown(rule_set.name)
-    allowed = abilities(rule_set, loaded.written.rules).allowed()
+    allowed = abilities(loaded.written.of(rule_set.name)).allowed()
     reach = Counter(ability.operation.kind for ability in allowed)
     risks = [
         (
@@ -154,7 +150,7 @@ def _use(usage: Usage) -> Sequence[Any]:
 
 
 def _finding(each: Finding) -> Sequence[Any]:
-    accepted = each.accepted and each.accepted.reason
+    accepted = each.accepted and each.accepted.value.reason
     return (
         each.severity.value,
         each.rule_set or each.subject,

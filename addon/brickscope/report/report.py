@@ -100,7 +100,8 @@ def gather(
     kinds: dict[str | None, int] = dict(
         counts.ask("SELECT event, records FROM by_kind ORDER BY records DESC")
     )
-    faults = log.find_faults(bad=kinds.pop(None, 0))
+    log.bad_lines = kinds.pop(None, 0)
+    faults = log.find_faults()
     if not kinds:
         raise EmptyLogError("the log has no records in this period")
     ((first, last),) = counts.ask(

@@ -159,9 +159,9 @@ def test_what_is_accepted_says_by_what(tmp_path: Path) -> None:
         if each.code == "BS213"
     ]
     assert finding.accepted is not None
-    assert finding.accepted.reason == "ticket 7"
-    assert finding.accepted.until == 1798761600.0
-    assert finding.accepted.position.line == 9
+    assert finding.accepted.value.reason == "ticket 7"
+    assert finding.accepted.value.until == 1798761600.0
+    assert finding.accepted.position().line == 9
 
 
 def test_no_decision_depends_on_it(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_the_mended_example_has_not(code: str, tmp_path: Path) -> None:
 def test_a_policy_that_does_not_load_is_one_finding_for_each_error(tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as error:
         load(tmp_path, codes()[BROKEN].example)
-    (finding,) = broken(error.value).findings
+    (finding,) = broken(error.value)
     assert (finding.code, finding.position.line) == (BROKEN, 4)
     assert finding.message == "there is no operation 'jobs.lsit' (did you mean 'jobs.list'?)"
     load(tmp_path, codes()[BROKEN].fixed)

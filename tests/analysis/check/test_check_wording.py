@@ -9,15 +9,12 @@ import click
 from analysis.check.policies import NOW, load
 from brickscope.analysis.answer import render
 from brickscope.analysis.check.checker import check
-from brickscope.analysis.check.report import Report, data
+from brickscope.analysis.check.report import data
 
 
 def lines(folder: Path, policy: str) -> list[str]:
     loaded = load(folder, policy)
-    return [
-        click.unstyle(line)
-        for line in render("check", data(Report(loaded.policy.revision, tuple(check(loaded, NOW)))))
-    ]
+    return [click.unstyle(line) for line in render("check", data(check(loaded, NOW), loaded.policy.revision))]
 
 
 def test_findings_are_grouped_by_rule_set_with_those_who_have_it(tmp_path: Path) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from brickscope.analysis.check.code import codes, read_data
+from brickscope.analysis.check.code import codes
 from brickscope.analysis.check.power import expand, grounds, powers
 from brickscope.catalog.catalog import load_catalog
+from brickscope.shipped import table
 
-GROUPS = [
-    (name, group) for name, entry in read_data("powers.yaml")["powers"].items() for group in entry["groups"]
-]
+POWERS = table("brickscope.analysis.check", "powers.yaml")
+GROUPS = [(name, group) for name, entry in POWERS["powers"].items() for group in entry["groups"]]
 # They grant, run or return something, were looked at, and let nobody become more.
-HARMLESS = {name for group in read_data("powers.yaml")["harmless"] for name in expand(group["operations"])}
+HARMLESS = {name for group in POWERS["harmless"] for name in expand(group["operations"])}
 
 
 def test_every_operation_that_grants_runs_or_returns_a_secret_was_looked_at() -> None:

@@ -12,7 +12,7 @@ from analysis.check.policies import NOW, load
 from brickscope.analysis.check.checker import check
 from brickscope.analysis.check.code import codes
 from brickscope.analysis.check.finding import Finding, Severity
-from brickscope.analysis.check.report import Report, broken, data
+from brickscope.analysis.check.report import broken, data
 from brickscope.analysis.check.sarif import sarif
 from brickscope.policy.problem import PolicyError, Position
 from schemas import validator
@@ -34,7 +34,7 @@ accept:
 
 def run(folder: Path, policy: str = POLICY) -> dict[str, Any]:
     loaded = load(folder, policy)
-    log = sarif(data(Report(loaded.policy.revision, tuple(check(loaded, NOW)))), folder)
+    log = sarif(data(check(loaded, NOW), loaded.policy.revision), folder)
     validator(SCHEMA).validate(log)
     return dict(log["runs"][0])
 
@@ -79,7 +79,7 @@ def test_places_are_relative_to_the_root_with_rules_and_related_ones(tmp_path: P
 )
 def test_file_names_are_uris(file: str, expected: dict[str, str] | None, tmp_path: Path) -> None:
     finding = Finding("BS101", Severity.WARNING, "x", Position(file, 0, 0))
-    log = sarif(data(Report("r", (finding,))), tmp_path)
+    log = sarif(data([finding], "r"), tmp_path)
     validator(SCHEMA).validate(log)
     place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place["region"] == {"startLine": 1, "startColumn": 1}

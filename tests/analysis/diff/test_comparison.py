@@ -41,17 +41,17 @@ def effects(said: Comparison) -> dict[str, str]:
     """Each thing that changed with its effect."""
     found = {change.key: change.effect.value for change in said.policy}
     for subject in said.subjects:
-        found |= {f"{subject.who.name}.{change.key}": change.effect.value for change, _ in subject.bindings}
+        found |= {f"{subject.who.name}.{change.key}": change.effect.value for change in subject.bindings}
     for group in said.groups:
-        found |= {each.operation.name: each.effect.value for each in group.change.operations}
-        found |= {each.rule: each.effect.value for each in group.change.paths}
+        found |= {each.name: each.effect.value for each in group.changes}
     return found
 
 
 def check_proofs(said: Comparison) -> int:
     """Every proof was denied by the old version and goes on under the new one. Returns how many there are."""
-    proofs = [proof for subject in said.subjects for _, proof in subject.bindings if proof is not None]
-    proofs += [proof for group in said.groups for proof in group.proofs.values()]
+    bindings = [change for subject in said.subjects for change in subject.bindings]
+    changes = [*bindings, *(change for group in said.groups for change in group.changes)]
+    proofs = [change.proof for change in changes if change.proof is not None]
     renamed = {subject.who.name: subject.renamed for subject in said.subjects if subject.renamed}
     for proof in proofs:
         now = judge(
@@ -213,19 +213,21 @@ def test_subjects_that_come_go_and_are_renamed(tmp_path: Path) -> None:
         "folk": ("changed", "people"),
     }
     by_name = {group.subjects: group for group in said.groups}
-    assert {each.effect for each in by_name[("bob",)].change.operations} == {Effect.ALLOWED}
-    assert {each.effect for each in by_name[("alice",)].change.operations} == {Effect.DENIED}
+    changes = {name: [each for each in group.changes if each.operation] for name, group in by_name.items()}
+    assert {each.effect for each in changes[("bob",)]} == {Effect.ALLOWED}
+    assert {each.effect for each in changes[("alice",)]} == {Effect.DENIED}
     assert check_proofs(said) >= 500
     text = "\n".join(render("diff", data(said)))
     assert "builder (token) was ci" in text
-    reads = len(by_name[("bob",)].change.operations)
+    reads = len(changes[("bob",)])
     assert f"+ {reads} operations  newly allowed ({reads} read)" in text
 
 
 def test_a_proof_holds_within_the_bindings_of_its_subject(tmp_path: Path) -> None:
     said = diff(tmp_path, POLICY, POLICY.replace("- jobs.list\n", "- jobs.list\n      - jobs.get\n"))
-    (group,) = said.groups
-    proof = group.proofs["jobs.get"]
+    ((change,),) = (group.changes for group in said.groups)
+    proof = change.proof
+    assert (change.name, proof is not None) == ("jobs.get", True)
     assert (proof.subject, proof.client) == ("ci", "10.0.8.1")
     assert proof.before.startswith("no_rule_matches")
     assert proof.call.text.startswith("GET https://dbc-a1b2c3d4-e5f6.cloud.databricks.com/api/2.2/jobs/get")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from analysis.learn.sessions import CI, FINGERPRINT, POLICY, Did, get, learned, proposed
+from brickscope.analysis.learn import report
 from brickscope.analysis.learn.evidence import Selector
 from brickscope.analysis.learn.proposal import LearnError, Wish, read_include
 from brickscope.catalog.catalog import load_catalog
@@ -161,7 +162,8 @@ def test_never_proposed_unless_asked_by_name_is(case: str, tmp_path: Path) -> No
     said = learned(tmp_path, [did] * 3)
     assert (proposed(said), said.draft) == ([], None)
     (left,) = said.proposal.dangerous
-    assert (left.operation.name, left.option) == (name, f"--include {name}")
+    assert left.operation.name == name
+    assert report.data(said)["not_proposed"][0]["option"] == f"--include {name}"
     said = learned(tmp_path, [did] * 3, Wish(paths=True, include=frozenset(["jobs.cancel_run"])))
     assert proposed(said) == []
     for wish in (Wish(frozenset([name])), Wish(classes=frozenset([operation.kind]))):
@@ -440,13 +442,13 @@ def test_the_native_scopes(tmp_path: Path) -> None:
         run_now(1012),
     ]
     scopes = learned(tmp_path, calls).scopes
-    assert [(scope.name, scope.confirmed) for scope in scopes.scopes] == [
+    assert [(scope["name"], scope["confirmed"]) for scope in scopes["scopes"]] == [
         ("jobs", True),
         ("sql:read", True),
         ("unity-catalog:read", True),
     ]
-    assert scopes.demanding == ("permissions.get",)
-    assert scopes.unknown == ("telemetry.send",)
+    assert scopes["demand_all_apis"] == ["permissions.get"]
+    assert scopes["unknown"] == ["telemetry.send"]
 
 
 def test_a_path_that_may_be_one_of_two_objects_is_learned_as_it_was_sent(tmp_path: Path) -> None:

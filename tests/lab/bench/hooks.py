@@ -25,9 +25,9 @@ from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import FetchError
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter, Keeping
+from brickscope.proxy.call import Call as OwnCall
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.ruling import Call as OwnCall
 from brickscope.proxy.ruling import rule
 from brickscope.proxy.wire.exchange import Exchange
 from brickscope.proxy.wire.head import Cleared, Door, HeadScanner

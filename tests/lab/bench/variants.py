@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mitmproxy.certs import CertStore
 
-from lab.workspace.authority import Authority, Leaf
+from lab.workspace.authority import Authority, Leaf, write_private
 
 from .hooks import write_naive_config
 from .processes import Proxy, StartError, free_port, start_helper, start_proxy
@@ -97,8 +97,12 @@ class Stage(NamedTuple):
 
 
 @contextmanager
-def open_stage() -> Iterator[Stage]:
-    """Start the upstream and write all files, in a temporary folder; undo it at the end."""
+def open_stage(*, curve: bool = False) -> Iterator[Stage]:
+    """Start the upstream and write all files, in a temporary folder; undo it at the end.
+
+    ``curve``: the authority's key is P-256, as `brickscope ca new` makes it, and so are those of all leaves; not RSA, which
+    is mitmproxy's own and takes a millisecond of each handshake.
+    """
     tokens = [token(index) for index in range(TOKENS)]
     texts = [rule_texts(RULES, first=index * RULES) for index in range(TOKENS)]
     with ExitStack() as cleanup:
@@ -113,7 +117,12 @@ def open_stage() -> Iterator[Stage]:
             raise StartError("the upstream did not start")
         confdir = folder / "confdir"
         confdir.mkdir()
-        CertStore.from_store(confdir, "mitmproxy", 2048)
+        if curve:
+            own = Authority(folder / "own")
+            write_private(confdir / "mitmproxy-ca.pem", own.key + own.ca_file.read_bytes())
+            write_private(confdir / "mitmproxy-ca-cert.pem", own.ca_file.read_bytes())
+        else:
+            CertStore.from_store(confdir, "mitmproxy", 2048)
         rules = folder / "rules"
         rules.mkdir()
         granted = [[*rules_of_one, *STREAM_RULES] for rules_of_one in texts]

@@ -49,6 +49,13 @@ class Authority:
         )
         write_private(self.ca_file, certificate.public_bytes(serialization.Encoding.PEM))
 
+    @property
+    def key(self) -> bytes:
+        """The private key that it signs with, as PEM."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
     def issue(self, names: Sequence[str]) -> Leaf:
         """Sign a certificate for DNS names (``*.cloud.databricks.com`` is one) and write it and its key."""
         if not names:

@@ -8,10 +8,15 @@ from collections.abc import Callable
 
 import pytest
 from backports import zstd
+from http1_line import DOOR, request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brickscope.proxy.wire.credential import MOST, Reflected, Reflection
+from brickscope.proxy.wire.events import Event, ToClient
+from brickscope.proxy.wire.exchange import Exchange
+from brickscope.proxy.wire.head import NO_BODY, Cleared, HeadScanner
+from brickscope.proxy.wire.response import Responses
 
 SECRET = b"dapi" + b"ca1ab1e5" * 4
 
@@ -131,3 +136,64 @@ def test_the_codings_of_all_lines_count() -> None:
 def test_a_head() -> None:
     with pytest.raises(Reflected):
         Reflection(SECRET).begin(b"HTTP/1.1 200 OK\r\nX: Bearer " + SECRET + b"\r\n\r\n")
+
+
+HALF, OTHER_HALF = SECRET[:20], SECRET[20:]
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+# what the host sends, as it is read
+ANSWERS: dict[str, list[bytes]] = {
+    "in a head before the final one": [b"HTTP/1.1 103 Early Hints\r\nX: " + SECRET + b"\r\n\r\n"],
+    "in the reason phrase": [b"HTTP/1.1 200 " + SECRET + b"\r\nContent-Length: 0\r\n\r\n"],
+    "behind a coding of a head before the final one": [
+        b"HTTP/1.1 103 Early Hints\r\nContent-Encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SECRET) + HALF,
+        OTHER_HALF,
+    ],
+    "in a body that is not packed as it says": [
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(SECRET) + HALF,
+        OTHER_HALF,
+    ],
+    "behind a member that is packed": [
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x") + HALF,
+        OTHER_HALF,
+    ],
+    "in a trailer": [CHUNKED + b"0\r\nX: " + SECRET + b"\r\n\r\n"],
+    "in a trailer in two pieces": [CHUNKED + b"0\r\nX: " + HALF, OTHER_HALF + b"\r\n\r\n"],
+    "in a trailer byte by byte": [
+        CHUNKED,
+        *(bytes([byte]) for byte in b"1\r\nx\r\n0\r\nX: " + SECRET + b"\r\n\r\n"),
+    ],
+    "in a trailer after a long body": [
+        CHUNKED + b"%x\r\n" % (2 * MOST) + b"x" * 2 * MOST + b"\r\n",
+        b"0\r\n",
+        b"X: " + SECRET + b"\r\n\r\n",
+    ],
+    "across two chunks": [
+        CHUNKED + b"14\r\n" + HALF + b"\r\n",
+        b"10\r\n" + OTHER_HALF[:16] + b"\r\n0\r\n\r\n",
+    ],
+}
+
+
+def answered(pieces: list[bytes]) -> bytes:
+    """What a client gets of an answer to a call with the credential. Raises Reflected."""
+    head = HeadScanner(DOOR).read(request(), 0)
+    assert head is not None
+    exchange, responses, events = Exchange(head), Responses(), list[Event]()
+    exchange.clear(Cleared(head, head.raw, (), NO_BODY, "id", 0.0, SECRET))
+    for piece in pieces:
+        assert responses.take(events, exchange, piece, closing=False) == b""
+    assert exchange.reply.ended
+    return b"".join(event.data for event in events if isinstance(event, ToClient))
+
+
+@pytest.mark.parametrize("pieces", ANSWERS.values(), ids=ANSWERS)
+def test_it_is_found_wherever_it_stands_in_an_answer(pieces: list[bytes]) -> None:
+    with pytest.raises(Reflected):
+        answered(pieces)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_other_trailers_pass_as_they_came(size: int) -> None:
+    raw = CHUNKED + b"5\r\nhello\r\n0\r\nX: " + HALF + b"\r\nY: " + OTHER_HALF + b"\r\n\r\n"
+    assert answered(cut(raw, size)) == raw

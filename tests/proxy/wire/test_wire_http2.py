@@ -163,6 +163,77 @@ def an_answer_that_comes_early(line: Line) -> None:
     line.client(data(1, b"y", end=True))
 
 
+def announcing(target: str, length: int, *more: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    return [*pseudo(target, "PUT"), (b"content-length", b"%d" % length), *more]
+
+
+def a_body_that_is_too_short(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/ok", 5)))
+    line.client(data(1, b"abc", end=True), line.c.request(3))
+    line.host(line.h.answer(3))
+
+
+def a_body_that_is_too_long(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/ok", 2)))
+    line.client(data(1, b"abc", end=True))
+
+
+def a_body_that_grows_too_long(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/ok", 4)))
+    line.client(data(1, b"abc"))
+    line.client(data(1, b"de", end=True))
+
+
+def a_held_body_that_is_too_short(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/hold", 5)), data(1, b"abc", end=True))
+
+
+def a_denied_body_that_is_too_short(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/deny", 5)), data(1, b"abc", end=True))
+
+
+def an_odd_length(line: Line) -> None:
+    line.client(line.c.headers(1, [*pseudo("/ok"), (b"content-length", b"+5")]), line.c.request(3, "/deny"))
+
+
+def an_answer_that_is_too_short(line: Line) -> None:
+    line.client(line.c.request(1), line.c.request(3))
+    line.host(line.h.headers(1, [(b":status", b"200"), (b"content-length", b"5")]), data(1, b"abc", end=True))
+    line.host(line.h.answer(3))
+
+
+def an_answer_that_is_too_long(line: Line) -> None:
+    line.client(line.c.request(1))
+    line.host(line.h.headers(1, [(b":status", b"200"), (b"content-length", b"2")]), data(1, b"abc", end=True))
+
+
+def an_answer_that_is_too_short_for_its_trailers(line: Line) -> None:
+    line.client(line.c.request(1))
+    line.host(line.h.headers(1, [(b":status", b"200"), (b"content-length", b"5")]), data(1, b"abc"))
+    line.host(line.h.headers(1, [(b"grpc-status", b"0")], end=True))
+
+
+EXPECT = (b"expect", b"100-continue")
+
+
+def a_body_that_waits(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/ok", 4, EXPECT)))
+    line.host(line.h.headers(1, [(b":status", b"100")]))
+    line.client(data(1, b"body", end=True))
+    line.host(line.h.answer(1))
+
+
+def a_held_body_that_waits(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/hold", 4, EXPECT)))
+    line.client(data(1, b"body", end=True))
+    line.host(line.h.headers(1, [(b":status", b"100")]), line.h.answer(1))
+
+
+def a_denied_body_that_waits(line: Line) -> None:
+    line.client(line.c.headers(1, announcing("/deny", 4, EXPECT)))
+    line.client(line.c.request(3, "/deny"))
+
+
 def a_client_that_is_done_with_a_denied_body(line: Line) -> None:
     line.client(line.c.headers(1, pseudo("/deny", "PUT")), data(1, b"x"))
     line.client(data(1, b"y", end=True))
@@ -304,6 +375,79 @@ STORIES: dict[str, tuple[Story, list[str]]] = {
         [
             *("judge /ok", "dial", "host< 1 /ok", "host< 1 data end", "answered 200"),
             *("client< 1 200", "client< 1 data end", "ended 200 2 5"),
+        ],
+    ),
+    "a body that is too short": (
+        a_body_that_is_too_short,
+        [
+            *("judge /ok", "dial", "host< 1 /ok", "host< 1 reset 8", "ended None 0 0 CLIENT_BROKE"),
+            *("client< 1 400", "client< 1 data end", "client< 1 reset 1"),
+            *("judge /ok", "host< 3 /ok end", "answered 200", "ended 200 0 5"),
+            *("client< 3 200", "client< 3 data end"),
+        ],
+    ),
+    "a body that is too long": (
+        a_body_that_is_too_long,
+        [
+            *("judge /ok", "dial", "host< 1 /ok", "host< 1 reset 8", "ended None 0 0 CLIENT_BROKE"),
+            *("client< 1 400", "client< 1 data end", "client< 1 reset 1"),
+        ],
+    ),
+    "a body that grows too long": (
+        a_body_that_grows_too_long,
+        [
+            *("judge /ok", "dial", "host< 1 /ok", "host< 1 data", "host< 1 reset 8"),
+            *("client< 1 400", "client< 1 data end", "client< 1 reset 1", "ended None 3 0 CLIENT_BROKE"),
+        ],
+    ),
+    "a held body that is too short": (
+        a_held_body_that_is_too_short,
+        ["judge /hold", "judge /hold", *DENIED, "client< 1 reset 1"],
+    ),
+    "a denied body that is too short": (
+        a_denied_body_that_is_too_short,
+        ["judge /deny", *DENIED, "client< 1 reset 1"],
+    ),
+    "an odd length": (
+        an_odd_length,
+        # it is the gate that refuses it, in words
+        ["judge /ok", "dial", "host< 1 /ok", "judge /deny", "client< 3 403", "client< 3 data end"],
+    ),
+    "an answer that is too short": (
+        an_answer_that_is_too_short,
+        [
+            *("judge /ok", "judge /ok", "dial", "host< 1 /ok end", "host< 3 /ok end"),
+            *("answered 200", "client< 1 200", "client< 1 reset 2", "ended 200 0 0 HOST_BROKE"),
+            *("answered 200", "client< 3 200", "client< 3 data end", "ended 200 0 5"),
+        ],
+    ),
+    "an answer that is too long": (
+        an_answer_that_is_too_long,
+        [*WENT[:4], "client< 1 200", "client< 1 reset 2", "ended 200 0 0 HOST_BROKE"],
+    ),
+    "an answer that is too short for its trailers": (
+        an_answer_that_is_too_short_for_its_trailers,
+        [*WENT[:4], "client< 1 200", "client< 1 data", "client< 1 reset 2", "ended 200 0 3 HOST_BROKE"],
+    ),
+    "a body that waits": (
+        a_body_that_waits,
+        [
+            *("judge /ok", "dial", "host< 1 /ok", "host< 1 data end", "answered 200", "ended 200 4 5"),
+            *("client< 1 100", "client< 1 200", "client< 1 data end"),
+        ],
+    ),
+    "a held body that waits": (
+        a_held_body_that_waits,
+        [
+            *("judge /hold", "judge /hold", "dial", "host< 1 /hold", "host< 1 data end"),
+            *("answered 200", "ended 200 4 5", "client< 1 100", "client< 1 200", "client< 1 data end"),
+        ],
+    ),
+    "a denied body that waits": (
+        a_denied_body_that_waits,
+        [
+            *("judge /deny", *DENIED, "client< 1 reset 0"),
+            *("judge /deny", "client< 3 403", "client< 3 data end"),
         ],
     ),
     "a call after a denied body": (
@@ -796,6 +940,21 @@ def test_trailers_before_the_ruling_break_the_call() -> None:
     line.do(line.core.rule(judge.exchange, clear(judge.head)))
     assert line.outcomes == [(None, 0, 0, "CLIENT_BROKE")]
     assert line.at_host.heads == {}
+
+
+@pytest.mark.parametrize("body", [b"abc", b"abcdefg"])
+@pytest.mark.parametrize("target", ["/ok", "/wait", "/hold", "/deny"])
+def test_a_body_of_another_length_is_judged_and_told_also_in_one_read(target: str, body: bytes) -> None:
+    line = Line()
+    line.client(line.c.headers(1, announcing(target, 5)), data(1, body, end=True), line.c.request(3, "/deny"))
+    for judge in line.waiting:
+        line.do(line.core.rule(judge.exchange, clear(judge.head)))
+    assert f"judge {target}" in line.story
+    assert f"client< 1 {403 if target in ('/hold', '/deny') else 400}" in line.story
+    assert "client< 1 reset 1" in line.story
+    assert "client< 3 403" in line.story
+    assert line.outcomes == ([] if target in ("/hold", "/deny") else [(None, 0, 0, "CLIENT_BROKE")])
+    assert not any(text.startswith("host<") for text in line.story)
 
 
 def test_an_unreachable_host_is_told_in_words_and_the_connection_ends() -> None:

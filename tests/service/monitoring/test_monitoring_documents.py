@@ -95,6 +95,10 @@ def test_every_message_of_the_proxy_has_an_event_of_the_list() -> None:
             if isinstance(target, ast.Name)
         }
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("notice."):
+                event = ast.literal_eval(node.args[0])
+                assert event in EVENTS, f"{file.name}:{node.lineno}"
+                used.add(event)
             if not (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)

@@ -1,13 +1,11 @@
 """Acceptances: findings that somebody accepted in the policy, with a reason and until a day."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from brickscope.policy.entry import Entry
 
-from .finding import Acceptance, Finding, Found
+from .finding import Finding, Found
 from .survey import Survey
 
 
@@ -77,4 +75,4 @@ def _accept(entry: Entry, finding: Finding) -> Finding:
     rest = tuple(name for name in finding.subjects if name != value.subject)
     if value.subject is not None and rest:
         return finding._replace(subjects=rest)
-    return finding._replace(accepted=Acceptance(entry.position(), value.reason, value.until))
+    return finding._replace(accepted=entry)

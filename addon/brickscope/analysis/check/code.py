@@ -1,8 +1,6 @@
 """The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` beside
 its lint; of an escalation, its entry in ``escalations.yaml``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -56,23 +54,19 @@ def lints() -> tuple[Lint, ...]:
     """All lints, in the order of their codes: every page beside which a module of its name lies."""
     names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
     found = (
-        Lint(_code(**read_data(f"{name}.yaml", lint.__name__)), import_module(f"{lint.__name__}.{name}"))
+        Lint(_code(**table(lint.__name__, f"{name}.yaml")), import_module(f"{lint.__name__}.{name}"))
         for name in names
     )
     return tuple(sorted(found, key=lambda each: each.code.code))
-
-
-def read_data(name: str, package: str | None = __package__) -> dict[str, Any]:
-    """A YAML file of this package, or of another one."""
-    found: dict[str, Any] = table(package or "", name)
-    return found
 
 
 @cache
 def codes() -> Mapping[str, Code]:
     """All codes, in order."""
     found = {each.code.code: each.code for each in lints()}
-    found |= {code: _code(code=code, **entry) for code, entry in read_data("escalations.yaml").items()}
+    found |= {
+        code: _code(code=code, **entry) for code, entry in table(__package__, "escalations.yaml").items()
+    }
     return dict(sorted(found.items()))
 
 

@@ -1,12 +1,11 @@
 """Conditions that no call can meet (BS107)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice, product
 
+from brickscope.analysis.call import Home
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import example, meeting
+from brickscope.analysis.example import example, meeting, variations
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.constraint import ABSENT, Constraint
 from brickscope.core.decision import Refused
@@ -71,11 +70,8 @@ def _another(rule: OperationRule, operation: Operation) -> Iterator[str]:
     others: dict[str, None] = {}
     for values in islice(product(*map(meeting, bound)), MAX_TRIES):
         changes = {constraint.name: value for constraint, value in zip(bound, values, strict=True)}
-        for index in range(len(operation.calls)):
-            try:
-                request = example(operation, rule, index=index, changes=changes).request
-            except CallError:
-                continue
+        for call in variations(operation, rule, Home(), changes):
+            request = call.request
             if isinstance(request, Refused):
                 continue
             called = operation_table().match(request.method, request.segments)
@@ -88,26 +84,25 @@ def _another(rule: OperationRule, operation: Operation) -> Iterator[str]:
 
 
 def _why_not(constraint: Constraint, operation: Operation) -> str | None:
-    test = constraint.test
+    test, in_path = constraint.test, constraint.place == "path"
     if test.optional:
         return None
     if test.absent:
-        return _why_not_absent(constraint, operation)
+        required = len(constraint.keys) == 1 and constraint.name in operation.required
+        return (
+            "a variable of the path is never absent"
+            if in_path
+            else "the API requires it"
+            if required
+            else None
+        )
     if test.low is not None and test.high is not None and test.low > test.high:
         return f"no number is at least {test.low:g} and at most {test.high:g}"
     if constraint.place == "body":
         return None
     if test.only is not None:
         return "the parameter is text in the URL and no object"
-    return _why_no_path(constraint, operation) if constraint.place == "path" else None
-
-
-def _why_not_absent(constraint: Constraint, operation: Operation) -> str | None:
-    if constraint.place == "path":
-        return "a variable of the path is never absent"
-    if len(constraint.keys) == 1 and constraint.name in operation.required:
-        return "the API requires it"
-    return None
+    return _why_no_path(constraint, operation) if in_path else None
 
 
 def _why_no_path(constraint: Constraint, operation: Operation) -> str | None:

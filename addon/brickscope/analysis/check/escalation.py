@@ -4,8 +4,6 @@ A power counts only where a request that uses it was allowed by the decision fun
 as ``powers.yaml`` says, with the reason, and not while another power of the same rule set undoes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -19,7 +17,7 @@ from ..way import Way, ways
 from ..witness import Witness
 from .code import Code, codes
 from .finding import Found, Severity
-from .power import ANY, Grounds, grounds
+from .power import Grounds, grounds
 from .survey import RuleSetView
 
 SHOWN = 4
@@ -163,13 +161,14 @@ def _opened(rights: list[Held], others: list[Held]) -> list[list[Held]]:
 
 def _worth(held: Held) -> frozenset[str] | None:
     """The powers that rights on the objects of a rule are worth, None for any."""
-    opens, parameter = held.grounds.opens, held.grounds.opened_by
-    if opens is None or parameter is None:
-        return None if opens is None else opens[ANY]
+    opens = held.grounds.opens
+    if not isinstance(opens, dict):
+        return opens
+    ((parameter, by_value),) = opens.items()
     values = _values(held, parameter)
     if values is None:
         return None
-    return frozenset().union(*(opens.get(str(value), ()) for value in values))
+    return frozenset().union(*(by_value.get(str(value), ()) for value in values))
 
 
 def _values(held: Held, parameter: str) -> frozenset[Canonical] | None:

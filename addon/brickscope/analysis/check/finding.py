@@ -1,12 +1,11 @@
 """A finding: what is wrong or dangerous in a policy that loads, where, whom it affects, and a request that proves it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from brickscope.catalog.catalog import load_catalog
+from brickscope.policy.entry import Entry
 from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
@@ -27,17 +26,9 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
     @property
-    def milder(self) -> Severity:
+    def milder(self) -> "Severity":
         """One step less; a note stays one."""
         return list(Severity)[min(self.rank + 1, 2)]
-
-
-class Acceptance(NamedTuple):
-    """An entry of ``accept``: ``reason`` and ``until`` (seconds since the epoch, UTC) as written."""
-
-    position: Position
-    reason: str
-    until: float
 
 
 class Found(NamedTuple):
@@ -99,7 +90,8 @@ class Finding(NamedTuple):
     """One finding. ``rule_set`` or ``subject``: what it is about, neither for the whole policy.
 
     ``subjects``: whom it affects, as far as it is not accepted for them. ``operations``: on which it rests. ``related``:
-    further places that belong to it, each with a few words. ``accepted``: by what, None while it counts.
+    further places that belong to it, each with a few words. ``accepted``: by which entry of ``accept``, None while it
+    counts.
     """
 
     code: str
@@ -112,7 +104,7 @@ class Finding(NamedTuple):
     operations: tuple[str, ...] = ()
     proofs: tuple[Witness, ...] = ()
     related: tuple[tuple[Position, str], ...] = ()
-    accepted: Acceptance | None = None
+    accepted: Entry | None = None
 
 
 def classed(names: Iterable[str]) -> str:

@@ -1,79 +1,54 @@
 """Powers: what operations of the catalogue let their caller become (``powers.yaml``)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from brickscope.catalog.catalog import load_catalog
+from brickscope.shipped import table
 
-from .code import read_data
 
-
-class Grounds(NamedTuple):
+class Grounds(BaseModel):
     """Why an operation gives a power. ``limit``: the parameters that really limit it where a rule fixes them all;
     ``limited``: what is left then, nothing where the parameters of ``enough`` begin with one of their values; ``unless``:
-    the powers that undo the limit. ``carried``: the parameter without
-    which the operation does not give the power, None for none. ``sends``: what a request that proves it carries.
-    ``opens``: of a power over rights, the powers that the rights are worth; where the value of the parameter ``opened_by``
-    says which, by that value. None for any."""
+    the powers that undo the limit. ``carried``: the parameter without which the operation does not give the power, None for
+    none. ``sends``: what a request that proves it carries. ``opens``: of a power over rights, the powers that the rights are
+    worth, by the value of a parameter where that says which; None for any."""
+
+    model_config = ConfigDict(frozen=True)
 
     power: str
     why: str
     source: str
     limit: tuple[str, ...] = ()
     limited: str = ""
-    enough: Mapping[str, tuple[str, ...]] = {}
+    enough: dict[str, tuple[str, ...]] = {}
     unless: tuple[str, ...] = ()
     carried: str | None = None
-    sends: Mapping[str, Any] = {}
-    opens: Mapping[str, frozenset[str]] | None = None
-    opened_by: str | None = None
-
-
-ANY = ""
-"""The one key of ``opens`` where no parameter says which objects are meant."""
+    sends: dict[str, Any] = {}
+    opens: frozenset[str] | dict[str, dict[str, frozenset[str]]] | None = None
 
 
 @cache
 def powers() -> Mapping[str, str]:
     """What the holder of each power does, by name: ``runs existing jobs``."""
-    return {name: entry["does"] for name, entry in read_data("powers.yaml")["powers"].items()}
+    return {name: entry["does"] for name, entry in table(__package__, "powers.yaml")["powers"].items()}
 
 
 @cache
 def grounds() -> Mapping[str, tuple[Grounds, ...]]:
     """The powers that an operation gives, by its name."""
     found: dict[str, list[Grounds]] = {}
-    for power, entry in read_data("powers.yaml")["powers"].items():
+    for power, entry in table(__package__, "powers.yaml")["powers"].items():
         for group in entry["groups"]:
-            each = Grounds(
-                power,
-                group["why"],
-                group["source"],
-                tuple(group.get("limit", ())),
-                group.get("limited", ""),
-                {name: tuple(values) for name, values in group.get("enough", {}).items()},
-                tuple(group.get("unless", ())),
-                group.get("carried"),
-                group.get("sends", {}),
-                *_opened(group.get("opens")),
-            )
+            each = Grounds.model_validate({"power": power, **group})
             for name in expand(group["operations"]):
                 found.setdefault(name, []).append(each)
     return {name: tuple(each) for name, each in found.items()}
-
-
-def _opened(written: Any) -> tuple[Mapping[str, frozenset[str]] | None, str | None]:
-    if written is None:
-        return None, None
-    if isinstance(written, list):
-        return {ANY: frozenset(written)}, None
-    ((parameter, by_value),) = written.items()
-    return {value: frozenset(names) for value, names in by_value.items()}, parameter
 
 
 def telling(operation: str) -> dict[str, Any]:

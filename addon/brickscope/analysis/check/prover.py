@@ -1,20 +1,19 @@
 """Requests that prove a finding: proposed from the catalogue, and shown only if the decision function allows them."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from brickscope.analysis.call import Call, Home, read_sent
+from brickscope.analysis.call import Call, Home
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import UNNAMED, meeting, mirrored, tried, variations
+from brickscope.analysis.example import UNNAMED, meeting, mirrored, path_example, tried, variations
 from brickscope.analysis.judge import Known, home, judge
-from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
+from brickscope.core.rule import Rule
 
 from ..way import Way
 from ..witness import Witness
@@ -72,12 +71,11 @@ class Prover:
             if proof is not None:
                 yield proof
 
-    def call(self, method: str, path: str) -> Call | None:
-        """A call of a path, without query and body; None for one that can't be read."""
-        try:
-            return read_sent(Sent(method, path, []), self._home)
-        except CallError:
-            return None
+    def path_call(self, path: Rule, values: Mapping[str, str]) -> Call | None:
+        """A call of a path rule, with these values for its variables; None where no such call can be written."""
+        with suppress(CallError):
+            return path_example(path, self._home, values)
+        return None
 
     def judged(self, call: Call) -> Decision:
         """What the decision function says of a call."""

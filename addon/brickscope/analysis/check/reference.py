@@ -1,7 +1,5 @@
 """The codes as text: for ``brickscope check --explain`` and SARIF."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 from .code import Code

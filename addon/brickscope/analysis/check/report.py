@@ -1,10 +1,8 @@
-"""What one check found, as data: the findings that count, those that are accepted, and which of them make CI fail."""
-
-from __future__ import annotations
+"""What one check found, as data: the findings that count, and those that are accepted."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from brickscope.analysis.shown import moment
 from brickscope.policy.problem import PolicyError, Position
@@ -20,32 +18,10 @@ BROKEN = "BS001"
 """The code of an error that keeps the policy from being loaded."""
 
 
-class Report(NamedTuple):
-    """``findings`` in the order of severity and place, also accepted ones. ``revision``: None if nothing was loaded."""
-
-    revision: str | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def counting(self) -> list[Finding]:
-        """Those that nobody accepted."""
-        return [finding for finding in self.findings if finding.accepted is None]
-
-    @property
-    def accepted(self) -> list[Finding]:
-        """Those that somebody accepted."""
-        return [finding for finding in self.findings if finding.accepted is not None]
-
-    def fails(self, at: Severity | None) -> bool:
-        """Whether something that counts is as bad as ``at`` or worse; None for never."""
-        return at is not None and any(finding.severity.rank <= at.rank for finding in self.counting)
-
-
-def broken(error: PolicyError) -> Report:
-    """The report of a policy that does not load."""
+def broken(error: PolicyError) -> list[Finding]:
+    """What is wrong with a policy that does not load."""
     severity = codes()[BROKEN].severity
-    found = of_errors(error)
-    return Report(None, tuple(Finding(BROKEN, severity, each.message, each.position) for each in found))
+    return [Finding(BROKEN, severity, each.message, each.position) for each in of_errors(error)]
 
 
 def chosen(findings: Iterable[Finding], select: Collection[str], ignore: Collection[str]) -> list[Finding]:
@@ -58,15 +34,16 @@ def chosen(findings: Iterable[Finding], select: Collection[str], ignore: Collect
     ]
 
 
-def data(report: Report) -> dict[str, Any]:
-    """A report for programs."""
-    counts = Counter(finding.severity.value for finding in report.counting)
+def data(findings: Sequence[Finding], revision: str | None = None) -> dict[str, Any]:
+    """A report for programs: ``findings`` in the order of severity and place, also accepted ones, which do not count.
+    ``revision``: of the policy, None if it was not loaded."""
+    counts = Counter(finding.severity for finding in findings if finding.accepted is None)
+    accepted = len(findings) - counts.total()
     return {
         "schema": SCHEMA,
-        "policy_revision": report.revision,
-        "counts": {severity.value: counts[severity.value] for severity in Severity}
-        | {"accepted": len(report.accepted)},
-        "findings": [_finding(finding) for finding in report.findings],
+        "policy_revision": revision,
+        "counts": {severity.value: counts[severity] for severity in Severity} | {"accepted": accepted},
+        "findings": [_finding(finding) for finding in findings],
     }
 
 
@@ -86,7 +63,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "related": [{**_place(position), "message": words} for position, words in finding.related],
         "accepted": None
         if accepted is None
-        else {**_place(accepted.position), "reason": accepted.reason, "until": moment(accepted.until)},
+        else {
+            **_place(accepted.position()),
+            "reason": accepted.value.reason,
+            "until": moment(accepted.value.until),
+        },
     }
 
 
@@ -98,7 +79,7 @@ def _proof(proof: Witness) -> dict[str, Any]:
     return {
         "subject": proof.subject,
         "operation": proof.operation,
-        "text": proof.text,
+        "text": proof.call.text,
         "method": proof.method,
         "url": proof.url,
         "body": proof.body or None,

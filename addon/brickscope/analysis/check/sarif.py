@@ -3,8 +3,6 @@
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; sections are named where it matters.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

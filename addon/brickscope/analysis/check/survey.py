@@ -1,23 +1,22 @@
 """A loaded policy as the lints look at it: its rule sets with what several lints ask of them, worked out once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
 from brickscope.core.policy import Grant, Policy, RuleSet, Subject
+from brickscope.core.template import Rest
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import Written, WrittenRule
 
 from ..algebra import RuleList
 from ..judge import Known, known
+from ..way import Way, ways
 from .condition import never
 from .finding import Found
 from .prover import Prover
-from .span import Span, spans
-from .undone import UndoneLimit, undone_limits
+from .undone import Broken, undone_limits
 
 DAY = 86400.0
 PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
@@ -45,39 +44,43 @@ class Survey(NamedTuple):
         return Found(self.place(name, *keys), message, subject=name, subjects=(name,))
 
 
+class Span(NamedTuple):
+    """A path rule with the ways to operations that it opens and no deny takes away. ``ends_open``: whether it takes all that
+    lies below."""
+
+    written: WrittenRule
+    ways: tuple[Way, ...]
+    ends_open: bool
+
+    @property
+    def names(self) -> set[str]:
+        """The operations."""
+        return {way.operation.name for way in self.ways}
+
+    @property
+    def services(self) -> list[str]:
+        """Their services."""
+        return sorted({way.operation.service for way in self.ways})
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it goes over several services."""
+        return self.ends_open and len(self.services) > 1
+
+
 class RuleSetView:
-    """A rule set with its rules as written and those who have it (``subjects``: their names)."""
+    """A rule set with its rules as written (``allow``, ``deny``) and those who have it (``subjects``: their names)."""
 
     def __init__(self, survey: Survey, rule_set: RuleSet) -> None:
         self.survey, self.rule_set, self.name = survey, rule_set, rule_set.name
         self.position = survey.written.rule_sets[self.name]
         self.allowed = RuleList(survey.written.of(self.name, "allow"))
         self.denied = RuleList(survey.written.of(self.name, "deny"))
-        self.holders = sorted(
-            (
-                each
-                for each in survey.people.values()
-                if isinstance(each.subject, Subject) and each.subject.rule_set.name == self.name
-            ),
-            key=lambda holder: holder.name,
-        )
+        self.allow, self.deny = self.allowed.written, self.denied.written
+        everybody = sorted(survey.people.items())
+        self.holders = [each for _, each in everybody if each.rule_set == self.name]
         self.subjects = tuple(holder.name for holder in self.holders)
         self._never: dict[Position, list[str]] = {}
-
-    @property
-    def allow(self) -> tuple[WrittenRule, ...]:
-        """The rules under ``allow``."""
-        return self.allowed.written
-
-    @property
-    def deny(self) -> tuple[WrittenRule, ...]:
-        """The rules under ``deny``."""
-        return self.denied.written
-
-    @property
-    def lists(self) -> tuple[RuleList, RuleList]:
-        """What it allows and what it denies."""
-        return self.allowed, self.denied
 
     @cached_property
     def prover(self) -> Prover:
@@ -101,14 +104,26 @@ class RuleSetView:
         return written.is_empty or bool(self.never(written)) or self.denied.covers_rule(written)
 
     @cached_property
-    def undone_limits(self) -> list[UndoneLimit]:
-        """The limits that another rule takes away."""
-        return list(undone_limits(self.allowed, self.prover))
+    def undone_limits(self) -> dict[WrittenRule, Broken]:
+        """The rules whose limits another rule takes away."""
+        return dict(undone_limits(self.allowed, self.prover))
 
     @cached_property
     def spans(self) -> list[Span]:
-        """The path rules under ``allow`` with all that they reach."""
-        return list(spans(self.allowed, self.denied))
+        """The path rules under ``allow`` with all that they reach; presets are ours, and looked at when they are made."""
+        paths = [(each, path) for each in self.allow if not each.is_preset for path in each.paths]
+        return [
+            Span(
+                written,
+                tuple(
+                    way
+                    for way in ways([written._replace(paths=(path,), operations=())])
+                    if not self.denied.covers(way.operation.name)
+                ),
+                isinstance(path.template.segments[-1], Rest),
+            )
+            for written, path in paths
+        ]
 
 
 def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:

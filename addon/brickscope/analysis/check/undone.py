@@ -1,9 +1,7 @@
 """Limits that another rule of the list takes away: each proved by a call that breaks it and is allowed all the same."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.operation import OperationRule
@@ -15,15 +13,11 @@ from ..reach import reach
 from ..witness import Witness
 from .prover import Prover
 
-
-class UndoneLimit(NamedTuple):
-    """A rule with limits, and by operation the call that breaks them and the rule that allows it."""
-
-    written: WrittenRule
-    broken: Mapping[str, tuple[Witness, WrittenRule]]
+Broken = Mapping[str, tuple[Witness, WrittenRule]]
+"""By operation the call that breaks the limits of a rule, and the rule that allows it."""
 
 
-def undone_limits(allowed: RuleList, prover: Prover) -> Iterator[UndoneLimit]:
+def undone_limits(allowed: RuleList, prover: Prover) -> Iterator[tuple[WrittenRule, Broken]]:
     """The rules of a list whose limits hold nothing back."""
     for written in allowed.written:
         found = {}
@@ -34,7 +28,7 @@ def undone_limits(allowed: RuleList, prover: Prover) -> Iterator[UndoneLimit]:
             if broken is not None:
                 found[rule.operation] = broken
         if found:
-            yield UndoneLimit(written, found)
+            yield written, found
 
 
 def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Witness, WrittenRule] | None:

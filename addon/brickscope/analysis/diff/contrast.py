@@ -1,7 +1,5 @@
 """Calls that show a difference of two policies: judged by both as the proxy would, denied by the old, allowed by the new."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -14,8 +12,7 @@ from brickscope.analysis.example import path_example
 from brickscope.analysis.judge import Known, address, home, judge
 from brickscope.analysis.way import ways
 from brickscope.analysis.witness import Witness
-from brickscope.core.decision import Decision
-from brickscope.core.policy import Login, Mode, Subject
+from brickscope.core.policy import Grant, Login, Mode
 
 from .bindings import BindingChange
 from .origin import Version
@@ -51,21 +48,15 @@ class Contrast:
 
     def prove_binding(self, change: BindingChange) -> Witness | None:
         """A call that a wider binding newly allows."""
-        if not change.effect.opens:
-            return None
-        for call, client, at in self._tries(change):
-            proof = self.prove(call, client, at)
-            if proof is not None:
-                return proof
-        return None
+        proofs = (self.prove(*each) for each in self._tries(change)) if change.effect.opens else ()
+        return next(filter(None, proofs), None)
 
     def _tries(self, change: BindingChange) -> Iterator[tuple[Call, str | None, float | None]]:
         one, other = self._old and self._old.subject, self._new.subject
         own = home(self._new)
         if change.key == "grants":
-            for grant in sorted(other.grants - (one.grants if one else frozenset())):
-                with suppress(CallError):
-                    yield read_call(f"oidc.token grant={grant.value}", own), None, None
+            for call in _token_calls(other.grants - (one.grants if one else frozenset()), own):
+                yield call, None, None
         elif change.key == "mode":
             yield read_call(_UNHEARD_OF, own), None, None
         elif one is None:
@@ -88,9 +79,7 @@ class Contrast:
         """Some calls that the new policy allows somebody, or is likely to."""
         subject, at = who.subject, home(who)
         if isinstance(subject, Login):
-            for grant in sorted(subject.grants):
-                with suppress(CallError):
-                    yield read_call(f"oidc.token grant={grant.value}", at)
+            yield from _token_calls(subject.grants, at)
             return
         prover = Prover(self._now.policy, who, subject.rule_set, self.at)
         allowed = ways(self._now.written.of(subject.rule_set.name, "allow"), once=True)
@@ -99,6 +88,10 @@ class Contrast:
         for rule in subject.rule_set.allow.rules[:MAX_TRIES]:
             with suppress(CallError):
                 yield path_example(rule, at)
+
+
+def _token_calls(grants: frozenset[Grant], at: Home) -> Iterator[Call]:
+    return (read_call(f"oidc.token grant={grant.value}", at) for grant in sorted(grants))
 
 
 def shared_home(old: Known | None, new: Known) -> Home:
@@ -140,17 +133,3 @@ def _addresses(after: _Networks | None, before: _Networks) -> Iterator[str]:
     for candidate in candidates:
         if not any(ip_address(candidate) in network for network in before):
             yield candidate
-
-
-def unbound(who: Known) -> Known:
-    """The same subject without its bindings, of whom only the rules are asked."""
-    return who._replace(subject=who.subject._replace(workspaces=None, clients=None, expires=None))
-
-
-def decision_of(version: Version, who: Known | None, call: Call, at: float) -> Decision | None:
-    """The decision by rules alone; None for nobody."""
-    if who is None or not isinstance(who.subject, Subject):
-        return None
-    with suppress(CallError):
-        return judge(version.policy, unbound(who), call, at)
-    return None

@@ -1,7 +1,5 @@
 """Where a version of a policy comes from: a file, a folder, or a revision of git such as ``HEAD~1:rules``."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -39,44 +37,38 @@ def load_version(name: str, now: float) -> Version:
 
 
 def _from_git(name: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Policy files and key files of a revision, by the name that messages give them."""
+    """Policy files and key files of a revision, by the name that messages give them. The key files of a policy that is one
+    file are those beside it."""
     kind = _git(name, "cat-file", "-t", name).strip()
-    if kind == b"blob":
-        return {name: _git(name, "cat-file", "blob", name)}, _key_files(name)
-    if kind != b"tree":
+    if kind not in (b"blob", b"tree"):
         raise _error(name, "this is neither a file nor a folder of that revision", "HEAD~1:rules")
-    files: dict[str, bytes] = {}
-    keys: dict[str, bytes] = {}
-    for entry, what in _entries(name).items():
-        if is_policy_file(entry):
-            files[f"{name.rstrip('/')}/{entry}"] = _git(name, "cat-file", "blob", what)
-        elif entry.endswith(KEYS) and not entry.startswith("."):
-            keys[entry] = _git(name, "cat-file", "blob", what)
+    revision, _, path = name.partition(":")
+    above = str(PurePosixPath(path).parent)
+    found = _entries(name if kind == b"tree" else f"{revision}:{'' if above == '.' else above}")
+    content = {
+        entry: _git(name, "cat-file", "blob", what)
+        for entry, what in found.items()
+        if kind == b"tree" or not is_policy_file(entry)
+    }
+    keys = {entry: raw for entry, raw in content.items() if not is_policy_file(entry)}
+    if kind == b"blob":
+        return {name: _git(name, "cat-file", "blob", name)}, keys
+    files = {f"{name.rstrip('/')}/{entry}": raw for entry, raw in content.items() if is_policy_file(entry)}
     if not files:
         raise _error(name, "there is no policy file (*.yaml) here")
     return files, keys
 
 
-def _key_files(name: str) -> dict[str, bytes]:
-    """The key files beside a policy that is one file."""
-    revision, _, path = name.partition(":")
-    folder = str(PurePosixPath(path).parent)
-    tree = f"{revision}:{'' if folder == '.' else folder}"
-    return {
-        entry: _git(name, "cat-file", "blob", what)
-        for entry, what in _entries(tree).items()
-        if entry.endswith(KEYS) and not entry.startswith(".")
-    }
-
-
 def _entries(tree: str) -> dict[str, str]:
-    """The plain files of a folder and their object names; a link is an error, since where it leads is not in the commit."""
+    """The policy's files in a folder and their object names; a link is an error, since where it leads is not in the
+    commit."""
     found: dict[str, str] = {}
     for line in filter(None, _git(tree, "ls-tree", "-z", tree).split(b"\0")):
         about, _, raw = line.partition(b"\t")
         mode, kind, what = about.decode("ascii").split()
         entry = raw.decode("utf-8", "replace")
-        if kind == "blob" and (is_policy_file(entry) or entry.endswith(KEYS)):
+        is_key = entry.endswith(KEYS) and not entry.startswith(".")
+        if kind == "blob" and (is_policy_file(entry) or is_key):
             if mode == "120000":
                 raise _error(
                     f"{tree}/{entry}", "this is a symbolic link, which can't be followed in a revision"
@@ -91,19 +83,14 @@ def _git(name: str, command: str, *arguments: str) -> bytes:
         raise _error(name, "no revision begins with '-'")
     try:
         done = subprocess.run(
-            ["git", command, *arguments],
-            capture_output=True,
-            check=False,
-            timeout=_TIMEOUT,
+            ["git", command, *arguments], capture_output=True, check=False, timeout=_TIMEOUT
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _error(name, f"git could not be asked: {type(error).__name__}") from None
     if done.returncode:
         why = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["git failed"])[0]
         raise _error(name, f"there is no such path or revision: {why}", "a file, a folder, or REVISION:PATH")
-    if len(done.stdout) > MAX_BYTES + 1:
-        return done.stdout[: MAX_BYTES + 1]  # too large, which reading it will say
-    return done.stdout
+    return done.stdout[: MAX_BYTES + 1]  # of what is too large, reading it will say so
 
 
 def _error(name: str, message: str, hint: str = "") -> PolicyError:

@@ -1,7 +1,5 @@
 """The tree of a comparison, as ``--json`` prints it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 
@@ -12,7 +10,7 @@ from ..shown import place
 from ..witness import Witness
 from .bindings import BindingChange
 from .comparison import Comparison, GroupChange
-from .rule_sets import Effect, OperationChange, PathChange
+from .rule_sets import Change, Effect
 
 
 def data(said: Comparison) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def data(said: Comparison) -> dict[str, Any]:
                 "kind": each.who.kind,
                 "status": each.status,
                 "renamed_from": each.renamed,
-                "bindings": [{**_binding(change), "proof": _proof(proof)} for change, proof in each.bindings],
+                "bindings": [{**_binding(change), "proof": _proof(change.proof)} for change in each.bindings],
             }
             for each in said.subjects
         ],
@@ -47,19 +45,19 @@ def data(said: Comparison) -> dict[str, Any]:
 
 
 def _binding(change: BindingChange) -> dict[str, str]:
-    return {name: printable(text) for name, text in change._asdict().items()}
+    return {name: printable(getattr(change, name)) for name in ("key", "effect", "before", "after")}
 
 
 def _group(group: GroupChange) -> dict[str, Any]:
     """Subjects whose rules changed in one way. ``together``: how many operations came or went by the same rules."""
-    alike = Counter((each.effect, each.places) for each in group.change.operations)
+    alike = Counter((each.effect, each.places) for each in group.changes if each.operation)
     return {
         "subjects": list(group.subjects),
         "old_rule_set": group.before,
         "new_rule_set": group.after,
         "operations": [
             {
-                "operation": each.operation.name,
+                "operation": each.name,
                 "class": each.operation.kind,
                 "risk": each.operation.risk or None,
                 "opens": each.effect.opens,
@@ -67,17 +65,15 @@ def _group(group: GroupChange) -> dict[str, Any]:
                 "after": list(each.after),
                 "places": list(map(place, each.places)),
                 "together": alike[each.effect, each.places] if each.effect in _WHOLE else 1,
-                **_shown(group, each.operation.name, each),
+                **_shown(each),
             }
-            for each in group.change.operations
+            for each in group.changes
+            if each.operation
         ],
         "paths": [
-            {
-                "rule": each.rule,
-                "place": None if each.place is None else place(each.place),
-                **_shown(group, each.rule, each),
-            }
-            for each in group.change.paths
+            {"rule": each.name, "place": place(each.places[0]), **_shown(each)}
+            for each in group.changes
+            if not each.operation
         ],
     }
 
@@ -85,11 +81,11 @@ def _group(group: GroupChange) -> dict[str, Any]:
 _WHOLE = (Effect.ALLOWED, Effect.DENIED)
 
 
-def _shown(group: GroupChange, name: str, change: OperationChange | PathChange) -> dict[str, Any]:
+def _shown(change: Change) -> dict[str, Any]:
     """What became of it, and the calls that show it."""
     return {
         "effect": change.effect.value,
-        "proof": _proof(group.proofs.get(name)),
+        "proof": _proof(change.proof),
         "allowed_call": None if change.opened is None else change.opened.text,
         "denied_call": None if change.closed is None else change.closed.text,
     }

@@ -1,25 +1,27 @@
 """Two rule sets compared: operation by operation, then path by path, each difference with a call that shows it."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from brickscope.analysis.abilities import Ability, abilities
 from brickscope.analysis.algebra import RuleList, meets
 from brickscope.analysis.call import Call, Home
-from brickscope.analysis.way import Way
+from brickscope.analysis.error import CallError
+from brickscope.analysis.judge import Known, judge
+from brickscope.analysis.way import Ability, Way, abilities
+from brickscope.analysis.witness import Witness
 from brickscope.catalog.catalog import CLASSES, Operation, operation_table
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
-from brickscope.core.policy import RuleSet
+from brickscope.core.policy import RuleSet, Subject
 from brickscope.core.rule import Rule
 from brickscope.policy.problem import Position
-from brickscope.policy.written import Written, WrittenRule
+from brickscope.policy.written import WrittenRule
 
 from .candidates import operation_calls, path_calls
+from .origin import Version
 
 
 class Effect(StrEnum):
@@ -54,93 +56,89 @@ class Effect(StrEnum):
 
 
 class Side:
-    """One of the two rule sets; None for nobody's. ``written``: its whole policy. ``decide``: the decision on a call under
-    it, bindings apart."""
+    """Somebody's rules in one version; nobody's (``who``: None) allow nothing."""
 
-    def __init__(
-        self,
-        rule_set: RuleSet | None,
-        written: Written,
-        decide: Callable[[Call], Decision | None],
-    ) -> None:
-        self.rule_set, self.decide = rule_set, decide
-        self.rules = () if rule_set is None else tuple(written.of(rule_set.name))
+    def __init__(self, version: Version, who: Known | None, at: float) -> None:
+        self._version, self._who, self._at = version, who, at
+        subject = None if who is None else who.subject
+        self.rule_set = subject.rule_set if isinstance(subject, Subject) else None
 
     @cached_property
     def allow(self) -> RuleList:
         """What it allows."""
-        return RuleList(rule for rule in self.rules if rule.part == "allow")
+        return RuleList(self._list("allow"))
 
     @cached_property
     def deny(self) -> RuleList:
         """What it denies."""
-        return RuleList(rule for rule in self.rules if rule.part == "deny")
+        return RuleList(self._list("deny"))
+
+    @property
+    def rules(self) -> tuple[WrittenRule, ...]:
+        """All of them as written."""
+        return (*self.allow.written, *self.deny.written)
+
+    def _list(self, part: str) -> list[WrittenRule]:
+        return [] if self.rule_set is None else self._version.written.of(self.rule_set.name, part)
+
+    def decide(self, call: Call) -> Decision | None:
+        """The decision by rules alone, bindings apart; None for nobody."""
+        if self._who is None or self.rule_set is None:
+            return None
+        unbound = self._who.subject._replace(workspaces=None, clients=None, expires=None)
+        with suppress(CallError):
+            return judge(self._version.policy, self._who._replace(subject=unbound), call, self._at)
+        return None
+
+    def allows(self, call: Call) -> bool:
+        """Whether the rules alone allow a call."""
+        decision = self.decide(call)
+        return decision is not None and decision.allow
 
 
-class OperationChange(NamedTuple):
-    """One operation. ``before``, ``after``: the rules that allow it and under which conditions, in words.
+class Change(NamedTuple):
+    """What became of an operation, or (without ``operation``) of a path rule for calls that are none.
 
     ``opened``, ``closed``: calls that are newly allowed and newly denied. ``places``: of the rules now, or of those before.
+    ``before``, ``after``: the rules that allow it and under which conditions, in words. ``proof``: of what is newly
+    allowed, within somebody's bindings.
     """
 
-    operation: Operation
+    name: str
     effect: Effect
-    before: tuple[str, ...]
-    after: tuple[str, ...]
     opened: Call | None
     closed: Call | None
     places: tuple[Position, ...]
+    operation: Operation | None = None
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    proof: Witness | None = None
 
 
-class PathChange(NamedTuple):
-    """One path rule, for calls that are no operation of the catalogue."""
-
-    rule: str
-    effect: Effect
-    opened: Call | None
-    closed: Call | None
-    place: Position | None
-
-
-class RuleSetChange(NamedTuple):
-    """All differences of two rule sets, the most dangerous operations first."""
-
-    operations: tuple[OperationChange, ...]
-    paths: tuple[PathChange, ...]
-
-
-def compare(old: Side, new: Side, at: Home) -> RuleSetChange:
-    """Compare two rule sets. ``at``: where the calls go."""
-    if _same(old.rule_set, new.rule_set):
-        return RuleSetChange((), ())
-    before, after = _abilities(old), _abilities(new)
-    changes = []
+def compare(old: Side, new: Side, at: Home) -> list[Change]:
+    """The differences of two rule sets, the most dangerous operations first. ``at``: where the calls go."""
+    if _said_by(old.rule_set) == _said_by(new.rule_set):
+        return []
+    before, after = (abilities(side.rules).operations for side in (old, new))
+    changes: list[Change] = []
     for name in sorted({*before, *after}):
         operation = (after.get(name) or before[name]).operation
         one = before.get(name, Ability(operation, (), ()))
         other = after.get(name, Ability(operation, (), ()))
         if (one.allowed or other.allowed) and _meaning(one) != _meaning(other):
-            change = _operation(operation, one, other, old, new, at)
-            if change is not None:
-                changes.append(change)
-    changes.sort(key=lambda change: (-CLASSES.index(change.operation.kind), change.operation.name))
-    return RuleSetChange(tuple(changes), tuple(_paths(old, new, at)))
+            changes += _operation(operation, one, other, old, new, at)
+    changes.sort(key=lambda each: (-CLASSES.index(each.operation.kind) if each.operation else 0, each.name))
+    return [*changes, *_paths(old, new, at)]
 
 
-def _same(one: RuleSet | None, other: RuleSet | None) -> bool:
-    """Whether two rule sets have the very same rules; most have, in most comparisons."""
-    if one is None or other is None:
-        return one is other
-    return (one.allow.rules, one.deny.rules, one.operations, one.denied_operations) == (
-        other.allow.rules,
-        other.deny.rules,
-        other.operations,
-        other.denied_operations,
+def _said_by(rule_set: RuleSet | None) -> Any:
+    """The very rules of a rule set; most are the same, in most comparisons."""
+    return rule_set and (
+        rule_set.allow.rules,
+        rule_set.deny.rules,
+        rule_set.operations,
+        rule_set.denied_operations,
     )
-
-
-def _abilities(side: Side) -> dict[str, Ability]:
-    return {} if side.rule_set is None else abilities(side.rule_set, side.rules).operations
 
 
 def _meaning(ability: Ability) -> Any:
@@ -157,7 +155,7 @@ def _said(way: Way) -> Any:
 
 def _operation(
     operation: Operation, one: Ability, other: Ability, old: Side, new: Side, at: Home
-) -> OperationChange | None:
+) -> Iterator[Change]:
     ways = (*one.allowed, *one.denied, *other.allowed, *other.denied)
     named = dict.fromkeys(way.named for way in ways if way.named is not None)
     by_path = {
@@ -165,13 +163,18 @@ def _operation(
     }
     calls = operation_calls(operation, list(named), sorted(by_path), at)
     could, can, opened, closed = _try(calls, operation.name, old, new)
-    effect = _effect(could, can, opened, closed, sure=_not_wider(one, other, old, new))
-    if effect is Effect.SAME and not _not_wider(other, one, new, old):
-        effect = Effect.NOT_WIDER
-    if effect in (Effect.SAME, Effect.NOT_WIDER) and not (could or can):
-        return None  # a rule that never allowed anything came or went
+    if opened is not None:
+        effect = Effect.ALLOWED if not could else Effect.OTHER if closed is not None else Effect.WIDER
+    elif not _not_wider(one, other, old, new):
+        effect = Effect.UNCLEAR
+    elif closed is not None:
+        effect = Effect.NARROWER if can else Effect.DENIED
+    elif not (could or can):
+        return  # a rule that never allowed anything came or went
+    else:
+        effect = Effect.SAME if _not_wider(other, one, new, old) else Effect.NOT_WIDER
     places = tuple(dict.fromkeys(way.written.position for way in (other.allowed or one.allowed)))
-    return OperationChange(operation, effect, _words(one), _words(other), opened, closed, places)
+    yield Change(operation.name, effect, opened, closed, places, operation, _words(one), _words(other))
 
 
 def _try(
@@ -185,25 +188,11 @@ def _try(
         was, now = old.decide(call), new.decide(call)
         decision = was or now
         if (None if decision is None else decision.operation) == operation:
-            did, does = _allows(was), _allows(now)
+            did, does = was is not None and was.allow, now is not None and now.allow
             could, can = could or did, can or does
             opened = call if opened is None and does and not did else opened
             closed = call if closed is None and did and not does else closed
     return could, can, opened, closed
-
-
-def _allows(decision: Decision | None) -> bool:
-    return decision is not None and decision.allow
-
-
-def _effect(could: bool, can: bool, opened: Call | None, closed: Call | None, *, sure: bool) -> Effect:
-    if opened is not None:
-        return Effect.ALLOWED if not could else Effect.OTHER if closed is not None else Effect.WIDER
-    if not sure:
-        return Effect.UNCLEAR
-    if closed is not None:
-        return Effect.NARROWER if can else Effect.DENIED
-    return Effect.SAME
 
 
 def _words(ability: Ability) -> tuple[str, ...]:
@@ -247,33 +236,27 @@ def _is_within(name: str, way: Way, rules: RuleList) -> bool:
 # -- paths ---------------------------------------------------------------------------------------------------------
 
 
-def _paths(old: Side, new: Side, at: Home) -> Iterable[PathChange]:
+def _paths(old: Side, new: Side, at: Home) -> Iterator[Change]:
     """What changes for calls that the catalogue does not know, by the path rules that only one of the two has."""
     before, after = _path_rules(old), _path_rules(new)
-    for key in sorted({*before, *after}):
-        if key in before and key in after:
-            continue
+    for key in sorted(before.keys() ^ after.keys()):
         written, rule = after.get(key) or before[key]
         _, _, opened, closed = _try(path_calls(rule, at), None, old, new)
-        part = key[0]
-        came = key in after
-        known = operation_table().covers(rule) is not None
-        sure = known or (part == "allow") is not came or old.allow.paths.covers(rule) is not None
+        came, allows = key in after, written.part == "allow"
         if opened is not None:
             effect = Effect.OTHER if closed is not None else Effect.ALLOWED
         elif closed is not None:
             effect = Effect.DENIED
-        elif sure or _never_allows(rule, new, at):
-            continue
+        elif (
+            allows is not came
+            or operation_table().covers(rule) is not None
+            or old.allow.paths.covers(rule) is not None
+            or not any(map(new.allows, path_calls(rule, at)))
+        ):
+            continue  # it opens nothing, for sure or as far as anything was tried
         else:
             effect = Effect.UNCLEAR
-        word = "" if part == "allow" else "deny "
-        yield PathChange(f"{word}{rule.text}", effect, opened, closed, written.position)
-
-
-def _never_allows(rule: Rule, side: Side, at: Home) -> bool:
-    """Whether none of a rule's calls is allowed now, so that its coming or going opened nothing that was tried."""
-    return not any(_allows(side.decide(call)) for call in path_calls(rule, at))
+        yield Change(f"{'' if allows else 'deny '}{rule.text}", effect, opened, closed, (written.position,))
 
 
 def _path_rules(side: Side) -> dict[tuple[str, str, str], tuple[WrittenRule, Rule]]:

@@ -4,8 +4,6 @@ The text is edited, not written anew, and the result is read again: if it does n
 nothing is proposed.
 """
 
-from __future__ import annotations
-
 import copy
 import difflib
 import re

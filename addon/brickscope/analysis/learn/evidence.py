@@ -4,8 +4,6 @@ A denied call is no evidence, nor is one that failed: whoever holds a stolen tok
 was learned from the tries would let it. So is a call that a deny rule or a binding denied, though monitor mode sent it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import date, datetime

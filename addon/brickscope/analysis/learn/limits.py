@@ -1,8 +1,6 @@
 """What the observed objects of an operation say about limits: few are named, many below one folder or schema are that, and
 the rest is not limited. What is proposed is always met by all that was observed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """What was observed of one operation or path: how often, when, by whom, and on which objects."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime

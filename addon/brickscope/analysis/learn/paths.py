@@ -1,7 +1,5 @@
 """Rules for calls that are no known operation: their paths, with what looks like an id as a variable."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -1,10 +1,7 @@
 """The rules that are proposed, and what was seen and is not proposed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -103,20 +100,8 @@ class Entry(NamedTuple):
         return [f"{first}  # {self.comment}", *more]
 
 
-@dataclass
-class Seen:
-    """What a subject was seen to do that the policy does not allow yet. ``paths``: of no operation, by method and path."""
-
-    operations: dict[str, Observation] = field(default_factory=dict)
-    paths: dict[tuple[str, str], Tally] = field(default_factory=dict)
-
-
-class Dangerous(NamedTuple):
-    """An operation that was seen and is not proposed. ``option``: what would include it."""
-
-    operation: Operation
-    tally: Tally
-    option: str
+Paths = dict[tuple[str, str], Tally]
+"""Calls of no operation, by method and path."""
 
 
 class Proposal(NamedTuple):
@@ -124,8 +109,8 @@ class Proposal(NamedTuple):
     log has not. ``limits``: by operation."""
 
     entries: list[Entry]
-    dangerous: list[Dangerous]
-    paths: dict[tuple[str, str], Tally]
+    dangerous: list[Observation]
+    paths: Paths
     unlogged: dict[str, tuple[str, ...]]
     limits: dict[str, list[Limit]]
 
@@ -136,18 +121,19 @@ class Proposal(NamedTuple):
         return all(each.operation.name != operation for each in self.dangerous)
 
 
-def propose(seen: Seen, wish: Wish, watched: frozenset[str] = frozenset()) -> Proposal:
+def propose(
+    operations: Mapping[str, Observation], paths: Paths, wish: Wish, watched: frozenset[str] = frozenset()
+) -> Proposal:
     """The smallest set of rules for what was seen. ``watched``: operations with a rule that is there for the log to have
     their parameters; while it lacks some, that rule stays, since one without limits would end the watch."""
     entries: list[Entry] = []
     dangerous = []
     unlogged: dict[str, tuple[str, ...]] = {}
     limits: dict[str, list[Limit]] = {}
-    startup = _startup(seen.operations)
-    for name, observed in sorted(seen.operations.items()):
-        operation = observed.operation
-        if not wish.permits(operation):
-            dangerous.append(Dangerous(operation, observed.tally, f"--include {name}"))
+    startup = _startup(operations)
+    for name, observed in sorted(operations.items()):
+        if not wish.permits(observed.operation):
+            dangerous.append(observed)
             continue
         if name in startup:
             continue
@@ -158,11 +144,11 @@ def propose(seen: Seen, wish: Wish, watched: frozenset[str] = frozenset()) -> Pr
                 continue
         entries += _entries(observed, limits[name])
     if startup:
-        tally = _sum(seen.operations[name].tally for name in startup)
+        tally = _sum(operations[name].tally for name in startup)
         entries.append(Entry({"preset": STARTUP}, describe(tally), tuple(sorted(startup)), tally))
-    left = dict(seen.paths)
+    left = dict(paths)
     if wish.paths:
-        for text, calls in path_rules(seen.paths).items():
+        for text, calls in path_rules(paths).items():
             tally = _sum(left.pop(call) for call in calls)
             entries.append(Entry(text, f"{describe(tally)}; no known operation", (), tally))
     return Proposal(entries, dangerous, left, unlogged, limits)

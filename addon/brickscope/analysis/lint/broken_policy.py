@@ -1,7 +1,5 @@
 """BS001: the policy does not load."""
 
-from __future__ import annotations
-
 from brickscope.policy.problem import PolicyError
 
 from ..check.finding import Found

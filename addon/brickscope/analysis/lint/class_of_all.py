@@ -1,7 +1,5 @@
 """BS403: a class of every service."""
 
-from __future__ import annotations
-
 from brickscope.catalog.catalog import CLASSES
 
 from ..check.finding import Findings, Found, Severity

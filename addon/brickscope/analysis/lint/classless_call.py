@@ -1,14 +1,12 @@
 """BS117: a deny by class beside calls that have none."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 
-from brickscope.catalog.catalog import operation_table
 from brickscope.catalog.words import telling
+from brickscope.core.decision import Refused
 from brickscope.core.rule import Rule
-from brickscope.core.template import Literal, Rest, Segment
+from brickscope.core.template import Rest
 
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
@@ -38,14 +36,12 @@ def of_rule_set(view: RuleSetView) -> Findings:
 def _unknown(view: RuleSetView, paths: tuple[Rule, ...]) -> Iterator[Witness]:
     """For each path that takes in such calls, one that is allowed."""
     for path in paths:
-        segments = [text for part in path.template.segments for text in _filled(part)]
-        if any(map(telling, segments)) and operation_table().match(path.method, segments) is None:
-            calls = filter(None, [view.prover.call(path.method, "/" + "/".join(segments))])
-            yield from (proof for proof in view.prover.allowed(calls) if proof.operation is None)
-
-
-def _filled(part: Segment) -> tuple[str, ...]:
-    if isinstance(part, Literal):
-        return (part.text,)
-    text = MADE_UP if part.verb is None else f"{MADE_UP}:{part.verb}"
-    return ("example", text) if isinstance(part, Rest) else (text,)
+        values = {
+            part.name: f"example/{MADE_UP}" if isinstance(part, Rest) else MADE_UP
+            for part in path.template.segments
+            if part.name
+        }
+        call = view.prover.path_call(path, values)
+        segments = () if call is None or isinstance(call.request, Refused) else call.request.segments
+        if call is not None and any(map(telling, segments)):
+            yield from (proof for proof in view.prover.allowed([call]) if proof.operation is None)

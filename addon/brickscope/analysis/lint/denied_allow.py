@@ -1,7 +1,5 @@
 """BS105: an allow of what is denied."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

@@ -1,7 +1,5 @@
 """BS504: one rule set, different bindings."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..shown import listed

@@ -1,7 +1,5 @@
 """BS106: a rule that names nothing."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

@@ -1,7 +1,5 @@
 """BS109: a deny that has a way around it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

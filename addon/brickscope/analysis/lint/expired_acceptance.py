@@ -1,7 +1,5 @@
 """BS901: an acceptance that has run out."""
 
-from __future__ import annotations
-
 from ..check.acceptance import Accepted
 from ..check.finding import Findings
 from ..shown import moment

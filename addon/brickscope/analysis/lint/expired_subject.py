@@ -1,7 +1,5 @@
 """BS501: a subject that has expired."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings
 from ..check.survey import Survey
 from ..shown import moment

@@ -1,7 +1,5 @@
 """BS903: an acceptance that runs out soon."""
 
-from __future__ import annotations
-
 from ..check.acceptance import Accepted
 from ..check.finding import Findings
 from ..shown import moment

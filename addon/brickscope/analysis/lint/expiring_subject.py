@@ -1,7 +1,5 @@
 """BS502: a subject that expires soon."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings
 from ..check.survey import Survey
 from ..shown import moment

@@ -1,7 +1,5 @@
 """BS511: a placeholder by which a real credential can be had."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ..check.escalation import find_holdings

@@ -1,7 +1,5 @@
 """BS503: a subject with fewer bindings than its peers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from brickscope.core.policy import Subject

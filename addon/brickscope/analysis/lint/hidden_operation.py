@@ -1,7 +1,5 @@
 """BS402: a path with more behind its variables."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found, classed
 from ..check.survey import RuleSetView
 

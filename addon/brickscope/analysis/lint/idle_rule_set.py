@@ -1,7 +1,5 @@
 """BS108: a rule set that allows nothing."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

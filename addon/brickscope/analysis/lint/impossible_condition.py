@@ -1,7 +1,5 @@
 """BS107: a condition that no call can meet."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 

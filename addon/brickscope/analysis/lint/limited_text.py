@@ -1,7 +1,5 @@
 """BS113: a limit on text in which more may stand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from brickscope.catalog.catalog import load_catalog

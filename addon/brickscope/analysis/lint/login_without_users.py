@@ -1,7 +1,5 @@
 """BS508: a login that leads nowhere."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings
 from ..check.survey import PERSONAL, Survey
 

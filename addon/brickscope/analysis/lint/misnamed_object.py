@@ -1,7 +1,5 @@
 """BS115: an object that is not named as the API names it."""
 
-from __future__ import annotations
-
 from itertools import takewhile
 
 from brickscope.catalog.catalog import load_catalog

@@ -1,7 +1,5 @@
 """BS505: the whole proxy in monitor mode."""
 
-from __future__ import annotations
-
 from brickscope.core.policy import Mode
 from brickscope.policy.problem import Position
 

@@ -1,7 +1,5 @@
 """BS506: a subject or rule set in monitor mode."""
 
-from __future__ import annotations
-
 from brickscope.core.policy import Mode
 
 from ..check.finding import Findings, Found

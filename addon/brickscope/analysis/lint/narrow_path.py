@@ -1,7 +1,5 @@
 """BS116: a path rule that does not take every name."""
 
-from __future__ import annotations
-
 from brickscope.core.rule import Rule
 from brickscope.core.template import Variable
 from brickscope.policy.written import WrittenRule

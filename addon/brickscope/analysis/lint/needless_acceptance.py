@@ -1,7 +1,5 @@
 """BS902: an acceptance of nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from brickscope.policy.problem import nearest

@@ -1,7 +1,5 @@
 """BS104: a deny of what nothing allows."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

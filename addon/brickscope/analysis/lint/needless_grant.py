@@ -1,7 +1,5 @@
 """BS507: a service principal with grants it does not need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from brickscope.core.policy import Grant, Subject

@@ -1,7 +1,5 @@
 """BS112: a deny that other operations pass."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """BS114: a limit on a parameter for which others can stand in."""
 
-from __future__ import annotations
-
 from brickscope.core.constraint import Constraint
 from brickscope.policy.written import WrittenRule
 

@@ -1,19 +1,14 @@
 """BS102: a rule that others make superfluous."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 
 
 def of_rule_set(view: RuleSetView) -> Findings:
     """Rules that others of their list cover. A limit that another rule undoes is BS103, and said once."""
-    undone = {limit.written.position for limit in view.undone_limits}
-    for rules in view.lists:
+    for rules in (view.allowed, view.denied):
         for written in rules.written:
-            if rules.equal(written) is not None or written.position in undone:
-                continue
             wider = rules.wider(written)
-            if wider:
+            if wider and rules.equal(written) is None and written not in view.undone_limits:
                 names = " and ".join(dict.fromkeys(each.text for each in wider))
                 yield Found.of(written, f"{written.text} is part of {names} already", related=wider)

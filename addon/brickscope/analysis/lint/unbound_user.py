@@ -1,7 +1,5 @@
 """BS509: a user on every workspace."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings
 from ..check.survey import Survey
 

@@ -1,7 +1,5 @@
 """BS110: a path that is no known call."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..reach import reach

@@ -1,7 +1,5 @@
 """BS111: a rule set that nobody has."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 

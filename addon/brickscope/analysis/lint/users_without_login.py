@@ -1,7 +1,5 @@
 """BS510: users without a login."""
 
-from __future__ import annotations
-
 from brickscope.core.policy import Grant, Login, Subject
 
 from ..check.finding import Findings, Found

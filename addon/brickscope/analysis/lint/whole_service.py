@@ -1,7 +1,5 @@
 """BS404: a whole service where reading may do."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found, classed
 from ..check.survey import RuleSetView
 from ..way import ways

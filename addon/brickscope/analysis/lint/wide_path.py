@@ -1,7 +1,5 @@
 """BS401: a path over several services."""
 
-from __future__ import annotations
-
 from ..check.finding import Findings, Found, Severity, classed
 from ..check.survey import RuleSetView
 from ..shown import MOST, listed

@@ -1,7 +1,5 @@
 """The shape of one ``*.test.yaml``. The JSON Schema for editors is made from these models."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Annotated, Any, Literal
 

@@ -15,7 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from brickscope.policy.load import Loaded
 
-    from .run import Result
     from .session import Session
     from .suite import Cell
 
@@ -56,9 +55,7 @@ class PolicyTestFile(pytest.File):
 
 
 class _NotAsExpected(Exception):
-    def __init__(self, result: Result) -> None:
-        super().__init__("; ".join(result.wrong))
-        self.result = result
+    pass
 
 
 class PolicyTestItem(pytest.Item):
@@ -73,10 +70,10 @@ class PolicyTestItem(pytest.Item):
         """Judge it. Raises where the answer is not as expected."""
         from .run import run_cell
 
-        result = run_cell(self.cell, self.loaded)
-        self.config.stash[SESSION].results.append(result)
-        if not result.passed:
-            raise _NotAsExpected(result)
+        self.result = run_cell(self.cell, self.loaded)
+        self.config.stash[SESSION].results.append(self.result)
+        if not self.result.passed:
+            raise _NotAsExpected("; ".join(self.result.wrong))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was expected, what came, and why."""
@@ -86,7 +83,7 @@ class PolicyTestItem(pytest.Item):
 
         from .run import failure_lines
 
-        return "\n".join([place(self.cell.position), *failure_lines(excinfo.value.result)])
+        return "\n".join([place(self.cell.position), *failure_lines(self.result)])
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where it stands."""

@@ -1,12 +1,11 @@
 """Running cells: the proxy's decision on each, held against what is expected."""
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from brickscope.analysis.explanation import explain
 from brickscope.analysis.judge import judge
-from brickscope.analysis.shown import place
+from brickscope.analysis.shown import place, verdict
 from brickscope.core.decision import Decision
 from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
@@ -29,6 +28,26 @@ class Result(NamedTuple):
         """Whether all is as expected."""
         return not self.wrong
 
+    def data(self) -> dict[str, Any]:
+        """As plain data. ``failure``: what a failed cell needs to be understood, in lines."""
+        cell, decision = self.cell, self.decision
+        return {
+            "file": cell.position.file,
+            "name": cell.name,
+            "place": place(cell.position),
+            "subject": cell.who.name,
+            "call": cell.call.text,
+            "expected": verdict(cell.allow),
+            "decision": verdict(decision.allow),
+            "reason": decision.reason.value,
+            "rule": decision.rule,
+            "rule_place": None if self.rule is None else place(self.rule.position),
+            "enforced": decision.enforced,
+            "mode": decision.mode,
+            "wrong": list(self.wrong),
+            "failure": [] if self.passed else failure_lines(self),
+        }
+
 
 def run_cell(cell: Cell, loaded: Loaded) -> Result:
     """Judge one cell."""
@@ -37,27 +56,19 @@ def run_cell(cell: Cell, loaded: Loaded) -> Result:
     return Result(cell, loaded, decision, rule, tuple(_wrong(cell, decision, rule)))
 
 
-def _wrong(cell: Cell, decision: Decision, rule: WrittenRule | None) -> list[str]:
-    expected, wrong = cell.expected, []
-    if decision.allow is not expected.allow:
-        why = "" if expected.listed else " (it is not listed, so it must be denied)"
-        wrong.append(f"expected {_verdict(expected.allow)}{why}, got {_verdict(decision.allow)}")
-    if expected.reason is not None and decision.reason.value != expected.reason:
-        wrong.append(f"expected the reason {expected.reason}, got {decision.reason.value}")
-    if expected.rule is not None:
-        names = {decision.rule, None if rule is None else rule.text}
-        if expected.rule not in names:
-            wrong.append(f"expected the rule {printable(expected.rule)!r}, got {decision.rule or 'none'!r}")
-    if expected.enforced is not None and decision.enforced is not expected.enforced:
+def _wrong(cell: Cell, decision: Decision, rule: WrittenRule | None) -> Iterator[str]:
+    if decision.allow is not cell.allow:
+        why = "" if cell.listed else " (it is not listed, so it must be denied)"
+        yield f"expected {verdict(cell.allow)}{why}, got {verdict(decision.allow)}"
+    if cell.reason is not None and decision.reason.value != cell.reason:
+        yield f"expected the reason {cell.reason}, got {decision.reason.value}"
+    if cell.rule is not None and cell.rule not in {decision.rule, None if rule is None else rule.text}:
+        yield f"expected the rule {printable(cell.rule)!r}, got {decision.rule or 'none'!r}"
+    if cell.enforced is not None and decision.enforced is not cell.enforced:
         words = {True: "enforced", False: "not enforced"}
-        wrong.append(f"expected it {words[expected.enforced]}, and it is {words[decision.enforced]}")
-    if expected.mode is not None and decision.mode != expected.mode:
-        wrong.append(f"expected the mode {expected.mode}, got {decision.mode}")
-    return wrong
-
-
-def _verdict(allow: bool) -> str:
-    return "allow" if allow else "deny"
+        yield f"expected it {words[cell.enforced]}, and it is {words[decision.enforced]}"
+    if cell.mode is not None and decision.mode != cell.mode:
+        yield f"expected the mode {cell.mode}, got {decision.mode}"
 
 
 def failure_lines(result: Result) -> list[str]:
@@ -67,8 +78,8 @@ def failure_lines(result: Result) -> list[str]:
     lines.append(f"reason   {decision.reason.value}: {printable(decision.detail)}")
     if result.rule is not None:
         lines.append(f"rule     {result.rule.text}  ({place(result.rule.position)})")
-    elif cell.expected.allow:
+    elif cell.allow:
         for near in explain(result.loaded, cell.who, cell.call, cell.now, cell.client).near[:1]:
-            lines.append(f"nearest  {near.rule.text}  ({place(near.rule.position)})")
-            lines += [f"         {why}" for why in near.why]
+            lines.append(f"nearest  {near['rule']}  ({near['place']})")
+            lines += [f"         {why}" for why in near["why"]]
     return lines

@@ -1,23 +1,22 @@
 """A run of pytest over test files: each policy loaded once, results, coverage of rules."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from brickscope.analysis.shown import place
 from brickscope.policy.load import Loaded, load_policy
 from brickscope.policy.problem import Position, Problem
 from brickscope.policy.written import WrittenRule
 
 from . import plugin
 from .run import Result
-from .suite import ENDINGS, Cell, SuiteError, build, is_suite, read_source
+from .suite import Cell, Suite, SuiteError, is_suite
 
 _PLAIN = (
     *("-c", os.devnull, "--noconftest", "-s", "--assert=plain", "-o", "junit_family=xunit1"),
@@ -54,12 +53,11 @@ class Session:
     def read(self, file: Path) -> tuple[Loaded, list[Cell]]:
         """The cells of a test file, and the policy that it tests. Raises SuiteError and PolicyError."""
         here = Path.cwd()
-        source = read_source(file.relative_to(here) if file.is_relative_to(here) else file)
-        policy = self.rules or source.policy
-        key = policy.resolve()
-        if key not in self._loaded:
-            self._loaded[key] = load_policy(policy, source.model.now)
-        return self._loaded[key], build(source, self._loaded[key])
+        suite = Suite(file.relative_to(here) if file.is_relative_to(here) else file)
+        policy = self.rules or suite.policy
+        loaded = self._loaded.get(policy.resolve()) or load_policy(policy, suite.model.now)
+        self._loaded[policy.resolve()] = loaded
+        return loaded, suite.cells(loaded)
 
     @property
     def failed(self) -> list[Result]:
@@ -82,6 +80,25 @@ class Session:
         """The rules that decided nothing."""
         return [covered for covered in self.coverage if not covered.cells]
 
+    def data(self) -> dict[str, Any]:
+        """The run as ``--json`` prints it. JUnit's XML is pytest's own."""
+        return {
+            "passed": len(self.results) - len(self.failed),
+            "failed": len(self.failed),
+            "seconds": round(self.seconds, 6),
+            "tests": [result.data() for result in self.results],
+            "coverage": [
+                {
+                    "place": place(each.rule.position),
+                    "rule_set": each.rule.rule_set,
+                    "part": each.rule.part,
+                    "rule": each.rule.text,
+                    "tests": each.cells,
+                }
+                for each in self.coverage
+            ],
+        }
+
 
 def _where(rule: WrittenRule) -> tuple[Path, Position]:
     return Path(rule.position.file).resolve(), rule.position._replace(file="")
@@ -92,9 +109,7 @@ def find_suites(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(
-                file for file in path.rglob("*") if file.name.endswith(ENDINGS) and is_suite(file)
-            )
+            found += sorted(filter(is_suite, path.rglob("*")))
         elif is_suite(path):
             found.append(path)
         else:
@@ -105,7 +120,7 @@ def find_suites(paths: Iterable[Path]) -> list[Path]:
 
 
 def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | None = None) -> Session:
-    """Run test files. ``rules``: as for ``Session``. ``junit``: where pytest is to write its XML.
+    """Run test files, at least one. ``rules``: as for ``Session``. ``junit``: where pytest is to write its XML.
 
     What is wrong with files or policy is in ``errors``; then nothing was run.
     """
@@ -114,22 +129,16 @@ def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | N
     arguments = [
         *_PLAIN,
         f"--rootdir={Path.cwd()}",
-        *(
-            [f"--confcutdir={os.path.commonpath(folders)}"] if folders else []
-        ),  # or it looks at all beside it too
+        f"--confcutdir={os.path.commonpath(folders)}",  # or it looks at all beside it too
         *([f"--junitxml={junit}"] if junit else []),
         *map(str, files),
     ]
-    before = dict(os.environ)
-    # Neither another package's plugin nor somebody's options: the answer is the same everywhere.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
-        os.environ.pop(name, None)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        # Neither another package's plugin nor somebody's options: the answer is the same everywhere.
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            patch.delenv(name, raising=False)
         status = pytest.main(arguments, plugins=[plugin, session])
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     expected = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
     if status not in expected and not session.errors:
         session.errors.append(f"pytest ended with {pytest.ExitCode(status).name.lower()}")

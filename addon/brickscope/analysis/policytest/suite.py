@@ -1,9 +1,8 @@
 """A test file read against its policy: the cells of its tables, each with its place, or all that is wrong with it."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +15,8 @@ from brickscope.analysis.shown import quoted
 from brickscope.core.policy import Login
 from brickscope.error import OperatorError
 from brickscope.log.record import printable
-from brickscope.policy.document import Document, read_document
 from brickscope.policy.document import Path as Place
+from brickscope.policy.document import read_document
 from brickscope.policy.finding import explain
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position, Problem, nearest
@@ -27,8 +26,6 @@ from .model import Case, Row, TestFile
 ENDINGS = (".test.yaml", ".test.yml")
 _MARK = re.compile(rb"^(?:\xef\xbb\xbf)?policy_tests[ \t]*:", re.MULTILINE)
 _LOOKED_AT = 64 * 1024
-
-
 _NOTHING = Row.model_validate({})
 
 
@@ -40,27 +37,22 @@ class SuiteError(OperatorError):
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 
-class Expected(NamedTuple):
-    """The answer that is expected; None where anything will do. ``listed``: whether somebody wrote it down."""
+class Cell(NamedTuple):
+    """One call of one subject with the answer that is expected (``reason`` to ``mode``: None where anything will do).
+    ``name``: unique in its file. ``client``: None for its own. ``listed``: whether somebody wrote the answer down."""
 
+    name: str
+    position: Position
+    who: Known
+    call: Call
+    now: float
+    client: str | None
     allow: bool
     reason: str | None = None
     rule: str | None = None
     enforced: bool | None = None
     mode: str | None = None
     listed: bool = True
-
-
-class Cell(NamedTuple):
-    """One call of one subject with its expected answer. ``name``: unique in its file. ``client``: None for its own."""
-
-    name: str
-    position: Position
-    who: Known
-    call: Call
-    expected: Expected
-    now: float
-    client: str | None
 
 
 def is_suite(file: Path) -> bool:
@@ -74,74 +66,49 @@ def is_suite(file: Path) -> bool:
         return False
 
 
-class Source(NamedTuple):
-    """A test file that was read, and not yet held against its policy."""
+class Suite:
+    """A test file. ``policy``: where the policy is that it tests."""
 
-    file: Path
-    document: Document
-    model: TestFile
-
-    @property
-    def policy(self) -> Path:
-        """Where the policy is that it tests."""
-        folder = self.file.parent
-        return folder if self.model.policy is None else folder / self.model.policy
-
-
-def read_source(file: Path) -> Source:
-    """Read a test file. Raises SuiteError with everything that is wrong with its shape."""
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise SuiteError(
-            [Problem(Position(str(file)), "error", f"can't be read: {error.strerror}")]
-        ) from None
-    document, problems = read_document(str(file), raw)
-    if document.data is not None:
+    def __init__(self, file: Path) -> None:
+        """Raises SuiteError with everything that is wrong with its shape."""
         try:
-            model = TestFile.model_validate(document.data)
-        except ValidationError as error:
-            problems += [
-                explain(document, details, _keys)
-                for details in error.errors(include_url=False)
-                if "literal['all']" not in details["loc"]  # the other half of what 'allow' may be
-            ]
-    if problems:
-        raise SuiteError(problems)
-    return Source(file, document, model)
-
-
-def _keys(path: Place) -> Iterable[str]:
-    """The keys that may stand where an unknown one stands."""
-    owner = Case if path[:1] == ("cases",) else Row if path[0] == "subjects" and len(path) > 1 else TestFile
-    return owner.model_fields
-
-
-def build(source: Source, loaded: Loaded) -> list[Cell]:
-    """The cells of a file against its policy. Raises SuiteError: names that are not there, calls that can't be read."""
-    maker = _Maker(source, loaded)
-    cells = [*maker.matrix(), *maker.cases()]
-    if not cells and not source.model.calls and not maker.problems:
-        # With calls alone it waits for the policy's first subject.
-        maker.fail((), "the file has no test", "calls: and subjects:, or cases:")
-    if maker.problems:
-        raise SuiteError(maker.problems)
-    return cells
-
-
-class _Maker:
-    """Makes cells and collects problems."""
-
-    def __init__(self, source: Source, loaded: Loaded) -> None:
-        self.document, self.model = source.document, source.model
-        self.everybody = known(loaded.policy)
-        self.problems: list[Problem] = []
+            raw = file.read_bytes()
+        except OSError as error:
+            problem = Problem(Position(str(file)), "error", f"can't be read: {error.strerror}")
+            raise SuiteError([problem]) from None
+        self._document, self._problems = read_document(str(file), raw)
+        if self._document.data is not None:
+            try:
+                self.model = TestFile.model_validate(self._document.data)
+            except ValidationError as error:
+                self._problems += [
+                    explain(self._document, details, _keys)
+                    for details in error.errors(include_url=False)
+                    if "literal['all']" not in details["loc"]  # the other half of what 'allow' may be
+                ]
+        self._refuse()
+        self.policy = file.parent / (self.model.policy or "")
+        self._everybody: Mapping[str, Known] = {}
         self._read: dict[tuple[str, Home], Call | None] = {}
 
-    def fail(self, path: Place, message: str, hint: str = "") -> None:
-        self.problems.append(self.document.problem(self.document.key_position(path), message, hint))
+    def cells(self, loaded: Loaded) -> list[Cell]:
+        """Its cells against the policy. Raises SuiteError: names that are not there, calls that can't be read."""
+        self._everybody = known(loaded.policy)
+        cells = [*self._matrix(), *self._cases()]
+        if not cells and not self.model.calls and not self._problems:
+            # With calls alone it waits for the policy's first subject.
+            self._fail((), "the file has no test", "calls: and subjects:, or cases:")
+        self._refuse()
+        return cells
 
-    def matrix(self) -> Iterator[Cell]:
+    def _refuse(self) -> None:
+        if self._problems:
+            raise SuiteError(self._problems)
+
+    def _fail(self, path: Place, message: str, hint: str = "") -> None:
+        self._problems.append(self._document.problem(self._document.key_position(path), message, hint))
+
+    def _matrix(self) -> Iterator[Cell]:
         """Every subject of the policy with every named call: what is not listed must be denied."""
         model = self.model
         for name in model.subjects:
@@ -149,81 +116,71 @@ class _Maker:
         for index, name in enumerate(model.without):
             self._find(name, ("without", index))
             if name in model.subjects:
-                self.fail(("without", index), f"{name!r} stands under subjects as well", "delete one")
-        for name, who in self.everybody.items():
+                self._fail(("without", index), f"{name!r} stands under subjects as well", "delete one")
+        for name, who in self._everybody.items():
             if name in model.without:
                 continue
             row = model.subjects.get(name, _NOTHING)
             here: Place = ("subjects", name) if name in model.subjects else ("calls",)
             self._check_names(row, here)
             for call_name, text in model.calls.items():
-                call = self._call(text, ("calls", call_name), self._home(who, row.host))
+                call = self._call(text, ("calls", call_name), _home(who, row.host))
                 if call is not None and _makes(who, call):
                     yield self._cell(who, row, here, call_name, call)
 
     def _check_names(self, row: Row, here: Place) -> None:
-        if row.allow != "all":
-            for index, name in enumerate(row.allow):
-                self._check_name(name, (*here, "allow", index))
+        calls, listed = self.model.calls, [] if row.allow == "all" else row.allow
+        named: dict[Place, str] = {(*here, "allow", index): name for index, name in enumerate(listed)}
+        named |= {(*here, "deny", name): name for name in row.deny}
+        for path, name in named.items():
+            if name not in calls:
+                self._fail(path, f"there is no call {name!r} under calls", nearest(name, calls))
         for name in row.deny:
-            self._check_name(name, (*here, "deny", name))
             if row.allow == "all" or name in row.allow:
-                self.fail((*here, "deny", name), f"{name!r} is listed as allowed as well", "delete one")
-
-    def _check_name(self, name: str, path: Place) -> None:
-        calls = self.model.calls
-        if name not in calls:
-            self.fail(path, f"there is no call {name!r} under calls", nearest(name, calls))
+                self._fail((*here, "deny", name), f"{name!r} is listed as allowed as well", "delete one")
 
     def _cell(self, who: Known, row: Row, here: Place, call_name: str, call: Call) -> Cell:
         allow = row.allow == "all" or call_name in row.allow
         reason = row.deny.get(call_name)
         if reason is not None:
-            position = self.document.position((*here, "deny", call_name))
+            position = self._document.position((*here, "deny", call_name))
         elif allow:
             listed = () if row.allow == "all" else (row.allow.index(call_name),)
-            position = self.document.position((*here, "allow", *listed))
+            position = self._document.position((*here, "allow", *listed))
         else:
-            position = self.document.key_position(("calls", call_name) if here == ("calls",) else here)
-        expected = Expected(allow, reason, listed=allow or reason is not None)
-        return Cell(
-            f"{who.name}: {printable(call_name)}", position, who, call, expected, self.model.now, row.client
-        )
+            position = self._document.key_position(("calls", call_name) if here == ("calls",) else here)
+        is_listed = allow or reason is not None
+        name, now = f"{who.name}: {printable(call_name)}", self.model.now
+        return Cell(name, position, who, call, now, row.client, allow, reason, listed=is_listed)
 
-    def cases(self) -> Iterator[Cell]:
+    def _cases(self) -> Iterator[Cell]:
         """The single expectations, each subject with each call."""
-        taken: dict[str, int] = {}
+        taken: Counter[str] = Counter()
         for index, case in enumerate(self.model.cases):
+            position = self._document.position(("cases", index))
+            now = self.model.now if case.now is None else case.now
+            expected = case.expect == "allow", case.reason, case.rule, case.enforced, case.mode
             for subject in case.subject:
                 who = self._find(subject, ("cases", index, "subject"))
                 for text in case.call if who is not None else ():
                     written = self.model.calls.get(text, text)
-                    call = self._call(written, ("cases", index, "call"), self._home(who, case.host))
+                    call = self._call(written, ("cases", index, "call"), _home(who, case.host))
                     if who is None or call is None:
                         continue
                     if not _makes(who, call):
-                        self.fail(("cases", index), f"{subject!r} is a {who.kind}, which makes no such call")
+                        self._fail(("cases", index), f"{subject!r} is a {who.kind}, which makes no such call")
                         continue
                     name = f"{subject}: {printable(text)}"
-                    taken[name] = taken.get(name, 0) + 1
-                    name += f" ({taken[name]})" if taken[name] > 1 else ""
-                    expected = Expected(
-                        case.expect == "allow", case.reason, case.rule, case.enforced, case.mode
-                    )
-                    now = self.model.now if case.now is None else case.now
-                    position = self.document.position(("cases", index))
-                    yield Cell(f"case {name}", position, who, call, expected, now, case.client)
+                    taken[name] += 1
+                    more = f" ({taken[name]})" if taken[name] > 1 else ""
+                    yield Cell(f"case {name}{more}", position, who, call, now, case.client, *expected)
 
     def _find(self, name: str, path: Place) -> Known | None:
-        who = self.everybody.get(name)
+        who = self._everybody.get(name)
         if who is None:
-            self.fail(path, f"the policy names nobody {quoted(name)}", nearest(name[:64], self.everybody))
+            hint = nearest(name[:64], self._everybody)
+            self._fail(path, f"the policy names nobody {quoted(name)}", hint)
         return who
-
-    @staticmethod
-    def _home(who: Known | None, host: str | None) -> Home:
-        own = Home() if who is None else home(who)
-        return own if host is None else own._replace(host=host, workspace=None)
 
     def _call(self, text: str, path: Place, at: Home) -> Call | None:
         """A call, read once for each home; None for one that can't be read, which is said once."""
@@ -234,8 +191,19 @@ class _Maker:
             except CallError as error:
                 self._read[key] = None
                 if not any(other == text for other, home in self._read if home != at):
-                    self.fail(path, error.message, error.hint)
+                    self._fail(path, error.message, error.hint)
         return self._read[key]
+
+
+def _keys(path: Place) -> Iterable[str]:
+    """The keys that may stand where an unknown one stands."""
+    owner = Case if path[:1] == ("cases",) else Row if path[0] == "subjects" and len(path) > 1 else TestFile
+    return owner.model_fields
+
+
+def _home(who: Known | None, host: str | None) -> Home:
+    own = Home() if who is None else home(who)
+    return own if host is None else own._replace(host=host, workspace=None)
 
 
 def _makes(who: Known, call: Call) -> bool:

@@ -1,7 +1,5 @@
 """What a replay has found: calls in groups, by what became of them and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple

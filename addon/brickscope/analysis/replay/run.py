@@ -1,7 +1,5 @@
 """Running a replay over the files of logs: line by line, in constant memory, each kind of call judged once."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -26,21 +24,8 @@ MAX_REMEMBERED = 200_000
 MAX_BAD = 20
 _DECISION, _START = b'"event":"decision"', b'"event":"start"'
 _FACTS = (
-    "decision",
-    "enforced",
-    "reason",
-    "subject",
-    "rule",
-    "fingerprint",
-    "operation",
-    "client_address",
-    "server_address",
-    "method",
-    "path",
-    "workspace",
-    "host_workspace",
-    "grant",
-    "has_body",
+    *("decision", "enforced", "reason", "subject", "rule", "fingerprint", "operation", "client_address"),
+    *("server_address", "method", "path", "workspace", "host_workspace", "grant", "has_body"),
     "policy_revision",
 )
 

@@ -6,15 +6,14 @@ from typing import Any
 
 import click
 
-from brickscope.analysis.answer import render
 from brickscope.analysis.denials import Denials, find_denials
 from brickscope.analysis.remedy import Remedy
 from brickscope.audit.plain import plain
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
 from brickscope.cli.options import COUNT
-from brickscope.cli.output import Output, echo, output_options
-from brickscope.cli.selection import Selection, log_options, open_log, report_faults
+from brickscope.cli.output import Output, output_options
+from brickscope.cli.selection import Selection, log_options, open_log
 from brickscope.cli.terminal import progress
 
 _COLUMNS = (
@@ -58,13 +57,9 @@ def denials_command(selection: Selection, subject: tuple[str, ...], top: int, ou
         counts = (found.calls, found.total)
         if subject:
             counts = (sum(group.calls for group in groups), len(groups))
-        output.give(
-            log,
-            lambda: _table(groups),
-            lambda: [_data(group) for group in groups],
-            lambda: _print(groups[: top or None], *counts),
-        )
-        report_faults(log, found.bad_lines)
+        data = plain([_data(group) for group in groups])
+        tree = {"groups": data[: top or None], "calls": counts[0], "total": counts[1]}
+        output.give(log, data, lambda: _table(groups), "denials", tree)
 
 
 def _data(group: Denials) -> dict[str, Any]:
@@ -83,8 +78,3 @@ def _table(groups: list[Denials]) -> Table:
     more = dict.fromkeys(("place", "yaml", "note"), "VARCHAR")
     rows = [[*row, *remedy] for row, remedy in zip(table.rows, remedies, strict=True)]
     return Table(table.columns | more, rows)
-
-
-def _print(groups: list[Denials], calls: int, total: int) -> None:
-    tree = {"groups": plain([_data(group) for group in groups]), "calls": calls, "total": total}
-    echo(render("denials", tree))

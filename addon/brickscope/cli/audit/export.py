@@ -11,14 +11,15 @@ from typing import IO, Any
 import click
 import orjson
 
+from brickscope.analysis.table import shown
 from brickscope.audit.export.stream import FORMATS, EventStream, period_to_read
 from brickscope.audit.plain import to_json
 from brickscope.audit.table import new_file
 from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
 from brickscope.cli.output import Output
-from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import progress, say, shown
+from brickscope.cli.selection import Selection, log_options, open_log
+from brickscope.cli.terminal import progress, say
 
 
 @command("export")
@@ -49,14 +50,13 @@ def export_command(selection: Selection, form: str, out: Path | None) -> None:
       brickscope audit export --format ocsf --since 2026-11-24 --until 2026-11-25 --out ocsf.jsonl /var/log/brickscope
     """
     wide = selection._replace(period=period_to_read(selection.period))
-    with open_log(wide, Output()) as log:
+    with open_log(wide) as log:
         Output(csv=out).refuse_to_overwrite(source.path for source in log.sources)
         with progress("exporting") as told:
             stream = EventStream(log, FORMATS[form], selection.period.until, told)
             with _sink(out) as sink:
                 _write(stream, sink)
         _report(stream, form)
-        report_faults(log)
 
 
 @contextlib.contextmanager

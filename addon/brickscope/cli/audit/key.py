@@ -9,7 +9,6 @@ import click
 from brickscope.cli.command import command
 from brickscope.cli.options import keys_option
 from brickscope.cli.output import Answer, answers
-from brickscope.cli.terminal import say
 from brickscope.log.error import AuditError
 from brickscope.log.key import VerifyKey
 from brickscope.log.writer import SIGNING_KEY
@@ -35,9 +34,5 @@ def key_command(keys: Path) -> Answer:
         key = VerifyKey.load(keys / SIGNING_KEY)
     except AuditError as error:
         raise click.UsageError(f"{error} (the proxy makes it at its first start)") from None
-
-    def show() -> None:
-        click.echo(key.pem, nl=False)
-        say(key.key_id)
-
-    return Answer({"key_id": key.key_id, "public_key": key.pem}, show)
+    data = {"key_id": key.key_id, "public_key": key.pem}
+    return Answer(data, key.pem.splitlines(), notes=[key.key_id])

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
+from brickscope.analysis.table import shown
 from brickscope.audit.table import new_file
 from brickscope.cli.command import command
 from brickscope.cli.options import Rules, keys_option, public_key_option, rules_option
 from brickscope.cli.output import Output
-from brickscope.cli.selection import Selection, find_files, log_options, open_log, report_faults
-from brickscope.cli.terminal import progress, shown
+from brickscope.cli.selection import Selection, find_files, log_options, open_log
+from brickscope.cli.terminal import progress
 from brickscope.report.counts import Earlier, gather_earlier
 from brickscope.report.page import render
 from brickscope.report.report import Report, gather
@@ -105,7 +106,6 @@ def report_command(
             # A file was closed and compressed while it was read, and with the new connection all tables are gone.
             report = made()
         _write(report, render(report), None if to_stdout else out)
-        report_faults(log, report.unreadable)
     if report.status == "damaged" or report.unreadable:
         raise SystemExit(1)
 
@@ -116,7 +116,7 @@ def _read_earlier(selection: Selection) -> list[Earlier]:
     if since is None:
         return []
     before = selection._replace(period=selection.period._replace(since=None, until=since))
-    with open_log(before, Output()) as log, progress("reading what came before") as told:
+    with open_log(before, quiet=True) as log, progress("reading what came before") as told:
         return gather_earlier(log, told)
 
 

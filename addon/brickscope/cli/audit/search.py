@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 import click
 
+from brickscope.analysis.answer import render
 from brickscope.audit.plain import to_json
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.search import Filter, search_sql
 from brickscope.audit.table import Table, keep_answer, write_answer
 from brickscope.cli.command import command
 from brickscope.cli.options import COUNT
-from brickscope.cli.output import Output, output_options
-from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import Column, print_rows, print_table, progress, say, shown
+from brickscope.cli.output import Output, echo, output_options
+from brickscope.cli.selection import Selection, log_options, open_log
+from brickscope.cli.terminal import progress, say
 
-from .show import verdict_of
-
-_SHOWN = {
-    "time": 0,
-    "decision_id": 1,
-    "decision": 0,
-    "subject": 0,
-    "call": 0,
-    "operation": 4,
-    "reason": 2,
-    "status": 0,
-    "client_address": 3,
-    "credential": 3,
-    "credential_fingerprint": 6,
-    "params_sent": 5,
-    "readings": 5,
-    "batch": 5,
-}
-"""What is shown of a call, and which of it is left out first where there is no room."""
-_EXCEPTIONS = ("credential", "credential_fingerprint", "params_sent", "readings", "batch")
-"""Of that, what is shown only where a call has it."""
 _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
 """Of records of a kind, what is nothing to look at."""
 
@@ -110,11 +89,10 @@ def search_command(
     with open_log(selection, output) as log:
         if sql is None:
             asked, parameters = search_sql(wanted, limit)
-            found = _answer(log, asked, parameters, output, _print_events if wanted.event else _print_calls)
+            found = _answer(log, asked, parameters, output, "events" if wanted.event else "calls")
         else:
             _check_select(log, sql)
-            found = _answer(log, sql.strip().rstrip(";"), {}, output, _print_whole, limit)
-        report_faults(log)
+            found = _answer(log, sql.strip().rstrip(";"), {}, output, "rows", limit)
     if not found:
         say("nothing found")
         raise SystemExit(1)
@@ -130,15 +108,10 @@ def _check_select(log: AuditLog, sql: str) -> None:
 
 
 def _answer(
-    log: AuditLog,
-    sql: str,
-    parameters: dict[str, Any],
-    output: Output,
-    show: Callable[[Table, int], None],
-    limit: int = 0,
+    log: AuditLog, sql: str, parameters: dict[str, Any], output: Output, what: str, limit: int = 0
 ) -> bool:
-    """Print or write an answer; whether there was any row. ``show`` prints rows, and how many more there are. ``limit``:
-    how many rows are printed."""
+    """Print or write an answer; whether there was any row. ``what``: ``calls``, ``events`` (shown by the columns that they
+    use), or ``rows`` of any kind. ``limit``: how many are printed."""
     with progress("reading the log") as told:
         rows = keep_answer(log, sql, parameters, told)
     if output.parquet is not None:
@@ -151,40 +124,17 @@ def _answer(
         for each in answer.objects():
             click.echo(to_json(each))
     elif rows:
-        part = Table(answer.columns, list(islice(answer.rows, limit or None)))
-        show(part, max(rows - limit, 0) if limit else 0)
+        part = list(islice(answer.rows, limit or None))
+        names = [
+            name
+            for at, name in enumerate(answer.columns)
+            if what != "events" or (name not in _LEFT_OUT and any(row[at] is not None for row in part))
+        ]
+        found = [dict(zip(answer.columns, row, strict=True)) for row in part]
+        echo(
+            render(
+                "calls" if what == "calls" else "rows",
+                {"names": names, "rows": found, "rest": rows - len(part)},
+            )
+        )
     return rows > 0
-
-
-def _print_calls(answer: Table, rest: int) -> None:
-    """Calls at a glance."""
-    rows = []
-    for values in answer.rows:
-        row = dict(zip(answer.columns, values, strict=True))
-        call = f"{row['method']} {row['path']}" if row["method"] else row["server_address"]
-        rows.append(row | {"decision": verdict_of(row)[0], "call": call, "status": shown(row["status"])})
-    wanted = {
-        name: spare
-        for name, spare in _SHOWN.items()
-        if name not in _EXCEPTIONS or any(row[name] is not None for row in rows)
-    }
-    columns = [
-        Column(name.replace("_", " "), folds=name == "call", spare=spare) for name, spare in wanted.items()
-    ]
-    print_table(columns, [[shown(row[name]) for name in wanted] for row in rows], rest)
-
-
-def _print_events(answer: Table, rest: int) -> None:
-    """Records of a kind: the columns that they use, but those that are nothing to look at."""
-    rows, names = list(answer.rows), list(answer.columns)
-    used = [
-        at
-        for at, name in enumerate(names)
-        if name not in _LEFT_OUT and any(row[at] is not None for row in rows)
-    ]
-    print_rows([names[at] for at in used], [[shown(row[at]) for at in used] for row in rows], rest)
-
-
-def _print_whole(answer: Table, rest: int) -> None:
-    """All columns, numbers as they are: one's own question may ask for ids, which have no separators."""
-    print_rows(list(answer.columns), [[shown(value) for value in row] for row in answer.rows], rest)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from brickscope.analysis.logged_remedy import logged_remedy
+from brickscope.analysis.table import shown
 from brickscope.audit.plain import plain
 from brickscope.audit.story import find_story
 from brickscope.cli.command import command
-from brickscope.cli.output import Answer, Output, answers
-from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import SENT, progress, say, shown
+from brickscope.cli.output import Answer, answers
+from brickscope.cli.selection import Selection, log_options, open_log
+from brickscope.cli.terminal import progress, say
 
 from .denials import remedy_data
 
@@ -35,21 +34,12 @@ def show_command(decision_id: str, selection: Selection) -> Answer:
       brickscope audit show 3f9a2b1c-42
       brickscope audit show 3f9a2b1c-42 /var/log/brickscope --json
     """
-    with open_log(selection, Output()) as log:
-        with progress("reading the log") as told:
-            story = find_story(log, decision_id, told)
-        report_faults(log)
-        if story is None:
-            say(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log")
-            raise SystemExit(1)
+    with open_log(selection) as log, progress("reading the log") as told:
+        story = find_story(log, decision_id, told)
+    if story is None:
+        say(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log")
+        raise SystemExit(1)
     denied = story.decision.get("decision") == "deny"
     remedy = logged_remedy(story.decision) if denied else None
     said = None if remedy is None else remedy_data(remedy)
     return Answer(plain(story._asdict() | {"remedy": said}), "show")
-
-
-def verdict_of(record: dict[str, Any]) -> tuple[str, str]:
-    """The decision in a word, and its style."""
-    if record.get("decision") == "allow":
-        return "allowed", "green"
-    return (SENT, "yellow") if record.get("enforced") is False else ("denied", "red")

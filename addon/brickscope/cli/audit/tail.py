@@ -11,13 +11,14 @@ import click
 import orjson
 
 from brickscope.analysis.answer import render
+from brickscope.analysis.table import shown
 from brickscope.audit.follow import Follower
 from brickscope.audit.plain import to_json
 from brickscope.audit.search import Filter
 from brickscope.cli.command import command
 from brickscope.cli.options import COUNT, NEW_FILE
 from brickscope.cli.output import echo
-from brickscope.cli.terminal import say, shown
+from brickscope.cli.terminal import say
 from brickscope.count import counted
 
 from .search import filter_options, make_filter

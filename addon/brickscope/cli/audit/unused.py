@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from brickscope.analysis.table import minute
 from brickscope.audit.table import Table
 from brickscope.audit.usage import Usage, find_usage, unused
 from brickscope.cli.command import command
 from brickscope.cli.options import Rules, rules_option
 from brickscope.cli.output import Output, output_options
-from brickscope.cli.selection import Selection, log_options, open_log, report_faults
-from brickscope.cli.terminal import Column, line, minute, print_table, progress, say, shown
+from brickscope.cli.selection import Selection, log_options, open_log
+from brickscope.cli.terminal import progress, say
 
 
 @command("unused")
@@ -40,46 +41,19 @@ def unused_command(selection: Selection, rules: Rules, days: int, output: Output
     policy = rules.load(end.replace(tzinfo=UTC).timestamp()).policy
     with open_log(selection, output) as log:
         with progress("reading the log") as told:
-            bad = log.make_facts(told)
+            log.make_facts(told)
         begin = log.ask("SELECT min(first_seen) FROM audit_facts").fetchall()[0][0]
         found = unused(find_usage(log, policy), end - timedelta(days=days))
         if begin is None or begin > end - timedelta(days=days):
             say(f"the log begins {minute(begin)}: it can't show that something was unused for {days} days")
+        data = [usage._asdict() for usage in found]
+        columns = Usage._fields
         output.give(
             log,
-            lambda: Table.of_records(Usage, Usage._fields, found),
-            lambda: [usage._asdict() for usage in found],
-            lambda: _print(found, days),
+            data,
+            lambda: Table.of_records(Usage, columns, found),
+            "unused",
+            {"found": data, "days": days},
         )
-        report_faults(log, bad)
     if found:
         raise SystemExit(1)
-
-
-def _print(found: list[Usage], days: int) -> None:
-    if not found:
-        line(f"everything was used within {days} days")
-        return
-    for kind, title in (("subject", "subjects"), ("rule_set", "rule sets"), ("rule", "rules")):
-        rows = [usage for usage in found if usage.kind == kind]
-        if not rows:
-            continue
-        columns = [Column(f"unused {title}", folds=True)]
-        columns += [] if kind == "rule_set" else [Column("rule set")]
-        columns += [Column("list", "dim")] if kind == "rule" else []
-        columns += [Column("calls ever", right=True), Column("last seen")]
-        beside = {"subject": ("rule_set",), "rule_set": (), "rule": ("rule_set", "list")}[kind]
-        cells = [
-            [
-                _name(usage),
-                *(getattr(usage, name) for name in (*beside, "calls")),
-                minute(usage.last_seen) if usage.last_seen else "never",
-            ]
-            for usage in rows
-        ]
-        print_table(columns, cells)
-        line()
-
-
-def _name(usage: Usage) -> str:
-    return shown(usage.name) + (f" ({usage.parts:,} rules)" if usage.parts > 1 else "")

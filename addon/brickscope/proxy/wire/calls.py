@@ -25,7 +25,7 @@ from .answer import MAX_INTERIMS, Form
 from .credential import Reflected, Reflection
 from .events import Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
 from .exchange import Asking, Step
-from .fields import own, read_answer, read_request, read_trailers
+from .fields import length_of, own, read_answer, read_request, read_trailers
 from .framing import Broken
 from .head import Door
 from .peer import DATA, HEAD, MAX_STREAMS, RESET, Peer
@@ -33,6 +33,9 @@ from .streams import DROPPED, Stream
 
 Said = ResponseReceived | InformationalResponseReceived | DataReceived | TrailersReceived | StreamReset
 """What a host says on a stream."""
+_TRAILED = Refused(Reason.TRAILERS_REFUSED, "headers follow the body")
+_MISFIT = Refused(Reason.MALFORMED_BODY, "the body is not as long as its head says")
+_SHORT = "its body is not as long as its head says"
 
 
 class Calls:
@@ -77,6 +80,7 @@ class Calls:
         head, refused = read_request(self._door, request.headers or [], ended=ended)
         stream = Stream(number, head, client)
         stream.ask.ended = ended
+        stream.ask.length = None if ended else length_of(head.fields)
         stream.malformed = refused is not None
         self.by_client[number] = stream
         self.heads += stream.weight
@@ -94,6 +98,11 @@ class Calls:
             client.glitches.earn(DATA)
         stream.pieces += 1
         ended = received.stream_ended is not None
+        if not stream.ask.fits(len(data), ended=ended) or stream.flaw is not None:
+            client.acknowledge(len(data), stream.number)
+            stream.malformed = True  # RFC 9113 section 8.1.1
+            self._spoil(stream, _MISFIT, ended=ended)
+            return
         if stream.asking in (Asking.JUDGED, Asking.SENDING):
             stream.ask.put(data, ended=ended)
             if stream.is_dust:
@@ -128,20 +137,24 @@ class Calls:
     def refuse_trailers(self, received: TrailersReceived) -> None:
         """Headers after the body were not there when the call was judged."""
         stream = self.by_client.get(received.stream_id or 0)
-        if stream is None:
-            return
-        stream.ask.ended = stream.trailed = True
+        if stream is not None:
+            self._spoil(stream, _TRAILED, ended=True)
+
+    def _spoil(self, stream: Stream, flaw: Refused, *, ended: bool) -> None:
+        """What followed its head can't be sent on. The first flaw counts."""
+        stream.ask.moved += 1
+        stream.ask.ended = stream.ask.ended or ended
+        stream.flaw = stream.flaw or flaw
         if stream.asking is Asking.HELD:
-            self._judge_trailed(stream)
+            self._judge_spoilt(stream, stream.flaw)
         elif stream.asking is Asking.SENDING:
-            self.fail(stream, Fault.CLIENT_BROKE, "headers follow the body")
+            self.fail(stream, Fault.CLIENT_BROKE, stream.flaw.detail)
         elif stream.asking is not Asking.JUDGED:
             self.settle(stream)
 
-    def _judge_trailed(self, stream: Stream) -> None:
+    def _judge_spoilt(self, stream: Stream, flaw: Refused) -> None:
         stream.unframed = True
-        refused = Refused(Reason.TRAILERS_REFUSED, "headers follow the body")
-        self.events.append(stream.judge(refused=refused))
+        self.events.append(stream.judge(refused=flaw))
 
     def reset(self, reset: StreamReset) -> None:
         """It gave a stream up."""
@@ -162,16 +175,21 @@ class Calls:
         stream.hear(Step.OWN)
         stream.held = None
         stream.ask.stop()
+        if stream.head.expects:
+            stream.stopped = ErrorCodes.NO_ERROR  # who waits for 100 sends no body now
         self.answer(stream, denied.answer)
 
     def hold(self, stream: Stream, hold: Hold) -> None:
         """Its body has to be judged too."""
         stream.hold(hold)
-        if stream.trailed:
-            self._judge_trailed(stream)
+        if stream.flaw is not None:
+            self._judge_spoilt(stream, stream.flaw)
         elif (hold.announced.length or 0) > hold.limit:
             self.events.append(stream.judge(unread=too_large(hold.limit)))
         else:
+            if stream.head.expects and not stream.ask.waiting and not stream.ask.ended:
+                stream.told_to_go_on = True
+                self.client.send_head(stream.number, own(100, ()), ended=False)
             self._hold_on(stream, stream.ask.take())
 
     # -- what the host says ------------------------------------------------------------------------------------
@@ -203,6 +221,8 @@ class Calls:
         elif isinstance(said, TrailersReceived):
             if reflection is not None:
                 stream.tell.put(reflection.rest(), ended=False)
+            if not stream.tell.fits(0, ended=True):
+                raise Broken(_SHORT)
             stream.tell.end(read_trailers(said.headers or []) or None)
             self.pump(stream)
         elif isinstance(said, StreamReset):
@@ -212,15 +232,16 @@ class Calls:
             stream.hear(Step.INTERIM)
             if stream.interims > MAX_INTERIMS:
                 raise Broken("too many interim answers")
-            _, fields, _ = read_answer(said.headers or [], to_head=False, ended=False)
-            self.client.send_head(stream.number, fields, ended=False)
+            status, fields, _ = read_answer(said.headers or [], to_head=False, ended=False)
+            if status != 100 or not stream.told_to_go_on:
+                self.client.send_head(stream.number, fields, ended=False)
         else:
             host.glitches.earn(HEAD)
             self._begin(stream, said)
 
     def _begin(self, stream: Stream, said: ResponseReceived) -> None:
         ended = said.stream_ended is not None
-        status, fields, stream.may_have_body = read_answer(
+        status, fields, stream.tell.length = read_answer(
             said.headers or [], to_head=stream.head.is_head, ended=ended
         )
         for name, value in fields if stream.reflection is not None else ():
@@ -237,9 +258,9 @@ class Calls:
     def _pass_on(self, host: Peer, stream: Stream, data: bytes, *, ended: bool) -> None:
         if data:
             host.glitches.earn(DATA)
-            if not stream.may_have_body:
-                host.acknowledge(len(data), stream.host or 0)
-                raise Broken("an answer without a body has one")
+        if not stream.tell.fits(len(data), ended=ended):
+            host.acknowledge(len(data), stream.host or 0)
+            raise Broken(_SHORT)
         if stream.reflection is not None:
             data = self._look(host, stream, stream.reflection, data, ended=ended)
         stream.tell.put(data, ended=ended)

@@ -104,9 +104,8 @@ class Reflection:
             raise Reflected("in its head")
 
     def begin(self, head: bytes) -> None:
-        """The final head of HTTP/1.1, as bytes. Raises Reflected."""
-        if self._secret in head:
-            raise Reflected("in its head")
+        """The final head of HTTP/1.1, as bytes. Raises Reflected. (A head before it says nothing of the body.)"""
+        self.check(head)
         lower = head.lower()  # cheaper than a search that knows no case
         at = lower.find(_ENCODING)
         while at >= 0:
@@ -120,6 +119,10 @@ class Reflection:
             make = _UNPACKERS.get(coding.strip())
             if make is not None and len(self._unpackers) < CODINGS:
                 self._unpackers.append((make, None))
+
+    def wait(self) -> None:
+        """Keep the piece that was looked at last: trailers have begun in it, and are not whole."""
+        self._is_begun = True
 
     @property
     def kept(self) -> int:
@@ -163,13 +166,14 @@ class Reflection:
         return whole
 
     def _unpack(self, content: bytes) -> bytes:
+        found = content
         try:
             for at in reversed(range(len(self._unpackers))):
-                content = self._unpack_one(at, content)
-            found = content
+                found = self._unpack_one(at, found)
         except (zlib.error, zstd.ZstdError, EOFError):
-            self._left = 0  # not what it says: no client can read it either
-            return b""
+            # Not what it says. Who does not unpack anything reads it as it comes.
+            self._unpackers.clear()
+            found = content
         self._left -= max(len(found), 1)
         return found
 

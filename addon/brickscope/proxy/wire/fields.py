@@ -7,6 +7,7 @@ whole connection without a word; its checks of what goes out are on.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -79,7 +80,15 @@ def read_request(
             raise IrregularFields("a body was announced and does not come")
     except IrregularFields as error:
         return head_of(wire, ()), Refused(Reason.MALFORMED_HEAD, f"the request's head is malformed: {error}")
-    return head_of(wire, as_secrets(fields)), None
+    return head_of(wire, as_secrets(fields), expects=not ended and b"expect" in dict(rest)), None
+
+
+def length_of(fields: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """How long a body is, if a list says so once and plainly; the core refuses a request that says it in another way."""
+    lengths = [value for name, value in fields if name == b"content-length"]
+    with contextlib.suppress(Broken):
+        return read_length(*lengths) if len(lengths) == 1 else None
+    return None
 
 
 def as_secrets(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
@@ -97,8 +106,9 @@ def as_secrets(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
 
 def read_answer(
     fields: Sequence[tuple[bytes, bytes]], *, to_head: bool, ended: bool
-) -> tuple[int, Fields, bool]:
-    """The head of an answer: its status, the fields that are passed on, whether it can have a body. Raises Broken."""
+) -> tuple[int, Fields, int | None]:
+    """The head of an answer: its status, the fields that are passed on, how long its body is; None where it does not say.
+    Raises Broken."""
     if not fields or fields[0][0] != b":status" or not _STATUS.fullmatch(fields[0][1]):
         raise Broken("its first field is not the status")
     status, rest = int(fields[0][1]), fields[1:]
@@ -108,9 +118,10 @@ def read_answer(
     lengths = [value for name, value in rest if name == b"content-length"]
     if len(lengths) > 1:
         raise Broken("the length of the answer is given twice")
-    if lengths and read_length(lengths[0]) and ended and not bodiless:
+    length = read_length(lengths[0]) if lengths else None
+    if length and ended and not bodiless:
         raise Broken("a body was announced and does not come")
-    return status, (fields[0], *_pass_on(rest)), not bodiless
+    return status, (fields[0], *_pass_on(rest)), 0 if bodiless else length
 
 
 def read_trailers(fields: Sequence[tuple[bytes, bytes]]) -> Fields:

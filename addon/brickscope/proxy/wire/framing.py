@@ -121,6 +121,11 @@ class Chunked:
         self.ended = False
         self.content: bytearray | None = None
 
+    @property
+    def trailers(self) -> bytes:
+        """What has come after the last chunk, the blank line with it."""
+        return self._part if self._last else b""
+
     def feed(self, data: bytes, start: int) -> int:
         """As ``Body``."""
         at, end = start, len(data)

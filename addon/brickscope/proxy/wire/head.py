@@ -154,9 +154,9 @@ class HeadScanner:
         return Head(b"", nothing, closes=True)
 
 
-def head_of(wire: WireRequest, fields: Fields) -> Head:
+def head_of(wire: WireRequest, fields: Fields, *, expects: bool = False) -> Head:
     """A head of HTTP/2. ``fields``: all of them, as they came; none where nobody should read them."""
-    return Head(b"", wire, fields=fields)
+    return Head(b"", wire, expects=expects, fields=fields)
 
 
 def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:

@@ -169,8 +169,8 @@ class Http2(Core):
         if stream.held is not None:
             stream.ask.put_first(stream.held)
             stream.held = None
-        if stream.trailed:
-            self._calls.fail(stream, Fault.CLIENT_BROKE, "headers follow the body")
+        if stream.flaw is not None:
+            self._calls.fail(stream, Fault.CLIENT_BROKE, stream.flaw.detail)
         elif self._way is Way.LEAVING:
             self._calls.refuse(stream, "it takes no more calls")
         elif self._way is Way.UP:

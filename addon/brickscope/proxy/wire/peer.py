@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -22,6 +22,7 @@ from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, RemoteSettingsChanged
 from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
+from h2.stream import H2Stream
 from hyperframe.frame import GoAwayFrame, RstStreamFrame, SettingsFrame
 
 from .frames import GOAWAY, MAX_FRAME, PREFACE, UNKNOWN, BrokenFrame, FrameReader
@@ -100,6 +101,17 @@ class GoneAway(NamedTuple):
 
 class _Connection(H2Connection):
     MAX_CLOSED_STREAMS = 1000  # 65,536 would take 10 MB
+
+    def _begin_new_stream(self, *arguments: Any) -> H2Stream:
+        """A stream whose body is not held against Content-Length: the library would end the connection, and with it all
+        calls, for what is wrong with one. ``streams.py`` does it."""
+        stream = super()._begin_new_stream(*arguments)
+        stream._initialize_content_length = _ignore  # type: ignore[method-assign]
+        return stream
+
+
+def _ignore(headers: object) -> None:
+    """Read nothing."""
 
 
 class Peer:

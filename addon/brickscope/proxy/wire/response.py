@@ -37,8 +37,10 @@ class Responses:
                 self._begun = data[at:]
                 return b""
             start, at = at, head.end
-            if exchange.reflection is not None:
+            if exchange.reflection is not None and head.status >= 200:
                 exchange.reflection.begin(data[start:at])
+            elif exchange.reflection is not None:
+                exchange.reflection.check(data[start:at])
             if head.status == 101:
                 events += switch(exchange, data, start, head)
                 return b""
@@ -75,11 +77,17 @@ def _feed(exchange: Exchange, data: bytes, at: int) -> int:
     reply, reflection = exchange.reply, exchange.reflection
     if reflection is None:
         return reply.feed(data, at)
-    if isinstance(reply, Chunked):
-        reply.content = bytearray()
+    if not isinstance(reply, Chunked):
+        end = reply.feed(data, at)
+        reflection.look(data[at:end], data[at:end], ended=reply.ended)
+        return end
+    reply.content = bytearray()
     end = reply.feed(data, at)
-    content = bytes(reply.content or b"") if isinstance(reply, Chunked) else data[at:end]
-    reflection.look(data[at:end], content, ended=reply.ended)
+    reflection.look(data[at:end], bytes(reply.content), ended=reply.ended)
+    if reply.trailers:
+        reflection.check(reply.trailers)
+        if not reply.ended:
+            reflection.wait()
     return end
 
 

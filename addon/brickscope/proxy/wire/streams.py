@@ -7,6 +7,8 @@ bounded however slow either of them is.
 
 from __future__ import annotations
 
+from brickscope.core.decision import Refused
+
 from .exchange import Answering, Asking, Exchange, Step
 from .frames import MAX_FRAME
 from .framing import SMALL_CHUNK, SMALL_CHUNKS, UntilClose
@@ -19,10 +21,11 @@ only when they have sent their body, and take a reset before that for a failure 
 
 
 class Lane:
-    """``body``: counts what has left. ``moved``: changes with every byte that comes or leaves. ``ended``: nothing more
-    comes; ``finished``: its end has left too."""
+    """``body``: counts what has left. ``moved``: changes with every byte that comes or leaves. ``length``: how many bytes
+    have to come, None where the head does not say. ``ended``: nothing more comes; ``finished``: its end has left too."""
 
     __slots__ = (
+        "_came",
         "_data",
         "_number",
         "_owed",
@@ -32,6 +35,7 @@ class Lane:
         "body",
         "ended",
         "finished",
+        "length",
         "moved",
         "trailers",
     )
@@ -46,6 +50,8 @@ class Lane:
         self._owed = 0
         """How many of the bytes that wait, the last ones, are to be acknowledged."""
         self.body = UntilClose()
+        self.length: int | None = None
+        self._came = 0
         self.moved = 0
         self.ended = self.finished = False
         self.trailers: Fields | None = None
@@ -72,6 +78,13 @@ class Lane:
     def lead_to(self, target: Peer, number: int) -> None:
         """From now on it can be sent, on this stream."""
         self._target, self._number = target, number
+
+    def fits(self, size: int, *, ended: bool) -> bool:
+        """So many more bytes came. Whether the body can be as long as its head says (RFC 9113 section 8.1.1)."""
+        self._came += size
+        if self.length is None:
+            return True
+        return self._came == self.length if ended else self._came <= self.length
 
     def put(self, data: bytes, *, ended: bool) -> None:
         """Bytes came. They are sent at once where nothing waits and there is room."""
@@ -149,23 +162,22 @@ class Lane:
 class Stream(Exchange):
     """An exchange on a stream. ``number``: the client's; ``host``: the host's, None until it is sent.
 
-    ``ask``, ``tell``: the two directions. ``weight``: bytes of a head that is not decided on. ``trailed``: headers followed
-    the body of a request that was not decided on yet. ``may_have_body``: of the answer. ``stopped``: with which code the
-    host gave the stream up after the whole answer, None if it did not. ``malformed``: its head is, so that the stream ends
-    with an error after the denial. ``is_told``: its end was told.
+    ``ask``, ``tell``: the two directions. ``weight``: bytes of a head that is not decided on. ``flaw``: why what followed
+    the head can't be sent on, None where it can. ``stopped``: with which code it is given up after the whole answer, by the
+    host or because no body will come, None if it is not. ``malformed``: the request is, so that the stream ends with an
+    error after our answer. ``is_told``: its end was told.
     """
 
     __slots__ = (
         "ask",
+        "flaw",
         "host",
         "is_told",
         "malformed",
-        "may_have_body",
         "number",
         "pieces",
         "stopped",
         "tell",
-        "trailed",
         "weight",
     )
 
@@ -178,8 +190,8 @@ class Stream(Exchange):
         self.tell = Lane()
         self.tell.lead_to(client, number)
         self.weight = sum(len(name) + len(value) for name, value in head.wire.headers) + len(head.wire.target)
-        self.trailed = self.is_told = self.malformed = False
-        self.may_have_body = True
+        self.is_told = self.malformed = False
+        self.flaw: Refused | None = None
         self.stopped: int | None = None
         self.pieces = 0
         """Frames of its body."""

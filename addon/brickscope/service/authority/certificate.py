@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -109,16 +107,6 @@ class Chain(NamedTuple):
     def anchor_pem(self) -> bytes:
         """What clients are given."""
         return self.anchor.public_bytes(serialization.Encoding.PEM)
-
-
-def uncovered(chain: Chain, patterns: Sequence[str]) -> list[str]:
-    """The patterns that an authority may not sign for."""
-    return [pattern for pattern in patterns if not chain.covers(pattern)]
-
-
-def excluded_addresses() -> list[x509.GeneralName]:
-    """All addresses. Limits on DNS names say nothing of addresses: without these a stolen key could sign for any."""
-    return [x509.IPAddress(ipaddress.ip_network(text)) for text in ("0.0.0.0/0", "::/0")]
 
 
 def _permitted(certificate: x509.Certificate) -> list[str] | None:

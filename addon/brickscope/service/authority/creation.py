@@ -13,6 +13,7 @@ signature is cheaper than RSA's, and the chain of two dearer: a new connection c
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from brickscope.core.hostname import is_hostname
 
-from .certificate import AuthorityError, Chain, excluded_addresses
+from .certificate import AuthorityError, Chain
 
 DAYS = 825
 """Default life. Long enough to plan a rotation, short enough that it is done by somebody who remembers the last one."""
@@ -64,25 +65,10 @@ def make_authority(
         raise AuthorityError("the name has to have 1 to 50 characters")
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     name = name or f"Brickscope CA {now:%Y-%m-%d} {secrets.token_hex(2)}"
-    root_name = _name(name)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    span = (now - SKEW, now + timedelta(days=days))
-    root = (
-        _builder(root_name, root_name, root_key.public_key(), span, path_length=1, domains=domains)
-        # Python 3.13 and newer verify by OpenSSL's strict mode, which wants it.
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False
-        )
-        .sign(root_key, hashes.SHA256())
-    )
-    issuer = (
-        _builder(_name(f"{name} proxy"), root_name, key.public_key(), span, path_length=0, domains=domains)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False
-        )
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(root_key, hashes.SHA256())
-    )
+    root_name = _name(name)
+    root = _certificate(root_name, root_name, root_key, root_key, domains, now, days)
+    issuer = _certificate(_name(f"{name} proxy"), root_name, key, root_key, domains, now, days)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -90,41 +76,47 @@ def make_authority(
 
 
 def _name(common: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Brickscope"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common),
-        ]
-    )
+    names = {NameOID.ORGANIZATION_NAME: "Brickscope", NameOID.COMMON_NAME: common}
+    return x509.Name([x509.NameAttribute(kind, text) for kind, text in names.items()])
 
 
-def _builder(
+def _certificate(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    span: tuple[datetime, datetime],
-    *,
-    path_length: int,
+    key: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
     domains: Sequence[str] | None,
-) -> x509.CertificateBuilder:
+    now: datetime,
+    days: int,
+) -> x509.Certificate:
+    """One that may sign others: the root if it signs itself, else one below it that signs servers alone."""
+    public, is_root = key.public_key(), key is signer
+    by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key)
+        .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(span[0])
-        .not_valid_after(span[1])
-        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        .not_valid_before(now - SKEW)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=int(is_root)), critical=True)
         .add_extension(_SIGNS, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        # Of the root, too: Python 3.13 and newer verify by OpenSSL's strict mode, which wants it.
+        .add_extension(by, critical=False)
     )
     if domains:
-        limits = x509.NameConstraints([x509.DNSName(each) for each in domains], excluded_addresses())
+        limits = x509.NameConstraints([x509.DNSName(each) for each in domains], _ALL_ADDRESSES)
         builder = builder.add_extension(limits, critical=True)
-    return builder
+    if not is_root:
+        servers = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        builder = builder.add_extension(servers, critical=False)
+    return builder.sign(signer, hashes.SHA256())
 
 
+_ALL_ADDRESSES = [x509.IPAddress(ipaddress.ip_network(text)) for text in ("0.0.0.0/0", "::/0")]
+"""Limits on DNS names say nothing of addresses: without these a stolen key could sign for any."""
 _SIGNS = x509.KeyUsage(
     digital_signature=False,
     key_cert_sign=True,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from .certificate import SOON, AuthorityError, Chain, uncovered
+from .certificate import SOON, AuthorityError, Chain
 from .folder import CURRENT, AuthorityFolder
 
 _GUIDE = "docs/upkeep.md, 'Replacing the CA'"
@@ -35,25 +35,19 @@ def findings(
         return []
     chain = Chain.read(path)
     now = now or datetime.now(UTC)
-    found = _life(path, chain, now, soon)
-    if missing := uncovered(chain, patterns):
-        found.append(
-            Finding(
-                False,
-                f"the CA may sign for {', '.join(chain.permitted or ())} only, not for {', '.join(missing)}: clients will "
-                f"refuse those hosts. Make another with 'brickscope ca new --domain …' ({_GUIDE})",
-            )
+    found = list(_life(path, chain, now, soon))
+    if missing := [pattern for pattern in patterns if not chain.covers(pattern)]:
+        text = (
+            f"the CA may sign for {', '.join(chain.permitted or ())} only, not for {', '.join(missing)}: clients will "
+            f"refuse those hosts. Make another with 'brickscope ca new --domain …' ({_GUIDE})"
         )
+        found.append(Finding(False, text))
     for held in folder.held():
         status = held.path.stat()
         mode = stat.S_IMODE(status.st_mode)
         if _exposed(mode, status.st_uid):
-            found.append(
-                Finding(
-                    False,
-                    f"the CA's key {held.path} may be read or written by others (mode {mode:04o}): chmod 600 {held.path}",
-                )
-            )
+            text = f"the CA's key {held.path} may be read or written by others (mode {mode:04o}): chmod 600 {held.path}"
+            found.append(Finding(False, text))
     return found
 
 
@@ -78,23 +72,19 @@ def refuse_or_warn(confdir: Path, patterns: Sequence[str], *, sole: bool = True)
     return [each.text for each in found]
 
 
-def _life(path: Path, chain: Chain, now: datetime, soon: timedelta) -> list[Finding]:
+def _life(path: Path, chain: Chain, now: datetime, soon: timedelta) -> Iterator[Finding]:
+    ends = f"{chain.ends:%Y-%m-%d}"
     if now >= chain.ends:
-        return [
-            Finding(
-                True,
-                f"the CA in {path} expired on {chain.ends:%Y-%m-%d}: every client refuses it. Make another with "
-                f"'brickscope ca new', give clients its certificate, then 'brickscope ca use' ({_GUIDE})",
-            )
-        ]
-    if now < chain.begins:
-        return [Finding(True, f"the CA in {path} holds from {chain.begins:%Y-%m-%d} on: is the clock right?")]
-    if chain.ends - now <= soon:
-        return [
-            Finding(
-                False,
-                f"the CA in {path} expires on {chain.ends:%Y-%m-%d}, in {chain.days_left(now)} days; no client will accept "
-                f"the proxy then. Make the next one now: 'brickscope ca new' ({_GUIDE})",
-            )
-        ]
-    return []
+        text = (
+            f"the CA in {path} expired on {ends}: every client refuses it. Make another with 'brickscope ca new', give "
+            f"clients its certificate, then 'brickscope ca use' ({_GUIDE})"
+        )
+        yield Finding(True, text)
+    elif now < chain.begins:
+        yield Finding(True, f"the CA in {path} holds from {chain.begins:%Y-%m-%d} on: is the clock right?")
+    elif chain.ends - now <= soon:
+        text = (
+            f"the CA in {path} expires on {ends}, in {chain.days_left(now)} days; no client will accept the proxy then. "
+            f"Make the next one now: 'brickscope ca new' ({_GUIDE})"
+        )
+        yield Finding(False, text)

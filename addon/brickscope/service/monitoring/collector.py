@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -99,7 +100,7 @@ def _families(proxy: Proxy) -> Iterator[Family]:
     """All of a proxy. A metric that fails is left out and counted; the others are there all the same."""
     for metric in METRICS:
         try:
-            yield family(metric, _VALUES[metric.name](proxy))
+            yield family(metric, (_VALUES.get(metric.name) or attrgetter(metric.of))(proxy))
         except Exception as error:
             proxy.tally.failed(error)
 
@@ -140,46 +141,18 @@ _VALUES: dict[str, Callable[[Proxy], Found]] = {
     "brickscope_tunnels_total": lambda of: {
         (_decision(allow), reason): count for (allow, reason), count in of.tally.tunnels.items()
     },
-    "brickscope_tls_refused_total": lambda of: of.tally.tls_refused,
-    "brickscope_calls_in_flight": lambda of: of.tally.in_flight,
-    "brickscope_websockets_open": lambda of: of.tally.websockets,
     "brickscope_connections_open": lambda of: {
         "client": of.engine().client_connections,
         "server": of.engine().server_connections,
     },
-    "brickscope_decision_seconds": lambda of: of.tally.decision_s,
-    "brickscope_request_delay_seconds": lambda of: {(body,): each for body, each in of.tally.delay_s.items()},
-    "brickscope_upstream_wait_seconds": lambda of: of.tally.upstream_s,
-    "brickscope_call_duration_seconds": lambda of: of.tally.call_s,
-    "brickscope_event_loop_lag_seconds": lambda of: of.tally.loop_lag_s,
-    "brickscope_outcomes_total": lambda of: of.tally.outcomes,
-    "brickscope_call_failures_total": lambda of: of.tally.failures,
-    "brickscope_upstream_connect_failures_total": lambda of: of.tally.connect_failures,
-    "brickscope_parent_proxy_failures_total": lambda of: of.tally.parent_failures,
-    "brickscope_body_bytes_total": lambda of: of.tally.bytes,
-    "brickscope_audit_records_total": lambda of: of.writer.statistics.records,
-    "brickscope_audit_bytes_total": lambda of: of.writer.statistics.bytes,
-    "brickscope_audit_failing": lambda of: of.writer.is_failing,
-    "brickscope_audit_write_failures_total": lambda of: of.writer.statistics.failures,
-    "brickscope_audit_last_failure_timestamp_seconds": lambda of: of.writer.statistics.failed_at,
-    "brickscope_audit_unsynced_seconds": lambda of: of.writer.unsynced_s,
-    "brickscope_audit_unsigned_seconds": lambda of: of.writer.unsigned_s,
-    "brickscope_audit_gaps_total": lambda of: of.writer.statistics.gaps,
-    "brickscope_audit_free_bytes": lambda of: of.writer.free_bytes,
     "brickscope_policy_info": lambda of: {(of.policy.revision, of.policy.mode.value): 1},
     "brickscope_policy_subjects": lambda of: len({each.name for each in of.policy.everybody}),
-    "brickscope_policy_loaded_timestamp_seconds": lambda of: of.tally.loaded_at,
-    "brickscope_policy_load_failed": lambda of: of.tally.load_failed,
-    "brickscope_policy_reloads_total": lambda of: of.tally.reloads,
     "brickscope_policy_next_expiry_timestamp_seconds": _next_end,
     "brickscope_policy_expired_subjects": lambda of: sum(end <= time.time() for end in _ends(of).values()),
     "brickscope_ca_expiry_timestamp_seconds": lambda of: of.engine().ca_expires,
-    "brickscope_issuer_key_fetches_total": lambda of: of.tally.key_fetches,
-    "brickscope_issuer_key_last_failure_timestamp_seconds": lambda of: of.tally.key_failed_at,
     "brickscope_credential_failing": lambda of: {
         name: error != "" for name, error in of.credentials().items()
     },
-    "brickscope_metrics_errors_total": lambda of: of.tally.errors,
 }
 
 

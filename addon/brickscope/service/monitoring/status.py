@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
@@ -17,9 +16,9 @@ from typing import NamedTuple
 import h11
 import orjson
 
-from .address import StatusAddress, free_path
+from brickscope import notice
 
-logger = logging.getLogger("brickscope")
+from .address import StatusAddress, free_path
 
 MAX_HEAD = 8 * 1024
 """Bytes of a request's line and headers."""
@@ -144,11 +143,8 @@ class StatusServer:
     def _say(self, error: Exception) -> None:
         if not self._failed:
             self._failed = True
-            logger.error(
-                "Brickscope: %s in the status server; calls are not touched by it",
-                type(error).__name__,
-                extra={"event": "status_failed"},
-            )
+            text = f"{type(error).__name__} in the status server; calls are not touched by it"
+            notice.error("status_failed", text)
 
 
 async def _read_head(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:

@@ -12,16 +12,14 @@ Invariants:
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+from brickscope import notice
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Mode, Policy
 from brickscope.core.reason import Kind, Reason
-
-logger = logging.getLogger("brickscope")
 
 MAX_SUBJECTS = 500
 """So many subjects have counts of their own, those that called first; all others are counted together."""
@@ -122,11 +120,8 @@ class Tally:
         except TypeError:  # even this number is none
             self.errors = 1
         if self.errors == 1:
-            logger.error(
-                "Brickscope: %s in the metrics: some numbers are wrong from now on; no decision depends on them",
-                type(error).__name__,
-                extra={"event": "metrics_failed"},
-            )
+            text = f"{type(error).__name__} in the metrics: some numbers are wrong from now on; no decision depends on them"
+            notice.error("metrics_failed", text)
 
     # -- policy ------------------------------------------------------------------------------------------------
 

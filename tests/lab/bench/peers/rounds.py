@@ -40,7 +40,7 @@ CALLS = (
     Load("keep", "keep-alive, 16 connections", "keep", connections=16),
     Load("mixed", "the same, 5% denied", "keep", "mixed", 16),
     Load("denied", "the same, all denied", "keep", "denied", 16),
-    Load("fresh", "a new connection for each call, 8 at a time", "fresh", connections=8),
+    Load("fresh", "a new connection for each call (P-256), 8 at a time", "fresh", connections=8),
 )
 BODIES = (Load("download", "download", "download"), Load("upload", "upload", "upload"))
 
@@ -82,7 +82,7 @@ def run_race(scale: Scale, say: Say, only: Sequence[str] = ()) -> Race:
     troubles: list[str] = []
     started = time.monotonic()
     steps = list(_steps(scale, peers))
-    with open_stage() as stage:
+    with open_stage(curve=True) as stage:
         for number, (round_number, loads, peer) in enumerate(steps):
             name = peer.name if peer else DIRECT
             say(
