@@ -8,15 +8,21 @@ from brickscope.core.fingerprint import fingerprint
 from brickscope.core.jwt_token import LIVES_AN_HOUR, is_oauth
 
 from .command import command
-from .options import check_names
+from .options import NAME
 from .token_input import read_token_input
 
 
 @command("fingerprint")
 @click.option(
-    "--yaml", "name", metavar="NAME", help="Print lines for a policy, with this name for the token."
+    "--yaml",
+    "name",
+    type=NAME,
+    metavar="NAME",
+    help="Print lines for a policy, with this name for the token.",
 )
-@click.option("--rule-set", default="RULE-SET", show_default=True, help="The rule set to write with --yaml.")
+@click.option(
+    "--rule-set", type=NAME, default="RULE-SET", show_default=True, help="The rule set to write with --yaml."
+)
 def fingerprint_command(name: str | None, rule_set: str) -> None:
     """Print the fingerprint of a token.
 
@@ -32,7 +38,6 @@ def fingerprint_command(name: str | None, rule_set: str) -> None:
       printf %s "$DATABRICKS_TOKEN" | brickscope fingerprint
       brickscope fingerprint --yaml nightly-export --rule-set catalog-reader < token.txt
     """
-    check_names(name, rule_set)
     token = read_token_input()
     if is_oauth(token):
         warning = f"{LIVES_AN_HOUR}; 'brickscope whoami' says whom"

@@ -13,7 +13,7 @@ from brickscope.core.placeholder import BITS, make_placeholder
 from brickscope.error import OperatorError
 
 from .command import Group
-from .options import Rules, check_names, rules_option
+from .options import NAME, Rules, rules_option
 from .terminal import say
 
 FILE = "revoked.yaml"
@@ -32,13 +32,14 @@ def placeholder_command() -> None:
 
 
 @placeholder_command.command("new")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option(
     "--credential",
+    type=NAME,
     metavar="NAME",
     help="The name of the real credential in the operator's file. Default: NAME.",
 )
-@click.option("--rule-set", default="RULE-SET", show_default=True, help="The rule set to write.")
+@click.option("--rule-set", type=NAME, default="RULE-SET", show_default=True, help="The rule set to write.")
 def new_command(name: str, credential: str | None, rule_set: str) -> None:
     """Print a new placeholder.
 
@@ -52,7 +53,6 @@ def new_command(name: str, credential: str | None, rule_set: str) -> None:
       brickscope placeholder new etl --rule-set reader > etl.placeholder
       brickscope placeholder new etl --credential shared-token
     """
-    check_names(name, credential or name, rule_set)
     made = make_placeholder(secrets.token_bytes(BITS // 8))
     click.echo(made)
     say("tokens:")

@@ -9,6 +9,7 @@ import click
 from brickscope.audit.summary import COUNTS, summarise
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
+from brickscope.cli.options import COUNT
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log
 from brickscope.cli.terminal import progress
@@ -28,6 +29,7 @@ _BY = {
 @log_options
 @click.option(
     "--top",
+    type=COUNT,
     default=20,
     show_default=True,
     metavar="N",
