@@ -249,7 +249,7 @@ def _add_aliases(entries: list[dict[str, Any]], families: list[dict[str, Any]]) 
             if owners.setdefault(shape, entry["name"]) != entry["name"]:
                 problems.append(f"{call}: of {owners[shape]} and {entry['name']}")
     for entry in entries:
-        for call in list(entry["calls"]):
+        for call in entry["calls"]:  # those that are added here as well: an alias may have aliases
             method, _, path = call.partition(" ")
             for family in families:
                 if path == family["from"].rstrip("/") or path.startswith(family["from"]):

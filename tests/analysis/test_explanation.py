@@ -123,7 +123,7 @@ def test_a_call_is_explained(loaded: Loaded, name: str, written: str) -> None:
     if near is None:
         assert found.near == ()
     else:
-        assert near in "\n".join(why for each in found.near[:1] for why in each.why)
+        assert near in "\n".join(why for each in found.near[:1] for why in each["why"])
     assert (remedy or "") in (found.remedy.whole if found.remedy else "")
     assert bool(remedy) is bool(found.remedy and found.remedy.whole)
 

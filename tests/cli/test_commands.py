@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -53,6 +55,67 @@ def test_what_is_no_token_is_a_usage_error_without_its_text(given: str) -> None:
 @pytest.mark.parametrize("arguments", [("--yaml", "a: b"), ("--yaml", "ci", "--rule-set", "-x")])
 def test_lines_for_a_policy_need_names_that_a_policy_takes(arguments: tuple[str, ...]) -> None:
     assert run("fingerprint", *arguments, given=TOKEN)[0] == 2
+
+
+def commands(of: click.Command, *path: str) -> Iterator[tuple[str, click.Parameter]]:
+    """Every option and argument of the commands, with the words of its command."""
+    if isinstance(of, click.Group):
+        context = click.Context(of)
+        for name in of.list_commands(context):
+            found = of.get_command(context, name)
+            assert found is not None
+            yield from commands(found, *path, name)
+        return
+    yield from ((" ".join(path), each) for each in of.params)
+
+
+def test_every_number_that_a_command_takes_has_its_range() -> None:
+    # --workers has a sentence of its own, by the supervisor.
+    for command, each in commands(main):
+        assert (
+            not isinstance(each.type, click.types.IntParamType)
+            or each.name == "workers"
+            or isinstance(each.type, click.IntRange)
+        ), (command, each.name)
+
+
+SEARCH, TAIL = ("audit", "search"), ("audit", "tail", "--once")
+LEARN, PRINT = ("learn", "--subject", "ci"), "dapi" + "0" * 32
+# The words of a command, what is said of them, what to write.
+OUTSIDE = {
+    "fewer rows than none": (("audit", "summary", "--top", "-1"), "-1 is not in the range", "0<=x"),
+    "fewer groups than none": (("audit", "denials", "--top", "-1"), "-1 is not in the range", "0<=x"),
+    "fewer calls than none": ((*SEARCH, "--limit", "-1"), "-1 is not in the range", "0<=x"),
+    "fewer lines than none": ((*TAIL, "-n", "-1"), "-1 is not in the range", "0<=x"),
+    "more days than there are": (("audit", "unused", "--days", "9" * 12), "is not in the range", "x<=36500"),
+    "a kind of record that is none": ((*SEARCH, "--event", "reloads"), "'reloads' is no event", "'reload'"),
+    "the same while following": ((*TAIL, "--event", "nope"), "'nope' is no event", "one of decision, tunnel"),
+    "a reason that is none": ((*SEARCH, "--reason", "no_rule"), "'no_rule' is no reason", "'no_rule_matches'"),
+    "a method in small letters": ((*SEARCH, "--method", "get"), "'get' is no method", "one of DELETE, GET"),
+    "an operation that is none": ((*SEARCH, "--operation", "jobs.runnow"), "is no operation", "'jobs.run_now'"),
+    "an operation by its other name": ((*SEARCH, "--operation", "groups_v2.list"), "no operation", "'groups.list'"),
+    "a fingerprint that is none": (("learn", "--fingerprint", PRINT), "a fingerprint is sha256:", "64 lower-case"),
+    "a name that no policy takes": ((*LEARN, "--name", "a b"), "a name has letters", "at most 64"),
+    "a workspace that is no number": (("explain", "--host-workspace", "x", "GET", "/"), "is a number", "such as"),
+    "a domain with a blank": (("ca", "new", "--domain", "a b"), "'a b' is not a domain", "such as cloud."),
+    "a hash that is none": (("audit", "verify", "--expect", f"1a2b3c4d:1:{'z' * 64}"), "INSTANCE:SEQ", "64 hex"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_a_value_outside_its_range_or_list_is_refused_with_what_to_write(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, said, fix = OUTSIDE[case]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audit.jsonl").touch()
+    (tmp_path / "rules").mkdir()
+    more = ("--confdir", str(tmp_path)) if arguments[0] == "ca" else ()
+    status, output = run(*arguments, *more)
+    assert status == 2
+    assert said in output
+    assert fix in output.partition(said)[2]
+    assert PRINT not in output
 
 
 def test_a_closed_standard_input_is_a_usage_error() -> None:

@@ -313,3 +313,60 @@ def test_many_rules_read_a_call_once(tmp_path: Path) -> None:
 def test_character_sets(charset: str, reason: Reason, tmp_path: Path) -> None:
     more = (b"Content-Type", charset.encode())
     assert judged(policy(tmp_path, ONE), "POST", RUN, {"job_id": 1012}, more).reason is reason
+
+
+RUNS, CREATE = "/api/2.0/mlflow/runs/get", "/api/2.1/clusters/create"
+PERMISSIONS, WHEEL = "/api/2.0/preview/permissions/sql", "libraries.whl"
+CEO = {"prefix": "/Workspace/Users/ceo/"}
+# Operation, where, method, target, body; the reason where the rule allows, where it denies.
+SECOND: dict[str, tuple[str, Any, str, str, Any, Reason, Reason]] = {
+    "the old name of a run beside the new one": (
+        *("experiments.get_run", {"run_id": "a"}, "GET", f"{RUNS}?run_id=b&run_uuid=a", None),
+        *(NOT_MET, DENIED),
+    ),
+    "the old name of another run beside the new one": (
+        *("experiments.get_run", {"run_id": "a"}, "GET", f"{RUNS}?run_id=b&run_uuid=c", None),
+        *(NOT_MET, ALLOWED),
+    ),
+    "workers by their number, beside a range": (
+        *("clusters.create", {"num_workers": 9}, "POST", CREATE, {"num_workers": 1, "autoscale": {"max_workers": 9}}),
+        *(NOT_MET, DENIED),
+    ),
+    "a number where the map has text": (
+        *("clusters.create", {"spark_conf.k": "5"}, "POST", CREATE, {"spark_conf": {"k": 5}}),
+        *(ALLOWED, DENIED),
+    ),
+    "a fraction where the map has text": (
+        *("clusters.create", {"spark_conf.k": "5"}, "POST", CREATE, b'{"spark_conf": {"k": 5.0}}'),
+        *(NOT_MET, DENIED),
+    ),
+    "the preview of an older path": (
+        *("warehouses.set_permissions", {"warehouse_id": "1"}, "PUT", f"{PERMISSIONS}/endpoints/1", {}),
+        *(ALLOWED, DENIED),
+    ),
+    "an empty list for a truth value": (
+        *("workspace.delete", {"path": CEO}, "POST", "/api/2.0/workspace/delete", {"path": "/Users", "recursive": []}),
+        *(NOT_MET, DENIED),
+    ),
+    "a path with backslashes where any tree may be": (
+        *("libraries.install", {WHEEL: CEO}, "POST", "/api/2.0/libraries/install"),
+        *({"libraries": [{"whl": "\\Users\\ceo\\x.whl"}]}, NOT_MET, DENIED),
+    ),
+    "a moment in another zone": (
+        *("secrets_uc.create_secret", {"expire_time": "2027-01-01T00:00:00Z"}, "POST", "/api/2.1/unity-catalog/secrets"),
+        *({"expire_time": "2027-01-01T02:00:00.0+02:00"}, ALLOWED, DENIED),
+    ),
+    "a name with a letter that capitals make another's": (
+        *("tables.get", {"full_name": "main.a.t"}, "GET", "/api/2.1/unity-catalog/tables/ma%C4%B1n.a.t", None),
+        *(NOT_MET, DENIED),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SECOND)
+def test_a_second_way_to_say_what_a_rule_limits(case: str, tmp_path: Path) -> None:
+    operation, where, method, target, body, allowing, denying = SECOND[case]
+    rule = {"operation": operation, "where": where}
+    assert judged(policy(tmp_path, rule), method, target, body).reason is allowing
+    wide = [operation, "permissions.*", "PUT /{path...}"]
+    assert judged(policy(tmp_path, *wide, deny=[rule]), method, target, body).reason is denying

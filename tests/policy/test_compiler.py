@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a tab": ("version: 1\ntokens:\n\tci: 1\n", "3:1: error: not valid YAML"),
     "an open bracket": ("version: [1\n", "not valid YAML"),
     "an empty file": ("", "the file is empty"),
-    "latin-1": (b"version: 1 # caf\xe9\n", "0.yaml:1:1: error: the file is not UTF-8"),
+    "latin-1": (b"version: 1 # caf\xe9\n", "0.yaml:1:17: error: the file is not UTF-8"),
 }
 
 

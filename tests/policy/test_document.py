@@ -50,8 +50,8 @@ WRONG = {
     "a tag that YAML itself knows": ("a: !!str 1\n", "x:1:4: error: the tag 'tag:yaml.org,2002:str'"),
     "an alias of nothing": ("a: *b\n", "x:1:4: error: not valid YAML: found undefined alias"),
     "an alias of another document": ("a: &b 1\n---\na: *b\n", "x:3:4: error: not valid YAML"),
-    "null alone": ("~\n", "x: error: the file is empty"),
-    "a comment alone": ("# later\n", "x: error: the file is empty"),
+    "null alone": ("~\n", "x:1:1: error: the file is empty"),
+    "a comment alone": ("# later\n", "x:1:1: error: the file is empty"),
     "a control character": ("a: 1\nbc\x01: 1\n", "x:2:3: error: an unseen character (U+0001) (delete it)"),
     "a rule in a comment, behind a line separator": (
         "a: 1 # x\u2028b: 2\n",
@@ -64,7 +64,7 @@ WRONG = {
     "a rule in a comment, behind a CR": ("# x\ra: 1\n", "x:1:4: error: an unseen character (U+000D)"),
     "a mark of direction": ("a: 1\n# \u202ex\n", "x:2:3: error: an unseen character (U+202E)"),
     "a blank of no width in a key": ("a: 1\nb\u200bc: 2\n", "x:2:2: error: an unseen character (U+200B)"),
-    "too much": ("#" * (MAX_BYTES + 1), "x: error: the file has more than 16 MiB"),
+    "too much": ("#" * (MAX_BYTES + 1), "x:1:1: error: the file has more than 16 MiB"),
 }
 
 

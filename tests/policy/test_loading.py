@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,26 @@ def test_links_within_the_folder_and_to_it_are_followed(tmp_path: Path) -> None:
     (tmp_path / "rules" / "a.yaml").symlink_to("..data/a.yaml")
     (tmp_path / "link").symlink_to("rules")
     assert len(load_policy(tmp_path / "link", 0).files) == 1
+
+
+@pytest.mark.parametrize("name", ["more.YAML", "more.Yml", "more.yaml ", "more.test.YAML"])
+def test_a_name_that_only_case_or_blanks_tell_from_a_policy_files_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "p.yaml").write_text(MONITOR)
+    (tmp_path / name).write_text("rule_sets: {}")
+    right = f"more{'.test' if '.test' in name else ''}.{'yml' if 'Yml' in name else 'yaml'}"
+    with pytest.raises(
+        PolicyError, match=rf":1:1: error: a policy file's name ends .* \(rename it to {right}\)"
+    ):
+        load_policy(tmp_path, 0)
+
+
+def test_a_pipe_named_like_a_policy_file_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(MONITOR)
+    os.mkfifo(tmp_path / "q.yaml")
+    with pytest.raises(PolicyError, match=r"q\.yaml: error: it is no file \(give it another name\)"):
+        load_policy(tmp_path, 0)
 
 
 def test_a_folder_named_like_a_file_is_none(tmp_path: Path) -> None:

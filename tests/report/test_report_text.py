@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.audit.views import KNOWN_BY
+from brickscope.audit.queries import query
 from brickscope.report.block import Column, Table
 from brickscope.report.denied import describe_params
 from brickscope.report.text import brief, counted, duration, listed, names, share, shown, size, span
@@ -106,7 +106,7 @@ def test_it_is_said_so(made: str, said: str) -> None:
 )
 def test_a_caller_is_known_by(fingerprint: str | None, principal: str | None, said: str) -> None:
     connection = duckdb.connect()
-    connection.execute(f"CREATE MACRO {KNOWN_BY}")
+    connection.execute(query("duckdb/views").partition("CREATE TEMP VIEW")[0])
     assert connection.execute("SELECT known_by($1, $2::JSON)", [fingerprint, principal]).fetchone() == (said,)
 
 

@@ -21,10 +21,10 @@ POWERFUL = ("secret", "grant", "execute")
 class Denials(NamedTuple):
     """Calls that were denied for one reason and that one change would allow.
 
-    ``caller``: the subject, else what is known of the caller (``views.KNOWN_BY``), empty for no credential. ``what``: the
-    operation, else method and path, else the host. ``kind``: the gravest class of ``POWERFUL`` among what was called, else
-    empty. ``probe``: the call is one that ``brickscope doctor`` makes to be denied. ``sent``: those that monitor mode let go
-    on. ``params``: what they had as parameters, each once. ``example``: the id of one of them.
+    ``caller``: the subject, else what is known of the caller (``known_by``), empty for no credential. ``what``: the
+    operation, else method and path, else the host. ``kind``: the gravest class of ``POWERFUL`` among what was called,
+    else empty. ``probe``: the call is one that ``brickscope doctor`` makes to be denied. ``sent``: those that monitor
+    mode let go on. ``params``: what they had as parameters, each once. ``example``: the id of one of them.
     """
 
     subject: str | None

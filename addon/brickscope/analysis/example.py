@@ -49,7 +49,7 @@ def _values(test: Test) -> list[Any]:
     if test.prefix is not None:
         return [f"{test.prefix[0]}x"]
     if test.pattern is not None:
-        return [_instance(test.pattern[0], test.separator)]
+        return [instance(test.pattern[0], test.separator)]
     if test.low is not None or test.high is not None:
         return [int(each) for each in dict.fromkeys((test.low, test.high)) if each is not None]
     if test.only is not None:
@@ -63,9 +63,9 @@ def plain(value: Any) -> Any:
     return int(value) if decimal and str(int(value)) == value else value
 
 
-def _instance(template: Template, separator: str) -> str:
-    """A text that fits a pattern."""
-    parts = [segment.text if isinstance(segment, Literal) else "x" for segment in template.segments]
+def instance(template: Template, separator: str, word: str = "x") -> str:
+    """A text that fits a pattern, with this word for its variables."""
+    parts = [segment.text if isinstance(segment, Literal) else word for segment in template.segments]
     return ("/" if separator == "/" else "") + separator.join(parts)
 
 

@@ -3,12 +3,13 @@
 Everything here asks the proxy's decision function, of the policy or of one with a rule or binding taken away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.directory import Directory
 from brickscope.core.hostname import in_databricks_zone
+from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Login, RuleSet, Subject
 from brickscope.core.reason import CHANGE, Reason
 from brickscope.core.rule import RuleTable
@@ -20,8 +21,8 @@ from brickscope.policy.written import Written, WrittenRule
 from .call import Call
 from .judge import Known, address, judge
 from .logged import Logged
-from .nearest import Near, nearest_rules
-from .reading import Judged, decided_by, judge_readings
+from .nearest import nearest_rules
+from .reading import decided_by, judge_readings
 from .remedy import Remedy, Try, find_remedy
 from .shown import MAX_ELEMENTS, moment, place, plain, quoted, risk, rule_data, verdict
 from .sight import objects_of
@@ -29,21 +30,13 @@ from .sight import objects_of
 _BINDINGS = (Reason.EXPIRED, Reason.CLIENT_NOT_ALLOWED, Reason.WORKSPACE_NOT_ALLOWED)
 
 
-class Named(NamedTuple):
-    """A parameter whose value is a spelling of something: ``sent``, as the call has it; ``objects``, that it may name."""
-
-    name: str
-    sent: str
-    objects: tuple[str, ...]
-
-
 class Explanation(NamedTuple):
     """What is to be said about one call.
 
-    ``readings``: all of a call that has several. ``objects``: what the values of parameters name, where their spelling does
-    not say it: sentences. ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``near``:
-    those that almost do. ``otherwise``: what would be decided without the deny rule or the binding, a sentence. ``notes``:
-    what was assumed.
+    ``rule``: the rule that decided, where one did. ``also``: further rules that allow it. ``otherwise``: what would be
+    decided without the deny rule or the binding, a sentence. ``notes``: what was assumed. As they are printed: ``near``, the
+    rules that almost allow it; ``readings``, all of a call that has several; ``objects``, what the values of parameters
+    name, where their spelling does not say it.
     """
 
     who: Known
@@ -53,14 +46,13 @@ class Explanation(NamedTuple):
     now: float
     decision: Decision
     rule: WrittenRule | None
-    about: str
     also: tuple[WrittenRule, ...]
-    near: tuple[Near, ...]
+    near: tuple[dict[str, Any], ...]
     otherwise: str
     remedy: Remedy | None
     notes: tuple[str, ...]
-    readings: tuple[Judged, ...] = ()
-    objects: tuple[Named, ...] = ()
+    readings: tuple[dict[str, Any], ...] = ()
+    objects: tuple[dict[str, Any], ...] = ()
 
 
 def explain(
@@ -105,16 +97,16 @@ def explain(
         said.append(
             f"with these parameters it is the operation {decision.operation}; the rule {call.operation} does not mean it"
         )
-    near: list[Near] = []
+    near: list[dict[str, Any]] = []
     also: list[WrittenRule] = []
-    readings: tuple[Judged, ...] = ()
+    readings: Iterable[dict[str, Any]] = ()
     if not isinstance(request, Refused) and isinstance(who.subject, Subject) and call.asked is None:
         readings = judge_readings(
             request,
             decision,
             lambda other: judge(policy, who, call._replace(request=other), now, client, directory),
         )
-        rules = written.of(who.subject.rule_set.name)
+        rules = written.of(who.subject.rule_set.name, "allow")
         if decision.allow:
             also = [rule for rule in rules if attempt(_alone(who, who.subject, rule)).allow]
         elif request.flaw is None and decision.reason not in (*_BINDINGS, Reason.DENIED_BY_RULE):
@@ -128,34 +120,31 @@ def explain(
         now,
         decision,
         rule,
-        risk(decision.operation),
         tuple(each for each in also if each is not rule),
         tuple(near),
         _otherwise(who, decision, attempt, written),
         find_remedy(who, call, client, decision, attempt),
         tuple(said),
-        readings,
+        tuple(readings),
         tuple(_named(decision)),
     )
 
 
-def _named(decision: Decision) -> Iterator[Named]:
-    """What the values of the parameters that rules looked at name."""
+def _named(decision: Decision) -> Iterator[dict[str, Any]]:
+    """The parameters that rules looked at and whose value is a spelling of something: as sent, and what it may name."""
     for name, sent in decision.sent.items():
         for value in sent[:MAX_ELEMENTS] if isinstance(sent, list) else [sent]:
             objects = objects_of(decision.operation or "", name, value)
             if objects:
-                yield Named(name, quoted(value), tuple(map(quoted, objects)))
+                yield {"name": name, "sent": quoted(value), "objects": tuple(map(quoted, objects))}
 
 
 def _alone(who: Known, subject: Subject, rule: WrittenRule) -> Known:
-    """The same subject with a single rule in its rule set, and nothing denied; a deny rule allows nothing."""
-    rules = rule if rule.part == "allow" else rule._replace(paths=(), operations=())
-    operations = {
-        name: tuple(each for each in rules.operations if each.operation == name)
-        for name in {each.operation for each in rules.operations}
-    }
-    alone = RuleSet(rule.rule_set, RuleTable(rules.paths), RuleTable(()), None, operations)
+    """The same subject with a single rule in its rule set, and nothing denied."""
+    operations: dict[str, tuple[OperationRule, ...]] = {}
+    for each in rule.operations:
+        operations[each.operation] = (*operations.get(each.operation, ()), each)
+    alone = RuleSet(rule.rule_set, RuleTable(rule.paths), RuleTable(()), None, operations)
     return who._replace(subject=subject._replace(rule_set=alone))
 
 
@@ -204,29 +193,16 @@ def explanation_data(said: Explanation, logged: Logged | None = None) -> dict[st
         "written": None if said.rule is None else said.rule.text,
         "place": None if said.rule is None else place(said.rule.position),
         "operation": decision.operation,
-        "about": said.about or None,
+        "about": risk(decision.operation) or None,
         "params": {name: plain(value) for name, value in decision.params.items()},
         "params_sent": {name: plain(value) for name, value in decision.sent.items()},
-        "readings": [
-            {
-                "how": each.how,
-                "target": each.target,
-                "decision": verdict(each.decision.allow),
-                "reason": each.decision.reason.value,
-                "detail": printable(each.decision.detail),
-                "rule": each.decision.rule,
-                "operation": each.decision.operation,
-                "decided": each.decided,
-                "covered": each.covered,
-            }
-            for each in said.readings
-        ],
-        "objects": [each._asdict() for each in said.objects],
+        "readings": list(said.readings),
+        "objects": list(said.objects),
         "flaw": _flaw(said),
         "policy_revision": decision.policy_revision,
         "also": list(map(rule_data, said.also)),
         "otherwise": printable(said.otherwise) or None,
-        "nearest": [{**rule_data(each.rule), "why": list(each.why)} for each in said.near],
+        "nearest": list(said.near),
         "remedy": said.remedy
         and {"text": said.remedy.text, "yaml": said.remedy.whole, "caution": said.remedy.note},
         "notes": list(said.notes),

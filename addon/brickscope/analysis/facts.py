@@ -182,7 +182,9 @@ def _parameters(
         place = operation.place(name) or operation.place(first)
         if logged is None or place == "path":
             continue
-        value = _value(said, logged, _named_values(rule_set, operation.name, said), key, digests)
+        tests = [constraint.test for constraint, _ in constraints_on(rule_set, operation.name, said)]
+        candidates = [str(value) for test in tests for value in test.one_of or ()]
+        value = _value(said, logged, candidates, key, digests)
         if place == "query":
             query.append(f"{quote(name, safe='.')}={quote(as_text(value), safe='')}")
         elif place == "body" and name in operation.body:
@@ -230,14 +232,6 @@ def constraints_on(rule_set: RuleSet | None, operation: str, name: str) -> list[
         for rule in rules.get(operation, ())
         for constraint in rule.where
         if constraint.name == name
-    ]
-
-
-def _named_values(rule_set: RuleSet | None, operation: str, name: str) -> list[str]:
-    return [
-        str(value)
-        for constraint, _ in constraints_on(rule_set, operation, name)
-        for value in constraint.test.one_of or ()
     ]
 
 

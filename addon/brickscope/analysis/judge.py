@@ -41,6 +41,11 @@ class Known(NamedTuple):
     subject: Subject | Login
     marks: tuple[str, ...] = ()
 
+    @property
+    def rule_set(self) -> str | None:
+        """The name of its rule set; None for a login, which makes no calls."""
+        return self.subject.rule_set.name if isinstance(self.subject, Subject) else None
+
 
 def known(policy: Policy) -> dict[str, Known]:
     """Everybody the policy names, by name."""

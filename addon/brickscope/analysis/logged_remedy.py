@@ -17,6 +17,7 @@ from .facts import MATCHES_NOTHING, NOT_TOLD, NotReplayable, read_facts
 from .judge import Known, judge
 from .opening import Entry, ends_open, opening
 from .remedy import Remedy, to_yaml
+from .shown import risk
 from .sight import looks_at
 
 Fields = Mapping[str, Any]
@@ -128,9 +129,7 @@ def _risk(name: str) -> str:
     operation = load_catalog().find(name)
     if operation is None:
         return "the catalogue does not have this call, so its effect is not known"
-    if operation.kind in ("read", "write"):
-        return ""
-    return f"{name} is of class {operation.kind}" + (f": {operation.risk}" if operation.risk else "")
+    return "" if operation.kind in ("read", "write") else f"{name} is of {risk(operation.name)}"
 
 
 # -- subjects, bindings, options ----------------------------------------------------------------------------------

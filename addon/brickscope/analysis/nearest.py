@@ -1,7 +1,7 @@
 """The rules that almost allow a call, each with what is missing: the answer to "why not?"."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from brickscope.catalog.catalog import operation_table
 from brickscope.core.constraint import Constraint
@@ -13,7 +13,7 @@ from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
 from .reach import reached
-from .shown import MAX_ELEMENTS, quoted, shown
+from .shown import MAX_ELEMENTS, quoted, rule_data, shown
 from .sight import objects_of, see
 
 MAX_NEAR = 4
@@ -22,24 +22,16 @@ _Reason = tuple[float, tuple[str, ...]]
 """How far a rule is from a call, and why it does not allow it."""
 
 
-class Near(NamedTuple):
-    """A rule that does not allow the call, and ``why`` not, in sentences."""
-
-    rule: WrittenRule
-    why: tuple[str, ...]
-
-
 def nearest_rules(
     rules: Sequence[WrittenRule], request: ApiRequest, body: bytes, decision: Decision
-) -> list[Near]:
-    """The allow rules nearest to a call that none of them allows. ``rules``: of its subject's rule set."""
-    found: list[tuple[float, Near]] = []
+) -> list[dict[str, Any]]:
+    """The rules nearest to a call that none of them allows, each with ``why`` it does not, in sentences. ``rules``: what its
+    subject's rule set allows."""
+    found: list[tuple[float, dict[str, Any]]] = []
     for rule in rules:
-        if rule.part != "allow":
-            continue
         best = min(_reasons(rule, request, body, decision), default=None)
         if best is not None:
-            found.append((best[0], Near(rule, best[1])))
+            found.append((best[0], {**rule_data(rule), "why": list(best[1])}))
     found.sort(key=lambda each: each[0])
     near = [each for distance, each in found if distance < _FAR]
     return (near or [each for _, each in found])[:MAX_NEAR]

@@ -59,7 +59,7 @@ def _proposals(present: Present, request: ApiRequest, body: bytes) -> Iterator[l
     ]
     plain = by_reading[0]
     yield from ([entry] for entry in plain)
-    names = list(dict.fromkeys(part.called.text for part in parts(request, body)))
+    names = list(dict.fromkeys(called.text for called, _ in parts(request, body)))
     if len(names) > 1:
         yield [*names]  # of a batch: all its operations
     if len(by_reading) == 1:
@@ -79,7 +79,7 @@ def _proposals(present: Present, request: ApiRequest, body: bytes) -> Iterator[l
 def _entries(present: Present, request: ApiRequest, body: bytes) -> list[Entry]:
     """Rules that could allow the one reading of a request, the narrowest first."""
     found: list[Entry] = []
-    calls = [load_catalog().operations[part.called.text] for part in parts(request, body)]
+    calls = [load_catalog().operations[called.text] for called, _ in parts(request, body)]
     for known in calls:
         operation = known.name
         alike = present.get(operation, ())

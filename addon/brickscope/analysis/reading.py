@@ -1,8 +1,8 @@
 """The readings of a call, each judged by itself: what a server could make of the same bytes, and what the rules say."""
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from brickscope.core.decide import PLAIN
 from brickscope.core.decision import Decision
@@ -10,43 +10,35 @@ from brickscope.core.path import Reading
 from brickscope.core.request import ApiRequest
 from brickscope.log.record import printable
 
+from .shown import verdict
+
 _DATA = re.compile(r"[/?#;%]")
-
-
-class Judged(NamedTuple):
-    """One reading. ``how``: which behaviours of a server it takes, in words. ``target``: path and query as they are read.
-    ``decision``: of it alone. ``decided``: whether the answer to the call is its answer. ``covered``: it is not allowed by
-    itself and need not be, since the API is known to take the whole name."""
-
-    how: str
-    target: str
-    decision: Decision
-    decided: bool
-    covered: bool
 
 
 def judge_readings(
     request: ApiRequest, decision: Decision, judge: Callable[[ApiRequest], Decision]
-) -> tuple[Judged, ...]:
-    """All readings of a call that has several; none of one that has one, or a flaw.
+) -> Iterator[dict[str, Any]]:
+    """All readings of a call that has several, as ``--json`` prints them; none of one that has one, or a flaw.
 
-    ``decision``: on the call. ``judge``: decides on it with other readings.
+    ``decision``: on the call. ``judge``: decides on it with other readings. Of each: ``how``, which behaviours of a server
+    it takes, in words; ``target``, path and query as they are read; what is decided of it alone; ``decided``, whether the
+    answer to the call is its answer; ``covered``, it is not allowed by itself and need not be, since the API is known to
+    take the whole name.
     """
-    if len(request.readings) < 2 or request.flaw is not None:
-        return ()
-    alone = [
-        judge(request._replace(readings=(reading,), query=reading.query)) for reading in request.readings
-    ]
-    return tuple(
-        Judged(
-            reading.how or PLAIN,
-            _target(reading, request),
-            answer,
-            number == decision.reading,
-            decision.allow and not answer.allow,
-        )
-        for number, (reading, answer) in enumerate(zip(request.readings, alone, strict=True))
-    )
+    several = len(request.readings) > 1 and request.flaw is None
+    for number, reading in enumerate(request.readings if several else ()):
+        answer = judge(request._replace(readings=(reading,), query=reading.query))
+        yield {
+            "how": reading.how or PLAIN,
+            "target": _target(reading, request),
+            "decision": verdict(answer.allow),
+            "reason": answer.reason.value,
+            "detail": printable(answer.detail),
+            "rule": answer.rule,
+            "operation": answer.operation,
+            "decided": number == decision.reading,
+            "covered": decision.allow and not answer.allow,
+        }
 
 
 def decided_by(request: ApiRequest, decision: Decision) -> ApiRequest:

@@ -1,7 +1,7 @@
 """What a call has for the parameters that somebody asks about, as the proxy reads it."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.body import Number
@@ -14,16 +14,9 @@ from brickscope.core.request import ApiRequest
 from brickscope.core.rule import Rule
 
 
-class Part(NamedTuple):
-    """A call of one operation, in its plain reading: what the catalogue says, and what it has for a body."""
-
-    called: Rule
-    held: HeldBody
-
-
-def parts(request: ApiRequest, body: bytes) -> list[Part]:
-    """The calls of known operations in a request: one, or of a body of JSON-RPC one for each of its messages; none where the
-    proxy can't say which."""
+def parts(request: ApiRequest, body: bytes) -> list[tuple[Rule, HeldBody]]:
+    """The calls of known operations in a request, in its plain reading: what the catalogue says, and what each has for a
+    body. One, or of a body of JSON-RPC one for each of its messages; none where the proxy can't say which."""
     if not request.readings:
         return []
     called = operation_table().match(request.method, request.readings[0].route)
@@ -31,14 +24,14 @@ def parts(request: ApiRequest, body: bytes) -> list[Part]:
     if called is None:
         return []
     if not called.messages:
-        return [Part(called, held)]
+        return [(called, held)]
     try:
         operations = dict(called.messages)
         _, messages = held.messages(operations)
     except Refused:
         return []
     return [
-        Part(called._replace(text=operations[message.method], messages=()), content)
+        (called._replace(text=operations[message.method], messages=()), content)
         for message, content in messages
         if message.method in operations
     ]

@@ -49,15 +49,14 @@ def _has_expired(subject: Subject | Login, now: float) -> bool:
 def summary_data(loaded: Loaded, who: Known, now: float) -> dict[str, Any]:
     """What somebody can do at a time (seconds since the epoch). A login makes no calls."""
     subject, where = who.subject, loaded.written.subjects.get(who.name)
-    rule_set = None if isinstance(subject, Login) else subject.rule_set
-    found = abilities([] if rule_set is None else loaded.written.of(rule_set.name))
+    found = abilities([] if who.rule_set is None else loaded.written.of(who.rule_set))
     denied = [way.written for each in found.operations.values() for way in each.denied]
     peers = Counter((each.service, each.kind) for each in load_catalog().operations.values())
     return {
         "subject": who.name,
         "kind": who.kind,
         "place": None if where is None else place(where),
-        "rule_set": rule_set and rule_set.name,
+        "rule_set": who.rule_set,
         "mode": mode_of(loaded.policy, subject).value,
         "expired": _has_expired(subject, now),
         "bounds": bounds(who, now),
@@ -99,26 +98,24 @@ def access_data(loaded: Loaded, operation: Operation, now: float) -> dict[str, A
         "class": operation.kind,
         "risk": operation.risk or None,
         "subjects": [
-            _access(loaded.policy, who, who.subject, by_set[who.subject.rule_set.name], operation, now)
+            _access(loaded.policy, who, by_set[who.rule_set], operation, now)
             for who in sorted(known(loaded.policy).values())
-            if isinstance(who.subject, Subject)
+            if who.rule_set is not None
         ],
     }
 
 
-def _access(
-    policy: Policy, who: Known, subject: Subject, found: Abilities, operation: Operation, now: float
-) -> dict[str, Any]:
+def _access(policy: Policy, who: Known, found: Abilities, operation: Operation, now: float) -> dict[str, Any]:
     """``able``: a call of it can be allowed now. ``obstacles``: why it is not, or is all the same (monitor mode). ``near``:
     somebody can't, and has something to do with it."""
     ability = found.operations.get(operation.name, Ability(operation, (), ()))
     obstacles = []
     if ability.allowed and ability.is_denied:
         obstacles.append("a deny rule takes it away")
-    if _has_expired(subject, now):
+    if _has_expired(who.subject, now):
         obstacles.append("the subject has expired")
     able = bool(ability.allowed) and not obstacles
-    if not able and mode_of(policy, subject) is Mode.MONITOR:
+    if not able and mode_of(policy, who.subject) is Mode.MONITOR:
         obstacles.append("it is in monitor mode: what the rules deny is sent anyway")
     related: dict[WrittenRule, None] = {}
     for each in () if ability.allowed else found.allowed():

@@ -22,11 +22,6 @@ class Witness(NamedTuple):
     entry: int = -1
 
     @property
-    def text(self) -> str:
-        """All of the request in one printable line."""
-        return self.call.text
-
-    @property
     def method(self) -> str:
         """Of the request."""
         return self._request.method

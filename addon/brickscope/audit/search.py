@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, get_args
+
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.reason import Reason
+from brickscope.core.rule import METHODS, WEBSOCKET
+from brickscope.policy.problem import nearest
+
+from .event import AnyRecord
+from .queries import query
 
 Values = tuple[str, ...]
 _STATUS = re.compile(r"([1-5])xx|[1-5][0-9]{2}|none\Z")
 _TEXTS = ("subject", "operation", "reason", "client_address", "method", "path", "credential", "event")
-
-CALLS = ("decision", "tunnel")
 
 
 class Filter(NamedTuple):
@@ -30,10 +36,18 @@ class Filter(NamedTuple):
     status: Values = ()
 
     def check(self) -> None:
-        """Raises ValueError for a status that is none."""
+        """Raises ValueError for a value that no record has: that nothing is found would be taken for an answer. What has a
+        ``*`` is taken as it is, also for records of another version."""
         for text in self.status:
             if not _STATUS.fullmatch(text):
                 raise ValueError(f"{text!r} is no status: write 404, 4xx or none")
+        for name, known in _KNOWN.items():
+            for text in getattr(self, name):
+                if "*" not in text and text not in (words := known()):
+                    listed = nearest(text, words) or (f"one of {', '.join(words)}" if len(words) < 20 else "")
+                    raise ValueError(
+                        f"{text!r} is no {name}: {listed or 'write it as docs/log.md has it, or with *'}"
+                    )
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether a record fits, status apart."""
@@ -79,6 +93,21 @@ class Filter(NamedTuple):
         return " OR ".join(either) or "true"
 
 
+def _operations() -> Collection[str]:
+    return load_catalog().operations.keys()
+
+
+def _events() -> Collection[str]:
+    return [kind.model_fields["event"].annotation.__args__[0] for kind in get_args(get_args(AnyRecord)[0])]
+
+
+_KNOWN: dict[str, Callable[[], Collection[str]]] = {
+    "event": _events,
+    "method": lambda: (*METHODS, WEBSOCKET),
+    "operation": _operations,
+    "reason": lambda: [reason.value for reason in Reason],
+}
+"""The words that these fields have."""
 _DECIDED = {
     "allow": "decision = 'allow'",
     "deny": "decision = 'deny'",
@@ -122,21 +151,6 @@ def search_sql(wanted: Filter, limit: int) -> tuple[str, dict[str, Any]]:
         sql = f"WITH found AS (SELECT * FROM records WHERE {condition} {last}) FROM found"  # noqa: S608
     else:
         ended = f"SELECT decision_id FROM outcomes WHERE {wanted.status_condition()}"  # noqa: S608
-        by_status = f" AND decision_id IN ({ended})" if wanted.status else ""
-        # First what is looked for, then its outcomes: memory is for what is found and not for all calls.
-        sql = f"""
-            WITH found AS MATERIALIZED (
-                SELECT * FROM records WHERE event IN {CALLS} AND {condition}{by_status} {last}
-            ),
-            ends AS (
-                SELECT decision_id, any_value(status) AS status, any_value(duration_ms) AS duration_ms,
-                    any_value(request_bytes) AS request_bytes, any_value(response_bytes) AS response_bytes,
-                    any_value(error) AS error
-                FROM outcomes WHERE decision_id IN (SELECT decision_id FROM found) GROUP BY decision_id
-            )
-            SELECT found.* REPLACE (
-                ends.status AS status, ends.duration_ms AS duration_ms, ends.request_bytes AS request_bytes,
-                ends.response_bytes AS response_bytes, ends.error AS error
-            )
-            FROM found LEFT JOIN ends USING (decision_id)"""  # noqa: S608
+        condition += f" AND decision_id IN ({ended})" if wanted.status else ""
+        sql = query("duckdb/calls").format(condition=condition, last=last)
     return f"{sql} ORDER BY time, instance, seq", parameters

@@ -6,6 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 from .columns import COLUMNS
+from .queries import query
 from .reader import AuditLog, Progress
 
 Record = dict[str, Any]
@@ -59,19 +60,8 @@ def _near(log: AuditLog, decision: Record, progress: Progress | None) -> dict[st
         None,
     )
     is_same = f"{same} = $same" if same else "false AND $same IS NULL"
-    # Of several runs the time decides, within one run the number: a clock may be set back.
-    place = "(time, instance, seq)"
-    here = "($time::TIMESTAMP, $instance::VARCHAR, $seq::BIGINT)"
-    of_policy = "event IN ('start', 'reload', 'mode_change') AND instance = $instance"
-    call = f"event = 'decision' AND {is_same}"
-    shown = ", ".join(f"{name} := {name}" for name in _SHOWN)
-    sql = f"""
-        SELECT
-            max_by(shown, seq, {NEAR}) FILTER ({of_policy} AND seq < $seq) AS before,
-            min_by(shown, seq, {NEAR}) FILTER ({of_policy} AND seq > $seq) AS after,
-            max_by(shown, {place}) FILTER ({call} AND {place} < {here}) AS previous,
-            min_by(shown, {place}) FILTER ({call} AND {place} > {here}) AS next
-        FROM (SELECT *, struct_pack({shown}) AS shown FROM records)"""  # noqa: S608 - names are ours
+    shown = f"struct_pack({', '.join(f'{name} := {name}' for name in _SHOWN)})"
+    sql = query("duckdb/story").format(most=NEAR, shown=shown, same=is_same)
     parameters = {name: decision[name] for name in ("time", "instance", "seq")} | {
         "same": decision.get(same) if same else None
     }

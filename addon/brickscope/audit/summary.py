@@ -1,44 +1,30 @@
-"""The log at a glance: the sections of ``brickscope audit summary``, all from one pass over the log."""
+"""The log at a glance: what ``brickscope audit summary`` says, all from one pass over the log."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from .queries import query
 from .reader import AuditLog, Progress
 
 SECTIONS = ("subjects", "operations", "reasons", "clients", "credentials", "outcomes", "events")
 """Each the name of a query ``sql/summary_….sql``."""
-Row = dict[str, Any]
+COUNTS = ("calls", "allowed", "denied_sent", "denied")
+_ODD = ("several_readings", "respelled")
+"""Calls that are counted where there are any."""
 
 
-class Summary(NamedTuple):
-    """``sections``: rows by section, the most frequent first."""
-
-    sections: dict[str, list[Row]]
-
-    @property
-    def records(self) -> int:
-        """Records of all kinds."""
-        return sum(row["records"] for row in self.sections["events"])
-
-    def total(self, name: str) -> int:
-        """Calls in all: ``calls``, ``allowed``, ``denied``, ``denied_sent``, ``several_readings`` or ``respelled``."""
-        return sum(int(row[name]) for row in self.sections["reasons"])
-
-    @property
-    def span(self) -> tuple[datetime, datetime] | None:
-        """The times of the first and last record; None for an empty log."""
-        rows = self.sections["events"]
-        if not rows:
-            return None
-        return min(row["first_seen"] for row in rows), max(row["last_seen"] for row in rows)
-
-
-def summarise(log: AuditLog, progress: Progress | None = None) -> Summary:
-    """All sections. Reads the log once."""
-    log.make_facts(progress)
+def summarise(log: AuditLog, progress: Progress | None = None) -> dict[str, Any]:
+    """How much the log holds, from when to when (None for an empty one), and its sections: rows, the most frequent first."""
+    bad_lines = log.make_facts(progress)
     sections = {name: log.select(query(f"summary_{name}")) for name in SECTIONS}
-    sections["events"] = [row for row in sections["events"] if row["event"] is not None]
-    return Summary(sections)
+    events = sections["events"] = [row for row in sections["events"] if row["event"] is not None]
+    return {
+        "files": [source.name for source in log.sources],
+        "first_seen": min((row["first_seen"] for row in events), default=None),
+        "last_seen": max((row["last_seen"] for row in events), default=None),
+        "records": sum(row["records"] for row in events),
+        "bad_lines": bad_lines,
+        **{name: sum(int(row[name]) for row in sections["reasons"]) for name in (*COUNTS, *_ODD)},
+        **sections,
+    }

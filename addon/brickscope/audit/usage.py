@@ -11,17 +11,6 @@ from brickscope.core.policy import Policy, RuleSet
 from .queries import query
 from .reader import AuditLog
 
-_USED = """
-SELECT kind, name, rule_set, list, CAST(sum(calls) AS BIGINT), min(first_seen), max(last_seen),
-    count(*) AS parts, count(*) FILTER (calls > 0) AS used
-FROM (
-    SELECT *, kind = 'rule' AND starts_with(rule, 'preset ') AS of_preset, row_number() OVER () AS place,
-        coalesce(subject, CASE WHEN of_preset THEN split_part(rule, ':', 1) ELSE rule END, rule_set) AS name,
-    FROM ({})
-)
-GROUP BY kind, name, rule_set, list, of_preset ORDER BY of_preset, min(place)"""
-"""The rules of a preset, which was one line of the policy, are one."""
-
 
 class PolicyRow(NamedTuple):
     """A row of ``audit_policy``, the table that ``sql/unused.sql`` reads beside the log.
@@ -83,7 +72,7 @@ def _rules(rule_set: RuleSet) -> Iterator[tuple[str, str]]:
 def find_usage(log: AuditLog, policy: Policy) -> list[Usage]:
     """How much everything of a policy is used. ``log``: with its facts made."""
     keep_policy(log, policy)
-    return [Usage(*row) for row in log.ask(_USED.format(query("unused"))).fetchall()]
+    return [Usage(*row) for row in log.ask(query("duckdb/usage").format(query("unused"))).fetchall()]
 
 
 def keep_policy(log: AuditLog, policy: Policy | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .columns import COLUMNS
 from .period import Period
+from .queries import query
 from .source import MAX_LINE
 
 IS_BAD = (
@@ -15,21 +16,6 @@ IS_BAD = (
 )
 """Of a row: the line was no record, so it has not even what all records have. DuckDB knows more times than a record can
 have (before Christ, beyond the year 9999, infinity), of which whoever reads its answers makes no time."""
-
-KNOWN_BY = """known_by(fingerprint, principal) AS coalesce(nullif(concat_ws(
-    ' ', coalesce('object ' || (principal->>'object_id') || ' of tenant ' || (principal->>'tenant'), principal->>'sub'),
-    'by client ' || nullif(principal->>'client_id', coalesce(principal->>'sub', ''))
-), ''), fingerprint, '')"""
-"""Who a caller is, named by the policy or not: the verified claims of its OAuth token (JSON), else the fingerprint, else
-nothing."""
-
-VIEWS = {
-    "decisions": "*, decision = 'allow' OR NOT enforced AS sent FROM records WHERE event = 'decision'",
-    "outcomes": "* FROM records WHERE event = 'outcome'",
-    "tunnels": "*, decision = 'allow' OR NOT enforced AS sent FROM records WHERE event = 'tunnel'",
-    "reloads": "* FROM records WHERE event IN ('reload', 'mode_change')",
-    "events": "* FROM records WHERE event NOT IN ('decision', 'outcome', 'tunnel')",
-}
 
 
 def view_statements(
@@ -59,9 +45,7 @@ def view_statements(
         f"CREATE TEMP VIEW audit_records AS SELECT * REPLACE (CASE WHEN NOT ({IS_BAD}) THEN event END AS event, "
         f"CASE WHEN NOT ({IS_BAD}) THEN time END AS time) FROM lines WHERE {IS_BAD} OR ({wanted})"
     )
-    yield f"CREATE TEMP MACRO {KNOWN_BY}"
-    for name, select in VIEWS.items():
-        yield f"CREATE TEMP VIEW {name} AS SELECT {select}"
+    yield query("duckdb/views")
 
 
 def lock_statements(paths: Iterable[str]) -> Iterator[str]:

@@ -13,7 +13,6 @@ from brickscope.analysis.way import abilities
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
-from brickscope.core.policy import Subject
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import nearest
@@ -169,7 +168,7 @@ def _who(loaded: Loaded, operation: Operation) -> list[dict[str, str]]:
     }
     found = []
     for who in sorted(known(loaded.policy).values()):
-        able = by_set[who.subject.rule_set.name] if isinstance(who.subject, Subject) else None
+        able = None if who.rule_set is None else by_set[who.rule_set]
         if able is not None and able.allowed and not able.is_denied:
             # One without conditions settles it; otherwise each may.
             whole = [way.text for way in able.allowed if way.whole]

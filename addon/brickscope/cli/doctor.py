@@ -11,7 +11,7 @@ import click
 
 from brickscope.core.hostname import is_hostname
 from brickscope.host.editor import NAME as EDITOR
-from brickscope.host.examination import Question, examine
+from brickscope.host.examination import Examination
 from brickscope.host.fix import find_shell
 from brickscope.host.stack import find_stack, names
 from brickscope.host.syntax import SHELLS
@@ -71,20 +71,18 @@ def doctor_command(
         if stack is None and name != EDITOR:
             raise click.UsageError(f"there is no client {name!r}; there are {', '.join([*names(), EDITOR])}")
         stacks.add(stack.name if stack else EDITOR)
-    report = examine(
-        Question(
-            host,
-            os.environ,
-            shell or find_shell(os.environ),
-            proxy,
-            authority.absolute() if authority else default_ca(),
-            default_bundle(),
-            frozenset(stacks),
-            pythons,
-            bool({"terraform", "databricks-cli"} & set(clients)) or Path("databricks.yml").is_file(),
-        )
-    )
-    return Answer(report.data(), "doctor", failed=not report.healthy)
+    report = Examination(
+        host,
+        os.environ,
+        shell or find_shell(os.environ),
+        proxy,
+        authority.absolute() if authority else default_ca(),
+        default_bundle(),
+        frozenset(stacks),
+        pythons,
+        bool({"terraform", "databricks-cli"} & set(clients)) or Path("databricks.yml").is_file(),
+    ).report()
+    return Answer(report, "doctor", failed=not report["healthy"])
 
 
 def _host(given: str | None) -> str:

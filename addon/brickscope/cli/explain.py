@@ -24,7 +24,7 @@ from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
 
 from .command import Command
-from .options import Rules, rules_option, time_option
+from .options import Rules, Shaped, rules_option, time_option
 from .output import Answer, answers
 
 
@@ -37,6 +37,9 @@ class _TakesCurl(Command):
                 args = [*args[:at], "--", *args[at:]]
                 break
         return super().parse_args(ctx, args)
+
+
+_WORKSPACE = Shaped("number", "[0-9]{1,20}", "the id of a workspace is a number, such as 1234567890123456")
 
 
 def _address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
@@ -59,7 +62,9 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str | N
     help="The address the call comes from. Default: one from which the subject may act.",
 )
 @time_option("When, such as 2027-03-01T12:00:00Z. Default: now; for a logged call, its time.")
-@click.option("--host-workspace", help="The id of the one workspace that the host says it serves.")
+@click.option(
+    "--host-workspace", type=_WORKSPACE, help="The id of the one workspace that the host says it serves."
+)
 @click.option(
     "--log",
     "logs",

@@ -10,22 +10,29 @@ from brickscope.analysis.learn import report
 from brickscope.analysis.learn.evidence import Selector
 from brickscope.analysis.learn.learning import Learned, learn
 from brickscope.analysis.learn.proposal import Wish, read_include
+from brickscope.core.fingerprint import PATTERN
 
 from .command import command
-from .options import NEW_FILE, Rules, rules_option
+from .options import NAME, NEW_FILE, Rules, Shaped, rules_option
 from .output import Answer, answers
 from .selection import Selection, log_options, open_log
 from .terminal import progress, say
+
+_FINGERPRINT = Shaped(
+    "fingerprint", PATTERN.pattern, "a fingerprint is sha256: and 64 lower-case hex digits, as the log has it"
+)
 
 
 @command("learn")
 @log_options
 @click.option("--subject", help="Whose calls: the name of a token, service principal or user.")
-@click.option("--fingerprint", help="Or those with an unknown token: its fingerprint, sha256:….")
+@click.option(
+    "--fingerprint", type=_FINGERPRINT, help="Or those with an unknown token: its fingerprint, sha256:…."
+)
 @click.option("--client-id", help="Or those of a service principal, by its verified client id.")
 @click.option("--sub", help="Or those of a user, by the verified sub of the token.")
 @rules_option("The present policy: the proposal is a change of it.", optional=True)
-@click.option("--name", help="The name of subject and rule set where the policy has none yet.")
+@click.option("--name", type=NAME, help="The name of subject and rule set where the policy has none yet.")
 @click.option(
     "--include",
     multiple=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from brickscope.core.placeholder import BITS, make_placeholder
 from brickscope.error import OperatorError
 
 from .command import Group
-from .options import Rules, rules_option
+from .options import NAME, Rules, rules_option
 from .terminal import say
 
 FILE = "revoked.yaml"
 """Where revocations are written, in the policy's folder."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @click.group("placeholder", cls=Group)
@@ -34,13 +32,14 @@ def placeholder_command() -> None:
 
 
 @placeholder_command.command("new")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option(
     "--credential",
+    type=NAME,
     metavar="NAME",
     help="The name of the real credential in the operator's file. Default: NAME.",
 )
-@click.option("--rule-set", default="RULE-SET", show_default=True, help="The rule set to write.")
+@click.option("--rule-set", type=NAME, default="RULE-SET", show_default=True, help="The rule set to write.")
 def new_command(name: str, credential: str | None, rule_set: str) -> None:
     """Print a new placeholder.
 
@@ -54,9 +53,6 @@ def new_command(name: str, credential: str | None, rule_set: str) -> None:
       brickscope placeholder new etl --rule-set reader > etl.placeholder
       brickscope placeholder new etl --credential shared-token
     """
-    for word in (name, credential or name, rule_set):
-        if not _NAME.fullmatch(word):
-            raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
     made = make_placeholder(secrets.token_bytes(BITS // 8))
     click.echo(made)
     say("tokens:")

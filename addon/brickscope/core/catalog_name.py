@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .normal import compatible, is_regular_text, lines_are_regular
-from .scalar import Objects, ascii_lower, distinct, is_text, read_text
+from .normal import disguise, is_regular_text, lines_are_regular
+from .scalar import Objects, distinct, is_text, read_text, without_case
 
 MAX_PARTS = 3
 """Catalog, schema and what is in it."""
@@ -28,19 +28,7 @@ def _names(value: Any, most: int) -> Objects | None:
     parts = value.split(".")
     if len(parts) > most or not all(part and is_regular_text(part) for part in parts):
         return None
-    return (value.lower(),) if value.isascii() else distinct((ascii_lower(value), value.casefold()))
-
-
-def suspect_uc(read: Any) -> Any:
-    """The same for rules that deny: also without compatibility forms."""
-
-    def suspect(value: Any) -> Objects | None:
-        found: Objects | None = read(value)
-        if found is None or value.isascii():
-            return found
-        return distinct((*map(str, found), *(compatible(str(each)).casefold() for each in found)))
-
-    return suspect
+    return without_case(value)
 
 
 def read_uc_entity(value: Any) -> Objects | None:
@@ -54,7 +42,7 @@ def read_uc_entity(value: Any) -> Objects | None:
     column = parts[MAX_PARTS]
     if not column or not is_regular_text(column):
         return None
-    return distinct(f"{each}.{form}" for each in table for form in (ascii_lower(column), column.casefold()))
+    return distinct(f"{each}.{form}" for each in table for form in without_case(column))
 
 
 def read_uc_resource(value: Any) -> Objects | None:
@@ -63,7 +51,11 @@ def read_uc_resource(value: Any) -> Objects | None:
         return None
     collection, slash, name = value.rpartition("/")
     found = read_uc_name(name)
-    if found is None or not is_regular_text(collection):
+    if (
+        found is None
+        or not is_regular_text(collection)
+        or (slash and any(map(disguise, collection.split("/"))))
+    ):
         return None
     return tuple(f"{collection}{slash}{each}" for each in found)
 

@@ -118,11 +118,15 @@ class Test(NamedTuple):
 
     def may_be_met(self, values: Values, *, replaced: bool = False, below: bool = False) -> bool:
         """Whether some server could read a parameter as one that meets the test; for rules that deny. ``replaced``: whether
-        the call has another parameter that stands in for it. ``below``: whether it acts on all below the object it names.
+        another parameter stands in for it in the call. ``below``: whether it acts on all below the object it names.
 
         Raises Refused(TOO_COMPLEX).
         """
-        if values.odd or (values.is_absent and (self.absent or self.optional or replaced)):
+        if (
+            values.odd
+            or (values.is_absent and (self.absent or self.optional))
+            or (replaced and not self.absent)
+        ):
             return True
         if self.absent or not values.given:
             return False

@@ -22,8 +22,8 @@ from .catalog_name import (
     read_uc_name,
     read_uc_part,
     read_uc_resource,
-    suspect_uc,
 )
+from .normal import caseless
 from .object_path import (
     all_dbfs_paths,
     all_long_paths,
@@ -65,7 +65,6 @@ from .scalar import (
     all_loose,
     all_text,
     all_words,
-    ascii_lower,
     distinct,
     either,
     folded,
@@ -78,12 +77,15 @@ from .scalar import (
     read_id,
     read_integer,
     read_lines,
+    read_map_text,
     read_nothing,
     read_number,
     read_principal,
     read_text,
+    read_timestamp,
     read_uuid,
     unless_numbers,
+    without_case,
     word,
 )
 from .template import Literal, Template
@@ -138,20 +140,16 @@ def _as_is(text: str) -> tuple[str, ...]:
     return (text,)
 
 
-def _without_case(text: str) -> tuple[str, ...]:
-    return (text.casefold(),)
-
-
-def _small(text: str) -> tuple[str, ...]:
-    return distinct((ascii_lower(text), text.casefold()))
+def _loosely(text: str) -> tuple[str, ...]:
+    return (caseless(text),)
 
 
 def _model(text: str) -> tuple[str, ...]:
-    return _small(text) if "." in text else (text,)
+    return without_case(text) if "." in text else (text,)
 
 
 def _suspect_model(text: str) -> tuple[str, ...]:
-    return distinct((text, *_small(text)))
+    return distinct((text, *without_case(text)))
 
 
 class Kind(NamedTuple):
@@ -188,17 +186,16 @@ def _plain_kind(name: str, read: Read, all_read: ReadAll | None = None, *, order
 def _text_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
     all_suspect = {all_text: all_loose, _NUMBERS_OR_TEXT: unless_numbers(all_loose), None: None}[all_read]
     whole = str if all_read is _NUMBERS_OR_TEXT else None
-    return Kind(name, read, loose(read), all_read, all_suspect, suspect_part=_without_case, whole=whole)
+    return Kind(name, read, loose(read), all_read, all_suspect, suspect_part=_loosely, whole=whole)
 
 
 def _uc_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
-    return Kind(name, read, suspect_uc(read), all_read, all_read, ".", False, True, _small, _small)
+    return Kind(name, read, read, all_read, all_read, ".", False, True, without_case, without_case)
 
 
 def _folded_kind(name: str) -> Kind:
-    return Kind(
-        name, folded(read_text), loose(read_text), names=True, part=_without_case, suspect_part=_without_case
-    )
+    read = folded(read_text)
+    return Kind(name, read, read, names=True, part=without_case, suspect_part=without_case)
 
 
 def _path_kind(
@@ -223,19 +220,20 @@ KINDS = {
         _plain_kind("enum_lower", word(ENUM_LOWER), all_words(ENUM_LOWER)),
         _text_kind("enum_mixed", word(ENUM_MIXED)),
         _text_kind("text", read_text, all_text),
+        _text_kind("map_text", read_map_text),
         _text_kind("lines", read_lines, all_text),
         _text_kind("json_text", read_lines, all_text),
         _plain_kind("group_name", read_text, all_text)._replace(every=_EVERYBODY),
         _plain_kind("principal", read_principal)._replace(every=_EVERYBODY),
         _text_kind("any", read_any, _NUMBERS_OR_TEXT),
         _text_kind("id", read_id, _NUMBERS_OR_TEXT),
-        _text_kind("timestamp", read_any, _NUMBERS_OR_TEXT),
+        _plain_kind("timestamp", read_timestamp)._replace(whole=str),
         _text_kind("duration", read_duration),
         Kind(
             "field_mask", read_field_mask, read_field_mask, separator=".", every=frozenset({"*"}), covers=True
         ),
         Kind("bytes", read_bytes, read_bytes),
-        Kind("uuid", read_uuid, read_uuid, suspect_part=_small),
+        Kind("uuid", read_uuid, read_uuid, suspect_part=without_case),
         _plain_kind("application_id", word(UUID, str.lower)),
         Kind(
             "securable_type",
@@ -268,7 +266,7 @@ KINDS = {
         _path_kind("path", read_path, suspect_path, all_long_paths, all_suspect_paths),
         _path_kind("pip_line", read_pip_line, suspect_pip_line),
         _plain_kind("object", read_nothing),
-        Kind("slashed", read_slashed, loose(read_slashed), separator="/", suspect_part=_without_case),
+        Kind("slashed", read_slashed, loose(read_slashed), separator="/", suspect_part=_loosely),
     )
 }
 """Every kind by its name in the catalogue."""
@@ -320,7 +318,7 @@ _HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 def _partials(folder: str, name: str, denies: bool) -> tuple[str, ...]:
     """The forms of the beginning of a name in a folder."""
     if folder == "/Volumes" or (folder.startswith("/Volumes/") and folder.count("/") < _BELOW_VOLUME):
-        return _small(name)
+        return without_case(name)
     return distinct((name, name.casefold())) if denies and "://" in folder else (name,)
 
 
@@ -381,4 +379,4 @@ def _mapped(template: Template, part: Part) -> list[Template]:
 def _mapped_volume(template: Template) -> list[Template]:
     """A template below /Volumes: catalog, schema and volume are names of Unity Catalog."""
     head, names, rest = template.segments[:1], template.segments[1:4], template.segments[4:]
-    return [Template((*head, *each.segments, *rest)) for each in _mapped(Template(names), _small)]
+    return [Template((*head, *each.segments, *rest)) for each in _mapped(Template(names), without_case)]

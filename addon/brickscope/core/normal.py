@@ -43,9 +43,7 @@ _fold_short = lru_cache(maxsize=8192)(_fold)
 
 @lru_cache(maxsize=4096)
 def _fold_letter(letter: str) -> str:
-    if letter == "\u0131":
-        return "i"  # the dotless i is an i to whoever compares by capital letters
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", letter).casefold())
+    folded = unicodedata.normalize("NFKD", caseless(letter))
     return "".join(filter(str.isalnum, folded))
 
 
@@ -59,6 +57,14 @@ def is_stream_safe(text: str) -> bool:
 def compatible(text: str) -> str:
     """A stream-safe text in Unicode's compatibility form (NFKC)."""
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def caseless(text: str) -> str:
+    """A stream-safe text as the loosest comparison has it: without compatibility forms and case. By capital letters the
+    dotless i is an i, by small ones the capital with a dot."""
+    if text.isascii():
+        return text.lower()
+    return compatible(text).casefold().replace("\u0131", "i").replace("i\u0307", "i")
 
 
 def has_controls(text: str, besides: str = "") -> bool:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from .normal import compatible, disguise, is_regular_text, is_stream_safe
-from .scalar import Objects, Read, ascii_lower, distinct, is_text, read_text
+from .normal import caseless, compatible, disguise, is_regular_text, is_stream_safe
+from .scalar import Objects, Read, distinct, is_text, read_text, without_case
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)(/[^?#]*)?([?#].*)?", re.DOTALL)
 _AUTHORITY = re.compile(
-    r"(?:[A-Za-z0-9._~!$&'()*+,;=-]+@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:[A-Za-z0-9._~!$&'()*+,;=-]+@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?"
 )
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 _STORES = {"s3a": "s3", "s3n": "s3", "abfs": "abfss", "wasb": "wasbs"}
@@ -25,7 +25,11 @@ _STORES = {"s3a": "s3", "s3n": "s3", "abfs": "abfss", "wasb": "wasbs"}
 _NAMED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _OWN_SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
 """Of MLflow: names of its own, and no paths."""
-_REST_OF_LINE = re.compile(r"(?:^|(?<=[\s=@])|(?<=\s-[a-z])|(?<=^-[a-z]))(?:[A-Za-z][A-Za-z0-9+.-]*:)?/\S*")
+_REST_OF_LINE = re.compile(
+    r"(?:^|(?<=[\s=@'\"])|(?<=\s-[a-z])|(?<=^-[a-z]))(?:[A-Za-z][A-Za-z0-9+.-]*:)?/\S*"
+)
+_BEHIND_PATH = re.compile("[\\[;,'\"]")
+"""What stands behind a path in such a line: extras, a marker, a quote."""
 # Paths that need no closer look: nothing but these in each segment.
 _PLAIN_PATH = re.compile(r"(?:/\.?[A-Za-z0-9_@=+,~$-][A-Za-z0-9_.@=+,~$ -]*+(?<! ))+/?|/")
 _PLAIN_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@=+,~$ /-\n"
@@ -71,7 +75,8 @@ def read_workspace_path(value: Any) -> Objects | None:
 
 
 def _in_workspace(path: str) -> Iterable[str | None]:
-    return _volume(path) if _is_volume(path) else (_workspace(path),)
+    found = _volume(path)
+    return found if found and None not in found else (_workspace(path),)
 
 
 def _workspace(path: str) -> str | None:
@@ -114,16 +119,11 @@ def read_code_path(value: Any) -> Objects | None:
 
 def suspect_code_path(value: Any) -> Objects | None:
     """The same for rules that deny: without a first slash it may be of the workspace tree all the same."""
-    return _or_in_workspace(read_code_path(value))
-
-
-def _or_in_workspace(found: Objects | None) -> Objects | None:
-    if found is None:
-        return None
-    relative = [
-        str(each) for each in found if str(each)[:1] != "/" and ":" not in str(each).partition("/")[0]
-    ]
-    return (*found, *(f"/Workspace/{each.removeprefix('Workspace/')}" for each in relative))
+    found = read_code_path(value)
+    if found is None or value[:1] in ("/", "") or value.startswith("workspace:"):
+        return found
+    rooted = read_workspace_path(f"/{value}")
+    return None if rooted is None else (*found, *rooted)
 
 
 # -- DBFS and volumes --------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def read_dbfs_path(value: Any) -> Objects | None:
 
 def _dbfs(path: str) -> Iterable[str | None]:
     # The DBFS API has no operations on volumes (databricks-sdk-py #571).
-    return (None,) if path.casefold().startswith("/volumes/") else (path or "/",)
+    return (None,) if _volume(path) else (path or "/",)
 
 
 def read_volume_path(value: Any) -> Objects | None:
@@ -149,16 +149,16 @@ def suspect_volume_path(value: Any) -> Objects | None:
     return None if read_volume_path(value) is None else suspect_path(value)
 
 
-def _is_volume(path: str) -> bool:
-    return path.startswith("/Volumes/") or path == "/Volumes"
-
-
 def _volume(path: str) -> tuple[str | None, ...]:
-    """A path below /Volumes with the names of catalog, schema and volume folded, which are Unity Catalog's."""
-    parts = path.split("/")
-    names, rest = parts[2:5], parts[5:]
-    forms = distinct(("/".join(map(ascii_lower, names)), "/".join(names).casefold()))
-    return tuple("/".join(("", "Volumes", form, *rest)).rstrip("/") for form in forms)
+    """A path below /Volumes with the names of catalog, schema and volume folded, which are Unity Catalog's. None where the
+    word itself is in another case; nothing for a path of another tree."""
+    tree, *parts = path[1:].split("/")
+    if tree.casefold() != "volumes":
+        return ()
+    if tree != "Volumes":
+        return (None,)
+    names, rest = parts[:3], parts[3:]
+    return tuple("/".join(("", tree, form, *rest)).rstrip("/") for form in without_case("/".join(names)))
 
 
 def read_tree_path(value: Any) -> Objects | None:
@@ -187,22 +187,24 @@ def read_path(value: Any) -> Objects | None:
         return read_url(value)
     if _NAMED.match(value) and not value.startswith(_OWN_SCHEMES):
         return None
-    return read_slashed(value) if "/" in value else read_text(value)
+    return read_slashed(value)
 
 
 def suspect_path(value: Any) -> Objects | None:
-    """The same for rules that deny: without a tree's name it may be in any."""
-    if is_text(value) and value[:1] == "/":
-        return _all(_steps(value), lambda path: (*_anywhere(path), *_on_dbfs(path)))
+    """The same for rules that deny: without a tree's name it may be in any, also without its first slash."""
     found = read_path(value)
-    if found is not None and _URL.fullmatch(value) and not value.startswith("file:"):
-        return suspect_url(value)
-    return _or_in_workspace(found)
+    if found is None or value.startswith("file:"):
+        return found
+    if ":" in value.partition("/")[0]:
+        return suspect_url(value) if _URL.fullmatch(value) else found
+    rooted = value if value[:1] == "/" else f"/{value}"
+    trees = _all(_steps(rooted), lambda path: (*_anywhere(path), *_on_dbfs(path)))
+    return None if trees is None else distinct((*map(str, found), *map(str, trees)))
 
 
 def _anywhere(path: str) -> Iterable[str | None]:
-    if path.casefold() == "/volumes" or path.casefold().startswith("/volumes/"):
-        return _volume(path) if _is_volume(path) else (None,)
+    if found := _volume(path):
+        return found
     if path.startswith(("/Workspace/", "/Users/", "/Shared/", "/Repos/")) or path == "/Workspace":
         return (_workspace(path),)
     mounted = _on_cluster(path) if path.startswith("/dbfs/") else ()
@@ -210,7 +212,7 @@ def _anywhere(path: str) -> Iterable[str | None]:
 
 
 def _on_dbfs(path: str) -> Iterable[str | None]:
-    return _volume(path) if _is_volume(path) else (f"dbfs:{path or '/'}",)
+    return _volume(path) or (f"dbfs:{path or '/'}",)
 
 
 def _on_cluster(path: str) -> Iterable[str | None]:
@@ -242,7 +244,8 @@ def suspect_pip_line(value: Any) -> Objects | None:
 
 def _with_paths(line: str, read: Read) -> Objects | None:
     objects: list[str] = [line]
-    for path in _REST_OF_LINE.findall(line):
+    found = _REST_OF_LINE.findall(line)
+    for path in dict.fromkeys((*found, *(_BEHIND_PATH.split(each)[0] for each in found))):
         named = read(path)
         if named is None:
             return None
@@ -277,7 +280,7 @@ def suspect_url(value: Any) -> Objects | None:
         return None
     plain = distinct(form for each in found for form in (str(each), re.split("[?#]", str(each))[0]))
     bare = distinct((*plain, *(each.removesuffix(".git") for each in plain)))
-    return distinct(form for each in bare for form in (each, compatible(each).casefold()))
+    return distinct(form for each in bare for form in (each, caseless(each)))
 
 
 def also_compatible(read: Read) -> Read:

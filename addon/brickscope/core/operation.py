@@ -90,7 +90,9 @@ def holds(constraint: Constraint, values: Values, parameters: Parameters) -> boo
 
 def _may_hold(constraint: Constraint, values: Values, parameters: Parameters) -> bool:
     """Whether some server could read a call as meeting a constraint of a rule that denies."""
-    replaced = bool(constraint.stand_ins) and values.is_absent and parameters.has_any(constraint.stand_ins)
+    others = parameters.given(constraint.stand_ins).values() if constraint.stand_ins else ()
+    # Where both are given, either may be read.
+    replaced = any(values.is_absent or constraint.test.may_be_met(each) for each in others)
     below = constraint.below is not None and (
         not constraint.below or parameters.has_any(constraint.below, false_counts=False)
     )

@@ -82,7 +82,8 @@ class Parameters:
         Raises Refused(PARAMETER_TWICE).
         """
         return any(
-            found.odd or (bool(found.given) if false_counts else not all(map(_is_false, found.given)))
+            found.odd
+            or (bool(found.given) if false_counts else found.hollow or not all(map(_is_false, found.given)))
             for keys in names
             for found in self._there(keys)
         )

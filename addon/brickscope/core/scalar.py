@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from .body import Number
-from .normal import compatible, is_regular_text, lines_are_regular
+from .normal import caseless, is_regular_text, lines_are_regular
 
 Canonical = str | int | bool | Decimal
 """One object, as it is compared."""
@@ -37,7 +38,11 @@ _ANY_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?|[+-]?0[xXoObB][0-9A-
 _LIKE_NUMBERS = re.compile(r"(?:^|\n)[-+.0-9]")
 _DURATION = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,9})?(?=s\Z)")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*|\*")
-_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_TIMESTAMP = re.compile(
+    r"([0-9]{4}(?:-[0-9]{2}){2}[Tt][0-9]{2}(?::[0-9]{2}){2})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_CAPITAL = re.compile(r"(?<=[A-Za-z0-9])([A-Z])")
+_BASE64 = re.compile(r"(?:[\w+/-]{4})*(?:[\w+/-][AQgw](?:==)?|[\w+/-]{2}[AEIMQUYcgkosw048]=?)?", re.ASCII)
 _URL_BASE64 = str.maketrans("-_", "+/")
 
 
@@ -51,9 +56,13 @@ def distinct(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def ascii_lower(text: str) -> str:
-    """A text with its ASCII letters small."""
-    return text.lower() if text.isascii() else "".join([c.lower() if c.isascii() else c for c in text])
+def without_case(text: str) -> tuple[str, ...]:
+    """A text without case: of ASCII letters, of all letters, and by the loosest comparison; nobody knows which the server's
+    is."""
+    if text.isascii():
+        return (text.lower(),)
+    ascii_lower = "".join([c.lower() if c.isascii() else c for c in text])
+    return distinct((ascii_lower, text.casefold(), caseless(text)))
 
 
 # -- numbers, truth values ---------------------------------------------------------------------------------------------
@@ -80,7 +89,20 @@ def read_number(value: Any) -> Objects | None:
 def read_duration(value: Any) -> Objects | None:
     """Seconds with an ``s`` behind them (google.protobuf.Duration in JSON)."""
     found = _DURATION.match(value) if is_text(value) else None
-    return None if found is None else (f"{Decimal(found[0]).normalize():f}s",)
+    return None if found is None else (f"{Decimal(found[0]).normalize() + 0:f}s",)
+
+
+def read_timestamp(value: Any) -> Objects | None:
+    """A moment (google.protobuf.Timestamp in JSON), whatever its zone, or a number of the API's."""
+    found = _TIMESTAMP.fullmatch(value) if is_text(value) else None
+    if found is None:
+        number = read_integer(value)
+        return None if number is None else (str(number[0]),)
+    try:
+        moment = datetime.fromisoformat(found[1] + found[3].upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return (f"{moment:%Y-%m-%dT%H:%M:%S}.{(found[2] or '').rstrip('0')}Z".replace(".Z", "Z"),)
 
 
 def read_boolean(value: Any) -> Objects | None:
@@ -151,22 +173,32 @@ def read_text(value: Any) -> Objects | None:
     return (value,) if is_text(value) and is_regular_text(value) else None
 
 
+def read_map_text(value: Any) -> Objects | None:
+    """Text in an object of any keys, where the API takes integers and truth values for their text."""
+    if isinstance(value, bool):
+        return ("true" if value else "false",)
+    return (str(value),) if isinstance(value, int) else read_text(value)
+
+
 def read_lines(value: Any) -> Objects | None:
     """Text of several lines, such as SQL and code: also with tabs and line ends, but not at its ends."""
     return (value,) if is_text(value) and is_regular_text(value, LINE_CONTROLS) else None
 
 
 def read_bytes(value: Any) -> Objects | None:
-    """Base64; whether the URL's alphabet is taken as well, nobody knows (RFC 4648 section 5)."""
-    found = read_text(value)
-    return None if found is None else distinct((value, value.translate(_URL_BASE64)))
+    """Base64, with or without its padding; whether the URL's alphabet is taken too, nobody knows (RFC 4648 section 5)."""
+    if not is_text(value) or not _BASE64.fullmatch(value):
+        return None
+    whole = value.rstrip("=")
+    whole += "=" * (-len(whole) % 4)
+    return distinct((whole, whole.translate(_URL_BASE64)))
 
 
 def read_principal(value: Any) -> Objects | None:
     """A user's name or an application id, both without case, or the name of a group, whose case counts."""
     if not is_text(value) or not is_regular_text(value):
         return None
-    return (value.casefold() if "@" in value or UUID.fullmatch(value) else value,)
+    return without_case(value) if "@" in value or UUID.fullmatch(value) else (value,)
 
 
 def read_any(value: Any) -> Objects | None:
@@ -187,7 +219,7 @@ def folded(read: Read) -> Read:
 
     def fold(value: Any) -> Objects | None:
         found = read(value)
-        return None if found is None else tuple(str(each).casefold() for each in found)
+        return None if found is None else distinct(form for each in found for form in without_case(str(each)))
 
     return fold
 
@@ -197,12 +229,7 @@ def loose(read: Read) -> Read:
 
     def suspect(value: Any) -> Objects | None:
         found = read(value)
-        if found is None:
-            return None
-        plain = [str(each).casefold() for each in found]
-        if all(map(str.isascii, plain)):
-            return tuple(plain)
-        return distinct((*plain, *(compatible(each).casefold() for each in plain)))
+        return None if found is None else distinct(caseless(str(each)) for each in found)
 
     return suspect
 
@@ -219,10 +246,8 @@ def all_loose(lines: str) -> str | None:
     """Of many texts, for rules that deny."""
     if not lines_are_regular(lines):
         return None
-    plain = lines.casefold()
-    if plain == lines and lines.isascii():
-        return lines
-    return plain if plain.isascii() or compatible(plain).casefold() == plain else None
+    plain = caseless(lines)
+    return lines if plain == lines else plain
 
 
 _SURE = 18

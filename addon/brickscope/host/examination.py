@@ -6,9 +6,10 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -45,103 +46,66 @@ _TRUST = (
     "MLFLOW_TRACKING_SERVER_CERT_PATH",
 )
 """Variables that name a file of CAs for calls to Databricks."""
+_SAID = ("name", "status", "client", "detail", "fix")
+"""Of a check, what its reader gets."""
 
 
-class Question(NamedTuple):
+@dataclass
+class Examination:
     """What is asked. ``proxy``: as given; None: what the variables say. ``authority``: a file with the proxy's CA, if known.
     ``clients``: stacks; empty for all. ``bundles``: whether bundles are surely deployed from here."""
 
     workspace: str
     environment: Mapping[str, str]
     shell: str
-    proxy: str | None = None
-    authority: Path | None = None
-    bundle: Path | None = None
-    clients: frozenset[str] = frozenset()
-    pythons: Sequence[str] = ()
-    bundles: bool = False
-
-
-class Report(NamedTuple):
-    """What was found. ``proxy``: without its password."""
-
-    workspace: str
     proxy: str | None
-    checks: tuple[Check, ...]
+    authority: Path | None
+    bundle: Path | None
+    clients: frozenset[str]
+    pythons: Sequence[str]
+    bundles: bool
 
-    @property
-    def healthy(self) -> bool:
-        """Whether nothing keeps a client from the proxy."""
-        return all(check.status is not Status.PROBLEM for check in self.checks)
-
-    def fixes(self) -> list[str]:
-        """The lines that fix the problems, each once."""
-        return list(dict.fromkeys(check.fix for check in self.checks if check.fix))
-
-    def data(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "healthy": self.healthy,
-            "workspace": self.workspace,
-            "proxy": self.proxy,
-            "checks": [
-                {
-                    "name": check.name,
-                    "status": check.status.value,
-                    "client": check.client,
-                    "detail": check.detail,
-                    "fix": check.fix,
-                }
-                for check in self.checks
-            ],
-            "fixes": self.fixes(),
-        }
-
-
-def examine(question: Question) -> Report:
-    """Test everything. Takes a minute at most, also where nothing answers."""
-    examination = _Examination(question)
-    found = list(examination.run())
-    # A line that was made before the proxy's CA was found is made again: all of it is pasted at once.
-    final = examination.fixes.everything()
-    early = examination.early
-    checks = tuple(
-        _scrubbed(each._replace(fix=final) if each.fix in early else each, question)
-        for each in map(examination.weighed, found)
-    )
-    proxy = examination.text
-    return Report(question.workspace, mask(proxy) if proxy else None, checks)
-
-
-def _scrubbed(check: Check, question: Question) -> Check:
-    """A client's own words may hold the proxy's password."""
-    names = (name for name in question.environment if name.lower().endswith("_proxy"))
-    for text in (question.proxy, *map(question.environment.get, names)):
-        secret = secret_of(text or "")
-        for form in {secret, unquote(secret)} - {""}:
-            check = check._replace(detail=check.detail.replace(form, "***"))
-    return check
-
-
-class _Examination:
-    def __init__(self, question: Question) -> None:
-        self.ask = question
-        self.environment = question.environment
-        self.host = question.workspace
-        self.text = question.proxy or next(filter(None, map(self.environment.get, _VARIABLES)), None)
-        bundle = question.bundle if question.bundle and question.bundle.is_file() else None
+    def __post_init__(self) -> None:
+        self.text = self.proxy or next(filter(None, map(self.environment.get, _VARIABLES)), None)
+        bundle = self.bundle if self.bundle and self.bundle.is_file() else None
         java = bool(shutil.which("java", path=self.environment.get("PATH")))
         self.fixes = Fixes(
-            question.shell,
+            self.shell,
             self.environment,
             None,
-            question.authority,
-            None if question.authority else bundle,
-            java and (not question.clients or "java" in question.clients),
+            self.authority,
+            None if self.authority else bundle,
+            java and (not self.clients or "java" in self.clients),
         )
         self.early: set[str] = set()
         self.here: set[str] | None = None
         """The stacks that were found on this host; None as long as nobody has looked."""
+
+    def report(self) -> dict[str, Any]:
+        """Test everything, as JSON holds it. Takes a minute at most, also where nothing answers."""
+        found = list(self.run())
+        # A line that was made before the proxy's CA was found is made again: all of it is pasted at once.
+        final = self.fixes.everything()
+        checks = [
+            self.scrubbed(each._replace(fix=final) if each.fix in self.early else each)
+            for each in map(self.weighed, found)
+        ]
+        return {
+            "healthy": all(check.status is not Status.PROBLEM for check in checks),
+            "workspace": self.workspace,
+            "proxy": mask(self.text) if self.text else None,
+            "checks": [{name: getattr(each, name) for name in _SAID} for each in checks],
+            "fixes": list(dict.fromkeys(check.fix for check in checks if check.fix)),
+        }
+
+    def scrubbed(self, check: Check) -> Check:
+        """A client's own words may hold the proxy's password."""
+        names = (name for name in self.environment if name.lower().endswith("_proxy"))
+        for text in (self.proxy, *map(self.environment.get, names)):
+            secret = secret_of(text or "")
+            for form in {secret, unquote(secret)} - {""}:
+                check = check._replace(detail=check.detail.replace(form, "***"))
+        return check
 
     def weighed(self, check: Check) -> Check:
         """A variable that no client of this host goes by is worth a note."""
@@ -149,7 +113,7 @@ class _Examination:
             check.status is not Status.PROBLEM
             or check.variable is None
             or self.here is None
-            or EDITOR in self.ask.clients
+            or EDITOR in self.clients
         ):
             return check
         stacks = filter(None, map(find_stack, self.here))
@@ -174,20 +138,20 @@ class _Examination:
             return
         self._learn(presented.chain)
         yield from self._authority(presented.chain)
-        case = Case(self.host, self.environment, self.fixes, presented.chain)
-        pythons = find_pythons(self.environment, self.ask.pythons)
-        calls = Calls(self.host, proxy, self.environment, self.ask.clients, pythons)
+        case = Case(self.workspace, self.environment, self.fixes, presented.chain)
+        pythons = find_pythons(self.environment, self.pythons)
+        calls = Calls(self.workspace, proxy, self.environment, self.clients, pythons)
         outcomes = run_clients(calls)
         self.here = {outcome.stack for outcome in outcomes}
         yield from self._sources(presented.chain, any("mlflow" in outcome.program for outcome in outcomes))
         for outcome in outcomes:
             yield diagnose(outcome, case)
-            if outcome.stack == "go" and (found := judge_bundle(case, certain=self.ask.bundles)):
+            if outcome.stack == "go" and (found := judge_bundle(case, certain=self.bundles)):
                 yield found
-        wanted = EDITOR in self.ask.clients
-        if wanted or not self.ask.clients:
-            yield from examine_editors(self.environment, proxy, self.host, self.ask.shell, wanted=wanted)
-        for missing in sorted(self.ask.clients - self.here - {EDITOR}):
+        wanted = EDITOR in self.clients
+        if wanted or not self.clients:
+            yield from examine_editors(self.environment, proxy, self.workspace, self.shell, wanted=wanted)
+        for missing in sorted(self.clients - self.here - {EDITOR}):
             yield note(
                 f"client_{missing.replace('-', '_')}", f"{missing} was not found on this host", missing
             )
@@ -199,11 +163,9 @@ class _Examination:
             source = next(filter(self.environment.get, _OTHERS), None)
             self._mean(source)
             only = f" ({source} is, which is for http:// calls)" if source else ""
-            yield problem(
-                "proxy_variable",
-                f"neither HTTPS_PROXY nor https_proxy is set{only}: clients connect to Databricks directly, or not at all",
-                self._everything(),
-            )
+            unset = f"neither HTTPS_PROXY nor https_proxy is set{only}"
+            text = f"{unset}: clients connect to Databricks directly, or not at all"
+            yield problem("proxy_variable", text, self._everything())
             return
         try:
             proxy = read_proxy_url(self.text)
@@ -232,19 +194,13 @@ class _Examination:
     def _spellings(self, proxy: ProxyUrl) -> Iterator[Check]:
         given = {name: self.environment.get(name, "") for name in _VARIABLES}
         if not any(given.values()):
-            yield problem(
-                "proxy_variable",
-                "neither HTTPS_PROXY nor https_proxy is set: clients do not know the proxy",
-                self.fixes.everything(),
-            )
+            text = "neither HTTPS_PROXY nor https_proxy is set: clients do not know the proxy"
+            yield problem("proxy_variable", text, self.fixes.everything())
             return
         for name, value in given.items():
             if value and value.rstrip("/") != proxy.url:
-                yield problem(
-                    "proxy_variable",
-                    f"{name} is {mask(value)}, not {proxy.masked}: some clients read this spelling, some the other",
-                    self._give(name, proxy),
-                )._replace(variable=name)
+                text = f"{name} is {mask(value)}, not {proxy.masked}: some clients read this spelling, some the other"
+                yield problem("proxy_variable", text, self._give(name, proxy))._replace(variable=name)
             elif not value and os.name != "nt":
                 who = "gRPC reads lower case only" if name.islower() else "some programs read upper case only"
                 # No client may be here that minds; each that is here is run.
@@ -254,11 +210,9 @@ class _Examination:
             yield ok("proxy_variable", f"HTTPS_PROXY and https_proxy are {proxy.masked}")
         other = self.environment.get("grpc_proxy", "")
         if other and other.rstrip("/") != proxy.url:
-            yield problem(
-                "proxy_variable",
-                f"grpc_proxy is {mask(other)}, and gRPC takes it before https_proxy",
-                self.fixes.unset("grpc_proxy"),
-            )._replace(variable="grpc_proxy")
+            text = f"grpc_proxy is {mask(other)}, and gRPC takes it before https_proxy"
+            found = problem("proxy_variable", text, self.fixes.unset("grpc_proxy"))
+            yield found._replace(variable="grpc_proxy")
 
     def _give(self, name: str, proxy: ProxyUrl) -> str:
         """Sets one spelling, by the other where a password would have to be written."""
@@ -273,17 +227,15 @@ class _Examination:
         wrong = False
         for name in ("NO_PROXY", "no_proxy", "no_grpc_proxy"):
             value = self.environment.get(name, "")
-            found = find_bypasses(value, self.host)
+            found = find_bypasses(value, self.workspace)
             if found:
                 wrong = True
-                left = without_bypasses(value, self.host)
+                left = without_bypasses(value, self.workspace)
                 who = ", ".join(dict.fromkeys(client for bypass in found for client in bypass.clients))
                 listed = ", ".join(bypass.entry for bypass in found)
-                yield problem(
-                    "no_proxy",
-                    f"{name} bypasses the proxy: {listed} matches {self.host} ({who}); such calls are not governed",
-                    self.fixes.replace(name, left),
-                )._replace(variable=name)
+                matches = f"{listed} matches {self.workspace} ({who})"
+                text = f"{name} bypasses the proxy: {matches}; such calls are not governed"
+                yield problem("no_proxy", text, self.fixes.replace(name, left))._replace(variable=name)
         if not wrong:
             yield ok("no_proxy", "NO_PROXY does not name the workspace")
         if detour := find_detour(self.environment):
@@ -306,35 +258,31 @@ class _Examination:
             return
         yield ok("proxy_resolves", f"{proxy.host} is {', '.join(addresses[:4])}")
         try:
-            open_tunnel(proxy, self.host).close()
+            open_tunnel(proxy, self.workspace).close()
         except WayError as error:
             name = "proxy_connects" if "can't be reached" in str(error) else "proxy_answers"
             wanted = f"http://USER:PASSWORD@{proxy.host}:{proxy.port}"
             fix = self.fixes.assign(HTTPS_PROXY=wanted) if error.status == 407 else self._other_proxy()
             yield problem(name, str(error), fix)
             return
-        yield ok("proxy_answers", f"{proxy.masked} opens a tunnel to {self.host}")
+        yield ok("proxy_answers", f"{proxy.masked} opens a tunnel to {self.workspace}")
         try:
-            presented = look(proxy, self.host)
+            presented = look(proxy, self.workspace)
         except WayError as error:
             yield problem("tunnel", str(error))
             return
         answer = presented.answer
         if answer is None or answer.reason is None:
             said = f"HTTP {answer.status}" if answer else "no HTTP"
-            yield problem(
-                "brickscope",
-                f"what answers through {proxy.masked} is not Brickscope ({said}; its certificate is by "
-                f"{presented.leaf.issuer.rfc4514_string()[:120]!r}): the calls are not governed",
-                self._other_proxy(),
-            )
+            issuer = presented.leaf.issuer.rfc4514_string()[:120]
+            who = f"is not Brickscope ({said}; its certificate is by {issuer!r})"
+            text = f"what answers through {proxy.masked} {who}: the calls are not governed"
+            yield problem("brickscope", text, self._other_proxy())
             return
         yield ok("brickscope", f"Brickscope answers ({answer.reason}, decision {answer.request_id})")
-        if is_open(self.host):
-            yield note(
-                "direct_way",
-                f"{self.host} can also be reached without the proxy: docs/deploy.md says how to block that",
-            )
+        if is_open(self.workspace):
+            text = f"{self.workspace} can also be reached without the proxy: docs/deploy.md says how to block that"
+            yield note("direct_way", text)
         yield self._clock(presented.leaf)
         yield presented
 
@@ -346,7 +294,7 @@ class _Examination:
                 proxy = read_proxy_url(text or "")
                 if proxy == self.fixes.proxy:
                     continue
-                answer = look(proxy, self.host).answer
+                answer = look(proxy, self.workspace).answer
             except (ValueError, WayError):
                 continue
             if answer and answer.reason:
@@ -355,19 +303,16 @@ class _Examination:
 
     def _clock(self, leaf: x509.Certificate) -> Check:
         now, leeway = datetime.now(UTC), timedelta(minutes=5)
-        if now + leeway < leaf.not_valid_before_utc:
+        begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+        clock, fix = f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is", None
+        if sys.platform == "linux":
+            fix = "sudo timedatectl set-ntp true"
+        if now + leeway < begins:
+            text = f"{clock} before the start of the proxy's certificate ({begins:%Y-%m-%d %H:%M}); set it"
+            return problem("clock", text, fix)
+        if now > ends:
             return problem(
-                "clock",
-                f"this host's clock ({now:%Y-%m-%d %H:%M} UTC) is before the start of the proxy's certificate "
-                f"({leaf.not_valid_before_utc:%Y-%m-%d %H:%M}); set it",
-                "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
-            )
-        if now > leaf.not_valid_after_utc:
-            return problem(
-                "clock",
-                f"the proxy's certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M}, or this host's clock "
-                f"({now:%Y-%m-%d %H:%M} UTC) is wrong",
-                "sudo timedatectl set-ntp true" if sys.platform == "linux" else None,
+                "clock", f"the proxy's certificate expired on {ends:%Y-%m-%d %H:%M}, or {clock} wrong", fix
             )
         return ok("clock", "this host's clock is within the validity of the proxy's certificate")
 
@@ -377,8 +322,8 @@ class _Examination:
         """Files that may hold the proxy's CA, the likeliest first."""
         named = [self.environment.get(name) for name in _TRUST]
         files = [
-            self.ask.authority,
-            self.ask.bundle,
+            self.authority,
+            self.bundle,
             *(Path(name) for name in named if name),
             system_source(),
         ]
@@ -392,7 +337,7 @@ class _Examination:
             None,
         )
         single = next((file for file in good if len(held(file)) <= BUNDLE), None)
-        if single and single == self.ask.authority:
+        if single and single == self.authority:
             whole = None
         self.fixes = self.fixes._replace(authority=single, bundle=whole)
 
@@ -403,11 +348,8 @@ class _Examination:
                 continue
             days, text = describe_end(issuer)
             if days < 0:
-                yield problem(
-                    "ca",
-                    f"the proxy's CA has expired: {text}. Have it replaced on the proxy's host, then take the new file",
-                    self.fixes._replace(authority=None, bundle=None).everything(),
-                )
+                ended = f"the proxy's CA has expired: {text}. Have it replaced on the proxy's host, then take the new file"
+                yield problem("ca", ended, self.fixes._replace(authority=None, bundle=None).everything())
             elif days < SOON:
                 yield note("ca", f"the proxy's CA expires in {days} days: {text}")
             else:
@@ -448,10 +390,8 @@ class _Examination:
                 yield note("ca_variable", f"{name} is {value}: {why}; no client here reads it")
         system = system_source()
         if system and distrust(chain, system):
-            yield note(
-                "ca_system",
-                f"the system's own store ({system}) lacks the proxy's CA; clients use the bundle that the variables name",
-            )
+            store = f"the system's own store ({system}) lacks the proxy's CA"
+            yield note("ca_system", f"{store}; clients use the bundle that the variables name")
         elif system:
             yield ok("ca_system", f"the system's own store ({system}) trusts the proxy")
 

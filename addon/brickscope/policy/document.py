@@ -74,7 +74,7 @@ class _Reader:
         self._count += 1
         if self._count > MAX_NODES or id(node) in self._open:
             # Aliases of aliases (the "billion laughs") and aliases into themselves.
-            raise TooMuch
+            raise TooMuch(node.line, node.column)
         self.document.places[path] = self.place(node)
         self._refuse_tag(node)
         if node.text is not None:
@@ -96,7 +96,7 @@ class _Reader:
         for key_node, value_node in pairs:
             key = key_node.text
             if key is None:
-                self.fail(key_node, "a key must be a word")
+                self.fail(key_node, "a key must be a word", "write NAME: VALUE")
                 continue
             self._refuse_tag(key_node)
             if key == "<<" and not key_node.style:
@@ -108,7 +108,8 @@ class _Reader:
                 continue
             if key in found:
                 first = self.document.keys[(*path, key)]
-                self.fail(key_node, f"the key {key!r} appears twice; first on line {first.line}")
+                message = f"the key {key!r} appears twice; first on line {first.line}"
+                self.fail(key_node, message, "delete one of them")
                 continue
             self.document.keys[(*path, key)] = self.place(key_node)
             found[key] = self.read(value_node, (*path, key))
@@ -116,14 +117,16 @@ class _Reader:
 
 
 def _slip(text: str, line: str, column: int) -> str:
-    """What somebody did whose file is no YAML, at a column of this line; empty where nobody can tell."""
+    """What somebody did whose file is no YAML, at a column of this line."""
     if "\t" in line[:column]:
         return "indent with spaces, not with tabs"
     if re.search("^(?:<{7}|={7}|>{7})", text, re.MULTILINE):
         return "these are git's marks of a conflict"
     if re.match(r"\s*(?:where|only):", line):
         return "conditions belong to '- operation: NAME', not to a rule by path"
-    return "a rule with braces needs quotes within [ ]" if re.search(r"\[.*/\S*\{", line) else ""
+    if re.search(r"\[.*/\S*\{", line):
+        return "a rule with braces needs quotes within [ ]"
+    return "close each bracket and quote, indent lists and keys alike, and quote text with signs such as : # & * !"
 
 
 _BLANKS = "\t\n\r"
@@ -151,29 +154,29 @@ def _scalar(text: str, style: str | None) -> Any:
 def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
     """Read one file. Never raises: what can't be read is a problem, and the document's data is then None."""
     empty = Document(file, None, {}, {}, [])
+
+    def failed(message: str, hint: str, line: int = 1, column: int = 1) -> tuple[Document, list[Problem]]:
+        return empty, [Problem(Position(file, line, column), "error", message, hint)]
+
     if len(raw) > MAX_BYTES:
-        return empty, [Problem(Position(file), "error", f"the file has more than {MAX_BYTES // 2**20} MiB")]
+        return failed(f"the file has more than {MAX_BYTES // 2**20} MiB", "split it into several files")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        return empty, [Problem(Position(file, line, 1), "error", "the file is not UTF-8 text")]
+        before = raw[: error.start].decode("utf-8-sig", "replace")
+        place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return failed("the file is not UTF-8 text", "save it as UTF-8", *place)
     if (unseen := _find_unseen(text)) is not None:
         before = text[:unseen]
-        position = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return empty, [
-            Problem(position, "error", f"an unseen character (U+{ord(text[unseen]):04X})", "delete it")
-        ]
+        place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return failed(f"an unseen character (U+{ord(text[unseen]):04X})", "delete it", *place)
     reader = _Reader(file, text.splitlines())
     try:
         nodes = compose(text)
         if len(nodes) > 1:
             reader.fail(nodes[1], "a policy file has one document", "split it at '---' into several files")
         if not nodes or nodes[0].text in ("", "~", "null"):
-            problem = Problem(
-                Position(file), "error", "the file is empty", "write 'version: 1' or delete the file"
-            )
-            return empty, [problem]
+            return failed("the file is empty", "write 'version: 1' or delete the file")
         data = reader.read(nodes[0], ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -183,9 +186,10 @@ def read_document(file: str, raw: bytes) -> tuple[Document, list[Problem]]:
         reader.problems.append(reader.document.problem(position, f"not valid YAML: {error.problem}", hint))
         return empty, reader.problems
     except yaml.YAMLError as error:
-        return empty, [Problem(Position(file), "error", f"not valid YAML: {type(error).__name__}")]
-    except (TooMuch, RecursionError):
-        return empty, [
-            Problem(Position(file), "error", "the file is nested too deeply or repeats itself by aliases")
-        ]
+        return failed(f"not valid YAML: {type(error).__name__}", "save it as plain UTF-8 text")
+    except (TooMuch, RecursionError) as error:
+        said = "the file is nested too deeply or repeats itself by aliases"
+        return failed(
+            said, "write the values out, with fewer levels and no aliases", *getattr(error, "place", (1, 1))
+        )
     return reader.document._replace(data=data), reader.problems

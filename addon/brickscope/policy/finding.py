@@ -33,14 +33,15 @@ MAX_WORD = 64
 """How much of a wrong word a message repeats."""
 
 MESSAGES = {
-    "missing": "the key {key!r} is missing",
-    "dict_type": "this must be a mapping of names, 'name: value'",
-    "model_type": "this must be a mapping, 'key: value'",
-    "list_type": "this must be a list, '- one entry a line'",
-    "string_type": "this must be text",
-    "too_short": "the list is empty",
-    "string_pattern_mismatch": "a name has letters, digits, '.', '_' and '-', at most 64",
+    "missing": ("the key {key!r} is missing", "write '{key}:' and its value"),
+    "dict_type": ("this must be a mapping of names, 'name: value'", ""),
+    "model_type": ("this must be a mapping, 'key: value'", ""),
+    "list_type": ("this must be a list, '- one entry a line'", ""),
+    "string_type": ("this must be text", "write it with quotes"),
+    "too_short": ("the list is empty", "list something or delete the key"),
+    "string_pattern_mismatch": ("a name has letters, digits, '.', '_' and '-', at most 64", ""),
 }
+"""What is said of pydantic's findings, and what to write where that does not say it."""
 
 
 class _Said(NamedTuple):
@@ -96,13 +97,17 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
     if kind == "string_pattern_mismatch" and key in _PATTERNS:
         return _Said(_PATTERNS[key], quote=key not in _SECRETIVE)
     if kind == "too_long" and key == "fingerprint":
-        return _Said("a token has one fingerprint, or two while it is replaced", quote=False)
+        return _Said(
+            "a token has one fingerprint, or two while it is replaced", "delete the others", quote=False
+        )
     if kind == "too_short" and key == "allow":
         return _Said("an empty allowlist allows nothing", "list calls or delete it")
     if kind == "too_short" and context.get("field_type") == "Dictionary":
         return _Said("nothing is written here", "delete the key, or say what it limits")
-    message = MESSAGES.get(kind, "this value can't be used here").format(key=key)
-    hint = _MISSING.get(key, "") if kind == "missing" else ""
+    message, hint = (
+        text.format(key=key) for text in MESSAGES.get(kind, ("this value can't be used here", ""))
+    )
+    hint = _MISSING.get(key, hint) if kind == "missing" else hint
     return _Said(message, hint, of_key=kind in ("missing", "string_pattern_mismatch"))
 
 

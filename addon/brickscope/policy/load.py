@@ -15,6 +15,7 @@ from .written import Written
 
 TRIES = 5
 KEYS = ".jwks.json"
+_ENDINGS = (".yaml", ".yml")
 Signature = tuple[tuple[str, int, int, int, int], ...]
 
 
@@ -39,7 +40,8 @@ class Loaded(NamedTuple):
 def policy_files(path: Path) -> list[Path]:
     """The files of a policy: all ``*.yaml`` and ``*.yml`` of a folder but hidden and ``*.test.*`` ones, or one file.
 
-    Raises NoPolicyError where there is no such folder or file, PolicyError where it can't be read.
+    Raises NoPolicyError where there is no such folder or file, PolicyError where it can't be read, or a name could be meant
+    for a policy file's.
     """
     if path.is_file():
         return [path]
@@ -47,14 +49,7 @@ def policy_files(path: Path) -> list[Path]:
         raise NoPolicyError(path, "there is no such policy folder")
     try:
         return _at_home(
-            path,
-            sorted(
-                file
-                for file in path.iterdir()
-                if is_policy_file(file.name)
-                # A link to nothing is a file that can't be read, not one that is not there.
-                and (file.is_file() or (file.is_symlink() and not file.exists()))
-            ),
+            path, sorted(file for file in path.iterdir() if is_policy_file(str(file)) and not file.is_dir())
         )
     except OSError as error:
         raise PolicyError(
@@ -66,6 +61,11 @@ def _at_home(folder: Path, files: list[Path]) -> list[Path]:
     """The same files. Raises PolicyError for a link that leads out of the folder: messages quote what they are about, and
     whoever edits rules could have any file of the proxy's host quoted, a mounted secret among them."""
     for file in files:
+        # A link to nothing is a file that can't be read.
+        if file.exists() and not file.is_file():
+            raise PolicyError(
+                [Problem(Position(str(file)), "error", "it is no file", "give it another name")]
+            )
         if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
             hint = "copy the file, or give the folder that it is in"
             said = "it is a link that leads out of the policy's folder"
@@ -74,11 +74,16 @@ def _at_home(folder: Path, files: list[Path]) -> list[Path]:
 
 
 def is_policy_file(name: str) -> bool:
-    """Whether a file of this name belongs to the policy of its folder."""
+    """Whether a file of this name, or path, belongs to the policy of its folder. Raises PolicyError where only case or
+    blanks tell its ending from a policy file's: nothing is left out that somebody takes for a part of the policy."""
     path = PurePath(name)
-    return (
-        path.suffix in (".yaml", ".yml") and not path.name.startswith(".") and not path.stem.endswith(".test")
-    )
+    ending = path.suffix.strip().lower()
+    if ending not in _ENDINGS or path.name.startswith("."):
+        return False
+    if ending != path.suffix:
+        said = "a policy file's name ends in .yaml or .yml, in small letters"
+        raise PolicyError([Problem(Position(name, 1, 1), "error", said, f"rename it to {path.stem}{ending}")])
+    return not path.stem.endswith(".test")
 
 
 def key_files(path: Path) -> list[Path]:

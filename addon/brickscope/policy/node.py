@@ -18,7 +18,11 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class TooMuch(Exception):
-    """Nested too deeply, or endless."""
+    """Nested too deeply, or endless. ``place``: the line and column where it becomes so."""
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__()
+        self.place = line, column
 
 
 class Node:
@@ -50,7 +54,8 @@ def compose(text: str) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         # PyYAML from 6.0.4 on has a limit of its own, which a file may meet before it meets ours.
         if "nesting depth" in str(error.problem):
-            raise TooMuch from None
+            mark = error.problem_mark
+            raise TooMuch(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1) from None
         raise
 
 
@@ -80,7 +85,7 @@ def _build(events: Iterable[yaml.Event]) -> list[Node]:
             if isinstance(event, yaml.CollectionStartEvent):
                 unfinished.append((node, None))
                 if len(unfinished) > MAX_DEPTH:
-                    raise TooMuch
+                    raise TooMuch(node.line, node.column)
     return roots
 
 

@@ -154,12 +154,12 @@ def _network(value: str) -> str:
     try:
         network = str(ipaddress.ip_network(value))
         # A netmask and a host mask look alike: 10.0.0.0/0.0.0.255 is easily the wrong one.
-        if not _MASK.search(value):
+        if not _MASK.search(value) and "%" not in value:
             return network
         raise ValueError
     except ValueError:
         try:
-            near = f"; write {ipaddress.ip_network(value, strict=False)}"
+            near = f"; write {ipaddress.ip_network(value.partition('%')[0], strict=False)}"
         except ValueError:
             near = ", such as 10.0.8.0/24"
         raise ValueError(f"a client is an IP address or network{near}") from None
@@ -169,12 +169,12 @@ def moment(value: Any) -> float:
     """Seconds since the epoch of what is written for a time. A date means its first moment in UTC. Raises ValueError."""
     if isinstance(value, str):
         found = _TIMESTAMP.fullmatch(value)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             if _DATE.fullmatch(value):
                 day = date.fromisoformat(value)
                 return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
             if found is not None and found[1]:
-                return datetime.fromisoformat(value.upper()).timestamp()
+                return datetime.fromisoformat(value.upper()).astimezone(UTC).timestamp()
         if found is not None and not found[1]:
             raise ValueError(f"the time has no zone; write {value}Z for UTC")
     raise ValueError("a time is a date such as 2027-03-01 or a timestamp such as 2027-03-01T12:00:00Z")

@@ -30,6 +30,8 @@ def parse_constraint(
     try:
         keys, place = _way(operation, name)
         kind, many = _kind(operation.type_of(keys))
+        if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
+            kind = KINDS["map_text"]
         test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
     except _Wrong as error:
         fail(error.message, error.hint, (*within, *error.way))
@@ -183,7 +185,7 @@ def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
         raise _Wrong(f"unknown test {unknown[0]!r}", hint)
     optional = written.get("optional", False)
     if not isinstance(optional, bool):
-        raise _Wrong("optional is true or false")
+        raise _Wrong("optional is true or false", "optional: true, or delete the key")
     tests = [key for key in written if key != "optional"]
     if len(tests) != 1 and set(tests) != {"min", "max"}:
         message = "a constraint is one test (min and max count as one)"
@@ -200,13 +202,13 @@ def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denie
             return Test(kind, absent=True)
         raise _Wrong("absent is true, or left out", "absent: true")
     if test in ("min", "max"):
-        return _range(written.get("min"), written.get("max"), kind)
+        return _range({key: written[key] for key in ("min", "max") if key in written}, kind)
     if test == "only":
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return Test(kind, only=frozenset(value))
         raise _Wrong("only is a list of keys", "only: [name]")
     if not isinstance(value, str) or not value:
-        raise _Wrong(f"{test} is text")
+        raise _Wrong(f"{test} is text", f"write {test}: and the text, which may need quotes")
     if test == "pattern" and _ALL.fullmatch(value):
         return Test(kind, pattern=(parse_template(f"/{value}"),), separator="/")  # whatever is regular
     if kind.ordered or kind is KINDS["boolean"]:
@@ -230,11 +232,10 @@ def _named(kind: Kind) -> str:
     return kind.name.replace("_", " ")
 
 
-def _range(low: Any, high: Any, kind: Kind) -> Test:
-    if any(
-        each is not None and (isinstance(each, bool) or not isinstance(each, int)) for each in (low, high)
-    ):
-        raise _Wrong("min and max are integers")
+def _range(ends: Mapping[str, Any], kind: Kind) -> Test:
+    if any(isinstance(each, bool) or not isinstance(each, int) for each in ends.values()):
+        raise _Wrong("min and max are integers", "an integer in decimal digits, without quotes")
+    low, high = ends.get("min"), ends.get("max")
     if not kind.ordered:
         if kind.name not in ("any", "id", "timestamp"):
             raise _Wrong(f"the parameter is {_article(kind)}, which can't be ordered", "a list of values")
@@ -283,10 +284,10 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
         if objects is None and not isinstance(value, str):
             objects = read(("true" if value else "false") if isinstance(value, bool) else str(value))
         if objects is None:
-            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, ""), way)
+            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, _REGULAR), way)
         found.update(objects if denies else [Either.of(objects)])
     if not values:
-        raise _Wrong("the list is empty, so nothing would be allowed")
+        raise _Wrong("the list is empty, so nothing would be allowed", "list values, or delete the key")
     return Test(kind, one_of=frozenset(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from brickscope.catalog.catalog import Operation, load_catalog
 
 from .block import Cell, Point, Section, Text
-from .counts import change
+from .counts import change, sql
 from .given import Given
 from .text import counted, names, share, size
 
@@ -57,11 +57,7 @@ def _calls_a_model(operation: Operation) -> bool:
 
 def outcomes_section(given: Given) -> Section:
     """How calls that were sent have ended: answers, bytes, what broke."""
-    ((sent, ended, broken, uploaded, received),) = given.counts.ask(
-        """SELECT coalesce((SELECT sum(records - denied) FROM by_kind WHERE event = 'decision'), 0),
-            coalesce(sum(records), 0), coalesce(sum(records) FILTER (broken), 0), sum(request_bytes), sum(response_bytes)
-        FROM by_status WHERE event = 'outcome'"""
-    )
+    ((sent, ended, broken, uploaded, received),) = given.counts.ask(sql("sent"))
     said = [f"{counted(sent, 'call')} sent; {counted(ended, 'outcome')} in the log."]
     if sent > ended:  # at least: outcomes of calls from before the period are counted as well
         said.append(f"At least {counted(sent - ended, 'call')} had no end in this period.")

@@ -37,16 +37,6 @@ _MADE = {
     "status": "CASE WHEN event = 'outcome' THEN status END",
     "broken": "CASE WHEN event = 'outcome' THEN error IS NOT NULL END",
 }
-_ENDED = """CREATE OR REPLACE TEMP TABLE by_end AS
-SELECT subject, operation, count(*) FILTER (o.error IS NOT NULL OR o.status IS NULL OR o.status >= 400) AS failed,
-    sum(response_bytes) AS received, max(duration_ms) AS longest
-FROM (SELECT decision_id, duration_ms, response_bytes, error, status FROM outcomes) AS o
-JOIN (
-    SELECT decision_id, any_value(subject) AS subject, any_value(operation) AS operation
-    FROM decisions WHERE sent GROUP BY decision_id
-) AS d USING (decision_id)
-GROUP BY subject, operation"""
-"""Each id counts once among the decisions: in a forged log a million of either with one id would be a million squared."""
 
 
 class Earlier(NamedTuple):
@@ -102,7 +92,7 @@ class Counts:
             mask = sum(0 if column in kept else 1 << at for at, column in enumerate(reversed(list(columns))))
             view = f"SELECT * FROM report_facts WHERE grouped = {mask}"  # noqa: S608 - a number
             log.ask(f"CREATE OR REPLACE TEMP VIEW by_{name} AS {view}")
-        log.ask(_ENDED, (), progress)
+        log.ask(f"CREATE OR REPLACE TEMP TABLE by_end AS {sql('ended')}", (), progress)
         log.ask(f"CREATE OR REPLACE TEMP TABLE report_events AS {sql('events')}", (), progress)
         times = {"first": "TIMESTAMP", "last": "TIMESTAMP"}
         seen = [each._asdict() | {name: f"{getattr(each, name)}" for name in times} for each in earlier]

@@ -40,8 +40,8 @@ def permissions_section(given: Given) -> Section:
         used.setdefault(usage.name if usage.kind == "subject" else (usage.rule_set, usage.list), []).append(
             usage
         )
-    everybody = sorted(known(policy).values(), key=lambda who: (_rule_set(who) or "", who.name))
-    holders = Counter(map(_rule_set, everybody))
+    everybody = sorted(known(policy).values(), key=lambda who: (who.rule_set or "", who.name))
+    holders = Counter(who.rule_set for who in everybody)
     sets = sorted(policy.rule_sets.values(), key=lambda rule_set: rule_set.name)
     ids = {rule_set.name: f"rule-set-{index}" for index, rule_set in enumerate(sets[:LIMIT])}
     views = [_view(given.loaded, each, holders[each.name], used, ids.get(each.name)) for each in sets]
@@ -75,10 +75,6 @@ def permissions_section(given: Given) -> Section:
     return Section("permissions", _TITLE, _TITLE, blocks, points)
 
 
-def _rule_set(who: Known) -> str | None:
-    return who.subject.rule_set.name if isinstance(who.subject, Subject) else None
-
-
 def _expires(who: Known, end: datetime) -> tuple[str, str]:
     """The day, and whether that is over or near."""
     if who.subject.expires is None:
@@ -88,7 +84,7 @@ def _expires(who: Known, end: datetime) -> tuple[str, str]:
 
 
 def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[str, str]) -> Sequence[Any]:
-    subject, rule_set = who.subject, _rule_set(who)
+    subject, rule_set = who.subject, who.rule_set
     expires, state = _expires(who, given.end)
     grants = sorted(grant.value for grant in subject.grants)
     notes = [f"grants: {', '.join(grants)}"] if grants else []

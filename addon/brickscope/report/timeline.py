@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from .block import LIMIT, Fold, Point, Section, Table, Text
-from .counts import Counts
+from .counts import Counts, sql
 from .given import Given
 from .grid import Grid
 from .text import brief, counted, moment, names, shown
@@ -119,17 +119,9 @@ def time_section(given: Given) -> Section:
 def _points(counts: Counts) -> Iterator[Point]:
     """What of it a reviewer should look at."""
     found: dict[str, list[str]] = {}
-    for kind, words in counts.ask(
-        """SELECT DISTINCT coalesce(kind, ''), CASE WHEN mode = 'monitor' THEN whose ELSE lower(title) END FROM report_events
-        WHERE kind <> 'mode_change' OR mode = 'monitor' ORDER BY ALL"""
-    ):
+    for kind, words in counts.ask(sql("odd_events")):
         found.setdefault(kind, []).append(words)
-    ((gaps, edits, open_runs),) = counts.ask(
-        """SELECT count(*) FILTER (kind = 'gap'), count(*) FILTER (kind = 'failed_reload'),
-            (SELECT count(DISTINCT instance) - count(DISTINCT instance) FILTER (event = 'stop') FROM by_run
-            WHERE event IS NOT NULL)
-        FROM report_events"""
-    )
+    ((gaps, edits, open_runs),) = counts.ask(sql("odd_counts"))
     if gaps:
         yield Point("serious", f"The log records {counted(gaps, 'gap')}: {names(found['gap'])}.")
     if "mode_change" in found:

@@ -133,7 +133,7 @@ WRONG = {
     "an operation that there is not": (["--subject", "ci", "--include", "jobs.rnu"], "there is no operation"),
     "somebody unknown": (["--subject", "x\x1b[2J", "--rules", "rules"], "the policy names nobody"),
     "a name that is taken": (
-        ["--fingerprint", FINGERPRINT.replace("a", "b"), "--rules", "broken"],
+        ["--fingerprint", FINGERPRINT.replace("aa", "bb"), "--rules", "broken"],
         "errors; nothing of it is in force",
     ),
 }

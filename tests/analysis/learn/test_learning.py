@@ -442,13 +442,13 @@ def test_the_native_scopes(tmp_path: Path) -> None:
         run_now(1012),
     ]
     scopes = learned(tmp_path, calls).scopes
-    assert [(scope.name, scope.confirmed) for scope in scopes.scopes] == [
+    assert [(scope["name"], scope["confirmed"]) for scope in scopes["scopes"]] == [
         ("jobs", True),
         ("sql:read", True),
         ("unity-catalog:read", True),
     ]
-    assert scopes.demanding == ("permissions.get",)
-    assert scopes.unknown == ("telemetry.send",)
+    assert scopes["demand_all_apis"] == ["permissions.get"]
+    assert scopes["unknown"] == ["telemetry.send"]
 
 
 def test_a_path_that_may_be_one_of_two_objects_is_learned_as_it_was_sent(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def test_a_proof_is_on_the_very_object_where_the_call_says_which(tmp_path: Path)
     deny = [on("workspace.export", path=CEO), on("tables.delete", full_name="main.hr.pay")]
     found = [each for each in findings(tmp_path, rules(allow, deny)) if each.code == "BS112"]
     files, tables = found
-    assert "/Users/ceo/x" in files.proofs[0].text
+    assert "/Users/ceo/x" in files.proofs[0].call.text
     assert "/schemas/main.hr?force=true" in tables.proofs[0].url
 
 

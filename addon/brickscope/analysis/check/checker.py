@@ -35,16 +35,9 @@ def _findings(surveyed: Survey) -> Iterator[Finding]:
 
 def _finding(code: Code, found: Found, view: RuleSetView | None = None) -> Finding:
     """What a lint says, with what its page and the rule set say where it left that open."""
-    subjects = () if view is None else view.subjects
-    return Finding(
-        code.code,
-        found.severity or code.severity,
-        found.message,
-        found.position,
-        found.rule_set if view is None else view.name,
-        found.subject,
-        subjects if found.subjects is None else found.subjects,
-        found.operations,
-        found.proofs,
-        found.related,
-    )
+    told = found._asdict() | {"severity": found.severity or code.severity}
+    if view is not None:
+        told["rule_set"] = view.name
+    if found.subjects is None:
+        told["subjects"] = () if view is None else view.subjects
+    return Finding(code.code, **told)

@@ -79,7 +79,7 @@ def _proof(proof: Witness) -> dict[str, Any]:
     return {
         "subject": proof.subject,
         "operation": proof.operation,
-        "text": proof.text,
+        "text": proof.call.text,
         "method": proof.method,
         "url": proof.url,
         "body": proof.body or None,

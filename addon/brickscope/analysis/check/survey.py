@@ -77,14 +77,8 @@ class RuleSetView:
         self.allowed = RuleList(survey.written.of(self.name, "allow"))
         self.denied = RuleList(survey.written.of(self.name, "deny"))
         self.allow, self.deny = self.allowed.written, self.denied.written
-        self.holders = sorted(
-            (
-                each
-                for each in survey.people.values()
-                if isinstance(each.subject, Subject) and each.subject.rule_set.name == self.name
-            ),
-            key=lambda holder: holder.name,
-        )
+        everybody = sorted(survey.people.items())
+        self.holders = [each for _, each in everybody if each.rule_set == self.name]
         self.subjects = tuple(holder.name for holder in self.holders)
         self._never: dict[Position, list[str]] = {}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_call, read_sent
 from brickscope.analysis.error import CallError
-from brickscope.analysis.example import made_up, meeting, mirrored, path_example, tried, variations
+from brickscope.analysis.example import instance, made_up, meeting, mirrored, path_example, tried, variations
 from brickscope.analysis.sent import Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT, Constraint, Test
@@ -49,9 +49,7 @@ def operation_calls(
             yield read_call(f"{path.method} /{'/'.join(segments)}", at)
     for rule in bases if values or rules else ():
         yield from _varied(operation, rule, values, at)
-    for call in list(tried(operation, None, at)):
-        yield from _other_forms(call)
-    for rule in rules:
+    for rule in (None, *rules):
         for call in tried(operation, rule, at):
             yield from _other_forms(call)
 
@@ -68,29 +66,20 @@ def _values(rules: Sequence[OperationRule]) -> dict[str, list[Any]]:
             if constraint.place == "body" and len(met) > 1:
                 # A list meets the test if each of its elements does.
                 listed.append([value for value in met if value is not ABSENT])
-    listed_names = set().union(*(rule.only or () for rule in rules)) if rules else set()
+    listed_names = set().union(*(rule.only or () for rule in rules))
     for name in listed_names - found.keys():
         found[name] = [made_up(name)]
-    return {name: _unique(listed) for name, listed in found.items()}
+    return {name: list({repr(value): value for value in listed}.values()) for name, listed in found.items()}
 
 
 def _words(rules: Sequence[OperationRule]) -> list[str]:
     """Words that stand in prefixes and patterns: what one rule leaves open, another may name."""
-    found: dict[str, None] = {}
-    for constraint in (constraint for rule in rules for constraint in rule.where):
-        for word in re.split(r"[/.]", (constraint.test.prefix or ("",))[0]):
-            found[word] = None
-        for part in constraint.test.pattern[0].segments if constraint.test.pattern is not None else ():
-            if isinstance(part, Literal):
-                found[part.text] = None
-    return [word for word in found if word][:MAX_WORDS]
-
-
-def _unique(values: list[Any]) -> list[Any]:
-    seen: dict[str, Any] = {}
-    for value in values:
-        seen.setdefault(repr(value), value)
-    return list(seen.values())
+    found: list[str] = []
+    for test in (constraint.test for rule in rules for constraint in rule.where):
+        found += re.split(r"[/.]", (test.prefix or ("",))[0])
+        for template in (test.pattern or ())[:1]:
+            found += [part.text for part in template.segments if isinstance(part, Literal)]
+    return [word for word in dict.fromkeys(found) if word][:MAX_WORDS]
 
 
 def _beside(constraint: Constraint, words: Sequence[str]) -> list[Any]:
@@ -101,13 +90,8 @@ def _beside(constraint: Constraint, words: Sequence[str]) -> list[Any]:
         above = prefix.rstrip("/").rpartition("/")[0]
         return [f"{above}/x" if above else "x", f"{prefix}x/x", f"{prefix}another"]
     if test.pattern is not None:
-        template, separator = test.pattern[0], test.separator
-        start = "/" if separator == "/" else ""
-        found = []
-        for word in ("another", *words):
-            parts = [part.text if isinstance(part, Literal) else word for part in template.segments]
-            found += [start + separator.join(parts), start + separator.join([*parts, "x"])]
-        return found
+        fitting = [instance(test.pattern[0], test.separator, word) for word in ("another", *words)]
+        return [text for each in fitting for text in (each, f"{each}{test.separator}x")]
     if test.low is not None or test.high is not None:
         below = [] if test.low is None else [int(test.low) - 1]
         return below + ([] if test.high is None else [int(test.high) + 1])
@@ -151,13 +135,11 @@ def _other_forms(call: Call) -> Iterator[Call]:
 
 def path_calls(rule: Rule, at: Home) -> Iterator[Call]:
     """Calls that a path rule matches, whatever the catalogue knows of them."""
-    names = [part.name for part in rule.template.segments if part.name]
-    with suppress(CallError):
-        yield path_example(rule, at)
-    with suppress(CallError):
-        yield path_example(rule, at, dict.fromkeys(names, "another"))
-    for part in rule.template.segments:
+    segments = rule.template.segments
+    tries = [{}, {part.name: "another" for part in segments if part.name}]
+    for part in segments:
         if isinstance(part, Rest):
-            for value in ("x/x", "x/x/x", "x:run"):
-                with suppress(CallError):
-                    yield path_example(rule, at, {part.name: value})
+            tries += [{part.name: value} for value in ("x/x", "x/x/x", "x:run")]
+    for instead in tries:
+        with suppress(CallError):
+            yield path_example(rule, at, instead)

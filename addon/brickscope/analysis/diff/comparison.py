@@ -10,7 +10,7 @@ from brickscope.analysis.call import Call
 from brickscope.analysis.judge import Known, known
 from brickscope.analysis.summary import mode_of
 from brickscope.analysis.witness import Witness
-from brickscope.core.policy import Issuer, Mode, Subject
+from brickscope.core.policy import Issuer, Mode
 
 from .bindings import BindingChange, compare_bindings, compare_modes
 from .contrast import Contrast, shared_home
@@ -82,7 +82,7 @@ def compare_versions(old: Version, new: Version, at: float) -> Comparison:
     groups: dict[tuple[str | None, str | None], list[Member]] = {}
     for name in sorted({*before, *after} - set(renamed.values())):
         one, other = before.get(renamed.get(name, name)), after.get(name)
-        groups.setdefault((_rule_set(one), _rule_set(other)), []).append((one, other))
+        groups.setdefault((one and one.rule_set, other and other.rule_set), []).append((one, other))
         if other is None:
             gone = BindingChange("subject", Effect.DENIED, before[name].kind, "none")
             subjects.append(SubjectChange(before[name], "removed", None, (gone,)))
@@ -113,10 +113,6 @@ def _renamed(before: dict[str, Known], after: dict[str, Known]) -> dict[str, str
     return found
 
 
-def _rule_set(who: Known | None) -> str | None:
-    return who.subject.rule_set.name if who is not None and isinstance(who.subject, Subject) else None
-
-
 def _added(old: Version, new: Version, other: Known) -> Iterator[BindingChange]:
     """Somebody new: what its calls may do stands in its group; what tokens it may get, and monitor mode, here."""
     if other.subject.grants:
@@ -132,14 +128,14 @@ def _group(old: Version, new: Version, members: Sequence[Member], at: float) -> 
     one, other = members[0]
     asked = other or one
     changes: list[Change] = []
-    if asked is not None and isinstance(asked.subject, Subject):
+    if asked is not None and asked.rule_set is not None:
         changes = compare(Side(old, one, at), Side(new, other, at), shared_home(one, asked))
     proved = (
         each if each.opened is None else each._replace(proof=_proof(old, new, members, each.opened, at))
         for each in changes
     )
     names = tuple(who.name for who in (now or was for was, now in members) if who is not None)
-    return GroupChange(names, _rule_set(one), _rule_set(other), tuple(proved))
+    return GroupChange(names, one and one.rule_set, other and other.rule_set, tuple(proved))
 
 
 def _proof(old: Version, new: Version, members: Sequence[Member], call: Call, at: float) -> Witness | None:

@@ -94,7 +94,7 @@ def new_file(
 def _subject(name: str, who: Selector, seen: Evidence, policy: Loaded | None) -> list[str]:
     workspaces = f"workspaces: {flow(list(seen.workspaces))}"
     client, sub = _claims(who, seen)
-    before: list[str] = []
+    before, bound = [], f"# {workspaces}"
     if (tenant := _one({each.get("tenant") for each in seen.principals})) is not None:
         object_id = _one({each.get("object_id") for each in seen.principals})
         if object_id is None:
@@ -103,7 +103,7 @@ def _subject(name: str, who: Selector, seen: Evidence, policy: Loaded | None) ->
         before = [] if named else ["tenants:", f"  entra:\n    tenant: {flow(tenant)}", ""]
         is_own = {each.get("sub") for each in seen.principals} == {object_id}
         group = "service_principals" if is_own else "users"
-        mark, bound = f"tenant: {flow(named or 'entra')}\n    object_id: {flow(object_id)}", f"# {workspaces}"
+        mark = f"tenant: {flow(named or 'entra')}\n    object_id: {flow(object_id)}"
     elif not seen.principals and (who.by == "fingerprint" or (client is None and sub is None)):
         fingerprints = [who.value] if who.by == "fingerprint" else list(seen.fingerprints)
         if len(fingerprints) != 1:
@@ -111,7 +111,7 @@ def _subject(name: str, who: Selector, seen: Evidence, policy: Loaded | None) ->
                 f"the calls came with {len(fingerprints)} tokens: name one of them with --fingerprint, or the policy with "
                 "--rules"
             )
-        group, mark, bound = "tokens", f"fingerprint: {_plain(fingerprints[0])}", f"# {workspaces}"
+        group, mark = "tokens", f"fingerprint: {_plain(fingerprints[0])}"
     elif sub is not None:
         # A user's entry has to name its workspaces.
         group, mark, bound = "users", f"sub: {flow(sub)}", workspaces
@@ -120,20 +120,13 @@ def _subject(name: str, who: Selector, seen: Evidence, policy: Loaded | None) ->
             "the calls came with OAuth tokens of several subjects: name one with --client-id or --sub"
         )
     else:
-        group, mark, bound = "service_principals", f"client_id: {flow(client)}", f"# {workspaces}"
-    lines = [
-        *before,
-        f"{group}:",
-        f"  {flow(name)}:",
-        f"    {mark}",
-        f"    rule_set: {flow(name)}",
-        f"    {bound}",
-    ]
+        group, mark = "service_principals", f"client_id: {flow(client)}"
     few = 0 < len(seen.clients) <= MAX_CLIENTS
     addresses = (
         f"clients: {flow(sorted(seen.clients))}" if few else f"seen from {len(seen.clients):,} addresses"
     )
-    return [*lines, f"    # {addresses}"]
+    entry = (mark, f"rule_set: {flow(name)}", bound, f"# {addresses}")
+    return [*before, f"{group}:", f"  {flow(name)}:", *(f"    {line}" for line in entry)]
 
 
 def _one(values: set[str | None]) -> str | None:
@@ -160,7 +153,7 @@ def _claims(who: Selector, seen: Evidence) -> tuple[str | None, str | None]:
     if who.by == "sub":
         return None, who.value
     found = {(each.get("client_id"), each.get("sub")) for each in seen.principals}
-    if who.by not in ("subject", "fingerprint") or len(found) != 1:
+    if len(found) != 1:
         return None, None
     client, sub = found.pop()
     return (client, None) if sub in (None, client) else (None, sub)

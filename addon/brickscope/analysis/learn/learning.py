@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brickscope.analysis.again import ask, decide_again
 from brickscope.analysis.facts import Facts, NotReplayable, read_facts
@@ -24,7 +24,7 @@ from .evidence import Evidence, Group, Selector, collect, groups
 from .observation import Observation, Tally
 from .present import Present, find_present
 from .proposal import LearnError, Paths, Proposal, Wish, propose
-from .scopes import Scopes, minimal_scopes
+from .scopes import minimal_scopes
 
 MAX_PATHS = 5_000
 """Different calls of no known operation that are kept."""
@@ -55,7 +55,7 @@ class Learned(NamedTuple):
     unused: tuple[WrittenRule, ...]
     draft: Draft | None
     proof: Proof | None
-    scopes: Scopes
+    scopes: dict[str, Any]
 
 
 class _Calls:
@@ -159,7 +159,7 @@ class _Calls:
                 progress(number / self._evidence.groups)
             yield group
 
-    def scopes(self, proposal: Proposal) -> Scopes:
+    def scopes(self, proposal: Proposal) -> dict[str, Any]:
         """Of the calls that are allowed now or would be."""
         methods: dict[str, set[str]] = {}
         for name, observed in [*self.covered.items(), *self.operations.items()]:
@@ -245,4 +245,4 @@ def _part(progress: Progress | None, begin: float, end: float) -> Progress | Non
 def _called(facts: Facts) -> Rule | None:
     """The operation of a call by the catalogue, None for an unknown one."""
     found = parts(facts.request, facts.body or b"")
-    return found[0].called if found else None
+    return found[0][0] if found else None

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from brickscope.analysis.judge import GROUPS, Known, known
 from brickscope.catalog.catalog import load_catalog
-from brickscope.core.operation import OperationRule
+from brickscope.core.constraint import is_anything
 from brickscope.core.policy import RuleSet, Subject
-from brickscope.core.template import Rest
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
 
@@ -41,7 +40,7 @@ def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
     if who.by != "subject":
         named = (each for each in everybody.values() if who.value in " ".join(each.marks).split())
         found = next(
-            (each for each in named if GROUPS[each.kind][1] == who.by and isinstance(each.subject, Subject)),
+            (each for each in named if GROUPS[each.kind][1] == who.by and each.rule_set is not None),
             None,
         )
     if found is None:
@@ -53,31 +52,20 @@ def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
     watching = tuple(
         rule for rule in loaded.written.of(name, "allow") if _watches(rule) and _permitted(rule, wish)
     )
-    shared = tuple(
-        each.name
-        for each in everybody.values()
-        if isinstance(each.subject, Subject)
-        and each.subject.rule_set.name == name
-        and each.name != found.name
-    )
+    having = (each.name for each in everybody.values() if each.rule_set == name)
+    shared = tuple(each for each in having if each != found.name)
     without = subject._replace(rule_set=_without(subject.rule_set, watching))
     return Present(loaded, found._replace(subject=without), name, watching, shared)
 
 
 def _watches(rule: WrittenRule) -> bool:
     """Whether a rule stands there only for the log to have values: every test of it is met by all of them."""
-    return bool(rule.operations) and not rule.paths and all(map(_is_watching, rule.operations))
-
-
-def _is_watching(rule: OperationRule) -> bool:
-    tests = [constraint.test for constraint in rule.where]
+    tests = [constraint.test for each in rule.operations for constraint in each.where]
+    by_values = not rule.paths and all(each.where and each.only is None for each in rule.operations)
     return (
-        bool(tests)
-        and rule.only is None
-        and all(
-            test.optional and test.pattern is not None and isinstance(test.pattern[0].segments[0], Rest)
-            for test in tests
-        )
+        by_values
+        and bool(tests)
+        and all(test.optional and test.pattern and is_anything(test.pattern[0]) for test in tests)
     )
 
 

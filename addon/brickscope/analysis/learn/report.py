@@ -61,12 +61,7 @@ def data(said: Learned, written: Iterable[str] = ()) -> dict[str, Any]:
         "unused": [rule.text for rule in said.unused],
         "unused_at": [place(rule.position) for rule in said.unused],
         "stability": _stability(said),
-        "scopes": {
-            "scopes": [scope._asdict() for scope in said.scopes.scopes],
-            "demand_all_apis": list(said.scopes.demanding),
-            "unknown": list(said.scopes.unknown),
-            "paths": said.scopes.paths,
-        },
+        "scopes": said.scopes,
         "file": None if draft is None or draft.file is None else str(draft.file),
         "policy": None if draft is None else draft.text,
         "patch": None if draft is None else draft.patch or None,

@@ -1,7 +1,7 @@
 """The native Databricks scopes for the same calls, so that the token itself can be narrowed too."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 from brickscope.catalog.catalog import load_catalog
 
@@ -17,26 +17,13 @@ All others follow from the name of the service alone."""
 _READS = frozenset(("GET", "HEAD"))
 
 
-class Scope(NamedTuple):
-    """One scope. ``name``: with ``:read`` where all its calls only read. ``confirmed``: not by name alone."""
+def minimal_scopes(methods: Mapping[str, set[str]], *, paths: bool) -> dict[str, Any]:
+    """The scopes for operations, each with the methods it was called by, as ``--json`` prints them.
 
-    name: str
-    confirmed: bool
-    operations: tuple[str, ...]
-
-
-class Scopes(NamedTuple):
-    """``scopes``: what a token needs. ``demanding``: operations that only ``all-apis`` opens. ``unknown``: operations of
-    which no scope is known. ``paths``: whether calls of no known operation are among them."""
-
-    scopes: tuple[Scope, ...]
-    demanding: tuple[str, ...]
-    unknown: tuple[str, ...]
-    paths: bool
-
-
-def minimal_scopes(methods: Mapping[str, set[str]], *, paths: bool) -> Scopes:
-    """The scopes for operations, each with the methods it was called by."""
+    ``scopes``: what a token needs, with ``:read`` where all its calls only read, and whether it is ``confirmed`` and not by
+    name alone. ``demand_all_apis``: operations that nothing else opens; ``unknown``: of which no scope is known. ``paths``:
+    whether calls of no known operation are among them.
+    """
     by_scope: dict[str, list[str]] = {}
     for name in sorted(methods):
         by_scope.setdefault(load_catalog().operations[name].scope, []).append(name)
@@ -44,5 +31,6 @@ def minimal_scopes(methods: Mapping[str, set[str]], *, paths: bool) -> Scopes:
     scopes = []
     for scope, names in sorted(by_scope.items()):
         reads = all(methods[name] <= _READS for name in names)
-        scopes.append(Scope(f"{scope}:read" if reads else scope, scope in CONFIRMED, tuple(names)))
-    return Scopes(tuple(scopes), tuple(demanding), tuple(unknown), paths)
+        full = f"{scope}:read" if reads else scope
+        scopes.append({"name": full, "confirmed": scope in CONFIRMED, "operations": names})
+    return {"scopes": scopes, "demand_all_apis": demanding, "unknown": unknown, "paths": paths}

@@ -80,6 +80,6 @@ def failure_lines(result: Result) -> list[str]:
         lines.append(f"rule     {result.rule.text}  ({place(result.rule.position)})")
     elif cell.allow:
         for near in explain(result.loaded, cell.who, cell.call, cell.now, cell.client).near[:1]:
-            lines.append(f"nearest  {near.rule.text}  ({place(near.rule.position)})")
-            lines += [f"         {why}" for why in near.why]
+            lines.append(f"nearest  {near['rule']}  ({near['place']})")
+            lines += [f"         {why}" for why in near["why"]]
     return lines

@@ -16,7 +16,7 @@ from brickscope.policy.written import WrittenRule
 
 from . import plugin
 from .run import Result
-from .suite import ENDINGS, Cell, Suite, SuiteError, is_suite
+from .suite import Cell, Suite, SuiteError, is_suite
 
 _PLAIN = (
     *("-c", os.devnull, "--noconftest", "-s", "--assert=plain", "-o", "junit_family=xunit1"),
@@ -109,9 +109,7 @@ def find_suites(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(
-                file for file in path.rglob("*") if file.name.endswith(ENDINGS) and is_suite(file)
-            )
+            found += sorted(filter(is_suite, path.rglob("*")))
         elif is_suite(path):
             found.append(path)
         else:
@@ -122,7 +120,7 @@ def find_suites(paths: Iterable[Path]) -> list[Path]:
 
 
 def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | None = None) -> Session:
-    """Run test files. ``rules``: as for ``Session``. ``junit``: where pytest is to write its XML.
+    """Run test files, at least one. ``rules``: as for ``Session``. ``junit``: where pytest is to write its XML.
 
     What is wrong with files or policy is in ``errors``; then nothing was run.
     """
@@ -131,22 +129,16 @@ def run_suites(files: Iterable[Path], rules: Path | None = None, junit: Path | N
     arguments = [
         *_PLAIN,
         f"--rootdir={Path.cwd()}",
-        *(
-            [f"--confcutdir={os.path.commonpath(folders)}"] if folders else []
-        ),  # or it looks at all beside it too
+        f"--confcutdir={os.path.commonpath(folders)}",  # or it looks at all beside it too
         *([f"--junitxml={junit}"] if junit else []),
         *map(str, files),
     ]
-    before = dict(os.environ)
-    # Neither another package's plugin nor somebody's options: the answer is the same everywhere.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
-        os.environ.pop(name, None)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        # Neither another package's plugin nor somebody's options: the answer is the same everywhere.
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            patch.delenv(name, raising=False)
         status = pytest.main(arguments, plugins=[plugin, session])
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     expected = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
     if status not in expected and not session.errors:
         session.errors.append(f"pytest ended with {pytest.ExitCode(status).name.lower()}")

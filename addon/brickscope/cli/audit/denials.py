@@ -11,6 +11,7 @@ from brickscope.analysis.remedy import Remedy
 from brickscope.audit.plain import plain
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
+from brickscope.cli.options import COUNT
 from brickscope.cli.output import Output, output_options
 from brickscope.cli.selection import Selection, log_options, open_log
 from brickscope.cli.terminal import progress
@@ -24,7 +25,14 @@ _COLUMNS = (
 @command("denials")
 @log_options
 @click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
-@click.option("--top", default=50, show_default=True, metavar="N", help="How many groups to show; 0 for all.")
+@click.option(
+    "--top",
+    type=COUNT,
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many groups to show; 0 for all.",
+)
 @output_options
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
     """Show what was denied, and what would allow it.

@@ -13,6 +13,7 @@ from brickscope.audit.reader import AuditLog
 from brickscope.audit.search import Filter, search_sql
 from brickscope.audit.table import Table, keep_answer, write_answer
 from brickscope.cli.command import command
+from brickscope.cli.options import COUNT
 from brickscope.cli.output import Output, echo, output_options
 from brickscope.cli.selection import Selection, log_options, open_log
 from brickscope.cli.terminal import progress, say
@@ -61,7 +62,9 @@ def make_filter(client: tuple[str, ...], **values: tuple[str, ...]) -> Filter:
     "--event", multiple=True, help="Records of this kind instead of calls: reload, tunnel, gap, outcome, …"
 )
 @click.option("--sql", metavar="SELECT", help="A query on the views of the log (docs/audit.md).")
-@click.option("--limit", default=100, show_default=True, metavar="N", help="Only the last N; 0 for all.")
+@click.option(
+    "--limit", type=COUNT, default=100, show_default=True, metavar="N", help="Only the last N; 0 for all."
+)
 @output_options
 def search_command(
     selection: Selection, sql: str | None, limit: int, output: Output, **filters: tuple[str, ...]

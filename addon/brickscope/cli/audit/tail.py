@@ -16,7 +16,7 @@ from brickscope.audit.follow import Follower
 from brickscope.audit.plain import to_json
 from brickscope.audit.search import Filter
 from brickscope.cli.command import command
-from brickscope.cli.options import NEW_FILE
+from brickscope.cli.options import COUNT, NEW_FILE
 from brickscope.cli.output import echo
 from brickscope.cli.terminal import say
 from brickscope.count import counted
@@ -34,7 +34,9 @@ Record = dict[str, Any]
 @click.argument("log", default="audit.jsonl", type=NEW_FILE)
 @filter_options
 @click.option("--event", multiple=True, help="Only records of this kind: decision, outcome, reload, …")
-@click.option("-n", "--lines", default=10, show_default=True, help="Start with this many of the last lines.")
+@click.option(
+    "-n", "--lines", type=COUNT, default=10, show_default=True, help="Start with this many of the last lines."
+)
 @click.option("--once", is_flag=True, help="Stop there; do not wait for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from brickscope.cli.terminal import progress, say
 @log_options
 @rules_option("The policy to compare with the log: a folder or a file.")
 @click.option(
-    "--days", default=90, show_default=True, type=click.IntRange(0), help="Unused for this many days."
+    "--days", default=90, show_default=True, type=click.IntRange(0, 36500), help="Unused for this many days."
 )
 @output_options
 def unused_command(selection: Selection, rules: Rules, days: int, output: Output) -> None:

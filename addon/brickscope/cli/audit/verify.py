@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,14 @@ def check_logs(
         return verify_logs(files, make)
 
 
+_LINK = re.compile(r"([0-9a-f]{8}):([1-9][0-9]{0,17}):([0-9a-f]{64})")
+
+
 def _link(text: str) -> Link:
-    parts = text.split(":")
-    if len(parts) != 3 or not parts[1].isdigit() or len(parts[2]) != 64:
+    found = _LINK.fullmatch(text.lower())
+    if found is None:
         raise click.BadParameter("it is INSTANCE:SEQ:HASH with 64 hex digits", param_hint="--expect")
-    return Link(parts[0], int(parts[1]), parts[2].lower())
+    return Link(found[1], int(found[2]), found[3])
 
 
 def _data(found: Evidence) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from brickscope.core.hostname import is_hostname
+
 from .certificate import AuthorityError, Chain
 
 DAYS = 825
@@ -55,13 +57,10 @@ def make_authority(
     never mistaken for each other: OpenSSL looks issuers up by name. Raises AuthorityError.
     """
     for domain in domains or ():
-        try:
-            domain.encode("ascii")
-            x509.DNSName(domain)
-        except ValueError:
-            raise AuthorityError(f"{domain!r} is not a domain; write it in ASCII (xn--…)") from None
-        if "*" in domain or not all(domain.split(".")) or len(domain) > 253:
-            raise AuthorityError(f"{domain!r} is not a domain such as cloud.databricks.com (without '*.')")
+        if not is_hostname(domain.lower()):
+            raise AuthorityError(
+                f"{domain!r} is not a domain such as cloud.databricks.com: in ASCII (xn--…), without '*.'"
+            )
     if name is not None and not 0 < len(name) <= 50:
         raise AuthorityError("the name has to have 1 to 50 characters")
     now = (now or datetime.now(UTC)).replace(microsecond=0)

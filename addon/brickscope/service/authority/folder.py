@@ -94,13 +94,11 @@ class AuthorityFolder:
                 self._write(CERTIFICATE, made.chain.anchor_pem, PUBLIC)
                 if dhparam and not (self.path / DHPARAM).exists():
                     self._write(DHPARAM, dhparam, PUBLIC)
-                role = "current"
+                held = Held("current", self.path / CURRENT, made.chain)
             else:
                 self._write(NEXT, made.pem, SECRET)
-                role = "next"
+                held = Held("next", self.path / NEXT, made.chain)
             self._publish()
-            held = self.find(role)
-            assert held is not None
             return held
 
     def use(self, role: str = "next", now: datetime | None = None) -> Held:
@@ -108,31 +106,22 @@ class AuthorityFolder:
 
         The proxy goes on with the old one until it is started again. Raises AuthorityError.
         """
-        source = {"next": NEXT, "previous": PREVIOUS}[role]
+        forward = role == "next"
+        source, left = (NEXT, PREVIOUS) if forward else (PREVIOUS, NEXT)
         with self._locked():
             wanted, current = self.find(role), self.find("current")
             if wanted is None:
                 if current is not None and _same(self.path / source, current):
                     self._finish(source)  # an earlier try was cut short after its main step
                     return current
-                raise AuthorityError(
-                    f"there is no {role} authority in {self.path}"
-                    + ("; 'brickscope ca new' makes one" if role == "next" else "")
-                )
-            left = PREVIOUS if role == "next" else NEXT
-            if other := self.find("previous" if role == "next" else "next"):
-                raise AuthorityError(
-                    f"{other.path} would be lost, and with it the way back: "
-                    + (
-                        "'brickscope ca retire' ends the last change first"
-                        if role == "next"
-                        else "remove it first"
-                    )
-                )
-            if not wanted.chain.begins <= (now or datetime.now(UTC)) < wanted.chain.ends:
-                raise AuthorityError(
-                    f"{wanted.path} holds from {wanted.chain.begins:%Y-%m-%d} to {wanted.chain.ends:%Y-%m-%d} only"
-                )
+                hint = "; 'brickscope ca new' makes one" if forward else ""
+                raise AuthorityError(f"there is no {role} authority in {self.path}{hint}")
+            if other := self.find("previous" if forward else "next"):
+                first = "'brickscope ca retire' ends the last change first" if forward else "remove it first"
+                raise AuthorityError(f"{other.path} would be lost, and with it the way back: {first}")
+            begins, ends = wanted.chain.begins, wanted.chain.ends
+            if not begins <= (now or datetime.now(UTC)) < ends:
+                raise AuthorityError(f"{wanted.path} holds from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only")
             content = wanted.path.read_bytes()
             _check_key(wanted, content)
             # First what lets clients trust both, last what takes the new one's draft away: whatever step is the last to be
@@ -142,9 +131,7 @@ class AuthorityFolder:
                 self._write(left, current.path.read_bytes(), SECRET)
             self._write(CURRENT, content, SECRET)
             self._finish(source)
-            held = self.find("current")
-            assert held is not None
-            return held
+            return Held("current", self.path / CURRENT, wanted.chain)
 
     def retire(self) -> Held:
         """Take the previous authority away, key and trust. Returns it. Raises AuthorityError."""
