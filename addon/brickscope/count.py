@@ -1,7 +1,5 @@
 """Numbers of things, as people write them."""
 
-from __future__ import annotations
-
 
 def counted(number: int, word: str, words: str = "") -> str:
     """``1 rule``, ``2 rules``, ``1,200 rules``. ``words``: the plural, where it is not ``word`` and an s."""

@@ -1,7 +1,5 @@
 """What somebody who runs Brickscope gave it, and it can't use."""
 
-from __future__ import annotations
-
 
 class OperatorError(Exception):
     """A policy, log, key, option or file that can't be used. The message is for people: what is wrong, where, and what to

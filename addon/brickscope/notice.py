@@ -1,7 +1,5 @@
 """What the operator is told: a message, and the event that an alert goes by. docs/monitoring.md has all events."""
 
-from __future__ import annotations
-
 import logging
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What is shipped beside the code: texts, and tables in YAML."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.resources import files
 from typing import Any

@@ -1,7 +1,5 @@
 """Values and tables as a terminal shows them: hostile text made harmless, and as wide as there is room."""
 
-from __future__ import annotations
-
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Lines of a log that are no records: which they are, and why. They cost themselves only, and never in silence."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Why a record does not go on from the one before it, and what a log says of its own gaps, in words for an auditor."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from brickscope.count import counted

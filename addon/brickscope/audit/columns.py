@@ -1,7 +1,5 @@
 """The columns of the log as a table, by ``columns.yaml``: name to SQL type, in their order."""
 
-from __future__ import annotations
-
 from brickscope.shipped import table
 
 COLUMNS: dict[str, str] = table(__package__, "columns.yaml")

@@ -3,8 +3,6 @@
 DuckDB gives such a file up with all that was asked. So what is whole of it is copied, and read in its place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple

@@ -7,8 +7,6 @@ How it evolves (docs/log.md): within one ``schema`` number fields and events are
 given another meaning. A reader of version 1 reads every log of version 1, and has to pass over names that it does not know.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """What checking a log has found: the result of ``verify.py``, as plain data for people and programs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Lines of a log as they are written, through rotation: what ``brickscope audit tail`` reads."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import IO

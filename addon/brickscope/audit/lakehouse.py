@@ -3,8 +3,6 @@
 The other files there are as they are shipped; tests hold those that follow from the log's schema against it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

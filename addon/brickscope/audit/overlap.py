@@ -5,8 +5,6 @@ that are found are compared one by one, which costs time and no more. A file is 
 of an instance stand together, and the next instance follows. (``brickscope audit verify`` says whether that is true.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The part of the log that is asked for: ``--since`` and ``--until``."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Values as JSON has them, and JSON that can act on no terminal."""
 
-from __future__ import annotations
-
 import json
 from datetime import date, datetime
 from typing import Any

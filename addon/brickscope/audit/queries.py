@@ -1,7 +1,5 @@
 """The questions that are asked of a log, as SQL: ``sql/*.sql``, the same for DuckDB and Spark."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.resources import files
 

@@ -1,7 +1,5 @@
 """Records by their fields: one filter, for the log on disk (as SQL) and for lines as they come (in Python)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, get_args

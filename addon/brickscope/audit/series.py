@@ -1,7 +1,5 @@
 """Which files make one log, and in which order: told by the chain itself, since names and times can be anything."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -3,8 +3,6 @@
 Names say nothing about what is in a file: a reviewer is given copies, renamed ones, and the same ones twice.
 """
 
-from __future__ import annotations
-
 import contextlib
 import glob
 import os

@@ -1,7 +1,5 @@
 """The whole story of one call, from the decision id in a user's 403."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 

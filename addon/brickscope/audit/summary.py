@@ -1,7 +1,5 @@
 """The log at a glance: what ``brickscope audit summary`` says, all from one pass over the log."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .queries import query

@@ -3,8 +3,6 @@
 However many and however long they are, they take no more memory than a few.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 MAX_SHOWN = 100

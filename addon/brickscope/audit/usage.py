@@ -1,7 +1,5 @@
 """What of a policy is used: its subjects, rule sets and rules, held against the log by ``sql/unused.sql``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple

@@ -5,8 +5,6 @@ since they are canonical JSON (``chain.py``), a member is found by its name with
 backslashes before its quotes. Only rare records are parsed.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta

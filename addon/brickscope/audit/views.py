@@ -1,8 +1,6 @@
 """The SQL that makes tables of files, and then locks the doors. ``reader.py`` says what for."""
 # ruff: noqa: S608 - every text that is not from here is quoted by _text
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .columns import COLUMNS

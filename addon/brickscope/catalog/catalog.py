@@ -1,7 +1,5 @@
 """The catalogue as the program uses it: operations by name, and the table that finds the operation of a call."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files

@@ -3,8 +3,6 @@
 A deny on one of them leaves the others; ``check`` names them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Words in a name that say that a credential may be meant, or a link that is one."""
 
-from __future__ import annotations
-
 import re
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")

@@ -1,7 +1,5 @@
 """``brickscope ca``: the authority that clients trust, and the way from one to the next without a failed call."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from pathlib import Path
 from typing import Any

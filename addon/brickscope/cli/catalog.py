@@ -1,7 +1,5 @@
 """``brickscope catalog``: find an operation by words or by a call, and see what it is and who may do it."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from urllib.parse import urlsplit

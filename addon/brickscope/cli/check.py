@@ -1,7 +1,5 @@
 """``brickscope check``: lint a policy, and say what it lets its holders become."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """``brickscope client-env``: the variables that lead every client to the proxy, and the file of CAs that they name."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import TextIO

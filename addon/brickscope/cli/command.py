@@ -1,8 +1,6 @@
 """What all commands have in common: they are imported when they are called, an operator's mistake is one sentence, and a
 reader of the output that leaves early ends the command quietly."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

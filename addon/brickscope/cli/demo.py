@@ -1,7 +1,5 @@
 """``brickscope demo``: becomes the demonstration, which no other command needs."""
 
-from __future__ import annotations
-
 import os
 import sys
 

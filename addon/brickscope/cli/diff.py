@@ -1,7 +1,5 @@
 """``brickscope diff``: what changes in meaning between two versions of a policy."""
 
-from __future__ import annotations
-
 import time
 
 import click

@@ -1,7 +1,5 @@
 """``brickscope doctor``: whether this host's clients reach the proxy, and the line that fixes it."""
 
-from __future__ import annotations
-
 import configparser
 import os
 from pathlib import Path

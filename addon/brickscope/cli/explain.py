@@ -1,7 +1,5 @@
 """``brickscope explain``: why a call is allowed or denied, what a subject can do, who can do an operation."""
 
-from __future__ import annotations
-
 import ipaddress
 import sys
 import time

@@ -1,7 +1,5 @@
 """``brickscope fingerprint``: what names a token in a policy. The token comes by standard input or a hidden prompt."""
 
-from __future__ import annotations
-
 import click
 
 from brickscope.core.fingerprint import fingerprint

@@ -1,7 +1,5 @@
 """``brickscope init``: a first policy, its tests, and what to do next."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

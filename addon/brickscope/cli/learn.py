@@ -1,7 +1,5 @@
 """``brickscope learn``: a rule set from what the log shows of a subject."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``brickscope placeholder``: make a credential that is worth something at this proxy alone, and take it out of force."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``brickscope proxy``: becomes mitmdump with the installed script, so that nobody has to know where that lies."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """``brickscope replay``: yesterday's calls, judged again under another policy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``brickscope schema``: the JSON Schema of a policy file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """What is read: the arguments PATHS, ``--since`` and ``--until`` of the commands that read the log as tables."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """``brickscope test``: run the tests beside a policy, and see which rules they exercise."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """A token from standard input or a hidden prompt; never from arguments, which every user of a machine can read."""
 
-from __future__ import annotations
-
 import sys
 
 import click

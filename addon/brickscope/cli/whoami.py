@@ -1,7 +1,5 @@
 """``brickscope whoami``: which subject of a policy a token is, and why, without showing the token."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import time

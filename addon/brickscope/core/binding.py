@@ -1,7 +1,5 @@
 """Bindings: where, when and from where a credential of the policy is worth anything. They come before all rules."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address

@@ -7,8 +7,6 @@ I-JSON). What is judged is the content; what is sent is the body as it came.
 What reading costs is bounded before it begins: so many bytes, also unpacked, and so many values.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import zlib

@@ -1,7 +1,5 @@
 """Names of Unity Catalog: which are regular, and which object each names (Databricks documentation, SQL language, names)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .normal import disguise, is_regular_text, lines_are_regular

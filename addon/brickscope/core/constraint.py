@@ -9,8 +9,6 @@ does not; to deny, one is enough.
 Tests are sets made at load time, so that a list of ids costs the same whether a rule names one or a hundred.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Set

@@ -4,8 +4,6 @@
 carry the same token and give the same fingerprint. Everything else is refused.
 """
 
-from __future__ import annotations
-
 import binascii
 import re
 from base64 import b64decode, b64encode

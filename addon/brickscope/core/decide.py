@@ -1,7 +1,5 @@
 """The decision: a pure function of policy, request, client and time, and of what the directory knows."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from .binding import Unbound, find_unbound

@@ -1,7 +1,5 @@
 """The decision: plain data that the proxy obeys and the audit log keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 

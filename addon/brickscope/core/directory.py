@@ -4,8 +4,6 @@ The core asks through this protocol and never waits: what is not known yet is ra
 called fetches it and decides again. ``brickscope.identity`` provides it.
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from .jwt_token import Claims

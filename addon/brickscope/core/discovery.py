@@ -4,8 +4,6 @@ Databricks' own clients make them before they have a token (databricks-sdk confi
 oauth.py ``get_workspace_endpoints``); a machine's login can't begin without them.
 """
 
-from __future__ import annotations
-
 import re
 
 from .decision import Decision

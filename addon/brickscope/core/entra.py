@@ -5,8 +5,6 @@ when their owner leaves, so no decision looks at one. What claims mean: learn.mi
 "Access token claims reference" and "Access tokens".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple

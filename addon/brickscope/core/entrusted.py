@@ -4,8 +4,6 @@ Plain data, without a secret in it. ``brickscope.policy.credentials`` reads it f
 ``brickscope.identity`` has the secrets.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

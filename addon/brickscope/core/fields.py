@@ -6,8 +6,6 @@ no credential is kept. Neither is what is refused, has a flaw or is larger than 
 fill the memory.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

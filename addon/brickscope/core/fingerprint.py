@@ -4,8 +4,6 @@
 A Databricks personal access token has 128 random bits, so its hash can stand in files and logs.
 """
 
-from __future__ import annotations
-
 import re
 from hashlib import sha256
 

@@ -1,7 +1,5 @@
 """The form of a token request (RFC 6749 section 3.2), read strictly: each field once, and in one reading."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote_to_bytes
 

@@ -5,8 +5,6 @@ So it is not open to path rules at all. A grant is judged by its client; what th
 is used, by whom it names.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

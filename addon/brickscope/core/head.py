@@ -5,8 +5,6 @@ them on the way could read such a head in two ways (request smuggling). To write
 is refused instead. RFC 9112 sections 2.2, 3, 4 and 5 are the grammar.
 """
 
-from __future__ import annotations
-
 import re
 
 from .decision import Refused

@@ -6,8 +6,6 @@ that says that it carries a credential, or that it overrides method, path, host 
 be: ``fields.py``.
 """
 
-from __future__ import annotations
-
 import re
 from enum import Enum
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Host names: their one canonical spelling, and patterns such as ``*.cloud.databricks.com``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import lru_cache

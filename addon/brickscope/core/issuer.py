@@ -1,7 +1,5 @@
 """Whose tokens count where: an issuer is bound to the host that its token is used on."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

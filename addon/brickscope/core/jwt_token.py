@@ -4,8 +4,6 @@ What is read here is exactly what the signature covers. Anything that two reader
 twice, base64 with spare bits, numbers as text) is refused, whoever signed it.
 """
 
-from __future__ import annotations
-
 import binascii
 import json
 import math

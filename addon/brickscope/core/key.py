@@ -1,7 +1,5 @@
 """Public keys of an issuer: a JSON Web Key Set (RFC 7517) read strictly, and the check of one signature."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from hashlib import sha256

@@ -9,8 +9,6 @@ docs/rules.md has the table; the makers' ``catalog/aliases.yaml`` has each spell
 tests/core/test_kind.py holds the two to each other.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A name that folds to one that a rule looks at, without being it, leaves open wha
 matter. Each level of a body is gone through by operations on all its objects at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 

@@ -6,8 +6,6 @@ as Azure lets it manage ``X-Databricks-Azure-Workspace-Resource-Id`` (learn.micr
 resource). So it is a credential, and one of somebody else's would be a way round the policy.
 """
 
-from __future__ import annotations
-
 import re
 
 from .decision import Principal, Refused

@@ -1,7 +1,5 @@
 """What the rules of a rule set say of one reading of a call, and what they looked at for it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .body import MAX_BODY

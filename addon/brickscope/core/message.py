@@ -5,8 +5,6 @@ response to a request of the server. A body may be a list of them (a batch; MCP 
 grammar: what a server could read in two ways, or does not know, is refused, never skipped.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import Any, NamedTuple

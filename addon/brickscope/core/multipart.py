@@ -6,8 +6,6 @@ Content-Disposition with a plain quoted name, and at most a Content-Type. So the
 cuts it; all else is refused.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ Each function describes what is regular and leaves the rest to the caller, who r
 characters.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

@@ -4,8 +4,6 @@ A path is as strict as the path of a URL (``path.py``): no empty or dot segments
 nothing that Unicode turns into structure. Spellings of one object: ../shared/spellings.md, sections 1.1 and 1.2.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Rules that name operations: what is allowed or denied of one operation of the catalogue, and under which constraints."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any, NamedTuple
 

@@ -22,8 +22,6 @@ What no reading may have, refused: an empty or dot segment (also after trimming 
 character, a backslash, a third encoding, bytes that are no UTF-8. RFC 3986 sections 2.4, 3.3, 6.2.2.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -1,7 +1,5 @@
 """What a decision may have to wait for. The core never waits: it says what it needs, and is asked again."""
 
-from __future__ import annotations
-
 
 class NotYetKnown(Exception):
     """A decision needs a document that was not fetched yet: ``url``, of ``host``. Fetch it, then decide again."""

@@ -4,8 +4,6 @@
 placeholder is known for one wherever it stands, and one that was cut off for no other. To Databricks it is an unknown token.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 

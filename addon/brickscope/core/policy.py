@@ -1,7 +1,5 @@
 """The compiled policy: what the files say, in the form that decisions read. Built by ``brickscope.policy``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network

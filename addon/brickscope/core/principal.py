@@ -1,7 +1,5 @@
 """Whose OAuth token it is: the subject that a verified token's claims name."""
 
-from __future__ import annotations
-
 from .decision import Principal, Refused
 from .directory import Directory
 from .issuer import is_shared

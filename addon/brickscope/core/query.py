@@ -4,8 +4,6 @@ A plain reader splits at ``&`` and decodes once (WHATWG URL, application/x-www-f
 (HTML 4.01 appendix B.2.2), begin a query at a second ``?``, or decode twice: a value again, or all of it before they split.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_to_bytes

@@ -4,8 +4,6 @@ Refused, in every mode, is what leaves unknown to whom the bytes go, where the m
 merely has no regular reading is a *flaw*: no rule can allow it, but who asks is known, and ``monitor`` can let it go on.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

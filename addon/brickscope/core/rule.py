@@ -4,8 +4,6 @@ A rule set may hold 30,000 rules, and 10,000 tokens may share it, so rules are c
 dictionaries: a lookup costs by the length of the path, not by the number of rules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Values that name nothing beyond themselves: numbers, truth values, words, text; which are regular, and their one form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime

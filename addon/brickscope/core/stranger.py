@@ -1,7 +1,5 @@
 """The denial of somebody the policy does not name."""
 
-from __future__ import annotations
-
 from .credential import conceals_placeholder
 from .decision import Decision, Refused
 from .policy import Mode, Policy

@@ -15,8 +15,6 @@ segments, as few as will do) and ``{name...}:run`` at it.
 There are no regular expressions and no wildcard that spans segments unseen.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

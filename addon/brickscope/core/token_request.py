@@ -1,7 +1,5 @@
 """The decision on a request for a token: by its grant, and by the client that asks."""
 
-from __future__ import annotations
-
 from .binding import find_unbound
 from .decision import Decision, Principal, Refused
 from .directory import Directory

@@ -1,7 +1,5 @@
 """Untrusted text made visible, for a log, a message, a terminal or a page."""
 
-from __future__ import annotations
-
 import re
 
 _ODD = re.compile(r"[^ -~]")

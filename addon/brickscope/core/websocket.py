@@ -5,8 +5,6 @@ can name: it is the GET that asks to leave HTTP, and a rule for the GET does not
 GET; a deny of the GET therefore denies it as well (``decide.py``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Nothing is staged but the workspace: the proxy is the real mitmdump with the rea
 it. Every step is checked; the exit status is 1 if anything differs from what the text says.
 """
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import json

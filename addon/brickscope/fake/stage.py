@@ -1,7 +1,5 @@
 """Everything a demonstration needs, in one temporary folder: a workspace, a policy, a token, a proxy before them."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import json

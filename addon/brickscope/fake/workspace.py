@@ -1,7 +1,5 @@
 """A TLS server that stands in for a Databricks workspace: three lists, and the paths of all calls that reached it."""
 
-from __future__ import annotations
-
 import json
 import ssl
 import threading

@@ -4,8 +4,6 @@ All of them in one file, since ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE`` and ``G
 what a client trusts. While a CA is replaced, the old and the new one are in it together.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

@@ -1,7 +1,5 @@
 """Certificates in files: read strictly, since what gets into a bundle is trusted by every client of a host."""
 
-from __future__ import annotations
-
 import re
 import ssl
 import warnings

@@ -1,7 +1,5 @@
 """What one test found."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """From what a client did to what is wrong with it, and the line that fixes it."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ Sources: code.visualstudio.com/docs/setup/network, "Legacy proxy server support"
 ``http.noProxy``, ``http.proxySupport``; code.visualstudio.com/docs/configure/settings, "User settings.json location".
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

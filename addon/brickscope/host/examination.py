@@ -1,7 +1,5 @@
 """All tests in their order: the settings, the way, what answers, the CA, and each client."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """The lines that fix problems: in the syntax of the user's shell, ready to be pasted, and without a password."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

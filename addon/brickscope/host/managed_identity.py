@@ -5,8 +5,6 @@ Sources: learn.microsoft.com "How to use managed identities … to acquire an ac
 Service and Azure Functions" (IDENTITY_ENDPOINT; MSI_ENDPOINT before); databricks-sdk-go config/auth_azure_msi.go.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Mapping
 from typing import NamedTuple

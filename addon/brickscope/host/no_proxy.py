@@ -4,8 +4,6 @@ An entry that bypasses in one client only is a hole all the same: its calls reac
 network is closed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

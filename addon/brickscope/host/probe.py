@@ -4,8 +4,6 @@ What a client does is a fact; what its variables let one expect is an opinion. O
 Terraform and the Databricks CLI make no call without a credential, so their variables are judged.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

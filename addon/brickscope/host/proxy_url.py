@@ -1,7 +1,5 @@
 """The address of the proxy, as a variable holds it: read strictly, and shown without its password."""
 
-from __future__ import annotations
-
 import base64
 import re
 from typing import NamedTuple

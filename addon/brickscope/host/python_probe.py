@@ -4,8 +4,6 @@ Arguments: the URL, and the stacks wanted (comma-separated; empty for all). Prin
 Brickscope, sends no credential (``.netrc`` is not read), and is done within seconds.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib import metadata

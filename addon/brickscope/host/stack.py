@@ -1,7 +1,5 @@
 """HTTP stacks, by ``stack.yaml``: what each client reads to find its proxy and its CAs."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from brickscope.shipped import table

@@ -1,7 +1,5 @@
 """Variables as lines of a shell or a file: quoted so that a value arrives as it is, whatever is in it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Callable, Mapping

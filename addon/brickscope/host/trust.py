@@ -1,7 +1,5 @@
 """Whether a source of CAs makes a client trust the certificate that the proxy shows, by OpenSSL's own verification."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime

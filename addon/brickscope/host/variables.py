@@ -1,7 +1,5 @@
 """The variables that lead every client to the proxy and make it trust the proxy's CA."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Nothing is sent that could be a secret but the credentials of the proxy itself, 
 tunnel has no token, and names two workspaces, which Brickscope denies in every mode, so that Databricks never sees it.
 """
 
-from __future__ import annotations
-
 import socket
 import ssl
 import sys

@@ -3,8 +3,6 @@
 Nothing here decides. ``look`` answers from memory and never waits; ``fetch`` waits, and only for its own document.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable

@@ -4,8 +4,6 @@ Databricks: databricks-sdk oauth.py (``/oidc/v1/token`` of the workspace, scope 
 learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow, for the application Azure Databricks.
 """
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from collections.abc import Awaitable

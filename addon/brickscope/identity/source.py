@@ -4,8 +4,6 @@ What goes wrong is said without a byte of what was read. A command gets no shell
 writes to standard error is dropped, since vaults' own tools may say there what they were given.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

@@ -6,8 +6,6 @@ matter to it. What a host has refused (401) is fetched anew before the next call
 used as before, or a client that provokes a 401 while the source is down would take it from all others.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

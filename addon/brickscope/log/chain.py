@@ -7,8 +7,6 @@ all lines before, and anybody can check a line: ``jq -cjS 'del(.hash)' | sha256s
 The hash is taken over bytes and not over what they mean: a space or another spelling of the same text is a change too.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Closed files of the log: their names, their compression, and how long they are kept."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import os

@@ -4,8 +4,6 @@ It is told by the chain, never by times: a clock that was set back gives the new
 went on from another one would fork the chain.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Iterator
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """What can go wrong with the log."""
 
-from __future__ import annotations
-
 from brickscope.error import OperatorError
 
 

@@ -4,8 +4,6 @@ The order is the chain's own: the record that a file begins with says which one 
 and files have one too, but a clock can be set back, and then the newest file has the oldest time.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterable

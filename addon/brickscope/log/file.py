@@ -1,7 +1,5 @@
 """The file that the log is being written to: whole lines or an error, one writer, and what it holds when it is opened."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import stat

@@ -4,8 +4,6 @@ One small file beside the signing key, written at every checkpoint. It is no pro
 lies in another folder than the log and is checked without anybody asking.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from hashlib import sha256

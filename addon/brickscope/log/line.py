@@ -3,8 +3,6 @@
 A few kilobytes of a compressed file can stand for one line of gigabytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import IO
 

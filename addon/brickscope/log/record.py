@@ -3,8 +3,6 @@
 A record is a flat dictionary of snake_case names; ``event.py`` has all of them.
 """
 
-from __future__ import annotations
-
 import re
 from binascii import a2b_base64
 from collections.abc import Collection, Iterable, Mapping

@@ -4,8 +4,6 @@ Files count as old by when they were closed, by the file system. Their order is 
 true, since one before it in the chain has a later time, or it is in the future, is as old as the one beside it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from brickscope import notice

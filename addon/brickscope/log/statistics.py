@@ -1,7 +1,5 @@
 """What the writer did, as plain numbers, for whoever watches it."""
 
-from __future__ import annotations
-
 import time
 
 

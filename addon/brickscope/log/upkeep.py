@@ -1,7 +1,5 @@
 """What the log needs now and then, off the way of calls: bringing it to disk, checkpoints, compression, retention."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

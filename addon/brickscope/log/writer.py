@@ -5,8 +5,6 @@ a killed proxy (SIGKILL) has acted on nothing that is not in the log. A record t
 and the proxy then denies: promise 2. What is missing for whatever reason stands in the log as a ``gap`` record.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

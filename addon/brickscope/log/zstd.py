@@ -4,8 +4,6 @@ A few bytes of a zstd file can stand for gigabytes. The library hands out no mor
 however made, takes more memory than its window, for which it has a bound too (128 MB). A file that was cut is an EOFError.
 """
 
-from __future__ import annotations
-
 import io
 import sys
 from typing import IO

@@ -1,7 +1,5 @@
 """Who is in which mode, and what a reload changed of that: auditors have to see when denials ceased to be enforced."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

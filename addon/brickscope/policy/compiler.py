@@ -1,7 +1,5 @@
 """Documents to a compiled policy, with every error of all files at once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ It is apart from the policy so that whoever edits rules can neither run a comman
 stands in it, and nothing of it is repeated in a message but names of keys: what is wrong may well be a secret.
 """
 
-from __future__ import annotations
-
 import re
 import stat
 from pathlib import Path

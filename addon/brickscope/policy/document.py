@@ -5,8 +5,6 @@ duplicate keys, and a scalar is a boolean, an integer or null only where it can 
 dates and ``1:30`` are strings.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, NamedTuple
 

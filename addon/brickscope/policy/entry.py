@@ -1,7 +1,5 @@
 """Named entries of all files, and what was found wrong with them."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from .document import Document, Path

@@ -1,7 +1,5 @@
 """pydantic's findings in the words of the policy format, each at its place in the file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The first policy: what it looks like, where it goes, and the words for whoever starts without one."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 """Issuers that the policy names: an account whose tokens count on workspaces, a host whose keys come as a file, a tenant of
 Entra ID, which is two issuers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 

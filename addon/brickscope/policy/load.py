@@ -1,7 +1,5 @@
 """Reading a policy from disk: one snapshot of all files, compiled as one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import NamedTuple

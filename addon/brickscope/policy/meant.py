@@ -3,8 +3,6 @@
 Words for people only: nothing is ever read as what is proposed here.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit

@@ -1,8 +1,6 @@
 """The shape of one policy file. The JSON Schema for editors is made from these models, their docstrings among it
 (``schema.py``)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 

@@ -4,8 +4,6 @@ Not by ``yaml.compose``: that recurses in C without a limit, so a file of 40 KB 
 stack and end the process, proxy and all. The parser itself does not recurse, and the depth is limited here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import cast
 

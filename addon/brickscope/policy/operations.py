@@ -1,7 +1,5 @@
 """Rules by name: ``jobs.run_now``, ``jobs.*``, classes of a service, presets; expanded to rules for single operations."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What is wrong with a policy, said so that it can be mended: where, what, and the nearest right thing."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Sequence

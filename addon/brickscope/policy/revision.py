@@ -1,7 +1,5 @@
 """The revision: the name of a policy's meaning, which every record carries."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

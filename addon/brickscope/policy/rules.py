@@ -1,7 +1,5 @@
 """Rule sets: the lines of an allowlist, parsed; what can never allow anything is an error."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple

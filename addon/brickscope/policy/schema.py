@@ -1,7 +1,5 @@
 """The JSON Schema of a policy file, for editors: made from the models, kept in ``rules/``."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

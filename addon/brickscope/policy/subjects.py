@@ -1,7 +1,5 @@
 """Subjects: tokens, service principals, users and logins, each with its bindings and rule set."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any

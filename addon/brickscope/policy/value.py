@@ -1,7 +1,5 @@
 """The values that a policy file can hold, each with what is said of one that is none."""
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import re

@@ -1,7 +1,5 @@
 """Reload: notice that policy files changed, wait until they are at rest, load them, hand over or report."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -1,7 +1,5 @@
 """``where`` and ``only``: constraints of one operation, from what is written to what is checked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product

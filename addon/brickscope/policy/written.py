@@ -4,8 +4,6 @@ Decisions carry the index of the rule that decided. This has its line, so that c
 there. It is made once, when a policy is loaded, and no decision looks at it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

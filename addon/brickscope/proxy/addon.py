@@ -4,8 +4,6 @@ mitmproxy is friendly to addons that fail: it logs and goes on without them. A g
 which this addon could be absent ends the process (``fatal``) instead.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

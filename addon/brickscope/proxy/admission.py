@@ -4,8 +4,6 @@ Each answer here is on record before anything is done about it. A host under pol
 can be refused with words; every request inside is decided on, and recorded, on its own.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -5,8 +5,6 @@ Whom it names is whom the policy's ``clients`` and the log see, so it is read st
 operator named: anybody else could write one.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import struct

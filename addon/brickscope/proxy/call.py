@@ -3,8 +3,6 @@
 Rule: whatever ends a call that has left, it has one outcome on record.
 """
 
-from __future__ import annotations
-
 import time
 
 from brickscope.log.record import printable

@@ -9,8 +9,6 @@ connection would have to wait for is made at start: reading the authorities that
 certificate takes a millisecond; those of hosts that only a wildcard names are made when asked for.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """What all that passes has in common: the means of this process, and a client's connection with the one to its host."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import NamedTuple

@@ -5,8 +5,6 @@ keeps nothing open (slowloris); what may take as long as it likes (a body, an an
 option.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Shapes and pitfalls by source: ``../shared/databricks.md`` section 5. A 403 with
 once by every official client; 429, 503, a refused CONNECT or certain phrases in the text are retried for minutes.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote

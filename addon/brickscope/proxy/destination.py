@@ -1,7 +1,5 @@
 """Where a connection may go: hosts under policy, other hosts, and addresses that are never relayed to."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import socket

@@ -6,8 +6,6 @@ connection that its engine sees is closed at once, and it connects to nobody. Bo
 so there is nothing in them that could fail.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Sequence

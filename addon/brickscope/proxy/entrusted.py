@@ -3,8 +3,6 @@
 Rule: an edit is in force as a whole or not at all; a bad one is said, and changes nothing.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import ctypes

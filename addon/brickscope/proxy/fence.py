@@ -5,8 +5,6 @@ there, token and all. TLS says in its ClientHello where it really goes; HTTP, CO
 in TLS can't be, nor what a relay of the client's own makes of other bytes (docs/threat-model.md).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from urllib.parse import unquote

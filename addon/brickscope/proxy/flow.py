@@ -5,8 +5,6 @@ Rules: several parties stop a side for reasons of their own, and it is read agai
 without reading. This is the one place that pauses and resumes transports; a test reads the source for it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from enum import Enum
 

@@ -5,8 +5,6 @@ reader of its own, and nobody has for ever to send them. What is refused gets an
 connection.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Sequence
 

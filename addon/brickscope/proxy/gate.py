@@ -3,8 +3,6 @@
 Free of sockets and protocols, which ask it: the data path decides nothing itself.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Collection

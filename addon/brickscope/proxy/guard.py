@@ -4,8 +4,6 @@ asyncio logs an exception with its text and a traceback, and leaves the connecti
 sent, its token among it; and a connection whose state is not known must carry nothing more.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Protocol

@@ -4,8 +4,6 @@ What is said are OpenSSL's reason codes (``ssl/ssl_err.c``). The phrases are loo
 counts.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Literal
 

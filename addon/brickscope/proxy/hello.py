@@ -5,8 +5,6 @@ twice, and one server is named at most; so TLS itself, which answers the same by
 counted as they come: a client that sends byte by byte, or records of a byte, would have all of it read anew each time.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 MAX_HELLO = 64 * 1024

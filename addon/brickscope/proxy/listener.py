@@ -5,8 +5,6 @@ Those listen before a script can say anything, on all addresses, and know neithe
 process accepted. So mitmproxy's are stopped (or with ``--no-server`` never started).
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno

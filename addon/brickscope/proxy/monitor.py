@@ -1,7 +1,5 @@
 """What an operator sees of this process: the status server, and what its pages are made of."""
 
-from __future__ import annotations
-
 import asyncio
 import platform
 from collections.abc import Callable

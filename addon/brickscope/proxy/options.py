@@ -4,8 +4,6 @@ Precedence in mitmproxy: ``--set`` < ``config.yaml`` < flags < what an addon set
 set in ``load`` (nothing can override it), and what nobody can want is refused at start.
 """
 
-from __future__ import annotations
-
 import asyncio
 import difflib
 import ipaddress

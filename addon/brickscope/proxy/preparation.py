@@ -5,8 +5,6 @@ makes the authority and the log's keys (two workers would make two), and prints 
 supervisor itself needs no mitmproxy, and has little that could fail.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

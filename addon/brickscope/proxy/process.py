@@ -4,8 +4,6 @@ mitmproxy is friendly to what fails: it logs and goes on. So whatever can take t
 another addon, a server of mitmproxy's own) is taken out before anybody is let in.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

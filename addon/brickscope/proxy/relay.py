@@ -7,8 +7,6 @@ A request in the clear is framed as strictly as what goes to a workspace, and by
 second request would be one that nobody has decided on. The connection ends with its answer.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Collection
 

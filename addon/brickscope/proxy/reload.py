@@ -3,8 +3,6 @@
 Rule: an edit is in force as a whole or not at all. A bad one is said, recorded, and changes nothing.
 """
 
-from __future__ import annotations
-
 from brickscope import notice
 from brickscope.core.key import KeySet
 from brickscope.log.record import printable

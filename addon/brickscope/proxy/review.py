@@ -5,8 +5,6 @@ that no longer knows it; so it is asked about again as soon as another policy or
 ``EVERY`` seconds. What can't be judged then is not allowed.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Collection
 

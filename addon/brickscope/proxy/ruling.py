@@ -4,8 +4,6 @@ Rules: a ``Cleared`` is made only for a decision that is on record and lets the 
 where the body ends, by the reading that was judged. Everything else becomes an answer of ours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from brickscope.core.decision import Refused

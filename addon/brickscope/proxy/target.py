@@ -4,8 +4,6 @@ Rules: one spelling of each form (RFC 9112 sections 3.2.2 and 3.2.3). Whom such 
 says, and a Host header that says otherwise goes no further; but if either names Databricks, it is refused.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 mitmproxy prints to standard output, and ends the process when that breaks; a log reader that went away must not stop a gate.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import sys

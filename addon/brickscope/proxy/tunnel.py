@@ -6,8 +6,6 @@ it. Nothing is asked of the gate while the client does not take its answers, nor
 others have their turn. Whatever raises ends both sides, and the call that was let go on has its outcome all the same.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

@@ -5,8 +5,6 @@ safer than one that decides with a flaw known to its operator. A flaw that opens
 the oldest version that this one starts with. CI looks for flaws that became known since (`scripts/known-flaws`).
 """
 
-from __future__ import annotations
-
 import platform
 import re
 import ssl

@@ -5,8 +5,6 @@ A section needs no template and no style of its own. It is a function that asks 
 the page passes through ``text.shown`` and the escaping of the template engine, whoever wrote it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self

@@ -4,8 +4,6 @@ New can only be told against an earlier part of the log (``--since``); without o
 Callers without a subject are not compared: anybody can make up tokens, as many as they like.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from .block import Point, Section, Text

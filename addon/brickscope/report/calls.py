@@ -1,7 +1,5 @@
 """Who did what, what was called, and how it ended."""
 
-from __future__ import annotations
-
 from brickscope.catalog.catalog import Operation, load_catalog
 
 from .block import Cell, Point, Section, Text

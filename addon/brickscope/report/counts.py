@@ -4,8 +4,6 @@
 each column is called as ``block.Column`` reads it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What a section is made from."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple

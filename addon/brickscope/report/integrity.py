@@ -1,7 +1,5 @@
 """Whether the log can be believed: what checking its chain and signatures showed, and what could not be read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal

@@ -5,8 +5,6 @@ with its invisible characters spelled out (``text.shown``). Should something sli
 Content-Security-Policy lets no script run but the one whose hash it names, and lets nothing be loaded or sent.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """Who could do what: the policy that was given, with what of it was used."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Everything that a report says, gathered from a log and, if given, a policy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Numbers, times and hostile text as the page shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 

@@ -4,8 +4,6 @@ The drawing has no width of its own: places along time are in percent, so that o
 letters of the page's own size.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ It has a folder of its own, since mitmdump puts the folder of its script first o
 there, or it would stand in for one of the standard library.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2] / "scope.py"

@@ -4,8 +4,6 @@ Records are those of ``event.py`` as dictionaries; every value in them is somebo
 may hold names and codes that are not known here: they are passed on, never guessed at.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

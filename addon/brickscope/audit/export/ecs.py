@@ -4,8 +4,6 @@ Fields that the schema lacks stay under ``brickscope``, by their own names; a cu
 schema wants that done.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import datetime

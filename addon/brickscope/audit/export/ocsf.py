@@ -4,8 +4,6 @@ A call is API Activity (6003) with the security_control profile, a tunnel or fai
 change of the policy Entity Management (3004), start and stop Application Lifecycle (6002), a gap Application Error (6008).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from .content import Facts, Record, activity, find_facts, things

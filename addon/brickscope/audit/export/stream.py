@@ -1,7 +1,5 @@
 """A log as a stream of events for a SIEM: each record once, each call with its outcome, in bounded memory."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta

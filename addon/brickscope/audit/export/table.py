@@ -1,7 +1,5 @@
 """Tables of formats, ``ecs.yaml`` and ``ocsf.yaml``: which fact of a record stands in which field."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``brickscope audit``: read the log, hold it against the policy, and prove that it is whole. One file a command."""
 
-from __future__ import annotations
-
 import click
 
 from brickscope.cli.command import Group

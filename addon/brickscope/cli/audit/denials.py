@@ -1,7 +1,5 @@
 """``brickscope audit denials``: what was denied, grouped, with the lines of policy that would allow it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

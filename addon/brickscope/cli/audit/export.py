@@ -1,7 +1,5 @@
 """``brickscope audit export``: the log as events of ECS or OCSF, for a SIEM."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator

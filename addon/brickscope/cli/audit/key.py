@@ -1,7 +1,5 @@
 """``brickscope audit key``: the public part of the key that signs the log."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

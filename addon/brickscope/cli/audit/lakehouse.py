@@ -1,7 +1,5 @@
 """``brickscope audit lakehouse``: the SQL that takes the log to Databricks, to be run there."""
 
-from __future__ import annotations
-
 import click
 
 from brickscope.audit.lakehouse import policy_sql

@@ -1,7 +1,5 @@
 """``brickscope audit report``: what the log says, as one HTML file for auditors."""
 
-from __future__ import annotations
-
 import sys
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``brickscope audit search``: calls by simple filters, and one's own questions in SQL."""
 
-from __future__ import annotations
-
 from itertools import islice
 from typing import Any
 

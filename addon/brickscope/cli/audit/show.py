@@ -1,7 +1,5 @@
 """``brickscope audit show``: the whole story of one call."""
 
-from __future__ import annotations
-
 import click
 
 from brickscope.analysis.logged_remedy import logged_remedy

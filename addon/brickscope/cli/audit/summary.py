@@ -1,7 +1,5 @@
 """``brickscope audit summary``: who did what, what was refused and why, first and last seen."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """``brickscope audit tail``: the log as it is written, one readable line a record."""
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``brickscope audit unused``: subjects, rule sets and rules that nobody has used for long."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import click

@@ -1,7 +1,5 @@
 """``brickscope audit verify``: what the log proves, what it cannot, and where it was tampered with."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -9,8 +9,6 @@ round the proxy; the names under ``x-brickscope-`` are ours; ``connection: close
 9112 section 9.6).
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import NamedTuple

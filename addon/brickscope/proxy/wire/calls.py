@@ -6,8 +6,6 @@ An answer is passed on as it came, but for what ``fields.py`` takes out; one tha
 that no part of it passes for the whole; a reset of either side goes to the other with its code.
 """
 
-from __future__ import annotations
-
 from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,

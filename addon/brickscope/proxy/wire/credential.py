@@ -9,8 +9,6 @@ first 64 KiB of the body, unpacked where it is compressed by gzip, deflate or zs
 secret away.
 """
 
-from __future__ import annotations
-
 import sys
 import zlib
 from collections.abc import Callable

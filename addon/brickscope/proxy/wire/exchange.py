@@ -5,8 +5,6 @@ Rules: the two sides are two tables, each step a row; a step without a row is a 
 three facts: a client that takes one for another believes half an answer, or sends its request twice.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import Any
 

@@ -5,8 +5,6 @@ library's own checks of what comes in are off, as these here are stricter (a tes
 whole connection without a word; its checks of what goes out are on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterable, Sequence

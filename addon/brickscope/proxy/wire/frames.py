@@ -5,8 +5,6 @@ came before a broken frame counts. The first frame is SETTINGS. A frame that is 
 within a header block nothing else may come.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ connection instead: the rest of such a body could be the next request to one of 
 answer (response splitting). A body is counted and passed on as it came, never written anew.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Protocol
 

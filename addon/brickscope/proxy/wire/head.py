@@ -7,8 +7,6 @@ host. A test reads the source for both. An attacker who finds a way to change a 
 way round every rule.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a head says to the next hop alone, which is not passed on (RFC 9110 section 7.6.1)."""
 
-from __future__ import annotations
-
 _HOPS = frozenset(
     {
         b"connection",

@@ -10,8 +10,6 @@ Rules, and what they stop:
 * connections to a host belong to one client, so nobody ever gets somebody else's answer.
 """
 
-from __future__ import annotations
-
 from brickscope.core.decision import Refused
 from brickscope.core.reason import Reason
 

@@ -13,8 +13,6 @@ Rules, and what they stop:
   told to go as well.
 """
 
-from __future__ import annotations
-
 from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,

@@ -10,8 +10,6 @@ SETTINGS, empty DATA, PRIORITY, unknown kinds), and so do streams that are opene
 bad frames has to be complete.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple

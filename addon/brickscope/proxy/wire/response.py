@@ -4,8 +4,6 @@ Rules: nothing of a head goes on before it is whole and regular; what belongs to
 came. An answer to a call whose placeholder was exchanged is looked at on its way (``credential.py``).
 """
 
-from __future__ import annotations
-
 from .answer import MAX_INTERIMS, AnswerScanner
 from .events import Answered, Event, ToClient
 from .exchange import Answering, Exchange, Step

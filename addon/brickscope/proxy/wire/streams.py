@@ -5,8 +5,6 @@ other side, never before. So a side that takes nothing stops the one that sends,
 bounded however slow either of them is.
 """
 
-from __future__ import annotations
-
 from brickscope.core.decision import Refused
 
 from .exchange import Answering, Asking, Exchange, Step

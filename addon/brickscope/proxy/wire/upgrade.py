@@ -4,8 +4,6 @@ A proxy that leaves HTTP because it was *asked* to is a known hole: the host ref
 requests that nobody judges. Any other answer is an ordinary one, after which the connection is HTTP as before.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 

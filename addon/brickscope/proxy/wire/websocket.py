@@ -5,8 +5,6 @@ both, after what was sent before. It is never cut off by a reset: a websocket sa
 section 7.1.5), so no client takes a part for the whole, and each learns of the end.
 """
 
-from __future__ import annotations
-
 from .credential import Reflected
 from .events import Ended, Event, Fault, How, ToClient, ToHost, Way
 from .exchange import Exchange, Step

@@ -11,8 +11,6 @@ The key is EC P-256, and that of all leaf certificates too (mitmproxy has no oth
 signature is cheaper than RSA's, and the chain of two dearer: a new connection costs the proxy about the same.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import secrets
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What is wrong with an authority, or soon will be: said by the proxy when it starts, and by ``brickscope ca show``."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Sequence

@@ -11,8 +11,6 @@ Who trusts the bundle trusts the proxy before a step, after it, and while half o
 follows from the files' content, so a step that was cut short is ended by taking it again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Where the status is served: ``scope_status``."""
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import os

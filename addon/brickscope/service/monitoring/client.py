@@ -1,7 +1,5 @@
 """Asking another process of this machine for a page of its status."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

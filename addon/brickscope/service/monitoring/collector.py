@@ -1,7 +1,5 @@
 """From what is known to what Prometheus reads. Everything is looked up when a scrape asks for it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping

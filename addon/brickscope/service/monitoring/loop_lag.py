@@ -1,7 +1,5 @@
 """How late the event loop runs: what a blocking call, a busy core or a stopped process costs everybody."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Several workers' expositions as one, each sample with the label ``worker``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from prometheus_client import generate_latest

@@ -1,7 +1,5 @@
 """All metrics, by ``metrics.yaml``: names, labels and what each number is."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from brickscope.shipped import table

@@ -4,8 +4,6 @@ No secret gets in, whoever wrote the message: mitmproxy's texts quote what clien
 with the text of an exception.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 import traceback

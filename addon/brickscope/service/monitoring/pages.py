@@ -1,7 +1,5 @@
 """The pages of one proxy's status."""
 
-from __future__ import annotations
-
 from .collector import Exposition, Proxy
 from .readiness import Obstacle, Reason
 from .status import Page, Pages, json_page

@@ -5,8 +5,6 @@ it up either: heads are small, everything has a time limit, and when too many co
 since a stuck scraper must not keep a health check out.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

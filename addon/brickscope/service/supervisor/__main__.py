@@ -1,7 +1,5 @@
 """``python -m brickscope.service.supervisor --workers N FLAGS``: the proxy as several processes on one port."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -4,8 +4,6 @@ The supervisor sends connections only, each with one byte; the kernel never merg
 when it dies. What else it wants it says by signals.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Passing sockets instead of SO_REUSEPORT: docs/decisions/0005-workers.md.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

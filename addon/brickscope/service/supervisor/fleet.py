@@ -1,7 +1,5 @@
 """The fleet: so many workers that serve, each new one ready before an old one goes, and what dies is started again."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

@@ -1,7 +1,5 @@
 """The status of a fleet: the supervisor serves it, from what its workers say and what it knows itself."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

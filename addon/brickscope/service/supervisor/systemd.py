@@ -3,8 +3,6 @@
 sd_listen_fds(3) and sd_notify(3), in a few lines; without systemd nothing happens.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket
