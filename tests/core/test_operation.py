@@ -447,6 +447,45 @@ def test_the_decision_says_what_was_called_and_looked_at(tmp_path: Path) -> None
     )
 
 
+# The rules, a call that meets none of them, and what the denial says of the rules: nothing that the client sent.
+DENIED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
+    "another job": ((ONE,), {"job_id": 13}, "where job_id is one of 1012, 1013"),
+    "one parameter more": (
+        (run_now({"job_id": 1012}, only=[]),),
+        {"job_id": 1012, "notebook_params": {"secret": "x"}},
+        "where job_id is 1012, with no other parameters",
+    ),
+    "one more than the listed": (
+        (run_now({"job_id": 1012}, only=["queue", "job_parameters"]),),
+        {"job_id": 1012, "notebook_params": {}},
+        "where job_id is 1012, with no other parameters than job_parameters, queue",
+    ),
+    "no condition but the names": (
+        ({"operation": "jobs.run_now", "only": ["job_id"]},),
+        {"job_id": 1, "notebook_params": {}},
+        "with no other parameters than job_id",
+    ),
+    "two conditions": (
+        (run_now({"job_id": 1012, "queue.enabled": True}),),
+        {"job_id": 1012, "queue": {"enabled": False}},
+        "where job_id is 1012 and queue.enabled is True",
+    ),
+    "two rules": (
+        (run_now({"job_id": 7}, only=[]), run_now({"job_id": 8})),
+        {"job_id": 7, "notebook_params": {}},
+        "where job_id is 7, with no other parameters; or where job_id is 8",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DENIED)
+def test_a_denial_says_all_that_the_rules_ask_for(name: str, tmp_path: Path) -> None:
+    rules, body, told = DENIED[name]
+    decision = judged(policy(tmp_path, *rules), "POST", RUN, body)
+    assert decision.reason is NOT_MET
+    assert decision.detail == f"rule set 'r' allows the operation jobs.run_now only {told}"
+
+
 def test_in_monitor_what_has_no_reading_goes_on_with_the_reason_it_would_be_denied_for(
     tmp_path: Path,
 ) -> None:

@@ -44,7 +44,7 @@ class Way(NamedTuple):
     def condition(self) -> str:
         """When it holds, in words; empty for always."""
         if self.named is not None:
-            return conditions(self.named)
+            return self.named.conditions
         return "" if self.whole else f"as {self.text}"
 
     @property
@@ -65,15 +65,6 @@ def ways(rules: Iterable[WrittenRule], *, once: bool = False) -> Iterator[Way]:
         for path in written.paths:
             for each in reached(path).values() if once else reach(path):
                 yield Way(written, each.operation, None, path, each)
-
-
-def conditions(rule: OperationRule) -> str:
-    """The conditions of a rule in words (``where job_id is 7, and no other parameters``); empty for none."""
-    parts = [f"where {' and '.join(constraint.text for constraint in rule.where)}"] if rule.where else []
-    if rule.only is not None:
-        names = ", ".join(sorted(rule.only))
-        parts.append(f"with no other parameters than {names}" if names else "with no other parameters")
-    return ", ".join(parts)
 
 
 @lru_cache(maxsize=16384)

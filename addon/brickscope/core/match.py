@@ -100,15 +100,8 @@ def match_rules(
     allowing = _first_met(rules, request, reading, called, held, facts)
     if allowing is not None:
         return _ALLOWED, "a rule of the rule set allows it", allowing, facts
-    wanted = "; or ".join(
-        ", ".join(constraint.text for constraint in rule.where) or "no other parameters" for rule in rules
-    )
-    return (
-        Reason.CONSTRAINT_NOT_MET,
-        f"rule set {rule_set.name!r} allows the operation {name} only where {wanted}",
-        None,
-        facts,
-    )
+    detail = f"rule set {rule_set.name!r} allows the operation {name} only {_indexed(rules).conditions}"
+    return Reason.CONSTRAINT_NOT_MET, detail, None, facts
 
 
 def _names_app(rule: OperationRule) -> bool:
@@ -167,6 +160,10 @@ def _of_all(each: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: [found.get(name) for found in each] for name in names}
 
 
+def _indexed(rules: tuple[OperationRule, ...]) -> OperationRules:
+    return rules if isinstance(rules, OperationRules) else OperationRules(rules)
+
+
 def _first_met(
     rules: tuple[OperationRule, ...],
     request: ApiRequest,
@@ -185,8 +182,7 @@ def _first_met(
         if held is None and needs_body(rule, request):
             raise BodyNeeded(MAX_BODY)
         if parameters is None:  # once for all rules: a call may be held against hundreds
-            looks = (rules if isinstance(rules, OperationRules) else OperationRules(rules)).looks
-            parameters = read_parameters(request, reading, called.template, held, looks)
+            parameters = read_parameters(request, reading, called.template, held, _indexed(rules).looks)
         seen = judge(rule, parameters, denies=denies)
         facts.params.update(seen.params)
         facts.sent.update(seen.sent)

@@ -31,6 +31,15 @@ class OperationRule(NamedTuple):
         """Whether the rule looks at parameters."""
         return bool(self.where) or self.only is not None
 
+    @property
+    def conditions(self) -> str:
+        """Its conditions in words (``where job_id is 7, with no other parameters``); empty for none."""
+        parts = [f"where {' and '.join(each.text for each in self.where)}"] if self.where else []
+        if self.only is not None:
+            names = ", ".join(sorted(self.only))
+            parts.append(f"with no other parameters than {names}" if names else "with no other parameters")
+        return ", ".join(parts)
+
 
 class OperationRules(tuple[OperationRule, ...]):
     """The rules of a rule set for one operation, those without constraints first."""
@@ -39,6 +48,11 @@ class OperationRules(tuple[OperationRule, ...]):
     def looks(self) -> Look:
         """What they look at in a body."""
         return looks_of(constraint for rule in self for constraint in rule.where)
+
+    @cached_property
+    def conditions(self) -> str:
+        """What a call has to meet one of, in words: made once, since a denied client may call again and again."""
+        return "; or ".join(rule.conditions for rule in self)
 
 
 class Seen(NamedTuple):
