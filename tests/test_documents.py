@@ -15,17 +15,36 @@ from brickscope.audit.event import AnyRecord, GapRecord, check_record, render
 from brickscope.audit.evidence import Damage
 from brickscope.cli.main import main
 from brickscope.core.kind import KINDS
-from brickscope.core.policy import Mode
+from brickscope.core.policy import Mode, Policy
 from brickscope.core.reason import CHANGE, Reason
 from brickscope.log.chain import read_hash, true_hash
 from brickscope.policy.load import load_policy
 from brickscope.policy.operations import presets
+from brickscope.proxy.denial import Asked, message
 from brickscope.proxy.options import FORCED, KEPT, OURS, REFUSED, WARNED
 from core.judged import NAME, judged, policy
 from schemas import validator
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/403.md"])
+def test_the_403_that_is_shown_is_what_the_proxy_says(page: str, tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(version: 1\n.*?)```", (ROOT / "README.md").read_text(), re.S)
+    target = "/api/2.0/sql/warehouses"
+    decision = judged(_readme_policy(text, tmp_path), "GET", target)
+    said = message(decision, "397d7b97-3", Asked("GET", target, "dbc-a.cloud.databricks.com"))
+    assert said in " ".join((ROOT / page).read_text().split())
+    (added,) = re.findall(r"^Blocked. Add `(- [^`]+)` under `allow:`", (ROOT / "README.md").read_text(), re.M)
+    assert judged(_readme_policy(f"{text}      {added}\n", tmp_path), "GET", target).allow
+
+
+def _readme_policy(text: str, folder: Path) -> Policy:
+    """The policy of the README, for the token of the tests."""
+    file = folder / "policy.yaml"
+    file.write_text(re.sub(r"sha256:\w+", NAME, text))
+    return load_policy(file, 0).policy
 
 
 def test_every_reason_is_documented_in_its_own_sentence() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata, util
@@ -75,6 +78,24 @@ def test_in_a_checkouts_own_environment_its_script_installs(monkeypatch: pytest.
     monkeypatch.setattr(sys, "prefix", str(ROOT / ".venv"))
     assert install_command("audit") == f"{ROOT}/scripts/environment audit"
     assert install_command() == f"{ROOT}/scripts/environment"
+
+
+@pytest.mark.parametrize("extras", ["", "audit", "policytest", "test", "mutants"])
+def test_an_environment_with_more_than_the_proxy_needs_is_not_made_again(extras: str, tmp_path: Path) -> None:
+    for name in ("scripts/environment", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    digest = hashlib.sha256((tmp_path / "pyproject.toml").read_bytes()).hexdigest()
+    made_from = f"{digest} python={sys.version.split()[0]} extras={extras} root={tmp_path.resolve()}"
+    (venv / ".brickscope-stamp").write_text(f"{made_from}\n")
+    environment = {name: value for name, value in os.environ.items() if name != "BRICKSCOPE_PYTHON"}
+    ran = subprocess.run(
+        [tmp_path / "scripts" / "environment"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_in_another_environment_the_checkout_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,11 @@ def test_there_is_no_runbook_without_an_alert() -> None:
     assert re.findall(r"^### (Brickscope\w+)$", PAGE, re.M) == [rule["alert"] for rule in ALERTS]
 
 
+def test_every_alert_is_in_the_table_with_its_severity() -> None:
+    shown = re.findall(r"^\| \[`(Brickscope\w+)`\]\(#(\w+)\) \| (\w+) \|", PAGE, re.M)
+    assert shown == [(rule["alert"], rule["alert"].lower(), rule["labels"]["severity"]) for rule in ALERTS]
+
+
 def promtool(*arguments: str) -> str:
     """Run Prometheus' own checker. Returns what it said."""
     if shutil.which("promtool") is None:
