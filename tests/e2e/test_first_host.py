@@ -113,6 +113,7 @@ def test_the_guide_leads_to_a_governed_host(tmp_path: Path, workspace: FakeWorks
         "HOME": str(home),
         "PATH": f"{Path(getattr(sys, '_base_executable', sys.executable)).parent}:{os.environ['PATH']}",
         "BRICKSCOPE_WHEEL": str(build_wheel(tmp_path)),
+        "PIP_NO_COMPILE": "1",  # each module is compiled when it is first imported; most never are
         # Where packages come from is the machine's affair and no part of the guide.
         **({"PIP_CONFIG_FILE": str(pip)} if pip.is_file() else {}),
     }

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from brickscope.audit.period import Period
 from brickscope.audit.source import SourceError, find_sources, read_lines
+from brickscope.audit.unread import find_unread, unread_text
 from brickscope.core.policy import Policy
 from brickscope.log.closed import DAMAGED
 
@@ -55,9 +57,10 @@ def find_record(paths: Iterable[Path], decision_id: str) -> dict[str, Any]:
                     return record
         except DAMAGED:
             damaged.append(source.name)
-    hint = (
-        f"{', '.join(damaged[:3])} could not be read to the end" if damaged else "give the files with --log"
-    )
+    if damaged:
+        hint = f"{', '.join(damaged[:3])} could not be read to the end"
+    else:
+        hint = "; ".join(unread_text(find_unread(sources, Period()))) or "give the files with --log"
     raise CallError(
         f"no decision {decision_id} in {len(sources)} file{'' if len(sources) == 1 else 's'}", hint
     )

@@ -17,7 +17,6 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -27,7 +26,8 @@ from .damage import restore
 from .overlap import find_overlaps
 from .period import Period
 from .queries import query
-from .source import Source, find_sources
+from .source import Source, find_sources, may_hold
+from .unread import find_unread
 from .views import IS_BAD, lock_statements, view_statements
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ MEMORY = "1GB"
 MAX_THREADS = 16
 """Each has a buffer of 32 MB: on a big machine, one for each processor would be more than MEMORY."""
 NAMED_LINES = 10
-SLACK = timedelta(days=1)
-"""How far the clocks of two records of one file may be apart, before a file is passed over by its first or last."""
 _PLAIN = re.compile(r"[\w./ -]+")
 """Paths that DuckDB takes as they are: no wildcards, no URLs."""
 
@@ -76,7 +74,9 @@ class AuditLog:
         import duckdb
 
         self._duckdb = duckdb
-        self.sources = [source for source in find_sources(paths) if _may_hold(source, period)]
+        named = find_sources(paths)
+        self.sources = [source for source in named if may_hold(source, period)]
+        self.unread = find_unread(named, period)
         self.repeated = find_overlaps(self.sources)
         """Files that may hold records of one another; these are compared, so that each counts once."""
         self.bad_lines: int | None = None
@@ -236,28 +236,3 @@ class AuditLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _may_hold(source: Source, period: Period) -> bool:
-    """Whether a file may hold records of a period, by its first and last. A file of which they are not known may.
-
-    An empty file does not, and DuckDB would take it for a broken one where it should be compressed.
-    """
-    if source.size == 0:
-        return False
-    try:
-        # Of both: a clock that was set back can give the first record the latest time.
-        times = [_moment(each.time) for each in (source.first, source.last) if each is not None]
-        begins_late = (
-            period.until is not None and source.first is not None and min(times) - SLACK >= period.until
-        )
-        ends_early = (
-            period.since is not None and source.last is not None and max(times) + SLACK < period.since
-        )
-    except (ValueError, OverflowError):
-        return True
-    return not (begins_late or ends_early)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=None)

@@ -8,7 +8,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +18,14 @@ from brickscope.error import OperatorError
 from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.line import bounded
 
+from .period import Period
+
 COMPRESSIONS = (".zst", ".gz")
 ENDINGS = (".jsonl", ".jsonl.zst", ".jsonl.gz")
 MAX_LINE = 16 * 1024 * 1024
 """Longest line, in bytes, that is read. The proxy's longest are some kilobytes."""
+SLACK = timedelta(days=1)
+"""How far the clocks of two records of one file may be apart, before a file is passed over by its first or last."""
 _NAMED = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})\.jsonl(?:\.zst|\.gz)?\Z")
 _LOG = re.compile(r"\.jsonl(?:[.-]\d+)?(?:\.zst|\.gz)?\Z")
 """Names of logs, also as logrotate gives them: ``audit.jsonl.1``, ``audit.jsonl-20261128.gz``."""
@@ -77,7 +81,7 @@ def find_sources(paths: Iterable[str | Path]) -> list[Source]:
                 raise SourceError(f"{path} can't be read: {error.strerror}") from None
             # By device and inode: a link, or the same file by two patterns, is one file.
             found.setdefault((status.st_dev, status.st_ino), path)
-    return [_look(path) for path in found.values()]
+    return [look(path) for path in found.values()]
 
 
 def _expand(given: str | Path) -> list[Path]:
@@ -116,7 +120,33 @@ def read_to_end(source: Source) -> Source:
     return source._replace(last=last or source.first)
 
 
-def _look(path: Path) -> Source:
+def may_hold(source: Source, period: Period) -> bool:
+    """Whether a file may hold records of a period, by its first and last. A file of which they are not known may.
+
+    An empty file does not, and DuckDB would take it for a broken one where it should be compressed.
+    """
+    if source.size == 0:
+        return False
+    try:
+        # Of both: a clock that was set back can give the first record the latest time.
+        times = [_moment(each.time) for each in (source.first, source.last) if each is not None]
+        begins_late = (
+            period.until is not None and source.first is not None and min(times) - SLACK >= period.until
+        )
+        ends_early = (
+            period.since is not None and source.last is not None and max(times) + SLACK < period.since
+        )
+    except (ValueError, OverflowError):
+        return True
+    return not (begins_late or ends_early)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=None)
+
+
+def look(path: Path) -> Source:
+    """A file with the first and last record that it tells of itself, without unpacking it. Raises OSError."""
     first = last = None
     with contextlib.suppress(*DAMAGED), open_log(path) as file:
         head = file.read(_TAIL)

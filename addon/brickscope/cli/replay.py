@@ -48,11 +48,11 @@ def replay_command(
 
     \b
     Examples:
-      brickscope replay --rules candidate/ audit*.jsonl
+      brickscope replay --rules candidate/ audit*.jsonl*
       brickscope replay --rules rules --since 30d --fail-on allowed --fail-on denied
       brickscope replay --rules rules /var/log/brickscope --json
     """
-    files = find_files(selection.paths)
+    files = find_files(selection.paths, selection.period)
     default = CONFDIR / DIGEST_KEY
     place = digest_key or (default if default.exists() else None)
     key = None if place is None else DigestKey.load_or_make(place)

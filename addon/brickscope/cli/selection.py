@@ -14,6 +14,7 @@ from brickscope.audit.period import Period, read_moment
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.source import find_sources
 from brickscope.audit.table import part_of
+from brickscope.audit.unread import Unread, find_unread, unread_text
 from brickscope.log.closed import series
 from brickscope.prerequisites import install_command
 
@@ -67,7 +68,7 @@ def open_log(
     quiet: bool = False,
 ) -> Iterator[AuditLog]:
     """The log that was selected. What goes wrong with it, then and later, is said as an error of usage (exit status 2); what
-    of it could not be read, in the end, unless ``quiet``."""
+    was left out of it, and what could not be read, is said too, unless ``quiet``."""
     try:
         import duckdb
     except ImportError:
@@ -79,6 +80,8 @@ def open_log(
     try:
         with AuditLog(selection.paths or _default(), selection.period, writes=writes) as log:
             output.refuse_to_overwrite(source.path for source in log.sources)
+            if not quiet:
+                _report_unread(log.unread)
             yield log
             if not quiet:
                 _report_faults(log)
@@ -86,9 +89,18 @@ def open_log(
         raise click.UsageError(shown(str(error).strip(), lines=True)) from None
 
 
-def find_files(paths: tuple[str, ...]) -> list[Path]:
-    """The files behind PATHS. Raises SourceError for what can't be found or read."""
-    return [source.path for source in find_sources(paths or _default())]
+def find_files(
+    paths: tuple[str, ...],
+    period: Period = Period(),  # noqa: B008 - immutable
+    *,
+    quiet: bool = False,
+) -> list[Path]:
+    """The files behind PATHS; says which of the log's were left out in that period, unless ``quiet``. Raises SourceError
+    for what can't be found or read."""
+    sources = find_sources(paths or _default())
+    if not quiet:
+        _report_unread(find_unread(sources, period))
+    return [source.path for source in sources]
 
 
 def _default() -> list[str | Path]:
@@ -100,6 +112,11 @@ def _default() -> list[str | Path]:
             "'brickscope audit summary /var/log/brickscope'"
         )
     return [*closed, *([DEFAULT] if DEFAULT.exists() else [])]
+
+
+def _report_unread(unread: list[Unread]) -> None:
+    for line in unread_text(unread):
+        say(shown(line))
 
 
 def _report_faults(log: AuditLog) -> None:

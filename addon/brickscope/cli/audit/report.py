@@ -78,7 +78,7 @@ def report_command(
         raise click.UsageError(f"there is no folder {out.parent} to write {out.name} into")
     now = datetime.now(UTC)
     loaded = None if rules is None else rules.load(now.timestamp())
-    files = find_files(selection.paths)
+    files = find_files(selection.paths, quiet=True)  # open_log says what was left out
     evidence = None if no_verify else check_logs(files, public_key, keys)
     earlier = _read_earlier(selection)
     target = Output() if to_stdout else Output(csv=out)  # any of these is kept from being a file of the log
