@@ -34,6 +34,26 @@ def test_no_text_forges_a_line_or_acts_on_a_terminal(text: str) -> None:
     assert all(line.isprintable() for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("able", "near", "unable", "said"),
+    [
+        (0, 0, 1, ["Nobody can.", "1 subject can't."]),
+        (0, 0, 2, ["Nobody can.", "2 subjects can't."]),
+        (1, 0, 1, ["Who can:", "1 other subject can't."]),
+        (0, 1, 2, ["Nobody can.", "Who nearly can:", "2 other subjects can't."]),
+        (1, 0, 0, ["Who can:"]),
+    ],
+)
+def test_others_are_only_where_somebody_was_named(able: int, near: int, unable: int, said: list[str]) -> None:
+    lists: dict[str, list[str]] = {"bounds": [], "obstacles": [], "allowed": [], "denied": [], "related": []}
+    kinds = [(True, False)] * able + [(False, True)] * near + [(False, False)] * unable
+    subjects = [
+        {"subject": "ci", "kind": "token", "able": can, "near": nearly, **lists} for can, nearly in kinds
+    ]
+    tree = {"operation": "x.a", "call": "GET /a", "class": "read", "risk": None, "subjects": subjects}
+    assert [line for line in render("access", tree)[3:] if line and not line.startswith(" ")] == said
+
+
 def test_what_is_marked_is_printable_inside() -> None:
     finding = {
         **dict.fromkeys(("rule_set", "subject", "accepted")),

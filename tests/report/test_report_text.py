@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from brickscope.audit.queries import query
 from brickscope.report.block import Column, Table
+from brickscope.report.calls import GRAVE, doing
 from brickscope.report.denied import describe_params
 from brickscope.report.text import brief, counted, duration, listed, names, share, shown, size, span
 
@@ -108,6 +109,17 @@ def test_a_caller_is_known_by(fingerprint: str | None, principal: str | None, sa
     connection = duckdb.connect()
     connection.execute(query("duckdb/views").partition("CREATE TEMP VIEW")[0])
     assert connection.execute("SELECT known_by($1, $2::JSON)", [fingerprint, principal]).fetchone() == (said,)
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (1, ["returns or creates credentials, secrets or signed links", "changes who may act or from where"]),
+        (2, ["return or create credentials, secrets or signed links", "change who may act or from where"]),
+    ],
+)
+def test_one_call_does_and_two_do(calls: int, said: list[str]) -> None:
+    assert [doing(power, calls) for power in GRAVE.values()] == said
 
 
 def test_a_column_is_read_from_its_text() -> None:

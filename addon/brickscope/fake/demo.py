@@ -57,6 +57,7 @@ class Demo:
 
         self._head("3. One more rule, while the proxy runs")
         self._edit()
+        self._say("The demo asks again until the edit is in force.")
         self._call_until_allowed()
 
         self._head("4. The audit log")

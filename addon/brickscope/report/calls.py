@@ -8,10 +8,15 @@ from .given import Given
 from .text import counted, names, share, size
 
 GRAVE = {
-    "secret": "return or create credentials, secrets or signed links",
-    "grant": "change who may act or from where",
+    "secret": "return{s} or create{s} credentials, secrets or signed links",
+    "grant": "change{s} who may act or from where",
 }
-"""Classes of operations whose calls are pointed out even where a rule allows them."""
+"""Classes of operations whose calls are pointed out even where a rule allows them, and what those do (``doing``)."""
+
+
+def doing(power: str, calls: int) -> str:
+    """What so many calls do: ``runs code`` of one, ``run code`` of more."""
+    return power.format(s="s" if calls == 1 else "")
 
 
 def subjects_section(given: Given) -> Section:
@@ -37,8 +42,9 @@ def operations_section(given: Given) -> Section:
         if operation and operation.kind in GRAVE and calls > denied:
             went_on.setdefault(operation.kind, {})[name] = int(calls - denied)
     points = [
-        Point("look", f"{counted(sum(found.values()), 'call')} sent that {GRAVE[kind]}: {names(found)}.")
+        Point("look", f"{counted(calls, 'call')} sent that {doing(GRAVE[kind], calls)}: {names(found)}.")
         for kind, found in went_on.items()
+        for calls in (sum(found.values()),)
     ]
     cells = [Cell(row[0], risk) for row, risk in zip(table.rows, risks, strict=True)]
     table = change(table, "Class", [each and each.kind for each in known])

@@ -8,7 +8,7 @@ from brickscope.analysis.denials import POWERFUL, Denials
 from brickscope.core.reason import Kind, Reason
 
 from .block import Cell, Point, Section, Table, Text
-from .calls import GRAVE
+from .calls import GRAVE, doing
 from .counts import change
 from .given import Given
 from .text import counted, names, shown
@@ -23,7 +23,7 @@ _KINDS = {
     Kind.DESTINATION: "Destination not allowed.",
     Kind.INTERNAL: "Failed inside the proxy.",
 }
-_POWERS = {**GRAVE, "execute": "run code, SQL or compute"}
+_POWERS = {**GRAVE, "execute": "run{s} code, SQL or compute"}
 MOST_VALUES = 8
 
 
@@ -95,7 +95,8 @@ def _power_points(groups: list[Denials]) -> Iterator[Point]:
             found = [group for each in callers.values() for group in each]
             calls, sent = sum(each.calls for each in found), sum(each.sent for each in found)
             went_on = f", {sent:,} of them sent in monitor mode" if sent else ""
-            text = f"{counted(calls, 'denied call')} that {_POWERS[kind]}{went_on}: {names(who, clip=200)}."
+            did = doing(_POWERS[kind], calls)
+            text = f"{counted(calls, 'denied call')} that {did}{went_on}: {names(who, clip=200)}."
             yield Point("serious", text)
 
 
