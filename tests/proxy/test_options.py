@@ -271,7 +271,9 @@ BAD = {
 def test_a_bad_value_of_ours_is_an_error_in_words(
     changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # mitmproxy makes its authority in the folder that was named, whatever that is
+    monkeypatch.chdir(
+        tmp_path
+    )  # mitmproxy makes its authority in the folder that was named, whatever that is
     with pytest.raises(OptionError, match=message):
         settings(**changes)
 
