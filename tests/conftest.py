@@ -51,8 +51,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: pytest keeps no order of folders of which one holds the other."""
-    longest = {TESTS / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: longest.get(item.path, len(longest)))
+    longest = {TESTS / name for name in LONGEST}
+    items.sort(key=lambda item: item.path not in longest)
     for item in items:
         # To count branches costs a test half its time again. So it is done by the tests of what is measured, and not by
         # properties, whose hundreds of examples take the branches of a few.
