@@ -211,18 +211,20 @@ def test_a_source_that_fails_is_left_alone_for_a_moment(tmp_path: Path) -> None:
     assert len(endpoint.asked) == 1
 
 
+async def refused_each_time(store: CredentialStore) -> list[bytes]:
+    """What four calls were given, of which a host refused each."""
+    found = []
+    for _ in range(4):
+        found.append(await take(store))
+        store.refused(found[-1])
+    return found
+
+
 def test_what_was_refused_is_minted_anew_once_a_minute(tmp_path: Path) -> None:
     endpoint = Mint(token(1), token(2), token(3))
     store = CredentialStore(principal(tmp_path / "s"), endpoint.post)
 
-    async def calls() -> list[bytes]:
-        found = []
-        for _ in range(4):
-            found.append(await take(store))
-            store.refused(found[-1])
-        return found
-
-    assert asyncio.run(calls()) == [b"minted-1" * 4] + [b"minted-2" * 4] * 3
+    assert asyncio.run(refused_each_time(store)) == [b"minted-1" * 4] + [b"minted-2" * 4] * 3
     store.refused(b"somebody else's")
 
 
@@ -231,14 +233,7 @@ def test_one_that_was_refused_is_used_on_while_no_other_can_be_had(tmp_path: Pat
     endpoint = Mint(token(1), FetchError("it is down"))
     store = CredentialStore(principal(tmp_path / "s"), endpoint.post)
 
-    async def calls() -> list[bytes]:
-        found = []
-        for _ in range(4):
-            found.append(await take(store))
-            store.refused(found[-1])
-        return found
-
-    assert asyncio.run(calls()) == [b"minted-1" * 4] * 4
+    assert asyncio.run(refused_each_time(store)) == [b"minted-1" * 4] * 4
     assert len(endpoint.asked) == 2
     assert store.errors == {"etl": "it is down"}
 
