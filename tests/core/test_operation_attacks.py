@@ -356,6 +356,38 @@ SECOND: dict[str, tuple[str, Any, str, str, Any, Reason, Reason]] = {
         *("secrets_uc.create_secret", {"expire_time": "2027-01-01T00:00:00Z"}, "POST", "/api/2.1/unity-catalog/secrets"),
         *({"expire_time": "2027-01-01T02:00:00.0+02:00"}, ALLOWED, DENIED),
     ),
+    "a field below the one that is limited": (
+        *("clusters.update", {"update_mask": "autoscale"}, "POST", "/api/2.1/clusters/update"),
+        *({"cluster_id": "c", "update_mask": "autoscale.max_workers"}, NOT_MET, DENIED),
+    ),
+    "a field whose name only begins like the one that is limited": (
+        *("clusters.update", {"update_mask": "autoscale"}, "POST", "/api/2.1/clusters/update"),
+        *({"cluster_id": "c", "update_mask": "autoscaler"}, NOT_MET, ALLOWED),
+    ),
+    "a field below one that fits the pattern": (
+        *("clusters.update", {"update_mask": {"pattern": "autoscale.{x}"}}, "POST", "/api/2.1/clusters/update"),
+        *({"cluster_id": "c", "update_mask": "autoscale.a.b"}, NOT_MET, DENIED),
+    ),
+    "one file of a set of files that is limited": (
+        *("pipelines.create", {"libraries.glob.include": "/Users/ceo/**"}, "POST", "/api/2.0/pipelines"),
+        *({"libraries": [{"glob": {"include": "/Workspace/Users/ceo/x"}}]}, NOT_MET, DENIED),
+    ),
+    "the driver's pool beside that of the workers": (
+        *("clusters.create", {"instance_pool_id": "p1"}, "POST", CREATE),
+        *({"instance_pool_id": "p2", "driver_instance_pool_id": "p1"}, NOT_MET, DENIED),
+    ),
+    "another pool for the driver": (
+        *("clusters.create", {"instance_pool_id": "p1"}, "POST", CREATE),
+        *({"instance_pool_id": "p1", "driver_instance_pool_id": "p2"}, NOT_MET, DENIED),
+    ),
+    "the workers' pool, which is the driver's where that is unset": (
+        *("clusters.create", {"driver_instance_pool_id": "p1"}, "POST", CREATE, {"instance_pool_id": "p1"}),
+        *(NOT_MET, DENIED),
+    ),
+    "a driver of another size": (
+        *("clusters.create", {"node_type_id": "p4d.24xlarge"}, "POST", CREATE),
+        *({"node_type_id": "m5.large", "driver_node_type_id": "p4d.24xlarge"}, NOT_MET, DENIED),
+    ),
     "a name with a letter that capitals make another's": (
         *("tables.get", {"full_name": "main.a.t"}, "GET", "/api/2.1/unity-catalog/tables/ma%C4%B1n.a.t", None),
         *(NOT_MET, DENIED),

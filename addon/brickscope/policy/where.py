@@ -8,7 +8,7 @@ from typing import Any
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.core.constraint import Constraint, Test, ancestors
 from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
-from brickscope.core.template import Literal, Template, TemplateError, parse_template
+from brickscope.core.template import Literal, Rest, Template, TemplateError, parse_template
 
 from .problem import nearest
 
@@ -42,6 +42,7 @@ def parse_constraint(
     if denies:
         below = [] if test.kind.covers else operation.below_of(keys)
         every = operation.every_of(keys)
+        test = _with_all_below(test) if test.kind.covers else test
         test = test._replace(every=test.kind.every.union(every), ancestors=_ancestors(test))
     return Constraint(
         name,
@@ -119,6 +120,16 @@ def _choices(operation: Operation, word: str, test: Any, denies: bool) -> Iterat
     always = [name for name in members if name in operation.path]
     for given in always or members:
         yield {name: written if name == given or name in always else others for name in members}
+
+
+def _with_all_below(test: Test) -> Test:
+    """A test of what acts on all below it, be it in a call or a rule: a deny on ``config`` is one on ``config.x``."""
+    between, shapes = test.kind.separator, test.pattern or ()
+    if test.one_of is not None:
+        named = {str(each).removesuffix(between) for each in test.one_of}
+        return test._replace(one_of=None, prefix=tuple([f"{each}{between}" for each in sorted(named)]))
+    further = tuple([Template((*each.segments, Rest("below", None))) for each in shapes])
+    return test._replace(pattern=(*shapes, *further) or None, rooted=test.rooted * (2 if further else 1))
 
 
 def _ancestors(test: Test) -> frozenset[Canonical]:

@@ -218,6 +218,11 @@ def test_the_policy_passes_over_tests(tmp_path: Path) -> None:
         ("a.test.yaml", "policy_tests: 1\n", True),
         ("a.test.yml", "# note\npolicy_tests : 1\n", True),
         ("a.test.yaml", "\ufeffpolicy_tests: 1\n", True),
+        ("a.test.yaml", '"policy_tests": 1\n', True),
+        ("a.test.yaml", "{policy_tests: 1}\n", True),
+        ("a.test.yaml", "policy_test: 1\n", True),  # misspelt or without it, and meant to be ours
+        ("a.test.yaml", "now: 2026-09-21\ncalls: {}\n", True),
+        ("a.test.yaml", "cases: []\n", False),
         ("a.test.yaml", "stages:\n  policy_tests: 1\n", False),
         ("a.test.yaml", "test_name: of another tool\n", False),
         ("a.yaml", "policy_tests: 1\n", False),

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ from brickscope.policy.problem import Position, Problem, nearest
 from .model import Case, Row, TestFile
 
 ENDINGS = (".test.yaml", ".test.yml")
-_MARK = re.compile(rb"^(?:\xef\xbb\xbf)?policy_tests[ \t]*:", re.MULTILINE)
+_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?\{?[\"']?([A-Za-z][A-Za-z_ -]{0,39})[\"']?[ \t]*:", re.MULTILINE)
+_OURS = frozenset({"now", "calls", "subjects", "without", "cases"})
 _LOOKED_AT = 64 * 1024
 _NOTHING = Row.model_validate({})
 
@@ -56,14 +58,18 @@ class Cell(NamedTuple):
 
 
 def is_suite(file: Path) -> bool:
-    """Whether a file holds tests of a policy, by name and a look at its beginning. Cheap: other tools have such names."""
-    if not file.name.endswith(ENDINGS):
+    """Whether a file is meant to hold tests of a policy, by its name and its first keys; other tools have such names.
+
+    One that misspells or lacks ``policy_tests``, or can't be read, is meant so too: what is passed over would seem to pass.
+    """
+    if not file.name.endswith(ENDINGS) or file.is_dir():
         return False
     try:
         with file.open("rb") as stream:
-            return _MARK.search(stream.read(_LOOKED_AT)) is not None
+            keys = {key.decode() for key in _KEY.findall(stream.read(_LOOKED_AT))}
     except OSError:
-        return False
+        return True
+    return bool(get_close_matches("policy_tests", keys, 1, 0.8)) or len(keys & _OURS) > 1
 
 
 class Suite:
