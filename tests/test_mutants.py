@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from lab.mutants.explained import Change, explained
 from lab.mutants.ground import GROUNDS, Ground
 
 ROOT = Path(__file__).parents[1]
@@ -21,3 +23,20 @@ def test_files_and_tests_are_there(ground: Ground) -> None:
 
 def test_all_of_core_is_broken() -> None:
     assert GROUNDS["core"] == Ground(("core/*.py",), ("core",))
+
+
+@pytest.mark.parametrize("change", explained(), ids=lambda change: change.function)
+def test_what_is_explained_is_still_there(change: Change) -> None:
+    """The lines that it changes stand in the function that it names, as ast writes them."""
+    package = ROOT / "addon" / "brickscope"
+    parts = change.function.split(".")
+    module = next(
+        at for at in range(len(parts), 0, -1) if package.joinpath(*parts[:at]).with_suffix(".py").exists()
+    )
+    node: ast.AST = ast.parse(package.joinpath(*parts[:module]).with_suffix(".py").read_text())
+    for name in parts[module:]:
+        node = next(each for each in ast.iter_child_nodes(node) if getattr(each, "name", None) == name)
+    written = ast.unparse(node).splitlines()
+    gone = [line[1:] for line in change.diff.splitlines() if line.startswith("-")]
+    assert gone
+    assert set(gone) <= set(written)

@@ -165,6 +165,7 @@ def test_a_request_for_a_token_is_told_apart(gate: Gate) -> None:
     for path, oauth in (
         ("/oidc/v1/token", True),
         ("/Oidc/x", True),
+        ("/%6fidc/x", True),
         ("/oidc/jwks.json", False),
         ("/other", False),
     ):
@@ -258,7 +259,8 @@ def test_a_call_that_cannot_be_recorded_is_denied(
     caplog.clear()
     with monkeypatch.context() as patch:
         patch.setattr("brickscope.proxy.gate._describe", broken)
-        assert gate.judge(h1(), "10.0.0.1").decision == denied
+        verdict = gate.judge(h1(), "10.0.0.1")
+        assert (verdict.decision, verdict.asked) == (denied, Asked("", "", ""))
     caplog.clear()
 
     def full(lines: bytes) -> None:
@@ -383,6 +385,13 @@ def test_what_a_gate_was_made_of(writer: AuditWriter) -> None:
         POLICY,
         digests,
     )
+    assert (gate.hints, gate.draining, gate.body_limit) == (True, False, 16 * 1024 * 1024)
+
+
+def test_an_outcome_is_written_at_once_where_nobody_calls_later(gate: Gate) -> None:
+    gate.record_outcome({"decision_id": "0-1", **OUTCOME})
+    (record,) = records(gate.writer.path)
+    assert (record["event"], record["decision_id"]) == ("outcome", "0-1")
 
 
 def test_outcomes_are_written_when_all_that_is_ready_had_its_turn(writer: AuditWriter) -> None:
@@ -403,7 +412,7 @@ def test_outcomes_that_can_not_be_written_stop_nothing(
     gate.record_outcome({"decision_id": "0-1", **OUTCOME})
     writer._is_closed = True
     due[0]()
-    assert "a outcome record could not be written" in caplog.text
+    assert f"a outcome record could not be written: the audit log {writer.path} is closed" in caplog.text
 
 
 OUTCOME = {"duration_ms": 1.5, "request_bytes": 0, "response_bytes": 2, "status": 200}

@@ -12,6 +12,7 @@ from brickscope.core.constraint import Test as Condition
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Mode, Policy, Principals, Subject
+from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_template
 from brickscope.log.key import DigestKey
@@ -74,6 +75,7 @@ def test_azures_second_token_is_in_no_record_and_no_answer(gate: Gate) -> None:
     ):
         verdict = gate.judge(wire, "10.0.0.1")
         assert not verdict.decision.forwards
+        assert verdict.decision.reason is not Reason.AUDIT_UNAVAILABLE
         assert OWN.decode() not in f"{verdict.decision} {verdict.asked}"
     assert OWN not in gate.writer.path.read_bytes()
     assert OWN.decode() not in str(gate.tally.__dict__)

@@ -110,16 +110,6 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
         yield from enumerate(bounded(file, MAX_LINE), 1)
 
 
-def read_to_end(source: Source) -> Source:
-    """With its last record, for which a compressed file has to be unpacked."""
-    tail = b""
-    with contextlib.suppress(*DAMAGED), open_log(source.path) as file:
-        while chunk := file.read(1024 * 1024):
-            tail = (tail + chunk)[-_TAIL:]
-    last = next(filter(None, map(_mark, reversed(tail.split(b"\n")))), None)
-    return source._replace(last=last or source.first)
-
-
 def may_hold(source: Source, period: Period) -> bool:
     """Whether a file may hold records of a period, by its first and last. A file of which they are not known may.
 
@@ -150,11 +140,11 @@ def look(path: Path) -> Source:
     first = last = None
     with contextlib.suppress(*DAMAGED), open_log(path) as file:
         head = file.read(_TAIL)
-        first = next(filter(None, map(_mark, head.split(b"\n")[:_HEAD_LINES])), None)
+        first = next(filter(None, map(mark, head.split(b"\n")[:_HEAD_LINES])), None)
         if path.suffix not in COMPRESSIONS:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _TAIL))
-            last = next(filter(None, map(_mark, reversed(file.read(_TAIL).split(b"\n")))), None)
+            last = next(filter(None, map(mark, reversed(file.read(_TAIL).split(b"\n")))), None)
     named = _NAMED.search(path.name)
     if last is None and named is not None:
         when = datetime.strptime(f"{named[1]}+0000", "%Y%m%dT%H%M%SZ%z")
@@ -162,7 +152,8 @@ def look(path: Path) -> Source:
     return Source(path, first, last, path.stat().st_size)
 
 
-def _mark(line: bytes) -> Mark | None:
+def mark(line: bytes) -> Mark | None:
+    """Where the record of a line stands; None for a line that is none."""
     try:
         record: Any = orjson.loads(line)
         return Mark(str(record["instance"]), int(record["seq"]), str(record["time"]))

@@ -107,7 +107,7 @@ def is_token_request(request: ApiRequest) -> bool:
     Wider than the endpoint itself, and without case: no rule with a variable may open what a server could take for it.
     """
     if request.readings:
-        below = any(reading.segments and fold(reading.segments[0]) == "oidc" for reading in request.readings)
+        below = "oidc" in [fold(each.segments[0]) for each in request.readings if each.segments]
     else:
         below = "oidc" in fold(request.path)
     return below and not is_discovery(request)

@@ -122,14 +122,8 @@ class Gate:
                 decision, secret = self._exchange(decision, request, directory, now, settled)
             elif decision.subject is None and decision.fingerprint in self.credentials.remembered:
                 decision = self._bypassed(decision)
-        except NotYetKnown:
+        except (NotYetKnown, BodyNeeded):
             raise
-        except BodyNeeded:
-            if unread is None:
-                raise
-            decision = unread.decision(
-                policy.revision
-            )  # a token request: it has to be read, whatever the mode
         except Refused as error:
             decision = error.decision(policy.revision)
         except Exception as error:
@@ -181,7 +175,8 @@ class Gate:
 
     def _bypassed(self, decision: Decision) -> Decision:
         """The denial of somebody who has the real credential: it has left the store, and the policy does not know it."""
-        name = self.credentials.remembered[decision.fingerprint or ""]
+        assert decision.fingerprint is not None
+        name = self.credentials.remembered[decision.fingerprint]
         detail = f"this is the credential {name!r} itself, for which there are placeholders"
         return decision._replace(
             allow=False, enforced=True, reason=Reason.PLACEHOLDER_BYPASSED, detail=detail, credential=name
@@ -300,13 +295,12 @@ def header(fields: Any, wanted: bytes) -> bytes:
 def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[bytes, ...]) -> tuple[Asked, str]:
     """What was asked and by which program, fit for log and answer."""
     if request is not None:
-        oauth = request.path[1:2] in "oO" and is_token_request(request)
-        path, agent = request.path, request.user_agent[:MAX_AGENT]
+        path, agent = request.path, request.user_agent
         if not is_clean(path, secrets):
             path = printable(path, secrets)
-        if len(request.user_agent) > MAX_AGENT or not is_clean(agent, secrets):
-            agent = printable(request.user_agent, secrets)[:MAX_AGENT]
-        return Asked(request.method, path, request.host, oauth), agent
+        if not is_clean(agent, secrets):
+            agent = printable(agent, secrets)
+        return Asked(request.method, path, request.host, is_token_request(request)), agent[:MAX_AGENT]
     asked = Asked(
         printable(wire.method, secrets)[:32],
         printable(wire.target.partition(b"?")[0], secrets),
@@ -317,9 +311,9 @@ def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[byte
 
 def _shown_workspace(workspace: str | None) -> str | None:
     """The chosen workspace, fit for the log. As a rule it is a number, which has nothing to be taken out."""
-    if workspace is None or (workspace.isdecimal() and workspace.isascii() and len(workspace) <= 64):
-        return workspace
-    return printable(workspace)[:64]
+    if workspace is None:
+        return None
+    return (workspace if workspace.isdecimal() and workspace.isascii() else printable(workspace))[:64]
 
 
 def secrets_of(request: ApiRequest) -> tuple[bytes, ...]:

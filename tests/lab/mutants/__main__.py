@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from .explained import explained
 from .ground import GROUNDS
 from .mutant import Mutant
 from .stage import KILLED, Stage, StageError
@@ -26,7 +27,8 @@ _WORDS = {"survived": "survived", "no tests": "reached by no test"}
 
     Each mutant is one function with one thing changed: a comparison, a constant, an argument. It is killed if a test
     fails. Only fast tests that stand next to the code count. The score is the share of killed ones; those that change
-    nothing but the wording of a sentence are left out. Works in a copy in a temporary folder.
+    nothing but the wording of a sentence are left out. Works in a copy in a temporary folder. Survivors are shown but for
+    those that tests/lab/mutants/explained.yaml gives a reason.
 
     mutmut changes functions only: tables and patterns of modules, and functions with a decorator, are for tests that
     hold lists of their own.
@@ -36,7 +38,7 @@ _WORDS = {"survived": "survived", "no tests": "reached by no test"}
       scripts/mutants --sample 50                      # a few minutes
       scripts/mutants --package core --sample 200 --seed 7
       scripts/mutants --package log --only '*writer*' --all
-      scripts/mutants --at-least 85 --json score.json
+      scripts/mutants --at-least 95 --json score.json
     """
 )
 @click.option(
@@ -107,7 +109,14 @@ def _result(chosen: list[Mutant], found: dict[str, str]) -> dict[str, Any]:
         "score": round(100 * killed.total() / len(chosen), 1),
         "files": {file: {"tried": tried[file], "killed": killed[file]} for file in sorted(tried)},
         "survivors": [
-            {"name": each.name, "file": each.file, "status": found[each.name], "diff": each.diff}
+            {
+                "name": each.name,
+                "function": each.change.function,
+                "file": each.file,
+                "status": found[each.name],
+                "diff": each.diff,
+                "why": explained().get(each.change),
+            }
             for each in sorted(chosen)
             if found[each.name] not in KILLED
         ],
@@ -115,13 +124,17 @@ def _result(chosen: list[Mutant], found: dict[str, str]) -> dict[str, Any]:
 
 
 def _show(package: str, result: dict[str, Any]) -> None:
-    for survivor in result["survivors"]:
+    survivors = [each for each in result["survivors"] if each["why"] is None]
+    for survivor in survivors:
         click.echo(f"\n{survivor['name']} ({_WORDS[survivor['status']]})")
         click.echo("\n".join(f"    {line}" for line in survivor["diff"].splitlines()))
     click.echo()
     for file, counts in result["files"].items():
         click.echo(f"  {file:20} {counts['killed']:5} of {counts['tried']:5}")
-    click.echo(f"{package}: {result['killed']} of {result['tried']} killed, {result['score']} %")
+    known = len(result["survivors"]) - len(survivors)
+    click.echo(
+        f"{package}: {result['killed']} of {result['tried']} killed, {result['score']} %; {known} explained"
+    )
 
 
 if __name__ == "__main__":

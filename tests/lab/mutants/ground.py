@@ -14,7 +14,10 @@ class Ground(NamedTuple):
 
 GROUNDS = {
     "core": Ground(("core/*.py",), ("core",)),
-    "gate": Ground(("proxy/gate.py",), ("proxy/test_gate.py", "proxy/test_gate_secrets.py")),
+    "gate": Ground(
+        ("proxy/gate.py",),
+        ("proxy/test_gate.py", "proxy/test_gate_placeholders.py", "proxy/test_gate_secrets.py"),
+    ),
     "log": Ground(
         (
             "log/chain.py",

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from mutmut.mutation.file_mutation import mutate_file_contents
 from mutmut.utils.format_utils import get_mutant_name
 
+from .explained import Change
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -24,6 +26,13 @@ class Mutant(NamedTuple):
     file: str
     diff: str
     is_prose: bool
+
+    @property
+    def change(self) -> Change:
+        """As the list of explained ones has it."""
+        module, _, function = self.name.rpartition("__mutmut_")[0].rpartition(".")
+        called = function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+        return Change(f"{module.removeprefix('brickscope.')}.{called}", self.diff)
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:

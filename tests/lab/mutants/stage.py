@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutmut.configuration import reset_config
@@ -20,17 +22,21 @@ from .ground import Ground
 from .mutant import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[3]
+_PYTEST = ["-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
 _PYTHONPATH = 'pythonpath = ["addon", '
 _MUTMUT = """
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = {files}
 also_copy = ["docs", "rules", "scripts"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
+pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {tests}
 track_dependencies = false
 use_git_change_detection = false
 """
+_ENDLESS_S = 600.0
+_FAIL = "fail"
+"""mutmut's name for: raise, whichever function is called."""
 KILLED = frozenset({"killed", "timeout", "segfault"})
 ALIVE = frozenset({"survived", "no tests"})
 
@@ -50,6 +56,7 @@ class Stage:
         project = (ROOT / "pyproject.toml").read_text()
         assert _PYTHONPATH in project, "pyproject.toml says otherwise now where the package is"
         package = Path("src/brickscope")
+        self.tests = [f"tests/{name}" for name in ground.tests]
         self.files = [
             path.relative_to(folder)
             for pattern in ground.files
@@ -58,8 +65,9 @@ class Stage:
         (folder / "pyproject.toml").write_text(
             project.replace(_PYTHONPATH, 'pythonpath = ["src", ')
             + _MUTMUT.format(
+                arguments=json.dumps(_PYTEST),
                 files=json.dumps([str(path) for path in self.files]),
-                tests=json.dumps([f"tests/{name}" for name in ground.tests]),
+                tests=json.dumps(self.tests),
             )
         )
 
@@ -89,4 +97,29 @@ class Stage:
         if done.returncode or not set(found.values()) <= KILLED | ALIVE:
             odd = {name: status for name, status in found.items() if status not in KILLED | ALIVE}
             raise StageError(f"{(done.stdout + done.stderr)[-3000:]}\n{dict(list(odd.items())[:5])}")
-        return found
+        if not self._passes("") or self._passes(_FAIL):
+            raise StageError("in a process of its own the code as it is fails, or mutants are not seen")
+        alive = [name for name, status in found.items() if status in ALIVE]
+        with ThreadPoolExecutor(jobs) as pool:
+            return found | {
+                name: "killed"
+                for name, passes in zip(alive, pool.map(self._passes, alive), strict=True)
+                if not passes
+            }
+
+    def _passes(self, name: str) -> bool:
+        """Whether no test of the ground fails with this mutant in a process of its own. mutmut forks one in which modules
+        were imported and caches filled with the code as it is: what runs at import, or once, could not be seen there."""
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "--rootdir=.", "-x", "-q", *_PYTEST, *self.tests],
+                cwd=self.folder / "mutants",
+                env=os.environ | {"MUTANT_UNDER_TEST": name, "PYTHONPATH": "src"},
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=_ENDLESS_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
