@@ -447,6 +447,21 @@ def test_the_decision_says_what_was_called_and_looked_at(tmp_path: Path) -> None
     )
 
 
+# What a call has for a parameter that has no other spellings, and how the decision tells it.
+TOLD: dict[str, tuple[Any, Any]] = {
+    "a number": ({"job_id": 1012}, 1012),
+    "a number written as text": ({"job_id": "1012"}, "1012"),
+    "nothing": ({}, None),
+    "an object in its place": ({"job_id": {"a": 1}}, {"a": 1}),
+}
+
+
+@pytest.mark.parametrize(("body", "told"), TOLD.values(), ids=TOLD)
+def test_how_a_parameter_is_told(body: Any, told: Any, tmp_path: Path) -> None:
+    decision = judged(policy(tmp_path, ONE), "POST", RUN, body)
+    assert (decision.params, decision.sent) == ({"job_id": told}, {})
+
+
 # The rules, a call that meets none of them, and what the denial says of the rules: nothing that the client sent.
 DENIED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "another job": ((ONE,), {"job_id": 13}, "where job_id is one of 1012, 1013"),

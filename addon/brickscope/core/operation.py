@@ -133,10 +133,10 @@ def needs_body(rule: OperationRule, request: ApiRequest) -> bool:
     """Whether a body could say something about a parameter that the rule looks at.
 
     A query parameter may stand in the body as well, and the API reads a body on GET and DELETE too. On other methods a
-    path variable is bound by the path, so that an upload to a constrained path streams.
+    path variable is bound by the path, unless the API has it in the body too: an upload to a constrained path streams.
     """
     if not request.may_have_body:
         return False
     if request.method in ("GET", "HEAD", "DELETE") or rule.only is not None:
         return True
-    return any([each.place != "path" or each.stand_ins or each.below for each in rule.where])  # noqa: C419 - a list is faster
+    return any([each.place != "path" or each.twice or each.stand_ins or each.below for each in rule.where])  # noqa: C419 - a list is faster

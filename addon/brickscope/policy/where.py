@@ -59,6 +59,7 @@ def parse_constraint(
             for depth in range(1, len(keys) + 1)
             if place == "body" and (operation.type_of(keys[:depth]) or "").startswith("{")
         ),
+        place == "path" and keys[0] in operation.body,
     )
 
 
