@@ -21,7 +21,7 @@ from .catalog_name import (
     read_uc_part,
     read_uc_resource,
 )
-from .normal import caseless
+from .normal import caseless, compatible
 from .object_path import (
     all_dbfs_paths,
     all_long_paths,
@@ -177,6 +177,10 @@ class Kind(NamedTuple):
 _NUMBERS_OR_TEXT = unless_numbers(all_text)
 
 
+def _all_compatible(lines: str) -> str | None:
+    return lines if all_text(lines) and compatible(lines) == lines else None
+
+
 def _plain_kind(name: str, read: Read, all_read: ReadAll | None = None, *, ordered: bool = False) -> Kind:
     return Kind(name, read, read, all_read, all_read, ordered=ordered)
 
@@ -221,14 +225,22 @@ KINDS = {
         _text_kind("map_text", read_map_text),
         _text_kind("lines", read_lines, all_text),
         _text_kind("json_text", read_lines, all_text),
-        _plain_kind("group_name", read_text, all_text)._replace(every=_EVERYBODY),
-        _plain_kind("principal", read_principal)._replace(every=_EVERYBODY),
+        Kind(
+            "group_name", read_text, also_compatible(read_text), all_text, _all_compatible, every=_EVERYBODY
+        ),
+        Kind("principal", read_principal, also_compatible(read_principal), every=_EVERYBODY),
         _text_kind("any", read_any, _NUMBERS_OR_TEXT),
         _text_kind("id", read_id, _NUMBERS_OR_TEXT),
         _plain_kind("timestamp", read_timestamp)._replace(whole=str),
         _text_kind("duration", read_duration),
         Kind(
-            "field_mask", read_field_mask, read_field_mask, separator=".", every=frozenset({"*"}), covers=True
+            "field_mask",
+            read_field_mask,
+            loose(read_field_mask),
+            separator=".",
+            suspect_part=_loosely,
+            every=frozenset({"*"}),
+            covers=True,
         ),
         Kind("bytes", read_bytes, read_bytes),
         Kind("uuid", read_uuid, read_uuid, suspect_part=without_case),

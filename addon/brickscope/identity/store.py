@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from brickscope import notice
@@ -57,34 +58,23 @@ class CredentialNeeded(NotYetKnown):
     """A credential has to be fetched first; ``url`` stands for it, and is none."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class _Held:
     """One credential, for one host if it is minted there. Times are monotonic seconds."""
 
-    __slots__ = (
-        "doubted",
-        "ends",
-        "entrusted",
-        "error",
-        "forced",
-        "host",
-        "looked",
-        "renew",
-        "retry",
-        "secret",
-        "task",
-    )
-
-    def __init__(self, entrusted: Entrusted, host: str) -> None:
-        self.entrusted, self.host = entrusted, host
-        self.secret: Secret | None = None
-        self.doubted = False
-        """Whether a host has refused it, and it was not fetched anew yet."""
-        self.ends = self.renew = math.inf
-        self.retry = self.forced = -math.inf
-        self.looked: object = None
-        """What the file looked like when it was read."""
-        self.error = ""
-        self.task: asyncio.Task[None] | None = None
+    entrusted: Entrusted
+    host: str
+    secret: Secret | None = None
+    doubted: bool = False
+    """Whether a host has refused it, and it was not fetched anew yet."""
+    ends: float = math.inf
+    renew: float = math.inf
+    retry: float = -math.inf
+    forced: float = -math.inf
+    looked: object = None
+    """What the file looked like when it was read."""
+    error: str = ""
+    task: asyncio.Task[None] | None = None
 
 
 class CredentialStore:

@@ -5,6 +5,7 @@ Rules: the two sides are two tables, each step a row; a step without a row is a 
 three facts: a client that takes one for another believes half an answer, or sends its request twice.
 """
 
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -81,6 +82,7 @@ class WrongStep(Exception):
     """A step that the tables do not have: a fault of this program."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Exchange:
     """The state of one request and its answer.
 
@@ -91,49 +93,30 @@ class Exchange:
     ``fault``, ``detail``: why it broke, None and empty if it did not. ``ticket``: what the owner of the core keeps with it.
     """
 
-    __slots__ = (
-        "answering",
-        "asking",
-        "body",
-        "cleared",
-        "detail",
-        "fault",
-        "head",
-        "held",
-        "interims",
-        "last",
-        "limit",
-        "passed",
-        "reflection",
-        "reply",
-        "status",
-        "ticket",
-        "told_to_go_on",
-        "unframed",
-    )
+    head: Head
+    asking: Asking = Asking.JUDGED
+    answering: Answering = Answering.UNASKED
+    cleared: Cleared | None = None
+    reflection: Reflection | None = None
+    body: Body = NOTHING
+    reply: Body = NOTHING
+    status: int | None = None
+    passed: bool = False
+    last: bool = field(init=False)
+    fault: Fault | None = None
+    detail: str = ""
+    ticket: Any = None
+    interims: int = 0
+    told_to_go_on: bool = False
+    """Whether we ourselves told the client to send the body that it held back."""
+    unframed: bool = False
+    """Whether the body broke while it was held back: where the request ends is not known."""
+    limit: int = 0
+    held: bytearray | None = None
+    """The body as it came, while and after it was held back."""
 
-    def __init__(self, head: Head) -> None:
-        self.head = head
-        self.asking = Asking.JUDGED
-        self.answering = Answering.UNASKED
-        self.cleared: Cleared | None = None
-        self.reflection: Reflection | None = None
-        self.body: Body = NOTHING
-        self.reply: Body = NOTHING
-        self.status: int | None = None
-        self.passed = False
-        self.last = head.closes
-        self.fault: Fault | None = None
-        self.detail = ""
-        self.ticket: Any = None
-        self.interims = 0
-        self.told_to_go_on = False
-        """Whether we ourselves told the client to send the body that it held back."""
-        self.unframed = False
-        """Whether the body broke while it was held back: where the request ends is not known."""
-        self.limit = 0
-        self.held: bytearray | None = None
-        """The body as it came, while and after it was held back."""
+    def __post_init__(self) -> None:
+        self.last = self.head.closes
 
     def __repr__(self) -> str:
         fault = "" if self.fault is None else f", {self.fault.name}"

@@ -5,6 +5,8 @@ other side, never before. So a side that takes nothing stops the one that sends,
 bounded however slow either of them is.
 """
 
+from dataclasses import dataclass, field
+
 from brickscope.core.decision import Refused
 
 from .exchange import Answering, Asking, Exchange, Step
@@ -18,41 +20,26 @@ DROPPED = 256 * 1024
 only when they have sent their body, and take a reset before that for a failure of the network."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Lane:
     """``body``: counts what has left. ``moved``: changes with every byte that comes or leaves. ``length``: how many bytes
     have to come, None where the head does not say. ``ended``: nothing more comes; ``finished``: its end has left too."""
 
-    __slots__ = (
-        "_came",
-        "_data",
-        "_number",
-        "_owed",
-        "_source",
-        "_source_number",
-        "_target",
-        "body",
-        "ended",
-        "finished",
-        "length",
-        "moved",
-        "trailers",
-    )
-
-    def __init__(self) -> None:
-        self._source: Peer | None = None
-        """Who sends; None for us."""
-        self._source_number = 0
-        self._target: Peer | None = None
-        self._number = 0
-        self._data = bytearray()
-        self._owed = 0
-        """How many of the bytes that wait, the last ones, are to be acknowledged."""
-        self.body = UntilClose()
-        self.length: int | None = None
-        self._came = 0
-        self.moved = 0
-        self.ended = self.finished = False
-        self.trailers: Fields | None = None
+    body: UntilClose = field(default_factory=UntilClose)
+    length: int | None = None
+    moved: int = 0
+    ended: bool = False
+    finished: bool = False
+    trailers: Fields | None = None
+    _source: Peer | None = None
+    """Who sends; None for us."""
+    _source_number: int = 0
+    _target: Peer | None = None
+    _number: int = 0
+    _data: bytearray = field(default_factory=bytearray)
+    _owed: int = 0
+    """How many of the bytes that wait, the last ones, are to be acknowledged."""
+    _came: int = 0
 
     def __repr__(self) -> str:
         return (
