@@ -16,7 +16,7 @@ _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
 _BY_CASE = {root.casefold(): root for root in _ROOTS}
 
 
-def misnamed_object(view: RuleSetView) -> Findings:
+def of_rule_set(view: RuleSetView) -> Findings:
     """The first object of each rule that is named so."""
     for written in (*view.allow, *view.deny):
         found = (
