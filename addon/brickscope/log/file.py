@@ -118,7 +118,7 @@ class LogFile:
         try:
             os.ftruncate(self.fd, self.size)
         except OSError:
-            self.leftover = written.removeprefix(b"\n") if self._unended else written
+            self.leftover = written.removeprefix(b"\n")
             self._unended = True
             self.size += len(written)
 

@@ -20,7 +20,7 @@ class Mutant(NamedTuple):
     """``name``: as mutmut calls it. ``file``: of the package. ``diff``: the changed lines, with a minus and a plus.
 
     ``is_prose``: only the wording of a sentence for people is changed, which is no promise and which no test holds; or
-    the name of an encoding, which is the same in other letters.
+    the name of an encoding or a hash, which is the same in other letters.
     """
 
     name: str
@@ -54,7 +54,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def _is_wording(text: str) -> bool:
-    return " " in text.strip() or text in ("ascii", "latin-1", "utf-8")
+    return " " in text.strip() or text in ("ascii", "latin-1", "sha256", "utf-8")
 
 
 def _functions(module: ast.Module) -> Iterator[Function]:
