@@ -240,6 +240,30 @@ def test_a_head_that_could_not_be_written_is_no_loss(tmp_path: Path, monkeypatch
     assert found.findings == []
 
 
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_such_a_head_is_found_in_a_closed_file_whichever_of_its_runs_it_is_of(
+    runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(runs):
+        run(tmp_path)
+
+    def full(self: HeadFile, head: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeadFile, "write", full)
+        last = open_writer(tmp_path)
+        start(last)
+        rotate(last)
+        kill(last)  # while the new file is still empty
+    again = open_writer(tmp_path)
+    start(again)
+    stop(again)
+    assert not [each for each in records(again.path) if each["event"] == "gap"]
+    (found,) = check(tmp_path)
+    assert found.findings == []
+
+
 def test_without_any_file_there_is_no_end(tmp_path: Path) -> None:
     assert find_end(tmp_path / "audit.jsonl", None) is None
 

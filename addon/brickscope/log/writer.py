@@ -116,8 +116,8 @@ class AuditWriter:
         """Whether the log that ends with ``end`` came as far as the head."""
         if end.instance == head.instance:
             return end.seq >= head.seq
-        if found is not None:
-            return found.has_head
+        if found is not None and found.has_head:
+            return True
         # A head that could not be written, since its disk was full, is of some run before.
         return self._file.ends_with(head.hash) or has_passed(self.path, head)
 
