@@ -21,8 +21,6 @@ def test_help_is_answered_by_the_script_or_by_the_program_that_it_becomes(name: 
     text = (SCRIPTS / name).read_text()
     if "--help ]]" not in text and text.rstrip().endswith(HANDS_ON):
         return
-    done = subprocess.run(
-        [SCRIPTS / name, "--help"], capture_output=True, text=True, timeout=20, check=False
-    )
+    done = subprocess.run([SCRIPTS / name, "--help"], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"scripts/{name}" in done.stdout

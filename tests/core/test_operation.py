@@ -483,12 +483,23 @@ DENIED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "two conditions": (
         (run_now({"job_id": 1012, "queue.enabled": True}),),
         {"job_id": 1012, "queue": {"enabled": False}},
-        "where job_id is 1012 and queue.enabled is True",
+        "where job_id is 1012 and queue.enabled is true",
     ),
     "two rules": (
         (run_now({"job_id": 7}, only=[]), run_now({"job_id": 8})),
         {"job_id": 7, "notebook_params": {}},
         "where job_id is 7, with no other parameters; or where job_id is 8",
+    ),
+    "a hundred rules": (
+        tuple(run_now({"job_id": number}) for number in range(100, 200)),
+        {"job_id": 7},
+        "where job_id is 100; or where job_id is 101; or where job_id is 102; or where job_id is 103; "
+        "or where job_id is 104; or as one of 95 rules more",
+    ),
+    "a hundred values": (
+        (run_now({"job_id": list(range(100, 200))}),),
+        {"job_id": 7},
+        "where job_id is one of 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 and 90 more",
     ),
 }
 

@@ -11,6 +11,8 @@ from .values import Values
 
 MAX_SHOWN = 20
 """Lists with more elements are shown as they came."""
+MAX_RULES = 5
+"""Rules whose conditions a denial says: they are in the answer and record of each denied call, however long the policy."""
 
 
 class OperationRule(NamedTuple):
@@ -52,7 +54,9 @@ class OperationRules(tuple[OperationRule, ...]):
     @cached_property
     def conditions(self) -> str:
         """What a call has to meet one of, in words: made once, since a denied client may call again and again."""
-        return "; or ".join(rule.conditions for rule in self)
+        shown = "; or ".join([rule.conditions for rule in self[:MAX_RULES]])
+        more = len(self) - MAX_RULES
+        return f"{shown}; or as one of {more} rules more" if more > 0 else shown
 
 
 class Seen(NamedTuple):
