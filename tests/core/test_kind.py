@@ -440,6 +440,15 @@ def test_one_odd_number_among_plain_ones_is_read_as_by_itself(kind: Any, odd: st
         assert Values([*texts]).suspects(kind).regular is (kind.suspect(odd) is not None)
 
 
+def test_each_type_among_many_values_is_looked_at() -> None:
+    kind, numbers = KINDS["integer"], list(range(FEW + 1))
+    for odd in ("x", True, Number("1.5"), [], {}):
+        for values in ([odd, *numbers], [*numbers, odd], [*map(str, numbers), *numbers, odd]):
+            assert not Values([*values]).objects(kind).regular
+            assert not Values([*values]).suspects(kind).regular
+    assert Values([*numbers, "77", None]).objects(kind).singles == {*numbers, 77}
+
+
 # A kind, the beginning of a value, and its forms for a rule that allows and for one that denies.
 BEGINNINGS: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     ("text", "Ab", ("Ab",), ("ab",)),
