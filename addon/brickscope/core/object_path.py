@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .normal import caseless, compatible, disguise, is_regular_text, is_stream_safe
-from .scalar import Objects, Read, distinct, is_text, read_text, without_case
+from .scalar import Kind, Objects, Read, ReadAll, distinct, is_text, read_text, text_kind, without_case
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)(/[^?#]*)?([?#].*)?", re.DOTALL)
 _AUTHORITY = re.compile(
@@ -361,3 +361,34 @@ def all_suspect_paths(lines: str) -> str | None:
     """The same for rules that deny; each may be one of DBFS."""
     found = all_long_paths(lines)
     return None if found is None else found + f"\n{found}".replace("\n/", "\ndbfs:/")
+
+
+# -- kinds ---------------------------------------------------------------------------------------------------------------
+
+
+def _path_kind(
+    name: str,
+    read: Read,
+    suspect: Read | None = None,
+    all_read: ReadAll | None = None,
+    all_suspect: ReadAll | None = None,
+) -> Kind:
+    suspect = also_compatible(suspect or read)
+    all_suspect = all_suspect or all_read
+    return Kind(name, read, suspect, all_read, all_suspect, "/", names=True, part=None, suspect_part=None)
+
+
+PATHS = (
+    _path_kind("workspace_path", read_workspace_path, None, all_workspace_paths),
+    _path_kind("import_path", read_import_path),
+    _path_kind("workspace_glob", read_workspace_glob, suspect_workspace_glob)._replace(covers=True),
+    _path_kind("code_path", read_code_path, suspect_code_path, all_workspace_paths),
+    _path_kind("dbfs_path", read_dbfs_path, None, all_dbfs_paths),
+    _path_kind("volume_path", read_volume_path, suspect_volume_path, all_long_paths, all_suspect_paths),
+    _path_kind("tree_path", read_tree_path, None, all_paths),
+    _path_kind("storage_url", read_url, suspect_url),
+    _path_kind("url", read_url, suspect_url),
+    _path_kind("path", read_path, suspect_path, all_long_paths, all_suspect_paths),
+    _path_kind("pip_line", read_pip_line, suspect_pip_line),
+    text_kind("slashed", read_slashed)._replace(separator="/"),
+)
