@@ -34,6 +34,15 @@ def pseudo(target: str, method: str = "GET", authority: str = HOST) -> Pairs:
     ]
 
 
+PUT = [*pseudo("/ok", "PUT")]
+"""Of a request with a body."""
+
+
+def announcing(target: str, length: int, *more: tuple[bytes, bytes]) -> Pairs:
+    """Of a request with a body of so many bytes, as it says."""
+    return [*pseudo(target, "PUT"), (b"content-length", b"%d" % length), *more]
+
+
 class Speaker:
     """One side that writes frames without checking anything."""
 

@@ -57,7 +57,8 @@ def test_search_by_words_or_by_a_call(words: tuple[str, ...], expected: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "status"), [(("GET", "/api/2.0/no/such/call"), 1), (("xyzzy",), 1), (("GET", "/a/../b"), 2)]
+    ("words", "status"),
+    [(("GET", "/api/2.0/no/such/call"), 1), (("xyzzy",), 1), (("GET", "/a/../b"), 2), (("https://[",), 1)],
 )
 def test_search_that_finds_nothing(words: tuple[str, ...], status: int) -> None:
     assert run("search", *words)[0] == status

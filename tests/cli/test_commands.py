@@ -215,6 +215,7 @@ def test_whoami_verifies_an_oauth_token(rules: Path) -> None:
         (signed(iat=0, client_id="x", sub="x"), "unknown_principal"),
         (signed()[:-8] + b"AAAAAAAA", "bad_signature"),
         (signed(kid="other"), "unknown_key"),
+        (signed(iss="https://["), "wrong_issuer"),
         ("eyJx", "malformed_token"),
     ],
 )

@@ -67,5 +67,6 @@ TOKENS = [
     "doau" + "0123456789abcdef" * 2,
     "dsapi" + "0123456789ABCDEF" * 2,
     "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0xyz.c2lnbmF0dXJl",
+    "eyJhbGciOiJ.eyJzdWIi",  # the shortest of them all
 ]
 """One of each kind of token that is known by its shape."""

@@ -134,6 +134,11 @@ def test_a_token_in_the_query_is_refused_by_its_shape(token: str) -> None:
     assert holds_token(f"({token})")
     reason, detail = refusal(judge_query, f"{token}={token}")
     assert token[:12] not in detail
+    for query in (token, f"{token}=", f"{encoded}=x"):
+        assert refusal(judge_query, query) == (
+            Reason.MULTIPLE_CREDENTIALS,
+            "the name of a query parameter looks like a token",
+        )
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,11 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     ],
     "import_path": [("/Users/ada/x.py", f"{LONG}/x.py", f"{LONG}/x"), ("/Users/ada/x.txt", f"{LONG}/x.txt")],
     "workspace_glob": [("/Users/ada/**", f"{LONG}/**"), ("/Users/ada/x", f"{LONG}/x")],
-    "code_path": [("/Users/ada/x", f"{LONG}/x"), ("etl/main", "etl/main")],
+    "code_path": [
+        ("/Users/ada/x", f"{LONG}/x"),
+        ("workspace:/Users/ada/x", f"{LONG}/x"),
+        ("etl/main", "etl/main"),
+    ],
     "dbfs_path": [("dbfs:/x/", "/x"), ("/dbfs/x", "/dbfs/x"), ("/", "/")],
     "volume_path": [
         ("dbfs:/Volumes/Main/a/v/X", "/Volumes/main/a/v/X"),
@@ -106,6 +110,9 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     "path": [
         ("/Users/ada/x.whl", f"{LONG}/x.whl"),
         ("/tmp/x", "/Workspace/tmp/x", "dbfs:/tmp/x"),
+        ("/", "/Workspace", "dbfs:/"),
+        ("dbfs:/", "dbfs:/"),
+        ("file:/", "file:/"),
         ("dbfs:/x", "dbfs:/x"),
         ("dbfs:/Volumes/M/a/v/x", "/Volumes/m/a/v/x"),
         ("file:///Workspace/x", "file:/Workspace/x", "/Workspace/x"),
@@ -394,6 +401,24 @@ def test_one_odd_path_among_plain_ones_is_read_as_by_itself(kind: Any, beginning
                     if found.regular:
                         single = {one for objects in each if denies or len(objects) == 1 for one in objects}
                         assert found.singles == single, (odd, denies)
+
+
+_NAMES = [kind for kind in _MANY if kind.name.startswith("uc_")]
+
+
+@pytest.mark.parametrize("kind", _NAMES, ids=[kind.name for kind in _NAMES])
+@pytest.mark.parametrize(
+    "odd",
+    ["a. b", "a .b", "a..b", ".a", "a.", " a", "a ", "`a`", "a\tb", "a.e\u0301", "", ".", " ", "a.b.c.d", "A.b", "\u00c4"],
+)  # fmt: skip
+def test_one_odd_name_among_plain_ones_is_read_as_by_itself(kind: Any, odd: str) -> None:
+    plain = [f"m{n}" for n in range(FEW + 1)]
+    for texts in ([odd, *plain], [plain[0], odd, *plain[1:]], [*plain, odd]):
+        for found, read in (
+            (Values([*texts]).objects(kind), kind.read),
+            (Values([*texts]).suspects(kind), kind.suspect),
+        ):
+            assert found.regular is (read(odd) is not None)
 
 
 def test_values_that_are_not_plainly_written_are_counted() -> None:

@@ -447,6 +447,21 @@ def test_the_decision_says_what_was_called_and_looked_at(tmp_path: Path) -> None
     )
 
 
+# What a call has for a parameter that has no other spellings, and how the decision tells it.
+TOLD: dict[str, tuple[Any, Any]] = {
+    "a number": ({"job_id": 1012}, 1012),
+    "a number written as text": ({"job_id": "1012"}, "1012"),
+    "nothing": ({}, None),
+    "an object in its place": ({"job_id": {"a": 1}}, {"a": 1}),
+}
+
+
+@pytest.mark.parametrize(("body", "told"), TOLD.values(), ids=TOLD)
+def test_how_a_parameter_is_told(body: Any, told: Any, tmp_path: Path) -> None:
+    decision = judged(policy(tmp_path, ONE), "POST", RUN, body)
+    assert (decision.params, decision.sent) == ({"job_id": told}, {})
+
+
 # The rules, a call that meets none of them, and what the denial says of the rules: nothing that the client sent.
 DENIED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "another job": ((ONE,), {"job_id": 13}, "where job_id is one of 1012, 1013"),
@@ -468,12 +483,23 @@ DENIED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "two conditions": (
         (run_now({"job_id": 1012, "queue.enabled": True}),),
         {"job_id": 1012, "queue": {"enabled": False}},
-        "where job_id is 1012 and queue.enabled is True",
+        "where job_id is 1012 and queue.enabled is true",
     ),
     "two rules": (
         (run_now({"job_id": 7}, only=[]), run_now({"job_id": 8})),
         {"job_id": 7, "notebook_params": {}},
         "where job_id is 7, with no other parameters; or where job_id is 8",
+    ),
+    "a hundred rules": (
+        tuple(run_now({"job_id": number}) for number in range(100, 200)),
+        {"job_id": 7},
+        "where job_id is 100; or where job_id is 101; or where job_id is 102; or where job_id is 103; "
+        "or where job_id is 104; or as one of 95 rules more",
+    ),
+    "a hundred values": (
+        (run_now({"job_id": list(range(100, 200))}),),
+        {"job_id": 7},
+        "where job_id is one of 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 and 90 more",
     ),
 }
 

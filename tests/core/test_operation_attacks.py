@@ -318,6 +318,7 @@ def test_character_sets(charset: str, reason: Reason, tmp_path: Path) -> None:
 RUNS, CREATE = "/api/2.0/mlflow/runs/get", "/api/2.1/clusters/create"
 PERMISSIONS, WHEEL = "/api/2.0/preview/permissions/sql", "libraries.whl"
 CEO = {"prefix": "/Workspace/Users/ceo/"}
+GEMINI = "/serving-endpoints/gemini/v1beta/models"
 # Operation, where, method, target, body; the reason where the rule allows, where it denies.
 SECOND: dict[str, tuple[str, Any, str, str, Any, Reason, Reason]] = {
     "the old name of a run beside the new one": (
@@ -367,6 +368,22 @@ SECOND: dict[str, tuple[str, Any, str, str, Any, Reason, Reason]] = {
     "a field below one that fits the pattern": (
         *("clusters.update", {"update_mask": {"pattern": "autoscale.{x}"}}, "POST", "/api/2.1/clusters/update"),
         *({"cluster_id": "c", "update_mask": "autoscale.a.b"}, NOT_MET, DENIED),
+    ),
+    "a field in another case": (
+        *("clusters.update", {"update_mask": "autoscale"}, "POST", "/api/2.1/clusters/update"),
+        *({"cluster_id": "c", "update_mask": "AutoScale.x"}, NOT_MET, DENIED),
+    ),
+    "a user whose at sign is full-width": (
+        *("schemas.update", {"owner": "ada@x.org"}, "PATCH", "/api/2.1/unity-catalog/schemas/main.a"),
+        *({"owner": "ada\uff20x.org"}, NOT_MET, DENIED),
+    ),
+    "the model of the path, which the API has in the body too": (
+        *("serving.generate_content", {"model": "m"}, "POST", f"{GEMINI}/m:generateContent", {"model": "m"}),
+        *(ALLOWED, DENIED),
+    ),
+    "another model in the body than in the path": (
+        *("serving.generate_content", {"model": "m"}, "POST", f"{GEMINI}/m:generateContent", {"model": "x"}),
+        *(TWICE, TWICE),
     ),
     "one file of a set of files that is limited": (
         *("pipelines.create", {"libraries.glob.include": "/Users/ceo/**"}, "POST", "/api/2.0/pipelines"),

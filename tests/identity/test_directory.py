@@ -10,10 +10,11 @@ import pytest
 
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
+from brickscope.core.hostname import HostPatterns
 from brickscope.core.jwt_token import Claims
 from brickscope.core.key import KeySet
 from brickscope.core.pending import NotYetKnown
-from brickscope.core.policy import Mode, Policy, Principals, RuleSet, Subject
+from brickscope.core.policy import Issuer, Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Reason
 from brickscope.core.rule import RuleTable
 from brickscope.identity import directory as directory_module
@@ -46,13 +47,13 @@ class World:
 
 
 async def verify(
-    directory: TokenDirectory, token: bytes, host: str = HOST, now: float = NOW
+    directory: TokenDirectory, token: bytes, host: str = HOST, now: float = NOW, known: Policy = KNOWN
 ) -> Claims | Reason:
     """As the gate does: ask, wait for what is not known, ask again."""
     settled: tuple[str, ...] = ()
     while True:
         try:
-            return directory.settled(settled).verify(KNOWN, token, fingerprint(token), host, now)
+            return directory.settled(settled).verify(known, token, fingerprint(token), host, now)
         except NotYetKnown as unknown:
             await directory.learn(unknown)
             settled = (*settled, unknown.url)
@@ -241,6 +242,35 @@ def test_made_up_accounts_of_a_host_share_one_limit_and_leave_its_own_keys_alone
             assert await verify(directory, signed(iss=issuer)) is Reason.KEY_SET_UNAVAILABLE
         assert len(world.asked) == document_module.BURST
         assert isinstance(await verify(directory, signed()), Claims)
+
+    run(scene)
+
+
+def test_nobodys_tokens_leave_a_real_account_its_keys() -> None:
+    async def scene(world: World, directory: TokenDirectory) -> None:
+        account = f"{ISSUER}/accounts/0d26daa6-5e44-4c97-a497-ef015f91254a"
+        world.documents[f"{account}/jwks.json"] = key_set()
+        for index in range(50):
+            issuer = f"{ISSUER}/accounts/{index:08x}-0000-4000-8000-000000000000"
+            assert (
+                await verify(directory, signed(iss=issuer, client_id="x", sub="x"))
+                is Reason.UNKNOWN_PRINCIPAL
+            )
+        assert isinstance(await verify(directory, signed(iss=account)), Claims)
+
+    run(scene)
+
+
+def test_an_account_that_the_policy_names_shares_no_limit_with_made_up_ones() -> None:
+    async def scene(world: World, directory: TokenDirectory) -> None:
+        account = f"{ISSUER}/accounts/0d26daa6-5e44-4c97-a497-ef015f91254a"
+        world.documents[f"{account}/jwks.json"] = key_set()
+        named = KNOWN.principals._replace(issuers={account: Issuer(account, HostPatterns([HOST]))})
+        for index in range(50):
+            issuer = f"{ISSUER}/accounts/{index:08x}-0000-4000-8000-000000000000"
+            assert await verify(directory, signed(iss=issuer)) is Reason.KEY_SET_UNAVAILABLE
+        known = KNOWN._replace(principals=named)
+        assert isinstance(await verify(directory, signed(iss=account), known=known), Claims)
 
     run(scene)
 

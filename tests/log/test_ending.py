@@ -365,6 +365,15 @@ def test_a_record_is_found_wherever_it_is_cut_by_reading(
     assert has_passed(active, link(active.read_bytes()))
 
 
+def test_the_name_of_a_closed_file_says_how_far_the_log_came(tmp_path: Path) -> None:
+    """Also where it can't be read any more."""
+    broken = closed_by_hand(tmp_path, A, sealed(A, 1, "start", previous=None), sealed(A, 2))
+    broken.write_bytes(b"broken")
+    passed = [seq for seq in (1, 2, 3) if has_passed(tmp_path / "audit.jsonl", Link(A, seq, "f" * 64))]
+    assert passed == [1, 2]
+    assert not has_passed(tmp_path / "audit.jsonl", Link(B, 1, "f" * 64))
+
+
 def test_what_stands_after_the_last_record_of_a_file_that_was_moved(tmp_path: Path) -> None:
     lines = [sealed(A, 1, "start", previous=None), sealed(A, 2)]
     moved = tmp_path / "audit.jsonl.1"

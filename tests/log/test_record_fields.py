@@ -106,6 +106,25 @@ def test_a_record_has_its_fields_in_the_order_in_which_they_are_written() -> Non
     assert names == sorted(names)
 
 
+def test_what_stands_in_a_record_only_where_it_applies() -> None:
+    plain = recorded(Decision(True, Reason.ALLOWED_BY_RULE, ""))
+    decision = Decision(
+        True,
+        Reason.ALLOWED_BY_RULE,
+        "",
+        sent={"path": "/Users/me", "name": TOKEN},
+        readings=("as it stands", "decoded twice"),
+        batch=("a.b", None),
+        credential="c",
+    )
+    assert {name: value for name, value in recorded(decision).items() if name not in plain} == {
+        "params_sent": {"path": "/Users/me", "name": text(TOKEN)},
+        "readings": ["as it stands", "decoded twice"],
+        "batch": ["a.b", None],
+        "credential": "c",
+    }
+
+
 def test_a_decision_that_looked_at_nothing() -> None:
     assert facts() == {
         "params": {},

@@ -35,6 +35,10 @@ ERRORS = {
         "https://dbc-a.cloud.databricks.com/api/2.1/unity-catalog/catalogs?max_results=5",
         "7:9: error: a rule is METHOD and /path separated by one space (write " + CATALOGS,
     ),
+    "a URL whose host nobody can read": (
+        '"https://[x/api/2.1/unity-catalog/catalogs"',
+        "error: a rule is METHOD and /path separated by one space (write " + CATALOGS,
+    ),
     "anchors of a regular expression": (
         "GET ^/api/2.1/unity-catalog/catalogs$",
         "7:13: error: a path starts with '/' (write " + CATALOGS,

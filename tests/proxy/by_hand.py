@@ -393,3 +393,24 @@ def play(story: Callable[[Scene], Awaitable[None]], scene: Scene | None = None) 
     work: Coroutine[Any, Any, None] = run()
     asyncio.run(work)
     return scene
+
+
+OK = answer(b"hello")
+
+
+async def call(scene: Scene, request: bytes | None = None, reply: bytes = OK) -> None:
+    """One allowed call on a tunnel that has begun."""
+    scene.client.receive(head() if request is None else request)
+    await turn()
+    scene.host.receive(reply)
+    await turn()
+
+
+def outcomes(scene: Scene) -> list[tuple[int | None, str]]:
+    """Status and error of each outcome on record."""
+    return [(record["status"], record.get("error", "")) for record in scene.log.of("outcome")]
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    """In the place of whatever is to raise: an error whose text nobody may repeat."""
+    raise RuntimeError("dapi-secret")

@@ -3,133 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import threading
-from base64 import b64encode
-from collections.abc import Callable
-from hashlib import sha1
-from pathlib import Path
 from typing import Any
 
 import pytest
-from by_hand import HOST, PretendedTransport, Scene, turn
-from mitmproxy import ctx
-from mitmproxy.addons.block import Block
-from mitmproxy.addons.proxyauth import ProxyAuth
-from mitmproxy.test import taddons
+from by_hand import HOST, broken
+from front_door import (
+    CONNECT,
+    LINE,
+    PLAIN,
+    Begun,
+    Called,
+    Door,
+    Relayed,
+    answered,
+    client_hello,
+    connect,
+    within_a_loop,
+)
 
 from brickscope.core.head import MAX_HEAD
 from brickscope.proxy import front as front_module
-from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.denial import ESTABLISHED
 from brickscope.proxy.front import Front
 from brickscope.proxy.hello import HelloReader
 from brickscope.proxy.tls import LINGER_BYTES
-from client_hello import client_hello as hello_of
 
-CONNECT = f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\nUser-Agent: x\r\n\r\n".encode()
-
-
-def client_hello(name: str | None = HOST, alpn: tuple[str, ...] = ("http/1.1",)) -> bytes:
-    """As most clients of a workspace send it."""
-    return hello_of(name, alpn)
-
-
-class Relayed:
-    """In the place of a relay."""
-
-    made: list[Relayed]
-
-    def __init__(self, path: Any, visitor: Any, on_end: Callable[[], None]) -> None:
-        self.visitor, self.on_end = visitor, on_end
-        Relayed.made.append(self)
-
-    def begin(self, transport: Any, ahead: bytes) -> None:
-        self.ahead = ahead
-
-
-class Called:
-    """In the place of a call in the clear."""
-
-    made: list[Called]
-
-    def __init__(self, path: Any, client: str, admitted: Any, on_end: Callable[[], None]) -> None:
-        self.client, self.admitted, self.on_end = client, admitted, on_end
-        Called.made.append(self)
-
-    def begin(self, transport: Any, received: bytes) -> None:
-        self.received = received
-
-
-class Begun:
-    """In the place of a tunnel."""
-
-    made: list[Begun]
-
-    def __init__(self, path: Any, visitor: Any, on_end: Callable[[], None]) -> None:
-        self.visitor, self.on_end = visitor, on_end
-        Begun.made.append(self)
-
-    def begin(self, transport: Any, hello: bytes) -> None:
-        self.hello = hello
-
-
-class Door:
-    """A connection that was just accepted."""
-
-    def __init__(
-        self,
-        peer: tuple[str, int] = ("192.0.2.1", 4000),
-        balancers: tuple[str, ...] = (),
-        networks: tuple[str, ...] = (),
-    ) -> None:
-        self.scene = Scene(limits=Limits())
-        self.scene.gate.destinations.allowed = tuple(map(ipaddress.ip_network, networks))
-        self.transport = PretendedTransport(peer)
-        self.ended = 0
-        self.front = Front(self.scene.path, tuple(map(ipaddress.ip_network, balancers)), self._end)
-        self.transport.protocol = self.front.end
-        self.front.end.connection_made(self.transport)
-
-    def _end(self) -> None:
-        self.ended += 1
-
-    def send(self, data: bytes, step: int = 0) -> None:
-        for start in range(0, len(data), step or len(data) or 1):
-            if self.transport.closed or Begun.made or Relayed.made or Called.made:
-                return
-            self.receive(data[start : start + (step or len(data))])
-
-    def receive(self, data: bytes) -> None:
-        """Bytes come, whoever serves the connection by now."""
-        view = self.front.end.get_buffer(-1)
-        for start in range(0, len(data), len(view)):
-            piece = data[start : start + len(view)]
-            view[: len(piece)] = piece
-            self.front.end.buffer_updated(len(piece))
-
-    @property
-    def log(self) -> Any:
-        return self.scene.log
-
-
-@pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Any:
-    Begun.made, Relayed.made, Called.made = [], [], []
-    monkeypatch.setattr(front_module, "Tunnel", Begun)
-    monkeypatch.setattr(front_module, "Relay", Relayed)
-    monkeypatch.setattr(front_module, "PlainCall", Called)
-    with taddons.context(Block(), ProxyAuth()) as context:
-        yield context.options
-
-
-def within_a_loop(story: Callable[[], Any]) -> Any:
-    async def run() -> Any:
-        found = story()
-        await turn(3)
-        return found
-
-    return asyncio.run(run())
+pytestmark = pytest.mark.usefixtures("stand_ins")
 
 
 @pytest.mark.parametrize("step", [0, 1, 7])
@@ -168,12 +67,6 @@ def test_every_spelling_of_a_host_under_policy_is_ours(raw: bytes) -> None:
         assert door.transport.written == ESTABLISHED
 
     within_a_loop(story)
-
-
-def connect(
-    target: str = f"{HOST}:443", *lines: str, method: str = "CONNECT", version: str = "HTTP/1.1"
-) -> bytes:
-    return "\r\n".join([f"{method} {target} {version}", *lines, "", ""]).encode("latin-1")
 
 
 OTHERS = {
@@ -224,7 +117,6 @@ def test_what_follows_connect_is_the_hello() -> None:
     within_a_loop(story)
 
 
-PLAIN = "http://example.com/a?b"
 CALLS = {
     "a path": (connect(PLAIN, "Host: example.com", method="GET"), "GET /a?b HTTP/1.1", "example.com", 80),
     "no path": (connect("http://example.com", method="GET"), "GET / HTTP/1.1", "example.com", 80),
@@ -330,15 +222,6 @@ IRREGULAR = {
 }
 
 
-def answered(door: Door) -> tuple[bytes, bytes]:
-    """The head and the body of the answer, which ends the connection."""
-    assert Relayed.made == Called.made == Begun.made == []
-    assert door.transport.eof_written
-    head, _, body = door.transport.written.partition(b"\r\n\r\n")
-    assert b"\r\nconnection: close" in head
-    return head, body
-
-
 @pytest.mark.parametrize("step", [0, 3])
 @pytest.mark.parametrize(("raw", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_may_not_be_is_refused_with_words(raw: bytes, reason: str, step: int) -> None:
@@ -418,116 +301,6 @@ def test_a_log_that_fails_opens_no_tunnel() -> None:
             assert b"audit_unavailable" in answered(door)[1]
 
     within_a_loop(story)
-
-
-# -- passwords ---------------------------------------------------------------------------------------------------
-
-
-async def until(found: Callable[[], Any]) -> None:
-    """Wait for what another thread brings about."""
-    while not found():  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.001)
-
-
-def basic(pair: str) -> str:
-    return f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}"
-
-
-@pytest.fixture
-def htpasswd(tmp_path: Path) -> str:
-    file = tmp_path / "htpasswd"
-    digest = b64encode(sha1(b"secret", usedforsecurity=False).digest()).decode()
-    file.write_text(f"me:{{SHA}}{digest}\n")
-    return f"@{file}"
-
-
-ACCEPTED = {
-    "its own": ("me:secret", (basic("me:secret"),), True),
-    "in another case": ("me:secret", (basic("me:secret").replace("Basic", "bASIC"),), True),
-    "any": ("any", (basic("x:y"),), True),
-    "of a file": ("file", (basic("me:secret"),), True),
-    "none": ("me:secret", (), False),
-    "none, where any will do": ("any", (), False),
-    "another": ("me:secret", (basic("me:wrong"),), False),
-    "another user's": ("me:secret", (basic("you:secret"),), False),
-    "another than the file's": ("file", (basic("me:wrong"),), False),
-    "a bearer": ("me:secret", ("Proxy-Authorization: Bearer secret",), False),
-    "no base64": ("any", ("Proxy-Authorization: Basic !",), False),
-    "one without a colon": ("any", ("Proxy-Authorization: Basic eA==",), False),
-    "two": ("me:secret", (basic("me:secret"), basic("me:secret")), False),
-    "for a host": ("any", (basic("x:y").removeprefix("Proxy-"),), False),
-}
-
-
-@pytest.mark.parametrize("target", [f"{HOST}:443", "example.com:443", PLAIN])
-@pytest.mark.parametrize(("option", "lines", "accepted"), ACCEPTED.values(), ids=ACCEPTED)
-def test_a_password_is_asked_for(
-    option: str, lines: tuple[str, ...], accepted: bool, target: str, htpasswd: str, stand_ins: Any
-) -> None:
-    stand_ins.update(proxyauth=htpasswd if option == "file" else option)
-
-    async def run() -> None:
-        door = Door()
-        raw = connect(target, *lines, method="GET" if target == PLAIN else "CONNECT")
-        door.send(raw)
-        assert door.transport.paused, "more is not read meanwhile"
-        assert not door.transport.written
-        await until(lambda: door.transport.written or Relayed.made or Called.made)
-        assert not door.transport.paused
-        if not accepted:
-            head, body = answered(door)
-            assert head.startswith(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
-            assert b'\r\nproxy-authenticate: Basic realm="mitmproxy"\r\n' in head
-            assert b"secret" not in head + body
-            assert door.log.records == []
-        elif target == PLAIN:
-            assert b"roxy" not in Called.made[0].admitted.plain.head
-        elif target.startswith(HOST):
-            assert door.transport.written == ESTABLISHED
-        else:
-            assert Relayed.made
-
-    asyncio.run(run())
-
-
-def test_a_directory_that_is_slow_keeps_nobody_else_waiting(stand_ins: Any) -> None:
-    stand_ins.update(proxyauth="any")
-    asked, go = threading.Event(), threading.Event()
-
-    def slow(user: str, password: str) -> bool:
-        asked.set()
-        return go.wait(10)
-
-    async def run() -> None:
-        ctx.master.addons.get("proxyauth").validator = slow
-        try:
-            door, gone = Door(), Door()
-            for each in (door, gone):
-                each.send(connect("example.com:443", basic("x:y")))
-            await asyncio.to_thread(asked.wait, 10)
-            gone.front.look(100.0)
-            gone.front.look(110.0)
-            assert gone.transport.closed == "aborted"
-        finally:
-            go.set()
-        await until(lambda: Relayed.made)
-        await turn(5)
-        assert len(Relayed.made) == 1, "who has left gets none"
-
-    asyncio.run(run())
-
-
-def test_a_validator_that_raises_accepts_nobody(stand_ins: Any) -> None:
-    stand_ins.update(proxyauth="any")
-
-    async def run() -> None:
-        ctx.master.addons.get("proxyauth").validator = broken
-        door = Door()
-        door.send(connect(f"{HOST}:443", basic("x:y")))
-        await until(lambda: door.transport.written)
-        assert door.transport.written.startswith(b"HTTP/1.1 407 ")
-
-    asyncio.run(run())
 
 
 OFFERS: dict[str, tuple[str, ...]] = {
@@ -611,112 +384,6 @@ def test_a_client_hello_may_come_in_many_records() -> None:
     within_a_loop(story)
 
 
-# -- who may come ------------------------------------------------------------------------------------------------
-
-
-def test_public_clients_are_kept_out_as_the_engine_does_it(stand_ins: Any) -> None:
-    def story() -> None:
-        door = Door(("8.8.8.8", 4000))
-        door.send(CONNECT)
-        assert (door.transport.closed, door.transport.written) == ("aborted", b"")
-        stand_ins.update(block_global=False)
-        door = Door(("8.8.8.8", 4000))
-        door.send(CONNECT)
-        assert door.transport.written == ESTABLISHED
-        stand_ins.update(block_private=True)
-        door = Door(("10.9.9.9", 4000))
-        door.send(CONNECT)
-        assert door.transport.closed == "aborted"
-
-    within_a_loop(story)
-
-
-LINE = b"PROXY TCP4 10.7.7.7 10.0.0.1 4000 8080\r\n"
-
-
-@pytest.mark.parametrize("step", [0, 1])
-def test_a_balancer_says_who_the_client_is(step: int) -> None:
-    def story() -> None:
-        door = Door(("192.0.2.1", 4000), ("192.0.2.0/24",))
-        door.send(LINE + CONNECT, step)
-        assert door.transport.written == ESTABLISHED
-        door.send(client_hello())
-        assert Begun.made[0].visitor.address == "10.7.7.7"
-
-    within_a_loop(story)
-
-
-def test_a_balancers_word_goes_along_to_a_relay() -> None:
-    def story() -> None:
-        Door(("192.0.2.1", 4000), ("192.0.2.0/24",)).send(LINE + OTHERS["another host"][0])
-        assert Relayed.made[0].visitor.address == "10.7.7.7"
-
-    within_a_loop(story)
-
-
-def test_nobody_elses_word_is_taken() -> None:
-    def story() -> None:
-        door = Door(("192.0.2.1", 4000))
-        door.send(LINE + CONNECT)
-        assert door.log.of("decision")[0]["reason"] == "malformed_head"
-        assert door.log.of("decision")[0]["client_address"] == "192.0.2.1"
-
-    within_a_loop(story)
-
-
-def refused(door: Door, words: str) -> None:
-    (record,) = door.log.of("tunnel")
-    assert record["reason"] == "proxy_header_refused"
-    assert words in record["detail"]
-    assert door.transport.closed == "aborted"
-
-
-def test_a_balancer_without_a_header_is_closed_and_recorded() -> None:
-    def story() -> None:
-        door = Door(balancers=("192.0.2.0/24",))
-        door.send(CONNECT)
-        refused(door, "does not begin with a PROXY header")
-        door = Door(balancers=("192.0.2.0/24",))
-        door.send(LINE[:10])
-        door.front.end.eof_received()
-        refused(door, "ended within the PROXY header")
-        door = Door(balancers=("192.0.2.0/24",))
-        door.front.look(0.0)
-        door.front.look(4.9)
-        assert not door.log.records
-        door.front.look(5.0)
-        refused(door, "within 5 seconds")
-
-    within_a_loop(story)
-
-
-def test_a_look_at_the_port_leaves_no_record() -> None:
-    def story() -> None:
-        door = Door(balancers=("192.0.2.0/24",))
-        door.front.end.eof_received()
-        door.transport.close()
-        assert door.log.records == []
-
-    within_a_loop(story)
-
-
-def test_a_connection_without_an_address_is_closed() -> None:
-    def story() -> Door:
-        return Door(("", 0))
-
-    def broken() -> Door:
-        door = Door()
-        door.transport = PretendedTransport(None)  # type: ignore[arg-type]
-        front = Front(door.scene.path, (), door._end)
-        door.transport.protocol = front.end
-        front.end.connection_made(door.transport)
-        assert door.transport.closed == "aborted"
-        return door
-
-    door = within_a_loop(broken)
-    assert door.ended == 1
-
-
 # -- time --------------------------------------------------------------------------------------------------------
 
 
@@ -779,10 +446,6 @@ def test_nothing_is_under_way_yet() -> None:
     door = within_a_loop(story)
     assert (door.transport.closed, door.ended, door.front.hosts) == ("closed", 1, 0)
     assert not asyncio.run(door.front.is_busy(late=True))
-
-
-def broken(*_: Any, **__: Any) -> Any:
-    raise RuntimeError("dapi-secret")
 
 
 RAISING: dict[str, tuple[Any, str, bytes]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from by_hand import HOST, Scene, play, turn
+from by_hand import HOST, Scene, broken, play, turn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -297,10 +297,6 @@ def test_it_counts_as_busy_and_is_cut_at_the_end() -> None:
         assert (scene.client.closed, scene.host.closed) == ("aborted", "aborted")
 
     up(lambda scene, relay: story(scene, relay))
-
-
-def broken(*_: Any) -> Any:
-    raise RuntimeError("dapi-secret")
 
 
 @pytest.mark.parametrize(

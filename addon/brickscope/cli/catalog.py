@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -20,7 +19,9 @@ from .options import Rules, rules_option
 from .output import Answer, answers
 from .terminal import say
 
-_CALL = re.compile(r"(?:(?P<method>[A-Z]+)\s+)?(?P<target>(?:https?://|/)\S+)\Z")
+_CALL = re.compile(
+    r"(?:(?P<method>[A-Z]+)\s+)?(?=https?://|/)(?:https?://(?P<host>[^/?#:\s]*)[^/?#\s]*)?(?P<path>/[^?#\s]*)?[?#]?\S*\Z"
+)
 
 
 @click.group("catalog", cls=Group)
@@ -101,8 +102,7 @@ def _by_call(text: str) -> list[Operation] | None:
     if call is None:
         return None
     try:
-        parts = urlsplit(call["target"])
-        readings = on_host(read_target((parts.path or "/").encode()).readings, parts.hostname or "")
+        readings = on_host(read_target((call["path"] or "/").encode()).readings, call["host"] or "")
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else (*METHODS, WEBSOCKET)

@@ -3,11 +3,10 @@
 import configparser
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
-from brickscope.core.hostname import is_hostname
+from brickscope.core.hostname import host_of, is_hostname
 from brickscope.host.editor import NAME as EDITOR
 from brickscope.host.examination import Examination
 from brickscope.host.fix import find_shell
@@ -99,8 +98,4 @@ def _host(given: str | None) -> str:
         raise click.UsageError(
             "say which workspace: --workspace dbc-….cloud.databricks.com, or DATABRICKS_HOST"
         )
-    try:
-        host = urlsplit(text if "://" in text else f"https://{text}").hostname
-    except ValueError:
-        host = None
-    return (host or "").lower()
+    return host_of(text if "://" in text else f"https://{text}")

@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -14,7 +13,7 @@ from brickscope.analysis.judge import known
 from brickscope.analysis.summary import mode_of
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
-from brickscope.core.hostname import in_databricks_zone, is_hostname
+from brickscope.core.hostname import host_of, in_databricks_zone, is_hostname
 from brickscope.core.jwt_token import Claims, is_jwt, read_claims
 from brickscope.core.pending import NotYetKnown
 from brickscope.core.policy import Policy, Subject
@@ -102,7 +101,7 @@ def _host(policy: Policy, issuer: str) -> str:
     named = policy.principals.issuers.get(issuer)
     if named is not None:
         return named.hosts.patterns[0].replace("*", "workspace")
-    return urlsplit(issuer).hostname or ""
+    return host_of(issuer)
 
 
 def _say(

@@ -235,6 +235,7 @@ class Constraint(NamedTuple):
     which a call has one or this one; of both only those that the same rule does not limit. ``below``: whether the operation
     acts on all that lies below the object it names: None, it does not; empty, always; else if one of these is given and not
     false. ``maps``: how many of its keys lead to an object of any keys, for which some services take a list of pairs.
+    ``twice``: whether the API has a path variable in the body too.
     """
 
     name: str
@@ -247,6 +248,7 @@ class Constraint(NamedTuple):
     alternatives: frozenset[tuple[str, ...]] = frozenset()
     below: tuple[tuple[str, ...], ...] | None = None
     maps: frozenset[int] = frozenset()
+    twice: bool = False
 
     @property
     def others(self) -> tuple[tuple[str, ...], ...]:

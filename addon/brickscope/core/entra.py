@@ -8,9 +8,9 @@ when their owner leaves, so no decision looks at one. What claims mean: learn.mi
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from .decision import Refused
+from .hostname import host_of
 from .reason import Reason
 
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -92,7 +92,7 @@ def read_authority(issuer: str) -> Authority | None:
 
 def is_entra(url: str) -> bool:
     """Whether a URL is on one of the hosts of Entra ID, however its path is written."""
-    host = urlsplit(url).hostname or ""
+    host = host_of(url)
     return host in _STS or host in _LOGIN or host in ("login.windows.net", "login.chinacloudapi.cn")
 
 

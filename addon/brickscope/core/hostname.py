@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
@@ -43,6 +44,14 @@ def is_numeric(text: str) -> bool:
 def bare(host: str) -> str:
     """The name under which policy looks at a host: lower-case, without trailing dots. For classifying only."""
     return host.lower().rstrip(".")
+
+
+def host_of(url: str) -> str:
+    """The host that a URL names, in small letters; empty where it names none, or nobody can read it."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 class HostPatterns:

@@ -10,8 +10,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from .normal import caseless, compatible, disguise, is_regular_text, is_stream_safe
-from .scalar import Kind, Objects, Read, ReadAll, distinct, is_text, read_text, text_kind, without_case
+from .normal import caseless, disguise, is_regular_text, is_stream_safe
+from .scalar import (
+    Kind,
+    Objects,
+    Read,
+    ReadAll,
+    also_compatible,
+    distinct,
+    is_text,
+    read_text,
+    text_kind,
+    without_case,
+)
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)(/[^?#]*)?([?#].*)?", re.DOTALL)
 _AUTHORITY = re.compile(
@@ -279,24 +290,6 @@ def suspect_url(value: Any) -> Objects | None:
     plain = distinct(form for each in found for form in (str(each), re.split("[?#]", str(each))[0]))
     bare = distinct((*plain, *(each.removesuffix(".git") for each in plain)))
     return distinct(form for each in bare for form in (each, caseless(each)))
-
-
-def also_compatible(read: Read) -> Read:
-    """A path for rules that deny: also without compatibility forms, in what it is decoded to as well."""
-
-    def suspect(value: Any) -> Objects | None:
-        found = read(value)
-        if found is None or (value.isascii() and all(map(str.isascii, map(str, found)))):
-            return found
-        forms: list[str] = list(map(str, found))
-        for spelling in distinct(map(compatible, (value, unquote(value)))):
-            again = read(spelling)
-            if again is None:
-                return None
-            forms += map(str, again)
-        return distinct(forms)
-
-    return suspect
 
 
 # -- many at once ------------------------------------------------------------------------------------------------------

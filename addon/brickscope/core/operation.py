@@ -11,6 +11,8 @@ from .values import Values
 
 MAX_SHOWN = 20
 """Lists with more elements are shown as they came."""
+MAX_RULES = 5
+"""Rules whose conditions a denial says: they are in the answer and record of each denied call, however long the policy."""
 
 
 class OperationRule(NamedTuple):
@@ -52,7 +54,9 @@ class OperationRules(tuple[OperationRule, ...]):
     @cached_property
     def conditions(self) -> str:
         """What a call has to meet one of, in words: made once, since a denied client may call again and again."""
-        return "; or ".join(rule.conditions for rule in self)
+        shown = "; or ".join([rule.conditions for rule in self[:MAX_RULES]])
+        more = len(self) - MAX_RULES
+        return f"{shown}; or as one of {more} rules more" if more > 0 else shown
 
 
 class Seen(NamedTuple):
@@ -129,10 +133,10 @@ def needs_body(rule: OperationRule, request: ApiRequest) -> bool:
     """Whether a body could say something about a parameter that the rule looks at.
 
     A query parameter may stand in the body as well, and the API reads a body on GET and DELETE too. On other methods a
-    path variable is bound by the path, so that an upload to a constrained path streams.
+    path variable is bound by the path, unless the API has it in the body too: an upload to a constrained path streams.
     """
     if not request.may_have_body:
         return False
     if request.method in ("GET", "HEAD", "DELETE") or rule.only is not None:
         return True
-    return any([each.place != "path" or each.stand_ins or each.below for each in rule.where])  # noqa: C419 - a list is faster
+    return any([each.place != "path" or each.twice or each.stand_ins or each.below for each in rule.where])  # noqa: C419 - a list is faster

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from .body import Number
-from .normal import caseless, is_regular_text, lines_are_regular
+from .normal import caseless, compatible, is_regular_text, lines_are_regular
 
 Canonical = str | int | bool | Decimal
 """One object, as it is compared."""
@@ -265,6 +266,24 @@ def loose(read: Read) -> Read:
     return suspect
 
 
+def also_compatible(read: Read) -> Read:
+    """The same for rules that deny: also without compatibility forms, in what it is decoded to as well."""
+
+    def suspect(value: Any) -> Objects | None:
+        found = read(value)
+        if found is None or (value.isascii() and all(map(str.isascii, map(str, found)))):
+            return found
+        forms: list[str] = list(map(str, found))
+        for spelling in distinct(map(compatible, (value, unquote(value)))):
+            again = read(spelling)
+            if again is None:
+                return None
+            forms += map(str, again)
+        return distinct(forms)
+
+    return suspect
+
+
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 
@@ -346,6 +365,10 @@ def _loosely(text: str) -> tuple[str, ...]:
 _NUMBERS_OR_TEXT = unless_numbers(all_text)
 
 
+def _all_compatible(lines: str) -> str | None:
+    return lines if all_text(lines) and compatible(lines) == lines else None
+
+
 def _plain_kind(name: str, read: Read, all_read: ReadAll | None = None, *, ordered: bool = False) -> Kind:
     return Kind(name, read, read, all_read, all_read, ordered=ordered)
 
@@ -373,13 +396,13 @@ SCALARS = (
     text_kind("map_text", read_map_text),
     text_kind("lines", read_lines, all_text),
     text_kind("json_text", read_lines, all_text),
-    _plain_kind("group_name", read_text, all_text)._replace(every=_EVERYBODY),
-    _plain_kind("principal", read_principal)._replace(every=_EVERYBODY),
+    Kind("group_name", read_text, also_compatible(read_text), all_text, _all_compatible, every=_EVERYBODY),
+    Kind("principal", read_principal, also_compatible(read_principal), every=_EVERYBODY),
     text_kind("any", read_any, _NUMBERS_OR_TEXT),
     text_kind("id", read_id, _NUMBERS_OR_TEXT),
     _plain_kind("timestamp", read_timestamp)._replace(whole=str),
     text_kind("duration", read_duration),
-    Kind("field_mask", read_field_mask, read_field_mask, separator=".", every=frozenset({"*"}), covers=True),
+    text_kind("field_mask", read_field_mask)._replace(separator=".", every=frozenset({"*"}), covers=True),
     Kind("bytes", read_bytes, read_bytes),
     Kind("uuid", read_uuid, read_uuid, suspect_part=without_case),
     _plain_kind("application_id", word(UUID, str.lower)),

@@ -11,7 +11,7 @@ from copy import copy
 from urllib.parse import urlsplit
 
 from brickscope.core.decision import Refused
-from brickscope.core.issuer import KeySource, check_audience, key_source
+from brickscope.core.issuer import KeySource, check_audience, is_shared, key_source
 from brickscope.core.jwt_token import Claims, read_claims
 from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.pending import NotYetKnown
@@ -99,19 +99,21 @@ class TokenDirectory:
         document = self._key_sets.look(source.url)
         if document.content is not None and key_id in document.content.keys:
             return document.content
-        if source.url not in self._settled and self._may_fetch(source.url, document):
+        if source.url not in self._settled:
             if policy.mode is not Mode.MONITOR:
-                # Nobody's token makes the proxy fetch anything. (In monitor the log is to say who is there.)
+                # Nobody's token makes the proxy fetch anything, nor counts. (In monitor the log is to say who is there.)
                 match_claims(policy.principals, claims)
-            raise NotYetKnown(source.url)  # never fetched, or the issuer may have made a new key since
+            if self._may_fetch(source.url, document, is_shared(policy.principals, claims.issuer)):
+                raise NotYetKnown(source.url)  # never fetched, or the issuer may have made a new key since
         if document.content is None:
             raise Refused(Reason.KEY_SET_UNAVAILABLE, f"the issuer's keys can't be fetched: {document.error}")
         raise Refused(Reason.UNKNOWN_KEY, "the issuer publishes no key with the id that the token names")
 
-    def _may_fetch(self, url: str, document: Document[KeySet]) -> bool:
-        """Whether the limit allows a fetch. The accounts of one host share a limit: anybody can make up their ids."""
+    def _may_fetch(self, url: str, document: Document[KeySet], shares: bool) -> bool:
+        """Whether the limit allows a fetch. ``shares``: it is of an account that the policy does not name; those of one host
+        share a limit, since anybody can make up their ids."""
         now = time.monotonic()
-        if document.content is None and "/oidc/accounts/" in url:
+        if document.content is None and shares:
             shared = self._accounts.setdefault(urlsplit(url).netloc, Allowance(now))
             if document.task is None and not shared.take(now):
                 return False

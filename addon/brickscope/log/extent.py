@@ -90,7 +90,7 @@ def in_order(extents: Iterable[Extent]) -> list[Extent]:
     following: dict[Path | None, list[Extent]] = {}
     for each in left:
         before = None if each.after is None else ends.get(each.after)
-        following.setdefault(None if before == each.path else before, []).append(each)
+        following.setdefault(before, []).append(each)
     found: list[Extent] = []
     todo = following.pop(None, [])[::-1]
     while todo:

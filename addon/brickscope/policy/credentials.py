@@ -6,6 +6,7 @@ stands in it, and nothing of it is repeated in a message but names of keys: what
 
 import re
 import stat
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,7 +76,7 @@ def read_credentials(path: Path, rules: Path) -> dict[str, Entrusted]:
     """
     file, where = str(path), Position(str(path))
     try:
-        inside = path.resolve().is_relative_to(rules.resolve())
+        inside = Path(realpath(path)).is_relative_to(realpath(rules))
         loose = path.stat().st_mode & stat.S_IWOTH
         above = path.parent.stat().st_mode  # whoever may write there may put another file in its place
         shared = above & stat.S_IWOTH and not above & stat.S_ISVTX

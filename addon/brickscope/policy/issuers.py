@@ -2,10 +2,9 @@
 Entra ID, which is two issuers."""
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from brickscope.core.entra import CLOUDS, RESOURCE, issuers_of
-from brickscope.core.hostname import HostPatterns
+from brickscope.core.hostname import HostPatterns, host_of
 from brickscope.core.key import KeySet, KeySetError, read_key_set
 from brickscope.core.policy import Issuer
 
@@ -32,7 +31,7 @@ def compile_issuers(
             findings.refuse(entry, ("issuer",), message, hint)
             continue
         keys = None if value.keys_file is None else _read_file(entry, key_files, findings)
-        hosts = HostPatterns(value.hosts or [urlsplit(value.issuer).hostname or ""])
+        hosts = HostPatterns(value.hosts or [host_of(value.issuer)])
         found[value.issuer] = Issuer(value.issuer, hosts, value.keys_url, keys, value.audience)
     return found
 

@@ -1,6 +1,7 @@
 """Reading a policy from disk: one snapshot of all files, compiled as one."""
 
 from collections.abc import Mapping
+from os.path import realpath
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def _at_home(folder: Path, files: list[Path]) -> list[Path]:
             raise PolicyError(
                 [Problem(Position(str(file)), "error", "it is no file", "give it another name")]
             )
-        if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+        if file.is_symlink() and not Path(realpath(file)).is_relative_to(realpath(folder)):
             hint = "copy the file, or give the folder that it is in"
             said = "it is a link that leads out of the policy's folder"
             raise PolicyError([Problem(Position(str(file)), "error", said, hint)])

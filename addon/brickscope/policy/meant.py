@@ -5,7 +5,7 @@ Words for people only: nothing is ever read as what is proposed here.
 
 import re
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from brickscope.catalog.catalog import load_catalog, operation_table
 from brickscope.core.rule import METHODS, Rule, parse_rule
@@ -17,6 +17,7 @@ _NAMED = re.compile(r":(\w+)|<(\w+)>|\{(\w+)\}")
 """One segment as Flask, Rails or OpenAPI name it."""
 _REST = re.compile(r"\.[*+]|\*\*?")
 _ONE = re.compile(r"\{\}|\*|\.\*|\.\+|\(?\[[^\]]*\][*+]\)?|\\[wd][*+]|%")
+_ORIGIN = re.compile(r"\A[^/?#]*://[^/?#]*")
 _SEGMENT = re.compile(r"\(?\[\^/\][*+]\)?")
 """One segment of any value, as a regular expression, a shell or SQL writes it."""
 
@@ -30,7 +31,7 @@ def meant(text: str) -> str:
     if len(words) not in (1, 2) or not set(methods) <= set(METHODS):
         return ""
     target = target.strip("^$")
-    path = urlsplit(target).path if "://" in target else re.split("[?#]", target)[0]
+    path = re.split("[?#]", _ORIGIN.sub("", target))[0]
     segments = unquote(_SEGMENT.sub("{}", path)).strip("/").split("/")
     last = len(segments) - 1
     written = [_segment(each, index, index == last) for index, each in enumerate(segments)]

@@ -59,6 +59,7 @@ def parse_constraint(
             for depth in range(1, len(keys) + 1)
             if place == "body" and (operation.type_of(keys[:depth]) or "").startswith("{")
         ),
+        place == "path" and keys[0] in operation.body,
     )
 
 
@@ -317,7 +318,11 @@ def _words(written: Any) -> str:
     values = written.get("one_of")
     if values is not None:
         listed = values if isinstance(values, list) else [values]
-        shown = ", ".join(map(str, listed[:10])) + (" …" if len(listed) > 10 else "")
+        shown = ", ".join(
+            [str(each).lower() if isinstance(each, bool) else str(each) for each in listed[:10]]
+        )
+        if len(listed) > 10:
+            shown += f" and {len(listed) - 10} more"
         text = f"is {shown}" if len(listed) == 1 else f"is one of {shown}"
     elif "prefix" in written:
         text = f"begins with {written['prefix']}"

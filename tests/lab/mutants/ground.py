@@ -34,10 +34,13 @@ GROUNDS = {
         ),
         (
             "log/test_audit_keys.py",
+            "log/test_chain.py",
             "log/test_closed_files.py",
             "log/test_ending.py",
             "log/test_extent.py",
             "log/test_file.py",
+            "log/test_full_disk.py",
+            "log/test_late_outcomes.py",
             "log/test_record.py",
             "log/test_record_fields.py",
             "log/test_statistics.py",

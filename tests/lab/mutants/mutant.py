@@ -19,7 +19,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Mutant(NamedTuple):
     """``name``: as mutmut calls it. ``file``: of the package. ``diff``: the changed lines, with a minus and a plus.
 
-    ``is_prose``: only the wording of a sentence for people is changed, which is no promise and which no test holds.
+    ``is_prose``: only the wording of a sentence for people is changed, which is no promise and which no test holds; or
+    the name of an encoding, which is the same in other letters.
     """
 
     name: str
@@ -47,10 +48,13 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             path.name,
             _diff(whole, changed),
             all(
-                isinstance(old, str) and isinstance(new, str) and " " in old.strip()
-                for old, new in differences
+                isinstance(old, str) and isinstance(new, str) and _is_wording(old) for old, new in differences
             ),
         )
+
+
+def _is_wording(text: str) -> bool:
+    return " " in text.strip() or text in ("ascii", "latin-1", "utf-8")
 
 
 def _functions(module: ast.Module) -> Iterator[Function]:

@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable
+from os.path import realpath
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ class Session:
         self.results: list[Result] = []
         self.errors: list[str] = []
         self.seconds = 0.0
-        self._loaded: dict[Path, Loaded] = {}
+        self._loaded: dict[str, Loaded] = {}
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Registered as a plugin, it is what the run fills."""
@@ -55,8 +56,8 @@ class Session:
         here = Path.cwd()
         suite = Suite(file.relative_to(here) if file.is_relative_to(here) else file)
         policy = self.rules or suite.policy
-        loaded = self._loaded.get(policy.resolve()) or load_policy(policy, suite.model.now)
-        self._loaded[policy.resolve()] = loaded
+        loaded = self._loaded.get(realpath(policy)) or load_policy(policy, suite.model.now)
+        self._loaded[realpath(policy)] = loaded
         return loaded, suite.cells(loaded)
 
     @property
@@ -100,8 +101,8 @@ class Session:
         }
 
 
-def _where(rule: WrittenRule) -> tuple[Path, Position]:
-    return Path(rule.position.file).resolve(), rule.position._replace(file="")
+def _where(rule: WrittenRule) -> tuple[str, Position]:
+    return realpath(rule.position.file), rule.position._replace(file="")
 
 
 def find_suites(paths: Iterable[Path]) -> list[Path]:

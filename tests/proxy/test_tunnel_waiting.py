@@ -1,0 +1,209 @@
+"""A tunnel that waits: for keys that a decision needs, and for bodies that are held back to be judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from by_hand import END, OK, Scene, broken, head, outcomes, play, turn
+
+from brickscope.core.pending import NotYetKnown
+from brickscope.proxy.gate import Gate
+from brickscope.proxy.tunnel import KEPT
+from brickscope.proxy.wire.http1 import Http1
+
+# -- waiting for keys -------------------------------------------------------------------------------------------
+
+
+class Directory:
+    """Learns when told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.done: asyncio.Future[None] | None = None
+
+    async def learn(self, unknown: NotYetKnown) -> None:
+        self.asked.append(unknown.url)
+        self.done = asyncio.get_running_loop().create_future()
+        await self.done
+
+    def settled(self, urls: Collection[str]) -> Directory:
+        return self
+
+
+def waiting(monkeypatch: pytest.MonkeyPatch, scene: Scene, urls: list[str]) -> Directory:
+    """Have the gate need these documents, one after the other."""
+    directory: Any = Directory()
+    scene.gate.directory = directory
+    judge = Gate.judge
+
+    def judge_when_known(
+        gate: Gate, wire: Any, address: Any, refused: Any, body: Any, settled: Any, unread: Any
+    ) -> Any:
+        for url in urls:
+            if url not in settled:
+                raise NotYetKnown(url)
+        return judge(gate, wire, address, refused, body, settled, unread)
+
+    monkeypatch.setattr(Gate, "judge", judge_when_known)
+    return directory  # type: ignore[no-any-return]
+
+
+def test_a_request_waits_for_keys_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, ["keys", "more"])
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        assert (directory.asked, scene.dials) == (["keys"], [])
+        assert directory.done
+        directory.done.set_result(None)
+        await turn()
+        assert directory.asked == ["keys", "more"]
+        directory.done.set_result(None)
+        await turn()
+        scene.host.receive(OK)
+
+    assert outcomes(play(story)) == [(200, "")]
+
+
+def test_a_client_that_leaves_while_its_request_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, ["keys"])
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        scene.client.cut()
+        await turn()
+        assert directory.done
+        assert directory.done.cancelled()
+
+    scene = play(story)
+    assert scene.log.records == []
+    assert scene.dials == []
+
+
+def test_a_body_that_comes_while_its_request_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, ["keys"])
+        scene.begin()
+        scene.client.receive(head("/ok/1", "Content-Length: 100000000", method="PUT"))
+        await turn()
+        scene.client.receive(b"x" * (KEPT + 1))
+        assert scene.client.paused
+        assert directory.done
+        directory.done.set_result(None)
+        await turn()
+        assert not scene.client.paused
+        assert len(scene.host.written) > KEPT
+
+    play(story)
+
+
+def test_keys_that_cannot_be_waited_for_are_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, ["keys"])
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        assert directory.done
+        directory.done.set_exception(RuntimeError("secret"))
+        await turn()
+        assert b"403 Forbidden" in scene.client.written
+        assert scene.client.written.endswith(END)
+
+    scene = play(story)
+    assert scene.dials == []
+    assert [record["reason"] for record in scene.log.of("decision")] == ["internal_error"]
+
+
+def test_nor_is_anything_waited_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, [])
+
+        def never_known(*_: Any) -> Any:
+            raise NotYetKnown("keys")
+
+        monkeypatch.setattr(Gate, "judge", never_known)
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        assert directory.done
+        directory.done.set_result(None)
+        await turn()
+        assert directory.asked == ["keys"]
+        assert b"internal_error" in scene.client.written
+
+    assert play(story).dials == []
+
+
+def test_what_raises_after_the_wait_ends_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        directory = waiting(monkeypatch, scene, ["keys"])
+        scene.begin()
+        scene.client.receive(head())
+        await turn()
+        monkeypatch.setattr(Http1, "rule", broken)
+        assert directory.done
+        directory.done.set_result(None)
+        await turn()
+        assert scene.client.closed == "aborted"
+
+    assert len(outcomes(play(story))) == 1
+
+
+# -- bodies that are held back ----------------------------------------------------------------------------------
+
+
+def test_bodies_that_are_held_back_have_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    from brickscope.core.pending import BodyNeeded
+
+    judge = Gate.judge
+
+    def judge_by_body(
+        gate: Gate, wire: Any, address: Any, refused: Any, body: Any, settled: Any, unread: Any
+    ) -> Any:
+        if body is None and unread is None:
+            raise BodyNeeded(1_000_000)
+        return judge(gate, wire, address, refused, body, settled, unread)
+
+    monkeypatch.setattr(Gate, "judge", judge_by_body)
+
+    async def story(scene: Scene) -> None:
+        scene.path.room = 1000
+        scene.begin()
+        scene.client.receive(head("/ok/1", "Content-Length: 2000", method="PUT") + b"x" * 500)
+        await turn()
+        assert (scene.path.held, scene.log.records) == (500, [])
+        scene.client.receive(b"x" * 600)
+        await turn()
+        assert scene.log.of("decision")[0]["reason"] == "too_large"
+        assert b"403" in scene.client.written
+        assert scene.path.held == 0
+        scene.client.receive(b"x" * 900)
+        await turn()
+        assert not scene.client.closed
+
+    play(story)
+
+
+def test_room_is_given_back_when_the_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from brickscope.core.pending import BodyNeeded
+
+    def needs_body(*_: Any) -> Any:
+        raise BodyNeeded(1_000_000)
+
+    monkeypatch.setattr(Gate, "judge", needs_body)
+
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        scene.client.receive(head("/ok/1", "Content-Length: 2000", method="PUT") + b"x" * 500)
+        await turn()
+        assert scene.path.held == 500
+        scene.client.cut()
+        await turn()
+        assert scene.path.held == 0
+
+    play(story)
