@@ -174,7 +174,9 @@ def test_where_is_written_from_the_values_of_the_log(params: list[Any], names: A
     [
         ("POST", "/api/2.0/new/thing", "POST /api/2.0/new/thing"),
         ("GET", "/api/2.0/new/thing/", "GET /api/2.0/new/thing"),
-        ("GET", "/api/2.0/a%20b", None),  # no rule has a space
+        ("GET", "/api/2.0/a%20b", "GET /api/2.0/a b"),
+        ("GET", "/api/2.0/a:%20b", "GET /api/2.0/a: b"),  # in YAML a key, without quotes
+        ("GET", "/api/2.0/a%20/b", None),
         ("GET", "/api/2.0/%C3%BC", "GET /api/2.0/\u00fc"),
         ("GET", "/api/2.0/x" + "y" * 3000 + "...", None),  # clipped by the log
         ("GET", "[redacted]", None),

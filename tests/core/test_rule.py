@@ -40,6 +40,8 @@ MATCHES = {
     "the rest is not nothing": ("GET /fs/{path...}", "GET", "fs", False),
     "the rest of another root": ("GET /fs/{path...}", "GET", "fs2/a", False),
     "a prefix of a segment": ("GET /api/2.0/sql/queries", "GET", "api/2.0/sql/queriesx", False),
+    "a name with blanks": ("GET /fs/Q1 (old)/{path...}", "GET", "fs/Q1 (old)/a", True),
+    "a name with other blanks": ("GET /fs/Q1 (old)/{path...}", "GET", "fs/Q1  (old)/a", False),
 }
 
 BAD = {
@@ -55,7 +57,9 @@ BAD = {
     "a query": ("GET /api?x=1", 8, ""),
     "a star": ("GET /api/*", 9, "{name}"),
     "percent-encoding": ("GET /a%20b", 6, "write"),
-    "white space": ("GET /a b", 6, ""),
+    "a blank at a segment's end": ("GET /a /b", 6, ""),
+    "a blank at a segment's beginning": ("GET /a/ b", 7, ""),
+    "a blank that does not break": ("GET /a\u00a0b", 6, ""),
     "a rest in the middle": ("GET /{a...}/b", 5, ""),
     "half a variable": ("GET /api/{id", 9, ""),
     "a variable inside a segment": ("GET /api/v{id}", 10, ""),

@@ -51,7 +51,8 @@ def _values(test: Test) -> list[Any]:
     if test.pattern is not None:
         return [instance(test.pattern[0], test.separator)]
     if test.low is not None or test.high is not None:
-        return [int(each) for each in dict.fromkeys((test.low, test.high)) if each is not None]
+        ends = [each for each in dict.fromkeys((test.low, test.high)) if each is not None]
+        return [int(each) if each == int(each) else float(each) for each in ends]
     if test.only is not None:
         return [dict.fromkeys(sorted(test.only), "x")]
     return []

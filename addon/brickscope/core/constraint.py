@@ -39,8 +39,8 @@ class Test(NamedTuple):
     one_of: frozenset[Canonical] | None = None
     prefix: tuple[str, ...] | None = None
     pattern: tuple[Template, ...] | None = None
-    low: int | None = None
-    high: int | None = None
+    low: int | Decimal | None = None
+    high: int | Decimal | None = None
     absent: bool = False
     only: frozenset[str] | None = None
     optional: bool = False

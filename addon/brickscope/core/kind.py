@@ -72,7 +72,10 @@ def prefix_forms(kind: Kind, text: str, *, denies: bool) -> tuple[str, ...]:
     part = kind.suspect_part if denies else kind.part
     if part is not None:
         return part(text)
+    text = "dbfs:/" if text == "dbfs:" else text
     head, slash, partial = text.rpartition("/")
+    if text in ("/Workspace", "/Volumes") and not denies and kind.read(text) == (text,):
+        return (text,) if text == "/Workspace" else ("/Volumes/",)  # the tree itself, and no name in its root
     if not slash or _HOST.fullmatch(text):
         return distinct((text, text.casefold())) if denies or slash else (text,)
     forms = [

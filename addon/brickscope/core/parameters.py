@@ -143,8 +143,11 @@ class Parameters:
             )
             if there
         ]
-        if found == ["path", "body"] and _is_same(self._path[name], self._body[name]):
-            # The official SDK sends whole objects, which repeat the name that stands in the path.
+        # The official SDK sends whole objects, which repeat the name that stands in the path or query.
+        before = (
+            [self._path[name]] if place == "path" and name in self._path else [each.value for each in similar]
+        )
+        if found == [place, "body"] and all(_is_same(each, self._body[name]) for each in before):
             found = [place]
         if len(found) > 1:
             return _twice(name)

@@ -27,7 +27,7 @@ LINE_CONTROLS = "\t\r\n"
 
 ENUM = re.compile(r"[A-Z][A-Z0-9_]*")
 ENUM_LOWER = re.compile(r"[a-z][a-z0-9_\-]*")
-ENUM_MIXED = re.compile(r"[A-Za-z][A-Za-z0-9_\-. ]*(?<! )")
+ENUM_MIXED = re.compile(r"[A-Za-z][A-Za-z0-9_\-.: ]*(?<! )")
 HEX_ID = re.compile(r"[0-9A-Za-z_-]+")
 UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 PRIVILEGE = re.compile(r"[A-Z]+(?:[_ ][A-Z]+)*")
@@ -213,8 +213,12 @@ def read_map_text(value: Any) -> Objects | None:
 
 
 def read_lines(value: Any) -> Objects | None:
-    """Text of several lines, such as SQL and code: also with tabs and line ends, but not at its ends."""
-    return (value,) if is_text(value) and is_regular_text(value, LINE_CONTROLS) else None
+    """Text of several lines, such as SQL and code: also with tabs and line ends. Those at its ends, and blanks, may be
+    trimmed."""
+    if not is_text(value):
+        return None
+    trimmed = value.strip(f" {LINE_CONTROLS}")
+    return distinct((value, trimmed)) if is_regular_text(trimmed, LINE_CONTROLS) else None
 
 
 def read_bytes(value: Any) -> Objects | None:

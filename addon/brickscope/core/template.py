@@ -138,7 +138,7 @@ def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Se
         if char in "\\;*":
             hint = "write {name} for one segment, {name...} for the rest" if char == "*" else ""
             raise TemplateError(f"{char!r} is not allowed in a path template", offset + at, hint)
-        if char == " " or not char.isprintable():
+        if not char.isprintable() or (char == " " and at in (0, len(part) - 1)):
             raise TemplateError("white space or a control character in a path", offset + at)
     if "{" in part or "}" in part:
         return _parse_variable(part, offset, last=last, catalogue=catalogue)

@@ -243,14 +243,15 @@ def _named(kind: Kind) -> str:
 
 
 def _range(ends: Mapping[str, Any], kind: Kind) -> Test:
-    if any(isinstance(each, bool) or not isinstance(each, int) for each in ends.values()):
+    read: Any = kind.read if kind.name == "number" else lambda each: (each,) if type(each) is int else None
+    low, high = [read(ends[key]) if key in ends else (None,) for key in ("min", "max")]
+    if low is None or high is None:
         raise _Wrong("min and max are integers", "an integer in decimal digits, without quotes")
-    low, high = ends.get("min"), ends.get("max")
     if not kind.ordered:
         if kind.name not in ("any", "id", "timestamp"):
             raise _Wrong(f"the parameter is {_article(kind)}, which can't be ordered", "a list of values")
         kind = KINDS["integer"]
-    return Test(kind, low=low, high=high)
+    return Test(kind, low=low[0], high=high[0])
 
 
 _REGULAR = "docs/rules.md lists the regular form of each kind"

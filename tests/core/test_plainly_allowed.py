@@ -1,0 +1,148 @@
+"""Calls of official clients that a rule plainly allows, each beside one that it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from core.judged import ALLOWED, NOT_MET, TWICE, judged, policy
+
+
+class Row(NamedTuple):
+    """A rule, a call that it allows, and one that it does not, with the reason."""
+
+    rule: Any
+    allowed: tuple[Any, ...]
+    denied: tuple[Any, ...]
+    reason: Any = NOT_MET
+
+
+def where(operation: str, **conditions: Any) -> dict[str, Any]:
+    return {"operation": operation, "where": conditions}
+
+
+SQL = "/api/2.0/sql/statements/"
+STATUS = "/api/2.0/workspace/get-status"
+FILES = "/api/2.0/fs/files"
+CHAT = "/serving-endpoints/chat/completions"
+BRANCH = "/api/2.0/postgres/projects/p/branches"
+USERS = "/api/2.0/preview/scim/v2/Users"
+SCIM = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+ROWS = {
+    "a statement with a line end behind it": Row(
+        where("statement_execution.execute_statement", statement={"prefix": "SELECT "}),
+        ("POST", SQL, {"statement": "SELECT 1\n", "warehouse_id": "w"}),
+        ("POST", SQL, {"statement": "\nDROP TABLE t\n", "warehouse_id": "w"}),
+    ),
+    "a statement with blanks before it is another one to some readers": Row(
+        where("statement_execution.execute_statement", statement={"prefix": "SELECT "}),
+        ("POST", SQL, {"statement": "SELECT 1", "warehouse_id": "w"}),
+        ("POST", SQL, {"statement": "  SELECT 1", "warehouse_id": "w"}),
+    ),
+    "a whole statement, as a block of YAML has it": Row(
+        where("statement_execution.execute_statement", statement="SELECT 1\n"),
+        ("POST", SQL, {"statement": "SELECT 1\n", "warehouse_id": "w"}),
+        ("POST", SQL, {"statement": "SELECT 2\n", "warehouse_id": "w"}),
+    ),
+    "any path of the workspace": Row(
+        where("workspace.get_status", path={"prefix": "/Workspace"}),
+        ("GET", f"{STATUS}?path=/Users/ada/nb"),
+        ("GET", f"{STATUS}?path=/Volumes/main/a/v"),
+    ),
+    "the root of the workspace": Row(
+        where("workspace.get_status", path={"prefix": "/Workspace"}),
+        ("GET", f"{STATUS}?path=/Workspace"),
+        ("GET", f"{STATUS}?path=Workspace"),
+    ),
+    "any path of volumes": Row(
+        where("files.download", file_path={"prefix": "/Volumes"}),
+        ("GET", f"{FILES}/Volumes/main/a/v/x"),
+        ("GET", f"{FILES}/Volumes2/main/a/v/x"),
+    ),
+    "a wheel on any volume": Row(
+        where("libraries.install", **{"libraries.whl": {"prefix": "/Volumes"}}),
+        ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "dbfs:/Volumes/main/a/v/x.whl"}]}),
+        ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "/Volumes2/x.whl"}]}),
+    ),
+    "any file of DBFS": Row(
+        where("dbfs.read", path={"prefix": "dbfs:"}),
+        ("GET", "/api/2.0/dbfs/read?path=/FileStore/x"),
+        ("GET", "/api/2.0/dbfs/read?path=/Volumes/main/a/v/x"),
+    ),
+    "a pattern with a blank in a name": Row(
+        where("workspace.get_status", path={"pattern": "/Users/ada/Müller Bericht/{x...}"}),
+        ("GET", f"{STATUS}?path=/Users/ada/M%C3%BCller%20Bericht/nb"),
+        ("GET", f"{STATUS}?path=/Users/ada/M%C3%BCller/nb"),
+    ),
+    "a number with a fraction": Row(
+        where("serving.chat_completions", temperature={"min": 0, "max": "0.7"}),
+        ("POST", CHAT, {"model": "m", "temperature": 0.5}),
+        ("POST", CHAT, {"model": "m", "temperature": 0.71}),
+    ),
+    "an id that the body repeats": Row(
+        where("postgres.create_branch", branch_id="dev"),
+        ("POST", f"{BRANCH}?branch_id=dev", {"branch_id": "dev"}),
+        ("POST", f"{BRANCH}?branch_id=dev", {"branch_id": "prod"}),
+        TWICE,
+    ),
+    "an id that the body repeats, and another before": Row(
+        where("postgres.create_branch", branch_id=["dev", "test"]),
+        ("POST", f"{BRANCH}?branch_id=test", {"branch_id": "test"}),
+        ("POST", f"{BRANCH}?branch_id=dev&branch_id=test", {"branch_id": "test"}),
+        TWICE,
+    ),
+    "a parameter of the body in the query as well": Row(
+        where("users.create", userName="ada@example.com"),
+        ("POST", USERS, {"userName": "ada@example.com"}),
+        ("POST", f"{USERS}?userName=ada@example.com", {"userName": "ada@example.com"}),
+        TWICE,
+    ),
+    "a schema of SCIM": Row(
+        where("users.create", schemas=[SCIM]),
+        ("POST", USERS, {"schemas": [SCIM], "userName": "ada@example.com"}),
+        ("POST", USERS, {"schemas": [f"{SCIM}2"], "userName": "ada@example.com"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_what_a_rule_plainly_says_is_allowed_and_no_more(tmp_path: Path, row: Row) -> None:
+    known = policy(tmp_path, row.rule)
+    assert judged(known, *row.allowed).reason is ALLOWED
+    assert judged(known, *row.denied).reason is row.reason
+
+
+DENIED = {
+    "a statement behind blanks": (
+        where("statement_execution.execute_statement", statement={"prefix": "DROP "}),
+        ("POST", SQL, {"statement": " \n drop table t", "warehouse_id": "w"}),
+        ("POST", SQL, {"statement": "SELECT 1\n", "warehouse_id": "w"}),
+    ),
+    "a whole statement, without its line end": (
+        where("statement_execution.execute_statement", statement="SELECT 1\n"),
+        ("POST", SQL, {"statement": "SELECT 1", "warehouse_id": "w"}),
+        ("POST", SQL, {"statement": "SELECT 2", "warehouse_id": "w"}),
+    ),
+    "any file of DBFS": (
+        where("libraries.install", **{"libraries.whl": {"prefix": "dbfs:"}}),
+        ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "/x.whl"}]}),
+        ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "s3://b/x.whl"}]}),
+    ),
+    "a file of DBFS, by its own service": (
+        where("dbfs.read", path={"prefix": "dbfs:"}),
+        ("GET", "/api/2.0/dbfs/read?path=/x"),
+        ("GET", "/api/2.0/dbfs/list?path=/x"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("deny", "denied", "allowed"), DENIED.values(), ids=DENIED)
+def test_what_a_deny_plainly_says_is_denied_and_no_more(
+    tmp_path: Path, deny: Any, denied: tuple[Any, ...], allowed: tuple[Any, ...]
+) -> None:
+    known = policy(tmp_path, "statement_execution.*", "libraries.*", "dbfs.*", deny=[deny])
+    assert judged(known, *denied).reason.value == "denied_by_rule"
+    assert judged(known, *allowed).reason is ALLOWED
