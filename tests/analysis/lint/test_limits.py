@@ -111,8 +111,9 @@ CASES: dict[str, tuple[list[Any], list[Any], str, str | None]] = {
         "BS115",
         "url may also be s3://bucket2",
     ),
-    "a prefix that is all of the tree but is not read so": (
-        [on("workspace.export", {"path": {"prefix": "/Workspace"}})],
+    "all of the tree": ([on("workspace.export", {"path": {"prefix": "/Workspace"}})], [], "BS115", None),
+    "a prefix that ends within the tree's name": (
+        [on("workspace.export", {"path": {"prefix": "/Workspac"}})],
         [],
         "BS115",
         "write {prefix: /Workspace/} for all",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from brickscope.policy.load import Loaded
 
 from .acceptance import apply_acceptances
-from .code import Code, linted
+from .code import Code, lints
 from .escalation import escalations
 from .finding import Finding, Found
 from .survey import RuleSetView, Survey, survey
@@ -18,18 +18,22 @@ def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
     """
     surveyed = survey(loaded, now, days)
     found, accepted = apply_acceptances(_findings(surveyed), surveyed)
-    found += [finding(code, said) for each in accepted for code, said in linted(each)]
-    return sorted(found, key=lambda each: (each.severity.rank, each.position, each.code))
+    for lint in lints():
+        found += [_finding(lint.code, said) for each in accepted for said in lint.find("of_acceptance", each)]
+    return sorted(found, key=lambda finding: (finding.severity.rank, finding.position, finding.code))
 
 
 def _findings(surveyed: Survey) -> Iterator[Finding]:
     for rule_set in surveyed.policy.rule_sets.values():
         view = RuleSetView(surveyed, rule_set)
-        yield from (finding(code, each, view) for code, each in (*linted(view), *escalations(view)))
-    yield from (finding(code, each) for code, each in linted(surveyed))
+        for lint in lints():
+            yield from (_finding(lint.code, each, view) for each in lint.find("of_rule_set", view))
+        yield from (_finding(code, each, view) for code, each in escalations(view))
+    for lint in lints():
+        yield from (_finding(lint.code, each) for each in lint.find("of_policy", surveyed))
 
 
-def finding(code: Code, found: Found, view: RuleSetView | None = None) -> Finding:
+def _finding(code: Code, found: Found, view: RuleSetView | None = None) -> Finding:
     """What a lint says, with what its page and the rule set say where it left that open."""
     told = found._asdict() | {"severity": found.severity or code.severity}
     if view is not None:

@@ -1,5 +1,5 @@
-"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` of its
-lint; of an escalation, its entry in ``escalations.yaml``."""
+"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` beside
+its lint; of an escalation, its entry in ``escalations.yaml``."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.resources import files
 from textwrap import indent
 from types import ModuleType
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple
 
 from brickscope.shipped import table
 
@@ -38,36 +38,26 @@ class Code(NamedTuple):
 
 
 class Lint(NamedTuple):
-    """A function of ``lint/`` and its page. ``about``: what it looks at, by the type of what it takes: each rule set
-    (RuleSetView), the policy (Survey), each acceptance (Accepted), or why the policy does not load (PolicyError)."""
+    """One file of ``lint/``: its page, and what it looks at: each rule set, the policy, each acceptance."""
 
     code: Code
-    find: Callable[[Any], Iterator[Found]]
-    about: type
+    module: ModuleType
+
+    def find(self, what: str, subject: Any) -> Iterator[Found]:
+        """What it finds. ``what``: ``of_rule_set`` (a RuleSetView), ``of_policy`` (a Survey), ``of_acceptance``."""
+        look: Callable[[Any], Iterator[Found]] | None = getattr(self.module, what, None)
+        return iter(()) if look is None else look(subject)
 
 
 @cache
 def lints() -> tuple[Lint, ...]:
-    """All lints, in the order of their codes: of every page the function that is called so."""
-    names = [each.name for each in files(lint).iterdir()]
-    modules = [name.removesuffix(".py") for name in names if name.endswith(".py") and name != "__init__.py"]
-    known = {name: each for module in modules for name, each in vars(_module(module)).items()}
-    found = []
-    for page in (name.removesuffix(".yaml") for name in names if name.endswith(".yaml")):
-        about = next(iter(get_type_hints(known[page]).values()))
-        found.append(Lint(_code(**table(lint.__name__, f"{page}.yaml")), known[page], about))
+    """All lints, in the order of their codes: every page beside which a module of its name lies."""
+    names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
+    found = (
+        Lint(_code(**table(lint.__name__, f"{name}.yaml")), import_module(f"{lint.__name__}.{name}"))
+        for name in names
+    )
     return tuple(sorted(found, key=lambda each: each.code.code))
-
-
-def _module(name: str) -> ModuleType:
-    return import_module(f"{lint.__name__}.{name}")
-
-
-def linted(what: Any) -> Iterator[tuple[Code, Found]]:
-    """What the lints of such a thing find about it, each with its code."""
-    for each in lints():
-        if isinstance(what, each.about):
-            yield from ((each.code, found) for found in each.find(what))
 
 
 @cache

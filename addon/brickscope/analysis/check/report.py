@@ -7,9 +7,9 @@ from typing import Any
 from brickscope.analysis.shown import moment
 from brickscope.policy.problem import PolicyError, Position
 
+from ..lint.broken_policy import of_errors
 from ..witness import Witness
-from .checker import finding
-from .code import codes, linted
+from .code import codes
 from .finding import Finding, Severity
 
 SCHEMA = 1
@@ -20,7 +20,8 @@ BROKEN = "BS001"
 
 def broken(error: PolicyError) -> list[Finding]:
     """What is wrong with a policy that does not load."""
-    return [finding(code, each) for code, each in linted(error)]
+    severity = codes()[BROKEN].severity
+    return [Finding(BROKEN, severity, each.message, each.position) for each in of_errors(error)]
 
 
 def chosen(findings: Iterable[Finding], select: Collection[str], ignore: Collection[str]) -> list[Finding]:

@@ -1,1 +1,1 @@
-"""Lints: functions, each called as its page, the ``.yaml`` beside it, which ``brickscope check --explain`` prints."""
+"""Lints, one a file. The ``.yaml`` beside it is its page: ``brickscope check --explain`` prints it."""

@@ -1,11 +1,13 @@
-"""A policy that does not load (BS001)."""
+"""BS001: the policy does not load."""
 
 from brickscope.policy.problem import PolicyError
 
-from ..check.finding import Findings, Found
+from ..check.finding import Found
 
 
-def broken_policy(error: PolicyError) -> Findings:
-    """BS001: one for each problem that keeps a policy from being loaded."""
-    for problem in error.problems:
-        yield Found(problem.position, problem.message + (f" ({problem.hint})" if problem.hint else ""))
+def of_errors(error: PolicyError) -> list[Found]:
+    """One for each problem that keeps a policy from being loaded."""
+    return [
+        Found(problem.position, problem.message + (f" ({problem.hint})" if problem.hint else ""))
+        for problem in error.problems
+    ]

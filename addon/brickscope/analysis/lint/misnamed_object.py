@@ -16,7 +16,7 @@ _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
 _BY_CASE = {root.casefold(): root for root in _ROOTS}
 
 
-def misnamed_object(view: RuleSetView) -> Findings:
+def of_rule_set(view: RuleSetView) -> Findings:
     """The first object of each rule that is named so."""
     for written in (*view.allow, *view.deny):
         found = (
@@ -57,7 +57,7 @@ def _within(
     separator = constraint.test.kind.separator
     for prefix in constraint.test.prefix or () if written.part == "allow" else ():
         name = prefix.rpartition(separator)[2] if separator else ""
-        if not name or not name[-1].isalnum():
+        if not name or not name[-1].isalnum() or prefix == "/Workspace":  # the whole tree
             continue
         if separator == "/" and prefix == f"/Workspace/{name}" and "Workspace".startswith(name):
             said = f"no folder at the top is called so; write {{prefix: /Workspace{separator}}} for all"
