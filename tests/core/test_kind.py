@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.catalog.catalog import Operation, load_catalog
@@ -367,14 +367,15 @@ def test_many_values_name_what_each_of_them_names(kind: Any) -> None:
             assert (found.singles, found.eithers) == (named, eithers)
             at_once[denies] += many.effort.spent < ODD
 
-    @settings(max_examples=200, deadline=None)
-    @given(st.sampled_from(_SHAPES), st.integers(0, 2**32), st.integers(FEW + 1, FEW + 6))
-    def both(shape: Callable[[Random], str], seed: int, count: int) -> None:
-        random = Random(seed)
-        texts = list(dict.fromkeys(shape(random) for _ in range(2 * count)))[:count]
-        assume(len(texts) > FEW)
-        check(texts, denies=False)
-        check(texts, denies=True)
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 2**32), st.integers(FEW + 1, FEW + 6))
+    def both(seed: int, count: int) -> None:
+        for shape in _SHAPES:  # each of them every time: left to draw one, it drew some too rarely
+            random = Random(seed)
+            texts = list(dict.fromkeys(shape(random) for _ in range(2 * count)))[:count]
+            if len(texts) > FEW:
+                check(texts, denies=False)
+                check(texts, denies=True)
 
     both()
     assert min(at_once.values()) >= 12, "too few lists were read at once"
