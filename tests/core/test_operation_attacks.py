@@ -405,6 +405,10 @@ SECOND: dict[str, tuple[str, Any, str, str, Any, Reason, Reason]] = {
         *("clusters.create", {"node_type_id": "p4d.24xlarge"}, "POST", CREATE),
         *({"node_type_id": "m5.large", "driver_node_type_id": "p4d.24xlarge"}, NOT_MET, DENIED),
     ),
+    "a raw colon, which begins a verb whatever the name may hold": (
+        *("tables.get", {"full_name": {"prefix": "main.a."}}, "GET", "/api/2.1/unity-catalog/tables/main.a.x:y", None),
+        *(Reason.UNKNOWN_OPERATION, Reason.UNKNOWN_OPERATION),
+    ),
     "a name with a letter that capitals make another's": (
         *("tables.get", {"full_name": "main.a.t"}, "GET", "/api/2.1/unity-catalog/tables/ma%C4%B1n.a.t", None),
         *(NOT_MET, DENIED),

@@ -224,6 +224,22 @@ def test_half_a_record_is_taken_back_or_kept_in_mind(tmp_path: Path, monkeypatch
     assert file.size == len(file.path.read_bytes())
 
 
+def test_half_a_record_is_taken_back_from_a_file_that_was_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """logrotate's ``copytruncate``."""
+    file = LogFile(tmp_path / "a.jsonl")
+    file.write(b"line\n" * 10)
+    os.truncate(file.path, 0)
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, lines: real(fd, lines[:3]))
+        with pytest.raises(AuditError, match="took only a part of a record"):
+            file.write(b"half\n")
+    file.write(b"whole\n")
+    assert file.path.read_bytes() == b"whole\n"
+
+
 def test_a_device_is_written_and_nothing_else(tmp_path: Path) -> None:
     file = LogFile(Path("/dev/null"))
     file.write(b"x\n")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 
 import pytest
-from made_gate import RULES, decisions, made
+from made_gate import POLICY, RULES, decisions, made
 
 from brickscope.core.constraint import Constraint
 from brickscope.core.constraint import Test as Condition
@@ -15,10 +16,12 @@ from brickscope.core.policy import Mode, Policy, Principals, Subject
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule, RuleTable
 from brickscope.core.template import parse_template
+from brickscope.identity.directory import TokenDirectory
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter
 from brickscope.proxy.denial import Asked
 from brickscope.proxy.gate import Gate, find_secrets
+from core.oauth import CLAIMS, unsigned
 from core.wire import HOST, TOKEN, h1, h1_headers
 
 OWN = b"an-odd-secret-of-12"
@@ -110,6 +113,29 @@ def test_a_denial_of_a_call_with_a_secret_in_it_tells_the_rest(gate: Gate) -> No
 def test_a_secret_in_the_method_is_not_told(gate: Gate) -> None:
     fields = [(name, b"Bearer " + OWN if name == b"Authorization" else old) for name, old in h1_headers()]
     assert gate.judge(h1(OWN, headers=fields), "10.0.0.1").asked.method == "[redacted]"
+
+
+def test_a_token_in_what_a_detail_names_is_in_no_record(writer: AuditWriter) -> None:
+    """A claim of a token that nobody has verified yet, and the name of a header."""
+
+    async def fetch(url: str) -> bytes | None:
+        raise AssertionError(url)
+
+    known = POLICY._replace(principals=Principals({"sp": Subject("sp", RULES)}))
+    gate = Gate(None, writer, known, TokenDirectory(fetch), DigestKey(b"k"))  # type: ignore[arg-type]
+    for claim in (TOKEN, b64encode(b"token:" + TOKEN)):
+        bearer = unsigned(
+            '{"alg":"RS256","kid":"k"}', json.dumps({**CLAIMS, "client_id": claim.decode(), "sub": "x"})
+        )
+        fields = [
+            (name, b"Bearer " + bearer if name == b"Authorization" else old) for name, old in h1_headers()
+        ]
+        gate.judge(h1(headers=fields), "10.0.0.1")
+    gate.judge(h1(headers=h1_headers((TOKEN + b"-token", b"x"))), "10.0.0.1")
+    reasons = ["unknown_principal", "unknown_principal", "multiple_credentials"]
+    assert [(each["reason"], each["detail"]) for each in decisions(gate)] == [
+        (each, "[redacted]") for each in reasons
+    ]
 
 
 def test_the_secrets_of_all_headers_are_known() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .normal import disguise, is_regular_text, lines_are_regular
-from .scalar import Objects, distinct, is_text, read_text, without_case
+from .scalar import Kind, Objects, Read, ReadAll, distinct, is_text, read_text, without_case
 
 MAX_PARTS = 3
 """Catalog, schema and what is in it."""
@@ -73,3 +73,24 @@ def all_uc_names(lines: str) -> str | None:
         return None
     most = max([line.count(".") for line in lines.split("\n")])
     return lines.lower() if most < MAX_PARTS else None
+
+
+def _model(text: str) -> tuple[str, ...]:
+    return without_case(text) if "." in text else (text,)
+
+
+def _suspect_model(text: str) -> tuple[str, ...]:
+    return distinct((text, *without_case(text)))
+
+
+def _uc_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
+    return Kind(name, read, read, all_read, all_read, ".", False, True, without_case, without_case)
+
+
+NAMES = (
+    _uc_kind("uc_name", read_uc_name, all_uc_names),
+    _uc_kind("uc_part", read_uc_part),
+    _uc_kind("uc_entity", read_uc_entity),
+    _uc_kind("uc_resource", read_uc_resource),
+    _uc_kind("model_name", read_model_name)._replace(part=_model, suspect_part=_suspect_model),
+)

@@ -244,7 +244,7 @@ def _judge_reading(
     """What the rules say of one reading, and its operation by the catalogue."""
     called = policy.catalogue.match(request.method, reading.route)
     if request.method == WEBSOCKET:
-        denied = _denied_as_get(policy, subject, request, reading, held)
+        denied = _denied_as_get(policy, subject, request, reading)
         if denied is not None:
             return denied, called
         if called is None:
@@ -263,10 +263,8 @@ def _judge_reading(
         return (refused.reason, refused.detail, None, NOTHING), called
 
 
-def _denied_as_get(
-    policy: Policy, subject: Subject, request: ApiRequest, reading: Reading, held: HeldBody | None
-) -> Answer | None:
+def _denied_as_get(policy: Policy, subject: Subject, request: ApiRequest, reading: Reading) -> Answer | None:
     """The denial of the GET that a request for a websocket is to a server which does not know websockets; None where surely
-    no rule denies it."""
-    answer, _ = _judge_reading(policy, subject, request._replace(method="GET"), reading, held)
+    no rule denies it. Such a request has no body."""
+    answer, _ = _judge_reading(policy, subject, request._replace(method="GET"), reading, None)
     return None if answer[0] is _ALLOWED or answer[0] in _NOT_ALLOWED else answer

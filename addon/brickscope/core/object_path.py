@@ -10,8 +10,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from .normal import caseless, compatible, disguise, is_regular_text, is_stream_safe
-from .scalar import Objects, Read, distinct, is_text, read_text, without_case
+from .normal import caseless, disguise, is_regular_text, is_stream_safe
+from .scalar import (
+    Kind,
+    Objects,
+    Read,
+    ReadAll,
+    also_compatible,
+    distinct,
+    is_text,
+    read_text,
+    text_kind,
+    without_case,
+)
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)(/[^?#]*)?([?#].*)?", re.DOTALL)
 _AUTHORITY = re.compile(
@@ -281,24 +292,6 @@ def suspect_url(value: Any) -> Objects | None:
     return distinct(form for each in bare for form in (each, caseless(each)))
 
 
-def also_compatible(read: Read) -> Read:
-    """A path for rules that deny: also without compatibility forms, in what it is decoded to as well."""
-
-    def suspect(value: Any) -> Objects | None:
-        found = read(value)
-        if found is None or (value.isascii() and all(map(str.isascii, map(str, found)))):
-            return found
-        forms: list[str] = list(map(str, found))
-        for spelling in distinct(map(compatible, (value, unquote(value)))):
-            again = read(spelling)
-            if again is None:
-                return None
-            forms += map(str, again)
-        return distinct(forms)
-
-    return suspect
-
-
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 
@@ -361,3 +354,34 @@ def all_suspect_paths(lines: str) -> str | None:
     """The same for rules that deny; each may be one of DBFS."""
     found = all_long_paths(lines)
     return None if found is None else found + f"\n{found}".replace("\n/", "\ndbfs:/")
+
+
+# -- kinds ---------------------------------------------------------------------------------------------------------------
+
+
+def _path_kind(
+    name: str,
+    read: Read,
+    suspect: Read | None = None,
+    all_read: ReadAll | None = None,
+    all_suspect: ReadAll | None = None,
+) -> Kind:
+    suspect = also_compatible(suspect or read)
+    all_suspect = all_suspect or all_read
+    return Kind(name, read, suspect, all_read, all_suspect, "/", names=True, part=None, suspect_part=None)
+
+
+PATHS = (
+    _path_kind("workspace_path", read_workspace_path, None, all_workspace_paths),
+    _path_kind("import_path", read_import_path),
+    _path_kind("workspace_glob", read_workspace_glob, suspect_workspace_glob)._replace(covers=True),
+    _path_kind("code_path", read_code_path, suspect_code_path, all_workspace_paths),
+    _path_kind("dbfs_path", read_dbfs_path, None, all_dbfs_paths),
+    _path_kind("volume_path", read_volume_path, suspect_volume_path, all_long_paths, all_suspect_paths),
+    _path_kind("tree_path", read_tree_path, None, all_paths),
+    _path_kind("storage_url", read_url, suspect_url),
+    _path_kind("url", read_url, suspect_url),
+    _path_kind("path", read_path, suspect_path, all_long_paths, all_suspect_paths),
+    _path_kind("pip_line", read_pip_line, suspect_pip_line),
+    text_kind("slashed", read_slashed)._replace(separator="/"),
+)

@@ -7,7 +7,8 @@ code is never renamed and never given a second meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from enum import Enum, StrEnum, auto
+from typing import Any
 
 SEND_A_TOKEN = "the client has to send a token: Authorization: Bearer TOKEN"  # noqa: S105 - no password
 """What to do about a call without a credential, or with one of another kind; in the 403 and for whoever reads the log."""
@@ -34,6 +35,10 @@ class Kind(Enum):
     INTERNAL = "internal"
     """Something failed inside the proxy. Denied in every mode."""
 
+    def reason(self, sentence: str) -> tuple[Any, Kind, str]:
+        """A reason of this kind. Its code is its name in small letters."""
+        return auto(), self, sentence
+
 
 class Reason(StrEnum):
     """One reason code. ``.kind`` says how it is treated, ``.sentence`` explains it to people."""
@@ -49,335 +54,193 @@ class Reason(StrEnum):
         member.sentence = sentence
         return member
 
-    ALLOWED_BY_RULE = "allowed_by_rule", Kind.ALLOW, "A rule of the subject's rule set allows the call."
-    ALLOWED_BY_GRANT = (
-        "allowed_by_grant",
-        Kind.ALLOW,
-        "A token request with a grant that the policy allows for this client.",
+    ALLOWED_BY_RULE = Kind.ALLOW.reason("A rule of the subject's rule set allows the call.")
+    ALLOWED_BY_GRANT = Kind.ALLOW.reason(
+        "A token request with a grant that the policy allows for this client."
     )
-    ALLOWED_WITHOUT_CREDENTIAL = (
-        "allowed_without_credential",
-        Kind.ALLOW,
-        "A call that needs no credential: host configuration, OAuth metadata or public keys.",
+    ALLOWED_WITHOUT_CREDENTIAL = Kind.ALLOW.reason(
+        "A call that needs no credential: host configuration, OAuth metadata or public keys."
     )
 
-    NO_RULE_MATCHES = "no_rule_matches", Kind.POLICY, "No rule of the subject's rule set allows the call."
-    UNKNOWN_OPERATION = (
-        "unknown_operation",
-        Kind.POLICY,
-        "The call is not an operation in the catalogue, and no path rule allows it.",
+    NO_RULE_MATCHES = Kind.POLICY.reason("No rule of the subject's rule set allows the call.")
+    UNKNOWN_OPERATION = Kind.POLICY.reason(
+        "The call is not an operation in the catalogue, and no path rule allows it."
     )
-    CONSTRAINT_NOT_MET = (
-        "constraint_not_met",
-        Kind.POLICY,
-        "A rule allows the operation, but not with these parameters.",
+    CONSTRAINT_NOT_MET = Kind.POLICY.reason("A rule allows the operation, but not with these parameters.")
+    DENIED_BY_RULE = Kind.POLICY.reason(
+        "A deny rule of the subject's rule set matches; deny overrides every allow."
     )
-    DENIED_BY_RULE = (
-        "denied_by_rule",
-        Kind.POLICY,
-        "A deny rule of the subject's rule set matches; deny overrides every allow.",
+    EXPIRED = Kind.POLICY.reason(
+        "The subject has expired: the policy allows it only until a time that has passed."
     )
-    EXPIRED = (
-        "expired",
-        Kind.POLICY,
-        "The subject has expired: the policy allows it only until a time that has passed.",
+    CLIENT_NOT_ALLOWED = Kind.POLICY.reason(
+        "The policy limits the subject to certain client addresses, and the call came from another address."
     )
-    CLIENT_NOT_ALLOWED = (
-        "client_not_allowed",
-        Kind.POLICY,
-        "The policy limits the subject to certain client addresses, and the call came from another address.",
-    )
-    WORKSPACE_NOT_ALLOWED = (
-        "workspace_not_allowed",
-        Kind.POLICY,
-        "The policy limits the subject to certain workspaces, and the call goes to another one.",
+    WORKSPACE_NOT_ALLOWED = Kind.POLICY.reason(
+        "The policy limits the subject to certain workspaces, and the call goes to another one."
     )
 
-    GRANT_NOT_ALLOWED = (
-        "grant_not_allowed",
-        Kind.POLICY,
-        "The policy names the client of the token request, but not this grant for it.",
+    GRANT_NOT_ALLOWED = Kind.POLICY.reason(
+        "The policy names the client of the token request, but not this grant for it."
     )
 
-    MISSING_CREDENTIAL = "missing_credential", Kind.SUBJECT, "The request has no Authorization header."
-    UNKNOWN_TOKEN = "unknown_token", Kind.SUBJECT, "The policy names no token with this fingerprint."
-    UNSUPPORTED_CREDENTIAL = (
-        "unsupported_credential",
-        Kind.SUBJECT,
-        "The Authorization header is neither `Bearer TOKEN` nor `Basic token:TOKEN`.",
+    MISSING_CREDENTIAL = Kind.SUBJECT.reason("The request has no Authorization header.")
+    UNKNOWN_TOKEN = Kind.SUBJECT.reason("The policy names no token with this fingerprint.")
+    UNSUPPORTED_CREDENTIAL = Kind.SUBJECT.reason(
+        "The Authorization header is neither `Bearer TOKEN` nor `Basic token:TOKEN`."
     )
 
-    UNKNOWN_PRINCIPAL = (
-        "unknown_principal",
-        Kind.SUBJECT,
-        "The OAuth token names neither a service principal nor a user of the policy.",
+    UNKNOWN_PRINCIPAL = Kind.SUBJECT.reason(
+        "The OAuth token names neither a service principal nor a user of the policy."
     )
-    UNKNOWN_CLIENT = (
-        "unknown_client",
-        Kind.SUBJECT,
-        "The token request comes from an OAuth client that the policy does not name.",
+    UNKNOWN_CLIENT = Kind.SUBJECT.reason(
+        "The token request comes from an OAuth client that the policy does not name."
     )
-    WRONG_ISSUER = (
-        "wrong_issuer",
-        Kind.SUBJECT,
-        "The OAuth token's issuer is not accepted on this host.",
+    WRONG_ISSUER = Kind.SUBJECT.reason("The OAuth token's issuer is not accepted on this host.")
+    WRONG_TENANT = Kind.SUBJECT.reason(
+        "The token was issued by a tenant of Entra ID that the policy does not name."
     )
-    WRONG_TENANT = (
-        "wrong_tenant",
-        Kind.SUBJECT,
-        "The token was issued by a tenant of Entra ID that the policy does not name.",
+    WRONG_AUDIENCE = Kind.SUBJECT.reason(
+        "The token's audience (`aud`) is not the one required for tokens of its issuer."
     )
-    WRONG_AUDIENCE = (
-        "wrong_audience",
-        Kind.SUBJECT,
-        "The token's audience (`aud`) is not the one required for tokens of its issuer.",
+    UNKNOWN_KEY = Kind.SUBJECT.reason(
+        "The OAuth token is signed with a key that its issuer does not publish."
     )
-    UNKNOWN_KEY = (
-        "unknown_key",
-        Kind.SUBJECT,
-        "The OAuth token is signed with a key that its issuer does not publish.",
+    KEY_SET_UNAVAILABLE = Kind.SUBJECT.reason(
+        "The issuer's public keys could not be fetched, so the OAuth token could not be verified."
     )
-    KEY_SET_UNAVAILABLE = (
-        "key_set_unavailable",
-        Kind.SUBJECT,
-        "The issuer's public keys could not be fetched, so the OAuth token could not be verified.",
+    BAD_SIGNATURE = Kind.SUBJECT.reason("The OAuth token's signature does not match its issuer's key.")
+    TOKEN_EXPIRED = Kind.SUBJECT.reason("The OAuth token has expired (`exp`).")
+    TOKEN_NOT_YET_VALID = Kind.SUBJECT.reason("The OAuth token is not valid yet (`nbf` or `iat`).")
+    AMBIGUOUS_PRINCIPAL = Kind.READING.reason(
+        "The OAuth token's claims name two different subjects of the policy, or do not identify one."
     )
-    BAD_SIGNATURE = (
-        "bad_signature",
-        Kind.SUBJECT,
-        "The OAuth token's signature does not match its issuer's key.",
+    MALFORMED_TOKEN = Kind.READING.reason(
+        "The bearer token looks like a JSON Web Token but is not in regular form."
     )
-    TOKEN_EXPIRED = "token_expired", Kind.SUBJECT, "The OAuth token has expired (`exp`)."
-    TOKEN_NOT_YET_VALID = (
-        "token_not_yet_valid",
-        Kind.SUBJECT,
-        "The OAuth token is not valid yet (`nbf` or `iat`).",
+    ALGORITHM_REFUSED = Kind.READING.reason(
+        "The OAuth token is not signed with RS256 or ES256, or contains its own key."
     )
-    AMBIGUOUS_PRINCIPAL = (
-        "ambiguous_principal",
-        Kind.READING,
-        "The OAuth token's claims name two different subjects of the policy, or do not identify one.",
+    MALFORMED_FORM = Kind.READING.reason(
+        "The body of the token request is not a plain form: a duplicate field, invalid bytes or another content type."
     )
-    MALFORMED_TOKEN = (
-        "malformed_token",
-        Kind.READING,
-        "The bearer token looks like a JSON Web Token but is not in regular form.",
-    )
-    ALGORITHM_REFUSED = (
-        "algorithm_refused",
-        Kind.READING,
-        "The OAuth token is not signed with RS256 or ES256, or contains its own key.",
-    )
-    MALFORMED_FORM = (
-        "malformed_form",
-        Kind.READING,
-        "The body of the token request is not a plain form: a duplicate field, invalid bytes or another content type.",
-    )
-    GRANT_REFUSED = (
-        "grant_refused",
-        Kind.FORBIDDEN,
-        "The token request exchanges one credential for another in a way that no policy can allow.",
+    GRANT_REFUSED = Kind.FORBIDDEN.reason(
+        "The token request exchanges one credential for another in a way that no policy can allow."
     )
 
-    MALFORMED_CREDENTIAL = (
-        "malformed_credential",
-        Kind.READING,
-        "The Authorization header is not in regular form.",
-    )
-    MULTIPLE_CREDENTIALS = (
-        "multiple_credentials",
-        Kind.READING,
+    MALFORMED_CREDENTIAL = Kind.READING.reason("The Authorization header is not in regular form.")
+    MULTIPLE_CREDENTIALS = Kind.READING.reason(
         "The request carries a second credential: another Authorization header, a header or query parameter named like "
-        "one (such as a cookie), or a value that looks like a token.",
+        "one (such as a cookie), or a value that looks like a token."
     )
-    MALFORMED_HEAD = (
-        "malformed_head",
-        Kind.READING,
-        "The request line or a header line does not follow RFC 9112, so two parsers could read it differently.",
+    MALFORMED_HEAD = Kind.READING.reason(
+        "The request line or a header line does not follow RFC 9112, so two parsers could read it differently."
     )
-    MALFORMED_BODY = (
-        "malformed_body",
-        Kind.READING,
-        "The request body must be read, and its chunks do not follow RFC 9112.",
+    MALFORMED_BODY = Kind.READING.reason(
+        "The request body must be read, and its chunks do not follow RFC 9112."
     )
-    METHOD_NOT_CANONICAL = (
-        "method_not_canonical",
-        Kind.READING,
-        "The method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT, in capital letters.",
+    METHOD_NOT_CANONICAL = Kind.READING.reason(
+        "The method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT, in capital letters."
     )
-    PATH_NOT_CANONICAL = (
-        "path_not_canonical",
-        Kind.READING,
+    PATH_NOT_CANONICAL = Kind.READING.reason(
         "The path, or a reading of it, has a dot segment, an empty segment, a control character, a backslash or invalid "
-        "bytes; or it has too many readings.",
+        "bytes; or it has too many readings."
     )
-    QUERY_NOT_CANONICAL = (
-        "query_not_canonical",
-        Kind.READING,
-        "The query has invalid bytes, broken percent-encoding, a fragment, or a name that could select the workspace.",
+    QUERY_NOT_CANONICAL = Kind.READING.reason(
+        "The query has invalid bytes, broken percent-encoding, a fragment, or a name that could select the workspace."
     )
-    HOST_MISMATCH = (
-        "host_mismatch",
-        Kind.READING,
-        "The Host header, the tunnel's target and the TLS server name are not the same host.",
+    HOST_MISMATCH = Kind.READING.reason(
+        "The Host header, the tunnel's target and the TLS server name are not the same host."
     )
-    TARGET_NOT_ORIGIN_FORM = (
-        "target_not_origin_form",
-        Kind.READING,
-        "Inside a tunnel the request target must be a path, not a full URL.",
+    TARGET_NOT_ORIGIN_FORM = Kind.READING.reason(
+        "Inside a tunnel the request target must be a path, not a full URL."
     )
-    HTTP_VERSION = (
-        "http_version",
-        Kind.READING,
-        "The HTTP version is neither 1.1 nor 2, or is not the one that was negotiated.",
+    HTTP_VERSION = Kind.READING.reason(
+        "The HTTP version is neither 1.1 nor 2, or is not the one that was negotiated."
     )
-    HEADER_MALFORMED = (
-        "header_malformed",
-        Kind.READING,
-        "A header's name is not a valid token, or its value has control characters.",
+    HEADER_MALFORMED = Kind.READING.reason(
+        "A header's name is not a valid token, or its value has control characters."
     )
-    HEADER_DUPLICATE = (
-        "header_duplicate",
-        Kind.READING,
-        "A header that decides identity, framing or routing appears twice.",
+    HEADER_DUPLICATE = Kind.READING.reason(
+        "A header that decides identity, framing or routing appears twice."
     )
-    HEADER_FORBIDDEN = (
-        "header_forbidden",
-        Kind.READING,
-        "A header or query parameter could override the method, path, host or identity that was judged.",
+    HEADER_FORBIDDEN = Kind.READING.reason(
+        "A header or query parameter could override the method, path, host or identity that was judged."
     )
-    UPGRADE_REFUSED = (
-        "upgrade_refused",
-        Kind.READING,
-        "The request asks to upgrade to a protocol other than a websocket, or asks for a websocket in an irregular way.",
+    UPGRADE_REFUSED = Kind.READING.reason(
+        "The request asks to upgrade to a protocol other than a websocket, or asks for a websocket in an irregular way."
     )
-    TOKEN_IN_SUBPROTOCOL = (
-        "token_in_subprotocol",
-        Kind.READING,
-        "The request for a websocket names a subprotocol that may be a credential.",
+    TOKEN_IN_SUBPROTOCOL = Kind.READING.reason(
+        "The request for a websocket names a subprotocol that may be a credential."
     )
-    TRAILERS_REFUSED = (
-        "trailers_refused",
-        Kind.READING,
-        "Headers after the body (trailers) can't be judged before the call is sent.",
+    TRAILERS_REFUSED = Kind.READING.reason(
+        "Headers after the body (trailers) can't be judged before the call is sent."
     )
-    TOO_LARGE = (
-        "too_large",
-        Kind.READING,
-        "The request's head, or a body that must be read, exceeds the proxy's limit; in monitor mode such a body is sent.",
+    TOO_LARGE = Kind.READING.reason(
+        "The request's head, or a body that must be read, exceeds the proxy's limit; in monitor mode such a body is sent."
     )
-    BODY_ENCODED = (
-        "body_encoded",
-        Kind.READING,
-        "The body must be read, and its compression is not a single gzip member.",
+    BODY_ENCODED = Kind.READING.reason(
+        "The body must be read, and its compression is not a single gzip member."
     )
-    BODY_NOT_JSON = (
-        "body_not_json",
-        Kind.READING,
-        "The body must be read, and is neither a strict JSON object in UTF-8 nor a plain multipart form.",
+    BODY_NOT_JSON = Kind.READING.reason(
+        "The body must be read, and is neither a strict JSON object in UTF-8 nor a plain multipart form."
     )
-    MESSAGE_MALFORMED = (
-        "message_malformed",
-        Kind.READING,
-        "The body of a call to a tool server is not regular JSON-RPC.",
+    MESSAGE_MALFORMED = Kind.READING.reason("The body of a call to a tool server is not regular JSON-RPC.")
+    BODY_DUPLICATE_KEY = Kind.READING.reason(
+        "The body must be read, and an object in it has the same key twice."
     )
-    BODY_DUPLICATE_KEY = (
-        "body_duplicate_key",
-        Kind.READING,
-        "The body must be read, and an object in it has the same key twice.",
+    BODY_TOO_DEEP = Kind.READING.reason("The body must be read, and is nested too deeply.")
+    TOO_COMPLEX = Kind.READING.reason(
+        "Comparing the call's values with the rules would exceed the limit for one call."
     )
-    BODY_TOO_DEEP = "body_too_deep", Kind.READING, "The body must be read, and is nested too deeply."
-    TOO_COMPLEX = (
-        "too_complex",
-        Kind.READING,
-        "Comparing the call's values with the rules would exceed the limit for one call.",
+    PARAMETER_TWICE = Kind.READING.reason(
+        "A parameter that a rule checks is given twice, in two places, or under a name that could be mistaken for it."
     )
-    PARAMETER_TWICE = (
-        "parameter_twice",
-        Kind.READING,
-        "A parameter that a rule checks is given twice, in two places, or under a name that could be mistaken for it.",
-    )
-    PARAMETER_MISPLACED = (
-        "parameter_misplaced",
-        Kind.READING,
-        "A parameter that a rule checks is not in the place where the API reads it.",
+    PARAMETER_MISPLACED = Kind.READING.reason(
+        "A parameter that a rule checks is not in the place where the API reads it."
     )
 
-    UNKNOWN_PLACEHOLDER = (
-        "unknown_placeholder",
-        Kind.PLACEHOLDER,
-        "The policy names no placeholder with this fingerprint, or the placeholder is incomplete.",
+    UNKNOWN_PLACEHOLDER = Kind.PLACEHOLDER.reason(
+        "The policy names no placeholder with this fingerprint, or the placeholder is incomplete."
     )
-    PLACEHOLDER_MISPLACED = (
-        "placeholder_misplaced",
-        Kind.PLACEHOLDER,
-        "A placeholder is outside the Authorization header, or written there in a form that is not exchanged.",
+    PLACEHOLDER_MISPLACED = Kind.PLACEHOLDER.reason(
+        "A placeholder is outside the Authorization header, or written there in a form that is not exchanged."
     )
-    PLACEHOLDER_BYPASSED = (
-        "placeholder_bypassed",
-        Kind.PLACEHOLDER,
-        "The request carries the real credential behind a placeholder, and the policy does not list it.",
+    PLACEHOLDER_BYPASSED = Kind.PLACEHOLDER.reason(
+        "The request carries the real credential behind a placeholder, and the policy does not list it."
     )
-    CREDENTIAL_NOT_ALLOWED = (
-        "credential_not_allowed",
-        Kind.PLACEHOLDER,
-        "The operator's file does not define this credential, or does not allow it on this workspace.",
+    CREDENTIAL_NOT_ALLOWED = Kind.PLACEHOLDER.reason(
+        "The operator's file does not define this credential, or does not allow it on this workspace."
     )
-    CREDENTIAL_UNAVAILABLE = (
-        "credential_unavailable",
-        Kind.PLACEHOLDER,
-        "The real credential could not be read from the operator's store, or not be issued; the answer is 503.",
+    CREDENTIAL_UNAVAILABLE = Kind.PLACEHOLDER.reason(
+        "The real credential could not be read from the operator's store, or not be issued; the answer is 503."
     )
 
-    NOT_ENCRYPTED = (
-        "not_encrypted",
-        Kind.DESTINATION,
-        "Databricks hosts are reached by HTTPS in a CONNECT tunnel only, never unencrypted.",
+    NOT_ENCRYPTED = Kind.DESTINATION.reason(
+        "Databricks hosts are reached by HTTPS in a CONNECT tunnel only, never unencrypted."
     )
-    NOT_TLS = "not_tls", Kind.DESTINATION, "The tunnel to a Databricks host carries something other than TLS."
-    SERVER_NAME_MISMATCH = (
-        "server_name_mismatch",
-        Kind.DESTINATION,
-        "The TLS server name is not the host that the tunnel was opened to.",
+    NOT_TLS = Kind.DESTINATION.reason("The tunnel to a Databricks host carries something other than TLS.")
+    SERVER_NAME_MISMATCH = Kind.DESTINATION.reason(
+        "The TLS server name is not the host that the tunnel was opened to."
     )
-    PORT_NOT_ALLOWED = "port_not_allowed", Kind.DESTINATION, "Databricks hosts are reached on port 443 only."
-    HOST_NOT_CANONICAL = (
-        "host_not_canonical",
-        Kind.DESTINATION,
-        "The host is not a plain lower-case DNS name.",
+    PORT_NOT_ALLOWED = Kind.DESTINATION.reason("Databricks hosts are reached on port 443 only.")
+    HOST_NOT_CANONICAL = Kind.DESTINATION.reason("The host is not a plain lower-case DNS name.")
+    HOST_NOT_IN_SCOPE = Kind.DESTINATION.reason(
+        "The host belongs to Databricks but is not in scope_hosts, so calls to it would not be judged."
     )
-    HOST_NOT_IN_SCOPE = (
-        "host_not_in_scope",
-        Kind.DESTINATION,
-        "The host belongs to Databricks but is not in scope_hosts, so calls to it would not be judged.",
+    PROXY_HEADER_REFUSED = Kind.DESTINATION.reason(
+        "The connection came from a load balancer of scope_proxy_protocol without a valid PROXY header."
     )
-    PROXY_HEADER_REFUSED = (
-        "proxy_header_refused",
-        Kind.DESTINATION,
-        "The connection came from a load balancer of scope_proxy_protocol without a valid PROXY header.",
+    OTHER_HOST = Kind.DESTINATION.reason(
+        "The host is not a Databricks host; scope_other_hosts says what happens with such hosts."
     )
-    OTHER_HOST = (
-        "other_host",
-        Kind.DESTINATION,
-        "The host is not a Databricks host; scope_other_hosts says what happens with such hosts.",
-    )
-    ADDRESS_NOT_ALLOWED = (
-        "address_not_allowed",
-        Kind.DESTINATION,
+    ADDRESS_NOT_ALLOWED = Kind.DESTINATION.reason(
         "The destination is an address literal, or a private, loopback, link-local or metadata address, "
-        "outside scope_allow_addresses.",
+        "outside scope_allow_addresses."
     )
 
-    INTERNAL_ERROR = (
-        "internal_error",
-        Kind.INTERNAL,
-        "Something failed inside the proxy, so the call was not sent.",
-    )
-    AUDIT_UNAVAILABLE = (
-        "audit_unavailable",
-        Kind.INTERNAL,
-        "The audit log could not be written, so the call was not sent.",
-    )
+    INTERNAL_ERROR = Kind.INTERNAL.reason("Something failed inside the proxy, so the call was not sent.")
+    AUDIT_UNAVAILABLE = Kind.INTERNAL.reason("The audit log could not be written, so the call was not sent.")
 
 
 CHANGE: Mapping[Reason, str] = {

@@ -1,13 +1,15 @@
-"""Values that name nothing beyond themselves: numbers, truth values, words, text; which are regular, and their one form."""
+"""Kinds of values that name nothing beyond themselves: numbers, truth values, words, text; which are regular, and their
+one form."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from .body import Number
-from .normal import caseless, is_regular_text, lines_are_regular
+from .normal import caseless, compatible, is_regular_text, lines_are_regular
 
 Canonical = str | int | bool | Decimal
 """One object, as it is compared."""
@@ -42,6 +44,38 @@ _TIMESTAMP = re.compile(
 _CAPITAL = re.compile(r"(?<=[A-Za-z0-9])([A-Z])")
 _BASE64 = re.compile(r"(?:[\w+/-]{4})*(?:[\w+/-][AQgw](?:==)?|[\w+/-]{2}[AEIMQUYcgkosw048]=?)?", re.ASCII)
 _URL_BASE64 = str.maketrans("-_", "+/")
+
+
+Part = Callable[[str], tuple[str, ...]]
+"""The canonical forms of a piece of a name."""
+
+
+def _as_is(text: str) -> tuple[str, ...]:
+    return (text,)
+
+
+class Kind(NamedTuple):
+    """How values of one type are read. ``read``: for rules that allow. ``suspect``: for rules that deny, which take more for
+    one object. ``all_read``, ``all_suspect``: the same of many texts at once. ``separator``: of the parts of a name or path,
+    empty for what has none. ``ordered``: whether values are numbers. ``names``: whether one object has several spellings.
+    ``part``, ``suspect_part``: the forms of a piece of a value, as a prefix or pattern has it; for a path, None: there the
+    folder is read. ``every``: values that stand for every object. ``covers``: whether a value acts on all below it.
+    ``whole``: the canonical form of JSON's integers, None where they are not regular.
+    """
+
+    name: str
+    read: Read
+    suspect: Read
+    all_read: ReadAll | None = None
+    all_suspect: ReadAll | None = None
+    separator: str = ""
+    ordered: bool = False
+    names: bool = False
+    part: Part | None = _as_is
+    suspect_part: Part | None = _as_is
+    every: frozenset[Canonical] = frozenset()
+    covers: bool = False
+    whole: type[int] | type[str] | None = None
 
 
 def is_text(value: Any) -> bool:
@@ -236,6 +270,24 @@ def loose(read: Read) -> Read:
     return suspect
 
 
+def also_compatible(read: Read) -> Read:
+    """The same for rules that deny: also without compatibility forms, in what it is decoded to as well."""
+
+    def suspect(value: Any) -> Objects | None:
+        found = read(value)
+        if found is None or (value.isascii() and all(map(str.isascii, map(str, found)))):
+            return found
+        forms: list[str] = list(map(str, found))
+        for spelling in distinct(map(compatible, (value, unquote(value)))):
+            again = read(spelling)
+            if again is None:
+                return None
+            forms += map(str, again)
+        return distinct(forms)
+
+    return suspect
+
+
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 
@@ -288,3 +340,87 @@ def all_words(shape: re.Pattern[str]) -> ReadAll:
     """Of many words of a shape."""
     many = re.compile(rf"(?:{shape.pattern})(?:\n(?:{shape.pattern}))*+")
     return lambda lines: lines if many.fullmatch(lines) else None
+
+
+# -- kinds ---------------------------------------------------------------------------------------------------------------
+
+# Words for one thing; few and fixed, so they stand here, and aliases.yaml has their sources.
+_OBJECT_TYPES = {
+    "sql/warehouses": "warehouses",
+    "sql/endpoints": "warehouses",
+    "sql/queries": "queries",
+    "sql/alerts": "alerts",
+    "sql/dashboards": "dbsql-dashboards",
+}
+_OF_ONE_ID = {"repos": "directories", "experiments": "notebooks"}
+_LEVELS = {"CAN_VIEW": "CAN_READ"}
+_MODES = {
+    "USER_ISOLATION": "DATA_SECURITY_MODE_STANDARD",
+    "SINGLE_USER": "DATA_SECURITY_MODE_DEDICATED",
+}
+_MODELS = {"function": "registered_model", "model": "registered_model"}
+_EVERYBODY = frozenset({"users", "account users"})
+
+
+def _loosely(text: str) -> tuple[str, ...]:
+    return (caseless(text),)
+
+
+_NUMBERS_OR_TEXT = unless_numbers(all_text)
+
+
+def _all_compatible(lines: str) -> str | None:
+    return lines if all_text(lines) and compatible(lines) == lines else None
+
+
+def _plain_kind(name: str, read: Read, all_read: ReadAll | None = None, *, ordered: bool = False) -> Kind:
+    return Kind(name, read, read, all_read, all_read, ordered=ordered)
+
+
+def text_kind(name: str, read: Read, all_read: ReadAll | None = None) -> Kind:
+    """Text, in which a rule that denies takes all that is loosely the same for one."""
+    all_suspect = {all_text: all_loose, _NUMBERS_OR_TEXT: unless_numbers(all_loose), None: None}[all_read]
+    whole = str if all_read is _NUMBERS_OR_TEXT else None
+    return Kind(name, read, loose(read), all_read, all_suspect, suspect_part=_loosely, whole=whole)
+
+
+def _folded_kind(name: str) -> Kind:
+    read = folded(read_text)
+    return Kind(name, read, read, names=True, part=without_case, suspect_part=without_case)
+
+
+SCALARS = (
+    _plain_kind("integer", read_integer, all_integers, ordered=True)._replace(whole=int),
+    _plain_kind("number", read_number, ordered=True),
+    _plain_kind("boolean", read_boolean),
+    _plain_kind("enum", word(ENUM), all_words(ENUM)),
+    _plain_kind("enum_lower", word(ENUM_LOWER), all_words(ENUM_LOWER)),
+    text_kind("enum_mixed", word(ENUM_MIXED)),
+    text_kind("text", read_text, all_text),
+    text_kind("map_text", read_map_text),
+    text_kind("lines", read_lines, all_text),
+    text_kind("json_text", read_lines, all_text),
+    Kind("group_name", read_text, also_compatible(read_text), all_text, _all_compatible, every=_EVERYBODY),
+    Kind("principal", read_principal, also_compatible(read_principal), every=_EVERYBODY),
+    text_kind("any", read_any, _NUMBERS_OR_TEXT),
+    text_kind("id", read_id, _NUMBERS_OR_TEXT),
+    _plain_kind("timestamp", read_timestamp)._replace(whole=str),
+    text_kind("duration", read_duration),
+    text_kind("field_mask", read_field_mask)._replace(separator=".", every=frozenset({"*"}), covers=True),
+    Kind("bytes", read_bytes, read_bytes),
+    Kind("uuid", read_uuid, read_uuid, suspect_part=without_case),
+    _plain_kind("application_id", word(UUID, str.lower)),
+    _plain_kind(
+        "securable_type", either(word(ENUM_MIXED, lambda text: text.lower().replace("-", "_")), _MODELS)
+    ),
+    _plain_kind("object_type", either(word(OBJECT_TYPE, alias(_OBJECT_TYPES)), _OF_ONE_ID)),
+    _plain_kind("permission_level", word(ENUM, alias(_LEVELS))),
+    _plain_kind("data_security_mode", word(ENUM, alias(_MODES))),
+    _plain_kind("privilege", word(PRIVILEGE, lambda text: text.replace(" ", "_")))._replace(
+        every=frozenset({"ALL_PRIVILEGES"})
+    ),
+    _folded_kind("scope_name"),
+    _folded_kind("user_name"),
+    _folded_kind("git_provider"),
+    _plain_kind("object", read_nothing),
+)

@@ -116,9 +116,10 @@ class LogFile:
         """Take the part of a record away again; where that fails, it is ``leftover``, and the next one begins on a line of
         its own."""
         try:
-            os.ftruncate(self.fd, self.size)
+            # Not to ``size``: where another program has emptied the file (copytruncate), that would fill it with zeros.
+            os.ftruncate(self.fd, os.fstat(self.fd).st_size - len(written))
         except OSError:
-            self.leftover = written.removeprefix(b"\n") if self._unended else written
+            self.leftover = written.removeprefix(b"\n")
             self._unended = True
             self.size += len(written)
 

@@ -48,6 +48,12 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
     """
     if isinstance(text, bytes):
         text = text.decode("latin-1")
+    text = visible(redacted(text, secrets), only_ascii=True)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+
+
+def redacted(text: str, secrets: Iterable[bytes] = ()) -> str:
+    """A text, or REDACTED where it holds one of ``secrets``, or what looks like a token."""
     if _holds_secret(text, secrets):
         return REDACTED
     if "%" in text:
@@ -62,8 +68,7 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
                 return REDACTED
         else:
             return REDACTED  # encoded more often than anybody means
-    text = visible(text, only_ascii=True)
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+    return text
 
 
 def is_clean(text: str, secrets: Iterable[bytes] = ()) -> bool:
@@ -124,7 +129,7 @@ def decision_fields(decision: Decision) -> Record:
         "enforced": decision.enforced,
         "mode": decision.mode,
         "reason": decision.reason._value_,
-        "detail": decision.detail,
+        "detail": redacted(decision.detail),
         "subject": decision.subject,
         "fingerprint": decision.fingerprint,
         "rule_set": decision.rule_set,
@@ -158,7 +163,7 @@ def decision_record(
         "client_address": client_address,
         "decision": "allow" if decision.allow else "deny",
         "decision_id": decision_id,
-        "detail": decision.detail,
+        "detail": redacted(decision.detail, secrets),  # it may name a claim, or a header
         "enforced": decision.enforced,
         "event": "decision",
         "fingerprint": decision.fingerprint,
