@@ -29,9 +29,9 @@ SENT = {
     "x-stainless-arch x-stainless-runtime x-stainless-runtime-version x-stainless-async x-stainless-retry-count "
     "x-stainless-read-timeout x-stainless-raw-response x-stainless-helper-method anthropic-version anthropic-beta "
     "idempotency-key authorization content-length",
-    # modelcontextprotocol.io, specification 2025-06-18, Streamable HTTP
+    # modelcontextprotocol.io, specifications 2025-06-18 and 2026-07-28, Streamable HTTP
     "Model Context Protocol": "host accept content-type user-agent mcp-session-id mcp-protocol-version last-event-id "
-    "authorization content-length",
+    "mcp-method mcp-name authorization content-length",
     # W3C Fetch Metadata; WHATWG Fetch, CORS
     "browsers": "host connection user-agent accept accept-encoding accept-language origin referer sec-fetch-site "
     "sec-fetch-mode sec-fetch-dest sec-fetch-user sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform dnt priority "

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from brickscope.core.entra import Authority, Identity, is_entra, read_authority, read_identity
+from brickscope.core.entra import (
+    CLOUDS,
+    Authority,
+    Identity,
+    is_entra,
+    issuers_of,
+    read_authority,
+    read_identity,
+)
 from brickscope.core.reason import Reason
 from core.entra_tokens import (
     CLI,
@@ -109,6 +117,29 @@ ISSUERS = {
     f"{V1}x": None,
     f"x{V1}": None,
 }
+
+
+@pytest.mark.parametrize(
+    ("cloud", "sts", "login"),
+    [
+        ("public", "sts.windows.net", "login.microsoftonline.com"),
+        ("us_government", "sts.windows.net", "login.microsoftonline.us"),
+        ("china", "sts.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
+    ],
+)
+def test_the_issuers_of_a_tenant_and_their_keys(cloud: str, sts: str, login: str) -> None:
+    found = issuers_of(CLOUDS[cloud], TENANT)
+    assert found == [
+        (f"https://{sts}/{TENANT}/", f"https://{login}/{TENANT}/discovery/keys"),
+        (f"https://{login}/{TENANT}/v2.0", f"https://{login}/{TENANT}/discovery/v2.0/keys"),
+    ]
+    assert [read_authority(issuer) for issuer, _ in found] == [*AUTHORITIES.values()]
+    zones = {
+        "public": "azuredatabricks.net",
+        "us_government": "databricks.azure.us",
+        "china": "databricks.azure.cn",
+    }
+    assert CLOUDS[cloud].zone == zones[cloud]
 
 
 @pytest.mark.parametrize(("issuer", "authority"), ISSUERS.items())

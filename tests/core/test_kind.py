@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint, Values
 from brickscope.core.decision import Refused
-from brickscope.core.kind import KINDS, Either
+from brickscope.core.kind import KINDS, Either, prefix_forms
 from brickscope.core.scalar import MAX_VALUE
 from brickscope.core.values import FEW, MAX_COMPARED, ODD, PLAIN
 from brickscope.policy.where import parse_constraint
@@ -108,6 +108,7 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     "url": [
         ("https://me@GitHub.com:443/O/r", "https://github.com/O/r"),
         ("https://h:8443/", "https://h:8443"),
+        ("https://GitHub.com./O", "https://github.com/O"),
         ("https://h/a?b=//c", "https://h/a?b=//c"),
     ],
     "path": [
@@ -366,14 +367,15 @@ def test_many_values_name_what_each_of_them_names(kind: Any) -> None:
             assert (found.singles, found.eithers) == (named, eithers)
             at_once[denies] += many.effort.spent < ODD
 
-    @settings(max_examples=200, deadline=None)
-    @given(st.sampled_from(_SHAPES), st.integers(0, 2**32), st.integers(FEW + 1, FEW + 6))
-    def both(shape: Callable[[Random], str], seed: int, count: int) -> None:
-        random = Random(seed)
-        texts = list(dict.fromkeys(shape(random) for _ in range(2 * count)))[:count]
-        assume(len(texts) > FEW)
-        check(texts, denies=False)
-        check(texts, denies=True)
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 2**32), st.integers(FEW + 1, FEW + 6))
+    def both(seed: int, count: int) -> None:
+        for shape in _SHAPES:  # each of them every time: left to draw one, it drew some too rarely
+            random = Random(seed)
+            texts = list(dict.fromkeys(shape(random) for _ in range(2 * count)))[:count]
+            if len(texts) > FEW:
+                check(texts, denies=False)
+                check(texts, denies=True)
 
     both()
     assert min(at_once.values()) >= 12, "too few lists were read at once"
@@ -422,6 +424,68 @@ def test_one_odd_name_among_plain_ones_is_read_as_by_itself(kind: Any, odd: str)
             (Values([*texts]).suspects(kind), kind.suspect),
         ):
             assert found.regular is (read(odd) is not None)
+
+
+_NUMBERED = [kind for kind in _MANY if kind.ordered or kind.name in ("id", "any")]
+
+
+@pytest.mark.parametrize("kind", _NUMBERED, ids=[kind.name for kind in _NUMBERED])
+@pytest.mark.parametrize(
+    "odd",
+    ["-0", "-01", "01", "00", "+1", " 1", "1 ", "1_0", "1.0", "-", "", "9" * 19, "9" * 18, "0", "-1", "\u0667", "1e3"],
+)  # fmt: skip
+def test_one_odd_number_among_plain_ones_is_read_as_by_itself(kind: Any, odd: str) -> None:
+    plain = [str(n) for n in range(5, FEW + 6)]
+    for texts in ([odd, *plain], [plain[0], odd, *plain[1:]], [*plain, odd]):
+        assert Values([*texts]).objects(kind).regular is (kind.read(odd) is not None)
+        assert Values([*texts]).suspects(kind).regular is (kind.suspect(odd) is not None)
+
+
+def test_each_type_among_many_values_is_looked_at() -> None:
+    kind, numbers = KINDS["integer"], list(range(FEW + 1))
+    for odd in ("x", True, Number("1.5"), [], {}):
+        for values in ([odd, *numbers], [*numbers, odd], [*map(str, numbers), *numbers, odd]):
+            assert not Values([*values]).objects(kind).regular
+            assert not Values([*values]).suspects(kind).regular
+    assert Values([*numbers, "77", None]).objects(kind).singles == {*numbers, 77}
+
+
+# A kind, the beginning of a value, and its forms for a rule that allows and for one that denies.
+BEGINNINGS: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
+    ("text", "Ab", ("Ab",), ("ab",)),
+    ("path", "Ab", ("Ab",), ("Ab", "ab")),
+    ("path", "etl/X", ("etl/X",), ("etl/X", "/Workspace/etl/X", "dbfs:/etl/X")),
+    ("path", "/etl/X", ("/Workspace/etl/X", "dbfs:/etl/X"), ("/Workspace/etl/X", "dbfs:/etl/X")),
+    ("code_path", "etl/X", ("etl/X",), ("etl/X", "/Workspace/etl/X")),
+    ("workspace_path", "/Users/ada/X", ("/Workspace/Users/ada/X",), ("/Workspace/Users/ada/X",)),
+    ("workspace_path", "/W", ("/Workspace/W",), ("/Workspace/W", "/Workspace")),
+    ("volume_path", "/Volumes/Main/A", ("/Volumes/main/a",), ("/Volumes/main/a",)),
+    ("storage_url", "S3://Bucket/X", ("s3://bucket/X",), ("s3://bucket/X", "s3://bucket/x")),
+    ("storage_url", "S3://Buck", ("S3://Buck", "s3://buck"), ("S3://Buck", "s3://buck")),
+    ("url", "https://GitHub.com/O", ("https://github.com/O",), ("https://github.com/O", "https://github.com/o")),
+    ("uc_name", "Main.A", ("main.a",), ("main.a",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "allows", "denies"), BEGINNINGS)
+def test_how_a_value_may_begin(
+    name: str, text: str, allows: tuple[str, ...], denies: tuple[str, ...]
+) -> None:
+    assert prefix_forms(KINDS[name], text, denies=False) == allows
+    assert prefix_forms(KINDS[name], text, denies=True) == denies
+
+
+def test_what_names_more_where_it_is_denied() -> None:
+    assert KINDS["path"].suspect("https://GitHub.com/O?x=1") == (
+        "https://github.com/O?x=1",
+        "https://github.com/o?x=1",
+        "https://github.com/O",
+        "https://github.com/o",
+    )
+    assert KINDS["path"].suspect("runs:/ab12/model") == ("runs:/ab12/model",)
+    assert KINDS["code_path"].suspect("etl/x") == ("etl/x", "/Workspace/etl/x")
+    assert KINDS["code_path"].suspect("Workspace/Workspace/x") is None
+    assert KINDS["code_path"].read("Workspace/Workspace/x") == ("Workspace/Workspace/x",)
 
 
 def test_values_that_are_not_plainly_written_are_counted() -> None:

@@ -121,9 +121,12 @@ def test_what_is_not_exchanged_is_not_sent_in_monitor_either(name: str) -> None:
 def test_a_placeholder_that_is_listed_as_a_token_is_not_sent() -> None:
     known = policy(Mode.MONITOR)
     subject = known.tokens[fingerprint(TOKEN)]
-    known = known._replace(tokens={fingerprint(PLACEHOLDER.encode()): subject})
+    name = fingerprint(PLACEHOLDER.encode())
+    known = known._replace(tokens={name: subject})
     decision = judged(known, BEARER)
     assert (decision.reason, decision.forwards) == (Reason.UNKNOWN_PLACEHOLDER, False)
+    assert decision.fingerprint == name
+    assert decision.detail == f"the policy names no placeholder with the fingerprint {name}"
 
 
 def test_a_token_that_is_listed_as_a_placeholder_is_not_exchanged() -> None:

@@ -27,6 +27,7 @@ SQL = "/api/2.0/sql/statements/"
 STATUS = "/api/2.0/workspace/get-status"
 FILES = "/api/2.0/fs/files"
 CHAT = "/serving-endpoints/chat/completions"
+CREATE, JOB, METRIC = "/api/2.1/clusters/create", "/api/2.2/jobs/create", "/api/2.0/mlflow/runs/log-metric"
 BRANCH = "/api/2.0/postgres/projects/p/branches"
 USERS = "/api/2.0/preview/scim/v2/Users"
 SCIM = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -100,6 +101,54 @@ ROWS = {
         ("POST", f"{USERS}?userName=ada@example.com", {"userName": "ada@example.com"}),
         TWICE,
     ),
+    "a key with dots, in an object of texts": Row(
+        where("clusters.create", **{"spark_conf.spark.master": "local[*]"}),
+        ("POST", CREATE, {"spark_conf": {"spark.master": "local[*]", "spark.x": "1"}}),
+        ("POST", CREATE, {"spark_conf": {"spark": {"master": "local[*]"}}}),
+    ),
+    "a key with dots, in a list of objects": Row(
+        where("jobs.create", **{"job_clusters.new_cluster.custom_tags.team.name": ["a", "b"]}),
+        ("POST", JOB, {"job_clusters": [{"new_cluster": {"custom_tags": {"team.name": "a"}}}]}),
+        ("POST", JOB, {"job_clusters": [{"new_cluster": {"custom_tags": {"team.name": "c"}}}]}),
+    ),
+    "a run, as MLflow's client names it": Row(
+        where("experiments.log_metric", run_id="r1"),
+        ("POST", METRIC, {"run_id": "r1", "run_uuid": "r1", "key": "loss", "value": 0.1}),
+        ("POST", METRIC, {"run_id": "r1", "run_uuid": "r2", "key": "loss", "value": 0.1}),
+    ),
+    "a run by its old name": Row(
+        where("experiments.get_run", run_id="r1"),
+        ("GET", "/api/2.0/mlflow/runs/get?run_uuid=r1"),
+        ("GET", "/api/2.0/mlflow/runs/get?run_uuid=r1&run_id=r2"),
+    ),
+    "the driver's type beside the workers'": Row(
+        where("clusters.create", node_type_id=["i3.xlarge", "m5.large"]),
+        ("POST", CREATE, {"node_type_id": "i3.xlarge", "driver_node_type_id": "m5.large"}),
+        ("POST", CREATE, {"node_type_id": "i3.xlarge", "driver_node_type_id": "p4d.24xlarge"}),
+    ),
+    "the driver's type, of the clusters of a job": Row(
+        where("jobs.create", **{"job_clusters.new_cluster.node_type_id": {"prefix": "m5."}}),
+        (
+            "POST",
+            JOB,
+            {"job_clusters": [{"new_cluster": {"node_type_id": "m5.a", "driver_node_type_id": "m5.b"}}]},
+        ),
+        (
+            "POST",
+            JOB,
+            {"job_clusters": [{"new_cluster": {"node_type_id": "m5.a", "driver_node_type_id": "p4"}}]},
+        ),
+    ),
+    "the driver's type alone": Row(
+        where("clusters.create", node_type_id="i3.xlarge"),
+        ("POST", CREATE, {"node_type_id": "i3.xlarge"}),
+        ("POST", CREATE, {"driver_node_type_id": "i3.xlarge"}),
+    ),
+    "the driver's type, where no other parameter may be": Row(
+        {**where("clusters.create", node_type_id="i3.xlarge"), "only": []},
+        ("POST", CREATE, {"node_type_id": "i3.xlarge"}),
+        ("POST", CREATE, {"node_type_id": "i3.xlarge", "driver_node_type_id": "i3.xlarge"}),
+    ),
     "a schema of SCIM": Row(
         where("users.create", schemas=[SCIM]),
         ("POST", USERS, {"schemas": [SCIM], "userName": "ada@example.com"}),
@@ -131,6 +180,16 @@ DENIED = {
         ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "/x.whl"}]}),
         ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "s3://b/x.whl"}]}),
     ),
+    "a key with dots, in an object of texts": (
+        where("clusters.create", **{"spark_conf.spark.master": "local[*]"}),
+        ("POST", CREATE, {"spark_conf": {"spark.master": "local[*]"}}),
+        ("POST", CREATE, {"spark_conf": {"spark.x": "local[*]"}}),
+    ),
+    "a key with dots, in a list of pairs": (
+        where("clusters.create", **{"spark_conf.spark.master": "local[*]"}),
+        ("POST", CREATE, {"spark_conf": [{"key": "spark.master", "value": "local[*]"}]}),
+        ("POST", CREATE, {"spark_conf": {}}),
+    ),
     "a file of DBFS, by its own service": (
         where("dbfs.read", path={"prefix": "dbfs:"}),
         ("GET", "/api/2.0/dbfs/read?path=/x"),
@@ -143,6 +202,6 @@ DENIED = {
 def test_what_a_deny_plainly_says_is_denied_and_no_more(
     tmp_path: Path, deny: Any, denied: tuple[Any, ...], allowed: tuple[Any, ...]
 ) -> None:
-    known = policy(tmp_path, "statement_execution.*", "libraries.*", "dbfs.*", deny=[deny])
+    known = policy(tmp_path, "statement_execution.*", "libraries.*", "dbfs.*", "clusters.*", deny=[deny])
     assert judged(known, *denied).reason.value == "denied_by_rule"
     assert judged(known, *allowed).reason is ALLOWED

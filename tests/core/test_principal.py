@@ -12,7 +12,7 @@ from brickscope.core.issuer import KeySource, is_shared, key_source
 from brickscope.core.jwt_token import Claims
 from brickscope.core.key import read_key_set
 from brickscope.core.pending import NotYetKnown
-from brickscope.core.policy import Issuer, Mode, Policy, Principals, RuleSet, Subject
+from brickscope.core.policy import EntraKey, Issuer, Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.principal import find_principal, match_claims
 from brickscope.core.reason import Reason
 from brickscope.core.rule import RuleTable
@@ -72,6 +72,59 @@ def test_nobody_or_not_only_one(client_id: str | None, sub: str | None, reason: 
         assert detail == f"the policy names no user {sub!r}"
     else:
         assert detail == f"the policy names no service principal {client_id or sub!r}"
+
+
+OBJECT, APP, TENANT = "object", "application", "tenant"
+OF_ENTRA: dict[str, tuple[list[tuple[EntraKey, Subject]], str, Subject | str]] = {
+    "an application by both ids": ([(EntraKey(TENANT, OBJECT, APP, is_user=False), ETL)], OBJECT, ETL),
+    "an application by its object": ([(EntraKey(TENANT, OBJECT, None, is_user=False), ETL)], OBJECT, ETL),
+    "an application by its own id": ([(EntraKey(TENANT, None, APP, is_user=False), ETL)], OBJECT, ETL),
+    "one by all of them": (
+        [
+            (EntraKey(TENANT, OBJECT, APP, is_user=False), ETL),
+            (EntraKey(TENANT, None, APP, is_user=False), ETL),
+        ],
+        OBJECT,
+        ETL,
+    ),
+    "two": (
+        [
+            (EntraKey(TENANT, OBJECT, None, is_user=False), ETL),
+            (EntraKey(TENANT, None, APP, is_user=False), OTHER),
+        ],
+        OBJECT,
+        "the token's object id and application id name two subjects of the policy",
+    ),
+    "a person": ([(EntraKey(TENANT, OBJECT, None, is_user=True), ALICE)], "person", ALICE),
+    "a person, by the application that acts for her": (
+        [(EntraKey(TENANT, None, APP, is_user=False), ETL)],
+        "person",
+        "the policy names no user with tenant tenant object object",
+    ),
+    "an application that has the id of a person": (
+        [(EntraKey(TENANT, OBJECT, None, is_user=True), ALICE)],
+        OBJECT,
+        "the policy names no service principal with tenant tenant object object application application",
+    ),
+    "one of another tenant": (
+        [(EntraKey("other", OBJECT, APP, is_user=False), ETL)],
+        OBJECT,
+        "the policy names no service principal with tenant tenant object object application application",
+    ),
+}
+
+
+@pytest.mark.parametrize(("known", "sub", "expected"), OF_ENTRA.values(), ids=OF_ENTRA)
+def test_whose_token_of_entra_it_is(
+    known: list[tuple[EntraKey, Subject]], sub: str, expected: Subject | str
+) -> None:
+    token = Claims("https://i", "k", "RS256", APP, sub, 9e9, 0.0, None, TENANT, OBJECT)
+    principals = Principals(entra=dict(known))
+    if isinstance(expected, Subject):
+        assert match_claims(principals, token) is expected
+    else:
+        reason = Reason.AMBIGUOUS_PRINCIPAL if "two" in expected else Reason.UNKNOWN_PRINCIPAL
+        assert refusal(match_claims, principals, token) == (reason, expected)
 
 
 def test_a_service_principal_under_two_names_is_one() -> None:

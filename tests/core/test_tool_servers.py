@@ -240,6 +240,49 @@ def test_a_deny_by_path_does_not_look_at_the_body(tmp_path: Path) -> None:
     assert post(known, LIST, TOOLS).reason is YES
 
 
+# MCP 2026-07-28, Streamable HTTP: the headers Mcp-Method and Mcp-Name, a body, the reason
+REPEATED: dict[str, tuple[bytes | None, bytes | None, Any, Reason]] = {
+    "the method and the tool": (b"tools/call", b"find", tool("find"), YES),
+    "the method alone": (b"tools/list", None, LIST, YES),
+    "an empty name where there is none": (b"tools/list", b"", LIST, YES),
+    "a notification": (b"notifications/initialized", None, STARTED, YES),
+    "a name in base64": (b"tools/call", b"=?base64?ZmluZA==?=", tool("find"), YES),
+    "another method": (b"tools/list", b"find", tool("find"), MALFORMED),
+    "the method in another case": (b"Tools/Call", b"find", tool("find"), MALFORMED),
+    "another tool": (b"tools/call", b"count", tool("find"), MALFORMED),
+    "another tool in base64": (b"tools/call", b"=?base64?Y291bnQ=?=", tool("find"), MALFORMED),
+    "base64 that is none": (b"tools/call", b"=?base64?ZmluZA=?=", tool("find"), MALFORMED),
+    "a name where there is none": (b"tools/list", b"find", LIST, MALFORMED),
+    "bytes beyond ASCII": (b"tools/call", "f\u00efnd".encode(), tool("f\u00efnd"), MALFORMED),
+    "one of two names": (
+        b"tools/call",
+        b"find",
+        message("tools/call", {"name": "find", "uri": "x"}),
+        MALFORMED,
+    ),
+    "the tool, not allowed": (b"tools/call", b"drop", tool("drop"), NOT_MET),
+    "a method for two messages": (b"tools/list", None, [LIST, tool("find")], MALFORMED),
+    "a response": (b"tools/list", None, {"jsonrpc": "2.0", "id": 1, "result": {}}, MALFORMED),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_what_headers_repeat_of_a_body_is_what_the_body_says(case: str, tmp_path: Path) -> None:
+    method, name, body, reason = REPEATED[case]
+    sent = {b"Mcp-Method": method, b"Mcp-Name": name}
+    more = [(header, value) for header, value in sent.items() if value is not None]
+    known = policy(tmp_path, *RULES)
+    assert judged(known, "POST", TOOLS, json.dumps(body).encode(), JSON, *more).reason is reason
+
+
+def test_a_header_of_tool_servers_is_of_no_other_call(tmp_path: Path) -> None:
+    known = policy(tmp_path, "jobs.list", "POST /api/2.0/mcp/{p...}")
+    header = (b"Mcp-Method", b"DELETE")
+    assert judged(known, "GET", "/api/2.2/jobs/list", None, header).reason is Reason.HEADER_FORBIDDEN
+    assert judged(known, "POST", "/api/2.0/mcp/sql", LIST, header).reason is YES
+    assert judged(known, "GET", "/api/2.2/jobs/list", None, (b"Mcp-Name", b"x")).reason is YES
+
+
 SESSION: dict[str, tuple[str, str, str]] = {
     "the stream of the server": ("GET", TOOLS, "mcp.listen"),
     "the end of the session": ("DELETE", TOOLS, "mcp.end_session"),

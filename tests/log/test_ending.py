@@ -240,6 +240,30 @@ def test_a_head_that_could_not_be_written_is_no_loss(tmp_path: Path, monkeypatch
     assert found.findings == []
 
 
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_such_a_head_is_found_in_a_closed_file_whichever_of_its_runs_it_is_of(
+    runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(runs):
+        run(tmp_path)
+
+    def full(self: HeadFile, head: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeadFile, "write", full)
+        last = open_writer(tmp_path)
+        start(last)
+        rotate(last)
+        kill(last)  # while the new file is still empty
+    again = open_writer(tmp_path)
+    start(again)
+    stop(again)
+    assert not [each for each in records(again.path) if each["event"] == "gap"]
+    (found,) = check(tmp_path)
+    assert found.findings == []
+
+
 def test_without_any_file_there_is_no_end(tmp_path: Path) -> None:
     assert find_end(tmp_path / "audit.jsonl", None) is None
 
@@ -332,10 +356,11 @@ def test_the_head_is_followed_through_all_runs(tmp_path: Path) -> None:
         assert (found.path, found.has_head) == (paths[2], unknown is not None and unknown.instance == A)
 
 
-def test_of_two_ends_the_one_that_knows_the_head_counts(tmp_path: Path) -> None:
-    """Whatever their times: somebody may have put a file of another log beside it."""
+@pytest.mark.parametrize("other", ["0" * 8, "e" * 8])
+def test_of_two_ends_the_one_that_knows_the_head_counts(other: str, tmp_path: Path) -> None:
+    """Whatever their times and names: somebody may have put a file of another log beside it."""
     head, paths = chain_of_three(tmp_path)
-    closed_by_hand(tmp_path, "e" * 8, sealed("e" * 8, 1, "start", previous=None, time="zzz"))
+    closed_by_hand(tmp_path, other, sealed(other, 1, "start", previous=None, time="zzz"))
     found = find_end(tmp_path / "audit.jsonl", head)
     assert found is not None
     assert (found.path, found.has_head) == (paths[2], True)
@@ -377,8 +402,9 @@ def test_the_name_of_a_closed_file_says_how_far_the_log_came(tmp_path: Path) -> 
 def test_what_stands_after_the_last_record_of_a_file_that_was_moved(tmp_path: Path) -> None:
     lines = [sealed(A, 1, "start", previous=None), sealed(A, 2)]
     moved = tmp_path / "audit.jsonl.1"
+    (tmp_path / "audit.jsonl.0").mkdir()  # not in the way
     for rest in (b"", b"x", b"half a line\nand another"):
-        moved.write_bytes(b"".join(lines) + rest)
+        moved.write_bytes(b"".join([*lines, lines[-1]]) + rest)
         found = find_end(tmp_path / "audit.jsonl", link(lines[0]))
         assert found is not None
         assert (found.path, found.is_moved, found.torn) == (moved, True, len(rest))

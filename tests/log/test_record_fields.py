@@ -82,8 +82,9 @@ def recorded(decision: Decision, secrets: tuple[bytes, ...] = (), key: DigestKey
     )
 
 
-def test_a_record_of_a_call_says_what_was_decided_and_asked() -> None:
-    decision = Decision(False, Reason.EXPIRED, "why", subject="ci", policy_revision="rev")
+@pytest.mark.parametrize("allow", [True, False])
+def test_a_record_of_a_call_says_what_was_decided_and_asked(allow: bool) -> None:
+    decision = Decision(allow, Reason.EXPIRED, "why", subject="ci", policy_revision="rev")
     found = recorded(decision)
     assert decision_fields(decision).items() <= found.items()
     assert (

@@ -164,6 +164,9 @@ def test_a_half_written_record_that_stays_ends_its_line(
         patch.setattr(os, "ftruncate", fails)
         with pytest.raises(AuditError, match="only a part"):
             call(writer)
+        patch.setattr(os, "write", no_space)
+        with pytest.raises(AuditError, match="No space left"):  # of this one nothing stays
+            call(writer)
     call(writer)
     lines = writer.path.read_bytes().splitlines()
     after = [orjson.loads(line) for line in lines[2:]]

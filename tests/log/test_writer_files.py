@@ -180,6 +180,35 @@ def test_while_the_log_fails_nothing_is_rotated(
     assert series(writer.path) == []
 
 
+def test_a_day_on_whose_first_call_the_log_failed_gets_a_file_all_the_same(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path, Keeping(daily=True))
+    start(writer)
+    clock.now += 86_400
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", failing(FULL))
+        with pytest.raises(AuditError):
+            call(writer)
+    assert series(writer.path) == []
+    for _ in range(2):  # the first finds out that it is written again
+        clock.now += 1
+        call(writer)
+    assert len(series(writer.path)) == 1
+
+
+@pytest.mark.parametrize(("fsync", "times"), [("always", 2), ("interval", 1), ("never", 0)])
+def test_the_last_records_are_brought_to_disk_as_the_others_are(
+    fsync: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path, Keeping(fsync))
+    start(writer)
+    synced: list[int] = []
+    monkeypatch.setattr("brickscope.log.file.sync", synced.append)
+    writer.close()
+    assert len(synced) == times
+
+
 def test_an_old_file_that_cannot_be_synced_is_told(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -33,7 +33,7 @@ def implies(narrow: Test, wide: Test) -> bool:
     if wide.absent or narrow.kind is not wide.kind:
         return False
     if narrow.one_of is not None:
-        return wide.holds_all(narrow.one_of)
+        return all(map(wide.holds, narrow.one_of))
     if narrow.prefix is not None and wide.prefix is not None:
         # Each form is for a reading of its own, and a value has to begin with all of them.
         return len(wide.prefix) == 1 and all(each.startswith(wide.prefix[0]) for each in narrow.prefix)

@@ -178,7 +178,7 @@ def _parameters(
     values |= {str(name): NOT_TOLD for name in names if name not in known}
     for said, logged in values.items():
         name = operation.way(said)
-        first, *below = name.split(".")
+        first, *below = operation.keys_of(said)
         place = operation.place(name) or operation.place(first)
         if logged is None or place == "path":
             continue

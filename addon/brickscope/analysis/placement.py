@@ -34,7 +34,7 @@ def place(name: str, parameters: Mapping[str, Any], index: int = 0) -> Sent:
     body: dict[str, Any] = {}
     for name_or_word, value in parameters.items():
         key = operation.way(name_or_word)
-        first, *below = key.split(".")
+        first, *below = operation.keys_of(name_or_word)
         where = operation.place(key) or operation.place(first)
         if where is None:
             known = [*operation.path, *operation.query, *operation.body]

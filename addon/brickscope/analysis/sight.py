@@ -77,7 +77,7 @@ def looks_at(operation: Operation, names: Iterable[str]) -> list[Constraint]:
         way = operation.way(each)
         place = operation.place(way.partition(".")[0])
         if place is not None:
-            keys = tuple(way.split(".")) if place == "body" else (way,)
+            keys = operation.keys_of(each) if place == "body" else (way,)
             found.append(Constraint(each, place, keys, Test(), ""))
     return found
 
@@ -90,7 +90,7 @@ def objects_of(operation: str, name: str, value: Any) -> tuple[str, ...]:
     place = None if known is None else known.place(name.partition(".")[0])
     if known is None or place is None or not isinstance(value, str):
         return ()
-    kind = KINDS.get((known.type_of(tuple(name.split("."))) or "any").strip("[]"), KINDS["object"])
+    kind = KINDS.get((known.type_of(known.keys_of(name)) or "any").strip("[]"), KINDS["object"])
     found = (in_path(kind) if place == "path" else kind).read(value) if kind.names else None
     return tuple(map(str, found)) if found and found != (value,) else ()
 

@@ -63,6 +63,15 @@ class Operation(NamedTuple):
         members = self.means.get(parameter, ())
         return members[0] if len(members) == 1 else parameter
 
+    def keys_of(self, name: str) -> tuple[str, ...]:
+        """The way to a parameter: its name, cut at its dots. Below an object of texts the rest is one key
+        (``spark_conf.spark.master``)."""
+        keys = tuple(self.way(name).split("."))
+        for depth in range(1, len(keys) - 1):
+            if self.type_of(keys[:depth]) in ("{text}", "{uc_name}"):
+                return (*keys[:depth], ".".join(keys[depth:]))
+        return keys
+
     def place(self, parameter: str) -> str | None:
         """Where the call carries a parameter: ``path``, ``query`` or ``body``; None if it has none of that name."""
         name = self.way(parameter)

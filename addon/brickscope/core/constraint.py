@@ -11,7 +11,7 @@ Tests are sets made at load time, so that a list of ids costs the same whether a
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -86,10 +86,6 @@ class Test(NamedTuple):
             return False
         values.effort.spend(len(found.singles))
         return all(map(self.holds, found.singles))
-
-    def holds_all(self, objects: Set[Canonical]) -> bool:
-        """Whether all of these objects are what the test names."""
-        return all(map(self.holds, objects))
 
     def holds(self, found: Canonical) -> bool:
         """Whether an object is what the test names: if it is one of several, whichever of them it is."""

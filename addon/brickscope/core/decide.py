@@ -244,7 +244,7 @@ def _judge_reading(
     """What the rules say of one reading, and its operation by the catalogue."""
     called = policy.catalogue.match(request.method, reading.route)
     if request.method == WEBSOCKET:
-        denied = _denied_as_get(policy, subject, request, reading, held)
+        denied = _denied_as_get(policy, subject, request, reading)
         if denied is not None:
             return denied, called
         if called is None:
@@ -254,16 +254,17 @@ def _judge_reading(
                 None,
                 NOTHING,
             ), None
+    if request.repeated[0] is not None and (called is None or not called.messages):
+        detail = "the header 'mcp-method' could override what was judged"
+        return (Reason.HEADER_FORBIDDEN, detail, None, NOTHING), called
     try:
         return match_rules(policy, subject, request, reading, called, held), called
     except Refused as refused:
         return (refused.reason, refused.detail, None, NOTHING), called
 
 
-def _denied_as_get(
-    policy: Policy, subject: Subject, request: ApiRequest, reading: Reading, held: HeldBody | None
-) -> Answer | None:
+def _denied_as_get(policy: Policy, subject: Subject, request: ApiRequest, reading: Reading) -> Answer | None:
     """The denial of the GET that a request for a websocket is to a server which does not know websockets; None where surely
-    no rule denies it."""
-    answer, _ = _judge_reading(policy, subject, request._replace(method="GET"), reading, held)
+    no rule denies it. Such a request has no body."""
+    answer, _ = _judge_reading(policy, subject, request._replace(method="GET"), reading, None)
     return None if answer[0] is _ALLOWED or answer[0] in _NOT_ALLOWED else answer

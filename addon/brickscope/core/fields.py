@@ -49,6 +49,7 @@ class Fields(NamedTuple):
     chunked: bool
     flaw: tuple[Reason, str] | None
     offer: Offer | None
+    repeated: tuple[bytes | None, bytes | None]
 
 
 def read_fields(
@@ -106,6 +107,7 @@ def _read_values(layout: Layout, values: tuple[bytes, ...], http2: bool) -> Fiel
         chunked,
         flaw or layout.flaw,
         offer,
+        (found.get(b"mcp-method"), found.get(b"mcp-name")),
     )
 
 

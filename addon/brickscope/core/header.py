@@ -62,6 +62,9 @@ READ = (
     # Azure's second token, and the workspace that it is for (databricks-sdk azure.py); ``management.py`` judges both.
     MANAGEMENT,
     b"x-databricks-azure-workspace-resource-id",
+    # What a call to a tool server repeats of its body (MCP 2026-07-28); ``message.py`` holds the two to each other.
+    b"mcp-method",
+    b"mcp-name",
     *UPGRADE,
 )
 """Each may stand there once."""

@@ -68,7 +68,7 @@ class HostPatterns:
                     f"{pattern!r} is not a host pattern: write a lower-case host name, or one after *., "
                     "such as *.cloud.databricks.com"
                 )
-        self._exact = frozenset(p for p in self.patterns if not p.startswith("*."))
+        self._exact = frozenset(self.patterns)
         self._suffixes = tuple(p[1:] for p in self.patterns if p.startswith("*."))
 
     def match(self, host: str) -> bool:

@@ -36,7 +36,8 @@ def check_management(
 
     Raises Refused(MULTIPLE_CREDENTIALS), which holds in every mode, and NotYetKnown where keys have to be fetched first.
     """
-    token = request.management or b""
+    token = request.management
+    assert token is not None
     if subject.azure_resource is None:
         raise _refused(f"the policy gives {subject.name!r} no azure_resource, which such a token requires")
     if directory is None or principal is None or principal.tenant is None:

@@ -6,6 +6,7 @@ grammar: what a server could read in two ways, or does not know, is refused, nev
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -24,6 +25,9 @@ RESPONSE = ""
 
 _TYPE = re.compile(r"application/json(?: *; *charset=\"?utf-8\"?)?\Z", re.IGNORECASE)
 _METHOD = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./$-]{0,126}[A-Za-z0-9_])?\Z")
+_ENCODED = re.compile(rb"=\?base64\?([A-Za-z0-9+/]*=*)\?=")
+_NAMES = ("name", "uri", "taskId")
+"""The members of ``params`` that the header Mcp-Name repeats."""
 _REQUEST = frozenset({"jsonrpc", "id", "method", "params"})
 _RESULT = frozenset({"jsonrpc", "id", "result"})
 _ERROR = frozenset({"jsonrpc", "id", "error"})
@@ -67,7 +71,21 @@ def read_messages(request: ApiRequest, body: bytes, known: Collection[str]) -> t
     ids = [str(each.id) for each in messages if each.is_answered]
     if len(set(ids)) < len(ids):
         raise _malformed("two of its requests have the same id")
+    for each in messages:
+        names = {name for name in map(each.params.get, _NAMES) if isinstance(name, str)} or {""}
+        for said, repeated in zip(({each.method}, names), request.repeated, strict=True):
+            if repeated is not None and said != {_plain(repeated)}:
+                raise _malformed("the header Mcp-Method or Mcp-Name says something else")
     return messages
+
+
+def _plain(header: bytes) -> str | None:
+    """What a header repeats; None where that is not regular."""
+    found = _ENCODED.fullmatch(header)
+    try:
+        return (b64decode(found[1], validate=True) if found else header).decode("utf-8" if found else "ascii")
+    except ValueError:
+        return None
 
 
 def _message(found: Any, folds: dict[str, str]) -> Message:

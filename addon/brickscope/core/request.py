@@ -50,6 +50,7 @@ class ApiRequest(NamedTuple):
     None where it chooses none. ``has_body``: whether one was announced. ``may_have_body``: whether one can come (HTTP/2 need
     not announce it). ``management``: Azure's second token (a secret like ``authorization``), ``azure_resource``: which
     workspace it is for, as the header has it. ``offer``: the websocket that it asks for; ``method`` is then WEBSOCKET.
+    ``repeated``: method and name of a call to a tool server, by its headers.
     """
 
     method: str
@@ -69,6 +70,7 @@ class ApiRequest(NamedTuple):
     management: bytes | None = None
     azure_resource: str | None = None
     offer: Offer | None = None
+    repeated: tuple[bytes | None, bytes | None] = (None, None)
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -151,6 +153,7 @@ def read_request(wire: WireRequest) -> ApiRequest:
         management,
         fields.azure_resource,
         fields.offer,
+        fields.repeated,
     )
 
 

@@ -53,7 +53,8 @@ def has_passed(active: Path, head: Link) -> bool:
         end = named_end(extent.path)
         if _reaches(end, head):
             return True
-        if extent.first is not None and extent.first[0] == head.instance and holds(extent.path, head):
+        runs = {place and place[0] for place in (extent.first, end)}  # between two there may be others
+        if (len(runs) > 1 or head.instance in runs) and holds(extent.path, head):
             return True
     return False
 

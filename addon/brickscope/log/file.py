@@ -119,7 +119,7 @@ class LogFile:
             # Not to ``size``: where another program has emptied the file (copytruncate), that would fill it with zeros.
             os.ftruncate(self.fd, os.fstat(self.fd).st_size - len(written))
         except OSError:
-            self.leftover = written.removeprefix(b"\n") if self._unended else written
+            self.leftover = written.removeprefix(b"\n")
             self._unended = True
             self.size += len(written)
 

@@ -60,7 +60,7 @@ class AuditWriter:
         self.revision: str | None = None
         self.key = SigningKey.load_or_make(keys / SIGNING_KEY)
         self.closed: list[Path] = []
-        self.previous: Link | None = None
+        self.previous: Link | None
         """The record that this run goes on from."""
         self._head = HeadFile(keys, path)
         self._decisions = 0
@@ -116,8 +116,8 @@ class AuditWriter:
         """Whether the log that ends with ``end`` came as far as the head."""
         if end.instance == head.instance:
             return end.seq >= head.seq
-        if found is not None:
-            return found.has_head
+        if found is not None and found.has_head:
+            return True
         # A head that could not be written, since its disk was full, is of some run before.
         return self._file.ends_with(head.hash) or has_passed(self.path, head)
 
@@ -187,7 +187,7 @@ class AuditWriter:
         # A run that goes on from another signs at once: a killed one has left up to so many records unsigned, and with as
         # many of this run a genuine log would look like one whose checkpoints were taken out.
         goes_on = event == "start" and self.previous is not None
-        if (goes_on or self._unsigned >= CHECKPOINT_RECORDS) and event != "checkpoint":
+        if goes_on or self._unsigned >= CHECKPOINT_RECORDS:
             self.checkpoint("interval")
 
     def append_late(self, outcome: Record) -> bool:

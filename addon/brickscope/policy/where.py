@@ -72,7 +72,7 @@ class _Wrong(Exception):
 
 def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
     """The way to a parameter, and whether it is in path, query or body."""
-    keys = tuple(operation.way(name).split("."))
+    keys = operation.keys_of(name)
     place = operation.place(keys[0])
     if place is None:
         first, known = (
@@ -103,6 +103,18 @@ def spelled_out(
     ]
     for choice in product(*choices):
         yield {name: test for each in choice for name, test in each.items()}
+
+
+def twins(operation: Operation, where: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Parameters of the same kind for another part (``driver_node_type_id`` beside ``node_type_id``): where they are given,
+    what is said of the one holds for them too."""
+    for name, test in where.items():
+        keys = operation.keys_of(name)
+        written = dict(test) if isinstance(test, Mapping) else {"one_of": test}
+        for other in operation.stand_ins_of(keys):
+            ends = other[-1].endswith(f"_{keys[-1]}") or keys[-1].endswith(f"_{other[-1]}")
+            if ends and operation.type_of(other) == operation.type_of(keys) and ".".join(other) not in where:
+                yield ".".join(other), {**written, "optional": True}
 
 
 def _choices(operation: Operation, word: str, test: Any, denies: bool) -> Iterator[dict[str, Any]]:

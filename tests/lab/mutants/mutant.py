@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,8 @@ class Mutant(NamedTuple):
     """``name``: as mutmut calls it. ``file``: of the package. ``diff``: the changed lines, with a minus and a plus.
 
     ``is_prose``: only the wording of a sentence for people is changed, which is no promise and which no test holds; or
-    the name of an encoding, which is the same in other letters.
+    the name of an encoding or a hash, which is the same in other letters; or
+    whether ``zip`` raises for lists of two lengths, of which there are none.
     """
 
     name: str
@@ -47,14 +49,22 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             get_mutant_name(path, name),
             path.name,
             _diff(whole, changed),
-            all(
+            _unguarded(whole) == _unguarded(changed)
+            or all(
                 isinstance(old, str) and isinstance(new, str) and _is_wording(old) for old, new in differences
             ),
         )
 
 
+def _unguarded(function: Function) -> list[str]:
+    return _STRICT.sub("", ast.unparse(function)).splitlines()[1:]
+
+
+_STRICT = re.compile(r", strict=\w+")
+
+
 def _is_wording(text: str) -> bool:
-    return " " in text.strip() or text in ("ascii", "latin-1", "utf-8")
+    return " " in text.strip() or text in ("ascii", "latin-1", "sha256", "utf-8")
 
 
 def _functions(module: ast.Module) -> Iterator[Function]:
