@@ -83,6 +83,8 @@ def test_further_fields_pass_by_name_and_value(fields: dict[str, str], passes: b
         assert (decision.reason, decision.forwards) == (Reason.GRANT_REFUSED, False)
     unnamed = decide(policy(mode), request(), "10.0.0.1", 0.0, None, body)
     assert (unnamed.reason, unnamed.forwards) == (Reason.GRANT_REFUSED, False)
+    if "claims" not in fields:  # which is known of every request that can be read
+        assert (unnamed.grant, unnamed.operation) == (MINT["grant_type"], "oidc.token")
     assert any(name in unnamed.detail for name in fields)
     assert not any(value in unnamed.detail for value in fields.values() if value)
 

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.jwt_token import Claims, is_jwt, read_claims
+from brickscope.core.jwt_token import Claims, is_jwt, is_oauth, read_claims
 from brickscope.core.reason import Reason
+from core import entra_tokens
 from core.oauth import CLAIMS, CLIENT_ID, EC_KEY, ISSUER, KID, NOW, signed, unsigned
 from core.refusal import refusal, tried
+from lab.workspace import entra
 from reaching import reaching
 
 HEADER = json.dumps({"alg": "RS256", "kid": KID, "typ": "at+jwt"})
@@ -44,6 +46,25 @@ def test_the_claims_of_a_databricks_token() -> None:
 )
 def test_what_is_read_as_a_jwt(token: bytes, expected: bool) -> None:
     assert is_jwt(token) is expected
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [(b"eyJx", True), (b"ya29.a0x", True), (b"ya29.", True), (b"ya2.x", False), (b"xya29.x", False)],
+)
+def test_what_is_an_oauth_token(token: bytes, expected: bool) -> None:
+    assert is_oauth(token) is expected
+
+
+def test_the_claims_of_a_token_of_entra() -> None:
+    for version in ("1.0", "2.0"):
+        found = read_claims(entra_tokens.token(entra_tokens.app_claims(version)))
+        assert (found.tenant, found.object_id, found.client_id, found.sub) == (
+            entra.TENANT,
+            entra.OBJECT,
+            entra.APPLICATION,
+            entra.OBJECT,
+        )
 
 
 def payload(**changes: object) -> str:

@@ -22,6 +22,20 @@ def test_a_signature_by_either_algorithm() -> None:
     assert keys.is_signed(signed(kid="key-2", key=EC_KEY), "key-2", "ES256")
 
 
+def test_a_key_of_one_tenant_signs_for_no_other() -> None:
+    one, every = "0d26daa6-5e44-4c97-a497-ef015f91254a", "https://login.microsoftonline.com/{tenantid}/v2.0"
+    keys = read_key_set(
+        key_set(jwk(issuer=every.replace("{tenantid}", one)), jwk("key-2", EC_KEY, issuer=every))
+    )
+    assert keys.tenants == {KID: one}
+    assert [keys.is_signed(signed(), KID, "RS256", tenant) for tenant in (one, "other", None)] == [
+        True,
+        False,
+        True,
+    ]
+    assert keys.is_signed(signed(kid="key-2", key=EC_KEY), "key-2", "ES256", "other")
+
+
 def test_a_signature_by_another_key_or_for_another_algorithm() -> None:
     keys = read_key_set(key_set(jwk(), jwk("key-2", EC_KEY)))
     assert not keys.is_signed(signed(key=rsa.generate_private_key(65537, 2048)), KID, "RS256")

@@ -285,6 +285,16 @@ def test_what_attacks_have_found(
     assert judged(policy(tmp_path, rule), method, target, body).reason is reason
 
 
+@pytest.mark.parametrize(
+    ("attack", "name"),
+    [("a member, and the object in one piece", "filter_by.statuses"), ("a dotless i", "job_id")],
+)
+def test_the_parameter_that_is_in_doubt_is_named(attack: str, name: str, tmp_path: Path) -> None:
+    rule, method, target, body, _ = ATTACKS[attack]
+    detail = judged(policy(tmp_path, rule), method, target, body).detail
+    assert detail == f"a name could be mistaken for the parameter {name!r}"
+
+
 def test_no_name_costs_more_than_its_size(tmp_path: Path) -> None:
     # Normalising combining marks takes time by the square of their number: 14 minutes for this one, in the event loop.
     name = "a" + "\u0300\u0316" * 100_000

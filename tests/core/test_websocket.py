@@ -53,7 +53,7 @@ def judged(
 def test_a_handshake_is_read_with_all_that_the_answer_has_to_fit() -> None:
     more = (
         (b"Sec-WebSocket-Protocol", b"v1.kernel.websocket.jupyter.org, ssh"),
-        (b"Sec-WebSocket-Extensions", b"permessage-deflate; client_max_window_bits, x-other"),
+        (b"Sec-WebSocket-Extensions", b"permessage-deflate \t; client_max_window_bits, x-other"),
     )
     request = read_request(h1(target=SSH, headers=asking(*more)))
     assert request.method == "WEBSOCKET"

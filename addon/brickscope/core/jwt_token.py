@@ -119,7 +119,7 @@ def _malformed(why: str) -> Refused:
 
 def _decode(part: bytes, what: str) -> bytes:
     try:
-        raw = urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+        raw = urlsafe_b64decode(part + b"==")
     except (binascii.Error, ValueError):
         raw = b""
     # RFC 7515 section 2: no padding, nothing else. Re-encoding shows spare bits and skipped characters.
@@ -142,9 +142,7 @@ def _object(part: bytes, what: str) -> dict[str, Any]:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError(
-            "a member twice"
-        )  # RFC 7519 section 4: readers that take the last one disagree with others
+        raise ValueError  # a member twice, RFC 7519 section 4: readers that take the last one disagree with others
     return found
 
 
