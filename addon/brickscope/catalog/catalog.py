@@ -64,8 +64,7 @@ class Operation(NamedTuple):
         return members[0] if len(members) == 1 else parameter
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """The way to a parameter: its name, cut at its dots. Below an object of texts the rest is one key
-        (``spark_conf.spark.master``)."""
+        """The way to a parameter, cut at its dots; below an object of texts the rest is one key (``spark_conf.spark.x``)."""
         keys = tuple(self.way(name).split("."))
         for depth in range(1, len(keys) - 1):
             if self.type_of(keys[:depth]) in ("{text}", "{uc_name}"):

@@ -255,8 +255,7 @@ def _judge_reading(
                 NOTHING,
             ), None
     if request.repeated[0] is not None and (called is None or not called.messages):
-        detail = "the header 'mcp-method' could override what was judged"
-        return (Reason.HEADER_FORBIDDEN, detail, None, NOTHING), called
+        return (Reason.HEADER_FORBIDDEN, "the header 'mcp-method' could override it", None, NOTHING), called
     try:
         return match_rules(policy, subject, request, reading, called, held), called
     except Refused as refused:

@@ -26,8 +26,7 @@ RESPONSE = ""
 _TYPE = re.compile(r"application/json(?: *; *charset=\"?utf-8\"?)?\Z", re.IGNORECASE)
 _METHOD = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./$-]{0,126}[A-Za-z0-9_])?\Z")
 _ENCODED = re.compile(rb"=\?base64\?([A-Za-z0-9+/]*=*)\?=")
-_NAMES = ("name", "uri", "taskId")
-"""The members of ``params`` that the header Mcp-Name repeats."""
+_NAMES = ("name", "uri", "taskId")  # what the header Mcp-Name repeats
 _REQUEST = frozenset({"jsonrpc", "id", "method", "params"})
 _RESULT = frozenset({"jsonrpc", "id", "result"})
 _ERROR = frozenset({"jsonrpc", "id", "error"})

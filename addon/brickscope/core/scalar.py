@@ -213,8 +213,7 @@ def read_map_text(value: Any) -> Objects | None:
 
 
 def read_lines(value: Any) -> Objects | None:
-    """Text of several lines, such as SQL and code: also with tabs and line ends. Those at its ends, and blanks, may be
-    trimmed."""
+    """Text of several lines, such as SQL and code: also with tabs and line ends. What is at its ends may be trimmed."""
     if not is_text(value):
         return None
     trimmed = value.strip(f" {LINE_CONTROLS}")

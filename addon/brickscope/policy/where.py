@@ -106,8 +106,7 @@ def spelled_out(
 
 
 def twins(operation: Operation, where: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Parameters of the same kind for another part (``driver_node_type_id`` beside ``node_type_id``): where they are given,
-    what is said of the one holds for them too."""
+    """What is said of parameters of another part, where given: ``driver_node_type_id`` beside ``node_type_id``."""
     for name, test in where.items():
         keys = operation.keys_of(name)
         written = dict(test) if isinstance(test, Mapping) else {"one_of": test}
