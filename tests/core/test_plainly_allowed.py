@@ -26,6 +26,7 @@ def where(operation: str, **conditions: Any) -> dict[str, Any]:
 SQL = "/api/2.0/sql/statements/"
 STATUS = "/api/2.0/workspace/get-status"
 FILES = "/api/2.0/fs/files"
+EXPORT = "/api/2.0/workspace/export"
 CHAT = "/serving-endpoints/chat/completions"
 CREATE, JOB, METRIC = "/api/2.1/clusters/create", "/api/2.2/jobs/create", "/api/2.0/mlflow/runs/log-metric"
 BRANCH = "/api/2.0/postgres/projects/p/branches"
@@ -185,6 +186,36 @@ DENIED = {
         ("POST", CREATE, {"spark_conf": {"spark.master": "local[*]"}}),
         ("POST", CREATE, {"spark_conf": {"spark.x": "local[*]"}}),
     ),
+    "a folder, beside one with a sign behind a blank": (
+        where("workspace.export", path={"prefix": "/Workspace/Users/ceo/"}),
+        ("GET", f"{EXPORT}?path=/Users/ceo/a%20%26%20b"),
+        ("GET", f"{EXPORT}?path=/Shared/Sales%20%26%20Marketing/Report%20%231"),
+    ),
+    "a folder, in what stands before a sign behind a blank": (
+        where("workspace.export", path="/Workspace/Users/ceo/plan"),
+        ("GET", f"{EXPORT}?path=/Users/ceo/plan%20%26%20b"),
+        ("GET", f"{EXPORT}?path=/Users/ceo/plans%20%26%20b"),
+    ),
+    "a file, beside one with a sign behind a blank": (
+        where("files.download", file_path={"prefix": "/Volumes/main/secret/"}),
+        ("GET", f"{FILES}/Volumes/main/secret/Report%20%231.csv"),
+        ("GET", f"{FILES}/Volumes/main/raw/Report%20%231/What%20%3F/a%20%3Bb.csv"),
+    ),
+    "a file, in what stands before a sign behind a blank": (
+        where("files.download", file_path="/Volumes/main/raw/Report"),
+        ("GET", f"{FILES}/Volumes/main/raw/Report%20%231.csv"),
+        ("GET", f"{FILES}/Volumes/main/raw/Reports%20%231.csv"),
+    ),
+    "a file, in what stands before its parameters": (
+        where("files.download", file_path="/Volumes/main/raw/Report/x"),
+        ("GET", f"{FILES}/Volumes/main/raw/Report%20%3Ba/x"),
+        ("GET", f"{FILES}/Volumes/main/raw/Reports%20%3Ba/x"),
+    ),
+    "a name, in what stands before a sign behind a blank": (
+        where("jobs.list", name="Sales"),
+        ("GET", "/api/2.2/jobs/list?name=Sales+%23+1"),
+        ("GET", "/api/2.2/jobs/list?name=Sale+%23+1"),
+    ),
     "a key with dots, in a list of pairs": (
         where("clusters.create", **{"spark_conf.spark.master": "local[*]"}),
         ("POST", CREATE, {"spark_conf": [{"key": "spark.master", "value": "local[*]"}]}),
@@ -202,6 +233,16 @@ DENIED = {
 def test_what_a_deny_plainly_says_is_denied_and_no_more(
     tmp_path: Path, deny: Any, denied: tuple[Any, ...], allowed: tuple[Any, ...]
 ) -> None:
-    known = policy(tmp_path, "statement_execution.*", "libraries.*", "dbfs.*", "clusters.*", deny=[deny])
+    known = policy(
+        tmp_path,
+        "statement_execution.*",
+        "libraries.*",
+        "dbfs.*",
+        "clusters.*",
+        "workspace.export",
+        "jobs.list",
+        "files.*",
+        deny=[deny],
+    )
     assert judged(known, *denied).reason.value == "denied_by_rule"
     assert judged(known, *allowed).reason is ALLOWED

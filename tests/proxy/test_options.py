@@ -58,7 +58,7 @@ def test_every_option_of_the_engine_is_in_one_list() -> None:
 
 
 SEEN = {
-    "proxy/test_front.py": ["block_global", "block_private", "proxyauth"],
+    "proxy/test_front_admission.py": ["block_global", "block_private", "proxyauth"],
     "proxy/test_tls.py": [
         "cert_passphrase",
         "certs",
@@ -74,7 +74,7 @@ SEEN = {
         "tls_version_server_max",
         "tls_version_server_min",
     ],
-    "proxy/test_tunnel.py": ["connect_addr"],
+    "proxy/test_tunnel_hosts.py": ["connect_addr"],
     "proxy/test_listener.py": ["listen_host", "listen_port"],
     "proxy/test_options.py": ["mode", "tcp_timeout"],
 }

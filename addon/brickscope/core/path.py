@@ -228,6 +228,9 @@ def _decode_loosely(raw: bytes) -> str:
 _SPLITS = {_mark("/", level): "/" for level in _BLOCK}
 _CUTS = {_mark(char, level): char for char in "?#" for level in _BLOCK}
 _PARAMETERS = {";": ";"} | {_mark(";", level): ";" for level in _BLOCK}
+_BLANKS = "(?<=[^/])[" + "".join(_mark(" ", level) for level in _BLOCK) + "]+"
+"""In front of a cut they are no part of a name: whoever writes `Report #1` means none that ends in a blank."""
+_BEFORE_CUT = re.compile(rf"{_BLANKS}\Z")
 _LITERAL = re.compile(
     "[" + "".join(f"{chr(base + low)}-{chr(base + high)}" for base in _BLOCK.values() for low, high in (
         (0x24, 0x24), (0x2D, 0x2E), (0x30, 0x3A), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A), (0x7E, 0x7E)
@@ -290,10 +293,11 @@ def _read(
             how = _join(how, "parameters dropped")
         elif behaviour == "cut" and mark in _CUTS:
             text, _, rest = text.partition(mark)
+            text = _BEFORE_CUT.sub("", text)
             query = _plain(rest) if query is None else f"{_plain(rest)}&{query}"
             how = _join(how, f"cut at '{_CUTS[mark]}'")
         elif behaviour == "cut":
-            text = text.partition(mark)[0]
+            text = _BEFORE_CUT.sub("", text.partition(mark)[0])
             how = _join(how, "cut at ';'")
     parts = text[1:].split("/")
     if not parts[-1] and len(parts) > 1:
@@ -314,7 +318,7 @@ def _read(
 
 
 def _drop(text: str, mark: str) -> str:
-    return re.sub(f"{re.escape(mark)}[^/]*", "", text)
+    return re.sub(f"(?:{_BLANKS})?{re.escape(mark)}[^/]*", "", text)
 
 
 def _too_many() -> Refused:

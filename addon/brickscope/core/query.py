@@ -92,7 +92,7 @@ def alternatives(query: str, name: str) -> list[str | Alternatives]:
             forms |= {_decode(_SPLIT.split(value)[0]): None, _decode(value.partition(";")[0]): None}
         if _ESCAPE.search(plain):
             forms[_again(plain)] = None
-        cut = {_SPLIT.split(form)[0]: None for form in forms if _SPLIT.search(form)}
+        cut = {_SPLIT.split(form)[0].rstrip(): None for form in forms if _SPLIT.search(form)}
         suspected = tuple(form for form in cut if form not in forms)
         found.append(Alternatives(tuple(forms), suspected) if suspected or len(forms) > 1 else plain)
     return found
