@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from brickscope import notice
-from brickscope.core.credential import read_pair, read_token
+from brickscope.core.credential import read_pair
 from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.directory import Directory
@@ -339,6 +339,4 @@ def _secrets_in(value: bytes) -> tuple[bytes, ...]:
     parts = [part for part in split if len(part) >= 8]
     with contextlib.suppress(Refused):
         parts.append(read_pair(value)[1])  # a token, or a client's secret
-    with contextlib.suppress(Refused):
-        parts.append(read_token(value))
     return tuple(part for part in parts if len(part) >= 8)
