@@ -97,6 +97,13 @@ MISTAKES = {
         "unknown test 'startswith'",
         "prefix",
     ),
+    "operations in a list": (
+        "{operation: jobs.run_now, where: {job_id: 77}}",
+        "operation: [jobs.run_now, jobs.list]",
+        "10:20",
+        "this must be one text and no list",
+        "an entry of its own for each",
+    ),
     "one of many values": (
         "{operation: jobs.run_now, where: {job_id: 77}}",
         "operation: jobs.run_now\n        where:\n          job_id:\n            - 77\n            - nightly",

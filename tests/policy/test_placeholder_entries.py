@@ -61,7 +61,7 @@ WRONG = {
     ),
     "one mark twice": (BOTH.replace(T, P), "belongs to another token already"),
     "the placeholder itself": (BOTH.replace(P, PLACEHOLDER), "never write a token here"),
-    "a command": (BOTH.replace("store", "[vault, read]"), "this must be text"),
+    "a command": (BOTH.replace("store", "[vault, read]"), "this must be one text and no list"),
     "a path": (BOTH.replace("store", "/run/secrets/x"), "a name has letters"),
     "a source": (f"{BOTH}    file: /run/secrets/x\n", "unknown key 'file'"),
 }

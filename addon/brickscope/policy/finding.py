@@ -94,6 +94,8 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
         )
     if kind == "string_pattern_mismatch" and key in _PATTERNS:
         return _Said(_PATTERNS[key], quote=key not in _SECRETIVE)
+    if kind == "string_type" and isinstance(details.get("input"), list):
+        return _Said("this must be one text and no list", "write an entry of its own for each")
     if kind == "too_long" and key == "fingerprint":
         return _Said(
             "a token has one fingerprint, or two while it is replaced", "delete the others", quote=False
