@@ -275,10 +275,14 @@ def test_what_headers_repeat_of_a_body_is_what_the_body_says(case: str, tmp_path
     assert judged(known, "POST", TOOLS, json.dumps(body).encode(), JSON, *more).reason is reason
 
 
-def test_a_header_of_tool_servers_is_of_no_other_call(tmp_path: Path) -> None:
+def test_a_header_of_tool_servers_overrides_no_method(tmp_path: Path) -> None:
     known = policy(tmp_path, "jobs.list", "POST /api/2.0/mcp/{p...}")
-    header = (b"Mcp-Method", b"DELETE")
-    assert judged(known, "GET", "/api/2.2/jobs/list", None, header).reason is Reason.HEADER_FORBIDDEN
+    for value in (b"DELETE", b"delete"):
+        header = (b"Mcp-Method", value)
+        assert judged(known, "GET", "/api/2.2/jobs/list", None, header).reason is Reason.HEADER_FORBIDDEN
+        assert judged(known, "POST", "/api/2.0/mcp/sql", LIST, header).reason is Reason.HEADER_FORBIDDEN
+    header = (b"Mcp-Method", b"tools/list")
+    assert judged(known, "GET", "/api/2.2/jobs/list", None, header).reason is YES
     assert judged(known, "POST", "/api/2.0/mcp/sql", LIST, header).reason is YES
     assert judged(known, "GET", "/api/2.2/jobs/list", None, (b"Mcp-Name", b"x")).reason is YES
 

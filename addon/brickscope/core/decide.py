@@ -254,8 +254,6 @@ def _judge_reading(
                 None,
                 NOTHING,
             ), None
-    if request.repeated[0] is not None and (called is None or not called.messages):
-        return (Reason.HEADER_FORBIDDEN, "the header 'mcp-method' could override it", None, NOTHING), called
     try:
         return match_rules(policy, subject, request, reading, called, held), called
     except Refused as refused:

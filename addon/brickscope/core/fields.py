@@ -15,6 +15,7 @@ from .credential import holds_token, refuse_placeholder, second_credential
 from .decision import Refused
 from .header import MANAGEMENT, UPGRADE, Layout, read_layout, show
 from .reason import Reason
+from .rule import METHODS
 from .websocket import Offer, read_offer
 
 MAX_HEADERS = 200
@@ -105,7 +106,7 @@ def _read_values(layout: Layout, values: tuple[bytes, ...], http2: bool) -> Fiel
         frozenset([_workspace_id(name, found[name]) for name in _SELECTORS if name in found]),
         None if resource is None else resource.decode("latin-1"),
         chunked,
-        flaw or layout.flaw,
+        flaw or layout.flaw or _read_override(found),
         offer,
         (found.get(b"mcp-method"), found.get(b"mcp-name")),
     )
@@ -164,6 +165,13 @@ def _read_framing(found: dict[bytes, bytes], http2: bool) -> tuple[tuple[Reason,
     return (
         (Reason.HEADER_FORBIDDEN, "the header TE requests a transfer coding") if flaw else None
     ), transfer is not None
+
+
+def _read_override(found: dict[bytes, bytes]) -> tuple[Reason, str] | None:
+    """The flaw of a call to a tool server that names a method of HTTP, which some framework could take for the call's."""
+    if found.get(b"mcp-method", b"").decode("latin-1").upper() not in METHODS:
+        return None
+    return Reason.HEADER_FORBIDDEN, "the header 'mcp-method' could override the method"
 
 
 def _workspace_id(name: bytes, value: bytes) -> str:
