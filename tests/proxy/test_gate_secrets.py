@@ -115,7 +115,7 @@ def test_a_secret_in_the_method_is_not_told(gate: Gate) -> None:
     assert gate.judge(h1(OWN, headers=fields), "10.0.0.1").asked.method == "[redacted]"
 
 
-def test_a_token_in_what_a_detail_names_is_in_no_record(writer: AuditWriter) -> None:
+def test_a_token_in_what_a_detail_names_is_in_no_record_and_no_answer(writer: AuditWriter) -> None:
     """A claim of a token that nobody has verified yet, and the name of a header."""
 
     async def fetch(url: str) -> bytes | None:
@@ -130,8 +130,9 @@ def test_a_token_in_what_a_detail_names_is_in_no_record(writer: AuditWriter) -> 
         fields = [
             (name, b"Bearer " + bearer if name == b"Authorization" else old) for name, old in h1_headers()
         ]
-        gate.judge(h1(headers=fields), "10.0.0.1")
-    gate.judge(h1(headers=h1_headers((TOKEN + b"-token", b"x"))), "10.0.0.1")
+        assert gate.judge(h1(headers=fields), "10.0.0.1").decision.detail == "[redacted]"
+    named = gate.judge(h1(headers=h1_headers((TOKEN + b"-token", b"x"))), "10.0.0.1")
+    assert named.decision.detail == "[redacted]"
     reasons = ["unknown_principal", "unknown_principal", "multiple_credentials"]
     assert [(each["reason"], each["detail"]) for each in decisions(gate)] == [
         (each, "[redacted]") for each in reasons

@@ -154,8 +154,9 @@ def decision_record(
     key: DigestKey,
     sent: str | None = None,
 ) -> Record:
-    """The record of a decision on a call. What was asked has to be fit for it already (``printable``). ``sent``: the
-    fingerprint of the credential that goes out in the place of a placeholder."""
+    """The record of a decision on a call. What was asked has to be fit for it already (``printable``), and the detail, which
+    may name a claim or a header (``redacted``). ``sent``: the fingerprint of the credential that goes out in the place of a
+    placeholder."""
     params, names, principal = decision.params, decision.names, decision.principal
     home = decision.host_workspace
     # In the order of their names, with room for what the writer adds: to sort them would cost more than to write them.
@@ -163,7 +164,7 @@ def decision_record(
         "client_address": client_address,
         "decision": "allow" if decision.allow else "deny",
         "decision_id": decision_id,
-        "detail": redacted(decision.detail, secrets),  # it may name a claim, or a header
+        "detail": decision.detail,
         "enforced": decision.enforced,
         "event": "decision",
         "fingerprint": decision.fingerprint,

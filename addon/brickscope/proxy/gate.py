@@ -23,7 +23,14 @@ from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.store import CredentialNeeded, CredentialStore, Secret
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
-from brickscope.log.record import Record, decision_fields, decision_record, is_clean, printable
+from brickscope.log.record import (
+    Record,
+    decision_fields,
+    decision_record,
+    is_clean,
+    printable,
+    redacted,
+)
 from brickscope.log.writer import AuditWriter
 from brickscope.service.monitoring.tally import Tally
 
@@ -132,6 +139,9 @@ class Gate:
         asked = _NOTHING
         try:
             secrets = find_secrets(wire) if request is None else secrets_of(request)
+            detail = redacted(decision.detail, secrets)
+            if detail is not decision.detail:
+                decision = decision._replace(detail=detail)
             asked, user_agent = _describe(wire, request, secrets)
             if not self.hints:
                 asked = asked._replace(hints=False)
