@@ -217,14 +217,16 @@ def test_another_log_in_the_folder_is_not_gone_on_from(tmp_path: Path) -> None:
     assert records(again.path)[0]["cause"] == "lost_tail"
 
 
+def no_room(self: HeadFile, head: object) -> None:
+    """In the place of writing the head."""
+    raise OSError(28, "No space left on device")
+
+
 def test_a_head_that_could_not_be_written_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
 
-    def full(self: HeadFile, head: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(HeadFile, "write", full)
+        patch.setattr(HeadFile, "write", no_room)
         middle = open_writer(tmp_path)
         start(middle)
         for _ in range(600):  # so that the head is further back than is looked at first
@@ -247,11 +249,8 @@ def test_such_a_head_is_found_in_a_closed_file_whichever_of_its_runs_it_is_of(
     for _ in range(runs):
         run(tmp_path)
 
-    def full(self: HeadFile, head: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(HeadFile, "write", full)
+        patch.setattr(HeadFile, "write", no_room)
         last = open_writer(tmp_path)
         start(last)
         rotate(last)
