@@ -277,7 +277,7 @@ def test_what_headers_repeat_of_a_body_is_what_the_body_says(case: str, tmp_path
 
 def test_a_header_of_tool_servers_overrides_no_method(tmp_path: Path) -> None:
     known = policy(tmp_path, "jobs.list", "POST /api/2.0/mcp/{p...}")
-    for value in (b"DELETE", b"delete"):
+    for value in (b"DELETE", b"delete", b"PURGE", b'"DELETE"', b"DELETE, GET", b"", b"tools/"):
         header = (b"Mcp-Method", value)
         assert judged(known, "GET", "/api/2.2/jobs/list", None, header).reason is Reason.HEADER_FORBIDDEN
         assert judged(known, "POST", "/api/2.0/mcp/sql", LIST, header).reason is Reason.HEADER_FORBIDDEN

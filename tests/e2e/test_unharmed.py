@@ -25,6 +25,7 @@ VALUES = {
     "connection": "keep-alive",
     "te": "trailers",
     "range": "bytes=0-99",
+    "mcp-method": "tools/call",
     "x-databricks-workspace-id": "1",
     "x-databricks-org-id": "1",
     "content-type": "application/octet-stream; Charset=x",

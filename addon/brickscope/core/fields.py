@@ -15,7 +15,6 @@ from .credential import holds_token, refuse_placeholder, second_credential
 from .decision import Refused
 from .header import MANAGEMENT, UPGRADE, Layout, read_layout, show
 from .reason import Reason
-from .rule import METHODS
 from .websocket import Offer, read_offer
 
 MAX_HEADERS = 200
@@ -27,6 +26,7 @@ USUAL_HEADERS, USUAL_BYTES = 40, 4 * 1024
 _CONTROLS = bytes(code for code in range(32) if code != 9) + b"\x7f"
 _CONNECTION = frozenset({b"keep-alive", b"close"})
 _WORKSPACE_ID = re.compile(rb"[0-9]{1,20}")
+_TOOL_METHOD = re.compile(rb"initialize|ping|[A-Za-z_]+(?:/[A-Za-z_]+)+")
 _SELECTORS = (b"x-databricks-workspace-id", b"x-databricks-org-id")
 # What these may say is checked to the letter, or has a reason of its own.
 _FIXED = frozenset({b"host", b"connection", b"expect", b"transfer-encoding", *UPGRADE[:4]})
@@ -168,8 +168,9 @@ def _read_framing(found: dict[bytes, bytes], http2: bool) -> tuple[tuple[Reason,
 
 
 def _read_override(found: dict[bytes, bytes]) -> tuple[Reason, str] | None:
-    """The flaw of a call to a tool server that names a method of HTTP, which some framework could take for the call's."""
-    if found.get(b"mcp-method", b"").decode("latin-1").upper() not in METHODS:
+    """The flaw of a call to a tool server whose method is no regular one (MCP: ``tools/call``): some framework could take
+    it for the method of HTTP."""
+    if _TOOL_METHOD.fullmatch(found.get(b"mcp-method", b"ping")):
         return None
     return Reason.HEADER_FORBIDDEN, "the header 'mcp-method' could override the method"
 
