@@ -116,6 +116,30 @@ WRONG: dict[str, tuple[Any, str]] = {
         {"operation": "permissions.set", "where": {"request_object_type": ["notebooks", "jobs"]}},
         "permissions.set never has request_object_type 'jobs': that call is jobs.set_permissions",
     ),
+    "a name that lacks what the API has before it": (
+        {"operation": "postgres.delete_branch", "where": {"name": ["projects/p/branches/dev", "prod"]}},
+        "postgres.delete_branch never has name 'prod' (it has the form projects/*/branches/*)",
+    ),
+    "the name of what lies above": (
+        {"operation": "postgres.delete_branch", "where": {"name": "projects/p"}},
+        "never has name 'projects/p'",
+    ),
+    "a beginning that lacks it": (
+        {"operation": "postgres.delete_branch", "where": {"name": {"prefix": "p/"}}},
+        "never has name 'p/'",
+    ),
+    "a variable in a name": (
+        {"operation": "tables.get", "where": {"full_name": ["main.a.t", "main.{schema}.t"]}},
+        "the variable in 'main.{schema}.t' is for a pattern (write {pattern: 'main.{schema}.t'})",
+    ),
+    "a variable in a folder": (
+        {"operation": "files.download", "where": {"file_path": {"prefix": "/Volumes/main/{schema}/"}}},
+        "write {pattern: '/Volumes/main/{schema}/{rest...}'}",
+    ),
+    "a variable within a part": (
+        {"operation": "tables.get", "where": {"full_name": {"pattern": "main.a.dev_{t}"}}},
+        "({name} is one segment, {name...} the rest)",
+    ),
     "only what is none": (
         {"operation": "jobs.get", "only": ["jobid"]},
         "jobs.get has no parameter 'jobid'",
