@@ -386,6 +386,107 @@ def test_many_values_name_what_each_of_them_names(kind: Any) -> None:
     assert min(at_once.values()) >= 12, "too few lists were read at once"
 
 
+# A kind, many values, and what they name at once to a rule that allows and to one that denies; None: each is read by itself.
+AT_ONCE: list[tuple[str, str, str | None, str | None]] = [
+    ("integer", "1\n-2\n30", "1\n-2\n30", "1\n-2\n30"),
+    ("integer", "1\n1.5", None, None),
+    ("integer", "-0\n1", None, None),
+    ("integer", "10\n0", "10\n0", "10\n0"),
+    ("integer", "01\n2", None, None),
+    ("enum", "A\nB_1", "A\nB_1", "A\nB_1"),
+    ("enum", "A\nb", None, None),
+    ("enum", "A\n", None, None),
+    ("enum_lower", "a-b\nc_d1", "a-b\nc_d1", "a-b\nc_d1"),
+    ("enum_lower", "a\nB", None, None),
+    ("text", "a b\nC", "a b\nC", "a b\nc"),
+    ("text", "a \nb", None, None),
+    ("text", "M\xfc\nB", "M\xfc\nB", "m\xfc\nb"),
+    ("lines", "a\nB", "a\nB", "a\nb"),
+    ("json_text", "{}\n{", "{}\n{", "{}\n{"),
+    ("group_name", "Data Team\nx", "Data Team\nx", "Data Team\nx"),
+    ("group_name", "Da\uff21\nx", "Da\uff21\nx", None),
+    ("group_name", " a\nb", None, None),
+    ("any", "a1\nB2", "a1\nB2", "a1\nb2"),
+    ("any", "1\n22", "1\n22", "1\n22"),
+    ("any", "a\n1", None, None),
+    ("any", "-\nb", None, None),
+    ("any", "+1\nb", None, None),
+    ("any", ".5\nb", None, None),
+    ("id", "a1\nB2", "a1\nB2", "a1\nb2"),
+    ("id", "1\n22", "1\n22", "1\n22"),
+    ("uc_name", "Main.a\nb.C", "main.a\nb.c", "main.a\nb.c"),
+    ("uc_name", "a.b.c.d\nx", None, None),
+    ("uc_name", "a\n\xe4", None, None),
+    ("uc_name", "a b\nc", "a b\nc", "a b\nc"),
+    ("uc_name", "a. b\nc", None, None),
+    (
+        "workspace_path",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+    ),
+    (
+        "workspace_path",
+        "/Users/a\n/Workspace/b",
+        "/Workspace/Users/a\n/Workspace/b",
+        "/Workspace/Users/a\n/Workspace/b",
+    ),
+    (
+        "workspace_path",
+        "/Users/a\n/b",
+        "/Workspace/Users/a\n/Workspace/b",
+        "/Workspace/Users/a\n/Workspace/b",
+    ),
+    ("workspace_path", "/Volumes/a\n/b", None, None),
+    ("workspace_path", "/Workspace\n/b", None, None),
+    ("workspace_path", "/a/Workspace\n/b", None, None),
+    ("workspace_path", "/Workspace/Workspace\n/b", None, None),
+    ("workspace_path", "/a\n/Workspacex/b", None, None),
+    ("workspace_path", "/a\xe9\n/b", "/Workspace/a\xe9\n/Workspace/b", "/Workspace/a\xe9\n/Workspace/b"),
+    ("workspace_path", "/a\n/Workspace/Volumes", None, None),
+    ("workspace_path", "/a;\n/b", None, None),
+    (
+        "workspace_path",
+        "/a b\n/.c\n/d..e",
+        "/Workspace/a b\n/Workspace/.c\n/Workspace/d..e",
+        "/Workspace/a b\n/Workspace/.c\n/Workspace/d..e",
+    ),
+    ("workspace_path", "/a\n/b/", None, None),
+    ("code_path", "/Users/a\n/b", "/Workspace/Users/a\n/Workspace/b", "/Workspace/Users/a\n/Workspace/b"),
+    ("code_path", "a\n/b", None, None),
+    ("dbfs_path", "/a\n/b/c", "/a\n/b/c", "/a\n/b/c"),
+    ("dbfs_path", "/a\n/volumes/b", None, None),
+    ("dbfs_path", "/a\n/Volumes/b", None, None),
+    (
+        "volume_path",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b\ndbfs:/Workspace/a\ndbfs:/Workspace/b",
+    ),
+    ("volume_path", "/Workspace/a\n/b", None, None),
+    ("volume_path", "/a\n/Workspace/b", None, None),
+    ("volume_path", "/Workspace/Workspace\n/Workspace/b", None, None),
+    ("tree_path", "/a\n/b", "/a\n/b", "/a\n/b"),
+    ("tree_path", "/a\n/b//c", None, None),
+    (
+        "path",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b\ndbfs:/Workspace/a\ndbfs:/Workspace/b",
+    ),
+    ("path", "/Workspace/a\n/b", None, None),
+]
+
+
+@pytest.mark.parametrize(("name", "lines", "allows", "denies"), AT_ONCE)
+def test_plain_values_are_read_at_once(name: str, lines: str, allows: str | None, denies: str | None) -> None:
+    kind = KINDS[name]
+    assert kind.all_read is not None
+    assert kind.all_suspect is not None
+    assert kind.all_read(lines) == allows
+    assert kind.all_suspect(lines) == denies
+
+
 _ODD_ENDS = [
     " /b", "/ b", " ", "/", "//b", "/.", "/..", "/./b", "/../b", "/. ", "/.b", "/b c", "/é", "/e\u0301", "/\uff41", "\n/b",
     ";x", "%20", "%2e", "/\u3164", "/\u0661", "/Workspace", "/Volumes", "-", "\t",
