@@ -18,8 +18,9 @@ from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint, Values
 from brickscope.core.decision import Refused
-from brickscope.core.kind import KINDS, Either, prefix_forms
+from brickscope.core.kind import KINDS, Either, pattern_forms, prefix_forms
 from brickscope.core.scalar import MAX_VALUE
+from brickscope.core.template import parse_template
 from brickscope.core.values import FEW, MAX_COMPARED, ODD, PLAIN
 from brickscope.policy.where import parse_constraint
 
@@ -570,15 +571,87 @@ BEGINNINGS: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     ("storage_url", "S3://Buck", ("S3://Buck", "s3://buck"), ("S3://Buck", "s3://buck")),
     ("url", "https://GitHub.com/O", ("https://github.com/O",), ("https://github.com/O", "https://github.com/o")),
     ("uc_name", "Main.A", ("main.a",), ("main.a",)),
+    ("uc_name", "\u00c4", ("\u00c4", "\u00e4"), ("\u00c4", "\u00e4")),
+    ("path", "/Workspace", ("/Workspace",), ("/Workspace/Workspace", "dbfs:/Workspace", "/Workspace")),
+    ("path", "/Volumes", ("/Volumes/",), ("/Workspace/Volumes", "dbfs:/Volumes", "/Volumes")),
+    ("path", "/", ("/Workspace/", "dbfs:/"), ("/Workspace/", "dbfs:/", "/Workspace", "/Volumes")),
+    ("path", "/V", ("/Workspace/V", "dbfs:/V"), ("/Workspace/V", "dbfs:/V", "/Volumes")),
+    ("path", "/a/../x", (), ()),
+    ("workspace_path", "", ("",), ("",)),
+    ("workspace_path", "/", ("/Workspace/",), ("/Workspace/", "/Workspace", "/Volumes")),
+    ("workspace_path", "/Workspace", ("/Workspace",), ("/Workspace/Workspace", "/Workspace")),
+    ("workspace_path", "/Workspace/", ("/Workspace/",), ("/Workspace/",)),
+    ("workspace_path", "/Workspace/Workspace/x", (), ()),
+    ("volume_path", "/Volumes/", ("/Volumes/",), ("/Volumes/",)),
+    ("volume_path", "/Volumes/M/S/V", ("/Volumes/m/s/v",), ("/Volumes/m/s/v",)),
+    ("volume_path", "/Volumes/M/S/V/F", ("/Volumes/m/s/v/F",), ("/Volumes/m/s/v/F",)),
+    ("volume_path", "/Volumes/\u00c4", ("/Volumes/\u00c4", "/Volumes/\u00e4"), ("/Volumes/\u00c4", "/Volumes/\u00e4")),
+    ("dbfs_path", "dbfs:", ("/",), ("/",)),
+    ("dbfs_path", "dbfs:/a", ("/a",), ("/a",)),
+    ("url", "https://H", ("https://H", "https://h"), ("https://H", "https://h")),
+    ("url", "https://H/A/B", ("https://h/A/B",), ("https://h/A/B", "https://h/A/b", "https://h/a/B", "https://h/a/b")),
+    ("slashed", "A/b", ("A/b",), ("a/b",)),
+    ("pip_line", "/Workspace/a/", ("/Workspace/a/",), ("/Workspace/a/", "dbfs:/Workspace/a/", "/workspace/a/")),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "text", "allows", "denies"), BEGINNINGS)
+@pytest.mark.parametrize(("name", "text", "allows", "denies"), BEGINNINGS, ids=range(len(BEGINNINGS)))
 def test_how_a_value_may_begin(
     name: str, text: str, allows: tuple[str, ...], denies: tuple[str, ...]
 ) -> None:
     assert prefix_forms(KINDS[name], text, denies=False) == allows
     assert prefix_forms(KINDS[name], text, denies=True) == denies
+
+
+# A kind, a pattern, and its forms for a rule that allows and for one that denies, each from the root or not.
+Forms = list[tuple[str, bool]]
+PATTERNS: list[tuple[str, str, Forms, Forms]] = [
+    ("text", "Ab/{x}", [("/Ab/{x}", False)], [("/ab/{x}", False)]),
+    ("text", "{x}/Ab", [("/{x}/Ab", False)], [("/{x}/ab", False)]),
+    ("uc_name", "Main/{t}", *[[("/main/{t}", False)]] * 2),
+    ("uc_name", "\u00c4/{t}/\u00d6", *[[("/\u00c4/{t}/\u00d6", False), ("/\u00e4/{t}/\u00f6", False)]] * 2),
+    ("model_name", "Main/M", [("/Main/M", False)], [("/Main/M", False), ("/main/m", False)]),
+    ("workspace_path", "/Users/a/{x...}", *[[("/Workspace/Users/a/{x...}", True)]] * 2),
+    ("workspace_path", "/Workspace/{x}", *[[("/Workspace/{x}", True)]] * 2),
+    (
+        "workspace_path",
+        "/{top}/a",
+        [("/{top}/a", True)],
+        [("/{top}/a", True), ("/Workspace/{top}/a", True)],
+    ),
+    ("path", "/tmp/{x}", *[[("/Workspace/tmp/{x}", True), ("/dbfs:/tmp/{x}", False)]] * 2),
+    (
+        "path",
+        "tmp/{x}",
+        [("/tmp/{x}", False)],
+        [("/tmp/{x}", False), ("/Workspace/tmp/{x}", True), ("/dbfs:/tmp/{x}", False)],
+    ),
+    ("path", "dbfs:/x/{y}", *[[("/dbfs:/x/{y}", False)]] * 2),
+    (
+        "path",
+        "/Volumes/Main/\u00c4/{v}/F/{x}",
+        *[[("/Volumes/main/\u00c4/{v}/F/{x}", True), ("/Volumes/main/\u00e4/{v}/F/{x}", True)]] * 2,
+    ),
+    ("volume_path", "/Volumes/{c}/S/{v}/F", *[[("/Volumes/{c}/s/{v}/F", True)]] * 2),
+    (
+        "volume_path",
+        "/Volumes/\u00c4/{s}/\u00d6",
+        *[[("/Volumes/\u00c4/{s}/\u00d6", True), ("/Volumes/\u00e4/{s}/\u00f6", True)]] * 2,
+    ),
+    ("code_path", "etl/{x}", [("/etl/{x}", False)], [("/etl/{x}", False), ("/Workspace/etl/{x}", True)]),
+    ("code_path", "/etl/{x}", *[[("/Workspace/etl/{x}", True)]] * 2),
+    ("storage_url", "s3:/b/{x}", [], []),
+    ("tree_path", "/a/{x}", *[[("/a/{x}", True)]] * 2),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "allows", "denies"), PATTERNS, ids=range(len(PATTERNS)))
+def test_the_forms_of_a_pattern(name: str, text: str, allows: Forms, denies: Forms) -> None:
+    kind, rooted = KINDS[name], text.startswith("/")
+    template = parse_template(text if rooted else f"/{text}")
+    for wanted, denying in ((allows, False), (denies, True)):
+        found = pattern_forms(kind, template, kind.separator or "/", rooted=rooted, denies=denying)
+        assert [(str(each), begins) for each, begins in found] == wanted
 
 
 def test_what_names_more_where_it_is_denied() -> None:
