@@ -8,7 +8,7 @@ from typing import Any
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.core.constraint import Constraint, Test, ancestors
 from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
-from brickscope.core.template import Literal, Rest, Template, TemplateError, parse_template
+from brickscope.core.template import Literal, Rest, Segment, Template, TemplateError, Variable, parse_template
 
 from .problem import nearest
 
@@ -35,7 +35,9 @@ def parse_constraint(
         fail(error.message, error.hint, (*within, *error.way))
         return None
     if place == "path":
-        _refuse_others(operation, keys[0], test, lambda message, hint: fail(message, hint, within))
+        refuse: Callable[[str, str], None] = lambda message, hint: fail(message, hint, within)  # noqa: E731
+        _refuse_others(operation, keys[0], test, refuse)
+        _refuse_misfits(operation, keys[0], test, refuse)
     # The official SDK writes an object in a query as `filter_by.statuses=`.
     way = (".".join(keys),) if place == "query" else keys
     below = None
@@ -197,6 +199,28 @@ def _refuse_others(operation: Operation, name: str, test: Test, fail: Callable[[
             )
 
 
+def _refuse_misfits(operation: Operation, name: str, test: Test, fail: Callable[[str, str], None]) -> None:
+    """A value that no call has: `main`, where it is `projects/*/branches/*`."""
+    shapes = [
+        [part for part in rule.template.segments if part.name == name] for rule in call_rules(operation)
+    ]
+    for value in [each.removeprefix("/") for each in (*map(str, test.one_of or ()), *(test.prefix or ()))]:
+        parts = value.casefold().split("/")
+        if not any(_fits_shape(parts, shape, begins=test.prefix is not None) for shape in shapes):
+            form = "/".join(getattr(part, "text", "*") for part in shapes[0])
+            fail(f"{operation.name} never has {name} {value!r}", f"it has the form {form}")
+
+
+def _fits_shape(parts: Sequence[str], shape: Sequence[Segment], *, begins: bool) -> bool:
+    """Whether these can be the parts of a value, or (``begins``) of its beginning, that segments of a path are."""
+    if any(isinstance(each, Rest) for each in shape) or (len(shape) == 1 and isinstance(shape[0], Variable)):
+        return True
+    if len(parts) > len(shape) or (len(parts) < len(shape) and not begins):
+        return False
+    fixed = [getattr(each, "text", part).casefold() for part, each in zip(parts, shape, strict=False)]
+    return fixed[:-1] == [*parts[:-1]] and (fixed[-1].startswith if begins else fixed[-1].__eq__)(parts[-1])
+
+
 def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
     if not isinstance(written, Mapping):
         return _one_of(written, kind, denies)
@@ -265,10 +289,19 @@ def _range(ends: Mapping[str, Any], kind: Kind) -> Test:
     return Test(kind, low=low[0], high=high[0])
 
 
+def _refuse_variables(value: bool | int | str, kind: Kind, way: tuple[int, ...] = ()) -> None:
+    """A name or path with a variable in it, which only a pattern has."""
+    if kind.separator and isinstance(value, str) and _VARIABLE.search(value):
+        pattern = f"{value}{{rest...}}" if value.endswith("/") else value
+        raise _Wrong(f"the variable in {value!r} is for a pattern", f"write {{pattern: {pattern!r}}}", way)
+
+
+_VARIABLE = re.compile(r"(?:^|[./])\{[A-Za-z_]\w*(?:\.{3})?\}(?:[./]|$)")
 _REGULAR = "docs/rules.md lists the regular form of each kind"
 
 
 def _prefix(value: str, kind: Kind, denies: bool) -> Test:
+    _refuse_variables(value, kind)
     forms = prefix_forms(kind, value, denies=denies)
     if not forms:
         raise _Wrong(f"no regular {_named(kind)} begins so", _REGULAR)
@@ -281,7 +314,8 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
     try:
         template: Template = parse_template(path if path.startswith("/") else f"/{path}")
     except TemplateError as error:
-        hint = error.hint or "{name} is one segment, {name...} the rest"
+        hint = "{name} is one segment, {name...} the rest"
+        hint = hint if "variable" in str(error) else error.hint or hint
         raise _Wrong(f"the pattern can't be used: {error}", hint) from None
     if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
         raise _Wrong("a verb (':run') can't be part of a value", "{name}")
@@ -301,6 +335,7 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
         if not isinstance(value, bool | int | str):
             message = "a value is text, an integer, true or false"
             raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
+        _refuse_variables(value, kind, way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)
         if objects is None and not isinstance(value, str):
