@@ -51,6 +51,26 @@ def test_a_second_credential_is_refused(name: str) -> None:
     )
 
 
+ADVISED = {
+    "x-api-key": "the Anthropic client sends Authorization with auth_token or ANTHROPIC_AUTH_TOKEN",
+    "X-Goog-Api-Key": "the Google client sends Authorization by http_options(headers={'Authorization': 'Bearer ...'})",
+    "api-key": "the OpenAI client sends Authorization with api_key, its Azure form with azure_ad_token",
+}
+
+
+def test_a_clients_own_key_is_refused_with_what_to_set_instead() -> None:
+    for name, advice in ADVISED.items():
+        found = refusal(read_request, h1(headers=h1_headers((name.encode(), b"x"))))
+        assert found == (
+            Reason.MULTIPLE_CREDENTIALS,
+            f"the header {name.lower()!r} is a second credential; {advice}",
+        )
+    assert refusal(read_request, h1(headers=h1_headers((b"X-Auth-Token", b"x")))) == (
+        Reason.MULTIPLE_CREDENTIALS,
+        "the header 'x-auth-token' is a second credential",
+    )
+
+
 @pytest.mark.parametrize("name", OVERRIDES)
 def test_an_override_is_refused(name: str) -> None:
     for spelling in spellings(name):

@@ -113,6 +113,11 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     ],
     "path": [
         ("/Users/ada/x.whl", f"{LONG}/x.whl"),
+        ("/Shared/x", "/Workspace/Shared/x"),
+        ("/Repos/x", "/Workspace/Repos/x"),
+        ("/Workspace", "/Workspace"),
+        ("/Workspace/x", "/Workspace/x"),
+        ("/Users", "/Workspace/Users", "dbfs:/Users"),
         ("/tmp/x", "/Workspace/tmp/x", "dbfs:/tmp/x"),
         ("/", "/Workspace", "dbfs:/"),
         ("dbfs:/", "dbfs:/"),

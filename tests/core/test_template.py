@@ -25,6 +25,7 @@ PARSED: dict[str, tuple[str, tuple[Segment, ...]]] = {
     "a literal with a colon": ("/listings:batchGet", (Literal("listings:batchGet"),)),
     "signs that need no encoding": ("/a!$&'()+,=@~_-.b", (Literal("a!$&'()+,=@~_-.b"),)),
     "letters beyond ASCII": ("/caf\u00e9/{x}", (Literal("caf\u00e9"), Variable("x"))),
+    "blanks and capitals": ('/Next X/"X"', (Literal("Next X"), Literal('"X"'))),
     "dots in a name": ("/.../.x", (Literal("..."), Literal(".x"))),
 }
 CATALOGUE: dict[str, tuple[str, tuple[Segment, ...]]] = {
@@ -173,6 +174,7 @@ BOUND: dict[str, tuple[str, str, dict[str, str]]] = {
     "a shaped variable with a verb": ("/a/{n=x/*}:run", "a/x/1:run", {"n": "x/1"}),
     "a shaped variable of several": ("/{n=x/*/y/*}", "x/1/y/2", {"n": "x/1/y/2"}),
     "a shaped variable with a rest": ("/a/{n=x/**}", "a/x/1/2", {"n": "x/1/2"}),
+    "no verb, and a value that looks like none": ("/a/{b...}", "a/x:None", {"b": "x:None"}),
     "colons in a value": ("/a/{b...}", "a/10:30", {"b": "10:30"}),
 }
 

@@ -59,6 +59,9 @@ def test_rules_without_constraints_stand_first(tmp_path: Path) -> None:
     assert [rule.is_bound for rule in rules] == [False, True]
 
 
+WHEEL = "tasks.libraries.whl"
+
+
 def test_the_revision_changes_with_every_part_of_a_rule(tmp_path: Path) -> None:
     rules: list[Any] = [
         "jobs.get",
@@ -71,6 +74,8 @@ def test_the_revision_changes_with_every_part_of_a_rule(tmp_path: Path) -> None:
         {"operation": "jobs.get", "where": {"job_id": {"absent": True}}},
         {"operation": "jobs.get", "where": {"job_id": {"max": 1}}},
         {"operation": "jobs.get", "where": {"job_id": {"pattern": "{x...}"}}},
+        {"operation": "jobs.create", "where": {WHEEL: "/Workspace/etl/x.whl"}},
+        {"operation": "jobs.create", "where": {WHEEL: "/etl/x.whl"}},  # of whichever tree
     ]
     revisions = [load(tmp_path, [rule]).policy.revision for rule in rules]
     assert len(set(revisions)) == len(rules)

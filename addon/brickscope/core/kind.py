@@ -40,6 +40,9 @@ class Either(str):
     def __hash__(self) -> int:
         return hash(self.objects)
 
+    def __repr__(self) -> str:
+        return repr(self.objects)  # the policy's revision is made of it
+
 
 KINDS = {kind.name: kind for kind in (*SCALARS, *NAMES, *PATHS)}
 """Every kind by its name in the catalogue."""

@@ -98,7 +98,9 @@ def _be_open(text: str) -> None:
     """Raises _Covered where a token, or anything in base64, could stand in a text. The same paths and programs come again
     and again, and what raises is not remembered: so no secret is."""
     # One of Databricks' tokens is long, others begin so.
-    could = "eyJ" in text or _LONG_RUN in text.encode("latin-1", "replace").translate(_CLASS)
+    could = (
+        "eyJ" in text or "ya29." in text or _LONG_RUN in text.encode("latin-1", "replace").translate(_CLASS)
+    )
     if could and (holds_token(text) or (len(text) >= MIN_ENCODED and _ENCODED.search(text, 0, MAX_ENCODED))):
         raise _Covered
 

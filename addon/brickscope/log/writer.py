@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from brickscope import notice
+from brickscope.count import counted
 
 from .chain import GENESIS, SCHEMA, Link, canonical, seal
 from .closed import closed_name
@@ -279,7 +280,7 @@ class AuditWriter:
         if self._trouble is not None:
             denied = self._trouble.denied
             self._trouble = None
-            text = f"the audit log is written again; {denied} calls were denied meanwhile"
+            text = f"the audit log is written again; {counted(denied, 'call was', 'calls were')} denied meanwhile"
             notice.warning("audit_recovered", text, denied=denied)
 
     @property

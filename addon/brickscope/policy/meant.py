@@ -26,7 +26,7 @@ def meant(text: str) -> str:
     """What to write instead of a line that is no rule, or matches nothing: a whole rule; empty where nobody can tell."""
     words = text.split()
     target = words[-1] if words else ""
-    methods = words[0].upper().split(",") if len(words) == 2 else ["GET"]
+    methods = re.split("[,|]", words[0].upper()) if len(words) == 2 else ["GET"]
     methods = ["GET"] if methods in (["ANY"], ["*"], ["ALL"]) else methods
     if len(words) not in (1, 2) or not set(methods) <= set(METHODS):
         return ""
@@ -54,7 +54,7 @@ def name_meant(text: str) -> str:
     """The operation, or all of a service, that somebody meant who wrote it as the CLI or as Python does; may be empty."""
     catalog = load_catalog()
     name = re.sub(r"\(.*|\s*--.*", "", text).strip().replace("-", "_").replace(" ", ".")
-    name = name.removeprefix("databricks.").removesuffix(".*")
+    name = name.removeprefix("databricks.").removeprefix("w.").removesuffix(".*")
     return f"{name}.*" if name in catalog.services else name if catalog.find(name) else ""
 
 

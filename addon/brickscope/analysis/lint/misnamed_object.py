@@ -8,7 +8,7 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Findings, Found
+from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 
 _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
@@ -24,11 +24,27 @@ def of_rule_set(view: RuleSetView) -> Findings:
             for rule in written.operations
             for constraint in rule.where
             if constraint.test.kind.names
-            for each in (_root(written, constraint), _within(view, written, rule, constraint))
+            for each in (
+                _wildcard(written, constraint),
+                _root(written, constraint),
+                _within(view, written, rule, constraint),
+            )
         )
         first = next(filter(None, found), None)
         if first is not None:
             yield first
+
+
+def _wildcard(written: WrittenRule, constraint: Constraint) -> Found | None:
+    """A value as shells write all that begin so: under deny it denies nothing."""
+    test = constraint.test
+    for text in () if test.kind.covers else map(str, sorted(test.one_of or (), key=str)):
+        begin, sign, _ = text.partition("*")
+        if sign:
+            said = f"{constraint.text}, and * is no wildcard in a value; write {{prefix: {begin}}}"
+            severity = Severity.ERROR if written.part == "deny" else None
+            return Found.of(written, f"{written.text}: {said}", severity=severity)
+    return None
 
 
 def _root(written: WrittenRule, constraint: Constraint) -> Found | None:
