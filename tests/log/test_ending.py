@@ -373,7 +373,7 @@ def test_where_the_last_file_cannot_be_read_one_before_it_counts(tmp_path: Path)
     assert (found.path, found.has_head) == (paths[1], False)
 
 
-@pytest.mark.parametrize("chunk", [80, 100, 333, 1024])
+@pytest.mark.parametrize("chunk", [7, 80, 100, 333, 1024])
 def test_a_record_is_found_wherever_it_is_cut_by_reading(
     chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,9 +64,10 @@ def holds(path: Path, head: Link) -> bool:
     wanted, rest = f'"hash":"{head.hash}"}}\n'.encode(), b""
     with contextlib.suppress(*DAMAGED), open_log(path) as file:
         while chunk := file.read(_CHUNK):
-            if wanted in rest + chunk:
+            rest += chunk
+            if wanted in rest:
                 return True
-            rest = chunk[-len(wanted) :]
+            rest = rest[-len(wanted) :]
     return False
 
 
