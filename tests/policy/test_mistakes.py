@@ -164,7 +164,7 @@ MISTAKES = {
     "an app by its URL": (
         "- catalogs.list",
         "- {operation: apps.request, where: {app: 'https://orders-1.aws.databricksapps.com'}}",
-        "9:47",
+        "9:43",
         "an app is named by its host",
         "NAME-ID.CLOUD.databricksapps.com",
     ),

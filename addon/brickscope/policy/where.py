@@ -335,6 +335,8 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
     found: set[Canonical] = set()
     read = kind.suspect if denies else kind.read
     values = written if isinstance(written, list) else [written]
+    if kind.name == "field_mask" and isinstance(written, str):
+        values = written.split(",")
     for index, value in enumerate(values):
         way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
