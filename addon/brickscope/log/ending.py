@@ -116,6 +116,6 @@ def _torn(path: Path, link: Link) -> tuple[int, str]:
     with contextlib.suppress(*DAMAGED), open_log(path) as file:
         while chunk := file.read(_CHUNK):
             seen = seen[-_CHUNK:] + chunk
-            at = seen.rfind(mark)
-            found = seen[at + len(mark) :] if at >= 0 else found
+            _, there, rest = seen.rpartition(mark)
+            found = rest if there else found
     return (len(found), sha256(found).hexdigest()) if found else (0, "")
