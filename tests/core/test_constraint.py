@@ -82,6 +82,8 @@ CASES: dict[str, tuple[str, Any, Any, tuple[bool, bool]]] = {
     "both trees, each by its name": ("path", ["/Workspace/tmp/x", "dbfs:/tmp/x"], "/tmp/x", BOTH),
     "by the clusters' own file system": ("path", {"prefix": "/Workspace/ceo/"}, "file:/Workspace/ceo/x", ONLY_DENIED),
     "by a mount": ("path", {"prefix": "dbfs:/keys/"}, "/dbfs/keys/x", ONLY_DENIED),
+    "a user of a store": ("storage_url", {"prefix": "s3://b/"}, "s3://u@b/x", ONLY_DENIED),
+    "a container before a store": ("storage_url", {"prefix": "abfss://u@b/"}, "abfss://u@b/x", BOTH),
     "another name of a store": ("storage_url", {"prefix": "s3://b/"}, "s3a://b/x", ONLY_DENIED),
     "a repository's ending": ("url", "https://github.com/o/r", "https://GitHub.com/O/r.git", ONLY_DENIED),
     "a user in front of a host": ("url", {"prefix": "https://github.com/o/"}, "https://me@github.com/o/r", BOTH),

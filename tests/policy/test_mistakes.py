@@ -161,6 +161,20 @@ MISTAKES = {
         "write jobs.get",
     ),
     "where without anything": ("{job_id: 77}", "{}", "10:42", "nothing is written here", "delete the key"),
+    "an app by its URL": (
+        "- catalogs.list",
+        "- {operation: apps.request, where: {app: 'https://orders-1.aws.databricksapps.com'}}",
+        "9:43",
+        "an app is named by its host",
+        "NAME-ID.CLOUD.databricksapps.com",
+    ),
+    "an app by its name": (
+        "- catalogs.list",
+        "- {operation: mcp.list_tools, where: {app: orders}}",
+        "9:45",
+        "an app is named by its host",
+        "NAME-ID.CLOUD.databricksapps.com",
+    ),
     "an end of a range without a number": (
         "job_id: 77",
         "job_id: {min: }",

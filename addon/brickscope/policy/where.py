@@ -7,6 +7,7 @@ from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.core.constraint import Constraint, Test, ancestors
+from brickscope.core.hostname import is_app, is_hostname
 from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
 from brickscope.core.template import Literal, Rest, Segment, Template, TemplateError, Variable, parse_template
 
@@ -31,6 +32,10 @@ def parse_constraint(
         if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
             kind = KINDS["map_text"]
         test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
+        if keys == ("app",) and not all(
+            is_hostname(each) and is_app(each) for each in map(str, test.one_of or ())
+        ):
+            raise _Wrong("an app is named by its host", "NAME-ID.CLOUD.databricksapps.com, in small letters")
     except _Wrong as error:
         fail(error.message, error.hint, (*within, *error.way))
         return None
