@@ -190,6 +190,14 @@ def test_what_acts_on_all_below_its_object_is_met_by_every_ancestor(
     assert found.test.may_be_met(Values([value]), below=True) is met
 
 
+@pytest.mark.parametrize(("count", "spent"), [(1, 0), (2, 2), (3, 3)])
+def test_what_patterns_cost(count: int, spent: int) -> None:
+    """One value is held against a pattern for nothing; of more each is a comparison, if it begins as the pattern does."""
+    values = Values([*(f"a.{index}.b" for index in range(count)), "z"])
+    assert not constraint("text", {"pattern": "a.{x}.c"}, denies=True).test.may_be_met(values)
+    assert values.effort.spent == spent
+
+
 def test_patterns_on_many_values_are_too_complex() -> None:
     denying = constraint("text", {"pattern": "a.{x}.c"}, denies=True)
     values = Values([f"a.{index}.b" for index in range(MAX_COMPARED // 3)], effort=Effort())

@@ -373,7 +373,7 @@ def test_where_the_last_file_cannot_be_read_one_before_it_counts(tmp_path: Path)
     assert (found.path, found.has_head) == (paths[1], False)
 
 
-@pytest.mark.parametrize("chunk", [80, 100, 333, 1024])
+@pytest.mark.parametrize("chunk", [7, 80, 100, 333, 1024])
 def test_a_record_is_found_wherever_it_is_cut_by_reading(
     chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,7 +398,7 @@ def test_the_name_of_a_closed_file_says_how_far_the_log_came(tmp_path: Path) -> 
     assert not has_passed(tmp_path / "audit.jsonl", Link(B, 1, "f" * 64))
 
 
-@pytest.mark.parametrize("chunk", [*range(90, 120), 1024 * 1024])
+@pytest.mark.parametrize("chunk", [7, 20, *range(90, 120), 1024 * 1024])
 def test_what_stands_after_the_last_record_of_a_file_that_was_moved(
     chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -406,7 +406,7 @@ def test_what_stands_after_the_last_record_of_a_file_that_was_moved(
     lines = [sealed(A, 1, "start", previous=None), sealed(A, 2)]
     moved = tmp_path / "audit.jsonl.1"
     (tmp_path / "audit.jsonl.0").mkdir()  # not in the way
-    for rest in (b"", b"x", b"half\na line"):
+    for rest in (b"", b"x", b"half\na line", b"y" * 500):
         moved.write_bytes(b"".join([*lines, lines[-1]]) + rest)
         found = find_end(tmp_path / "audit.jsonl", link(lines[0]))
         assert found is not None

@@ -60,7 +60,7 @@ def _steps(text: str) -> tuple[str, ...] | None:
     plain = text.removesuffix("/")
     if "%" not in text or _ESCAPE.search(text) is None:
         return (plain,)
-    again = unquote(text, errors="replace")
+    again = unquote(text)
     if again.count("/") != text.count("/") or _ESCAPE.search(again):
         return None
     decoded = _steps(again)

@@ -32,7 +32,7 @@ def parse_constraint(
         kind, many = _kind(operation.type_of(keys))
         if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
             kind = KINDS["map_text"]
-        test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
+        test = _test(name, written, in_path(kind) if place == "path" else kind, place, denies)
         if keys == ("app",) and not all(
             is_hostname(each) and is_app(each) for each in map(str, test.one_of or ())
         ):
@@ -233,12 +233,14 @@ def _fits_shape(parts: Sequence[str], shape: Sequence[Segment], *, begins: bool)
     return fixed[:-1] == [*parts[:-1]] and (fixed[-1].startswith if begins else fixed[-1].__eq__)(parts[-1])
 
 
-def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
+def _test(name: str, written: Any, kind: Kind, place: str, denies: bool) -> Test:
     if not isinstance(written, Mapping):
         return _one_of(written, kind, place, denies)
     unknown = [key for key in written if key not in KEYS]
     if unknown:
         hint = nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}"
+        if kind.name == "object":
+            hint = f"what is in an object has a name with a dot: {name}.{unknown[0]}"
         raise _Wrong(f"unknown test {unknown[0]!r}", hint)
     optional = written.get("optional", False)
     if not isinstance(optional, bool):
@@ -264,6 +266,8 @@ def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denie
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return Test(kind, only=frozenset(value))
         raise _Wrong("only is a list of keys", "only: [name]")
+    if isinstance(value, list):
+        raise _Wrong(f"{test} is one text", "write one rule for each")
     if not isinstance(value, str) or not value:
         raise _Wrong(f"{test} is text", f"write {test}: and the text, which may need quotes")
     if test == "pattern" and _ALL.fullmatch(value):
@@ -348,7 +352,8 @@ def _one_of(written: Any, kind: Kind, place: str, denies: bool) -> Test:
         way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
             message = "a value is text, an integer, true or false"
-            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
+            hint = "a mapping such as {prefix: dev_} is a test"
+            raise _Wrong(message, f"{hint}; write one rule for each" if way else hint, way)
         if place == "path" and not kind.separator and isinstance(value, str):
             value = value.strip("/")  # which are the URL's own: `/api/x` of an app is `api/x` behind its host
         _refuse_variables(value, kind, way)
