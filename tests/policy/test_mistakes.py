@@ -33,6 +33,28 @@ MISTAKES = {
     "a key as one word": ("rule_sets:", "rulesets:", "6:1", "unknown key 'rulesets'", "'rule_sets'"),
     "a key in the plural": ("    allow:", "    allows:", "8:5", "unknown key 'allows'", "'allow'"),
     "the token itself": (PRINT, "dapi" + "0" * 32, "4:18", "may be a token itself", "brickscope fingerprint"),
+    "a token as a name": ("  ci:", f"  dapi{'0' * 32}:", "3:3", "may be a token", "write a name"),
+    "a token as the name of a rule set": (
+        SET,
+        f"    rule_set: dapi{'0' * 32}",
+        "5:15",
+        "may be a token",
+        "write a name",
+    ),
+    "a rule for the token endpoint": (
+        "- catalogs.list",
+        "- POST /oidc/{path...}",
+        "9:9",
+        "allowed by grants, never by rules",
+        "grants:",
+    ),
+    "a slip in what is nested": (
+        "- catalogs.list",
+        "- {operation: jobs.create, where: {tasks.notebook_task.notebook_pth: /x}}",
+        "9:42",
+        "jobs.create has no parameter 'tasks.notebook_task.notebook_pth'",
+        "'notebook_path'",
+    ),
     "a fingerprint without sha256:": (PRINT, PRINT[7:], "4:18", "a fingerprint is sha256:", f"write {PRINT}"),
     "a part of a fingerprint": (
         PRINT,

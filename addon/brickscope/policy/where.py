@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
+from brickscope.catalog.record import load_records
 from brickscope.core.constraint import Constraint, Test, ancestors
 from brickscope.core.hostname import is_app, is_hostname
 from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
@@ -90,6 +91,12 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
         raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
     if len(keys) > 1 and (place == "path" or "" in keys):
         raise _Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
+    for depth in range(1, len(keys)):
+        kind = operation.type_of(keys[:depth])
+        if kind is not None and operation.type_of(keys[: depth + 1]) is None:
+            holder = load_records().get(kind.strip("[]"))
+            hint = "" if holder is None else nearest(keys[depth], holder.types)
+            raise _Wrong(f"{operation.name} has no parameter {'.'.join(keys[: depth + 1])!r}", hint)
     return keys, place
 
 
@@ -228,7 +235,7 @@ def _fits_shape(parts: Sequence[str], shape: Sequence[Segment], *, begins: bool)
 
 def _test(name: str, written: Any, kind: Kind, place: str, denies: bool) -> Test:
     if not isinstance(written, Mapping):
-        return _one_of(written, kind, denies)
+        return _one_of(written, kind, place, denies)
     unknown = [key for key in written if key not in KEYS]
     if unknown:
         hint = nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}"
@@ -248,7 +255,7 @@ def _test(name: str, written: Any, kind: Kind, place: str, denies: bool) -> Test
 def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool) -> Test:
     value = written[test]
     if test == "one_of":
-        return _one_of(value, kind, denies)
+        return _one_of(value, kind, place, denies)
     if test == "absent":
         if value is True:
             return Test(kind, absent=True)
@@ -335,7 +342,7 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
     return Test(kind, pattern=templates, separator=separator, rooted=rooted)
 
 
-def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
+def _one_of(written: Any, kind: Kind, place: str, denies: bool) -> Test:
     found: set[Canonical] = set()
     read = kind.suspect if denies else kind.read
     values = written if isinstance(written, list) else [written]
@@ -347,6 +354,8 @@ def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
             message = "a value is text, an integer, true or false"
             hint = "a mapping such as {prefix: dev_} is a test"
             raise _Wrong(message, f"{hint}; write one rule for each" if way else hint, way)
+        if place == "path" and not kind.separator and isinstance(value, str):
+            value = value.strip("/")  # which are the URL's own: `/api/x` of an app is `api/x` behind its host
         _refuse_variables(value, kind, way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)
