@@ -42,6 +42,8 @@ SENT = {
     # google-gemini/gemini-cli core/contentGenerator.ts
     "coding agents": "x-app x-claude-code-session-id session_id originator openai-beta x-codex-turn-metadata "
     "x-openai-subagent x-goog-api-client x-gemini-api-privileged-user-id",
+    # its documentation, and the code that it makes for other clients
+    "Postman": "host user-agent accept postman-token cache-control accept-encoding connection content-type authorization",
     # pyiceberg catalog/rest.py
     "pyiceberg": "host user-agent accept-encoding accept connection x-client-version x-iceberg-access-delegation "
     "content-type authorization",

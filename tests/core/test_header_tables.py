@@ -142,6 +142,18 @@ def test_a_credential_in_the_query_is_refused_by_its_name(name: str) -> None:
             assert "'a'" not in detail
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["_method", "http_method", "method_override", "x-http-method-override", "x-http-method", "X-HTTP-Method"],
+)
+def test_a_parameter_that_overrides_the_method_is_refused_by_its_name(name: str) -> None:
+    for query in (f"{name}=DELETE", f"a=1&{name}=x", f"a=1;{name}"):
+        assert refusal(judge_query, query) == (
+            Reason.HEADER_FORBIDDEN,
+            f"the query parameter {name!r} could override the method that was judged",
+        )
+
+
 @pytest.mark.parametrize("token", TOKENS)
 def test_a_token_in_the_query_is_refused_by_its_shape(token: str) -> None:
     encoded = f"%{ord(token[0]):02X}{token[1:]}"

@@ -147,6 +147,7 @@ TASKS: dict[str, tuple[list[Any], bool, bool]] = {
         False,
         True,
     ),
+    "a text beside a list in its place": (["x", {"notebook_task": [{"notebook_path": OWN}]}], False, True),
     "a list in its place": ([{"notebook_task": [{"notebook_path": OWN}]}], True, False),
     "a list with another": (
         [{"notebook_task": [{"notebook_path": OWN}, {"notebook_path": ELSEWHERE}]}],

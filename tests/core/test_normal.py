@@ -36,10 +36,10 @@ FOLDED = {
 }
 
 
-@pytest.mark.parametrize("name", FOLDED, ids=ascii)
-def test_a_name_is_folded(name: str) -> None:
-    assert fold(name) == FOLDED[name]
-    assert fold(name + "_" * 64) == FOLDED[name], "one that is not remembered"
+def test_a_name_is_folded() -> None:
+    for name, folded in FOLDED.items():
+        assert fold(name) == folded
+        assert fold(name + "_" * 64) == folded, "one that is not remembered"
 
 
 def test_runs_of_combining_marks_are_bounded() -> None:

@@ -29,6 +29,7 @@ FILES = "/api/2.0/fs/files"
 EXPORT = "/api/2.0/workspace/export"
 CHAT = "/serving-endpoints/chat/completions"
 CREATE, JOB, METRIC = "/api/2.1/clusters/create", "/api/2.2/jobs/create", "/api/2.0/mlflow/runs/log-metric"
+UPDATE = "/api/2.1/clusters/update"
 BRANCH = "/api/2.0/postgres/projects/p/branches"
 USERS = "/api/2.0/preview/scim/v2/Users"
 SCIM = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -164,6 +165,21 @@ ROWS = {
         {**where("workspace.export", path={"prefix": "/Users/ada/"}), "only": ["format", "direct_download"]},
         ("GET", f"{EXPORT}?path=%2FUsers%2Fada%2Fnb&direct_download=true&format=AUTO"),
         ("GET", f"{EXPORT}?path=%2FUsers%2Fada%2Fnb&direct_download=true&x=1"),
+    ),
+    "a field of a mask, and what is in it": Row(
+        where("clusters.update", update_mask=["spark_conf", "custom_tags"]),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.a.b,custom_tags", "cluster": {}}),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.a,num_workers", "cluster": {}}),
+    ),
+    "a field of a mask, but not one that begins alike, nor all": Row(
+        where("clusters.update", update_mask="spark_conf.a,spark_conf.b"),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.b,spark_conf.a", "cluster": {}}),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.ab", "cluster": {}}),
+    ),
+    "all fields of a mask": Row(
+        where("clusters.update", update_mask="*"),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf,num_workers", "cluster": {}}),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.*", "cluster": {}}),
     ),
     "a schema of SCIM": Row(
         where("users.create", schemas=[SCIM]),

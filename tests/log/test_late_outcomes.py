@@ -44,6 +44,7 @@ def test_they_go_out_with_the_next_record_and_in_their_order(tmp_path: Path, wri
     assert writes == []
     call(writer, allow=False)
     assert writes == [3]
+    assert [each["seq"] for each in records(writer.path)] == [1, 2, 3, 4]
     assert [each.get("decision_id") for each in records(writer.path)][1:3] == ["0-1", "0-2"]
     assert [each["event"] for each in records(writer.path)] == ["start", "outcome", "outcome", "decision"]
 

@@ -140,6 +140,18 @@ WRONG: dict[str, tuple[Any, str]] = {
         {"operation": "tables.get", "where": {"full_name": {"pattern": "main.a.dev_{t}"}}},
         "({name} is one segment, {name...} the rest)",
     ),
+    "several prefixes": (
+        {"operation": "workspace.export", "where": {"path": {"prefix": ["/a/", "/b/"]}}},
+        "prefix is one text (write one rule for each)",
+    ),
+    "several tests": (
+        {"operation": "workspace.export", "where": {"path": [{"prefix": "/a/"}, {"prefix": "/b/"}]}},
+        "a mapping such as {prefix: dev_} is a test; write one rule for each",
+    ),
+    "an object as it is in the body": (
+        {"operation": "jobs.run_now", "where": {"notebook_params": {"env": "prod"}}},
+        "unknown test 'env' (what is in an object has a name with a dot: notebook_params.env)",
+    ),
     "only what is none": (
         {"operation": "jobs.get", "only": ["jobid"]},
         "jobs.get has no parameter 'jobid'",

@@ -70,7 +70,7 @@ _KNOWN = frozenset().union(
 _NEEDED = {
     Grant.CLIENT_CREDENTIALS: ("client_secret",),
     Grant.REFRESH: ("refresh_token",),
-    Grant.BROWSER_LOGIN: ("code", "code_verifier"),
+    Grant.BROWSER_LOGIN: ("code",),
     Grant.FEDERATION: ("subject_token",),
     Grant.TOKEN_EXCHANGE: ("subject_token",),
 }
@@ -134,7 +134,7 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
     for name in _NEEDED[grant]:
         if not fields.get(name):
             raise Refused(Reason.MALFORMED_FORM, f"the token request lacks the field {name}")
-    if grant is Grant.BROWSER_LOGIN and not _VERIFIER.match(fields["code_verifier"]):
+    if grant is Grant.BROWSER_LOGIN and not _VERIFIER.match(fields.get("code_verifier", "")):
         raise Refused(Reason.GRANT_REFUSED, "a browser login without a PKCE verifier can be stolen")
     named = [(name, fields[name]) for name in TOKEN_FIELDS if name in fields]
     if "resource" in _FIELDS[grant] and _RESOURCE.match(fields.get("resource", "")):

@@ -95,6 +95,7 @@ EXCUSED = frozenset(
         "access-control-request-method",  # browsers, before a cross-origin call (WHATWG Fetch)
         "feature-store-method-name",  # databricks-feature-engineering: which of its own methods calls
         "publish_auth_type",  # the same, of publish_table
+        "postman-token",  # Postman: a UUID of each request
         # coding agents: the conversation, the installation
         "x-claude-code-session-id",
         "session_id",  # Codex

@@ -36,7 +36,8 @@ MAX_FIELDS = 10_000
 
 
 class Parameters:
-    """What a call carries. ``names``: of all query parameters and of the body's own keys, as they were written."""
+    """What a call carries. ``names``: of all query parameters but the choice of a workspace, and of the body's own keys, as
+    they were written."""
 
     def __init__(self, path: Mapping[str, str], query: str | None, gathered: Gathered) -> None:
         """``gathered``: from the body. Raises Refused(QUERY_NOT_CANONICAL)."""
@@ -48,7 +49,8 @@ class Parameters:
         self._gathered = gathered
         self._values: dict[tuple[str, Keys], tuple[Values, Refused | None]] = {}
         self.names = (
-            frozenset(pair.name for pair in self._pairs if pair.plain and pair.name) | self._body.keys()
+            frozenset(pair.name for pair in self._pairs if pair.plain and pair.name not in ("", "o"))
+            | self._body.keys()
         )
 
     # -- one parameter -----------------------------------------------------------------------------------------

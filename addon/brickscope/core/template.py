@@ -144,7 +144,7 @@ def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Se
     if "{" in part or "}" in part:
         return _parse_variable(part, offset, last=last, catalogue=catalogue)
     if "%" in part:
-        decoded = unquote(part, errors="replace")
+        decoded = unquote(part)
         raise TemplateError(
             "rules are written decoded, without percent-encoding",
             offset + part.index("%"),

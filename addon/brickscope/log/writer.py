@@ -218,10 +218,9 @@ class AuditWriter:
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        record = {**fields}
         # Names that have their place already keep it (``record.py``).
-        record = (
-            {"policy_revision": self.revision, **fields} if "policy_revision" not in fields else {**fields}
-        )
+        record.setdefault("policy_revision", self.revision)
         record["event"] = event
         record["instance"] = self.instance
         record["prev_hash"] = last

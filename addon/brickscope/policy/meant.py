@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.core.path import APP
 from brickscope.core.rule import METHODS, Rule, parse_rule
 from brickscope.core.template import Literal, Template, TemplateError
 
@@ -42,7 +43,8 @@ def meant(text: str) -> str:
 @lru_cache(1024)  # a policy is loaded again and again, and each look takes a quarter of a second
 def like(text: str) -> str:
     """The known call most like a rule that matches none, in words; may be empty."""
-    return nearest(text, (f"{each.method} {each.template}" for each in operation_table().rules))
+    calls = (f"{each.method} {each.template}" for each in operation_table().rules)
+    return nearest(text, (call for call in calls if APP not in call))
 
 
 def is_known(rule: Rule) -> bool:

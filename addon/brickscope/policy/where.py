@@ -6,7 +6,9 @@ from itertools import product
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
+from brickscope.catalog.record import load_records
 from brickscope.core.constraint import Constraint, Test, ancestors
+from brickscope.core.hostname import is_app, is_hostname
 from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
 from brickscope.core.template import Literal, Rest, Segment, Template, TemplateError, Variable, parse_template
 
@@ -30,7 +32,11 @@ def parse_constraint(
         kind, many = _kind(operation.type_of(keys))
         if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
             kind = KINDS["map_text"]
-        test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
+        test = _test(name, written, in_path(kind) if place == "path" else kind, place, denies)
+        if keys == ("app",) and not all(
+            is_hostname(each) and is_app(each) for each in map(str, test.one_of or ())
+        ):
+            raise _Wrong("an app is named by its host", "NAME-ID.CLOUD.databricksapps.com, in small letters")
     except _Wrong as error:
         fail(error.message, error.hint, (*within, *error.way))
         return None
@@ -85,6 +91,12 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
         raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
     if len(keys) > 1 and (place == "path" or "" in keys):
         raise _Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
+    for depth in range(1, len(keys)):
+        kind = operation.type_of(keys[:depth])
+        if kind is not None and operation.type_of(keys[: depth + 1]) is None:
+            holder = load_records().get(kind.strip("[]"))
+            hint = "" if holder is None else nearest(keys[depth], holder.types)
+            raise _Wrong(f"{operation.name} has no parameter {'.'.join(keys[: depth + 1])!r}", hint)
     return keys, place
 
 
@@ -221,12 +233,14 @@ def _fits_shape(parts: Sequence[str], shape: Sequence[Segment], *, begins: bool)
     return fixed[:-1] == [*parts[:-1]] and (fixed[-1].startswith if begins else fixed[-1].__eq__)(parts[-1])
 
 
-def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
+def _test(name: str, written: Any, kind: Kind, place: str, denies: bool) -> Test:
     if not isinstance(written, Mapping):
-        return _one_of(written, kind, denies)
+        return _one_of(written, kind, place, denies)
     unknown = [key for key in written if key not in KEYS]
     if unknown:
         hint = nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}"
+        if kind.name == "object":
+            hint = f"what is in an object has a name with a dot: {name}.{unknown[0]}"
         raise _Wrong(f"unknown test {unknown[0]!r}", hint)
     optional = written.get("optional", False)
     if not isinstance(optional, bool):
@@ -241,7 +255,7 @@ def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
 def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool) -> Test:
     value = written[test]
     if test == "one_of":
-        return _one_of(value, kind, denies)
+        return _one_of(value, kind, place, denies)
     if test == "absent":
         if value is True:
             return Test(kind, absent=True)
@@ -252,6 +266,8 @@ def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denie
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return Test(kind, only=frozenset(value))
         raise _Wrong("only is a list of keys", "only: [name]")
+    if isinstance(value, list):
+        raise _Wrong(f"{test} is one text", "write one rule for each")
     if not isinstance(value, str) or not value:
         raise _Wrong(f"{test} is text", f"write {test}: and the text, which may need quotes")
     if test == "pattern" and _ALL.fullmatch(value):
@@ -326,15 +342,20 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
     return Test(kind, pattern=templates, separator=separator, rooted=rooted)
 
 
-def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
+def _one_of(written: Any, kind: Kind, place: str, denies: bool) -> Test:
     found: set[Canonical] = set()
     read = kind.suspect if denies else kind.read
     values = written if isinstance(written, list) else [written]
+    if kind.name == "field_mask" and isinstance(written, str):
+        values = written.split(",")
     for index, value in enumerate(values):
         way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
             message = "a value is text, an integer, true or false"
-            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
+            hint = "a mapping such as {prefix: dev_} is a test"
+            raise _Wrong(message, f"{hint}; write one rule for each" if way else hint, way)
+        if place == "path" and not kind.separator and isinstance(value, str):
+            value = value.strip("/")  # which are the URL's own: `/api/x` of an app is `api/x` behind its host
         _refuse_variables(value, kind, way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)

@@ -104,6 +104,24 @@ CASES: dict[str, tuple[list[Any], list[Any], str, str | None]] = {
         "BS115",
         "write {prefix: /Workspace/Users/ceo/}",
     ),
+    "a wildcard in a prefix": (
+        [on("tables.get", {"full_name": {"prefix": "main.hr.*"}})],
+        [],
+        "BS115",
+        "write {prefix: main.hr.}",
+    ),
+    "a wildcard in a name without parts, denied": (
+        ["serving_endpoints.query"],
+        [on("serving_endpoints.query", {"name": "databricks-*"})],
+        "BS115",
+        "write {prefix: databricks-}",
+    ),
+    "a star in a statement": (
+        [on("statement_execution.execute_statement", {"statement": "SELECT *"})],
+        [],
+        "BS115",
+        None,
+    ),
     "a folder of one's own": ([on("workspace.export", {"path": {"prefix": "/Applications/x/"}})], [], "BS115", None),
     "a prefix within a name": (
         [on("workspace.export", {"path": {"prefix": "/Users/me"}})],
