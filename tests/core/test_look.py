@@ -186,6 +186,14 @@ def test_below_what_can_not_be_compared_nothing_can() -> None:
         assert bool(Gathered(looks, body).values[keys].odd) is odd, body
 
 
+def test_below_an_empty_list_something_is_missing() -> None:
+    keys = ("a", "b", "c")
+    looks = looks_of([Constraint("a.b.c", "body", keys, Wanted(), "")])
+    for body in ({"a": []}, {"a": [{"b": []}, {"b": [{"c": 1}]}]}, {"a": {"b": {"c": []}}}):
+        assert Gathered(looks, body).values[keys].hollow, body
+    assert not Gathered(looks, {"a": [{"b": [{"c": 1}]}]}).values[keys].hollow
+
+
 def test_a_body_is_read_once_for_all_readings_and_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ MATCHES = {
     "a literal verb": ("GET /listings:batchGet", "GET", "listings:batchGet", True),
     "the rest": ("GET /fs/{path...}", "GET", "fs/a/b/c", True),
     "the rest with colons": ("GET /fs/{path...}", "GET", "fs/10:30.csv", True),
+    "the rest with a colon at its end": ("GET /fs/{path...}", "GET", "fs/a/10:", True),
     "the rest is not nothing": ("GET /fs/{path...}", "GET", "fs", False),
     "the rest of another root": ("GET /fs/{path...}", "GET", "fs2/a", False),
     "a prefix of a segment": ("GET /api/2.0/sql/queries", "GET", "api/2.0/sql/queriesx", False),
