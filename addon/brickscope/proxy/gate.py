@@ -31,7 +31,7 @@ from brickscope.log.record import (
     printable,
     redacted,
 )
-from brickscope.log.writer import AuditWriter
+from brickscope.log.writer import AuditWriter, Batch
 from brickscope.service.monitoring.tally import Tally
 
 from .denial import Asked
@@ -42,10 +42,11 @@ MAX_AGENT = 256
 
 
 class Verdict(NamedTuple):
-    """A recorded decision and what the rest of the way needs of it.
+    """A decision and what the rest of the way needs of it. Nothing may be done about it before ``Gate.commit``.
 
     ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none. ``secret``:
-    what is sent in the place of a placeholder; None where nothing is exchanged.
+    what is sent in the place of a placeholder; None where nothing is exchanged. ``batch``: the records that its own is
+    written with; None where it could not be made.
     """
 
     decision: Decision
@@ -54,6 +55,7 @@ class Verdict(NamedTuple):
     started: float
     request: ApiRequest | None = None
     secret: bytes | None = None
+    batch: Batch | None = None
 
 
 class Gate:
@@ -105,7 +107,7 @@ class Gate:
         settled: Collection[str] = (),
         unread: Refused | None = None,
     ) -> Verdict:
-        """Decide on a request and record the decision. An error of any kind is a denial.
+        """Decide on a request, and keep the record of it, which ``commit`` has written. An error of any kind is a denial.
 
         ``refused``: why it is refused already (its head is malformed), whatever the policy says.
         ``body``: the request's, where it was held. ``settled``: URLs of documents that were waited for already.
@@ -136,7 +138,7 @@ class Gate:
         except Exception as error:
             decision = self.internal(error)
         decision_id = self.writer.new_decision_id()
-        asked = _NOTHING
+        asked, batch = _NOTHING, None
         try:
             secrets = find_secrets(wire) if request is None else secrets_of(request)
             detail = redacted(decision.detail, secrets)
@@ -161,12 +163,29 @@ class Gate:
                 key=self.digests,
                 sent=None if secret is None else secret.fingerprint,
             )
-            self.writer.append("decision", fields)
+            batch = self._keep("decision", fields)
         except Exception as error:
             decision, secret = self.unrecorded(error), None
-        self.tally.decided(decision, time.monotonic() - started)
         placed = None if secret is None else secret.value
-        return Verdict(decision, decision_id, asked, started, request, placed)
+        return Verdict(decision, decision_id, asked, started, request, placed, batch)
+
+    def commit(self, verdict: Verdict) -> Verdict:
+        """A verdict that is on record, with all others of this turn of the event loop; a denial in its place where it can't
+        be."""
+        if verdict.batch is not None:
+            try:
+                self.writer.commit(verdict.batch)
+            except Exception as error:
+                verdict = verdict._replace(decision=self.unrecorded(error), secret=None)
+        self.tally.decided(verdict.decision, time.monotonic() - verdict.started)
+        return verdict
+
+    def _keep(self, event: str, fields: Record) -> Batch:
+        """Keep a record, to be written when this turn of the event loop is over, or when somebody needs it."""
+        was, batch = self.writer.batch, self.writer.keep(event, fields)
+        if batch is not was and self.soon is not None:
+            self.soon(self._flush)
+        return batch
 
     def _exchange(
         self,
@@ -264,17 +283,17 @@ class Gate:
     def record_outcome(self, fields: Record) -> None:
         """Record how a call ended, in one write with what else happens in this turn of the event loop: no call waits for it,
         and what was said of the call before it went on is written already."""
-        if self.soon is None:
-            self.record("outcome", fields)
-        elif self.writer.append_late(fields):
-            self.soon(self._flush)
-
-    def _flush(self) -> None:
-        """Write outcomes that were kept; a failure is reported, as in ``record``."""
         try:
-            self.writer.flush()
+            batch = self._keep("outcome", fields)
+            if self.soon is None:
+                self.writer.commit(batch)
         except Exception as error:
             self._say_unrecorded("outcome", error)
+
+    def _flush(self) -> None:
+        """Write what was kept. What fails is told by the writer, and denied where somebody asks for it (``commit``)."""
+        with contextlib.suppress(AuditError):
+            self.writer.flush()
 
     def record_tunnel(self, decision: Decision, client_address: str, host: str, port: int) -> str:
         """Record what became of a CONNECT. Returns the decision id. Raises AuditError if it can't be written."""
