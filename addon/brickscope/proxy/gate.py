@@ -37,6 +37,7 @@ from brickscope.service.monitoring.tally import Tally
 from .denial import Asked
 from .destination import Destinations
 
+_new = tuple.__new__  # as in core/path.py
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
 
@@ -44,6 +45,7 @@ MAX_AGENT = 256
 class Verdict(NamedTuple):
     """A decision and what the rest of the way needs of it. Nothing may be done about it before ``Gate.commit``.
 
+    ``asked``: what a denial says of the request.
     ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none. ``secret``:
     what is sent in the place of a placeholder; None where nothing is exchanged. ``batch``: the records that its own is
     written with; None where it could not be made.
@@ -144,18 +146,18 @@ class Gate:
             detail = redacted(decision.detail, secrets)
             if detail is not decision.detail:
                 decision = decision._replace(detail=detail)
-            asked, user_agent = _describe(wire, request, secrets)
-            if not self.hints:
-                asked = asked._replace(hints=False)
-            if not decision.forwards and decision.reason.kind in (Kind.POLICY, Kind.SUBJECT):
-                asked = asked._replace(contact=policy.contact_of(decision.rule_set))
+            (method, path, host), user_agent = _describe(wire, request, secrets)
+            if decision.forwards:  # told only where its record is lost
+                asked = _new(Asked, (method, path, host, decision.grant is not None, self.hints, None))
+            else:
+                asked = self._told(decision, request, method, path, host)
             fields = decision_record(
                 decision,
                 decision_id,
                 client_address,
-                host=asked.host,
-                method=asked.method,
-                path=asked.path,
+                host=host,
+                method=method,
+                path=path,
                 workspace=None if request is None else _shown_workspace(request.workspace),
                 has_body=None if request is None else request.has_body,
                 user_agent=user_agent,
@@ -167,7 +169,17 @@ class Gate:
         except Exception as error:
             decision, secret = self.unrecorded(error), None
         placed = None if secret is None else secret.value
-        return Verdict(decision, decision_id, asked, started, request, placed, batch)
+        return _new(Verdict, (decision, decision_id, asked, started, request, placed, batch))
+
+    def _told(
+        self, decision: Decision, request: ApiRequest | None, method: str, path: str, host: str
+    ) -> Asked:
+        """What its denial says of a request."""
+        contact = None
+        if decision.reason.kind in (Kind.POLICY, Kind.SUBJECT):
+            contact = self.policy.contact_of(decision.rule_set)
+        oauth = request is not None and is_token_request(request)
+        return Asked(method, path, host, oauth, self.hints, contact)
 
     def commit(self, verdict: Verdict) -> Verdict:
         """A verdict that is on record, with all others of this turn of the event loop; a denial in its place where it can't
@@ -321,16 +333,18 @@ def header(fields: Any, wanted: bytes) -> bytes:
     return next((value for name, value in fields if name.lower() == wanted), b"")
 
 
-def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[bytes, ...]) -> tuple[Asked, str]:
-    """What was asked and by which program, fit for log and answer."""
+def _describe(
+    wire: WireRequest, request: ApiRequest | None, secrets: tuple[bytes, ...]
+) -> tuple[tuple[str, str, str], str]:
+    """What was asked (method, path, host) and by which program, fit for log and answer."""
     if request is not None:
         path, agent = request.path, request.user_agent
-        if not is_clean(path, secrets):
+        if not is_clean(path, secrets, comes_again=False):
             path = printable(path, secrets)
         if not is_clean(agent, secrets):
             agent = printable(agent, secrets)
-        return Asked(request.method, path, request.host, is_token_request(request)), agent[:MAX_AGENT]
-    asked = Asked(
+        return (request.method, path, request.host), agent[:MAX_AGENT]
+    asked = (
         printable(wire.method, secrets)[:32],
         printable(wire.target.partition(b"?")[0], secrets),
         printable(wire.tunnel_host)[:256],

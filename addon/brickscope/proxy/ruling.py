@@ -19,6 +19,8 @@ from .wire.credential import place
 from .wire.events import Denied, Hold, Ruling
 from .wire.head import IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
 
+_new = tuple.__new__  # as in core/path.py
+
 
 class Unframed(Exception):
     """A call that would go on although nobody knows where it ends, or with a placeholder: a fault of this program."""
@@ -65,16 +67,19 @@ def rule(gate: Gate, head: Head, asked: Verdict | Hold) -> Ruling:
         websocket = request if request is not None and request.offer is not None else None
         if websocket is not None and not verdict.decision.allow:
             raise Unframed  # nobody knows what would follow
-        return Cleared(
-            head,
-            raw,
-            fields,
-            announced,
-            verdict.decision_id,
-            verdict.started,
-            secret,
-            verdict.decision.credential,
-            websocket,
+        return _new(
+            Cleared,
+            (
+                head,
+                raw,
+                fields,
+                announced,
+                verdict.decision_id,
+                verdict.started,
+                secret,
+                verdict.decision.credential,
+                websocket,
+            ),
         )
     return _deny(gate, head, verdict, announced)
 
