@@ -14,6 +14,7 @@ from .fields import read_fields
 from .hostname import is_hostname
 from .normal import fold
 from .path import Reading, on_host, read_target
+from .placeholder import PREFIX
 from .query import Pair, read_loosely, read_query
 from .reason import Reason
 from .rule import METHODS, WEBSOCKET
@@ -128,7 +129,8 @@ def read_request(wire: WireRequest) -> ApiRequest:
         path, mark, asked = text.partition("?")
         query, pairs = asked if mark else None, read_loosely(text)
     chosen = fields.workspaces
-    refuse_placeholder(wire.target, "the path or query")
+    if PREFIX in wire.target:
+        refuse_placeholder(wire.target, "the path or query")
     if pairs:
         flaw = find_query_flaw(pairs) or flaw
         in_query, odd = _read_workspaces(pairs, query or "")

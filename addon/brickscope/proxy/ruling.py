@@ -17,7 +17,7 @@ from .target import Plain
 from .wire.answer import written
 from .wire.credential import place
 from .wire.events import Denied, Hold, Ruling
-from .wire.head import IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
+from .wire.head import EMPTY, IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
 
 _new = tuple.__new__  # as in core/path.py
 
@@ -113,7 +113,7 @@ def announced_by(request: ApiRequest) -> Announced:
     length = request.content_length
     if length is None:
         return IN_CHUNKS if request.may_have_body else NO_BODY
-    return Announced(length)
+    return Announced(length) if length else EMPTY
 
 
 def _announced(head: Head) -> Announced | None:
