@@ -7,20 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import settings
 
 from lab.workspace.server import FakeWorkspace
 from whole import LONGEST, MEASURED, TESTS, WHOLE
 
-# Of scripts/mutants: the same examples each time, and none made smaller, since only whether a test fails counts.
-settings.register_profile(
-    "mutants",
-    max_examples=30,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-)
 # How long an example takes says how busy the machine is.
 settings.register_profile("brickscope", deadline=None)
 settings.load_profile("brickscope")

@@ -116,7 +116,7 @@ class Listener:
 
     def __init__(self, *, is_host: bool) -> None:
         self._decoder = hpack.Decoder()
-        self._decoder.max_allowed_table_size = 1 << 32
+        self._decoder.max_allowed_table_size = 1 << 32  # what SETTINGS can say
         self._rest = b""
         self._preface = PREFACE if is_host else b""
         self.frames: list[Frame] = []

@@ -27,6 +27,7 @@ FIELDS = (
     "required",
     "types",
     "encoded",
+    "content",
     "stand_ins",
     "alternatives",
     "below",

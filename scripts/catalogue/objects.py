@@ -3,6 +3,7 @@
 What is added to a line, whose members are names of its own parameters or fields, or lie deeper (``tasks.new_cluster``):
 
 * ``encoded``: variables of the path that may hold encoded separators
+* ``content``: whether the body is a file's content, which holds no parameters
 * ``stand_ins``: ``{member: [members that can say the same in its place]}``
 * ``alternatives``: groups of members of which a call has one
 * ``below``: ``{member: [parameters of which one must be given, or none]}``, where the call acts on all below its object
@@ -43,7 +44,8 @@ class Objects:
                 if is_record(holder) and holder not in operations:
                     annotations.add(holder, types)
                 else:
-                    operations[holder]["body"] = sorted({*operations[holder]["body"], *types})
+                    place = row.get("in", "body")
+                    operations[holder][place] = sorted({*operations[holder][place], *types})
                     operations[holder]["types"].update(types)
 
     def add_facts(self, entries: list[Line], records: list[Line]) -> list[str]:
@@ -57,6 +59,10 @@ class Objects:
                 for line, name in found:
                     if name in line.get("path", ()):
                         line.setdefault("encoded", []).append(name)
+        for row in self._rows["content"]:
+            for name in row["of"]:
+                problems += [] if name in self._lines else [f"objects.yaml: content: there is no {name}"]
+                self._lines.get(name, {})["content"] = True
         for section, key in (("below", "when"), ("every", "values"), ("depends", "by")):
             for row in self._rows[section]:
                 values = row.get(key, []) if section == "below" else row[key]

@@ -8,6 +8,7 @@ import pytest
 
 from brickscope.analysis.call import EXAMPLE_HOST, Call, Home, read_call
 from brickscope.analysis.error import CallError
+from brickscope.core.body import read_body
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.policy import Grant
@@ -94,6 +95,13 @@ def test_the_words_of_a_command_line_are_read_like_its_text() -> None:
     assert read_call(["jobs.run_now", "job_id=7"]) == read_call("jobs.run_now job_id=7")
 
 
+def test_a_form_of_curl_is_one_call_of_its_fields() -> None:
+    call = read_call(f"curl -F path=/Shared/x -F content=@x.py --form-string a=@b https://{HOST}/x")
+    assert isinstance(call.request, ApiRequest)
+    assert call.request.method == "POST"
+    assert read_body(call.request, call.body) == {"path": "/Shared/x", "content": [[]], "a": "@b"}
+
+
 FLAWED = {
     f"GET https://{HOST}/a/../b": Reason.PATH_NOT_CANONICAL,
     f"GET https://{HOST}//a": Reason.PATH_NOT_CANONICAL,
@@ -149,6 +157,7 @@ WRONG = {
     "curl --no-such-thing https://a/x": "'--no-such-thing' is not known here",
     "curl -d @job.json https://a/x": "write the body out",
     "curl -T big.bin https://a/x": "sends a file",
+    "curl -F 'path=<name.txt' https://a/x": "write the body out",
     "GET https://user:pass@host/x": "has a user in it",
     "GET https://host:x/x": "no number",
 }

@@ -118,6 +118,11 @@ WRONG = {
         "encoded:\n  - {of: [jobs.no_such.x], source: test}\n",
         "objects.yaml: encoded jobs.no_such.x fits no parameter",
     ),
+    "the content of nothing": (
+        "objects",
+        "content:\n  - {of: [jobs.no_such], source: test}\n",
+        "objects.yaml: content: there is no jobs.no_such",
+    ),
     "a folder of nothing": (
         "objects",
         "below:\n  - {of: [workspace.export.no_such], source: test}\n",

@@ -118,6 +118,12 @@ def test_variables_that_may_hold_encoded_separators(operation: str, expected: tu
     assert load_catalog().operations[operation].encoded == expected
 
 
+def test_bodies_that_are_the_content_of_a_file() -> None:
+    whole = {name for name, each in load_catalog().operations.items() if each.content}
+    assert whole >= {"files.upload", "workspace.files_import", "mlflow.artifacts.upload_small"}
+    assert not any(load_catalog().operations[name].body for name in whole)
+
+
 def test_values_that_stand_for_every_object() -> None:
     operations = load_catalog().operations
     assert operations["model_registry.set_permissions"].every_of(("registered_model_id",)) == ("root",)

@@ -74,7 +74,10 @@ def test_show_says_of_which_kind_parameters_are() -> None:
     assert said["kinds"]["uc name"] == ["full_name"]
     assert said["encoded"] == ["full_name"]
     plain = run("show", "workspace.export")[1]
-    assert "kinds:      enum: format\n            workspace path: path\n" in plain
+    assert (
+        "kinds:      boolean: direct_download\n            enum: format\n            workspace path: path\n"
+        in plain
+    )
     assert "encoded" not in plain
     assert "object: libraries" in run("show", "libraries.install")[1]
 

@@ -66,6 +66,7 @@ TOKENS = [
     "dose" + "0123456789abcdef" * 2,
     "doau" + "0123456789abcdef" * 2,
     "dsapi" + "0123456789ABCDEF" * 2,
+    "ya29.a0AfB_byC-abcdefghijklmnop",
     "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0xyz.c2lnbmF0dXJl",
     "eyJhbGciOiJ.eyJzdWIi",  # the shortest of them all
 ]

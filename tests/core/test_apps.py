@@ -88,6 +88,14 @@ BY_RULE: dict[str, tuple[list[Any], str, str, str, Any, Reason]] = {
         {"a": 1},
         YES,
     ),
+    "one path of the app": (
+        [on("apps.request", app=APP, path="/api/orders")],
+        APP,
+        "GET",
+        "/api/orders",
+        None,
+        YES,
+    ),
     "beside that path": (
         [on("apps.request", app=APP, path={"prefix": "/api/"})],
         APP,
@@ -203,6 +211,8 @@ def test_an_app_is_named_by_what_the_subject_is_bound_to(case: str, tmp_path: Pa
     [
         ("GET /admin/{path...}", "/admin/x"),
         (on("apps.request", app=APP, path={"prefix": "/admin/"}), "/admin/x"),
+        (on("apps.request", app=APP, path="/admin"), "/admin"),
+        (on("apps.request", app=APP, path="admin/x/"), "/admin/x"),
         ({"class": "execute", "service": "apps"}, "/x"),
     ],
 )

@@ -65,6 +65,16 @@ WRONG = {
     "too many values": (b'{"a": [' + b"1," * MOST + b"1]}", Reason.TOO_COMPLEX),
     "too many objects": (b'{"a": [' + b"{}," * MOST + b"{}]}", Reason.TOO_COMPLEX),
     "too many brackets": (b"[" * (MOST + 1), Reason.TOO_COMPLEX),
+    "too many values beside texts": (b'{"a": [' + b'",\\\\",' * MOST + b"1]}", Reason.TOO_COMPLEX),
+    "too many values behind an escaped quote": (
+        b'{"a": "\\\\\\"", "b": [' + b"1," * MOST + b"1]}",
+        Reason.TOO_COMPLEX,
+    ),
+    "too many values behind an escaped backslash": (
+        b'{"a": "\\\\", "b": [' + b"1," * MOST + b"1]}",
+        Reason.TOO_COMPLEX,
+    ),
+    "too many escapes to tell what is text": (b'{"a": "' + b",\\n" * 1_000_001 + b'"}', Reason.TOO_COMPLEX),
     "too large": (b'{"a": "' + b"x" * LARGEST + b'"}', Reason.TOO_LARGE),
 }
 
@@ -118,6 +128,12 @@ def test_one_byte_order_mark_is_skipped() -> None:
 def test_a_file_in_a_body_of_the_largest_size_is_read() -> None:
     content = "QUJD" * (LARGEST // 4 - 100)
     assert read_body(request(), json.dumps({"path": "/x", "content": content}).encode())["path"] == "/x"
+
+
+@pytest.mark.parametrize("text", ["INSERT INTO t VALUES (1, 2), ", '{"a": [1, "\\""]} ', "a:\\", "\n, "])
+def test_what_stands_in_a_text_is_no_structure(text: str) -> None:
+    body = {"statement": text * MOST, "warehouse_id": "7"}
+    assert read_body(request(), json.dumps(body).encode()) == body
 
 
 KINDS = [

@@ -36,6 +36,14 @@ SENT = {
     "browsers": "host connection user-agent accept accept-encoding accept-language origin referer sec-fetch-site "
     "sec-fetch-mode sec-fetch-dest sec-fetch-user sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform dnt priority "
     "upgrade-insecure-requests cache-control pragma access-control-request-method access-control-request-headers",
+    # grpc-web; openai-python 0.28 api_requestor.py
+    "programs that name themselves once more": "host user-agent x-user-agent x-grpc-web x-openai-client-user-agent",
+    # Claude Code sends what the Anthropic client does, and these; openai/codex codex-api/src/requests/headers.rs, core/src;
+    # google-gemini/gemini-cli core/contentGenerator.ts
+    "coding agents": "x-app x-claude-code-session-id session_id originator openai-beta x-codex-turn-metadata "
+    "x-openai-subagent x-goog-api-client x-gemini-api-privileged-user-id",
+    # its documentation, and the code that it makes for other clients
+    "Postman": "host user-agent accept postman-token cache-control accept-encoding connection content-type authorization",
     # pyiceberg catalog/rest.py
     "pyiceberg": "host user-agent accept-encoding accept connection x-client-version x-iceberg-access-delegation "
     "content-type authorization",
@@ -66,3 +74,10 @@ def test_only_what_clients_send_is_excused() -> None:
 def test_a_name_is_excused_in_its_own_spelling_only(name: str) -> None:
     assert classify(name.title().encode())[1] is Role.PASS
     assert classify(name.translate(str.maketrans("-_", "_-")).encode())[1] is not Role.PASS
+
+
+@pytest.mark.parametrize(
+    "name", ["User_Agent", "x-user", "x-user-agent-override", "x-user-agents-user", "user-agent-id-user"]
+)
+def test_the_name_of_a_program_excuses_no_other_word(name: str) -> None:
+    assert classify(name.encode())[1] is Role.OVERRIDE

@@ -47,6 +47,19 @@ CASES: dict[str, tuple[str, Any, Any, tuple[bool, bool]]] = {
         "/Volumes/main/a/v/in/f",
         NEITHER,
     ),
+    "a schema beyond ASCII": ("volume_path", {"pattern": "/Volumes/main/\u00c4/{v}/F"}, "/Volumes/Main/\u00c4/v/F", BOTH),
+    "a schema and a volume beyond ASCII": (
+        "path",
+        {"pattern": "/Volumes/\u00c4/{s}/\u00d6/{f}"},
+        "/Volumes/\u00c4/s/\u00d6/f",
+        BOTH,
+    ),
+    "a schema beyond ASCII that folds for some": (
+        "volume_path",
+        {"pattern": "/Volumes/main/\u00c4/{v}/F"},
+        "/Volumes/main/\u00e4/v/F",
+        ONLY_DENIED,
+    ),
     "the beginning of a schema's name": ("volume_path", {"prefix": "/Volumes/main/HR"}, "/Volumes/MAIN/hr_x/v", BOTH),
     "a volume beside it": ("volume_path", {"prefix": "/Volumes/main/HR/"}, "/Volumes/main/hr2/v", NEITHER),
     "volumes, by the beginning of their tree's name": ("volume_path", {"prefix": "/V"}, "/Volumes/m/a/v", ONLY_DENIED),
@@ -69,6 +82,8 @@ CASES: dict[str, tuple[str, Any, Any, tuple[bool, bool]]] = {
     "both trees, each by its name": ("path", ["/Workspace/tmp/x", "dbfs:/tmp/x"], "/tmp/x", BOTH),
     "by the clusters' own file system": ("path", {"prefix": "/Workspace/ceo/"}, "file:/Workspace/ceo/x", ONLY_DENIED),
     "by a mount": ("path", {"prefix": "dbfs:/keys/"}, "/dbfs/keys/x", ONLY_DENIED),
+    "a user of a store": ("storage_url", {"prefix": "s3://b/"}, "s3://u@b/x", ONLY_DENIED),
+    "a container before a store": ("storage_url", {"prefix": "abfss://u@b/"}, "abfss://u@b/x", BOTH),
     "another name of a store": ("storage_url", {"prefix": "s3://b/"}, "s3a://b/x", ONLY_DENIED),
     "a repository's ending": ("url", "https://github.com/o/r", "https://GitHub.com/O/r.git", ONLY_DENIED),
     "a user in front of a host": ("url", {"prefix": "https://github.com/o/"}, "https://me@github.com/o/r", BOTH),
@@ -173,6 +188,14 @@ def test_what_acts_on_all_below_its_object_is_met_by_every_ancestor(
     assert found is not None
     assert found.below == (("recursive",),)
     assert found.test.may_be_met(Values([value]), below=True) is met
+
+
+@pytest.mark.parametrize(("count", "spent"), [(1, 0), (2, 2), (3, 3)])
+def test_what_patterns_cost(count: int, spent: int) -> None:
+    """One value is held against a pattern for nothing; of more each is a comparison, if it begins as the pattern does."""
+    values = Values([*(f"a.{index}.b" for index in range(count)), "z"])
+    assert not constraint("text", {"pattern": "a.{x}.c"}, denies=True).test.may_be_met(values)
+    assert values.effort.spent == spent
 
 
 def test_patterns_on_many_values_are_too_complex() -> None:

@@ -316,6 +316,8 @@ def test_the_endpoint_is_looked_at_before_the_body_is_asked_for() -> None:
         b"/oidc./v1/token",
         b"/%EF%BD%8Fidc/v1/token",
         b"/%E2%80%8Boidc/v1/token",
+        b"//oidc/v1/token",  # without a reading
+        b"/api/../oidc/v1/token",
     ],
 )
 def test_no_rule_and_no_mode_opens_what_is_below_oidc(target: bytes, mode: Mode) -> None:

@@ -51,6 +51,26 @@ def test_a_second_credential_is_refused(name: str) -> None:
     )
 
 
+ADVISED = {
+    "x-api-key": "the Anthropic client sends Authorization with auth_token or ANTHROPIC_AUTH_TOKEN",
+    "X-Goog-Api-Key": "the Google client sends Authorization by http_options(headers={'Authorization': 'Bearer ...'})",
+    "api-key": "the OpenAI client sends Authorization with api_key, its Azure form with azure_ad_token",
+}
+
+
+def test_a_clients_own_key_is_refused_with_what_to_set_instead() -> None:
+    for name, advice in ADVISED.items():
+        found = refusal(read_request, h1(headers=h1_headers((name.encode(), b"x"))))
+        assert found == (
+            Reason.MULTIPLE_CREDENTIALS,
+            f"the header {name.lower()!r} is a second credential; {advice}",
+        )
+    assert refusal(read_request, h1(headers=h1_headers((b"X-Auth-Token", b"x")))) == (
+        Reason.MULTIPLE_CREDENTIALS,
+        "the header 'x-auth-token' is a second credential",
+    )
+
+
 @pytest.mark.parametrize("name", OVERRIDES)
 def test_an_override_is_refused(name: str) -> None:
     for spelling in spellings(name):
@@ -120,6 +140,18 @@ def test_a_credential_in_the_query_is_refused_by_its_name(name: str) -> None:
             assert reason is Reason.MULTIPLE_CREDENTIALS
             assert "is a second credential" in detail
             assert "'a'" not in detail
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["_method", "http_method", "method_override", "x-http-method-override", "x-http-method", "X-HTTP-Method"],
+)
+def test_a_parameter_that_overrides_the_method_is_refused_by_its_name(name: str) -> None:
+    for query in (f"{name}=DELETE", f"a=1&{name}=x", f"a=1;{name}"):
+        assert refusal(judge_query, query) == (
+            Reason.HEADER_FORBIDDEN,
+            f"the query parameter {name!r} could override the method that was judged",
+        )
 
 
 @pytest.mark.parametrize("token", TOKENS)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from brickscope.core.hostname import HostPatterns, bare, in_databricks_zone, is_hostname, is_numeric
+from brickscope.core.hostname import (
+    HostPatterns,
+    bare,
+    host_of,
+    in_databricks_zone,
+    is_hostname,
+    is_numeric,
+)
 
 NAMES = [
     ("dbc-a.cloud.databricks.com", True),
@@ -108,3 +115,18 @@ def test_workspaces_of_every_cloud_are_known(host: str, expected: bool) -> None:
 
 def test_folding_finds_a_host_in_every_spelling() -> None:
     assert bare("DBC-A.Cloud.Databricks.COM..") == "dbc-a.cloud.databricks.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://H.example:8443/x", "h.example"),
+        ("https://me@h.example", "h.example"),
+        ("h.example/x", ""),
+        ("", ""),
+        ("https://", ""),
+        ("https://[", ""),
+    ],
+)
+def test_the_host_of_a_url(url: str, host: str) -> None:
+    assert host_of(url) == host

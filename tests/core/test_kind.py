@@ -18,8 +18,9 @@ from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.core.body import Number
 from brickscope.core.constraint import Constraint, Values
 from brickscope.core.decision import Refused
-from brickscope.core.kind import KINDS, Either, prefix_forms
+from brickscope.core.kind import KINDS, Either, pattern_forms, prefix_forms
 from brickscope.core.scalar import MAX_VALUE
+from brickscope.core.template import parse_template
 from brickscope.core.values import FEW, MAX_COMPARED, ODD, PLAIN
 from brickscope.policy.where import parse_constraint
 
@@ -113,6 +114,11 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     ],
     "path": [
         ("/Users/ada/x.whl", f"{LONG}/x.whl"),
+        ("/Shared/x", "/Workspace/Shared/x"),
+        ("/Repos/x", "/Workspace/Repos/x"),
+        ("/Workspace", "/Workspace"),
+        ("/Workspace/x", "/Workspace/x"),
+        ("/Users", "/Workspace/Users", "dbfs:/Users"),
         ("/tmp/x", "/Workspace/tmp/x", "dbfs:/tmp/x"),
         ("/", "/Workspace", "dbfs:/"),
         ("dbfs:/", "dbfs:/"),
@@ -381,6 +387,107 @@ def test_many_values_name_what_each_of_them_names(kind: Any) -> None:
     assert min(at_once.values()) >= 12, "too few lists were read at once"
 
 
+# A kind, many values, and what they name at once to a rule that allows and to one that denies; None: each is read by itself.
+AT_ONCE: list[tuple[str, str, str | None, str | None]] = [
+    ("integer", "1\n-2\n30", "1\n-2\n30", "1\n-2\n30"),
+    ("integer", "1\n1.5", None, None),
+    ("integer", "-0\n1", None, None),
+    ("integer", "10\n0", "10\n0", "10\n0"),
+    ("integer", "01\n2", None, None),
+    ("enum", "A\nB_1", "A\nB_1", "A\nB_1"),
+    ("enum", "A\nb", None, None),
+    ("enum", "A\n", None, None),
+    ("enum_lower", "a-b\nc_d1", "a-b\nc_d1", "a-b\nc_d1"),
+    ("enum_lower", "a\nB", None, None),
+    ("text", "a b\nC", "a b\nC", "a b\nc"),
+    ("text", "a \nb", None, None),
+    ("text", "M\xfc\nB", "M\xfc\nB", "m\xfc\nb"),
+    ("lines", "a\nB", "a\nB", "a\nb"),
+    ("json_text", "{}\n{", "{}\n{", "{}\n{"),
+    ("group_name", "Data Team\nx", "Data Team\nx", "Data Team\nx"),
+    ("group_name", "Da\uff21\nx", "Da\uff21\nx", None),
+    ("group_name", " a\nb", None, None),
+    ("any", "a1\nB2", "a1\nB2", "a1\nb2"),
+    ("any", "1\n22", "1\n22", "1\n22"),
+    ("any", "a\n1", None, None),
+    ("any", "-\nb", None, None),
+    ("any", "+1\nb", None, None),
+    ("any", ".5\nb", None, None),
+    ("id", "a1\nB2", "a1\nB2", "a1\nb2"),
+    ("id", "1\n22", "1\n22", "1\n22"),
+    ("uc_name", "Main.a\nb.C", "main.a\nb.c", "main.a\nb.c"),
+    ("uc_name", "a.b.c.d\nx", None, None),
+    ("uc_name", "a\n\xe4", None, None),
+    ("uc_name", "a b\nc", "a b\nc", "a b\nc"),
+    ("uc_name", "a. b\nc", None, None),
+    (
+        "workspace_path",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+    ),
+    (
+        "workspace_path",
+        "/Users/a\n/Workspace/b",
+        "/Workspace/Users/a\n/Workspace/b",
+        "/Workspace/Users/a\n/Workspace/b",
+    ),
+    (
+        "workspace_path",
+        "/Users/a\n/b",
+        "/Workspace/Users/a\n/Workspace/b",
+        "/Workspace/Users/a\n/Workspace/b",
+    ),
+    ("workspace_path", "/Volumes/a\n/b", None, None),
+    ("workspace_path", "/Workspace\n/b", None, None),
+    ("workspace_path", "/a/Workspace\n/b", None, None),
+    ("workspace_path", "/Workspace/Workspace\n/b", None, None),
+    ("workspace_path", "/a\n/Workspacex/b", None, None),
+    ("workspace_path", "/a\xe9\n/b", "/Workspace/a\xe9\n/Workspace/b", "/Workspace/a\xe9\n/Workspace/b"),
+    ("workspace_path", "/a\n/Workspace/Volumes", None, None),
+    ("workspace_path", "/a;\n/b", None, None),
+    (
+        "workspace_path",
+        "/a b\n/.c\n/d..e",
+        "/Workspace/a b\n/Workspace/.c\n/Workspace/d..e",
+        "/Workspace/a b\n/Workspace/.c\n/Workspace/d..e",
+    ),
+    ("workspace_path", "/a\n/b/", None, None),
+    ("code_path", "/Users/a\n/b", "/Workspace/Users/a\n/Workspace/b", "/Workspace/Users/a\n/Workspace/b"),
+    ("code_path", "a\n/b", None, None),
+    ("dbfs_path", "/a\n/b/c", "/a\n/b/c", "/a\n/b/c"),
+    ("dbfs_path", "/a\n/volumes/b", None, None),
+    ("dbfs_path", "/a\n/Volumes/b", None, None),
+    (
+        "volume_path",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b\ndbfs:/Workspace/a\ndbfs:/Workspace/b",
+    ),
+    ("volume_path", "/Workspace/a\n/b", None, None),
+    ("volume_path", "/a\n/Workspace/b", None, None),
+    ("volume_path", "/Workspace/Workspace\n/Workspace/b", None, None),
+    ("tree_path", "/a\n/b", "/a\n/b", "/a\n/b"),
+    ("tree_path", "/a\n/b//c", None, None),
+    (
+        "path",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b",
+        "/Workspace/a\n/Workspace/b\ndbfs:/Workspace/a\ndbfs:/Workspace/b",
+    ),
+    ("path", "/Workspace/a\n/b", None, None),
+]
+
+
+def test_plain_values_are_read_at_once() -> None:
+    for name, lines, allows, denies in AT_ONCE:
+        kind = KINDS[name]
+        assert kind.all_read is not None
+        assert kind.all_suspect is not None
+        assert kind.all_read(lines) == allows, lines
+        assert kind.all_suspect(lines) == denies, lines
+
+
 _ODD_ENDS = [
     " /b", "/ b", " ", "/", "//b", "/.", "/..", "/./b", "/../b", "/. ", "/.b", "/b c", "/é", "/e\u0301", "/\uff41", "\n/b",
     ";x", "%20", "%2e", "/\u3164", "/\u0661", "/Workspace", "/Volumes", "-", "\t",
@@ -464,15 +571,87 @@ BEGINNINGS: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     ("storage_url", "S3://Buck", ("S3://Buck", "s3://buck"), ("S3://Buck", "s3://buck")),
     ("url", "https://GitHub.com/O", ("https://github.com/O",), ("https://github.com/O", "https://github.com/o")),
     ("uc_name", "Main.A", ("main.a",), ("main.a",)),
+    ("uc_name", "\u00c4", ("\u00c4", "\u00e4"), ("\u00c4", "\u00e4")),
+    ("path", "/Workspace", ("/Workspace",), ("/Workspace/Workspace", "dbfs:/Workspace", "/Workspace")),
+    ("path", "/Volumes", ("/Volumes/",), ("/Workspace/Volumes", "dbfs:/Volumes", "/Volumes")),
+    ("path", "/", ("/Workspace/", "dbfs:/"), ("/Workspace/", "dbfs:/", "/Workspace", "/Volumes")),
+    ("path", "/V", ("/Workspace/V", "dbfs:/V"), ("/Workspace/V", "dbfs:/V", "/Volumes")),
+    ("path", "/a/../x", (), ()),
+    ("workspace_path", "", ("",), ("",)),
+    ("workspace_path", "/", ("/Workspace/",), ("/Workspace/", "/Workspace", "/Volumes")),
+    ("workspace_path", "/Workspace", ("/Workspace",), ("/Workspace/Workspace", "/Workspace")),
+    ("workspace_path", "/Workspace/", ("/Workspace/",), ("/Workspace/",)),
+    ("workspace_path", "/Workspace/Workspace/x", (), ()),
+    ("volume_path", "/Volumes/", ("/Volumes/",), ("/Volumes/",)),
+    ("volume_path", "/Volumes/M/S/V", ("/Volumes/m/s/v",), ("/Volumes/m/s/v",)),
+    ("volume_path", "/Volumes/M/S/V/F", ("/Volumes/m/s/v/F",), ("/Volumes/m/s/v/F",)),
+    ("volume_path", "/Volumes/\u00c4", ("/Volumes/\u00c4", "/Volumes/\u00e4"), ("/Volumes/\u00c4", "/Volumes/\u00e4")),
+    ("dbfs_path", "dbfs:", ("/",), ("/",)),
+    ("dbfs_path", "dbfs:/a", ("/a",), ("/a",)),
+    ("url", "https://H", ("https://H", "https://h"), ("https://H", "https://h")),
+    ("url", "https://H/A/B", ("https://h/A/B",), ("https://h/A/B", "https://h/A/b", "https://h/a/B", "https://h/a/b")),
+    ("slashed", "A/b", ("A/b",), ("a/b",)),
+    ("pip_line", "/Workspace/a/", ("/Workspace/a/",), ("/Workspace/a/", "dbfs:/Workspace/a/", "/workspace/a/")),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "text", "allows", "denies"), BEGINNINGS)
+@pytest.mark.parametrize(("name", "text", "allows", "denies"), BEGINNINGS, ids=range(len(BEGINNINGS)))
 def test_how_a_value_may_begin(
     name: str, text: str, allows: tuple[str, ...], denies: tuple[str, ...]
 ) -> None:
     assert prefix_forms(KINDS[name], text, denies=False) == allows
     assert prefix_forms(KINDS[name], text, denies=True) == denies
+
+
+# A kind, a pattern, and its forms for a rule that allows and for one that denies, each from the root or not.
+Forms = list[tuple[str, bool]]
+PATTERNS: list[tuple[str, str, Forms, Forms]] = [
+    ("text", "Ab/{x}", [("/Ab/{x}", False)], [("/ab/{x}", False)]),
+    ("text", "{x}/Ab", [("/{x}/Ab", False)], [("/{x}/ab", False)]),
+    ("uc_name", "Main/{t}", *[[("/main/{t}", False)]] * 2),
+    ("uc_name", "\u00c4/{t}/\u00d6", *[[("/\u00c4/{t}/\u00d6", False), ("/\u00e4/{t}/\u00f6", False)]] * 2),
+    ("model_name", "Main/M", [("/Main/M", False)], [("/Main/M", False), ("/main/m", False)]),
+    ("workspace_path", "/Users/a/{x...}", *[[("/Workspace/Users/a/{x...}", True)]] * 2),
+    ("workspace_path", "/Workspace/{x}", *[[("/Workspace/{x}", True)]] * 2),
+    (
+        "workspace_path",
+        "/{top}/a",
+        [("/{top}/a", True)],
+        [("/{top}/a", True), ("/Workspace/{top}/a", True)],
+    ),
+    ("path", "/tmp/{x}", *[[("/Workspace/tmp/{x}", True), ("/dbfs:/tmp/{x}", False)]] * 2),
+    (
+        "path",
+        "tmp/{x}",
+        [("/tmp/{x}", False)],
+        [("/tmp/{x}", False), ("/Workspace/tmp/{x}", True), ("/dbfs:/tmp/{x}", False)],
+    ),
+    ("path", "dbfs:/x/{y}", *[[("/dbfs:/x/{y}", False)]] * 2),
+    (
+        "path",
+        "/Volumes/Main/\u00c4/{v}/F/{x}",
+        *[[("/Volumes/main/\u00c4/{v}/F/{x}", True), ("/Volumes/main/\u00e4/{v}/F/{x}", True)]] * 2,
+    ),
+    ("volume_path", "/Volumes/{c}/S/{v}/F", *[[("/Volumes/{c}/s/{v}/F", True)]] * 2),
+    (
+        "volume_path",
+        "/Volumes/\u00c4/{s}/\u00d6",
+        *[[("/Volumes/\u00c4/{s}/\u00d6", True), ("/Volumes/\u00e4/{s}/\u00f6", True)]] * 2,
+    ),
+    ("code_path", "etl/{x}", [("/etl/{x}", False)], [("/etl/{x}", False), ("/Workspace/etl/{x}", True)]),
+    ("code_path", "/etl/{x}", *[[("/Workspace/etl/{x}", True)]] * 2),
+    ("storage_url", "s3:/b/{x}", [], []),
+    ("tree_path", "/a/{x}", *[[("/a/{x}", True)]] * 2),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "allows", "denies"), PATTERNS, ids=range(len(PATTERNS)))
+def test_the_forms_of_a_pattern(name: str, text: str, allows: Forms, denies: Forms) -> None:
+    kind, rooted = KINDS[name], text.startswith("/")
+    template = parse_template(text if rooted else f"/{text}")
+    for wanted, denying in ((allows, False), (denies, True)):
+        found = pattern_forms(kind, template, kind.separator or "/", rooted=rooted, denies=denying)
+        assert [(str(each), begins) for each, begins in found] == wanted
 
 
 def test_what_names_more_where_it_is_denied() -> None:

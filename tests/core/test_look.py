@@ -16,6 +16,7 @@ from core.judged import ALLOWED, NOT_MET, ONE, RUN, TWICE, judged, policy, run_n
 
 DENIED, COMPLEX = Reason.DENIED_BY_RULE, Reason.TOO_COMPLEX
 CREATE, CLUSTER = "/api/2.2/jobs/create", "/api/2.1/clusters/create"
+NOTEBOOK = "tasks.notebook_task.notebook_path"
 FORM = (b"Content-Type", b"application/x-www-form-urlencoded")
 
 # A further name beside the one that is limited.
@@ -104,6 +105,70 @@ def test_a_map_that_may_come_as_a_list_of_pairs(case: str, tmp_path: Path) -> No
     assert (judged(denying, "POST", CLUSTER, body).reason is DENIED) is denied
 
 
+# Tasks of a call; whether a rule allows them that names the notebooks where there are any, and whether a deny meets them.
+OWN, ELSEWHERE = "/Workspace/Users/ada/x", "/Workspace/Users/eve/x"
+TASKS: dict[str, tuple[list[Any], bool, bool]] = {
+    "none": ([], False, False),
+    "the one that is named": ([{"notebook_task": {"notebook_path": OWN}}], True, False),
+    "another": ([{"notebook_task": {"notebook_path": ELSEWHERE}}], False, True),
+    "one without": ([{"notebook_task": {}}], True, False),
+    "no such task": ([{"task_key": "a"}], True, False),
+    "null": ([{"notebook_task": None}], True, False),
+    "null in its place": ([None], False, True),
+    "the one that is named, and no such task": (
+        [{"notebook_task": {"notebook_path": OWN}}, {"task_key": "a"}],
+        True,
+        False,
+    ),
+    "another, and no such task": (
+        [{"notebook_task": {"notebook_path": ELSEWHERE}}, {"task_key": "a"}],
+        False,
+        True,
+    ),
+    "no such task, and another": (
+        [{"task_key": "a"}, {"notebook_task": {"notebook_path": ELSEWHERE}}],
+        False,
+        True,
+    ),
+    "one without, and another": (
+        [{"notebook_task": {}}, {"notebook_task": {"notebook_path": ELSEWHERE}}],
+        False,
+        True,
+    ),
+    "null, and another": (
+        [{"notebook_task": None}, {"notebook_task": {"notebook_path": ELSEWHERE}}],
+        False,
+        True,
+    ),
+    "a text in its place": ([{"notebook_task": "x"}], False, True),
+    "a text in the place of a task": (["x"], False, True),
+    "a text beside the one that is named": (
+        [{"notebook_task": {"notebook_path": OWN}}, {"notebook_task": "x"}],
+        False,
+        True,
+    ),
+    "a text beside a list in its place": (["x", {"notebook_task": [{"notebook_path": OWN}]}], False, True),
+    "a list in its place": ([{"notebook_task": [{"notebook_path": OWN}]}], True, False),
+    "a list with another": (
+        [{"notebook_task": [{"notebook_path": OWN}, {"notebook_path": ELSEWHERE}]}],
+        False,
+        True,
+    ),
+    "a list in the list": ([[{"notebook_task": {"notebook_path": OWN}}]], False, True),
+    "an empty list in its place": ([{"notebook_task": []}], False, False),
+}
+
+
+@pytest.mark.parametrize("case", TASKS)
+def test_what_a_list_of_objects_has(case: str, tmp_path: Path) -> None:
+    tasks, allowed, denied = TASKS[case]
+    limited = {"operation": "jobs.create", "where": {NOTEBOOK: {"one_of": [OWN], "optional": True}}}
+    assert judged(policy(tmp_path, limited), "POST", CREATE, {"tasks": tasks}).allow is allowed
+    deny = {"operation": "jobs.create", "where": {NOTEBOOK: ELSEWHERE}}
+    denying = policy(tmp_path, "jobs.create", deny=[deny])
+    assert judged(denying, "POST", CREATE, {"tasks": tasks}).reason is (DENIED if denied else ALLOWED)
+
+
 def test_a_body_is_read_once_for_all_readings_and_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,9 +190,6 @@ def test_a_body_is_read_once_for_all_readings_and_rules(
 
 def task(path: str) -> dict[str, Any]:
     return {"task_key": "t", "notebook_task": {"notebook_path": path}}
-
-
-NOTEBOOK = "tasks.notebook_task.notebook_path"
 
 
 @pytest.mark.parametrize(

@@ -413,13 +413,17 @@ def test_a_rule_without_constraints_settles_it_without_the_body(tmp_path: Path) 
 
 
 def test_only_rules_that_look_into_the_body_hold_it_back(tmp_path: Path) -> None:
-    rule = {"operation": "files.upload", "where": {"file_path": {"prefix": "Volumes/main/"}}}
-    request = read_request(
-        h1(b"PUT", b"/api/2.0/fs/files/Volumes/main/x", h1_headers((b"Content-Length", b"99999999999")))
-    )
+    length = (b"Content-Length", b"99999999999")
+    rule = {"operation": "jobs.set_permissions", "where": {"job_id": 7}}
+    request = read_request(h1(b"PUT", b"/api/2.0/permissions/jobs/7", h1_headers(length)))
     assert decide(policy(tmp_path, rule), request, "10.0.0.1", 0).allow
     with pytest.raises(BodyNeeded):
         decide(policy(tmp_path, rule | {"only": []}), request, "10.0.0.1", 0)
+    rule = {"operation": "files.upload", "where": {"file_path": {"prefix": "Volumes/main/"}}}
+    request = read_request(h1(b"PUT", b"/api/2.0/fs/files/Volumes/main/x", h1_headers(length)))
+    assert decide(policy(tmp_path, rule), request, "10.0.0.1", 0).allow
+    # the body of an upload is the file
+    assert decide(policy(tmp_path, rule | {"only": []}), request, "10.0.0.1", 0).allow
 
 
 def test_over_http2_a_body_may_come_unannounced(tmp_path: Path) -> None:

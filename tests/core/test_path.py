@@ -81,6 +81,45 @@ ROUTES = {
     "an encoded dollar sign": (b"/%24exchange", ("$exchange",), ("%24exchange",)),
 }
 
+# Which behaviours of a server a reading takes, as the record and `explain` say it; in the order of the readings.
+TOLD = {
+    "an encoded slash": (b"/a%2Fb", ["", "split at '/'"]),
+    "an encoded question mark": (b"/a%3Fb", ["", "cut at '?'"]),
+    "an encoded hash": (b"/a%23b", ["", "cut at '#'"]),
+    "a semicolon": (b"/v/x;y/z", ["", "parameters dropped", "cut at ';'"]),
+    "an escape behind an escape": (b"/a%2541", ["", "decoded twice", "decoded twice, literals as sent"]),
+    "a slash behind two encodings": (b"/a%252Fb", ["", "decoded twice", "decoded twice, split at '/'"]),
+    "a needlessly encoded letter": (b"/%61", ["", "literals as sent"]),
+    "the same beside an encoded slash": (
+        b"/%61%2Fb",
+        ["", "literals as sent", "split at '/'", "split at '/', literals as sent"],
+    ),
+    "a blank at the end of a segment": (b"/a%20/b", ["", "trimmed and normalised"]),
+    "the same beside an encoded slash and a question mark": (
+        b"/a%20/b%2Fc%3Fd",
+        [
+            "",
+            "trimmed and normalised",
+            "split at '/'",
+            "split at '/', trimmed and normalised",
+            "cut at '?'",
+            "cut at '?', trimmed and normalised",
+            "cut at '?', split at '/'",
+            "cut at '?', split at '/', trimmed and normalised",
+        ],
+    ),
+    "blanks before semicolons": (
+        b"/a%20;b/c%20%3Bd",
+        ["", *["parameters dropped"] * 2, "parameters dropped, parameters dropped", "cut at ';'"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "words"), TOLD.values(), ids=TOLD)
+def test_a_reading_says_what_it_takes_a_server_for(raw: bytes, words: list[str]) -> None:
+    assert [each.how for each in read_target(raw).readings] == words
+
+
 DOTS = "dot segment"
 REFUSED = {
     "a dot segment": (b"/api/./x", PATH, DOTS),

@@ -194,12 +194,18 @@ def test_in_a_form_that_is_not_exchanged_it_is_sent_in_no_mode(value: str, targe
 
 TOKEN_FORM = f"grant_type=client_credentials&client_id=a&client_secret={PLACEHOLDER}"
 BASIC_CLIENT = b"Basic " + b64encode(f"a:{PLACEHOLDER}".encode())
+AS_CLIENT = b"Basic " + b64encode(f"{PLACEHOLDER}:a".encode())
 
 
 @pytest.mark.parametrize(
     ("authorization", "body"),
-    [(None, TOKEN_FORM), (BASIC_CLIENT, "grant_type=client_credentials")],
-    ids=["in the form", "as the client's secret"],
+    [
+        (None, TOKEN_FORM),
+        (BASIC_CLIENT, "grant_type=client_credentials"),
+        (AS_CLIENT, "grant_type=client_credentials"),
+        (AS_CLIENT, "grant_type=client_credentials&audience=a"),
+    ],
+    ids=["in the form", "as the client's secret", "as the client", "as the client, with a field of its own"],
 )
 def test_no_token_is_asked_for_with_it(authorization: bytes | None, body: str) -> None:
     headers = [

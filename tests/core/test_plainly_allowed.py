@@ -29,6 +29,7 @@ FILES = "/api/2.0/fs/files"
 EXPORT = "/api/2.0/workspace/export"
 CHAT = "/serving-endpoints/chat/completions"
 CREATE, JOB, METRIC = "/api/2.1/clusters/create", "/api/2.2/jobs/create", "/api/2.0/mlflow/runs/log-metric"
+UPDATE = "/api/2.1/clusters/update"
 BRANCH = "/api/2.0/postgres/projects/p/branches"
 USERS = "/api/2.0/preview/scim/v2/Users"
 SCIM = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -150,6 +151,36 @@ ROWS = {
         ("POST", CREATE, {"node_type_id": "i3.xlarge"}),
         ("POST", CREATE, {"node_type_id": "i3.xlarge", "driver_node_type_id": "i3.xlarge"}),
     ),
+    "a file, not over another": Row(
+        where("files.upload", file_path={"prefix": "/Volumes/main/raw/"}, overwrite=False),
+        ("PUT", f"{FILES}/Volumes/main/raw/v/x?overwrite=false", b"\x89PNG"),
+        ("PUT", f"{FILES}/Volumes/main/raw/v/x?overwrite=true", b'{"overwrite": false}'),
+    ),
+    "a file, and no other parameters": Row(
+        {**where("workspace.files_import", path={"prefix": "/Workspace/etl/"}), "only": []},
+        ("POST", "/api/2.0/workspace-files/import-file/Workspace%2Fetl%2Fa.py", b'{"a": 1}'),
+        ("POST", "/api/2.0/workspace-files/import-file/Workspace%2Fetl%2Fa.py?overwrite=true", b"x"),
+    ),
+    "what databricks-sdk's workspace.download asks for": Row(
+        {**where("workspace.export", path={"prefix": "/Users/ada/"}), "only": ["format", "direct_download"]},
+        ("GET", f"{EXPORT}?path=%2FUsers%2Fada%2Fnb&direct_download=true&format=AUTO"),
+        ("GET", f"{EXPORT}?path=%2FUsers%2Fada%2Fnb&direct_download=true&x=1"),
+    ),
+    "a field of a mask, and what is in it": Row(
+        where("clusters.update", update_mask=["spark_conf", "custom_tags"]),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.a.b,custom_tags", "cluster": {}}),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.a,num_workers", "cluster": {}}),
+    ),
+    "a field of a mask, but not one that begins alike, nor all": Row(
+        where("clusters.update", update_mask="spark_conf.a,spark_conf.b"),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.b,spark_conf.a", "cluster": {}}),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.ab", "cluster": {}}),
+    ),
+    "all fields of a mask": Row(
+        where("clusters.update", update_mask="*"),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf,num_workers", "cluster": {}}),
+        ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.*", "cluster": {}}),
+    ),
     "a schema of SCIM": Row(
         where("users.create", schemas=[SCIM]),
         ("POST", USERS, {"schemas": [SCIM], "userName": "ada@example.com"}),
@@ -180,6 +211,11 @@ DENIED = {
         where("libraries.install", **{"libraries.whl": {"prefix": "dbfs:"}}),
         ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "/x.whl"}]}),
         ("POST", "/api/2.0/libraries/install", {"libraries": [{"whl": "s3://b/x.whl"}]}),
+    ),
+    "a file over another": (
+        where("files.upload", overwrite=True),
+        ("PUT", f"{FILES}/Volumes/main/raw/v/x?overwrite=True", b"\x89PNG"),
+        ("PUT", f"{FILES}/Volumes/main/raw/v/x?overwrite=false", b"\x89PNG"),
     ),
     "a key with dots, in an object of texts": (
         where("clusters.create", **{"spark_conf.spark.master": "local[*]"}),

@@ -62,7 +62,7 @@ BAD = {
     "a blank that does not break": ("GET /a\u00a0b", 6, ""),
     "a rest in the middle": ("GET /{a...}/b", 5, ""),
     "half a variable": ("GET /api/{id", 9, ""),
-    "a variable inside a segment": ("GET /api/v{id}", 10, ""),
+    "a variable inside a segment": ("GET /api/v{id}", 10, "write {id} for all of it"),
     "the same variable twice": ("GET /{a}/{a}", 9, ""),
     "a whole URL": ("GET https://host/api", 4, "/https"),
     "a semicolon": ("GET /a;b", 6, ""),

@@ -25,6 +25,7 @@ PARSED: dict[str, tuple[str, tuple[Segment, ...]]] = {
     "a literal with a colon": ("/listings:batchGet", (Literal("listings:batchGet"),)),
     "signs that need no encoding": ("/a!$&'()+,=@~_-.b", (Literal("a!$&'()+,=@~_-.b"),)),
     "letters beyond ASCII": ("/caf\u00e9/{x}", (Literal("caf\u00e9"), Variable("x"))),
+    "blanks and capitals": ('/Next X/"X"', (Literal("Next X"), Literal('"X"'))),
     "dots in a name": ("/.../.x", (Literal("..."), Literal(".x"))),
 }
 CATALOGUE: dict[str, tuple[str, tuple[Segment, ...]]] = {
@@ -118,11 +119,23 @@ WRONG = {
     "percent-encoding of what is no text": ("/%ff", 1, "written decoded", "write '\ufffd'"),
     "half a variable": ("/a/x{id", 4, "a whole segment", ""),
     "the other half": ("/a/xid}", 6, "a whole segment", ""),
-    "a variable within a segment": ("/a/v{id}", 4, "a whole segment", ""),
+    "a variable behind something": (
+        "/a/v{id}",
+        4,
+        "a whole segment",
+        "write {id} for all of it, or name the operation and limit its parameter by {prefix: 'v'}",
+    ),
+    "a variable before something": ("/a/{id}_v", 3, "a whole segment", "write {id} for all of it"),
+    "a variable between dots": (
+        "/a/main.{t}",
+        8,
+        "a whole segment",
+        "write {t} for all of it, or name the operation and limit its parameter by {pattern: 'main.{t}'}",
+    ),
     "a brace the wrong way": ("/a/}x{", 3, "a whole segment", ""),
     "a variable without a name": ("/a/{}", 3, "a whole segment", ""),
     "a variable whose name is a number": ("/a/{1}", 3, "a whole segment", ""),
-    "a verb that begins with a digit": ("/a/{x}:1", 3, "a whole segment", ""),
+    "a verb that begins with a digit": ("/a/{x}:1", 3, "a whole segment", "write {x} for all of it"),
     "a rest before the end": ("/a/{x...}/b", 3, "{x...} means the rest of the path", ""),
     "a rest with a verb": ("/a/{x...}:v", 3, "{x...} means the rest of the path", ""),
     "a variable twice": ("/a/{x}/{y}/{x}", 11, "{x} appears twice", ""),
@@ -161,6 +174,7 @@ BOUND: dict[str, tuple[str, str, dict[str, str]]] = {
     "a shaped variable with a verb": ("/a/{n=x/*}:run", "a/x/1:run", {"n": "x/1"}),
     "a shaped variable of several": ("/{n=x/*/y/*}", "x/1/y/2", {"n": "x/1/y/2"}),
     "a shaped variable with a rest": ("/a/{n=x/**}", "a/x/1/2", {"n": "x/1/2"}),
+    "no verb, and a value that looks like none": ("/a/{b...}", "a/x:None", {"b": "x:None"}),
     "colons in a value": ("/a/{b...}", "a/10:30", {"b": "10:30"}),
 }
 

@@ -21,9 +21,9 @@ TEXTS = {
     "tag character": ("\U000e0041", "\\U000e0041", None),
     "half a surrogate pair": ("\ud800", "\\ud800", None),
     "the ends": (
-        "\x00\x7f\xff\uffff\U0010ffff",
-        "\\x00\\x7f\xff\\uffff\\U0010ffff",
-        "\\x00\\x7f\\xff\\uffff\\U0010ffff",
+        "\x00\x7f\xff\u0100\uffff\U00010000\U0010ffff",
+        "\\x00\\x7f\xff\u0100\\uffff\U00010000\\U0010ffff",
+        "\\x00\\x7f\\xff\\u0100\\uffff\\U00010000\\U0010ffff",
     ),
 }
 

@@ -82,7 +82,7 @@ GRANTS: dict[str, tuple[bytes, str]] = {
     ),
     "a login without PKCE": (
         token_request({"grant_type": "authorization_code", "code": "x", "client_id": PUBLIC_CLIENT}),
-        "malformed_form",
+        "grant_refused",
     ),
     "a login with a short verifier": (
         token_request(

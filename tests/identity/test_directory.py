@@ -205,17 +205,18 @@ def test_metadata_leads_to_keys_on_the_same_host_only() -> None:
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directory_module, "MAX_TOKENS", 10)
     monkeypatch.setattr(document_module, "MAX_DOCUMENTS", 10)
+    monkeypatch.setattr(directory_module, "MAX_DOCUMENTS", 10)
 
     async def scene(world: World, directory: TokenDirectory) -> None:
         await verify(directory, signed())
         for index in range(40):
             assert isinstance(await verify(directory, signed(jti=str(index))), Claims)
             host = f"dbc-{index}.cloud.databricks.com"
-            assert (
-                await verify(directory, signed(iss=f"https://{host}/oidc"), host)
-                is Reason.KEY_SET_UNAVAILABLE
-            )
+            for path in ("", "/accounts/0d26daa6-5e44-4c97-a497-ef015f91254a"):
+                made_up = signed(iss=f"https://{host}/oidc{path}")
+                assert await verify(directory, made_up, host) is Reason.KEY_SET_UNAVAILABLE
         assert len(directory._tokens) == 10
+        assert len(directory._accounts) == 10
         assert len(directory._key_sets._documents) <= 11
         before = len(world.asked)
         assert isinstance(await verify(directory, signed()), Claims)

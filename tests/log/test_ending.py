@@ -373,7 +373,7 @@ def test_where_the_last_file_cannot_be_read_one_before_it_counts(tmp_path: Path)
     assert (found.path, found.has_head) == (paths[1], False)
 
 
-@pytest.mark.parametrize("chunk", [80, 100, 333, 1024])
+@pytest.mark.parametrize("chunk", [7, 80, 100, 333, 1024])
 def test_a_record_is_found_wherever_it_is_cut_by_reading(
     chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,11 +398,15 @@ def test_the_name_of_a_closed_file_says_how_far_the_log_came(tmp_path: Path) -> 
     assert not has_passed(tmp_path / "audit.jsonl", Link(B, 1, "f" * 64))
 
 
-def test_what_stands_after_the_last_record_of_a_file_that_was_moved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chunk", [7, 20, *range(90, 120), 1024 * 1024])
+def test_what_stands_after_the_last_record_of_a_file_that_was_moved(
+    chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending_module, "_CHUNK", chunk)
     lines = [sealed(A, 1, "start", previous=None), sealed(A, 2)]
     moved = tmp_path / "audit.jsonl.1"
     (tmp_path / "audit.jsonl.0").mkdir()  # not in the way
-    for rest in (b"", b"x", b"half a line\nand another"):
+    for rest in (b"", b"x", b"half\na line", b"y" * 500):
         moved.write_bytes(b"".join([*lines, lines[-1]]) + rest)
         found = find_end(tmp_path / "audit.jsonl", link(lines[0]))
         assert found is not None
@@ -413,3 +417,14 @@ def test_what_stands_after_the_last_record_of_a_file_that_was_moved(tmp_path: Pa
     assert find_end(tmp_path / "audit.jsonl", link(lines[0])) is None, (
         "neither a link nor a file of another name"
     )
+
+
+def test_what_stands_after_the_last_record_of_a_closed_file_is_told_by_the_one_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    """By a record of the run that left it there; so it is looked for in no closed file, which may be large."""
+    closed = closed_by_hand(tmp_path, A, sealed(A, 1, "start", previous=None), sealed(A, 2))
+    closed.write_bytes(closed.read_bytes() + b"half a line")
+    found = find_end(tmp_path / "audit.jsonl", None)
+    assert found is not None
+    assert (found.path, found.is_moved, found.torn, found.torn_hash) == (closed, False, 0, "")

@@ -79,6 +79,7 @@ def test_they_go_out_when_the_first_of_them_is_asked_for(writer: AuditWriter, wr
     for batch in batches:
         writer.commit(batch)
     assert writes == [3]
+    assert [each["seq"] for each in records(writer.path)] == [1, 2, 3, 4]
     assert [each.get("decision_id") for each in records(writer.path)] == [None, "0-1", "0-0", "0-2"]
     assert verify([writer.path], Verifier()).findings == []
 
@@ -170,6 +171,17 @@ def test_whatever_fails_is_a_batch_that_is_not_written(
 
 def test_who_has_not_asked_can_not_take_it_for_written(writer: AuditWriter) -> None:
     assert str(writer.keep("decision", decision(1)).error) == "the record is not written yet"
+
+
+def test_a_gap_that_is_noted_meanwhile_comes_with_the_next_batch(writer: AuditWriter) -> None:
+    writer.note_deleted("first")
+    batch = writer.keep("decision", decision(1))
+    writer.note_deleted("second")
+    writer.commit(batch)
+    assert [each.get("file") for each in records(writer.path)] == [None, "first", None]
+    call(writer, allow=False)
+    assert [each.get("file") for each in records(writer.path)] == [None, "first", None, "second", None]
+    assert writer.statistics.gaps["retention"] == 2
 
 
 def test_one_that_is_no_record_leaves_the_others(writer: AuditWriter) -> None:

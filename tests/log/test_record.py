@@ -27,6 +27,7 @@ SECRET = {
     "a token encoded twice": "/x/" + "".join(f"%25{byte:02x}" for byte in ODD),
     "half of it encoded": "/x/my~own%2EToken_Value",
     "somebody else's Databricks token": "/x/dapiffffffffffffffffffffffffffffffff",
+    "an access token of Google": "/x/ya29.a0AfB_byC-abcdefghijklmnop",
     "somebody else's JSON Web Token": "/x/eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl",
 }
 

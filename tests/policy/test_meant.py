@@ -64,6 +64,11 @@ ERRORS = {
         "GET,POST /api/2.1/jobs/list",
         "(write GET /api/2.1/jobs/list and POST /api/2.1/jobs/list)",
     ),
+    "two methods with a bar": (
+        "GET|POST /api/2.1/jobs/list",
+        "(write GET /api/2.1/jobs/list and POST /api/2.1/jobs/list)",
+    ),
+    "a call of the SDK": ("w.jobs.list()", "(write jobs.list)"),
     "any method": ("ANY /api/2.1/jobs/list", "7:9: error: 'ANY' is not a method that a rule can name"),
     "no method": ("/api/2.1/jobs/list", "(write GET /api/2.1/jobs/list)"),
     "no first slash": (

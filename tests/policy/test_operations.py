@@ -59,6 +59,9 @@ def test_rules_without_constraints_stand_first(tmp_path: Path) -> None:
     assert [rule.is_bound for rule in rules] == [False, True]
 
 
+WHEEL = "tasks.libraries.whl"
+
+
 def test_the_revision_changes_with_every_part_of_a_rule(tmp_path: Path) -> None:
     rules: list[Any] = [
         "jobs.get",
@@ -71,6 +74,8 @@ def test_the_revision_changes_with_every_part_of_a_rule(tmp_path: Path) -> None:
         {"operation": "jobs.get", "where": {"job_id": {"absent": True}}},
         {"operation": "jobs.get", "where": {"job_id": {"max": 1}}},
         {"operation": "jobs.get", "where": {"job_id": {"pattern": "{x...}"}}},
+        {"operation": "jobs.create", "where": {WHEEL: "/Workspace/etl/x.whl"}},
+        {"operation": "jobs.create", "where": {WHEEL: "/etl/x.whl"}},  # of whichever tree
     ]
     revisions = [load(tmp_path, [rule]).policy.revision for rule in rules]
     assert len(set(revisions)) == len(rules)
@@ -110,6 +115,42 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a value that is another operation's": (
         {"operation": "permissions.set", "where": {"request_object_type": ["notebooks", "jobs"]}},
         "permissions.set never has request_object_type 'jobs': that call is jobs.set_permissions",
+    ),
+    "a name that lacks what the API has before it": (
+        {"operation": "postgres.delete_branch", "where": {"name": ["projects/p/branches/dev", "prod"]}},
+        "postgres.delete_branch never has name 'prod' (it has the form projects/*/branches/*)",
+    ),
+    "the name of what lies above": (
+        {"operation": "postgres.delete_branch", "where": {"name": "projects/p"}},
+        "never has name 'projects/p'",
+    ),
+    "a beginning that lacks it": (
+        {"operation": "postgres.delete_branch", "where": {"name": {"prefix": "p/"}}},
+        "never has name 'p/'",
+    ),
+    "a variable in a name": (
+        {"operation": "tables.get", "where": {"full_name": ["main.a.t", "main.{schema}.t"]}},
+        "the variable in 'main.{schema}.t' is for a pattern (write {pattern: 'main.{schema}.t'})",
+    ),
+    "a variable in a folder": (
+        {"operation": "files.download", "where": {"file_path": {"prefix": "/Volumes/main/{schema}/"}}},
+        "write {pattern: '/Volumes/main/{schema}/{rest...}'}",
+    ),
+    "a variable within a part": (
+        {"operation": "tables.get", "where": {"full_name": {"pattern": "main.a.dev_{t}"}}},
+        "({name} is one segment, {name...} the rest)",
+    ),
+    "several prefixes": (
+        {"operation": "workspace.export", "where": {"path": {"prefix": ["/a/", "/b/"]}}},
+        "prefix is one text (write one rule for each)",
+    ),
+    "several tests": (
+        {"operation": "workspace.export", "where": {"path": [{"prefix": "/a/"}, {"prefix": "/b/"}]}},
+        "a mapping such as {prefix: dev_} is a test; write one rule for each",
+    ),
+    "an object as it is in the body": (
+        {"operation": "jobs.run_now", "where": {"notebook_params": {"env": "prod"}}},
+        "unknown test 'env' (what is in an object has a name with a dot: notebook_params.env)",
     ),
     "only what is none": (
         {"operation": "jobs.get", "only": ["jobid"]},

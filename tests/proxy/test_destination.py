@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.reason import Reason
-from brickscope.proxy.destination import Destinations, Resolver, Side, Upstream, is_public
+from brickscope.proxy.destination import CHOSEN, Destinations, Resolver, Side, Upstream, is_public
 
 SCOPE = HostPatterns(["*.cloud.databricks.com"])
 WORKSPACE = "dbc-a.cloud.databricks.com"
@@ -196,3 +197,35 @@ def test_a_way_back_to_the_proxy_is_seen(peer: tuple[str, int], own: tuple[str, 
     rules.own_ports.add(8080)
     rules.status_port = 9464
     assert rules.leads_back(peer, own) == name
+
+
+def test_names_that_clients_like_keep_no_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a reload of the policy: who has no token kept a revocation out of force, by names that nobody answers."""
+    go_on = threading.Event()
+
+    def getaddrinfo(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        if host.endswith(".slow.example"):
+            go_on.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    async def look_up(host: str) -> list[Any]:
+        CHOSEN.set(host != WORKSPACE)
+        return await asyncio.get_running_loop().getaddrinfo(host, 443)
+
+    async def run() -> None:
+        Resolver(destinations()).install(asyncio.get_running_loop())
+        slow = [asyncio.ensure_future(look_up(f"{index}.slow.example")) for index in range(100)]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            assert await asyncio.ensure_future(look_up(WORKSPACE))
+            assert await asyncio.to_thread(lambda: "the policy")
+        assert not any(each.done() for each in slow)
+        go_on.set()
+        assert all(await asyncio.gather(*slow))
+
+    try:
+        asyncio.run(run())
+    finally:
+        go_on.set()

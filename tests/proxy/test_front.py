@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -233,6 +234,18 @@ def test_what_may_not_be_is_refused_with_words(raw: bytes, reason: str, step: in
         assert reason.encode() in body
         (record,) = door.log.of("tunnel")
         assert (record["decision"], record["reason"]) == ("deny", reason)
+
+    within_a_loop(story)
+
+
+def test_a_refusal_in_the_clear_says_what_was_asked() -> None:
+    def story() -> None:
+        door = Door()
+        door.send(connect(f"http://{HOST}/?token=x", method="DELETE"))
+        said = json.loads(answered(door)[1])
+        assert f"Brickscope refused DELETE {HOST}:80: " in said["message"]
+        assert said["details"][0]["metadata"]["method"] == "DELETE"
+        assert "token" not in str(said)
 
     within_a_loop(story)
 

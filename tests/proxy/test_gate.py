@@ -23,7 +23,9 @@ from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter
 from brickscope.proxy.denial import Asked
-from brickscope.proxy.gate import Gate, header
+from brickscope.proxy.gate import Gate, Verdict, header
+from brickscope.proxy.ruling import rule
+from brickscope.proxy.wire.head import Cleared, Door, HeadScanner
 from core.wire import HOST, TOKEN, h1, h1_headers
 from log.written import records
 
@@ -372,6 +374,21 @@ def test_the_clients_address_counts(writer: AuditWriter) -> None:
     assert on_record(gate, h1(), "10.0.0.1").decision.allow
     assert on_record(gate, h1(), "10.0.1.1").decision.reason is Reason.CLIENT_NOT_ALLOWED
     assert [each["client_address"] for each in decisions(gate)] == ["10.0.0.1", "10.0.1.1"]
+
+
+def test_a_verdict_has_all_its_fields(gate: Gate) -> None:
+    """It is made without the check of its own constructor, as is the leave to send a call."""
+    verdict = gate.judge(h1(), "10.0.0.1")
+    assert Verdict(*verdict) == verdict
+    assert Asked(*verdict.asked) == verdict.asked == Asked("GET", CATALOGS, HOST)
+    scanned = HeadScanner(Door(HOST, 443, HOST, b"http/1.1")).read(
+        b"GET " + CATALOGS.encode() + b" HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n\r\n", 0
+    )
+    assert scanned is not None
+    cleared = rule(gate, scanned, verdict)
+    assert isinstance(cleared, Cleared)
+    assert Cleared(*cleared) == cleared
+    assert (cleared.decision_id, cleared.websocket) == (verdict.decision_id, None)
 
 
 def test_how_long_a_decision_took_is_counted(gate: Gate) -> None:

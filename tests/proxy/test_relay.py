@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from by_hand import HOST, Scene, broken, play, turn
+from by_hand import HOST, Scene, broken, head, play, turn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.denial import ESTABLISHED
+from brickscope.proxy.destination import CHOSEN
 from brickscope.proxy.flow import KEPT, LINGER
 from brickscope.proxy.relay import Relay
 from brickscope.proxy.upstream import LAST
@@ -158,6 +159,24 @@ def test_a_host_that_can_not_be_reached(left: bool) -> None:
         assert scene.client.closed == "aborted"
 
     play(story)
+
+
+@pytest.mark.parametrize("begin", [Scene.relay, Scene.begin])
+def test_the_name_is_looked_up_apart_from_those_under_policy(begin: Callable[[Scene], Any]) -> None:
+    chosen: list[bool] = []
+
+    async def story(scene: Scene) -> None:
+        async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+            chosen.append(CHOSEN.get())
+            return []
+
+        asyncio.get_running_loop().getaddrinfo = getaddrinfo  # type: ignore[method-assign]
+        begin(scene)
+        scene.client.receive(head())
+        await turn()
+
+    play(story)
+    assert chosen == [begin is Scene.relay]
 
 
 def test_a_name_without_an_address_that_may_be_reached() -> None:

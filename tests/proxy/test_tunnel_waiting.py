@@ -7,11 +7,24 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
-from by_hand import END, OK, Scene, broken, head, outcomes, play, turn
+from by_hand import (
+    END,
+    HELLO,
+    HOST,
+    OK,
+    PretendedTransport,
+    Scene,
+    broken,
+    head,
+    outcomes,
+    play,
+    turn,
+)
 
-from brickscope.core.pending import NotYetKnown
+from brickscope.core.pending import BodyNeeded, NotYetKnown
+from brickscope.proxy.datapath import Visitor
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.tunnel import KEPT
+from brickscope.proxy.tunnel import KEPT, Tunnel
 from brickscope.proxy.wire.http1 import Http1
 
 # -- waiting for keys -------------------------------------------------------------------------------------------
@@ -157,9 +170,8 @@ def test_what_raises_after_the_wait_ends_both_sides(monkeypatch: pytest.MonkeyPa
 # -- bodies that are held back ----------------------------------------------------------------------------------
 
 
-def test_bodies_that_are_held_back_have_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    from brickscope.core.pending import BodyNeeded
-
+@pytest.fixture
+def judged_by_body(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Gate.judge
 
     def judge_by_body(
@@ -171,6 +183,9 @@ def test_bodies_that_are_held_back_have_room_together(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Gate, "judge", judge_by_body)
 
+
+@pytest.mark.usefixtures("judged_by_body")
+def test_bodies_that_are_held_back_have_room_together() -> None:
     async def story(scene: Scene) -> None:
         scene.path.room = 1000
         scene.begin()
@@ -189,9 +204,40 @@ def test_bodies_that_are_held_back_have_room_together(monkeypatch: pytest.Monkey
     play(story)
 
 
-def test_room_is_given_back_when_the_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    from brickscope.core.pending import BodyNeeded
+@pytest.mark.usefixtures("judged_by_body")
+@pytest.mark.parametrize(
+    ("sizes", "given_up"),
+    {
+        "one client with many small ones": ([("a", 400), ("a", 400), ("b", 500)], 0),
+        "the largest of that client": ([("a", 200), ("a", 700), ("b", 500)], 1),
+        "who comes last, if it holds most": ([("a", 400), ("b", 700)], 1),
+    }.values(),
+)
+def test_without_room_it_is_the_client_that_holds_most_who_goes_on_without(
+    sizes: list[tuple[str, int]], given_up: int
+) -> None:
+    """One client that sends most of many bodies and waits had those of all others denied."""
 
+    async def story(scene: Scene) -> None:
+        scene.path.room = 1000
+        clients = []
+        for address, size in sizes:
+            client = PretendedTransport(("192.0.2.1", 4000))
+            tunnel = Tunnel(scene.path, Visitor(address, HOST, 443, HOST), lambda: None)
+            scene.path.open[client] = tunnel
+            tunnel.begin(client, HELLO)
+            client.receive(head("/ok/1", "Content-Length: 2000", method="PUT") + b"x" * size)
+            clients.append(client)
+        await turn()
+        assert [b" 403 " in client.written for client in clients] == [
+            at == given_up for at in range(len(sizes))
+        ]
+        assert scene.path.held == sum(size for _, size in sizes) - sizes[given_up][1]
+
+    play(story)
+
+
+def test_room_is_given_back_when_the_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     def needs_body(*_: Any) -> Any:
         raise BodyNeeded(1_000_000)
 

@@ -171,6 +171,25 @@ def test_another_policy_that_does_not_allow_it_ends_it(new: Policy, reason: str)
     assert scene.log.of("outcome")[0]["policy_revision"] == new.revision
 
 
+def test_an_edit_while_the_hosts_agreement_is_due_ends_it_at_the_first_look() -> None:
+    """A host that takes its time had it open for as long as nothing but time is looked at."""
+
+    async def story(scene: Scene) -> None:
+        scene.gate.swap(policy("driver_proxy.ssh"))
+        scene.begin()
+        await turn()
+        scene.client.receive(ASK)
+        await turn()
+        scene.gate.swap(another()._replace(tokens={}))
+        scene.host.receive(AGREE)
+        scene.tunnel.look(1.0)
+        await turn()
+        assert scene.client.eof_written
+
+    (end,) = outcomes(play(story))
+    assert end["error"].startswith("it is no longer allowed: unknown_token, ")
+
+
 def held(credential: str | None = "c", revision: str = "r", **changed: Any) -> Policy:
     """The policy, its subject behind a placeholder."""
     known = policy("driver_proxy.ssh", revision=revision)

@@ -74,7 +74,7 @@ def meets(one: OperationRule, other: OperationRule) -> bool:
         if test is None or test.optional or constraint.test.optional:
             continue
         mine, theirs = test.one_of, constraint.test.one_of
-        if mine is not None and theirs is not None and not mine & theirs:
+        if mine is not None and theirs is not None and not (mine & theirs or test.kind.covers):
             return False
     return True
 

@@ -18,6 +18,8 @@ _LONG_OPTIONS = [*_OPTIONS["quiet"], *_OPTIONS["plain"]] + [
     f"{name}=" for key in ("data", "with_value", "quiet_with_value") for name in _OPTIONS[key]
 ]
 
+_BOUNDARY = "a-form"
+
 
 def read_curl(arguments: list[str]) -> Sent:
     """What ``curl ARGUMENTS`` sends. Raises CallError, which quotes no value of an option."""
@@ -33,11 +35,10 @@ def read_curl(arguments: list[str]) -> Sent:
         raise CallError(
             f"a curl command has one URL, this one has {len(urls)}", "quote it if it has a & in it"
         )
-    for name in ("upload-file", "form", "form-string"):
-        if name in given:
-            raise CallError(
-                f"curl's --{name} sends a file, which is not read here", "write PUT URL, without it"
-            )
+    if "upload-file" in given:
+        raise CallError(
+            "curl's --upload-file sends a file, which is not read here", "write PUT URL, without it"
+        )
     headers = _headers(options)
     data = [_data(name, value) for name, value in options if name in _DATA]
     url, method, body = urls[0], given.get("request"), b""
@@ -48,6 +49,9 @@ def read_curl(arguments: list[str]) -> Sent:
         body = ("" if "json" in given else "&").join(data).encode()
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", kind))
+    elif form := [(name, value) for name, value in options if name in ("form", "form-string")]:
+        headers.append(("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}"))
+        body = _form(form).encode()
     default = "HEAD" if "head" in given else "POST" if body or (data and "get" not in given) else "GET"
     return Sent(
         method or default, url if "://" in url or url[:1] in "/$<" else f"https://{url}", headers, body
@@ -70,6 +74,20 @@ def _headers(options: list[tuple[str, str]]) -> list[tuple[str, str]]:
         elif name in ("cookie", "user-agent", "referer"):
             headers.append((name.title(), value))
     return headers
+
+
+def _form(fields: list[tuple[str, str]]) -> str:
+    """A form of fields and files; what is in a file is not looked at."""
+    parts = []
+    for option, text in fields:
+        name, _, value = text.partition("=")
+        file = ""
+        if option == "form" and value[:1] in ("@", "<"):
+            if value[0] == "<":
+                raise CallError("a file of data is not read here", "write the body out")
+            file, value = '; filename="file"', ""
+        parts.append(f'Content-Disposition: form-data; name="{name}"{file}\r\n\r\n{value}\r\n')
+    return "".join(f"--{_BOUNDARY}\r\n{part}" for part in parts) + f"--{_BOUNDARY}--\r\n"
 
 
 def _data(name: str, value: str) -> str:

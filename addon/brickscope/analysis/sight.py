@@ -20,9 +20,9 @@ def parts(request: ApiRequest, body: bytes) -> list[tuple[Rule, HeldBody]]:
     if not request.readings:
         return []
     called = operation_table().match(request.method, request.readings[0].route)
-    held = HeldBody(request, body)
     if called is None:
         return []
+    held = HeldBody(request, b"" if called.content else body)
     if not called.messages:
         return [(called, held)]
     try:

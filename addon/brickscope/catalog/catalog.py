@@ -24,8 +24,8 @@ class Operation(NamedTuple):
     the SDK's own first. ``messages``: the methods of JSON-RPC in a body that are this operation; a call of such a path
     is of several operations. ``path``, ``query``, ``body``: names of parameters by where the call carries them;
     ``required`` among them; ``types`` of those that are not ``text``; ``encoded``: path variables that may hold an encoded
-    separator as data; ``facts``: how they name objects. ``means``: words that rules may use in place of the parameters that
-    say the same here (``max_tokens``). ``object``: those that say what
+    separator as data; ``content``: whether the body is a file's content; ``facts``: how they name objects. ``means``: words
+    that rules may use in place of the parameters that say the same here (``max_tokens``). ``object``: those that say what
     is acted on. ``scope``: the native API scope, as far as it is known. ``kind``: one of CLASSES. ``risk``: how it can
     widen the caller's power, empty if it does not.
     """
@@ -47,6 +47,7 @@ class Operation(NamedTuple):
     facts: Facts = NONE
     means: Mapping[str, tuple[str, ...]] = {}
     messages: tuple[str, ...] = ()
+    content: bool = False
 
     @property
     def service(self) -> str:
@@ -179,7 +180,10 @@ def call_rules(operation: Operation) -> list[Rule]:
     """The calls of an operation, as a table takes them."""
     parts = [call.partition(" ") for call in operation.calls]
     encoded = frozenset(operation.encoded)
-    return [Rule(method, call_template(path), operation.name, encoded) for method, _, path in parts]
+    return [
+        Rule(method, call_template(path), operation.name, encoded, content=operation.content)
+        for method, _, path in parts
+    ]
 
 
 def call_template(path: str) -> Template:
@@ -225,4 +229,5 @@ def _operation(entry: dict[str, Any]) -> Operation:
         facts(entry),
         {word: tuple(members) for word, members in get("means", {}).items()},
         tuple(get("messages", ())),
+        get("content", False),
     )

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from .kind import KINDS, Canonical, Either, Kind
@@ -77,7 +78,7 @@ class Test(NamedTuple):
         if not found.singles:
             return True
         if self.one_of is not None:
-            return found.singles <= self.one_of
+            return found.singles <= self.one_of or (self.kind.covers and all(map(self.holds, found.singles)))
         if self.low is not None or self.high is not None:
             return self._is_between(found.least) and self._is_between(found.greatest)
         if self.prefix is not None:
@@ -90,9 +91,11 @@ class Test(NamedTuple):
     def holds(self, found: Canonical) -> bool:
         """Whether an object is what the test names: if it is one of several, whichever of them it is."""
         if self.one_of is not None:
-            return found in self.one_of or (
-                isinstance(found, Either) and all(each in self.one_of for each in found.objects)
-            )
+            if found in self.one_of:
+                return True
+            if isinstance(found, Either):
+                return all(map(self.holds, found.objects))
+            return self.kind.covers and not self.one_of.isdisjoint(fields_above(str(found)))
         if self.low is not None or self.high is not None:
             return self._is_between(found)
         tests = self.prefix if self.prefix is not None else self._shapes(below=False)
@@ -221,6 +224,15 @@ def ancestors(named: Iterable[str], separator: str) -> frozenset[Canonical]:
         parts = name.rstrip(separator).split(separator)
         found.update(separator.join(parts[:count]) or separator for count in range(1, len(parts) + 1))
     return frozenset(found)
+
+
+MAX_DEPTH = 16
+"""Most names in a row that are looked at in a field; the API's have five."""
+
+
+def fields_above(field: str) -> Iterable[str]:
+    """The fields that a field of a mask is a part of; of a path, nothing."""
+    return ("*", *accumulate(field.split(".", MAX_DEPTH)[:-1], "{}.{}".format)) if field[:1] != "/" else ()
 
 
 class Constraint(NamedTuple):

@@ -90,12 +90,12 @@ def read_pair(authorization: bytes) -> tuple[bytes, bytes]:
     return user, password
 
 
-# Databricks' own tokens (gitleaks rule for dapi; dkea, dose, doau: secret-scanner rules) and JSON Web Tokens.
+# Databricks' own tokens (gitleaks rule for dapi; dkea, dose, doau: secret-scanner rules), Google's, and JSON Web Tokens.
 # Linear in the text, which a client writes: a run of token characters is entered at its beginning only, and only if a dot
 # and eight more follow it. Tried at each `eyJ`, a header full of them would take seconds.
 TOKEN_SHAPE = re.compile(
     r"(?:dapi|dkea|dose|doau|dsapi)[0-9A-Fa-f]{30,}(?:-\d+)?"
-    rf"|{SHAPE}"
+    rf"|{SHAPE}|ya29\.[0-9A-Za-z._-]{{16,}}"
     r"|(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*+\.[A-Za-z0-9_-]{8})"
     r"[A-Za-z0-9_-]*?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
 )
@@ -103,7 +103,7 @@ TOKEN_SHAPE = re.compile(
 _HELD = re.compile(PREFIX + rb"[0-9A-Za-z]{16}")
 _BASE64, _PLAIN = re.compile(rb"[A-Za-z0-9+/]{24,}"), bytes.maketrans(b"-_", b"+/")
 
-_MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "bsp_", "eyJ")
+_MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "bsp_", "ya29.", "eyJ")
 
 
 def holds_token(text: str) -> bool:

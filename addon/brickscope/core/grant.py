@@ -70,7 +70,7 @@ _KNOWN = frozenset().union(
 _NEEDED = {
     Grant.CLIENT_CREDENTIALS: ("client_secret",),
     Grant.REFRESH: ("refresh_token",),
-    Grant.BROWSER_LOGIN: ("code", "code_verifier"),
+    Grant.BROWSER_LOGIN: ("code",),
     Grant.FEDERATION: ("subject_token",),
     Grant.TOKEN_EXCHANGE: ("subject_token",),
 }
@@ -134,7 +134,7 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
     for name in _NEEDED[grant]:
         if not fields.get(name):
             raise Refused(Reason.MALFORMED_FORM, f"the token request lacks the field {name}")
-    if grant is Grant.BROWSER_LOGIN and not _VERIFIER.match(fields["code_verifier"]):
+    if grant is Grant.BROWSER_LOGIN and not _VERIFIER.match(fields.get("code_verifier", "")):
         raise Refused(Reason.GRANT_REFUSED, "a browser login without a PKCE verifier can be stolen")
     named = [(name, fields[name]) for name in TOKEN_FIELDS if name in fields]
     if "resource" in _FIELDS[grant] and _RESOURCE.match(fields.get("resource", "")):
@@ -143,7 +143,7 @@ def read_token_request(request: ApiRequest, body: bytes) -> TokenRequest:
 
 
 def _grant(fields: dict[str, str]) -> Grant:
-    kind = fields.get("grant_type", "")
+    kind = fields.get("grant_type")
     if kind == "client_credentials":
         return Grant.CLIENT_CREDENTIALS
     if kind == "refresh_token":
@@ -186,11 +186,8 @@ def _client(request: ApiRequest, fields: dict[str, str]) -> str | None:
     refuse_placeholder(secret, "the client's secret in the Authorization header")
     if fields.get("client_secret") or fields.get("client_id", "").encode() not in (b"", user):
         raise Refused(Reason.MULTIPLE_CREDENTIALS, "the token request gives its client twice")
-    try:
-        client_id = user.decode("ascii")
-    except UnicodeDecodeError:
-        client_id = ""
-    if not client_id or not client_id.isprintable():
+    client_id = user.decode("latin-1")
+    if not client_id or not client_id.isascii() or not client_id.isprintable():
         raise Refused(
             Reason.MALFORMED_CREDENTIAL, "the client in the Authorization header is not a plain name"
         )

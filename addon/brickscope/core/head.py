@@ -32,7 +32,7 @@ REGULAR_ANSWER = re.compile(
 REGULAR_FIELDS = re.compile(_HEADER_LINES)
 """Header lines, each after a line end."""
 
-_FIELD = re.compile(rb"\r\n([^:]++):[ \t]*+([^\r]*+)")
+_FIELD = re.compile(rb"\r\n([^:]++):[ \t]*+([^\r \t]*+(?:[ \t]++[^\r \t]++)*+)")
 
 
 def check_head(received: bytes, seen: int = 0) -> bool:
@@ -87,7 +87,4 @@ def split_fields(head: bytes, start: int, end: int) -> list[tuple[bytes, bytes]]
 
     ``start``: of the head in ``head``; ``end``: of its last line, the line end excluded.
     """
-    fields: list[tuple[bytes, bytes]] = _FIELD.findall(head, start, end)
-    if head.find(b" \r\n", start, end + 2) >= 0 or head.find(b"\t\r\n", start, end + 2) >= 0:
-        return [(name, value.rstrip(b" \t")) for name, value in fields]
-    return fields
+    return _FIELD.findall(head, start, end)

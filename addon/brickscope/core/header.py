@@ -95,6 +95,11 @@ EXCUSED = frozenset(
         "access-control-request-method",  # browsers, before a cross-origin call (WHATWG Fetch)
         "feature-store-method-name",  # databricks-feature-engineering: which of its own methods calls
         "publish_auth_type",  # the same, of publish_table
+        "postman-token",  # Postman: a UUID of each request
+        # coding agents: the conversation, the installation
+        "x-claude-code-session-id",
+        "session_id",  # Codex
+        "x-gemini-api-privileged-user-id",
     }
 )
 """Names that have such a word and are sent by clients that are known to work. A value is never excused."""
@@ -134,9 +139,10 @@ def classify(name: bytes) -> tuple[bytes, Role]:
         return lower, Role.PASS
     if CREDENTIAL_WORDS.search(plain):
         return lower, Role.CREDENTIAL
-    is_override = (
-        plain in HOP_BY_HOP or plain.encode() in _READ or any(map(OVERRIDE_WORDS.fullmatch, plain.split("-")))
-    )
+    words = plain.replace("user-agent", "agent").split(
+        "-"
+    )  # a program's name (gRPC-Web, older OpenAI clients)
+    is_override = plain in HOP_BY_HOP or plain.encode() in _READ or any(map(OVERRIDE_WORDS.fullmatch, words))
     return lower, Role.OVERRIDE if is_override else Role.PASS
 
 

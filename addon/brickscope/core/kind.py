@@ -40,6 +40,9 @@ class Either(str):
     def __hash__(self) -> int:
         return hash(self.objects)
 
+    def __repr__(self) -> str:
+        return repr(self.objects)  # the policy's revision is made of it
+
 
 KINDS = {kind.name: kind for kind in (*SCALARS, *NAMES, *PATHS)}
 """Every kind by its name in the catalogue."""
@@ -131,6 +134,8 @@ def pattern_forms(
     for folder in _folders(kind, ("/" if rooted else "") + "/".join(fixed), denies):
         parts = [each for each in folder.removeprefix("/").split("/") if each]
         whole = Template((*map(Literal, parts), *rest))
+        if any(each.segments[: len(parts)] == whole.segments[: len(parts)] for each, _ in forms):
+            continue  # the names of a volume in another case, made of the first form already
         for each in _mapped_volume(whole) if parts[:1] == ["Volumes"] else (whole,):
             forms.append((each, folder.startswith("/")))
     return tuple(forms)

@@ -108,9 +108,9 @@ class Gathered:
                 self._walk(below, lacking, (*keys, name))
                 continue
             if objects is leaves:
-                found = [leaf.get(name, ABSENT) for leaf in leaves]
+                found = [leaf.get(name) for leaf in leaves]
             else:
-                found = [leaf.get(name, ABSENT) if isinstance(leaf, dict) else ABSENT for leaf in leaves]
+                found = [leaf.get(name) if isinstance(leaf, dict) else None for leaf in leaves]
             way = Values(
                 found,
                 listed=values.listed,

@@ -176,6 +176,8 @@ def _first_met(
 ) -> OperationRule | None:
     """The first rule that a call meets. Rules without constraints stand first."""
     parameters: Parameters | None = None
+    if called.content:
+        held = HeldBody(request, b"")
     for rule in rules:
         if not rule.is_bound:
             return rule

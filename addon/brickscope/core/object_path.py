@@ -60,7 +60,7 @@ def _steps(text: str) -> tuple[str, ...] | None:
     plain = text.removesuffix("/")
     if "%" not in text or _ESCAPE.search(text) is None:
         return (plain,)
-    again = unquote(text, errors="replace")
+    again = unquote(text)
     if again.count("/") != text.count("/") or _ESCAPE.search(again):
         return None
     decoded = _steps(again)
@@ -277,6 +277,8 @@ def read_url(value: Any) -> Objects | None:
         authority = authority.rpartition("@")[2].removesuffix(_DEFAULT_PORT[scheme]).rstrip(".")
         if not authority:
             return None
+    elif "@" in authority and _STORES.get(scheme, scheme) in ("s3", "gs"):
+        return None  # Hadoop takes what stands before it for a user; elsewhere it is a container
     # `git+https` is a way to fetch, and the address is that of `https`.
     schemes = distinct((scheme, _STORES.get(scheme, scheme), scheme.rpartition("+")[2]))
     return _all(_steps(path or "/"), lambda step: [f"{each}://{authority}{step}{rest}" for each in schemes])

@@ -18,6 +18,7 @@ from .constraint import Constraint
 from .decision import Refused
 from .look import Gathered, Keys, Look, looks_of, taken_for
 from .message import Batch, Message, read_messages
+from .multipart import is_multipart
 from .normal import fold
 from .path import Reading
 from .query import Pair, alternatives, read_hidden, read_query
@@ -29,13 +30,14 @@ from .values import ABSENT, Effort, Values, too_complex
 __all__ = ["HeldBody", "Look", "Parameters", "looks_of", "read_parameters"]
 
 _PART = re.compile(r"[.\[]")
-_FIELD = re.compile(rb"[&;]([^&;=]{0,1024}+)=")
+_FIELD = re.compile(rb"&([^&=]{0,1024}+)=")
 MAX_FIELDS = 10_000
 """Most names that are looked at in JSON that says it is a form."""
 
 
 class Parameters:
-    """What a call carries. ``names``: of all query parameters and of the body's own keys, as they were written."""
+    """What a call carries. ``names``: of all query parameters but the choice of a workspace, and of the body's own keys, as
+    they were written."""
 
     def __init__(self, path: Mapping[str, str], query: str | None, gathered: Gathered) -> None:
         """``gathered``: from the body. Raises Refused(QUERY_NOT_CANONICAL)."""
@@ -47,7 +49,8 @@ class Parameters:
         self._gathered = gathered
         self._values: dict[tuple[str, Keys], tuple[Values, Refused | None]] = {}
         self.names = (
-            frozenset(pair.name for pair in self._pairs if pair.plain and pair.name) | self._body.keys()
+            frozenset(pair.name for pair in self._pairs if pair.plain and pair.name not in ("", "o"))
+            | self._body.keys()
         )
 
     # -- one parameter -----------------------------------------------------------------------------------------
@@ -221,9 +224,11 @@ class HeldBody:
 
     def _fields(self) -> list[str]:
         """The names that a server finds which reads JSON as a form because its type says so (curl's ``-d`` does)."""
-        if "form" not in self._request.content_type.lower() or b"=" not in self._raw:
+        kind = self._request.content_type.lower()
+        if "form" not in kind or is_multipart(kind) or b"=" not in self._raw:
             return []
-        names = [found[1] for found in islice(_FIELD.finditer(self._raw), MAX_FIELDS + 1)]
+        pairs = _FIELD.finditer(self._raw.replace(b";", b"&"))
+        names = [found[1] for found in islice(pairs, MAX_FIELDS + 1)]
         if len(names) > MAX_FIELDS:
             raise too_complex()
         return [unquote_plus(name.decode("utf-8", "replace")) for name in names]

@@ -110,4 +110,4 @@ def _decode(text: str) -> str:
 def _again(text: str) -> str:
     """A decoded text, decoded once more, as UTF-8 or as the code units of IIS."""
     plain = re.sub(r"%[uU]([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), text)
-    return unquote(plain, errors="replace")
+    return unquote(plain)

@@ -122,7 +122,7 @@ class Reason(StrEnum):
         "The OAuth token is not signed with RS256 or ES256, or contains its own key."
     )
     MALFORMED_FORM = Kind.READING.reason(
-        "The body of the token request is not a plain form: a duplicate field, invalid bytes or another content type."
+        "The body of the token request is not a plain form: a field twice or missing, invalid bytes or another content type."
     )
     GRANT_REFUSED = Kind.FORBIDDEN.reason(
         "The token request exchanges one credential for another in a way that no policy can allow."

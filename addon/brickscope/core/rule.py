@@ -20,6 +20,7 @@ class Rule(NamedTuple):
     its list (``allow`` or ``deny``) it is of, -1 where it is of none.
 
     ``encoded``: in the catalogue, variables whose value the API decodes by itself, so that a name may hold separators.
+    ``content``: in the catalogue, whether the body is a file's content, which holds no parameters.
     ``messages``: in the catalogue, where the body is JSON-RPC, its methods (``message.py``), each with its operation;
     ``text`` is then the operation that can do most.
     """
@@ -30,6 +31,7 @@ class Rule(NamedTuple):
     encoded: frozenset[str] = frozenset()
     messages: tuple[tuple[str, str], ...] = ()
     entry: int = -1
+    content: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ Segment = Literal | Variable | Rest
 # Characters that need no look at each: no variable, no percent sign, nothing that is refused.
 _LITERAL = re.compile(r"[A-Za-z0-9_.~:@!$&'()+,=-]+")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_BRACE = re.compile(r"[{}]")
 _VARIABLE = re.compile(rf"\{{({_NAME})(\.\.\.)?\}}(?::([A-Za-z][A-Za-z0-9_]*))?")
 
 
@@ -143,7 +144,7 @@ def _parse_segment(part: str, offset: int, *, last: bool, catalogue: bool) -> Se
     if "{" in part or "}" in part:
         return _parse_variable(part, offset, last=last, catalogue=catalogue)
     if "%" in part:
-        decoded = unquote(part, errors="replace")
+        decoded = unquote(part)
         raise TemplateError(
             "rules are written decoded, without percent-encoding",
             offset + part.index("%"),
@@ -160,6 +161,7 @@ def _parse_variable(part: str, offset: int, *, last: bool, catalogue: bool) -> S
         raise TemplateError(
             "a variable is a whole segment: {name}, {name...} or {name}:verb",
             offset + min(i for i in (part.find("{"), part.find("}")) if i >= 0),
+            _whole(part),
         )
     name, dots, verb = found.groups()
     if not dots:
@@ -169,6 +171,19 @@ def _parse_variable(part: str, offset: int, *, last: bool, catalogue: bool) -> S
     if verb or not last:
         raise TemplateError(f"{{{name}...}} means the rest of the path, so it must come last", offset)
     return Rest(name)
+
+
+def _whole(part: str) -> str:
+    """What to write for a segment with a variable in it (``main.{table}``, ``dev_{name}``); empty where there is none."""
+    found = _VARIABLE.search(part)
+    if found is None or found[2]:
+        return ""
+    is_dotted = all(_VARIABLE.fullmatch(each) or not _BRACE.search(each) for each in part.split("."))
+    test = f"pattern: {part!r}" if is_dotted else f"prefix: {part[: found.start()]!r}"
+    limited = (
+        f", or name the operation and limit its parameter by {{{test}}}" if is_dotted or found.start() else ""
+    )
+    return f"write {found[0]} for all of it{limited}"
 
 
 def _segment_text(segment: Segment) -> str:

@@ -19,7 +19,7 @@ from brickscope.core.policy import Mode, Policy
 from brickscope.core.principal import match_claims
 from brickscope.core.reason import Reason
 
-from .document import Allowance, Document, Documents, Fetch
+from .document import MAX_DOCUMENTS, Allowance, Document, Documents, Fetch
 from .fetch import FetchError
 
 MAX_TOKENS = 4096
@@ -115,6 +115,8 @@ class TokenDirectory:
         now = time.monotonic()
         if document.content is None and shares:
             shared = self._accounts.setdefault(urlsplit(url).netloc, Allowance(now))
+            if len(self._accounts) > MAX_DOCUMENTS:  # anybody can make up hosts as well
+                del self._accounts[next(iter(self._accounts))]
             if document.task is None and not shared.take(now):
                 return False
         return document.may_fetch(now)

@@ -64,9 +64,10 @@ def holds(path: Path, head: Link) -> bool:
     wanted, rest = f'"hash":"{head.hash}"}}\n'.encode(), b""
     with contextlib.suppress(*DAMAGED), open_log(path) as file:
         while chunk := file.read(_CHUNK):
-            if wanted in rest + chunk:
+            rest += chunk
+            if wanted in rest:
                 return True
-            rest = chunk[-len(wanted) :]
+            rest = rest[-len(wanted) :]
     return False
 
 
@@ -112,10 +113,12 @@ def _moved(active: Path, closed: list[Path], head: Link) -> Iterator[Path]:
 
 def _torn(path: Path, link: Link) -> tuple[int, str]:
     """What stands after the last record of a file."""
-    mark, seen, found = f'"hash":"{link.hash}"}}\n'.encode(), b"", None
+    mark, seen = f'"hash":"{link.hash}"}}\n'.encode(), b""
+    found: bytes | None = None
     with contextlib.suppress(*DAMAGED), open_log(path) as file:
         while chunk := file.read(_CHUNK):
-            seen = seen[-_CHUNK:] + chunk
-            at = seen.rfind(mark)
-            found = seen[at + len(mark) :] if at >= 0 else found
+            seen += chunk
+            _, there, rest = seen.rpartition(mark)
+            found = rest if there else None if found is None else found + chunk
+            seen = seen[-len(mark) :]
     return (len(found), sha256(found).hexdigest()) if found else (0, "")

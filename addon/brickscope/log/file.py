@@ -88,7 +88,7 @@ class LogFile:
         content = os.pread(self.fd, length, self.size - length)
         end = len(content)
         while end > 0:
-            start = content.rfind(b"\n", 0, end - 1 if content[end - 1 : end] == b"\n" else end) + 1
+            start = content.rfind(b"\n", 0, end - 1) + 1
             link = read_link(content[start:end].removesuffix(b"\n"))
             if link is not None:
                 rest = content[end:]
@@ -156,6 +156,6 @@ class LogFile:
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
-        if self.fd >= 0:
+        if self.fd != -1:
             os.close(self.fd)
             self.fd = -1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from brickscope import notice
+from brickscope.count import counted
 
 from .chain import GENESIS, SCHEMA, Link, canonical, seal
 from .closed import closed_name
@@ -51,16 +52,16 @@ class Keeping(NamedTuple):
 
 class Batch:
     """Records that are written at once. ``before``: sequence number and hash of the chain's end before them. ``gaps``: those
-    among them that say what is missing. ``waiting``: how many of them calls wait for; ``outcomes``: how many nobody does.
-    ``error``: why they are not written; None once they are."""
+    among them that say what is missing, of which ``noted`` had been noted before. ``waiting``: how many of them calls wait
+    for; ``outcomes``: how many nobody does. ``error``: why they are not written; None once they are."""
 
-    __slots__ = ("before", "error", "gaps", "lines", "outcomes", "waiting")
+    __slots__ = ("before", "error", "gaps", "lines", "noted", "outcomes", "waiting")
 
     def __init__(self, before: tuple[int, str], gaps: list[Record]) -> None:
         self.before = before
         self.gaps = gaps
         self.lines: list[bytes] = []
-        self.waiting = self.outcomes = 0
+        self.noted = self.waiting = self.outcomes = 0
         self.error: AuditError | None = _NOT_YET
 
     def count(self, event: str) -> None:
@@ -225,10 +226,11 @@ class AuditWriter:
             self._fail(batch, error)
             raise
         # Only now: what was done about the file may have written records of its own, and noted what is missing.
-        gaps = self._gaps if self._trouble is None else [*self._gaps, self._trouble.gap()]
-        self.batch = batch = Batch((self._seq, self._hash), gaps)
-        for gap in gaps:
-            batch.lines.append(self._seal("gap", gap))
+        gaps = [] if self._trouble is None else [self._trouble.gap()]
+        self.batch = batch = Batch((self._seq, self._hash), [*self._gaps, *gaps])
+        batch.noted = len(self._gaps)
+        for gap in batch.gaps:
+            batch.lines.append(self._seal("gap", {**gap}))
         return batch
 
     def _write(self, batch: Batch) -> None:
@@ -242,7 +244,7 @@ class AuditWriter:
         if batch.gaps:
             for gap in batch.gaps:
                 self.statistics.noted(gap["cause"])
-            self._gaps = []
+            del self._gaps[: batch.noted]
             self._recover()
         if self.keeping.fsync == "always" and len(batch.lines) > batch.outcomes:
             self._sync_now(batch)
@@ -257,7 +259,7 @@ class AuditWriter:
         else:
             self.statistics.sync_ends(success=True)
 
-    def _seal(self, event: str, fields: Record) -> bytes:
+    def _seal(self, event: str, record: Record) -> bytes:
         """The line of a record, which is the end of the chain from now on."""
         now = time.time_ns()
         second, nanos = divmod(now, 1_000_000_000)
@@ -265,7 +267,7 @@ class AuditWriter:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         # Names that have their place already keep it (``record.py``).
-        record = fields if "policy_revision" in fields else {"policy_revision": self.revision, **fields}
+        record.setdefault("policy_revision", self.revision)
         record["event"] = event
         record["instance"] = self.instance
         record["prev_hash"] = self._hash
@@ -328,7 +330,7 @@ class AuditWriter:
         if self._trouble is not None:
             denied = self._trouble.denied
             self._trouble = None
-            text = f"the audit log is written again; {denied} calls were denied meanwhile"
+            text = f"the audit log is written again; {counted(denied, 'call was', 'calls were')} denied meanwhile"
             notice.warning("audit_recovered", text, denied=denied)
 
     @property

@@ -81,7 +81,8 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
         return _Said(message, hint, of_key=True, quote=path[0] == "rule_sets")
     if kind == "value_error":
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
-        return _Said(message, hint, quote=not _SECRETIVE & set(path))
+        of_key = details["loc"][-1] == "[key]"
+        return _Said(message, hint, of_key, quote=not _SECRETIVE & set(path))
     if kind == "literal_error" and "grants" in path:
         hint = nearest(given[:MAX_WORD], GRANTS) or f"one of {', '.join(GRANTS)}"
         return _Said(f"{word!r} is not a grant that can be named", hint)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from brickscope.catalog.catalog import load_catalog, operation_table
+from brickscope.core.path import APP
 from brickscope.core.rule import METHODS, Rule, parse_rule
 from brickscope.core.template import Literal, Template, TemplateError
 
@@ -26,7 +27,7 @@ def meant(text: str) -> str:
     """What to write instead of a line that is no rule, or matches nothing: a whole rule; empty where nobody can tell."""
     words = text.split()
     target = words[-1] if words else ""
-    methods = words[0].upper().split(",") if len(words) == 2 else ["GET"]
+    methods = re.split("[,|]", words[0].upper()) if len(words) == 2 else ["GET"]
     methods = ["GET"] if methods in (["ANY"], ["*"], ["ALL"]) else methods
     if len(words) not in (1, 2) or not set(methods) <= set(METHODS):
         return ""
@@ -42,7 +43,8 @@ def meant(text: str) -> str:
 @lru_cache(1024)  # a policy is loaded again and again, and each look takes a quarter of a second
 def like(text: str) -> str:
     """The known call most like a rule that matches none, in words; may be empty."""
-    return nearest(text, (f"{each.method} {each.template}" for each in operation_table().rules))
+    calls = (f"{each.method} {each.template}" for each in operation_table().rules)
+    return nearest(text, (call for call in calls if APP not in call))
 
 
 def is_known(rule: Rule) -> bool:
@@ -54,7 +56,7 @@ def name_meant(text: str) -> str:
     """The operation, or all of a service, that somebody meant who wrote it as the CLI or as Python does; may be empty."""
     catalog = load_catalog()
     name = re.sub(r"\(.*|\s*--.*", "", text).strip().replace("-", "_").replace(" ", ".")
-    name = name.removeprefix("databricks.").removesuffix(".*")
+    name = name.removeprefix("databricks.").removeprefix("w.").removesuffix(".*")
     return f"{name}.*" if name in catalog.services else name if catalog.find(name) else ""
 
 

@@ -19,6 +19,8 @@ from .problem import nearest
 from .where import Fail, parse_constraint, spelled_out, twins, unlimited
 
 NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\.(?:\*|[A-Za-z0-9_]+)\Z")
+BY_GRANTS = "the token endpoint is allowed by grants, never by rules"
+FOR_GRANTS = "grants: of a service principal, or logins:"
 
 
 class Named(NamedTuple):
@@ -119,11 +121,7 @@ def _conditions(written: RuleEntry) -> str:
 def _named(catalog: Catalog, text: str, fail: Fail, way: str = "operation") -> list[Operation]:
     found = catalog.named(text)
     if any(each.name == "oidc.token" for each in found):
-        fail(
-            "the token endpoint is allowed by grants, never by rules",
-            "grants: of a service principal, or logins:",
-            (way,),
-        )
+        fail(BY_GRANTS, FOR_GRANTS, (way,))
     if not found:
         if text.endswith(".*"):
             fail(f"there is no service {text[:-2]!r}", nearest(text[:-2], catalog.services), (way,))

@@ -13,7 +13,7 @@ from .document import Document, Path
 from .entry import Entry, Findings
 from .meant import is_known, like, meant, name_meant
 from .model import RuleEntry
-from .operations import expand, is_name, one_line
+from .operations import BY_GRANTS, FOR_GRANTS, expand, is_name, one_line
 from .problem import Position
 from .written import WrittenRule
 
@@ -101,6 +101,8 @@ def parse_rules(document: Document, path: Path, written: Sequence[Any], findings
             rule = _parse_path(document, place, each, findings)
             if rule is not None:
                 rule = rule._replace(entry=index)
+                if rule.method != "GET" and f"{rule.template}/".lower().startswith("/oidc/"):
+                    findings.error(document, place, BY_GRANTS, FOR_GRANTS)
                 _warn_of_unknown(document, place, rule, findings)
                 parsed.paths.append((place, rule))
                 parsed.written.append(WrittenRule(owner, part, place, each, (rule,)))

@@ -190,6 +190,12 @@ def _no_secret(value: str) -> str:
     return value
 
 
+def _no_token(value: str) -> str:
+    if TOKEN_SHAPE.search(value):
+        raise ValueError("this may be a token: never write one here; write a name")
+    return value
+
+
 def _contact(value: str) -> str:
     if not value.isprintable() or not value.isascii() or value != value.strip() or not 0 < len(value) <= 200:
         raise ValueError("a contact is one line of at most 200 printable ASCII characters")
@@ -234,7 +240,7 @@ Network = Annotated[str, AfterValidator(_network), Field(examples=["10.0.8.0/24"
 Moment = Annotated[
     float, BeforeValidator(moment), WithJsonSchema({"type": "string", "examples": ["2027-03-01"]})
 ]
-Name = Annotated[str, Field(pattern=NAME)]
+Name = Annotated[str, Field(pattern=NAME), AfterValidator(_no_token)]
 ModeWord = Literal["enforce", "monitor"]
 Contact = Annotated[
     str, AfterValidator(_contact), Field(examples=["#data-platform, or data-platform@example.com"])

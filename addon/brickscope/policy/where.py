@@ -6,9 +6,11 @@ from itertools import product
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
+from brickscope.catalog.record import load_records
 from brickscope.core.constraint import Constraint, Test, ancestors
+from brickscope.core.hostname import is_app, is_hostname
 from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
-from brickscope.core.template import Literal, Rest, Template, TemplateError, parse_template
+from brickscope.core.template import Literal, Rest, Segment, Template, TemplateError, Variable, parse_template
 
 from .problem import nearest
 
@@ -30,12 +32,18 @@ def parse_constraint(
         kind, many = _kind(operation.type_of(keys))
         if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
             kind = KINDS["map_text"]
-        test = _test(written, in_path(kind) if place == "path" else kind, place, denies)
+        test = _test(name, written, in_path(kind) if place == "path" else kind, place, denies)
+        if keys == ("app",) and not all(
+            is_hostname(each) and is_app(each) for each in map(str, test.one_of or ())
+        ):
+            raise _Wrong("an app is named by its host", "NAME-ID.CLOUD.databricksapps.com, in small letters")
     except _Wrong as error:
         fail(error.message, error.hint, (*within, *error.way))
         return None
     if place == "path":
-        _refuse_others(operation, keys[0], test, lambda message, hint: fail(message, hint, within))
+        refuse: Callable[[str, str], None] = lambda message, hint: fail(message, hint, within)  # noqa: E731
+        _refuse_others(operation, keys[0], test, refuse)
+        _refuse_misfits(operation, keys[0], test, refuse)
     # The official SDK writes an object in a query as `filter_by.statuses=`.
     way = (".".join(keys),) if place == "query" else keys
     below = None
@@ -83,6 +91,12 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
         raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
     if len(keys) > 1 and (place == "path" or "" in keys):
         raise _Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
+    for depth in range(1, len(keys)):
+        kind = operation.type_of(keys[:depth])
+        if kind is not None and operation.type_of(keys[: depth + 1]) is None:
+            holder = load_records().get(kind.strip("[]"))
+            hint = "" if holder is None else nearest(keys[depth], holder.types)
+            raise _Wrong(f"{operation.name} has no parameter {'.'.join(keys[: depth + 1])!r}", hint)
     return keys, place
 
 
@@ -197,12 +211,36 @@ def _refuse_others(operation: Operation, name: str, test: Test, fail: Callable[[
             )
 
 
-def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
+def _refuse_misfits(operation: Operation, name: str, test: Test, fail: Callable[[str, str], None]) -> None:
+    """A value that no call has: `main`, where it is `projects/*/branches/*`."""
+    shapes = [
+        [part for part in rule.template.segments if part.name == name] for rule in call_rules(operation)
+    ]
+    for value in [each.removeprefix("/") for each in (*map(str, test.one_of or ()), *(test.prefix or ()))]:
+        parts = value.casefold().split("/")
+        if not any(_fits_shape(parts, shape, begins=test.prefix is not None) for shape in shapes):
+            form = "/".join(getattr(part, "text", "*") for part in shapes[0])
+            fail(f"{operation.name} never has {name} {value!r}", f"it has the form {form}")
+
+
+def _fits_shape(parts: Sequence[str], shape: Sequence[Segment], *, begins: bool) -> bool:
+    """Whether these can be the parts of a value, or (``begins``) of its beginning, that segments of a path are."""
+    if any(isinstance(each, Rest) for each in shape) or (len(shape) == 1 and isinstance(shape[0], Variable)):
+        return True
+    if len(parts) > len(shape) or (len(parts) < len(shape) and not begins):
+        return False
+    fixed = [getattr(each, "text", part).casefold() for part, each in zip(parts, shape, strict=False)]
+    return fixed[:-1] == [*parts[:-1]] and (fixed[-1].startswith if begins else fixed[-1].__eq__)(parts[-1])
+
+
+def _test(name: str, written: Any, kind: Kind, place: str, denies: bool) -> Test:
     if not isinstance(written, Mapping):
-        return _one_of(written, kind, denies)
+        return _one_of(written, kind, place, denies)
     unknown = [key for key in written if key not in KEYS]
     if unknown:
         hint = nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}"
+        if kind.name == "object":
+            hint = f"what is in an object has a name with a dot: {name}.{unknown[0]}"
         raise _Wrong(f"unknown test {unknown[0]!r}", hint)
     optional = written.get("optional", False)
     if not isinstance(optional, bool):
@@ -217,7 +255,7 @@ def _test(written: Any, kind: Kind, place: str, denies: bool) -> Test:
 def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool) -> Test:
     value = written[test]
     if test == "one_of":
-        return _one_of(value, kind, denies)
+        return _one_of(value, kind, place, denies)
     if test == "absent":
         if value is True:
             return Test(kind, absent=True)
@@ -228,6 +266,8 @@ def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denie
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return Test(kind, only=frozenset(value))
         raise _Wrong("only is a list of keys", "only: [name]")
+    if isinstance(value, list):
+        raise _Wrong(f"{test} is one text", "write one rule for each")
     if not isinstance(value, str) or not value:
         raise _Wrong(f"{test} is text", f"write {test}: and the text, which may need quotes")
     if test == "pattern" and _ALL.fullmatch(value):
@@ -265,10 +305,19 @@ def _range(ends: Mapping[str, Any], kind: Kind) -> Test:
     return Test(kind, low=low[0], high=high[0])
 
 
+def _refuse_variables(value: bool | int | str, kind: Kind, way: tuple[int, ...] = ()) -> None:
+    """A name or path with a variable in it, which only a pattern has."""
+    if kind.separator and isinstance(value, str) and _VARIABLE.search(value):
+        pattern = f"{value}{{rest...}}" if value.endswith("/") else value
+        raise _Wrong(f"the variable in {value!r} is for a pattern", f"write {{pattern: {pattern!r}}}", way)
+
+
+_VARIABLE = re.compile(r"(?:^|[./])\{[A-Za-z_]\w*(?:\.{3})?\}(?:[./]|$)")
 _REGULAR = "docs/rules.md lists the regular form of each kind"
 
 
 def _prefix(value: str, kind: Kind, denies: bool) -> Test:
+    _refuse_variables(value, kind)
     forms = prefix_forms(kind, value, denies=denies)
     if not forms:
         raise _Wrong(f"no regular {_named(kind)} begins so", _REGULAR)
@@ -281,7 +330,8 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
     try:
         template: Template = parse_template(path if path.startswith("/") else f"/{path}")
     except TemplateError as error:
-        hint = error.hint or "{name} is one segment, {name...} the rest"
+        hint = "{name} is one segment, {name...} the rest"
+        hint = hint if "variable" in str(error) else error.hint or hint
         raise _Wrong(f"the pattern can't be used: {error}", hint) from None
     if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
         raise _Wrong("a verb (':run') can't be part of a value", "{name}")
@@ -292,15 +342,21 @@ def _pattern(value: str, kind: Kind, denies: bool) -> Test:
     return Test(kind, pattern=templates, separator=separator, rooted=rooted)
 
 
-def _one_of(written: Any, kind: Kind, denies: bool) -> Test:
+def _one_of(written: Any, kind: Kind, place: str, denies: bool) -> Test:
     found: set[Canonical] = set()
     read = kind.suspect if denies else kind.read
     values = written if isinstance(written, list) else [written]
+    if kind.name == "field_mask" and isinstance(written, str):
+        values = written.split(",")
     for index, value in enumerate(values):
         way = (index,) if values is written else ()
         if not isinstance(value, bool | int | str):
             message = "a value is text, an integer, true or false"
-            raise _Wrong(message, "a mapping such as {prefix: dev_} is a test", way)
+            hint = "a mapping such as {prefix: dev_} is a test"
+            raise _Wrong(message, f"{hint}; write one rule for each" if way else hint, way)
+        if place == "path" and not kind.separator and isinstance(value, str):
+            value = value.strip("/")  # which are the URL's own: `/api/x` of an app is `api/x` behind its host
+        _refuse_variables(value, kind, way)
         # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
         objects = read(value)
         if objects is None and not isinstance(value, str):

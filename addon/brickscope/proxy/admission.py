@@ -14,6 +14,7 @@ from mitmproxy.addons import proxyauth
 
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.reason import Reason
+from brickscope.core.rule import METHODS
 from brickscope.log.record import printable
 
 from .balancer import Address
@@ -115,9 +116,8 @@ def admit(gate: Gate, head: Head, client: str) -> Admitted | bytes:
     if decision.allow:
         return Admitted(target, side, plain, decision_id, started)
     shown = printable(target.host)[:256]
-    asked = (
-        Asked("CONNECT", f"{shown}:{target.port}", shown)
-        if is_tunnel
-        else Asked("plain HTTP", "request", shown)
-    )
+    method = head.wire.method.decode("latin-1")
+    if method not in METHODS:
+        method = "CONNECT" if is_tunnel else "HTTP"
+    asked = Asked(method, f"{shown}:{target.port}", shown)
     return denial_bytes(decision, decision_id, asked, head=head.is_head, close=True)

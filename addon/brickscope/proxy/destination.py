@@ -4,7 +4,10 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple
 
 from brickscope.core.decision import Refused
@@ -29,6 +32,12 @@ class Upstream(NamedTuple):
     address: str
     port: int
 
+
+CHOSEN = ContextVar("CHOSEN", default=False)
+"""Whether the name that is looked up is any that a client likes: of a host that is not under policy."""
+_LOOKING_UP = ThreadPoolExecutor(32, "names")
+"""Looks such names up. Whoever has a name server that does not answer keeps a thread for half a minute; the event loop's own
+are few, and load the policy, sync the log and look up workspaces."""
 
 # Global by registry (or by the reading of some Python releases), but answering with credentials inside a cloud:
 # Azure's WireServer, and the IETF protocol block that holds Oracle's 192.0.0.192.
@@ -181,7 +190,12 @@ class Resolver:
                 return [
                     (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (upstream.address, upstream.port))
                 ]
-            answers = await resolve(host, port, **options)
+            if CHOSEN.get():
+                answers = await loop.run_in_executor(
+                    _LOOKING_UP, partial(socket.getaddrinfo, name, port, **options)
+                )
+            else:
+                answers = await resolve(host, port, **options)
             permitted = [answer for answer in answers if self.destinations.may_reach(str(answer[4][0]))]
             if not permitted:
                 raise OSError(

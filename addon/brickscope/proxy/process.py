@@ -14,6 +14,7 @@ from mitmproxy import ctx, version
 
 import brickscope
 from brickscope import notice
+from brickscope.count import counted
 from brickscope.log.error import AuditError
 from brickscope.log.upkeep import Upkeep
 from brickscope.policy.change import monitored_subjects
@@ -214,9 +215,8 @@ class Process:
             self._worker.say_draining()
         self._listener.close()
         if not self._listener.is_quiet:
-            text = (
-                f"{len(self._listener.open)} connections have {self._settings.stop_after:g} seconds to finish"
-            )
+            who = counted(len(self._listener.open), "connection has", "connections have")
+            text = f"{who} {self._settings.stop_after:g} seconds to finish"
             notice.info("stopping", f"stopping; {text}. A second signal ends them at once")
         work = self._run_drain(self._drain)
         self._tasks.append(asyncio.get_running_loop().create_task(work, name="drain"))

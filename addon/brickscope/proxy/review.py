@@ -33,20 +33,18 @@ class Review:
         self._exchange = exchange
         self._client = client
         self._carry_out = carry_out
-        self._policy, self._known = gate.policy, gate.credentials.known
-        self._looked: float | None = None
+        self._judged_by: object = None
+        """The policy and the operator's file; none yet, as they may have changed while the host's agreement was due."""
+        self._looked = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def check(self, now: float) -> None:
         """Judge again, if it is time to. ``now``: monotonic seconds."""
-        if self._looked is None:
-            self._looked = now
         if self.core.phase is Phase.OVER or (self._task is not None and not self._task.done()):
             return
-        policy, known = self._gate.policy, self._gate.credentials.known
-        is_same = policy is self._policy and known is self._known
-        if not is_same or now - self._looked >= EVERY:
-            self._policy, self._known, self._looked = policy, known, now
+        present = self._gate.policy, self._gate.credentials.known
+        if present != self._judged_by or now - self._looked >= EVERY:
+            self._judged_by, self._looked = present, now
             self._ask(())
 
     def _ask(self, settled: Collection[str]) -> None:

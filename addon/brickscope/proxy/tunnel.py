@@ -8,7 +8,7 @@ others have their turn. Whatever raises ends both sides, and the call that was l
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 
 from brickscope.core.decision import Refused
@@ -301,8 +301,23 @@ class Tunnel(Session):
             path.held += held - self._held
             self._held = held
             if path.held > path.room:
-                detail = f"the bodies that are held back together have more than {path.room} bytes"
-                self._do(core.give_up_holding(Refused(Reason.TOO_LARGE, detail)))
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Have the client that holds most go on without, or it could have everybody's bodies refused by its own."""
+        path, held = self._path, Counter[str]()
+        tunnels = [each for each in path.open.values() if isinstance(each, Tunnel) and each._held]
+        for each in tunnels:
+            held[each.visitor.address] += each._held
+        for each in (max(tunnels, key=lambda each: (held[each.visitor.address], each._held)), self):
+            if path.held > path.room:
+                each._give_up_holding()
+
+    @guarded
+    def _give_up_holding(self) -> None:
+        if self._core is not None:
+            detail = f"the bodies that are held back together have more than {self._path.room} bytes"
+            self._do(self._core.give_up_holding(Refused(Reason.TOO_LARGE, detail)))
 
     # -- rulings -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from .destination import CHOSEN
 from .guard import end as end_guarded
 from .guard import guarded
 from .parent import Parent, ParentError
@@ -159,6 +160,7 @@ class Upstream(Owner):
         loop = asyncio.get_running_loop()
         if self._parent is not None:
             return await self._go_through(self._parent)
+        CHOSEN.set(not self._destinations.under_policy(self.host))
         try:
             async with asyncio.timeout(self._seconds):
                 found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)

@@ -333,6 +333,7 @@ PATHS = {
     "a UUID and a number": (f"/api/2.0/lakebase/{UUID}/parts/4", "/api/2.0/lakebase/{id}/parts/{id2}"),
     "no id": ("/api/2.0/lakebase/import", "/api/2.0/lakebase/import"),
     "a slash at the end": ("/api/2.0/lakebase/import/", "/api/2.0/lakebase/import"),
+    "escapes": ("/api/2.0/lakebase/Q1%20%28old%29/caf%C3%A9", "/api/2.0/lakebase/Q1 (old)/caf\u00e9"),
     "an id where a variable would reach known operations": (
         "/api/2.0/pipelines/a/7",
         "/api/2.0/pipelines/a/7",

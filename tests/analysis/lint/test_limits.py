@@ -92,6 +92,36 @@ CASES: dict[str, tuple[list[Any], list[Any], str, str | None]] = {
         "BS115",
         "no tree has filestore, but FileStore",
     ),
+    "a wildcard in a name": (
+        [on("tables.get", {"full_name": "main.hr.*"})],
+        [],
+        "BS115",
+        "* is no wildcard in a value; write {prefix: main.hr.}",
+    ),
+    "a wildcard in a path, denied": (
+        ["workspace.export"],
+        [on("workspace.export", {"path": "/Users/ceo/*"})],
+        "BS115",
+        "write {prefix: /Workspace/Users/ceo/}",
+    ),
+    "a wildcard in a prefix": (
+        [on("tables.get", {"full_name": {"prefix": "main.hr.*"}})],
+        [],
+        "BS115",
+        "write {prefix: main.hr.}",
+    ),
+    "a wildcard in a name without parts, denied": (
+        ["serving_endpoints.query"],
+        [on("serving_endpoints.query", {"name": "databricks-*"})],
+        "BS115",
+        "write {prefix: databricks-}",
+    ),
+    "a star in a statement": (
+        [on("statement_execution.execute_statement", {"statement": "SELECT *"})],
+        [],
+        "BS115",
+        None,
+    ),
     "a folder of one's own": ([on("workspace.export", {"path": {"prefix": "/Applications/x/"}})], [], "BS115", None),
     "a prefix within a name": (
         [on("workspace.export", {"path": {"prefix": "/Users/me"}})],

@@ -115,6 +115,7 @@ CALLS: list[tuple[str, str, Any]] = [
     ("POST", INSTALL, {"cluster_id": "a", "libraries": [{"jar": "dbfs:/jars/x"}, {"jar": "/jars/y"}]}),
     ("POST", INSTALL, {"cluster_id": "a", "libraries": [{"jar": "dbfs:/jars/x"}]}),
     ("POST", RUN, {"job_id": 1012}),
+    ("POST", f"{RUN}?o=42", {"job_id": 13}),
     ("POST", RUN, {"job_id": "1012", "notebook_params": {"day": "x"}}),
     ("POST", RUN, {"job_id": 13, "notebook_params": {"day": "x", "night": "y"}}),
     ("POST", RUN, {"job_id": 13, "jar_params": []}),

@@ -26,9 +26,9 @@ _WORDS = {"survived": "survived", "no tests": "reached by no test"}
     help="""Break the code on purpose and count what the tests see (mutation testing, by mutmut).
 
     Each mutant is one function with one thing changed: a comparison, a constant, an argument. It is killed if a test
-    fails. Only fast tests that stand next to the code count. The score is the share of killed ones; those that change
-    nothing but the wording of a sentence are left out. Works in a copy in a temporary folder. Survivors are shown but for
-    those that tests/lab/mutants/explained.yaml gives a reason.
+    fails. Only fast tests that stand next to the code count, and no properties. The score is the share of killed ones;
+    those that change nothing but the wording of a sentence are left out. Works in a copy in a temporary folder. Survivors
+    are shown but for those that tests/lab/mutants/explained.yaml gives a reason.
 
     mutmut changes functions only: tables and patterns of modules, and functions with a decorator, are for tests that
     hold lists of their own.

@@ -22,7 +22,8 @@ from .ground import Ground
 from .mutant import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[3]
-_PYTEST = ["-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
+# No properties (`no_cover`): they take most of the time, and what only they see has no table that says it.
+_PYTEST = ["-p", "no:cacheprovider", "-m", "not no_cover"]
 _PYTHONPATH = 'pythonpath = ["addon", '
 _MUTMUT = """
 [tool.mutmut]

@@ -1,11 +1,11 @@
 """Rules for calls that are no known operation: their paths, with what looks like an id as a variable."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from brickscope.analysis.reach import reached
 from brickscope.core.decision import Refused
-from brickscope.core.path import read_target
+from brickscope.core.path import Reading, read_target
 from brickscope.core.rule import Rule, RuleTable, parse_rule
 from brickscope.core.template import TemplateError
 
@@ -30,28 +30,33 @@ def path_rules(calls: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, st
 
 def _text(method: str, path: str) -> str | None:
     """``METHOD /path/{id}``; without variables where these would reach operations that the catalogue knows."""
-    wide = _rule(method, path, _with_variables(path))
+    try:
+        readings = read_target(path.encode()).readings
+    except (Refused, UnicodeError):
+        return None
+    parts = readings[0].segments
+    wide = _rule(method, readings, _with_variables(parts))
     if wide is not None and not reached(wide):
         return wide.text
-    exact = _rule(method, path, path.rstrip("/"))
+    exact = _rule(method, readings, parts)
     return None if exact is None else exact.text
 
 
-def _with_variables(path: str) -> str:
-    parts = path.rstrip("/").split("/")[1:]
+def _with_variables(segments: Sequence[str]) -> list[str]:
+    parts = list(segments)
     count = 0
     for index, part in enumerate(parts):
         if index >= _FIXED and _ID.fullmatch(part):
             count += 1
             parts[index] = "{id}" if count == 1 else f"{{id{count}}}"
-    return "/" + "/".join(parts)
+    return parts
 
 
-def _rule(method: str, path: str, template: str) -> Rule | None:
-    """The rule, if it is one and matches the very call."""
+def _rule(method: str, readings: Sequence[Reading], parts: Sequence[str]) -> Rule | None:
+    """The rule, if it is one and matches the very call, whoever reads it."""
     try:
-        rule = parse_rule(f"{method} {template}")
-        segments = read_target(path.encode()).readings[0].segments
-    except (TemplateError, Refused, UnicodeError):
+        rule = parse_rule(f"{method} /{'/'.join(parts)}")
+    except TemplateError:
         return None
-    return rule if RuleTable([rule]).match(method, segments) else None
+    table = RuleTable([rule])
+    return rule if all(table.match(method, each.segments, each.route) for each in readings) else None

@@ -8,11 +8,13 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.template import Literal
 from brickscope.policy.written import WrittenRule
 
-from ..check.finding import Findings, Found
+from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 
 _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
 """The folders at the top of the trees of files that every workspace has, as it spells them."""
+_PROGRAMS = frozenset({"lines", "json_text"})
+"""Kinds of text in which a star says something (``SELECT *``)."""
 _BY_CASE = {root.casefold(): root for root in _ROOTS}
 
 
@@ -23,18 +25,37 @@ def of_rule_set(view: RuleSetView) -> Findings:
             each
             for rule in written.operations
             for constraint in rule.where
-            if constraint.test.kind.names
-            for each in (_root(written, constraint), _within(view, written, rule, constraint))
+            for each in (
+                _wildcard(written, constraint),
+                _root(written, constraint),
+                _within(view, written, rule, constraint),
+            )
         )
         first = next(filter(None, found), None)
         if first is not None:
             yield first
 
 
+def _wildcard(written: WrittenRule, constraint: Constraint) -> Found | None:
+    """A value as shells write all that begin so: under deny it denies nothing."""
+    test = constraint.test
+    for text in (*map(str, sorted(test.one_of or (), key=str)), *(test.prefix or ())):
+        begin, sign, behind = text.partition("*")
+        if (
+            sign
+            and not test.kind.covers
+            and (test.kind.names or (not behind and test.kind.name not in _PROGRAMS))
+        ):
+            said = f"{constraint.text}, and * is no wildcard in a value; write {{prefix: {begin}}}"
+            severity = Severity.ERROR if written.part == "deny" else None
+            return Found.of(written, f"{written.text}: {said}", severity=severity)
+    return None
+
+
 def _root(written: WrittenRule, constraint: Constraint) -> Found | None:
     """A path below a top folder that is spelt in another case: there is no such folder."""
     test = constraint.test
-    if test.kind.separator != "/":
+    if test.kind.separator != "/" or not test.kind.names:
         return None
     fixed = [
         "/".join(each.text for each in takewhile(lambda each: isinstance(each, Literal), template.segments))  # type: ignore[union-attr]
@@ -54,7 +75,7 @@ def _within(
     view: RuleSetView, written: WrittenRule, rule: OperationRule, constraint: Constraint
 ) -> Found | None:
     """A prefix that ends within a name allows other objects whose name begins so."""
-    separator = constraint.test.kind.separator
+    separator = constraint.test.kind.separator if constraint.test.kind.names else ""
     for prefix in constraint.test.prefix or () if written.part == "allow" else ():
         name = prefix.rpartition(separator)[2] if separator else ""
         if not name or not name[-1].isalnum() or prefix == "/Workspace":  # the whole tree

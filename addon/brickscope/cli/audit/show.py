@@ -10,6 +10,7 @@ from brickscope.cli.command import command
 from brickscope.cli.output import Answer, answers
 from brickscope.cli.selection import Selection, log_options, open_log
 from brickscope.cli.terminal import progress, say
+from brickscope.count import counted
 
 from .denials import remedy_data
 
@@ -35,7 +36,7 @@ def show_command(decision_id: str, selection: Selection) -> Answer:
     with open_log(selection) as log, progress("reading the log") as told:
         story = find_story(log, decision_id, told)
     if story is None:
-        say(f"no decision {shown(decision_id)} in {len(log.sources):,} files of the log")
+        say(f"no decision {shown(decision_id)} in {counted(len(log.sources), 'file')} of the log")
         raise SystemExit(1)
     denied = story.decision.get("decision") == "deny"
     remedy = logged_remedy(story.decision) if denied else None
