@@ -183,6 +183,20 @@ MISTAKES = {
         "write jobs.get",
     ),
     "where without anything": ("{job_id: 77}", "{}", "10:42", "nothing is written here", "delete the key"),
+    "a tool server by its address": (
+        "- catalogs.list",
+        f"- {{operation: mcp.list_tools, where: {{server: ['https://{HOST}/api/2.0/mcp/genie/1']}}}}",
+        "9:45",
+        "server is what stands behind /api/2.0/mcp/",
+        "write genie/1",
+    ),
+    "a warehouse by its path": (
+        "- catalogs.list",
+        "- {operation: sql.thrift, where: {warehouse_id: /sql/1.0/warehouses/a1b2}}",
+        "9:41",
+        "warehouse_id is what stands behind /sql/1.0/warehouses/",
+        "write a1b2",
+    ),
     "an app by its URL": (
         "- catalogs.list",
         "- {operation: apps.request, where: {app: 'https://orders-1.aws.databricksapps.com'}}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,3 +135,19 @@ def test_any_bytes_go_through_or_are_kept_or_refused(sent: bytes, step: int) -> 
             assert sent.startswith(passed)
     except Refused:
         return
+
+
+COSTLY = {
+    "a name without a dot": (b"GET / HTTP/1.1\r\n\r\n\nHost:" + b"-" * 262_144, 262_144),
+    "words without a dot": (b"GET / HTTP/1.1\r\n\r\n\nHost:" + b"a-" * 131_072, 262_144),
+    "one without a dot, in a target": (b"GET http://" + b"-" * 262_144 + b" HTTP/1.1\r\n", 262_144),
+    "SOCKS, byte by byte": (b"\x05\x01\x00\x03\x01" * 1000, 1),
+}
+
+
+@pytest.mark.parametrize(("sent", "step"), COSTLY.values(), ids=COSTLY)
+def test_what_it_costs_is_bounded_by_what_comes(sent: bytes, step: int) -> None:
+    """A client without any token had the proxy look for minutes at what it sent in a moment, and nobody else served."""
+    start = time.process_time()
+    take_all(sent, step)
+    assert time.process_time() - start < 3

@@ -129,6 +129,27 @@ def test_a_directory_that_is_slow_keeps_nobody_else_waiting(stand_ins: Any) -> N
     asyncio.run(run())
 
 
+def test_one_client_that_guesses_passwords_keeps_nobody_else_waiting(stand_ins: Any) -> None:
+    """One at a time are looked at, and each can take a tenth of a second: hundreds from one client were looked at first."""
+    stand_ins.update(proxyauth="any")
+    asked: list[str] = []
+
+    def validator(user: str, password: str) -> bool:
+        asked.append(user)
+        return user == "good"
+
+    async def run() -> None:
+        ctx.master.addons.get("proxyauth").validator = validator
+        for index in range(50):
+            Door(("192.0.2.9", index + 1)).send(connect("example.com:443", basic(f"guess-{index}:y")))
+        Door().send(connect("example.com:443", basic("good:y")))
+        await until(lambda: Relayed.made)
+        assert asked.index("good") < 3
+        await until(lambda: len(asked) == 51)
+
+    asyncio.run(run())
+
+
 def test_a_validator_that_raises_accepts_nobody(stand_ins: Any) -> None:
     stand_ins.update(proxyauth="any")
 

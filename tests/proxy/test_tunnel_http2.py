@@ -78,6 +78,17 @@ def outcomes(scene: Scene) -> list[tuple[int | None, str]]:
     return [(record["status"], record.get("error", "")) for record in scene.log.of("outcome")]
 
 
+def test_what_its_client_takes_back_at_once_is_not_sent_and_has_no_record() -> None:
+    async def story(scene: Scene, talk: Talk) -> None:
+        await talk.client(talk.request(1), reset(1))
+        await talk.client(talk.request(3, body=b"x"), reset(3), talk.request(5, "/other"))
+        assert talk.at_host.heads == {}
+        assert talk.at_client.heads.keys() == {5}
+
+    scene = over_http2(story)
+    assert [record["path"] for record in scene.log.records] == ["/other"]
+
+
 def test_a_call_goes_through_and_leaves_its_records() -> None:
     async def story(scene: Scene, talk: Talk) -> None:
         await talk.client(talk.request(1))

@@ -78,6 +78,4 @@ class HostPatterns:
 
 def in_databricks_zone(host: str) -> bool:
     """Whether a bare host name belongs to Databricks' workspaces, on any cloud."""
-    if host in DATABRICKS_SITES:
-        return False
-    return _ZONE.fullmatch(host) is not None
+    return "databricks" in host and host not in DATABRICKS_SITES and _ZONE.fullmatch(host) is not None

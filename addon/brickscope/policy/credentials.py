@@ -16,6 +16,7 @@ from brickscope.core.credential import TOKEN_SHAPE
 from brickscope.core.entrusted import Entrusted, Kind, Source
 
 from .document import MAX_BYTES, Document, read_document
+from .finding import MESSAGES
 from .model import _Described, _Strict, _version
 from .problem import PolicyError, Position, Problem, nearest
 from .value import ClientId, Given, Guid, Name, Some, Workspace
@@ -137,8 +138,9 @@ def _flaw(entry: CredentialEntry) -> str:
 def _explain(document: Document, details: Any) -> Problem:
     path = tuple(part for part in details["loc"] if part != "[key]")
     key = str(path[-1]) if path else ""
-    kind, place = details["type"], document.position(path)
-    message, hint = "this value can't be used here", ""
+    kind, of_key = details["type"], details["loc"][-1:] == ("[key]",)
+    place = document.key_position(path) if of_key else document.position(path)
+    message, hint = MESSAGES.get(kind, ("this value can't be used here", ""))
     if kind == "extra_forbidden":
         place, message, hint = document.key_position(path), "this key is unknown", ""
         if key in _SECRETS:
@@ -146,13 +148,12 @@ def _explain(document: Document, details: Any) -> Problem:
         elif near := nearest(key[:64], [*CredentialEntry.model_fields, *CredentialsFile.model_fields]):
             hint = near
     elif kind == "missing":
-        place, message = document.key_position(path[:-1]), f"the key {key!r} is missing"
+        place = document.key_position(path[:-1])
+        message, hint = message.format(key=key), hint.format(key=key)
     elif kind == "value_error":
         message, _, hint = str(details["ctx"]["error"]).partition("; ")
     elif kind == "literal_error":
         message = f"this is no {key}; there are {details['ctx']['expected']}"
-    elif kind == "string_pattern_mismatch":
-        place = document.key_position(path)
     return document.problem(place, message, hint, quote=False)
 
 

@@ -29,6 +29,8 @@ def parse_constraint(
     within = ("where", name)
     try:
         keys, place = _way(operation, name)
+        if place == "path":
+            _refuse_address(operation, keys[0], written)
         kind, many = _kind(operation.type_of(keys))
         if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
             kind = KINDS["map_text"]
@@ -98,6 +100,17 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
             hint = "" if holder is None else nearest(keys[depth], holder.types)
             raise _Wrong(f"{operation.name} has no parameter {'.'.join(keys[: depth + 1])!r}", hint)
     return keys, place
+
+
+def _refuse_address(operation: Operation, name: str, written: Any) -> None:
+    """A whole address, where a variable of it belongs: no call has it there."""
+    tests = list(written.values()) if isinstance(written, Mapping) else [written]
+    texts = [str(text) for test in tests for text in (test if isinstance(test, list) else [test])]
+    for rule in call_rules(operation):
+        head = str(rule.template).partition("{")[0]
+        behind = [text.partition(head)[2] for text in texts if head in text and len(head) > 1]
+        if behind:
+            raise _Wrong(f"{name} is what stands behind {head}", f"write {behind[0]}" if behind[0] else "")
 
 
 def spelled_out(

@@ -8,6 +8,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from mitmproxy import connection, ctx
 from mitmproxy.addons import proxyauth
@@ -37,6 +38,9 @@ _BLOCKED: dict[tuple[str, bool, bool], bool] = {}
 _ONE = ThreadPoolExecutor(1, "proxyauth")
 """A directory is asked over the network, and a hash of a password takes a tenth of a second: not while others wait. One at
 a time, as mitmproxy's are made for that."""
+
+_ASKING: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+"""By the addresses of clients whose passwords are looked at."""
 
 
 class Admitted(NamedTuple):
@@ -69,15 +73,17 @@ def asks_password() -> bool:
     return ctx.options.proxyauth is not None
 
 
-async def has_password(head: Head) -> bool:
-    """Whether a request to the proxy brings what ``proxyauth`` accepts: asked by mitmproxy's own validators."""
+async def has_password(head: Head, client: str) -> bool:
+    """Whether a request to the proxy brings what ``proxyauth`` accepts: asked by mitmproxy's own validators. ``client``:
+    its address; who has one password looked at has the next one wait, so that nobody can keep all others waiting."""
     validator: Any = ctx.master.addons.get("proxyauth").validator
     values = [value for name, value in head.wire.headers if name.lower() == b"proxy-authorization"]
     if len(values) != 1:
         return False
     try:
         _, user, password = proxyauth.parse_http_basic_auth(values[0].decode("latin-1"))
-        accepted = await asyncio.get_running_loop().run_in_executor(_ONE, validator, user, password)
+        async with _ASKING.setdefault(client, asyncio.Lock()):
+            accepted = await asyncio.get_running_loop().run_in_executor(_ONE, validator, user, password)
     except Exception:  # whatever a validator raises, it has not accepted
         return False
     return accepted is True

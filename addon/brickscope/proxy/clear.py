@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from .guard import end as end_guarded
 from .guard import guarded
-from .tls import RECEIVE, End, Owner, Stage, received
+from .tls import LOOKED_AT, RECEIVE, End, Owner, Stage, received
 
 IN_TURN = 8
 """Pieces that are carried for one connection before others have their turn."""
@@ -93,9 +93,9 @@ class ClearEnd(End):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Asked when bytes are there: they are carried away before asyncio reads what is left of them. Never raises."""
-        view = super().get_buffer(sizehint)
         if self._sink is None:
-            return view
+            return LOOKED_AT
+        view = super().get_buffer(sizehint)
         try:
             return view[:SCRAP] if self._carry(self._sink) else view
         except Exception as error:

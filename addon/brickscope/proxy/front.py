@@ -171,7 +171,7 @@ class Front(Owner):
     async def _check(self, head: Head) -> None:
         """Ask whether the client may use the proxy; others go on meanwhile."""
         try:
-            accepted = await has_password(head)
+            accepted = await has_password(head, self._client[0])
             if self._is_closing:
                 return
             self._reading.set(Why.AHEAD, False)

@@ -37,9 +37,9 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 # One buffer for all connections: what is read into it is taken out before anything else can run.
 _RECEIVED = bytearray(RECEIVE)
 _VIEW = memoryview(_RECEIVED)
-_FRAMES = _VIEW[: 32 * 1024]
-"""For HTTP/2, where a frame of one byte costs ten on the wire: a quarter of a MiB of them would keep all others waiting for
-half a second, so there is a turn for others after as much."""
+LOOKED_AT = _VIEW[: 32 * 1024]
+"""For what costs much to look at, so that others have a turn after as much: HTTP/2, where a quarter of a MiB in frames of a
+byte would keep them waiting for half a second, and whatever is not in TLS."""
 
 
 def received(nbytes: int) -> bytes:
@@ -145,7 +145,7 @@ class End(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where asyncio puts what it receives."""
-        return _FRAMES if self.alpn == b"h2" else _VIEW
+        return LOOKED_AT if self.alpn == b"h2" else _VIEW
 
     @guarded
     def buffer_updated(self, nbytes: int) -> None:
