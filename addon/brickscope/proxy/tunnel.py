@@ -318,6 +318,7 @@ class Tunnel(Session):
         if self._core is not None:
             detail = f"the bodies that are held back together have more than {self._path.room} bytes"
             self._do(self._core.give_up_holding(Refused(Reason.TOO_LARGE, detail)))
+            self._conclude()  # the room is there at once
 
     # -- rulings -----------------------------------------------------------------------------------------------
 
