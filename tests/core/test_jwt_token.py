@@ -182,6 +182,8 @@ def test_all_claims_are_read() -> None:
         read_claims(unsigned(HEADER, json.dumps(bare | {"exp": 999_999_999_999}))).expires
         == 999_999_999_999.0
     )
+    for audience, read in (("a", "a"), ("", ""), (["a"], None), (5, None), (None, None)):
+        assert read_claims(unsigned(HEADER, json.dumps(bare | {"aud": audience}))).audience == read
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from brickscope.core import parameters
-from brickscope.core.look import MAX_FOREIGN
+from brickscope.core.constraint import Constraint
+from brickscope.core.constraint import Test as Wanted
+from brickscope.core.look import MAX_FOREIGN, Gathered, looks_of
 from brickscope.core.reason import Reason
 from brickscope.core.values import MAX_COMPARED, ODD, PLAIN
 from core.judged import ALLOWED, NOT_MET, ONE, RUN, TWICE, judged, policy, run_now
@@ -167,6 +169,21 @@ def test_what_a_list_of_objects_has(case: str, tmp_path: Path) -> None:
     deny = {"operation": "jobs.create", "where": {NOTEBOOK: ELSEWHERE}}
     denying = policy(tmp_path, "jobs.create", deny=[deny])
     assert judged(denying, "POST", CREATE, {"tasks": tasks}).reason is (DENIED if denied else ALLOWED)
+
+
+def test_below_what_can_not_be_compared_nothing_can() -> None:
+    keys = ("a", "b", "c")
+    looks = looks_of([Constraint("a.b.c", "body", keys, Wanted(), "")])
+    for body, odd in (
+        ({"a": [{"b": [{"c": 1}]}]}, False),
+        ({"a": ["x", {"b": {"c": 1}}]}, True),
+        ({"a": ["x", {"b": [{"c": 1}]}]}, True),
+        ({"a": [{"b": "x"}, {"b": {"c": [1]}}]}, True),
+        ({"a": [[{"b": {"c": 1}}]]}, True),
+        ({"a": "x"}, True),
+        ({"a": None}, False),
+    ):
+        assert bool(Gathered(looks, body).values[keys].odd) is odd, body
 
 
 def test_a_body_is_read_once_for_all_readings_and_rules(

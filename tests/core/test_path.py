@@ -48,6 +48,7 @@ READINGS = {
     "a whole path in one segment": (b"/i/Workspace%2Fp%2Fa.py", ["i|Workspace/p/a.py", "i|Workspace|p|a.py"]),
     "an encoded slash at the end": (b"/t/in%2F", ["t|in/", "t|in"]),
     "an encoded question mark": (b"/f/what%3F.csv", ["f|what?.csv", "f|what ?.csv"]),
+    "an encoded question mark behind the root": (b"/%3Fa", ["?a", " ?a"]),
     "an encoded question mark before a query": (b"/f/a%3Fb?c=1", ["f|a?b ?c=1", "f|a ?b&c=1"]),
     "an encoded hash": (b"/t/main.a.f%23one", ["t|main.a.f#one", "t|main.a.f ?one"]),
     "a semicolon": (b"/v/x;y/z", ["v|x;y|z", "v|x|z", "v|x"]),

@@ -529,3 +529,14 @@ def test_the_decision_has_the_object_and_the_spelling(tmp_path: Path) -> None:
     assert (decision.params, decision.sent) == ({"path": "/Workspace/Users/me/nb"}, {"path": "/Users/me/nb"})
     decision = judged(known, "GET", f"{EXPORT}/Workspace/Users/me/nb")
     assert (decision.params, decision.sent) == ({"path": "/Workspace/Users/me/nb"}, {})
+
+
+@pytest.mark.parametrize(("count", "shown"), [(20, "/Workspace/Users/me/{}"), (21, "/Users/me/{}")])
+def test_of_a_long_list_the_decision_has_the_spelling_alone(count: int, shown: str, tmp_path: Path) -> None:
+    name = "tasks.notebook_task.notebook_path"
+    known = policy(tmp_path, {"operation": "jobs.create", "where": {name: {"prefix": "/Users/me/"}}})
+    sent = [f"/Users/me/{number}" for number in range(count)]
+    tasks = [{"notebook_task": {"notebook_path": path}} for path in sent]
+    decision = judged(known, "POST", "/api/2.2/jobs/create", {"tasks": tasks})
+    assert decision.params == {name: [shown.format(number) for number in range(count)]}
+    assert decision.sent == ({name: sent} if count == 20 else {})

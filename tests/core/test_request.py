@@ -211,7 +211,10 @@ def test_nor_does_a_target_that_is_not_regular(odd: bytes, query: bytes) -> None
     assert refused.value.reason in (Reason.MULTIPLE_CREDENTIALS, Reason.HEADER_DUPLICATE)
 
 
-@pytest.mark.parametrize("path", [b"/a/b;jsessionid=A1B2", b"/a/b%3BJSESSIONID=A1B2", b"/a;access_token=x/b"])
+@pytest.mark.parametrize(
+    "path",
+    [b"/a/b;jsessionid=A1B2", b"/a/b%3BJSESSIONID=A1B2", b"/a;access_token=x/b", b"/a;access_token=x%3Fy=1"],
+)
 def test_a_credential_among_the_parameters_of_a_path_is_a_second_one(path: bytes) -> None:
     assert refusal(read_request, h1(target=path))[0] is Reason.MULTIPLE_CREDENTIALS
 

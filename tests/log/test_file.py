@@ -70,15 +70,20 @@ def test_a_new_file_is_empty_and_its_owners(tmp_path: Path) -> None:
     assert not file.is_deleted
 
 
-def test_lines_are_appended_and_counted(tmp_path: Path) -> None:
+def test_lines_are_appended_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = LogFile(tmp_path / "audit.jsonl")
     file.write(b"one\n")
     file.write(b"two\nthree\n")
     assert file.path.read_bytes() == b"one\ntwo\nthree\n"
     assert file.size == 14
     file.sync()
-    file.close()
-    file.close()
+    fd, closed, close = file.fd, list[int](), os.close
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", closed.append)
+        file.close()
+        file.close()
+    close(fd)
+    assert (closed, file.fd) == ([fd], -1)
     again = LogFile(file.path)
     assert again.size == 14
     assert again.written == pytest.approx(file.path.stat().st_mtime)
