@@ -40,7 +40,7 @@ def test_a_pass_of_the_own_path_is_recorded_call_by_call(gate: Gate) -> None:
     assert [each["decision_id"] for each in outcomes] == [each["decision_id"] for each in decisions]
     assert {each["status"] for each in outcomes} == {200}
     turns = [event for event, _ in groupby(each["event"] for each in made)]
-    assert turns == ["decision", "outcome"] * 2, "in a turn some are judged and those of the turn before end"
+    assert turns == ["decision", "outcome"] * 3, "in a turn some are judged and those of the turn before end"
 
 
 def test_the_naive_addon_decides_alike(tmp_path: Path) -> None:
