@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,13 @@ def test_a_pass_of_the_own_path_is_recorded_call_by_call(gate: Gate) -> None:
     mix = calls(TOKENS, TEXTS, 20, 0)
     assert rule_pass(gate, mix) > 0
     made = records(gate)
-    assert [each["event"] for each in made] == ["decision", "outcome"] * 20
-    assert [each["path"] for each in made[::2]] == [call.path for call in mix]
-    assert {each["status"] for each in made[1::2]} == {200}
+    decisions = [each for each in made if each["event"] == "decision"]
+    outcomes = [each for each in made if each["event"] == "outcome"]
+    assert [each["path"] for each in decisions] == [call.path for call in mix]
+    assert [each["decision_id"] for each in outcomes] == [each["decision_id"] for each in decisions]
+    assert {each["status"] for each in outcomes} == {200}
+    turns = [event for event, _ in groupby(each["event"] for each in made)]
+    assert turns == ["decision", "outcome"] * 3, "in a turn some are judged and those of the turn before end"
 
 
 def test_the_naive_addon_decides_alike(tmp_path: Path) -> None:

@@ -53,6 +53,16 @@ def judged(
     return decision.allow, decision.reason, decision.enforced
 
 
+def test_a_decision_and_a_request_have_all_their_fields() -> None:
+    """They are made without the check of their own constructors."""
+    request = read_request(h1(b"GET", CATALOGS))
+    decision = decide(policy(), request, "10.0.8.7", 1000.0)
+    for made in (request, decision):
+        assert len(made) == len(type(made)._fields)
+    assert Decision(*decision) == decision
+    assert (decision.entry, decision.reading, decision.ids, decision.credential) == (-1, 0, (), None)
+
+
 def test_the_origin_question() -> None:
     assert judged(policy(), CATALOGS) == (True, Reason.ALLOWED_BY_RULE, True)
     assert judged(policy(), QUERIES) == (True, Reason.ALLOWED_BY_RULE, True)

@@ -45,6 +45,8 @@ EITHER = {
     "the decision": "g.decide = broken",
     "the reading": "g.read_request = broken",
     "the record": "g.decision_record = broken",
+    "keeping it": "a.Gate._keep = broken",
+    "writing what was kept": "a.Gate.commit = broken",
 }
 READY = "Contexts.make_ready = lambda self, hosts: None\n"
 """Otherwise the start fails: what the first connection would stumble over is made there."""
@@ -61,7 +63,9 @@ OURS = EITHER | {
     "the core": "Http1.from_client = broken",
     "the core's answer to a ruling": "Http1.rule = broken",
     "asking the gate": "Tunnel._ask = broken",
+    "the question": "t.ask = broken",
     "the ruling": "t.rule = broken",
+    "what follows from it": "Tunnel._obey = broken",
     "carrying out": "Tunnel._carry_out = broken",
     "dialling": "Upstream._reach = broken",
     "TLS with the host": READY + "Contexts.for_host = broken",
@@ -84,7 +88,7 @@ ELSEWHERE = {
     "the rules": "g.Destinations.classify = broken",
     "the relay": "Relay.begin = broken",
     "its look at the first bytes": "Fence.take = broken",
-    "a call in the clear": "PlainCall._rule = broken",
+    "a call in the clear": "PlainCall._judge = broken",
     "the leave for it": "import brickscope.proxy.relay as p\np.clear_plain = broken",
     "dialling": "Upstream._reach = broken",
     "the check of the address": "Upstream.end_made = broken",

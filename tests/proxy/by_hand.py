@@ -222,15 +222,34 @@ class LogInMemory:
         self.revision: str | None = None
         self.records: list[dict[str, Any]] = []
         self.is_failing = False
+        self.batch: list[dict[str, Any]] | None = None
+        self._failed: list[list[dict[str, Any]]] = []
         self._ids = itertools.count(1)
 
     def new_decision_id(self) -> str:
         return f"00000000-{next(self._ids)}"
 
     def append(self, event: str, fields: dict[str, Any]) -> None:
-        if self.is_failing:
+        self.commit(self.keep(event, fields))
+
+    def keep(self, event: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
+        self.batch = self.batch or []
+        self.batch.append({"event": event, **fields})
+        return self.batch
+
+    def commit(self, batch: list[dict[str, Any]]) -> None:
+        if batch is self.batch:
+            self.batch = None
+            if self.is_failing:
+                self._failed.append(batch)
+            else:
+                self.records += batch
+        if any(batch is each for each in self._failed):
             raise AuditError("the disk is full")
-        self.records.append({"event": event, **fields})
+
+    def flush(self) -> None:
+        if self.batch is not None:
+            self.commit(self.batch)
 
     def of(self, event: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["event"] == event]
@@ -337,6 +356,7 @@ class Scene:
 
     def install(self, loop: Any) -> None:
         """Stand in the place of what the event loop does with names and sockets."""
+        self.gate.soon = loop.call_soon
         loop.getaddrinfo = self._getaddrinfo
         loop.create_connection = self._create_connection
 
@@ -375,7 +395,7 @@ class Scene:
                 each.set_result(None)
 
 
-async def turn(times: int = 12) -> None:
+async def turn(times: int = 20) -> None:
     """Let the loop turn until nothing is ready."""
     for _ in range(times):
         await asyncio.sleep(0)

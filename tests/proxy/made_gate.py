@@ -10,7 +10,7 @@ from brickscope.core.policy import Mode, Policy, RuleSet, Subject
 from brickscope.core.rule import RuleTable, parse_rule
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter
-from brickscope.proxy.gate import Gate
+from brickscope.proxy.gate import Gate, Verdict
 from core.wire import TOKEN
 from log.written import records
 
@@ -40,6 +40,11 @@ class Directory:
 
 def made(writer: AuditWriter, policy: Policy = POLICY, **more: Any) -> Gate:
     return Gate(None, writer, policy, Directory(), DigestKey(b"k"), **more)  # type: ignore[arg-type]
+
+
+def on_record(gate: Gate, *call: Any, **more: Any) -> Verdict:
+    """A verdict that is on record."""
+    return gate.commit(gate.judge(*call, **more))
 
 
 def decisions(gate: Gate) -> list[dict[str, Any]]:

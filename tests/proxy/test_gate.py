@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from made_gate import CATALOGS, POLICY, RULES, Directory, decisions, made
+from made_gate import CATALOGS, POLICY, RULES, Directory, decisions, made, on_record
 
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.fingerprint import fingerprint
@@ -22,7 +23,9 @@ from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter
 from brickscope.proxy.denial import Asked
-from brickscope.proxy.gate import Gate, header
+from brickscope.proxy.gate import Gate, Verdict, header
+from brickscope.proxy.ruling import rule
+from brickscope.proxy.wire.head import Cleared, Door, HeadScanner
 from core.wire import HOST, TOKEN, h1, h1_headers
 from log.written import records
 
@@ -32,7 +35,7 @@ from log.written import records
 def test_an_allowed_call_is_recorded_and_told(gate: Gate) -> None:
     before = time.monotonic()
     fields = h1_headers((b"X-Databricks-Org-Id", b"17"), (b"Content-Length", b"3"))
-    verdict = gate.judge(h1(target=f"{CATALOGS}?o=17".encode(), headers=fields), "10.0.0.1")
+    verdict = on_record(gate, h1(target=f"{CATALOGS}?o=17".encode(), headers=fields), "10.0.0.1")
     assert before <= verdict.started <= time.monotonic()
     assert verdict.decision.allow
     assert verdict.decision_id == f"{gate.writer.instance}-1"
@@ -77,12 +80,12 @@ def test_an_allowed_call_is_recorded_and_told(gate: Gate) -> None:
 
 
 def test_each_call_has_an_id_of_its_own(gate: Gate) -> None:
-    ids = [gate.judge(h1(), "10.0.0.1").decision_id for _ in range(3)]
+    ids = [on_record(gate, h1(), "10.0.0.1").decision_id for _ in range(3)]
     assert ids == [f"{gate.writer.instance}-{number}" for number in (1, 2, 3)]
 
 
 def test_what_has_no_reading_is_denied_and_recorded(gate: Gate) -> None:
-    verdict = gate.judge(h1(b"get", f"{CATALOGS}?x=1".encode()), "10.0.0.1")
+    verdict = on_record(gate, h1(b"get", f"{CATALOGS}?x=1".encode()), "10.0.0.1")
     assert (verdict.decision.allow, verdict.decision.reason) == (False, Reason.METHOD_NOT_CANONICAL)
     assert verdict.request is None
     assert verdict.asked == Asked("get", CATALOGS, HOST)
@@ -95,7 +98,7 @@ def test_what_has_no_reading_is_denied_and_recorded(gate: Gate) -> None:
 
 def test_a_refusal_from_outside_counts_whatever_the_policy_says(gate: Gate) -> None:
     refused = Refused(Reason.MALFORMED_HEAD, "the request's head is malformed")
-    verdict = gate.judge(h1(), "10.0.0.1", refused)
+    verdict = on_record(gate, h1(), "10.0.0.1", refused)
     assert verdict.decision == refused.decision("rev-1")
     assert verdict.request is None
     assert decisions(gate)[0]["reason"] == "malformed_head"
@@ -108,7 +111,7 @@ def test_long_odd_texts_are_clipped_and_printable(gate: Gate) -> None:
         tunnel_host="h" * 300,
         headers=[(b"User-Agent", b"u\x1b" * 300)],
     )
-    verdict = gate.judge(wire, "10.0.0.1")
+    verdict = on_record(gate, wire, "10.0.0.1")
     record = decisions(gate)[0]
     assert (record["method"], len(record["server_address"]), len(record["user_agent"])) == (
         "X" * 32,
@@ -119,14 +122,16 @@ def test_long_odd_texts_are_clipped_and_printable(gate: Gate) -> None:
     assert record["path"].endswith("...")
     assert record["user_agent"].startswith("u\\x1bu\\x1b")
     assert verdict.asked.host == "h" * 256
-    gate.judge(h1(headers=[*h1_headers()[:1], *h1_headers()[2:], (b"User-Agent", b"u" * 300)]), "10.0.0.1")
+    on_record(
+        gate, h1(headers=[*h1_headers()[:1], *h1_headers()[2:], (b"User-Agent", b"u" * 300)]), "10.0.0.1"
+    )
     assert decisions(gate)[1]["user_agent"] == "u" * 256
 
 
 def test_a_policy_that_is_swapped_counts_from_then_on(gate: Gate) -> None:
-    gate.judge(h1(), "10.0.0.1")
+    on_record(gate, h1(), "10.0.0.1")
     gate.swap(POLICY._replace(tokens={}, revision="rev-2"))
-    verdict = gate.judge(h1(), "10.0.0.1")
+    verdict = on_record(gate, h1(), "10.0.0.1")
     assert verdict.decision.reason is Reason.UNKNOWN_TOKEN
     assert [(each["policy_revision"], each["decision"]) for each in decisions(gate)] == [
         ("rev-1", "allow"),
@@ -138,10 +143,10 @@ def test_a_policy_that_is_swapped_counts_from_then_on(gate: Gate) -> None:
 
 
 def test_whether_a_denial_may_tell_more(writer: AuditWriter) -> None:
-    assert made(writer).judge(h1(), "10.0.0.1").asked.hints
+    assert on_record(made(writer), h1(), "10.0.0.1").asked.hints
     closed = made(writer, hints=False)
-    assert closed.judge(h1(), "10.0.0.1").asked == Asked("GET", CATALOGS, HOST, False, False)
-    assert not closed.judge(h1(b"get"), "10.0.0.1").asked.hints
+    assert on_record(closed, h1(), "10.0.0.1").asked == Asked("GET", CATALOGS, HOST, False, False)
+    assert not on_record(closed, h1(b"get"), "10.0.0.1").asked.hints
 
 
 def test_whom_to_ask_is_told_to_whoever_could_be_allowed(writer: AuditWriter) -> None:
@@ -156,9 +161,9 @@ def test_whom_to_ask_is_told_to_whoever_could_be_allowed(writer: AuditWriter) ->
         (whole._replace(rule_sets=rule_sets), "the team of the set"),
     ):
         gate.swap(policy)
-        assert gate.judge(h1(b"GET", b"/other"), "10.0.0.1").asked.contact == contact
-        assert gate.judge(h1(), "10.0.0.1").asked.contact is None, "nobody reads it"
-        assert gate.judge(h1(b"get"), "10.0.0.1").asked.contact is None, "nobody can allow it"
+        assert on_record(gate, h1(b"GET", b"/other"), "10.0.0.1").asked.contact == contact
+        assert on_record(gate, h1(), "10.0.0.1").asked.contact is None, "nobody reads it"
+        assert on_record(gate, h1(b"get"), "10.0.0.1").asked.contact is None, "nobody can allow it"
 
 
 def test_a_request_for_a_token_is_told_apart(gate: Gate) -> None:
@@ -169,7 +174,7 @@ def test_a_request_for_a_token_is_told_apart(gate: Gate) -> None:
         ("/oidc/jwks.json", False),
         ("/other", False),
     ):
-        verdict = gate.judge(h1(b"GET", path.encode()), "10.0.0.1")
+        verdict = on_record(gate, h1(b"GET", path.encode()), "10.0.0.1")
         assert verdict.asked.oauth is oauth
 
 
@@ -192,14 +197,14 @@ def test_nothing_is_recorded_while_something_has_to_be_had_first(writer: AuditWr
     )
     wire = h1(b"POST", b"/run", h1_headers((b"Content-Length", b"2")))
     with pytest.raises(BodyNeeded):
-        gate.judge(wire, "10.0.0.1")
+        on_record(gate, wire, "10.0.0.1")
     oauth = [
         (name, b"Bearer eyJx.eyJy.z" if name == b"Authorization" else value) for name, value in h1_headers()
     ]
     with pytest.raises(NotYetKnown, match="keys"):
-        gate.judge(h1(headers=oauth), "10.0.0.1")
+        on_record(gate, h1(headers=oauth), "10.0.0.1")
     assert gate.writer.path.read_bytes() == b""
-    assert gate.judge(wire, "10.0.0.1", body=b"{}").decision.allow
+    assert on_record(gate, wire, "10.0.0.1", body=b"{}").decision.allow
     assert [each["decision"] for each in decisions(gate)] == ["allow"]
 
 
@@ -207,8 +212,8 @@ def test_what_was_waited_for_is_handed_to_the_directory(writer: AuditWriter) -> 
     known = POLICY._replace(tokens={fingerprint(TOKEN): Subject("ci", RULES, workspaces=frozenset({HOST}))})
     gate = made(writer, known)
     wire = h1(target=f"{CATALOGS}?o=17".encode())
-    assert gate.judge(wire, "10.0.0.1").decision.allow
-    gate.judge(wire, "10.0.0.1", settled={"https://x"})
+    assert on_record(gate, wire, "10.0.0.1").decision.allow
+    on_record(gate, wire, "10.0.0.1", settled={"https://x"})
     plain, waited, settled = gate.directory.asked  # type: ignore[attr-defined]
     assert (plain[0], settled[0]) == (HOST, HOST)
     assert abs(plain[1] - time.time()) < 60
@@ -225,7 +230,7 @@ def test_an_error_inside_is_a_denial_that_quotes_nothing(
         raise ZeroDivisionError(TOKEN.decode())
 
     monkeypatch.setattr("brickscope.proxy.gate.decide", broken)
-    verdict = gate.judge(h1(), "10.0.0.1")
+    verdict = on_record(gate, h1(), "10.0.0.1")
     assert verdict.decision == Decision(
         False, Reason.INTERNAL_ERROR, "ZeroDivisionError inside the proxy", policy_revision="rev-1"
     )
@@ -248,8 +253,8 @@ def test_a_call_that_cannot_be_recorded_is_denied(
         raise ValueError(TOKEN.decode())
 
     with monkeypatch.context() as patch:
-        patch.setattr(gate.writer, "append", broken)
-        verdict = gate.judge(h1(), "10.0.0.1")
+        patch.setattr(gate.writer, "keep", broken)
+        verdict = on_record(gate, h1(), "10.0.0.1")
     assert verdict.decision == denied
     assert [line.getMessage() for line in caplog.records] == [
         "Brickscope: a call was denied because its record could not be written: ValueError"
@@ -259,7 +264,7 @@ def test_a_call_that_cannot_be_recorded_is_denied(
     caplog.clear()
     with monkeypatch.context() as patch:
         patch.setattr("brickscope.proxy.gate._describe", broken)
-        verdict = gate.judge(h1(), "10.0.0.1")
+        verdict = on_record(gate, h1(), "10.0.0.1")
         assert (verdict.decision, verdict.asked) == (denied, Asked("", "", ""))
     caplog.clear()
 
@@ -268,7 +273,7 @@ def test_a_call_that_cannot_be_recorded_is_denied(
 
     monkeypatch.setattr(gate.writer._file, "write", full)
     for _ in range(3):
-        assert gate.judge(h1(), "10.0.0.1").decision == denied
+        assert on_record(gate, h1(), "10.0.0.1").decision == denied
     assert [line.__dict__["event"] for line in caplog.records] == ["audit_failing"]
 
 
@@ -277,7 +282,7 @@ def test_an_audit_error_of_a_log_that_is_written_is_told_each_time(
 ) -> None:
     gate.writer.close()
     for _ in range(2):
-        assert gate.judge(h1(), "10.0.0.1").decision.reason is Reason.AUDIT_UNAVAILABLE
+        assert on_record(gate, h1(), "10.0.0.1").decision.reason is Reason.AUDIT_UNAVAILABLE
     assert [line.getMessage() for line in caplog.records] == [
         "Brickscope: a call was denied because its record could not be written: "
         f"the audit log {gate.writer.path} is closed"
@@ -339,9 +344,9 @@ def test_a_workspace_that_is_odd_is_told_printable(gate: Gate) -> None:
         ("?o=" + "7" * 64, "7" * 64),
         ("?o=" + "7" * 65, "7" * 64),
     ):
-        gate.judge(h1(target=f"/a{query}".encode()), "10.0.0.1")
+        on_record(gate, h1(target=f"/a{query}".encode()), "10.0.0.1")
         assert decisions(gate)[-1]["workspace"] == shown
-    gate.judge(h1(target=b"/a"), "10.0.0.1")
+    on_record(gate, h1(target=b"/a"), "10.0.0.1")
     assert decisions(gate)[-1]["workspace"] is None
 
 
@@ -350,7 +355,7 @@ def test_a_token_request_is_judged_with_its_body(writer: AuditWriter) -> None:
     gate = made(writer, POLICY._replace(principals=Principals({}, {}, (login,))))
     fields = [(b"Host", HOST.encode()), (b"Content-Type", b"application/x-www-form-urlencoded")]
     body = b"grant_type=refresh_token&client_id=databricks-cli&refresh_token=a-secret-of-mine"
-    verdict = gate.judge(h1(b"POST", b"/oidc/v1/token", fields), "10.0.0.1", body=body)
+    verdict = on_record(gate, h1(b"POST", b"/oidc/v1/token", fields), "10.0.0.1", body=body)
     assert (verdict.decision.allow, verdict.asked.oauth) == (True, True)
     (record,) = decisions(gate)
     assert (record["grant"], record["principal"]) == (
@@ -366,13 +371,28 @@ def test_a_token_request_is_judged_with_its_body(writer: AuditWriter) -> None:
 def test_the_clients_address_counts(writer: AuditWriter) -> None:
     bound = Subject("ci", RULES, clients=(ip_network("10.0.0.0/24"),))
     gate = made(writer, POLICY._replace(tokens={fingerprint(TOKEN): bound}))
-    assert gate.judge(h1(), "10.0.0.1").decision.allow
-    assert gate.judge(h1(), "10.0.1.1").decision.reason is Reason.CLIENT_NOT_ALLOWED
+    assert on_record(gate, h1(), "10.0.0.1").decision.allow
+    assert on_record(gate, h1(), "10.0.1.1").decision.reason is Reason.CLIENT_NOT_ALLOWED
     assert [each["client_address"] for each in decisions(gate)] == ["10.0.0.1", "10.0.1.1"]
 
 
+def test_a_verdict_has_all_its_fields(gate: Gate) -> None:
+    """It is made without the check of its own constructor, as is the leave to send a call."""
+    verdict = gate.judge(h1(), "10.0.0.1")
+    assert Verdict(*verdict) == verdict
+    assert Asked(*verdict.asked) == verdict.asked == Asked("GET", CATALOGS, HOST)
+    scanned = HeadScanner(Door(HOST, 443, HOST, b"http/1.1")).read(
+        b"GET " + CATALOGS.encode() + b" HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n\r\n", 0
+    )
+    assert scanned is not None
+    cleared = rule(gate, scanned, verdict)
+    assert isinstance(cleared, Cleared)
+    assert Cleared(*cleared) == cleared
+    assert (cleared.decision_id, cleared.websocket) == (verdict.decision_id, None)
+
+
 def test_how_long_a_decision_took_is_counted(gate: Gate) -> None:
-    gate.judge(h1(), "10.0.0.1")
+    on_record(gate, h1(), "10.0.0.1")
     assert 0 <= gate.tally.decision_s.total < 60
 
 
@@ -410,8 +430,11 @@ def test_outcomes_that_can_not_be_written_stop_nothing(
     gate, due = made(writer), []
     gate.soon = due.append
     gate.record_outcome({"decision_id": "0-1", **OUTCOME})
-    writer._is_closed = True
+    os.close(writer._file.fd)
     due[0]()
+    assert [line.__dict__["event"] for line in caplog.records] == ["audit_failing"]
+    writer._is_closed = True
+    gate.record_outcome({"decision_id": "0-1", **OUTCOME})
     assert f"a outcome record could not be written: the audit log {writer.path} is closed" in caplog.text
 
 

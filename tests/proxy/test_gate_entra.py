@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_gate import decisions
+from made_gate import decisions, on_record
 
 from brickscope.core.pending import NotYetKnown
 from brickscope.identity.directory import TokenDirectory
@@ -48,7 +48,7 @@ def judged(
         settled: list[str] = []
         while True:
             try:
-                return gate.judge(wire, "10.0.0.1", settled=tuple(settled))
+                return on_record(gate, wire, "10.0.0.1", settled=tuple(settled))
             except NotYetKnown as unknown:
                 await directory.learn(unknown)
                 settled.append(unknown.url)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_gate import CATALOGS, POLICY, RULES, decisions, made
+from made_gate import CATALOGS, POLICY, RULES, decisions, made, on_record
 
 from brickscope.core.decision import Refused
 from brickscope.core.entrusted import Entrusted, Kind, Source
@@ -52,10 +52,10 @@ def gate(writer: AuditWriter, tmp_path: Path) -> Gate:
 def judged(gate: Gate, wire: WireRequest) -> Verdict:
     """As the data path does it: wait once."""
     try:
-        return gate.judge(wire, ADDRESS)
+        return on_record(gate, wire, ADDRESS)
     except CredentialNeeded as needed:
         asyncio.run(gate.learn(needed))
-        return gate.judge(wire, ADDRESS, settled=(needed.url,))
+        return on_record(gate, wire, ADDRESS, settled=(needed.url,))
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def judged(gate: Gate, wire: WireRequest) -> Verdict:
 
 def test_the_real_credential_is_sent_and_known_by_its_fingerprint_alone(gate: Gate) -> None:
     with pytest.raises(CredentialNeeded):
-        gate.judge(call(), ADDRESS)
+        on_record(gate, call(), ADDRESS)
     assert decisions(gate) == [], "nothing is recorded before"
     for _ in range(2):
         verdict = judged(gate, call())
@@ -72,8 +72,10 @@ def test_the_real_credential_is_sent_and_known_by_its_fingerprint_alone(gate: Ga
         (each["decision"], each["credential"], each["credential_fingerprint"]) for each in decisions(gate)
     ] == [("allow", "c", fingerprint(REAL))] * 2
     assert REAL not in gate.writer.path.read_bytes()
-    assert gate.judge(call(TOKEN), ADDRESS).secret is None
-    assert gate.judge(call(target="/other"), ADDRESS).secret is None, "nothing is fetched for what is denied"
+    assert on_record(gate, call(TOKEN), ADDRESS).secret is None
+    assert on_record(gate, call(target="/other"), ADDRESS).secret is None, (
+        "nothing is fetched for what is denied"
+    )
 
 
 def test_where_it_may_not_be_used_nothing_is_sent(gate: Gate, tmp_path: Path) -> None:
@@ -96,8 +98,8 @@ def test_where_it_may_not_be_used_nothing_is_sent(gate: Gate, tmp_path: Path) ->
 
 def test_what_was_waited_for_and_is_not_there_is_not_waited_for_again(gate: Gate) -> None:
     with pytest.raises(CredentialNeeded) as needed:
-        gate.judge(call(), ADDRESS)
-    verdict = gate.judge(call(), ADDRESS, settled=(needed.value.url,))
+        on_record(gate, call(), ADDRESS)
+    verdict = on_record(gate, call(), ADDRESS, settled=(needed.value.url,))
     assert (verdict.decision.reason, verdict.secret) == (Reason.CREDENTIAL_UNAVAILABLE, None)
 
 
@@ -111,15 +113,15 @@ def test_a_source_that_fails_denies_the_call(gate: Gate, tmp_path: Path) -> None
 def test_what_can_not_be_recorded_is_not_sent(gate: Gate) -> None:
     judged(gate, call())
     gate.writer.close()
-    verdict = gate.judge(call(), ADDRESS)
+    verdict = on_record(gate, call(), ADDRESS)
     assert (verdict.decision.reason, verdict.secret) == (Reason.AUDIT_UNAVAILABLE, None)
 
 
 def test_who_has_the_real_credential_is_told_so_in_any_mode(gate: Gate) -> None:
     gate.swap(KNOWN._replace(mode=Mode.MONITOR))
-    assert gate.judge(call(REAL), ADDRESS).decision.reason is Reason.UNKNOWN_TOKEN, "nobody knows it yet"
+    assert on_record(gate, call(REAL), ADDRESS).decision.reason is Reason.UNKNOWN_TOKEN, "nobody knows it yet"
     judged(gate, call())
-    decision = gate.judge(call(REAL), ADDRESS).decision
+    decision = on_record(gate, call(REAL), ADDRESS).decision
     assert (decision.allow, decision.forwards, decision.reason, decision.credential) == (
         False,
         False,
@@ -128,11 +130,11 @@ def test_who_has_the_real_credential_is_told_so_in_any_mode(gate: Gate) -> None:
     )
     assert decision.detail == "this is the credential 'c' itself, for which there are placeholders"
     gate.swap(KNOWN._replace(tokens={**KNOWN.tokens, fingerprint(REAL): Subject("ci", RULES)}))
-    assert gate.judge(call(REAL), ADDRESS).decision.allow, "the policy names it"
+    assert on_record(gate, call(REAL), ADDRESS).decision.allow, "the policy names it"
 
 
 def test_without_a_store_no_placeholder_is_worth_anything(writer: AuditWriter) -> None:
-    decision = made(writer, KNOWN).judge(call(), ADDRESS).decision
+    decision = on_record(made(writer, KNOWN), call(), ADDRESS).decision
     assert (decision.reason, decision.detail) == (
         Reason.CREDENTIAL_NOT_ALLOWED,
         "the operator's file names no credential 'c'",
@@ -167,17 +169,17 @@ def test_a_body_that_can_not_be_held_is_the_reason_of_a_denial(writer: AuditWrit
     for mode in Mode:
         gate = made(writer, policy._replace(mode=mode))
         with pytest.raises(BodyNeeded):
-            gate.judge(asking, ADDRESS)
-        verdict = gate.judge(call(TOKEN), ADDRESS, unread=unread)
+            on_record(gate, asking, ADDRESS)
+        verdict = on_record(gate, call(TOKEN), ADDRESS, unread=unread)
         decision = verdict.decision
         assert (decision.allow, decision.reason, decision.subject) == (False, Reason.TOO_LARGE, "ci")
         assert decision.forwards is (mode is Mode.MONITOR)
         assert verdict.request is not None
         assert verdict.request.flaw == unread
-        refused = gate.judge(asking, ADDRESS, unread=unread).decision
+        refused = on_record(gate, asking, ADDRESS, unread=unread).decision
         assert (refused.reason, refused.forwards) == (Reason.TOO_LARGE, False)
         marked = call(TOKEN, f"{CATALOGS}?access_token=x")
-        first = gate.judge(marked, ADDRESS, unread=unread).decision
+        first = on_record(gate, marked, ADDRESS, unread=unread).decision
         assert first.reason is Reason.MULTIPLE_CREDENTIALS, "what the head says comes first"
 
 

@@ -6,7 +6,7 @@ import json
 from base64 import b64encode
 
 import pytest
-from made_gate import POLICY, RULES, decisions, made
+from made_gate import POLICY, RULES, decisions, made, on_record
 
 from brickscope.core.constraint import Constraint
 from brickscope.core.constraint import Test as Condition
@@ -36,7 +36,7 @@ def test_a_token_in_path_or_agent_is_in_no_record(gate: Gate, value: bytes) -> N
     fields = [(name, value if name == b"Authorization" else old) for name, old in h1_headers()]
     told = [(name, b"agent/" + OWN if name == b"User-Agent" else old) for name, old in fields]
     for wire in (h1(target=b"/api/" + OWN, headers=told), h1(b"get", b"/api/" + OWN, told)):
-        verdict = gate.judge(wire, "10.0.0.1")
+        verdict = on_record(gate, wire, "10.0.0.1")
         assert OWN.decode() not in str(verdict.asked)
         assert verdict.asked.path == "[redacted]"
     assert {(each["path"], each["user_agent"]) for each in decisions(gate)} == {("[redacted]", "[redacted]")}
@@ -76,7 +76,7 @@ def test_azures_second_token_is_in_no_record_and_no_answer(gate: Gate) -> None:
         h1(b"get", b"/api/" + OWN, told),
         h1(target=b"/api/" + OWN, headers=[*told, *own]),
     ):
-        verdict = gate.judge(wire, "10.0.0.1")
+        verdict = on_record(gate, wire, "10.0.0.1")
         assert not verdict.decision.forwards
         assert verdict.decision.reason is not Reason.AUDIT_UNAVAILABLE
         assert OWN.decode() not in f"{verdict.decision} {verdict.asked}"
@@ -93,8 +93,8 @@ def test_parameters_are_told_by_digest_where_they_are_the_calls_own_secret(write
         Policy({fingerprint(OWN): Subject("ci", rules)}, {}, Mode.ENFORCE, "r", Principals(), catalogue),
     )
     fields = [(name, b"Bearer " + OWN if name == b"Authorization" else old) for name, old in h1_headers()]
-    gate.judge(h1(target=b"/x?name=" + OWN, headers=fields), "10.0.0.1")
-    gate.judge(h1(target=b"/x?name=x&" + OWN + b"=1", headers=fields), "10.0.0.1")
+    on_record(gate, h1(target=b"/x?name=" + OWN, headers=fields), "10.0.0.1")
+    on_record(gate, h1(target=b"/x?name=x&" + OWN + b"=1", headers=fields), "10.0.0.1")
     first, second = decisions(gate)
     assert first["params"] == {"name": {"hmac_sha256": DigestKey(b"k").digest(OWN.decode())}}
     assert second["params"] == {"name": "x"}
@@ -103,16 +103,16 @@ def test_parameters_are_told_by_digest_where_they_are_the_calls_own_secret(write
 
 
 def test_a_denial_of_a_call_with_a_secret_in_it_tells_the_rest(gate: Gate) -> None:
-    asked = gate.judge(h1(b"GET", b"/api/" + TOKEN), "10.0.0.1").asked
+    asked = on_record(gate, h1(b"GET", b"/api/" + TOKEN), "10.0.0.1").asked
     assert asked == Asked("GET", "[redacted]", HOST, oauth=False)
-    assert gate.judge(h1(b"GET", b"/oidc/" + TOKEN), "10.0.0.1").asked == Asked(
+    assert on_record(gate, h1(b"GET", b"/oidc/" + TOKEN), "10.0.0.1").asked == Asked(
         "GET", "[redacted]", HOST, oauth=True
     )
 
 
 def test_a_secret_in_the_method_is_not_told(gate: Gate) -> None:
     fields = [(name, b"Bearer " + OWN if name == b"Authorization" else old) for name, old in h1_headers()]
-    assert gate.judge(h1(OWN, headers=fields), "10.0.0.1").asked.method == "[redacted]"
+    assert on_record(gate, h1(OWN, headers=fields), "10.0.0.1").asked.method == "[redacted]"
 
 
 def test_a_token_in_what_a_detail_names_is_in_no_record_and_no_answer(writer: AuditWriter) -> None:
@@ -130,8 +130,8 @@ def test_a_token_in_what_a_detail_names_is_in_no_record_and_no_answer(writer: Au
         fields = [
             (name, b"Bearer " + bearer if name == b"Authorization" else old) for name, old in h1_headers()
         ]
-        assert gate.judge(h1(headers=fields), "10.0.0.1").decision.detail == "[redacted]"
-    named = gate.judge(h1(headers=h1_headers((TOKEN + b"-token", b"x"))), "10.0.0.1")
+        assert on_record(gate, h1(headers=fields), "10.0.0.1").decision.detail == "[redacted]"
+    named = on_record(gate, h1(headers=h1_headers((TOKEN + b"-token", b"x"))), "10.0.0.1")
     assert named.decision.detail == "[redacted]"
     reasons = ["unknown_principal", "unknown_principal", "multiple_credentials"]
     assert [(each["reason"], each["detail"]) for each in decisions(gate)] == [

@@ -25,7 +25,7 @@ from brickscope.identity.store import CredentialStore
 from brickscope.log.writer import AuditWriter
 from brickscope.policy.load import load_policy
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.ruling import rule
+from brickscope.proxy.ruling import ask, rule
 from brickscope.proxy.wire.events import Denied, Hold
 from brickscope.proxy.wire.fields import read_request
 from brickscope.proxy.wire.head import Cleared, Door, Head, HeadScanner
@@ -274,7 +274,7 @@ def ruled(gate: Gate, head: Head, refused: Refused | None, body: bytes) -> Clear
     held: bytes | None = None
     for _ in range(4):
         try:
-            found = rule(gate, head, "10.0.0.1", body=held, refused=refused, settled=settled)
+            found = rule(gate, head, ask(gate, head, "10.0.0.1", body=held, refused=refused, settled=settled))
         except NotYetKnown as unknown:
             if unknown.url.startswith("credential:"):
                 asyncio.run(gate.learn(unknown))

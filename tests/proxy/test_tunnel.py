@@ -14,7 +14,13 @@ from brickscope.core.policy import Mode
 from brickscope.core.reason import Reason
 from brickscope.proxy.gate import Gate
 from brickscope.proxy.tls import Stage
-from brickscope.proxy.tunnel import IN_TURN
+
+ENDS: dict[str, Callable[[Scene], object]] = {
+    "close_notify": lambda scene: scene.client.receive(END),
+    "TCP ends": lambda scene: scene.client.receive_end(),
+    "reset": lambda scene: scene.client.cut(),
+    "a record that is none": lambda scene: scene.client.receive(b"<garbage>"),
+}
 
 
 def test_a_call_goes_through_and_leaves_its_records() -> None:
@@ -61,6 +67,70 @@ def test_without_a_log_nothing_leaves() -> None:
     assert play(story).dials == []
 
 
+def test_what_is_judged_in_one_turn_is_on_record_before_any_of_it_goes_on() -> None:
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await call(scene)
+        was = scene.host.written, scene.client.written
+        scene.client.receive(head("/ok/2"))
+        assert [each["path"] for each in scene.log.batch] == ["/ok/2"]
+        assert (scene.host.written, scene.client.written, len(scene.log.of("decision"))) == (*was, 1)
+        await asyncio.sleep(0)
+        assert (scene.log.batch, len(scene.log.of("decision"))) == (None, 2)
+        assert scene.host.written.endswith(head("/ok/2"))
+
+    play(story)
+
+
+def test_a_verdict_whose_record_is_lost_is_a_denial() -> None:
+    """The disk is full between the decision and the write."""
+
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await call(scene)
+        was = scene.host.written
+        scene.client.receive(head("/ok/2"))
+        scene.log.is_failing = True
+        await turn()
+        assert scene.host.written == was
+        assert b"audit_unavailable" in scene.client.written
+
+    scene = play(story)
+    assert outcomes(scene) == [(200, "")]
+    assert scene.gate.tally.decisions[("(unknown)", False, "audit_unavailable", "enforce", True)] == [1]
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("target", ["/ok/2", "/other"])
+def test_a_client_that_leaves_in_the_turn_of_its_request(target: str, end: Callable[[Scene], object]) -> None:
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await call(scene)
+        scene.client.receive(head(target))
+        end(scene)
+        await turn()
+        told = target == "/other" and end is not ENDS["reset"]
+        assert (b"403 Forbidden" in scene.client.written) is told
+
+    scene = play(story)
+    assert outcomes(scene)[1:] == ([(None, "the client left")] if target == "/ok/2" else [])
+
+
+def test_what_a_host_sends_in_the_turn_of_a_request_is_no_answer_to_it() -> None:
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await call(scene)
+        was = scene.host.written
+        scene.client.receive(head("/ok/2"))
+        scene.host.receive(OK)
+        await turn()
+        assert scene.host.written.removesuffix(END) == was
+        assert scene.client.written == HELLO + OK + END
+
+    ended = outcomes(play(story))
+    assert ended == [(200, ""), (None, "the host sent more than its answer: before a request")]
+
+
 def test_a_host_that_closed_while_idle_is_dialled_again() -> None:
     async def story(scene: Scene) -> None:
         scene.begin()
@@ -80,6 +150,7 @@ def test_a_request_is_not_sent_twice_when_the_host_closes_at_that_moment() -> No
         scene.begin()
         await call(scene)
         scene.client.receive(head("/ok/2"))
+        await asyncio.sleep(0)
         scene.host.receive(END)
         await turn()
         assert b"502 Bad Gateway" in scene.client.written
@@ -88,14 +159,6 @@ def test_a_request_is_not_sent_twice_when_the_host_closes_at_that_moment() -> No
     scene = play(story)
     assert len(scene.hosts) == 1
     assert outcomes(scene) == [(200, ""), (None, "the host left before its answer was complete")]
-
-
-ENDS: dict[str, Callable[[Scene], object]] = {
-    "close_notify": lambda scene: scene.client.receive(END),
-    "TCP ends": lambda scene: scene.client.receive_end(),
-    "reset": lambda scene: scene.client.cut(),
-    "a record that is none": lambda scene: scene.client.receive(b"<garbage>"),
-}
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
@@ -235,7 +298,7 @@ def test_a_client_that_reads_no_answers_gets_no_more_of_them() -> None:
         assert scene.log.of("decision") == []
         assert scene.client.paused, "no more is read than can be kept"
         scene.client.fill(False)
-        await turn(300)
+        await turn(2100)
         assert len(scene.log.of("decision")) == 2000
         assert not scene.client.paused
 
@@ -247,10 +310,10 @@ def test_requests_of_one_connection_leave_others_their_turn() -> None:
         scene.begin()
         await turn()
         scene.client.receive(head("/other") * 100)
-        assert len(scene.log.of("decision")) == IN_TURN
-        await asyncio.sleep(0)
-        assert len(scene.log.of("decision")) == 2 * IN_TURN
-        await turn()
+        for number in range(1, 4):
+            await asyncio.sleep(0)
+            assert len(scene.log.of("decision")) == number
+        await turn(120)
         assert len(scene.log.of("decision")) == 100
         assert scene.client.written.count(b"403 Forbidden") == 100
 

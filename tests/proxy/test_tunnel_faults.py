@@ -67,7 +67,8 @@ def test_whatever_raises_ends_both_sides_and_says_no_more_than_its_type(
         scene = play(story)
     assert scene.ended == 1
     allowed = [record for record in scene.log.of("decision") if record["decision"] == "allow"]
-    assert len(outcomes(scene)) == len(allowed)
+    # A decision may be on record already when its ruling fails; the call is then denied, and that is on record as well.
+    assert len(outcomes(scene)) == len(allowed) - (owner is tunnel_module)
     assert "RuntimeError" in caplog.text
     assert "dapi-secret" not in caplog.text
 

@@ -24,6 +24,7 @@ from .template import Literal
 from .token_request import decide_token_request
 
 # Looked up once: a decision has a budget of microseconds.
+_new = tuple.__new__  # as in path.py; test_decide.py counts the fields
 _ALLOWED, _ENFORCE = Reason.ALLOWED_BY_RULE, Mode.ENFORCE
 # Second character of every path of `discovery.py` and `grant.py` (/oidc in any case, /.well-known).
 _APART = frozenset("oO.%")
@@ -125,36 +126,40 @@ def decide_for(
         operation, batch, ids = facts.told
     allow = reason is _ALLOWED
     mode, credential = subject.mode or rule_set.mode or policy.mode, subject.credential
-    return Decision(
-        allow,
-        reason,
-        detail,
-        # What left unknown whose the call is, or where it goes, was refused before, in every mode. A placeholder that is not
-        # exchanged would be worth nothing where it goes, and be known there. What passes in a websocket is known to nobody.
-        allow
-        or mode is _ENFORCE
-        or credential is not None
-        or reason.kind is Kind.PLACEHOLDER
-        or request.method == WEBSOCKET,
-        mode._value_,
-        subject.name,
-        fingerprint,
-        rule_set.name,
-        None if rule is None else rule.text,
-        policy.revision,
-        operation,
-        facts.params,
-        facts.names,
-        principal,
-        None,
-        home,
-        facts.sent,
-        several,
-        batch,
-        ids,
-        credential,
-        -1 if rule is None else rule.entry,
-        which,
+    return _new(
+        Decision,
+        (
+            allow,
+            reason,
+            detail,
+            # What left unknown whose the call is, or where it goes, was refused before, in every mode. A placeholder that is
+            # not exchanged would be worth nothing where it goes, and be known there. What passes in a websocket is known to
+            # nobody.
+            allow
+            or mode is _ENFORCE
+            or credential is not None
+            or reason.kind is Kind.PLACEHOLDER
+            or request.method == WEBSOCKET,
+            mode._value_,
+            subject.name,
+            fingerprint,
+            rule_set.name,
+            None if rule is None else rule.text,
+            policy.revision,
+            operation,
+            facts.params,
+            facts.names,
+            principal,
+            None,
+            home,
+            facts.sent,
+            several,
+            batch,
+            ids,
+            credential,
+            -1 if rule is None else rule.entry,
+            which,
+        ),
     )
 
 

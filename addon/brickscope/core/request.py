@@ -14,6 +14,7 @@ from .fields import read_fields
 from .hostname import is_hostname
 from .normal import fold
 from .path import Reading, on_host, read_target
+from .placeholder import PREFIX
 from .query import Pair, read_loosely, read_query
 from .reason import Reason
 from .rule import METHODS, WEBSOCKET
@@ -78,6 +79,7 @@ class ApiRequest(NamedTuple):
         return self.readings[0].segments if self.readings else ()
 
 
+_new = tuple.__new__  # as in path.py; test_request.py counts the fields
 _METHODS = {name.encode(): name for name in METHODS}
 _BLANK = re.compile(rb"[\x00-\x20\x7f]")
 _SELECTORS = {"o": "o", "workspaceid": "workspace_id"}
@@ -127,7 +129,8 @@ def read_request(wire: WireRequest) -> ApiRequest:
         path, mark, asked = text.partition("?")
         query, pairs = asked if mark else None, read_loosely(text)
     chosen = fields.workspaces
-    refuse_placeholder(wire.target, "the path or query")
+    if PREFIX in wire.target:
+        refuse_placeholder(wire.target, "the path or query")
     if pairs:
         flaw = find_query_flaw(pairs) or flaw
         in_query, odd = _read_workspaces(pairs, query or "")
@@ -135,25 +138,28 @@ def read_request(wire: WireRequest) -> ApiRequest:
     if len(chosen) > 1:
         raise Refused(Reason.HEADER_DUPLICATE, "the request selects two different workspaces")
     announced = fields.chunked if length is None else length > 0
-    return ApiRequest(
-        method,
-        host,
-        path,
-        readings,
-        query,
-        authorization,
-        fields.content_type,
-        length,
-        fields.user_agent,
-        next(iter(chosen)) if chosen else None,
-        announced,
-        fields.content_encoding,
-        not wire.ended and (announced or (http2 and length is None)),
-        flaw,
-        management,
-        fields.azure_resource,
-        fields.offer,
-        fields.repeated,
+    return _new(
+        ApiRequest,
+        (
+            method,
+            host,
+            path,
+            readings,
+            query,
+            authorization,
+            fields.content_type,
+            length,
+            fields.user_agent,
+            next(iter(chosen)) if chosen else None,
+            announced,
+            fields.content_encoding,
+            not wire.ended and (announced or (http2 and length is None)),
+            flaw,
+            management,
+            fields.azure_resource,
+            fields.offer,
+            fields.repeated,
+        ),
     )
 
 

@@ -32,9 +32,6 @@ MAX_ENCODED = 16 * 1024
 # seven groups once in two million. So nearly no text is decoded, and where it is, it is known where a group begins.
 _GROUPS = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
-_CLASS = bytes(1 if chr(byte) in _LETTERS else 0 for byte in range(256))
-_LONG_RUN = bytes([1]) * 28
-"""Of so many characters of base64, as ``_CLASS`` makes them: what most texts don't have, and what costs least to see."""
 _ENCODED = re.compile(f"(?:{_GROUPS}){{7,}}+")
 _REST = re.compile(r"[A-Za-z0-9+/_-]{1,64}")
 
@@ -54,6 +51,8 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
 
 def redacted(text: str, secrets: Iterable[bytes] = ()) -> str:
     """A text, or REDACTED where it holds one of ``secrets``, or what looks like a token."""
+    if is_clean(text, secrets):
+        return text
     if _holds_secret(text, secrets):
         return REDACTED
     if "%" in text:
@@ -71,38 +70,42 @@ def redacted(text: str, secrets: Iterable[bytes] = ()) -> str:
     return text
 
 
-def is_clean(text: str, secrets: Iterable[bytes] = ()) -> bool:
-    """Whether ``printable`` would leave the text as it is (the common case, at a tenth of the cost)."""
-    if "%" in text or len(text) > MAX_TEXT or not (text.isascii() and text.isprintable()):
+def is_clean(text: str, secrets: Iterable[bytes] = (), *, comes_again: bool = True) -> bool:
+    """Whether ``printable`` would surely leave the text as it is (the common case, at a tenth of the cost). ``comes_again``:
+    the same text is likely to, so that it pays to remember it."""
+    for secret in secrets:
+        if secret.decode("latin-1") in text:
+            return False
+    try:
+        (_be_plain if comes_again and len(text) <= MAX_TEXT else _be_plain.__wrapped__)(text)
+    except _Covered:
         return False
-    return not _holds_secret(text, secrets)
+    return True
+
+
+class _Covered(Exception):
+    """A text is not plain."""
+
+
+@lru_cache(maxsize=512)
+def _be_plain(text: str) -> None:
+    """Raises _Covered where a text would not be written as it is, or a token, anything in base64 or behind percent-encoding
+    could stand in it. The same programs come again and again, and what raises is not remembered: so no secret is."""
+    is_plain = "%" not in text and len(text) <= MAX_TEXT and text.isascii() and text.isprintable()
+    if not is_plain or _could_hold(text):
+        raise _Covered
+
+
+def _could_hold(text: str) -> bool:
+    found = len(text) >= MIN_ENCODED and _ENCODED.search(text, 0, MAX_ENCODED)
+    return bool(found) or holds_token(text)
 
 
 def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return True
-    try:
-        (_be_open if len(text) <= MAX_TEXT else _be_open.__wrapped__)(text)
-    except _Covered:
-        return holds_token(text) or _holds_encoded(text[:MAX_ENCODED], secrets)
-    return False
-
-
-class _Covered(Exception):
-    """A text could hold a secret."""
-
-
-@lru_cache(maxsize=512)
-def _be_open(text: str) -> None:
-    """Raises _Covered where a token, or anything in base64, could stand in a text. The same paths and programs come again
-    and again, and what raises is not remembered: so no secret is."""
-    # One of Databricks' tokens is long, others begin so.
-    could = (
-        "eyJ" in text or "ya29." in text or _LONG_RUN in text.encode("latin-1", "replace").translate(_CLASS)
-    )
-    if could and (holds_token(text) or (len(text) >= MIN_ENCODED and _ENCODED.search(text, 0, MAX_ENCODED))):
-        raise _Covered
+    return _could_hold(text) and (holds_token(text) or _holds_encoded(text[:MAX_ENCODED], secrets))
 
 
 def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:

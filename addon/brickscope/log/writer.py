@@ -1,8 +1,10 @@
 """The one writer of the audit log.
 
-A record is one line of JSON, handed to the operating system by one ``write`` before the call it speaks of goes on, so that
-a killed proxy (SIGKILL) has acted on nothing that is not in the log. A record that can't be written raises ``AuditError``,
-and the proxy then denies: promise 2. What is missing for whatever reason stands in the log as a ``gap`` record.
+A record is one line of JSON, handed to the operating system before the call it speaks of goes on, so that a killed proxy
+(SIGKILL) has acted on nothing that is not in the log. Those of one turn of the event loop go out by one ``write`` (a group
+commit, as databases call it): ``keep`` puts a record into the present ``Batch``, and ``commit`` has that written. A record
+that can't be written raises ``AuditError``, and the proxy then denies: promise 2. What is missing for whatever reason stands
+in the log as a ``gap`` record.
 """
 
 import contextlib
@@ -29,6 +31,8 @@ from .statistics import Statistics
 CHECKPOINT_RECORDS = 10_000
 CHECKPOINT_SECONDS = 60
 """A checkpoint is written after so many records, or so many seconds if there was any record."""
+MOST_AT_ONCE = 64
+"""So many records are written at once: what is not signed yet stays bounded (``verify.py``), and so does memory."""
 ROTATION_PAUSE_S = 60
 """After a rotation that failed, the next is tried so much later."""
 _DAY_S = 24 * 60 * 60
@@ -44,6 +48,31 @@ class Keeping(NamedTuple):
     fsync: str = "interval"
     rotate_bytes: int = 0
     daily: bool = False
+
+
+class Batch:
+    """Records that are written at once. ``before``: sequence number and hash of the chain's end before them. ``gaps``: those
+    among them that say what is missing, of which ``noted`` had been noted before. ``waiting``: how many of them calls wait
+    for; ``outcomes``: how many nobody does. ``error``: why they are not written; None once they are."""
+
+    __slots__ = ("before", "error", "gaps", "lines", "noted", "outcomes", "waiting")
+
+    def __init__(self, before: tuple[int, str], gaps: list[Record]) -> None:
+        self.before = before
+        self.gaps = gaps
+        self.lines: list[bytes] = []
+        self.noted = self.waiting = self.outcomes = 0
+        self.error: AuditError | None = _NOT_YET
+
+    def count(self, event: str) -> None:
+        """One of them is of this event. A checkpoint is neither: no call waits for it, and it is written later."""
+        if event == "outcome":
+            self.outcomes += 1
+        elif event != "checkpoint":
+            self.waiting += 1
+
+
+_NOT_YET = AuditError("the record is not written yet")
 
 
 class AuditWriter:
@@ -68,8 +97,8 @@ class AuditWriter:
         self._second = self._looked = 0
         self._stamp = ""
         self._gaps: list[Record] = []
-        self._late: list[Record] = []
-        """Outcomes that are written with the next record."""
+        self.batch: Batch | None = None
+        """What was kept and is not written yet."""
         self._trouble: _Trouble | None = None
         self._unsigned = 0
         self._signed_at = self._unsigned_since = time.monotonic()
@@ -144,92 +173,112 @@ class AuditWriter:
         return f"{self.instance}-{self._decisions}"
 
     def append(self, event: str, fields: Record) -> None:
-        """Write one record. Adds what every record has. Raises AuditError; then nothing counts."""
-        if self._is_closed:
-            raise AuditError(f"the audit log {self._file.name} is closed")
-        waits = event != "outcome"
-        late: list[Record] = []
-        try:
-            if waits:
-                self._look_after_file()
-            gaps = self._gaps if self._trouble is None else [*self._gaps, self._trouble.gap()]
-            late, self._late = self._late, []
-            seq, last, lines = self._seq, self._hash, b""
-            for gap in gaps:
-                seq += 1
-                line, last = self._seal("gap", gap, seq, last)
-                lines += line
-            for outcome in late:
-                seq += 1
-                line, last = self._seal("outcome", outcome, seq, last)
-                lines += line
-            seq += 1
-            line, last = self._seal(event, fields, seq, last)
-            lines += line
-            self._file.write(lines)
-        except AuditError as error:
-            self.statistics.failed()
-            self._alarm(error, waits, probe=event == "checkpoint", late=len(late))
-            raise
-        self.statistics.wrote(seq - self._seq, len(lines))
-        if not self._unsigned:
-            self._unsigned_since = time.monotonic()
-        self._unsigned += seq - self._seq
-        self._seq, self._hash = seq, last
-        if gaps:
-            for gap in gaps:
-                self.statistics.noted(gap["cause"])
-            self._gaps = []
-            self._recover()
-        if waits and self.keeping.fsync == "always":
-            self._sync_now()
+        """Write one record, as ``keep`` takes it. Raises AuditError; then nothing counts."""
+        self.commit(self.keep(event, fields))
         if event == "start":
             self._keep_head()
-        # A run that goes on from another signs at once: a killed one has left up to so many records unsigned, and with as
-        # many of this run a genuine log would look like one whose checkpoints were taken out.
-        goes_on = event == "start" and self.previous is not None
-        if goes_on or self._unsigned >= CHECKPOINT_RECORDS:
-            self.checkpoint("interval")
+            # A run that goes on from another signs at once: a killed one has left up to so many records unsigned, and with
+            # as many of this run a genuine log would look like one whose checkpoints were taken out.
+            if self.previous is not None:
+                self.checkpoint("interval")
 
-    def append_late(self, outcome: Record) -> bool:
-        """Keep an outcome, which no call waits for, to be written with the next record. Whether it is the first: the caller
-        has to ``flush`` before anything else is waited for. Never raises."""
-        self._late.append(outcome)
-        return len(self._late) == 1
+    def keep(self, event: str, fields: Record) -> Batch:
+        """Put a record into the present batch; ``fields``, which are the writer's from now on, get what every record has.
+        Whoever does so has the batch written (``commit``) before anything is done about what it says, and before anything
+        else is waited for. Raises AuditError, and TypeError for what is no JSON; then nothing counts."""
+        if self._is_closed:
+            raise AuditError(f"the audit log {self._file.name} is closed")
+        if self.batch is not None and len(self.batch.lines) >= MOST_AT_ONCE:
+            with contextlib.suppress(AuditError):  # told to each who asks for it
+                self.flush()
+        batch = self.batch or self._begin(event)
+        batch.lines.append(self._seal(event, fields))
+        batch.count(event)
+        return batch
+
+    def commit(self, batch: Batch) -> None:
+        """Have a batch written, if that was not tried yet. Raises AuditError, for each who asks, where it could not be."""
+        if batch is self.batch:
+            self.batch = None
+            try:
+                self._write(batch)
+            except Exception as error:
+                self._seq, self._hash = batch.before
+                self._fail(batch, error)
+            else:
+                if self._unsigned >= CHECKPOINT_RECORDS:
+                    self.checkpoint("interval")
+        if batch.error is not None:
+            raise batch.error
 
     def flush(self) -> None:
-        """Write the outcomes that were kept. Raises AuditError; then they are lost, and counted as that."""
-        if self._late:
-            self.append("outcome", self._late.pop())
+        """Write what was kept. Raises AuditError."""
+        if self.batch is not None:
+            self.commit(self.batch)
 
-    def _sync_now(self) -> None:
+    def _begin(self, event: str) -> Batch:
+        """A new batch, which says first what is missing. Raises AuditError where there is no file to write to."""
+        try:
+            self._look_after_file()
+        except AuditError as error:
+            batch = Batch((self._seq, self._hash), [])
+            batch.count(event)
+            self._fail(batch, error)
+            raise
+        # Only now: what was done about the file may have written records of its own, and noted what is missing.
+        gaps = [] if self._trouble is None else [self._trouble.gap()]
+        self.batch = batch = Batch((self._seq, self._hash), [*self._gaps, *gaps])
+        batch.noted = len(self._gaps)
+        for gap in batch.gaps:
+            batch.lines.append(self._seal("gap", {**gap}))
+        return batch
+
+    def _write(self, batch: Batch) -> None:
+        lines = b"".join(batch.lines)
+        self._file.write(lines)
+        batch.error = None
+        self.statistics.wrote(len(batch.lines), len(lines))
+        if not self._unsigned:
+            self._unsigned_since = time.monotonic()
+        self._unsigned += len(batch.lines)
+        if batch.gaps:
+            for gap in batch.gaps:
+                self.statistics.noted(gap["cause"])
+            del self._gaps[: batch.noted]
+            self._recover()
+        if self.keeping.fsync == "always" and len(batch.lines) > batch.outcomes:
+            self._sync_now(batch)
+
+    def _sync_now(self, batch: Batch) -> None:
         self.statistics.sync_begins()
         try:
             self._file.sync()
         except AuditError as error:
             self.statistics.sync_ends(success=False)
-            self._alarm(error, waits=True)
-            raise
-        self.statistics.sync_ends(success=True)
+            self._alarm(batch, error)
+        else:
+            self.statistics.sync_ends(success=True)
 
-    def _seal(self, event: str, fields: Record, seq: int, last: str) -> tuple[bytes, str]:
+    def _seal(self, event: str, record: Record) -> bytes:
+        """The line of a record, which is the end of the chain from now on."""
         now = time.time_ns()
         second, nanos = divmod(now, 1_000_000_000)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        record = {**fields}
         # Names that have their place already keep it (``record.py``).
         record.setdefault("policy_revision", self.revision)
         record["event"] = event
         record["instance"] = self.instance
-        record["prev_hash"] = last
+        record["prev_hash"] = self._hash
         record["schema"] = SCHEMA
-        record["seq"] = seq
+        record["seq"] = self._seq + 1
         record["time"] = f"{self._stamp}.{str(1_000_000 + nanos // 1000)[1:]}Z"
         if event == "checkpoint":
             record["signature"] = self.key.sign(canonical(record))
-        return seal(record)
+        line, self._hash = seal(record)
+        self._seq += 1
+        return line
 
     def checkpoint(self, cause: str) -> None:
         """Sign the chain as it stands, and keep its head apart. A failure is told by the next record."""
@@ -257,7 +306,14 @@ class AuditWriter:
         """Have the next record preceded by a ``gap``."""
         self._gaps.append({"cause": cause, "detail": detail, **fields})
 
-    def _alarm(self, error: AuditError, waits: bool, probe: bool = False, late: int = 0) -> None:
+    def _fail(self, batch: Batch, error: Exception) -> None:
+        self.statistics.failed()
+        if not isinstance(error, AuditError):
+            error = AuditError(f"{type(error).__name__} while the audit log {self._file.name} was written")
+        self._alarm(batch, error)
+
+    def _alarm(self, batch: Batch, error: AuditError) -> None:
+        batch.error = error
         if self._trouble is None:
             # Printable: a path need not be text, and a record has to be.
             self._trouble = _Trouble(printable(str(error)), time.time())
@@ -267,13 +323,8 @@ class AuditWriter:
             self._note(
                 "torn_line", "a record was written in part", bytes=len(torn), sha256=sha256(torn).hexdigest()
             )
-        self._trouble.lost += late
-        if probe:
-            return  # no call waited for it, and it is written later
-        if waits:
-            self._trouble.denied += 1
-        else:
-            self._trouble.lost += 1
+        self._trouble.denied += batch.waiting
+        self._trouble.lost += batch.outcomes
 
     def _recover(self) -> None:
         if self._trouble is not None:

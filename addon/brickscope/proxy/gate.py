@@ -31,21 +31,24 @@ from brickscope.log.record import (
     printable,
     redacted,
 )
-from brickscope.log.writer import AuditWriter
+from brickscope.log.writer import AuditWriter, Batch
 from brickscope.service.monitoring.tally import Tally
 
 from .denial import Asked
 from .destination import Destinations
 
+_new = tuple.__new__  # as in core/path.py
 _NOTHING = Asked("", "", "")
 MAX_AGENT = 256
 
 
 class Verdict(NamedTuple):
-    """A recorded decision and what the rest of the way needs of it.
+    """A decision and what the rest of the way needs of it. Nothing may be done about it before ``Gate.commit``.
 
+    ``asked``: what a denial says of the request.
     ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none. ``secret``:
-    what is sent in the place of a placeholder; None where nothing is exchanged.
+    what is sent in the place of a placeholder; None where nothing is exchanged. ``batch``: the records that its own is
+    written with; None where it could not be made.
     """
 
     decision: Decision
@@ -54,6 +57,7 @@ class Verdict(NamedTuple):
     started: float
     request: ApiRequest | None = None
     secret: bytes | None = None
+    batch: Batch | None = None
 
 
 class Gate:
@@ -105,7 +109,7 @@ class Gate:
         settled: Collection[str] = (),
         unread: Refused | None = None,
     ) -> Verdict:
-        """Decide on a request and record the decision. An error of any kind is a denial.
+        """Decide on a request, and keep the record of it, which ``commit`` has written. An error of any kind is a denial.
 
         ``refused``: why it is refused already (its head is malformed), whatever the policy says.
         ``body``: the request's, where it was held. ``settled``: URLs of documents that were waited for already.
@@ -136,24 +140,24 @@ class Gate:
         except Exception as error:
             decision = self.internal(error)
         decision_id = self.writer.new_decision_id()
-        asked = _NOTHING
+        asked, batch = _NOTHING, None
         try:
             secrets = find_secrets(wire) if request is None else secrets_of(request)
             detail = redacted(decision.detail, secrets)
             if detail is not decision.detail:
                 decision = decision._replace(detail=detail)
-            asked, user_agent = _describe(wire, request, secrets)
-            if not self.hints:
-                asked = asked._replace(hints=False)
-            if not decision.forwards and decision.reason.kind in (Kind.POLICY, Kind.SUBJECT):
-                asked = asked._replace(contact=policy.contact_of(decision.rule_set))
+            (method, path, host), user_agent = _describe(wire, request, secrets)
+            if decision.forwards:  # told only where its record is lost
+                asked = _new(Asked, (method, path, host, decision.grant is not None, self.hints, None))
+            else:
+                asked = self._told(decision, request, method, path, host)
             fields = decision_record(
                 decision,
                 decision_id,
                 client_address,
-                host=asked.host,
-                method=asked.method,
-                path=asked.path,
+                host=host,
+                method=method,
+                path=path,
                 workspace=None if request is None else _shown_workspace(request.workspace),
                 has_body=None if request is None else request.has_body,
                 user_agent=user_agent,
@@ -161,12 +165,39 @@ class Gate:
                 key=self.digests,
                 sent=None if secret is None else secret.fingerprint,
             )
-            self.writer.append("decision", fields)
+            batch = self._keep("decision", fields)
         except Exception as error:
             decision, secret = self.unrecorded(error), None
-        self.tally.decided(decision, time.monotonic() - started)
         placed = None if secret is None else secret.value
-        return Verdict(decision, decision_id, asked, started, request, placed)
+        return _new(Verdict, (decision, decision_id, asked, started, request, placed, batch))
+
+    def _told(
+        self, decision: Decision, request: ApiRequest | None, method: str, path: str, host: str
+    ) -> Asked:
+        """What its denial says of a request."""
+        contact = None
+        if decision.reason.kind in (Kind.POLICY, Kind.SUBJECT):
+            contact = self.policy.contact_of(decision.rule_set)
+        oauth = request is not None and is_token_request(request)
+        return Asked(method, path, host, oauth, self.hints, contact)
+
+    def commit(self, verdict: Verdict) -> Verdict:
+        """A verdict that is on record, with all others of this turn of the event loop; a denial in its place where it can't
+        be."""
+        if verdict.batch is not None:
+            try:
+                self.writer.commit(verdict.batch)
+            except Exception as error:
+                verdict = verdict._replace(decision=self.unrecorded(error), secret=None)
+        self.tally.decided(verdict.decision, time.monotonic() - verdict.started)
+        return verdict
+
+    def _keep(self, event: str, fields: Record) -> Batch:
+        """Keep a record, to be written when this turn of the event loop is over, or when somebody needs it."""
+        was, batch = self.writer.batch, self.writer.keep(event, fields)
+        if batch is not was and self.soon is not None:
+            self.soon(self._flush)
+        return batch
 
     def _exchange(
         self,
@@ -264,17 +295,17 @@ class Gate:
     def record_outcome(self, fields: Record) -> None:
         """Record how a call ended, in one write with what else happens in this turn of the event loop: no call waits for it,
         and what was said of the call before it went on is written already."""
-        if self.soon is None:
-            self.record("outcome", fields)
-        elif self.writer.append_late(fields):
-            self.soon(self._flush)
-
-    def _flush(self) -> None:
-        """Write outcomes that were kept; a failure is reported, as in ``record``."""
         try:
-            self.writer.flush()
+            batch = self._keep("outcome", fields)
+            if self.soon is None:
+                self.writer.commit(batch)
         except Exception as error:
             self._say_unrecorded("outcome", error)
+
+    def _flush(self) -> None:
+        """Write what was kept. What fails is told by the writer, and denied where somebody asks for it (``commit``)."""
+        with contextlib.suppress(AuditError):
+            self.writer.flush()
 
     def record_tunnel(self, decision: Decision, client_address: str, host: str, port: int) -> str:
         """Record what became of a CONNECT. Returns the decision id. Raises AuditError if it can't be written."""
@@ -302,16 +333,18 @@ def header(fields: Any, wanted: bytes) -> bytes:
     return next((value for name, value in fields if name.lower() == wanted), b"")
 
 
-def _describe(wire: WireRequest, request: ApiRequest | None, secrets: tuple[bytes, ...]) -> tuple[Asked, str]:
-    """What was asked and by which program, fit for log and answer."""
+def _describe(
+    wire: WireRequest, request: ApiRequest | None, secrets: tuple[bytes, ...]
+) -> tuple[tuple[str, str, str], str]:
+    """What was asked (method, path, host) and by which program, fit for log and answer."""
     if request is not None:
         path, agent = request.path, request.user_agent
-        if not is_clean(path, secrets):
+        if not is_clean(path, secrets, comes_again=False):
             path = printable(path, secrets)
         if not is_clean(agent, secrets):
             agent = printable(agent, secrets)
-        return Asked(request.method, path, request.host, is_token_request(request)), agent[:MAX_AGENT]
-    asked = Asked(
+        return (request.method, path, request.host), agent[:MAX_AGENT]
+    asked = (
         printable(wire.method, secrets)[:32],
         printable(wire.target.partition(b"?")[0], secrets),
         printable(wire.tunnel_host)[:256],

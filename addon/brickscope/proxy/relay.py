@@ -150,7 +150,7 @@ class PlainCall(Tunnel):
         self._admitted: Admitted | None = admitted
         super().__init__(path, Visitor(client, *admitted.target), on_end)
 
-    def _rule(self, judge: Judge, settled: Collection[str]) -> Ruling:
+    def _judge(self, judge: Judge, settled: Collection[str]) -> Ruling:
         """The decision is on record already: for one request, and no other."""
         admitted, self._admitted = self._admitted, None
         assert admitted is not None

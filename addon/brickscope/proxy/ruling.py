@@ -17,14 +17,16 @@ from .target import Plain
 from .wire.answer import written
 from .wire.credential import place
 from .wire.events import Denied, Hold, Ruling
-from .wire.head import IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
+from .wire.head import EMPTY, IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
+
+_new = tuple.__new__  # as in core/path.py
 
 
 class Unframed(Exception):
     """A call that would go on although nobody knows where it ends, or with a placeholder: a fault of this program."""
 
 
-def rule(
+def ask(
     gate: Gate,
     head: Head,
     client_address: str,
@@ -33,18 +35,25 @@ def rule(
     refused: Refused | None = None,
     unread: Refused | None = None,
     settled: Collection[str] = (),
-) -> Ruling:
-    """Judge a request and record the decision; arguments as ``Gate.judge``'s.
+) -> Verdict | Hold:
+    """Judge a request; arguments as ``Gate.judge``'s. ``rule`` makes a ruling of a verdict. Hold: its body comes first.
 
     Raises NotYetKnown, with nothing recorded, where keys have to be fetched first, and Unframed.
     """
     try:
-        verdict = gate.judge(head.wire, client_address, refused, body, settled, unread)
+        return gate.judge(head.wire, client_address, refused, body, settled, unread)
     except BodyNeeded as needed:
         announced = read_announced(head.wire.headers)
         if announced is None:
             raise Unframed from None
         return Hold(min(needed.limit, gate.body_limit), announced)
+
+
+def rule(gate: Gate, head: Head, asked: Verdict | Hold) -> Ruling:
+    """The ruling that follows from what ``ask`` gave; a verdict is on record then. Raises Unframed."""
+    if isinstance(asked, Hold):
+        return asked
+    verdict = gate.commit(asked)
     request = verdict.request
     # What has no regular reading can go on in monitor mode, but not if a host could take another header for its length.
     announced = announced_by(request) if request is not None and request.flaw is None else _announced(head)
@@ -58,16 +67,19 @@ def rule(
         websocket = request if request is not None and request.offer is not None else None
         if websocket is not None and not verdict.decision.allow:
             raise Unframed  # nobody knows what would follow
-        return Cleared(
-            head,
-            raw,
-            fields,
-            announced,
-            verdict.decision_id,
-            verdict.started,
-            secret,
-            verdict.decision.credential,
-            websocket,
+        return _new(
+            Cleared,
+            (
+                head,
+                raw,
+                fields,
+                announced,
+                verdict.decision_id,
+                verdict.started,
+                secret,
+                verdict.decision.credential,
+                websocket,
+            ),
         )
     return _deny(gate, head, verdict, announced)
 
@@ -86,7 +98,7 @@ def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
 
 def refuse_head(gate: Gate, head: Head, client_address: str, refused: Refused) -> bytes:
     """The answer to a head of the proxy's own that nobody should read; on record."""
-    ruling = rule(gate, head, client_address, refused=refused)
+    ruling = rule(gate, head, ask(gate, head, client_address, refused=refused))
     assert isinstance(ruling, Denied)
     return written(ruling.answer)
 
@@ -101,7 +113,7 @@ def announced_by(request: ApiRequest) -> Announced:
     length = request.content_length
     if length is None:
         return IN_CHUNKS if request.may_have_body else NO_BODY
-    return Announced(length)
+    return Announced(length) if length else EMPTY
 
 
 def _announced(head: Head) -> Announced | None:

@@ -20,10 +20,11 @@ from .contexts import HTTP1, HTTP2
 from .datapath import DataPath, Session, Visitor
 from .deadlines import Watchdog
 from .flow import KEPT, Why
+from .gate import Verdict
 from .guard import end as end_guarded
 from .guard import guarded
 from .review import Review
-from .ruling import rule, rule_inside
+from .ruling import ask, rule, rule_inside
 from .tls import End, Owner, has_unread
 from .upstream import State
 from .wire.events import (
@@ -74,6 +75,8 @@ class Tunnel(Session):
         self._busy = False
         self._deferred: deque[Judge] = deque()
         """Requests that are judged later: the client does not read, or others have their turn."""
+        self._judged: list[tuple[Judge, Verdict]] = []
+        """Requests whose verdicts are not on record yet."""
         self._asked = 0
         self._is_turn_due = False
         self._client_full = False
@@ -93,8 +96,8 @@ class Tunnel(Session):
     def _make_host(self, owner: Owner) -> End:
         return End(self._path.contexts.for_host(self.visitor.host, self._offers), owner)
 
-    def _rule(self, judge: Judge, settled: Collection[str]) -> Ruling:
-        return rule(
+    def _judge(self, judge: Judge, settled: Collection[str]) -> Verdict | Ruling:
+        return ask(
             self._gate,
             judge.head,
             self.visitor.address,
@@ -174,6 +177,7 @@ class Tunnel(Session):
 
     def end_closed(self, end: End, clean: bool) -> None:
         """The client sends nothing more."""
+        self._conclude()  # a denial is still told
         if self._core is not None:
             self._do(self._core.client_ended())
 
@@ -314,6 +318,7 @@ class Tunnel(Session):
         if self._core is not None:
             detail = f"the bodies that are held back together have more than {self._path.room} bytes"
             self._do(self._core.give_up_holding(Refused(Reason.TOO_LARGE, detail)))
+            self._conclude()  # the room is there at once
 
     # -- rulings -----------------------------------------------------------------------------------------------
 
@@ -340,13 +345,34 @@ class Tunnel(Session):
         if self._core is None or not self._core.awaits(exchange):
             return  # the client has left
         try:
-            ruling = self._rule(judge, settled)
+            asked = self._judge(judge, settled)
         except Exception as error:
             if isinstance(error, NotYetKnown) and error.url not in settled:
                 self._learn(judge, error, settled)
-                return
-            ruling = rule_inside(self._gate, judge.head, error)
-        self._obey(exchange, ruling)
+            else:
+                self._obey(exchange, rule_inside(self._gate, judge.head, error))
+            return
+        if not isinstance(asked, Verdict):
+            self._obey(exchange, asked)
+        else:
+            self._judged.append((judge, asked))
+            if self._gate.soon is None:
+                self._conclude()
+            elif len(self._judged) == 1:
+                # When all that is ready has been judged: one write has all of it on record.
+                self._gate.soon(self._conclude)
+
+    @guarded
+    def _conclude(self) -> None:
+        """Have verdicts put on record, and obey them."""
+        self._asked = 0
+        judged, self._judged = self._judged, []
+        for judge, verdict in judged:
+            try:
+                ruling = rule(self._gate, judge.head, verdict)
+            except Exception as error:
+                ruling = rule_inside(self._gate, judge.head, error)
+            self._obey(judge.exchange, ruling)
 
     def _obey(self, exchange: Exchange, ruling: Ruling) -> None:
         core = self._core
@@ -354,6 +380,8 @@ class Tunnel(Session):
         if isinstance(ruling, Cleared):
             exchange.cleared = ruling  # from here on it has an outcome, whatever raises
             exchange.ticket.leave(self._gate, ruling)
+            if not core.awaits(exchange):  # it broke meanwhile
+                exchange.ticket.end(self._gate, exchange)
         self._do(core.rule(exchange, ruling))
 
     def _learn(self, judge: Judge, unknown: NotYetKnown, settled: Collection[str]) -> None:

@@ -28,7 +28,7 @@ from brickscope.log.writer import AuditWriter, Keeping
 from brickscope.proxy.call import Call as OwnCall
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate
-from brickscope.proxy.ruling import rule
+from brickscope.proxy.ruling import ask, rule
 from brickscope.proxy.wire.exchange import Exchange
 from brickscope.proxy.wire.head import Cleared, Door, HeadScanner
 
@@ -42,9 +42,9 @@ BENCH = "hooks"
 TO_NAIVE = Bound(1.25)
 TOKENS, RULES = 10, 30
 CLIENT = "127.0.0.1"
-TURN = 8
-"""Calls that the event loop finds ready at once. Of 16 connections under load strace saw 1.14 writes to the log a call, for
-two records: an outcome goes with what else is written in its turn."""
+TURN = 5
+"""Calls that are judged in one turn of the event loop: all that is said of them is written together. Of 16 connections under
+load there are 5.2 allowed calls to a write to the log (``syscw`` of /proc/PID/io), and 7.9 denied ones."""
 
 Hook = Callable[[http.HTTPFlow], object]
 
@@ -165,26 +165,32 @@ def run_pass(chain: Chain, mix: Sequence[Call]) -> float:
 
 
 def rule_pass(gate: Gate, mix: Sequence[Call]) -> float:
-    """Microseconds a call on the own path, from its head to its outcome. Every call has to be allowed."""
+    """Microseconds a call on the own path, from its head to its outcome. Every call has to be allowed. In one turn of the
+    event loop some calls are judged and those of the turn before end."""
     door = Door(HOST, 443, HOST, b"http/1.1")
-    heads = [HeadScanner(door).read(head_bytes(call), 0) for call in mix]
+    heads = [head for call in mix if (head := HeadScanner(door).read(head_bytes(call), 0)) is not None]
+    turns = [heads[at : at + TURN] for at in range(0, len(heads), TURN)]
     due: list[Callable[[], None]] = []
     gate.soon = due.append
     with _settled():
         started = time.process_time()
-        for number, head in enumerate(heads, 1):
-            assert head is not None
-            exchange = Exchange(head)
-            exchange.ticket = call = OwnCall()
-            ruling = rule(gate, head, CLIENT)
-            assert isinstance(ruling, Cleared)
-            exchange.cleared = ruling
-            call.leave(gate, ruling)
-            exchange.status = 200
-            call.end(gate, exchange)
-            if number % TURN == 0 or number == len(heads):
-                while due:
-                    due.pop()()
+        under_way: list[Exchange] = []
+        for turn in [*turns, []]:
+            judged = [(head, ask(gate, head, CLIENT)) for head in turn]
+            for exchange in under_way:
+                exchange.status = 200
+                exchange.ticket.end(gate, exchange)
+            under_way = []
+            while due:
+                due.pop()()
+            for head, asked in judged:
+                exchange = Exchange(head)
+                exchange.ticket = call = OwnCall()
+                ruling = rule(gate, head, asked)
+                assert isinstance(ruling, Cleared)
+                exchange.cleared = ruling
+                call.leave(gate, ruling)
+                under_way.append(exchange)
         elapsed = time.process_time() - started
     return elapsed / len(heads) * 1e6
 

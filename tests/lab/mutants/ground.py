@@ -39,7 +39,7 @@ GROUNDS = {
             "log/test_ending.py",
             "log/test_extent.py",
             "log/test_file.py",
-            "log/test_late_outcomes.py",
+            "log/test_group_commit.py",
             "log/test_record.py",
             "log/test_record_fields.py",
             "log/test_statistics.py",

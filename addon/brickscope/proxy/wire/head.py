@@ -77,7 +77,7 @@ class Announced(NamedTuple):
         return Length(self.length) if self.length else NOTHING
 
 
-NO_BODY, IN_CHUNKS = Announced(), Announced(chunked=True)
+NO_BODY, EMPTY, IN_CHUNKS = Announced(), Announced(0), Announced(chunked=True)
 
 
 class Cleared(NamedTuple):

@@ -290,6 +290,8 @@ class Http1(Core):
         events: list[Event] = []
         exchange = self._exchange
         if exchange is None or not exchange.is_answered:
+            if exchange is not None:
+                exchange.broke(Fault.UNASKED, "before a request")
             self._close(events, How.GENTLY, How.AT_ONCE)
             return events
         if self._way is not Way.UP:
