@@ -130,12 +130,6 @@ def test_values_that_stand_for_every_object() -> None:
     assert operations["jobs.set_permissions"].every_of(("job_id",)) == ()
 
 
-def test_what_decides_the_meaning_of_a_text() -> None:
-    create = load_catalog().operations["jobs.create"]
-    assert create.depends_of(("tasks", "notebook_task", "notebook_path")) == ("source", "git_source")
-    assert create.depends_of(("name",)) == ()
-
-
 def test_facts_name_members_that_there_are() -> None:
     holders = dict(load_records())
     for operation in load_catalog().operations.values():

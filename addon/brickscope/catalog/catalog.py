@@ -107,10 +107,6 @@ class Operation(NamedTuple):
         """Values of a parameter that stand for every object: ``root``."""
         return self._root.every_of(keys)
 
-    def depends_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of the parameters that decide what a parameter's text means: ``source`` for ``notebook_path``."""
-        return self._root.depends_of(keys)
-
     @property
     def _root(self) -> Holder:
         parameters = (*self.path, *self.query, *self.body)

@@ -69,10 +69,6 @@ class Holder(NamedTuple):
         """Values that stand for every object."""
         return tuple(self._last(keys).facts.every.get(keys[-1], ()))
 
-    def depends_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of the members that decide what the text means."""
-        return tuple(self._last(keys).facts.depends.get(keys[-1], ()))
-
     def _way(self, keys: tuple[str, ...]) -> Iterator[tuple[int, Holder]]:
         """Every holder on the way, with the number of keys that lead to it."""
         yield 0, self

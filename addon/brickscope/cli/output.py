@@ -38,7 +38,7 @@ def echo(lines: Iterable[str]) -> None:
 def answers(command: Callable[..., Answer]) -> Callable[..., None]:
     """Adds ``--json`` to a command that returns an Answer, and prints that."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
     def with_json(as_json: bool, **others: Any) -> None:
         from brickscope.audit.plain import to_json
