@@ -191,9 +191,9 @@ class World:
         )
         wire, body = wire_of(call, token)
         try:
-            verdict = gate.judge(wire, "10.1.2.3")
+            verdict = gate.commit(gate.judge(wire, "10.1.2.3"))
         except BodyNeeded:
-            verdict = gate.judge(wire, "10.1.2.3", body=body)
+            verdict = gate.commit(gate.judge(wire, "10.1.2.3", body=body))
         line = self.writer.path.read_bytes().splitlines()[-1]
         check_record(line)
         return verdict, orjson.loads(line)
