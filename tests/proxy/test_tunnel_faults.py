@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from by_hand import END, OK, Scene, broken, call, head, outcomes, play, turn
+from by_hand import END, OK, Scene, broken, head, outcomes, play, turn
 
 from brickscope.proxy import tunnel as tunnel_module
 from brickscope.proxy.call import Call
@@ -118,27 +118,24 @@ def test_whatever_raises_within_a_call_ends_both_sides(
         assert len(outcomes(scene)) == 1
 
 
-@pytest.mark.parametrize("breaks", ["the host's bytes", "all"])
+@pytest.mark.parametrize("breaks", ["a callback", "and the core with it"])
 def test_what_was_judged_in_the_turn_that_raises_is_not_sent(
     breaks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(scene: Scene) -> None:
         scene.begin()
-        await call(scene)
-        was = scene.host.written
-        scene.client.receive(head("/ok/2"))
-        monkeypatch.setattr(Http1, "from_host", broken)
-        if breaks == "all":
+        await turn()
+        scene.client.receive(head())
+        monkeypatch.setattr(Tunnel, "end_full", broken)
+        if breaks != "a callback":
             monkeypatch.setattr(Http1, "break_off", broken)
-        scene.host.receive(OK)
+        scene.client.fill(True)
         await turn()
         assert scene.client.closed == "aborted"
-        assert [host.written for host in scene.hosts] == [was]
 
     scene = play(story)
-    assert [each["path"] for each in scene.log.of("decision")] == ["/ok/1", "/ok/2"]
-    told = [(None, "the proxy failed inside")] if breaks != "all" else []
-    assert outcomes(scene) == [(200, ""), *told]
+    assert (scene.dials, len(scene.log.of("decision"))) == ([], 1)
+    assert outcomes(scene) == ([(None, "the proxy failed inside")] if breaks == "a callback" else [])
 
 
 def test_a_turn_that_raises_ends_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
