@@ -164,9 +164,7 @@ class Tunnel(Session):
             for event in left:
                 if isinstance(event, Ended):
                     event.exchange.ticket.end(self._gate, event.exchange)
-            self._conclude()  # for the record: nothing of it is awaited any more
         finally:
-            self._judged.clear()
             super().fail_closed()
 
     # -- what the ends tell ------------------------------------------------------------------------------------
