@@ -22,6 +22,7 @@ GROUNDS = {
         (
             "log/chain.py",
             "log/closed.py",
+            "log/batch.py",
             "log/ending.py",
             "log/extent.py",
             "log/file.py",
