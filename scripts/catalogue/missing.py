@@ -38,7 +38,7 @@ def recorded(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 def is_known(method: str, target: str) -> bool:
     """Whether the catalogue has the operation of a call. Raises Refused for a path that can't be read."""
     path = urlsplit(target).path or "/"
-    return operation_table().match(method, read_target(path.encode()).readings[0].route) is not None
+    return operation_table().match(method, read_target(path.encode())[0].route) is not None
 
 
 @click.command()

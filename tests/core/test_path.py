@@ -9,7 +9,7 @@ from hypothesis import example, settings
 from hypothesis import strategies as st
 
 from brickscope.core.decision import Refused
-from brickscope.core.path import MAX_READINGS, MAX_TARGET, Target, read_target
+from brickscope.core.path import MAX_READINGS, MAX_TARGET, Reading, read_target
 from brickscope.core.reason import Reason
 from core.refusal import refusal, tried
 from reaching import reaching
@@ -118,7 +118,7 @@ TOLD = {
 
 @pytest.mark.parametrize(("raw", "words"), TOLD.values(), ids=TOLD)
 def test_a_reading_says_what_it_takes_a_server_for(raw: bytes, words: list[str]) -> None:
-    assert [each.how for each in read_target(raw).readings] == words
+    assert [each.how for each in read_target(raw)] == words
 
 
 DOTS = "dot segment"
@@ -228,17 +228,15 @@ def sent(raw: bytes | str) -> bytes:
 
 @pytest.mark.parametrize(("raw", "segments"), ONE_READING.values(), ids=ONE_READING)
 def test_what_has_one_reading(raw: bytes | str, segments: tuple[str, ...]) -> None:
-    target = read_target(sent(raw))
-    (reading,) = target.readings
+    (reading,) = read_target(sent(raw))
     assert (reading.segments, reading.route, reading.query, reading.how) == (segments, segments, None, "")
-    assert target.path == sent(raw).decode()
 
 
-def shown(target: Target) -> list[str]:
+def shown(readings: tuple[Reading, ...]) -> list[str]:
     """Each pair of path and query once, whatever literals are compared with."""
     found = (
         "|".join(reading.segments) + ("" if reading.query is None else f" ?{reading.query}")
-        for reading in target.readings
+        for reading in readings
     )
     return list(dict.fromkeys(found))
 
@@ -254,7 +252,7 @@ def test_what_may_be_structure_has_all_readings(raw: bytes, expected: list[str])
 def test_literals_may_be_compared_as_they_are_sent(
     raw: bytes, plain: tuple[str, ...], as_sent: tuple[str, ...]
 ) -> None:
-    first, second = read_target(raw).readings
+    first, second = read_target(raw)
     assert (first.segments, first.route) == (plain, plain)
     assert (second.segments, second.route) == (plain, as_sent)
 
@@ -270,7 +268,7 @@ def test_what_no_reading_may_have_is_refused(raw: bytes, reason: Reason, words: 
     "query", ["", "a=1", "a=%20b", "a=1&a=2", 'filter={"a":[1]}', "path=/Users/me%40x", "x?y"]
 )
 def test_queries_are_kept_as_sent(query: str) -> None:
-    assert read_target(b"/a?" + query.encode()).readings[0].query == query
+    assert read_target(b"/a?" + query.encode())[0].query == query
 
 
 _PIECES = st.sampled_from(
@@ -319,12 +317,12 @@ _PIECES = st.sampled_from(
 @example("%2e")
 @example("a%2F..")
 def test_no_reading_has_what_no_path_may_have(text: str) -> bool:
-    target = tried(read_target, b"/" + text.encode("latin-1"))
-    if isinstance(target, Refused):
+    readings = tried(read_target, b"/" + text.encode("latin-1"))
+    if isinstance(readings, Refused):
         return False
-    assert 1 <= len(target.readings) <= MAX_READINGS
-    assert len({reading[:3] for reading in target.readings}) == len(target.readings)
-    for reading in target.readings:
+    assert 1 <= len(readings) <= MAX_READINGS
+    assert len({reading[:3] for reading in readings}) == len(readings)
+    for reading in readings:
         assert len(reading.segments) == len(reading.route)
         for segment in reading.segments:
             assert segment.strip() not in ("", ".", "..")
@@ -343,5 +341,5 @@ def test_names_a_client_encodes_are_its_plain_reading_or_refused_whole(names: li
     if isinstance(found, Refused):
         assert found.reason is PATH
         return False
-    assert found.readings[0].segments == tuple(names)
+    assert found[0].segments == tuple(names)
     return True

@@ -151,7 +151,7 @@ def _content(
 
 @lru_cache(maxsize=65_536)
 def _readings(path: str) -> tuple[Reading, ...]:
-    return read_target(path.encode("utf-8", "replace")).readings
+    return read_target(path.encode("utf-8", "replace"))
 
 
 _FLAWS = (Reason.QUERY_NOT_CANONICAL, Reason.HEADER_FORBIDDEN, Reason.MULTIPLE_CREDENTIALS)

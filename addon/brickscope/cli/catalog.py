@@ -102,7 +102,7 @@ def _by_call(text: str) -> list[Operation] | None:
     if call is None:
         return None
     try:
-        readings = on_host(read_target((call["path"] or "/").encode()).readings, call["host"] or "")
+        readings = on_host(read_target((call["path"] or "/").encode()), call["host"] or "")
     except Refused as refused:
         raise click.UsageError(refused.detail) from None
     methods = [call["method"]] if call["method"] else (*METHODS, WEBSOCKET)

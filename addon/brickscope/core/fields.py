@@ -63,8 +63,8 @@ def read_fields(
     PLACEHOLDER_MISPLACED, UPGRADE_REFUSED, TOKEN_IN_SUBPROTOCOL or TRAILERS_REFUSED. The detail names the header, never its
     value.
     """
-    names = tuple([name for name, _ in headers])
-    values = [value for _, value in headers]
+    names, sent = zip(*headers, strict=True) if headers else ((), ())
+    values = list(sent)
     count, size = len(names), len(b"".join(names)) + len(b"".join(values))
     if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
         raise Refused(

@@ -86,6 +86,7 @@ _SELECTORS = {"o": "o", "workspaceid": "workspace_id"}
 """The parameters of a query that choose a workspace, by their folds."""
 
 
+_PREFIX = PREFIX.decode()
 _FLAWS = frozenset({Reason.PATH_NOT_CANONICAL, Reason.QUERY_NOT_CANONICAL})
 
 
@@ -115,21 +116,20 @@ def read_request(wire: WireRequest) -> ApiRequest:
         method = WEBSOCKET
     host = _read_host(wire, fields.host, http2)
     flaw = None if fields.flaw is None else Refused(*fields.flaw)
+    text = wire.target.decode("latin-1")
+    path, mark, asked = text.partition("?")
     try:
-        path, readings = read_target(wire.target)
-        readings = on_host(readings, host)
+        readings = on_host(read_target(wire.target), host)
         query = readings[0].query
-        pairs = _pairs(path, readings)
+        pairs = _pairs(path, readings) if query or len(readings) > 1 else []
     except Refused as refused:
         if refused.reason not in _FLAWS or _BLANK.search(wire.target):
             # Blanks: HTTP/1.1 can't carry them; a host that turns HTTP/2 into it would read another message.
             raise
         flaw, readings = refused, ()
-        text = wire.target.decode("latin-1")
-        path, mark, asked = text.partition("?")
         query, pairs = asked if mark else None, read_loosely(text)
     chosen = fields.workspaces
-    if PREFIX in wire.target:
+    if _PREFIX in text:
         refuse_placeholder(wire.target, "the path or query")
     if pairs:
         flaw = find_query_flaw(pairs) or flaw

@@ -18,6 +18,7 @@ SCHEMA = 1
 GENESIS = "0" * 64
 """``prev_hash`` of the first record of a log."""
 
+_dumps, _SORTED = orjson.dumps, orjson.OPT_SORT_KEYS
 _MEMBER = b',"hash":"'
 _TAIL = len(_MEMBER) + 64 + 2
 
@@ -32,14 +33,14 @@ class Link(NamedTuple):
 
 def canonical(record: dict[str, Any]) -> bytes:
     """A record's canonical bytes. Raises TypeError (orjson.JSONEncodeError) for what is no JSON."""
-    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    return _dumps(record, option=_SORTED)
 
 
 def seal(record: dict[str, Any]) -> tuple[bytes, str]:
     """The line of a record that has its ``prev_hash``, and its hash. Raises TypeError for what is no JSON."""
-    body = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    body = _dumps(record, option=_SORTED)
     digest = sha256(body).hexdigest()
-    return body[:-1] + _MEMBER + digest.encode() + b'"}\n', digest
+    return b"".join((body[:-1], _MEMBER, digest.encode(), b'"}\n')), digest
 
 
 def read_hash(line: bytes) -> str | None:

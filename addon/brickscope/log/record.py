@@ -76,11 +76,20 @@ def is_clean(text: str, secrets: Iterable[bytes] = (), *, comes_again: bool = Tr
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return False
+    if not comes_again or len(text) > MAX_TEXT:
+        return _is_plain(text)
     try:
-        (_be_plain if comes_again and len(text) <= MAX_TEXT else _be_plain.__wrapped__)(text)
+        _be_plain(text)
     except _Covered:
         return False
     return True
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text would be written as it is, and no token, anything in base64 or behind percent-encoding could stand in
+    it."""
+    is_plain = "%" not in text and len(text) <= MAX_TEXT and text.isascii() and text.isprintable()
+    return is_plain and not _could_hold(text)
 
 
 class _Covered(Exception):
@@ -89,10 +98,9 @@ class _Covered(Exception):
 
 @lru_cache(maxsize=512)
 def _be_plain(text: str) -> None:
-    """Raises _Covered where a text would not be written as it is, or a token, anything in base64 or behind percent-encoding
-    could stand in it. The same programs come again and again, and what raises is not remembered: so no secret is."""
-    is_plain = "%" not in text and len(text) <= MAX_TEXT and text.isascii() and text.isprintable()
-    if not is_plain or _could_hold(text):
+    """Raises _Covered for a text that is not plain. The same programs come again and again, and what raises is not
+    remembered: so no secret is."""
+    if not _is_plain(text):
         raise _Covered
 
 

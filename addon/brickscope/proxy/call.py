@@ -53,7 +53,7 @@ class Call:
         # In the order of their names, with room for what the writer adds.
         fields = {
             "decision_id": cleared.decision_id,
-            "duration_ms": round(took * 1000, 3),
+            "duration_ms": int(took * 1e6) / 1000,
             "event": "outcome",
             "instance": None,
             "policy_revision": gate.policy.revision,

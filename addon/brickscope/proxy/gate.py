@@ -144,9 +144,9 @@ class Gate:
         asked, batch = _NOTHING, None
         try:
             secrets = find_secrets(wire) if request is None else secrets_of(request)
-            detail = redacted(decision.detail, secrets)
-            if detail is not decision.detail:
-                decision = decision._replace(detail=detail)
+            # What a rule allows is said in our own words alone.
+            if decision.reason is not Reason.ALLOWED_BY_RULE:
+                decision = decision._replace(detail=redacted(decision.detail, secrets))
             (method, path, host), user_agent = _describe(wire, request, secrets)
             if decision.forwards:  # told only where its record is lost
                 asked = _new(Asked, (method, path, host, decision.grant is not None, self.hints, None))

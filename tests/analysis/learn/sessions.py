@@ -60,7 +60,7 @@ def get(path: str, **more: Any) -> Did:
 def operation_of(did: Did) -> str | None:
     """What the catalogue calls it."""
     try:
-        found = operation_table().match(did.method, read_target(did.path.encode()).readings[0].segments)
+        found = operation_table().match(did.method, read_target(did.path.encode())[0].segments)
     except Refused:
         return None
     return None if found is None else found.text

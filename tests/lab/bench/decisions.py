@@ -113,7 +113,7 @@ def prepare(size: Size, amount: int) -> Prepared:
 
 def as_request(call: Call) -> ApiRequest:
     """The call as the reading gives it to the decision."""
-    readings = read_target(call.path.encode()).readings
+    readings = read_target(call.path.encode())
     return ApiRequest(call.method, HOST, call.path, readings, None, call.authorization, "", None, "")
 
 

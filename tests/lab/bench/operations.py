@@ -94,9 +94,7 @@ def _request(name: str) -> ApiRequest:
     path = re.sub(r"\{\w+=([^}]*)\}", lambda found: found[1].replace("**", "v1/v2").replace("*", "v1"), path)
     path = re.sub(r"\{\w+(?:\.\.\.)?\}", "v1", path).removeprefix("https://v1")
     authorization = f"Bearer {token(0)}".encode()
-    return ApiRequest(
-        method, HOST, path, read_target(path.encode()).readings, None, authorization, "", None, ""
-    )
+    return ApiRequest(method, HOST, path, read_target(path.encode()), None, authorization, "", None, "")
 
 
 def _decide(policy: Policy, request: ApiRequest, body: bytes | None = None) -> Decision:

@@ -31,7 +31,7 @@ def path_rules(calls: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, st
 def _text(method: str, path: str) -> str | None:
     """``METHOD /path/{id}``; without variables where these would reach operations that the catalogue knows."""
     try:
-        readings = read_target(path.encode()).readings
+        readings = read_target(path.encode())
     except (Refused, UnicodeError):
         return None
     parts = readings[0].segments
