@@ -61,7 +61,12 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     "id": [(77, "77"), ("77", "77"), ("0a1b", "0a1b"), ("1012-083000-abc", "1012-083000-abc")],
     "timestamp": [(1700000000000, "1700000000000"), ("2026-01-05T00:00:00Z", "2026-01-05T00:00:00Z")],
     "duration": [("300s", "300s"), ("1.50s", "1.5s"), ("0s", "0s"), ("1000s", "1000s")],
-    "field_mask": [("name", "name"), ("a.b,*", "a.b", "*"), ("displayName", "displayName", "display_name")],
+    "field_mask": [
+        ("name", "name"),
+        ("a.b,*", "a.b", "*"),
+        ("displayName", "displayName", "display_name"),
+        ("enable-x", "enable-x"),
+    ],
     "bytes": [("eA==", "eA=="), ("-_8=", "-_8=", "+/8=")],
     "uuid": [("01ef-ab", "01ef-ab"), ("01EF-AB", "01EF-AB", "01ef-ab")],
     "application_id": [(UUID, UUID.lower())],

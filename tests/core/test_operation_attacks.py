@@ -392,6 +392,22 @@ SECOND: dict[str, tuple[str, Any, str, str, Any, Reason, Reason]] = {
         *("clusters.update", {"update_mask": "autoscale"}, "POST", "/api/2.1/clusters/update"),
         *({"cluster_id": "c", "update_mask": "AutoScale.x"}, NOT_MET, DENIED),
     ),
+    "a key of the configuration among others": (
+        *("workspace_conf.get_status", {"keys": "enableIpAccessLists"}, "GET"),
+        *("/api/2.0/workspace-conf?keys=enableTokensConfig,enableIpAccessLists", None, NOT_MET, DENIED),
+    ),
+    "a key of the configuration behind a blank": (
+        *("workspace_conf.get_status", {"keys": "enableIpAccessLists"}, "GET"),
+        *("/api/2.0/workspace-conf?keys=enableTokensConfig,+enableIpAccessLists", None, NOT_MET, DENIED),
+    ),
+    "an attribute of users in another case, among others": (
+        *("users.list", {"attributes": "roles"}, "GET"),
+        *("/api/2.0/preview/scim/v2/Users?attributes=id,ROLES", None, NOT_MET, DENIED),
+    ),
+    "no key of the configuration that is denied": (
+        *("workspace_conf.get_status", {"keys": "enableIpAccessLists"}, "GET"),
+        *("/api/2.0/workspace-conf?keys=enableTokensConfig,enable-X-Frame-Options", None, NOT_MET, ALLOWED),
+    ),
     "a user whose at sign is full-width": (
         *("schemas.update", {"owner": "ada@x.org"}, "PATCH", "/api/2.1/unity-catalog/schemas/main.a"),
         *({"owner": "ada\uff20x.org"}, NOT_MET, DENIED),

@@ -171,6 +171,16 @@ ROWS = {
         ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.a.b,custom_tags", "cluster": {}}),
         ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.a,num_workers", "cluster": {}}),
     ),
+    "several attributes of users in one text": Row(
+        where("users.list", attributes=["id", "emails"]),
+        ("GET", "/api/2.0/preview/scim/v2/Users?attributes=emails.value,id&count=100"),
+        ("GET", "/api/2.0/preview/scim/v2/Users?attributes=id,roles"),
+    ),
+    "a key of the configuration": Row(
+        where("workspace_conf.get_status", keys=["enableIpAccessLists", "enable-X-Frame-Options"]),
+        ("GET", "/api/2.0/workspace-conf?keys=enable-X-Frame-Options"),
+        ("GET", "/api/2.0/workspace-conf?keys=enableIpAccessLists,enableTokensConfig"),
+    ),
     "a field of a mask, but not one that begins alike, nor all": Row(
         where("clusters.update", update_mask="spark_conf.a,spark_conf.b"),
         ("POST", UPDATE, {"cluster_id": "c", "update_mask": "spark_conf.b,spark_conf.a", "cluster": {}}),
