@@ -192,7 +192,9 @@ def test_a_full_disk_denies_says_so_once_and_recovers(tmp_path: Path, proxy_auth
             gate.proxy.stop()
             found = check(gate.proxy)
             assert found.findings == []
-            assert len(found.notes) == 1
+            # The disk may have become full with the outcome of the last call that went on.
+            assert found.unfinished == gap["lost"] <= 1
+            assert len(found.notes) == 1 + gap["lost"]
     finally:
         os.system(f"umount {disk}")
 
