@@ -15,7 +15,7 @@ from core.judged import ALLOWED, judged, policy
 # one that decided first.
 UC = "/api/2.1/unity-catalog"
 UNKNOWN, NO_RULE = Reason.UNKNOWN_OPERATION, Reason.NO_RULE_MATCHES
-SPLIT, CUT = "split at '/'", "cut at '?'"
+SPLIT, CUT, AS_SENT = "split at '/'", "cut at '?'", "literals as sent"
 ENCODED: dict[str, tuple[str, str, Reason, tuple[str, ...]]] = {
     "a slash in a name": ("tables.get", "/tables/main.a.in%2Fout", ALLOWED, (PLAIN, SPLIT)),
     "a slash in a name before the end": (
@@ -25,6 +25,12 @@ ENCODED: dict[str, tuple[str, str, Reason, tuple[str, ...]]] = {
         (PLAIN, SPLIT),
     ),
     "several": ("tables.exists", "/tables/main.a.in%2Fout%2Fa%2Fb/exists", ALLOWED, (PLAIN, SPLIT)),
+    "a slash and a colon, which no verb begins with": (
+        "tables.get",
+        "/tables/main.a.in%3Aout%2Fx",
+        ALLOWED,
+        (AS_SENT, PLAIN, SPLIT, f"{SPLIT}, {AS_SENT}"),
+    ),
     "in front of a variable that is none": (
         "model_versions.get",
         "/models/main.a.m%2Fx/versions/1",

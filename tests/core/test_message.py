@@ -170,6 +170,8 @@ def test_what_is_refused(case: str) -> None:
     with pytest.raises(Refused) as caught:
         read(body)
     assert caught.value.reason is reason
+    if case.startswith("an id "):
+        assert caught.value.detail.endswith("an id is neither a short text nor an integer")
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,15 @@ def test_a_token_is_verified_where_somebody_can_be_found(known: Principals) -> N
     assert verifier.asked == [(policy(known), *ASKED)]
 
 
+def test_of_a_token_of_entra_the_record_has_tenant_and_object() -> None:
+    found = Claims("https://sts", "key", "RS256", APP, OBJECT, 9.0, 0.0, None, TENANT, OBJECT)
+    known = Principals(entra={EntraKey(TENANT, OBJECT, APP, is_user=False): ETL})
+    assert find_principal(policy(known), *ASKED, Verifier(found)) == (
+        ETL,
+        Principal("https://sts", APP, OBJECT, TENANT, OBJECT),
+    )
+
+
 def test_with_nobody_to_find_no_keys_are_fetched() -> None:
     verifier = Verifier(claims("sp-1", None))
     for directory, known in ((verifier, Principals()), (None, KNOWN), (None, Principals())):

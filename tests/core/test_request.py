@@ -211,6 +211,25 @@ def test_nor_does_a_target_that_is_not_regular(odd: bytes, query: bytes) -> None
     assert refused.value.reason in (Reason.MULTIPLE_CREDENTIALS, Reason.HEADER_DUPLICATE)
 
 
+CHOICES = {
+    "in another case": b"/a?o=1&O=1",
+    "as an element of a list": b"/a?o=1&o[]=1",
+    "behind another separator": b"/a?o=1&x=1;o=1",
+    "with an encoded number": b"/a?o=%31",
+    "with an encoded name": b"/a?o=1&%256F=1",
+    "in a path's parameters": b"/a;o=1?o=1",
+}
+
+
+@pytest.mark.parametrize("target", CHOICES.values(), ids=CHOICES)
+def test_no_rule_allows_a_workspace_that_is_chosen_in_an_odd_way(target: bytes) -> None:
+    """Even where it is the one that is chosen plainly: a router may see one of them, and the workspace another."""
+    request = read_request(h1(target=target))
+    assert request.workspace == "1"
+    assert request.flaw is not None
+    assert request.flaw.detail == "a parameter could select the workspace ('o')"
+
+
 @pytest.mark.parametrize(
     "path",
     [b"/a/b;jsessionid=A1B2", b"/a/b%3BJSESSIONID=A1B2", b"/a;access_token=x/b", b"/a;access_token=x%3Fy=1"],

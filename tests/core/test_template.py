@@ -70,6 +70,7 @@ CATALOGUE: dict[str, tuple[str, tuple[Segment, ...]]] = {
             Literal("c"),
         ),
     ),
+    "an equals sign of a literal": ("/a=b/{c}", (Literal("a=b"), Variable("c"))),
     "a shaped variable first": ("/{name=x/*}/b", (Literal("x", "name"), Variable("name"), Literal("b"))),
 }
 

@@ -123,7 +123,10 @@ def test_a_key_is_named_by_its_public_part(tmp_path: Path) -> None:
     assert len(SigningKey.load_or_make(tmp_path / "key.pem").sign(b"x")) == 88
 
 
-@pytest.mark.parametrize("text", ["", "no base64!", base64.b64encode(b"short").decode(), "\u00e9"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "no base64!", base64.b64encode(b"short").decode(), "\u00e9", f"A{'A' * 42}=\n", f"A {'A' * 42}="],
+)
 def test_what_is_no_public_key_in_base64(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         VerifyKey.of_base64(text)

@@ -53,6 +53,7 @@ SECRETS: dict[str, tuple[bytes, bytes, set[bytes]]] = {
     "a cookie": (b"Cookie", b"DBAUTH=" + OWN, {b"DBAUTH=" + OWN}),
     "a token without a scheme": (b"Authorization", OWN, {OWN}),
     "a token after two schemes": (b"Authorization", b"Bearer Bearer " + OWN, {OWN}),
+    "two tokens": (b"Authorization", b"Bearer " + OWN + b" " + OWN[::-1], {OWN, OWN[::-1]}),
     "something short": (b"Authorization", b"Bearer short", set()),
     "a short pair": (b"Authorization", b"Basic dG9rZW46YQ==", {b"dG9rZW46YQ=="}),
     "another header": (b"X-Note", b"Bearer " + OWN, set()),

@@ -167,7 +167,7 @@ class Parameters:
         if self._by_fold is None:
             self._by_fold = {}
             for pair in [*self._pairs, *(read_hidden(self._query) if self._query else ())]:
-                for form in {fold(pair.name), fold(_PART.split(pair.name, maxsplit=1)[0])}:
+                for form in {fold(pair.name), fold(_PART.split(pair.name)[0])}:
                     self._by_fold.setdefault(form, []).append(pair)
         return self._by_fold.get(fold(name), [])
 
