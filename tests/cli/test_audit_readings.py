@@ -64,8 +64,8 @@ def test_search_shows_them_where_there_are_any(folder: Path) -> None:
 
 def test_search_has_them_as_data(folder: Path) -> None:
     _, spelling, readings, _ = rows(folder)
-    assert json.loads(spelling["params_sent"]) == {"path": "/Users/me/nb"}
-    assert json.loads(readings["readings"]) == ["as it stands", "split at '/'"]
+    assert spelling["params_sent"] == {"path": "/Users/me/nb"}
+    assert readings["readings"] == ["as it stands", "split at '/'"]
     table = list(csv.DictReader(io.StringIO(run("search", folder, "--csv", "-"))))
     assert [each["params_sent"] != "" for each in table] == [False, True, False, False]
 

@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from audit.made_log import made_records, write_log
 from brickscope.cli.main import main
 from core import entra_tokens
 from core.oauth import CLIENT_ID, key_set, signed
@@ -286,10 +287,12 @@ def test_whoami_with_a_broken_policy_is_a_usage_error(rules: Path) -> None:
         pytest.param(("schema",), id="more than a buffer, from click"),
         pytest.param(("catalog", "search", "get"), id="much, by lines"),
         pytest.param(("catalog", "show", "jobs.run_now"), id="little, from rich"),
+        pytest.param(("audit", "tail", "--once", "audit.jsonl"), id="of a file, whose errors are told apart"),
     ],
 )
-def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: tuple[str, ...]) -> None:
+def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """As ``| head`` does it. The status is that of a program that SIGPIPE ended, so that no check passes for it."""
+    write_log(tmp_path, made_records(20))
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
@@ -298,9 +301,46 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: tuple[str, ...
             stdout=pipe,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "addon")},
         )
     assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_what_the_encoding_of_the_terminal_lacks_is_spelled_out(tmp_path: Path) -> None:
+    source = str(Path(__file__).parents[2] / "addon")
+    for encoding, arguments, said in (
+        ("latin-1", ("explain", "--help"), rb"dbc-\u2026."),
+        ("utf-8:strict", ("init", "\udcff"), rb"\udcff/policy.yaml is a policy"),
+    ):
+        result = subprocess.run(
+            [sys.executable, "-m", "brickscope", *arguments],
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": source, "PYTHONIOENCODING": encoding},
+        )
+        assert result.returncode == 0, result.stderr
+        assert said in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit", "summary", "--csv", ""),
+        ("audit", "search", "--parquet", ""),
+        ("audit", "export", "--format", "ecs", "--out", ""),
+    ],
+)
+def test_a_file_without_a_name_is_refused(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``--csv "$UNSET"`` gives it."""
+    monkeypatch.chdir(tmp_path)
+    write_log(tmp_path, made_records(20))
+    status, output = run(*arguments)
+    assert status == 2
+    assert "give the name of a file" in output
+    assert [each.name for each in tmp_path.iterdir()] == ["audit.jsonl"]
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ MOVES = {
 @pytest.mark.parametrize("name", MOVES.values(), ids=MOVES)
 def test_a_file_that_was_moved_aside_is_gone_on_from(name: str, rotated: bool, tmp_path: Path) -> None:
     writer = open_writer(tmp_path)
-    start(writer)
+    start(writer, signed=True)
     if rotated:
         rotate(writer)
     for _ in range(4):
@@ -158,7 +158,7 @@ def test_a_file_that_was_moved_aside_is_gone_on_from(name: str, rotated: bool, t
 
 def test_a_torn_line_in_a_file_that_was_moved_is_accounted_for(tmp_path: Path) -> None:
     writer = open_writer(tmp_path)
-    start(writer)
+    start(writer, signed=True)
     call(writer)
     kill(writer)
     with writer.path.open("ab") as file:
@@ -178,7 +178,7 @@ def test_a_torn_line_in_a_file_that_was_moved_is_accounted_for(tmp_path: Path) -
 
 def test_a_file_moved_elsewhere_is_no_proof_of_loss(tmp_path: Path) -> None:
     writer = open_writer(tmp_path / "log")
-    start(writer)
+    start(writer, signed=True)
     for _ in range(2):
         call(writer)
     kill(writer)
@@ -188,13 +188,13 @@ def test_a_file_moved_elsewhere_is_no_proof_of_loss(tmp_path: Path) -> None:
     start(again)
     stop(again)
     gap = records(again.path)[0]
-    assert (gap["cause"], gap["previous"]["seq"]) == ("lost_tail", 1)
+    assert (gap["cause"], gap["previous"]["seq"]) == ("lost_tail", 2)
     assert "deleted, or moved to another folder" in gap["detail"]
     (found,) = check(tmp_path / "log", moved)
     (finding,) = found.findings
     assert finding.damage is Damage.FORKED
     assert (
-        "records 2 to 5, before this line, were written and are not lost, but nothing vouches" in finding.text
+        "records 3 to 6, before this line, were written and are not lost, but nothing vouches" in finding.text
     )
     # Where they are not given, the log says itself that they are missing.
     (found,) = check(tmp_path / "log")

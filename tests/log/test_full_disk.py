@@ -115,7 +115,7 @@ def test_a_proxy_killed_while_the_disk_is_full_goes_on(disk: Path, tmp_path: Pat
 
 def test_where_the_keys_are_may_be_full(disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     writer = AuditWriter(tmp_path / "audit.jsonl", disk / "keys")
-    start(writer)
+    start(writer, signed=True)
     ballast = fill(disk)
     call(writer)
     writer.checkpoint("interval")

@@ -132,8 +132,8 @@ def test_the_head_is_kept_at_the_start_and_at_each_checkpoint(tmp_path: Path) ->
     writer = open_writer(tmp_path)
     head = HeadFile(tmp_path / "keys", writer.path)
     assert head.read() is None
-    start(writer)
-    assert head.read() == Link(writer.instance, 1, records(writer.path)[0]["hash"])
+    start(writer, signed=True)
+    assert head.read() == Link(writer.instance, 2, records(writer.path)[1]["hash"])
     call(writer)
     writer.checkpoint("interval")
     end = records(writer.path)[-1]
@@ -141,7 +141,7 @@ def test_the_head_is_kept_at_the_start_and_at_each_checkpoint(tmp_path: Path) ->
     assert (end["event"], end["cause"], end["records"], end["key_id"]) == (
         "checkpoint",
         "interval",
-        3,
+        2,
         writer.key.public.key_id,
     )
 
@@ -151,7 +151,7 @@ def test_a_head_that_cannot_be_written_is_told(
 ) -> None:
     writer = open_writer(tmp_path)
     monkeypatch.setattr(HeadFile, "write", failing(FULL))
-    start(writer)
+    start(writer, signed=True)
     head = HeadFile(tmp_path / "keys", writer.path).path
     assert said(caplog) == [
         (logging.WARNING, "audit_upkeep", f"Brickscope: {head} can't be written: No space left on device")

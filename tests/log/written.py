@@ -18,8 +18,9 @@ def open_writer(folder: Path, keeping: Keeping | None = None, name: str = "audit
     return AuditWriter(folder / name, folder / "keys", keeping)
 
 
-def start(writer: AuditWriter, digest_key_id: str | None = None) -> None:
-    """The record that a run begins with."""
+def start(writer: AuditWriter, digest_key_id: str | None = None, *, signed: bool = False) -> None:
+    """The record that a run begins with, and its checkpoint if it goes on from another, or is to be ``signed``. (The proxy
+    signs each start; most tests count the records of a first run.)"""
     writer.append(
         "start",
         {
@@ -35,6 +36,8 @@ def start(writer: AuditWriter, digest_key_id: str | None = None) -> None:
             "previous": None if writer.previous is None else writer.previous._asdict(),
         },
     )
+    if signed or writer.previous is not None:
+        writer.checkpoint("interval")
 
 
 def call(writer: AuditWriter, *, allow: bool = True, outcome: bool = True, **fields: Any) -> str:

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, get_type_hints
 
+from brickscope.error import OperatorError
+
 from .plain import plain
 from .reader import AuditLog, Progress
 
@@ -48,7 +50,10 @@ class Table(NamedTuple):
     def objects(self) -> Iterator[dict[str, Any]]:
         """Each row as an object that JSON can hold."""
         for row in self.rows:
-            yield {name: plain(value) for name, value in zip(self.columns, row, strict=True)}
+            yield {
+                name: json.loads(value) if kind == "JSON" and value is not None else plain(value)
+                for (name, kind), value in zip(self.columns.items(), row, strict=True)
+            }
 
 
 def write_csv(table: Table, sink: TextIO) -> None:
@@ -107,7 +112,9 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 def part_of(path: Path) -> Path:
-    """Where a file is written before it is whole and gets its name."""
+    """Where a file is written before it is whole and gets its name. Raises OperatorError where that is no file's."""
+    if not path.name:  # --csv "$UNSET"
+        raise OperatorError(f"{path} is a folder: give the name of a file")
     return path.with_name(f".{path.name}.part")
 
 

@@ -425,10 +425,7 @@ class Verifier:
     def finish(self) -> Evidence:
         """The result."""
         if self._key is not None and self._found.signed is None and self._found.records:
-            text = (
-                "no checkpoint here is signed by the key that was given, so nothing shows who wrote this "
-                "(a log has its first checkpoint after a minute)"
-            )
+            text = "no checkpoint here is signed by the key that was given, so nothing shows who wrote this"
             self._find(Damage.BAD_SIGNATURE, text)
         if self._head is not None and not self._found.head_checked and self._found.records:
             text = f"the log had come to record {self._head.seq} of instance {self._head.instance}, which is not here"

@@ -2,6 +2,7 @@
 reader of the output that leaves early ends the command quietly."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -71,6 +72,9 @@ class Group(click.Group):
 
     def main(self, *arguments: Any, **extra: Any) -> Any:
         """Run the command that the arguments name. Exits with PIPE_CLOSED if nobody reads what it prints any more."""
+        # A name of a file that is no text, or a sign that the terminal's encoding lacks, is spelled out.
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().main(*arguments, **extra)
         finally:

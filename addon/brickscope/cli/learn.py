@@ -73,8 +73,8 @@ def learn_command(
     proposal is a change of the policy's file, its comments kept. Every covered call is judged again under the proposal.
 
     \b
-    Exit status: 0 the proposal covers its calls (or there is nothing to add), 1 it does not, or there is no evidence,
-    2 it can't be carried out.
+    Exit status: 0 the proposal covers its calls (or there is nothing to add), 1 it leaves some out, or there is no
+    evidence, 2 it can't be carried out.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def learn_command(
             progress=told,
         )
     nothing = said.evidence.calls == sum(said.left_out.values())
-    unproved = said.proof is not None and not said.proof.holds
+    unproved = bool(said.unmet) or (said.proof is not None and not said.proof.holds)
     return Answer(report.data(said, _write(said, write, patch)), "learn", nothing or unproved)
 
 

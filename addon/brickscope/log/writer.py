@@ -151,12 +151,6 @@ class AuditWriter:
     def append(self, event: str, fields: Record) -> None:
         """Write one record, as ``keep`` takes it. Raises AuditError; then nothing counts."""
         self.commit(self.keep(event, fields))
-        if event == "start":
-            self._keep_head()
-            # A run that goes on from another signs at once: a killed one has left up to so many records unsigned, and with
-            # as many of this run a genuine log would look like one whose checkpoints were taken out.
-            if self.previous is not None:
-                self.checkpoint("interval")
 
     def keep(self, event: str, fields: Record) -> Batch:
         """Put a record into the present batch; ``fields``, which are the writer's from now on, get what every record has.
@@ -266,9 +260,6 @@ class AuditWriter:
             self._unsigned += records
             return
         self._unsigned = 0
-        self._keep_head()
-
-    def _keep_head(self) -> None:
         if not self._file.regular:
             return
         try:

@@ -167,6 +167,9 @@ class Process:
             )
         except AuditError as error:
             raise OptionError(str(error)) from None
+        # Signed at once: a log can be verified from its first second on, and records that a killed run left unsigned do not
+        # add up with this run's to so many as if checkpoints had been taken out.
+        writer.checkpoint("interval")
 
     def _say_start(self) -> None:
         policy, settings = self._gate.policy, self._settings

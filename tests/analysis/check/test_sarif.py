@@ -74,10 +74,13 @@ def test_places_are_relative_to_the_root_with_rules_and_related_ones(tmp_path: P
     [
         ("rules/a b.yaml", {"uri": "rules/a%20b.yaml", "uriBaseId": "%SRCROOT%"}),
         ("rules/ü#?.yaml", {"uri": "rules/%C3%BC%23%3F.yaml", "uriBaseId": "%SRCROOT%"}),
+        ("rules/\udcff.yaml", {"uri": "rules/%FF.yaml", "uriBaseId": "%SRCROOT%"}),
+        ("link-to-itself.yaml", {"uri": "link-to-itself.yaml", "uriBaseId": "%SRCROOT%"}),
         ("../other/p.yaml", None),
     ],
 )
 def test_file_names_are_uris(file: str, expected: dict[str, str] | None, tmp_path: Path) -> None:
+    (tmp_path / "link-to-itself.yaml").symlink_to("link-to-itself.yaml")
     finding = Finding("BS101", Severity.WARNING, "x", Position(file, 0, 0))
     log = sarif(data([finding], "r"), tmp_path)
     validator(SCHEMA).validate(log)

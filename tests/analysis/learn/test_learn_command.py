@@ -114,17 +114,53 @@ def test_a_proposal_that_does_not_cover_its_calls_is_never_written(
 
     def broken(*call: Any) -> Decision:
         decision = judge(*call)
-        if decision.operation == "tables.get":
+        if decision.operation == "current_user.me":  # which the present policy allows
             return decision._replace(allow=False, reason=Reason.NO_RULE_MATCHES)
         return decision
 
     monkeypatch.setattr(brickscope.analysis.learn.learning, "ask", broken)
     result = run("log", "--subject", "ci", "--rules", "rules", "--write", "out.yaml")
     assert result.exit_code == 1
-    assert "5 of 12 calls that it must cover are allowed" in result.stdout
-    assert "not allowed: GET /api/2.1/unity-catalog/tables/main.sales.t0: no_rule_matches" in result.stdout
+    assert "11 of 12 calls that it must cover are allowed" in result.stdout
+    assert "not allowed: GET /api/2.0/preview/scim/v2/Me: no_rule_matches" in result.stdout
     assert "so nothing is written" in result.stderr
     assert not (folder / "out.yaml").exists()
+
+
+# The endpoint `a/metrics`, or the metrics of the endpoint `a`: two operations, so it needs two rules.
+TWO_READINGS = "/api/2.0/serving-endpoints/a%2Fmetrics"
+
+
+def test_a_call_that_its_rule_does_not_allow_is_left_out_named_and_told_to_ci(folder: Path) -> None:
+    write_log(folder / "log", session([*CALLS, get(TWO_READINGS), get(TWO_READINGS)]))
+    arguments = ("log", "--subject", "ci", "--rules", "rules", "--write", "out.yaml")
+    result = run(*arguments)
+    assert result.exit_code == 1
+    said = f"""
+  no evidence: 2 that the rule proposed for them does not allow:
+    GET {TWO_READINGS}: no_rule_matches, rule set 'runner' has no rule that allows it, the operation """
+    assert said in result.stdout
+    assert "12 of 12 calls that it must cover are allowed" in result.stdout
+    written = (folder / "out.yaml").read_text()
+    assert "catalogs.list" in written
+    assert "serving_endpoints" not in written
+    again = run(*arguments, "--json")
+    assert again.exit_code == 1
+    found = json.loads(again.stdout)
+    assert found["left_out"] == {"failed": 1, "unmet": 2}
+    assert [each.partition(":")[0] for each in found["unmet"]] == [f"GET {TWO_READINGS}"]
+    assert found["written"] == ["out.yaml"]
+
+
+def test_a_rule_that_a_call_which_is_left_out_may_need_is_not_unused(folder: Path) -> None:
+    policy = folder / "rules" / "policy.yaml"
+    policy.write_text(
+        policy.read_text().replace("      - current", "      - serving_endpoints.get\n      - current")
+    )
+    write_log(folder / "log", session([*CALLS, get(TWO_READINGS)]))
+    result = run("log", "--subject", "ci", "--rules", "rules", "--drop-unused", "--write", "out.yaml")
+    assert result.exit_code == 1
+    assert "serving_endpoints.get" in (folder / "out.yaml").read_text()
 
 
 WRONG = {

@@ -4,9 +4,10 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; sections are n
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -91,13 +92,12 @@ def _location(place: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 def _artifact(file: str, root: Path) -> dict[str, str]:
     """A file by its path below the root; by its whole URI if it is elsewhere."""
-    path = Path(file)
-    whole = path if path.is_absolute() else root / path
+    # A policy's file may be a link to itself, or have a name that is no text: each is a finding, with its place.
+    whole, top = (Path(os.path.realpath(each)) for each in (root / file, root))
     try:
-        below = PurePosixPath(*whole.resolve().relative_to(root.resolve()).parts)
+        return {"uri": quote(os.fsencode(whole.relative_to(top).as_posix())), "uriBaseId": _ROOT}
     except ValueError:
-        return {"uri": whole.resolve().as_uri()}
-    return {"uri": quote(str(below)), "uriBaseId": _ROOT}
+        return {"uri": whole.as_uri()}
 
 
 def _fingerprint(finding: Mapping[str, Any]) -> str:

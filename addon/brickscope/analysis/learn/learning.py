@@ -1,7 +1,7 @@
 """Learning: from the calls of a subject in the log to rules, their text and its proof."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -41,13 +41,15 @@ _AGAINST = frozenset(
 class Learned(NamedTuple):
     """``covered``: operations whose calls the present policy allows. ``unused``: its rules that no observed call needed.
     ``left_out``: calls that are no evidence, by why; ``not_replayable``: those of them that can't be judged again, by what
-    the log does not tell. ``draft``: None where there is nothing to propose."""
+    the log does not tell; ``unmet``: the first of those that the rule for them does not allow. ``draft``: None where
+    there is nothing to propose."""
 
     who: Selector
     name: str
     evidence: Evidence
     left_out: dict[str, int]
     not_replayable: dict[str, int]
+    unmet: tuple[str, ...]
     present: Present | None
     covered: dict[str, Tally]
     proposal: Proposal
@@ -61,10 +63,12 @@ class Learned(NamedTuple):
 class _Calls:
     """The calls that are evidence, sorted by what the present policy makes of them: ``covered``, or ``operations`` and
     ``paths`` that it does not allow yet. ``needed``: its rules that allow some. ``doubtful``: operations with calls that
-    can't be judged again."""
+    can't be judged again, or are ``unmet``: the rule proposed for them does not allow them (by number, with why)."""
 
-    def __init__(self, log: AuditLog, evidence: Evidence, present: Present | None) -> None:
-        self._log, self._evidence, self._present = log, evidence, present
+    def __init__(
+        self, log: AuditLog, evidence: Evidence, present: Present | None, unmet: Mapping[int, str]
+    ) -> None:
+        self._log, self._evidence, self._present, self.unmet = log, evidence, present, {**unmet}
         self.operations: dict[str, Observation] = {}
         self.paths: Paths = {}
         self.covered: dict[str, Observation] = {}
@@ -79,6 +83,10 @@ class _Calls:
     def sort(self, progress: Progress | None) -> None:
         """Look at each."""
         for group in self._groups(progress):
+            if group.number in self.unmet:
+                self.left_out["unmet"] += group.calls
+                self.doubtful.add(str(group.record["operation"]))
+                continue
             try:
                 facts = read_facts(group.record, None, None)
                 called = _called(facts)
@@ -149,8 +157,12 @@ class _Calls:
             decision = ask(compiled, everybody[name], facts.call, group.record)
             if decision.allow:
                 allowed += group.calls
+                continue
+            why = f"{request.method} {request.path}: {decision.reason.value}, {decision.detail}"
+            if self._marks[group.number] == _OPEN:
+                self.unmet[group.number] = why if len(self.unmet) < MAX_FAILED else ""
             elif len(failed) < MAX_FAILED:
-                failed.append(f"{request.method} {request.path}: {decision.reason.value}, {decision.detail}")
+                failed.append(why)
         return Proof(calls, allowed, tuple(failed))
 
     def _groups(self, progress: Progress | None) -> Iterator[Group]:
@@ -182,6 +194,7 @@ def learn(
     name: str | None = None,
     drop_unused: bool = False,
     progress: Progress | None = None,
+    unmet: Mapping[int, str] = {},
 ) -> Learned:
     """Learn a rule set. ``name``: of the subject and rule set where the policy has none. ``progress``: of reading the log.
 
@@ -194,7 +207,7 @@ def learn(
             "--client-id or --sub"
         )
     evidence = collect(log, who, _part(progress, 0.0, 0.4))
-    calls = _Calls(log, evidence, present)
+    calls = _Calls(log, evidence, present, unmet)
     calls.sort(_part(progress, 0.4, 0.7))
     watched = set().union(*map(_names, present.watching)) if present else set()
     proposal = propose(calls.operations, calls.paths, wish, frozenset(watched))
@@ -216,19 +229,25 @@ def learn(
     elif proposal.entries:
         own = name or (who.value if who.by == "subject" else "learned")
         draft = new_file(own, who, evidence, proposal.entries, policy)
+    proof = None if draft is None else calls.prove(draft, policy, proposal, _part(progress, 0.7, 1.0))
+    if len(calls.unmet) > len(unmet):
+        return learn(
+            log, who, wish, policy, name=name, drop_unused=drop_unused, progress=progress, unmet=calls.unmet
+        )
     return Learned(
         who,
         present.who.name if present is not None else name or who.value,
         evidence,
         dict(calls.left_out),
         dict(calls.not_replayable),
+        tuple(filter(None, unmet.values())),
         present,
         {key: each.tally for key, each in sorted(calls.covered.items())},
         proposal,
         replaced,
         unused,
         draft,
-        None if draft is None else calls.prove(draft, policy, proposal, _part(progress, 0.7, 1.0)),
+        proof,
         calls.scopes(proposal),
     )
 

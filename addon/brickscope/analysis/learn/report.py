@@ -22,6 +22,7 @@ def data(said: Learned, written: Iterable[str] = ()) -> dict[str, Any]:
         "evidence": said.evidence.calls - sum(said.left_out.values()),
         "left_out": said.left_out,
         "why_not_replayable": {printable(why): calls for why, calls in said.not_replayable.items()},
+        "unmet": list(map(printable, said.unmet)),
         "clients": said.evidence.clients,
         "workspaces": list(said.evidence.workspaces),
         "operations": list(_operations(said)),

@@ -67,8 +67,6 @@ def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tu
             follower.close()
     except KeyboardInterrupt:
         return
-    except OSError as error:
-        raise click.UsageError(f"the audit log {log} can't be read: {error.strerror}") from None
 
 
 class _View:
