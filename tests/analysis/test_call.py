@@ -95,6 +95,15 @@ def test_the_words_of_a_command_line_are_read_like_its_text() -> None:
     assert read_call(["jobs.run_now", "job_id=7"]) == read_call("jobs.run_now job_id=7")
 
 
+def test_a_word_of_a_command_line_is_one_parameter_whatever_blanks_it_has() -> None:
+    status = read_call(["workspace.get_status", "path=/Users/ada@x.org/My nb & x"])
+    assert isinstance(status.request, ApiRequest)
+    assert status.request.query == "path=%2FUsers%2Fada%40x.org%2FMy%20nb%20%26%20x"
+    statement = ["statement_execution.execute_statement", 'statement=SELECT 1 AS "a"', "warehouse_id=ab"]
+    assert json.loads(read_call(statement).body) == {"statement": 'SELECT 1 AS "a"', "warehouse_id": "ab"}
+    assert json.loads(read_call(["jobs.run_now", "{job_id:", "7}"]).body) == {"job_id": 7}
+
+
 def test_a_form_of_curl_is_one_call_of_its_fields() -> None:
     call = read_call(f"curl -F path=/Shared/x -F content=@x.py --form-string a=@b https://{HOST}/x")
     assert isinstance(call.request, ApiRequest)

@@ -40,6 +40,8 @@ RULES = [
     "operation: files.download\n        where: {file_path: {pattern: 'Volumes/{catalog}/{rest...}'}}",
     "operation: permissions.update\n        where: {request_object_type: files, access_control_list.permission_level: X}",
     "operation: clusters.create\n        where: {num_workers: {max: 4, optional: true}, spark_version: {prefix: '15.'}}",
+    "operation: serving.chat_completions\n        where: {temperature: 0.5}",
+    "operation: serving.chat_completions\n        where: {temperature: {max: 0.7}}",
 ]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from audit.made_log import POLICY, made_records, write_log
 from brickscope.audit.period import Period
-from brickscope.audit.source import find_sources
+from brickscope.audit.source import SourceError, find_sources
 from brickscope.audit.unread import find_unread, unread_text
 from brickscope.cli.main import main
 
@@ -116,3 +118,23 @@ def test_explain_says_it_where_it_did_not_find_the_call(folder: Path) -> None:
     given = ["explain", "--rules", "rules.yaml", "00000000-1", "--log"]
     assert TWO in CliRunner().invoke(main, [*given, "audit.jsonl"]).stderr
     assert "closed file" not in CliRunner().invoke(main, [*given, os.curdir]).stderr
+
+
+def test_a_folder_below_that_may_not_be_listed_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the log of another proxy would be left out of what is verified, and nobody told."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "audit.jsonl").touch()
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "two":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    assert len(find_sources([tmp_path])) == 2
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(SourceError, match="two can't be read: Permission denied"):
+        find_sources([tmp_path])

@@ -49,6 +49,8 @@ def status(gate: Gate) -> int:
 def test_a_run_is_proved_from_its_first_record_to_its_stop(tmp_path: Path, proxy_authority: Path) -> None:
     with running_gate(tmp_path / "x", proxy_authority) as gate:
         assert status(gate) == 200
+        found = check(gate.proxy)  # its start is signed, long before the first minute is over
+        assert (found.findings, found.signed_records, found.trusted) == ([], 2, True)
         rules = tmp_path / "x" / "rules" / "policy.yaml"
         rules.write_text(rules.read_text() + "mode: monitor\n")
         gate.proxy.wait_for(lambda: gate.proxy.audit("mode_change"))

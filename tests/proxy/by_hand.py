@@ -215,6 +215,16 @@ class PretendedTransport(asyncio.Transport):
         self.abort()
 
 
+class Kept(list[dict[str, Any]]):
+    """A batch, as the gate sees it."""
+
+    outcomes = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self)
+
+
 class LogInMemory:
     """In the place of the audit writer."""
 
@@ -233,7 +243,7 @@ class LogInMemory:
         self.commit(self.keep(event, fields))
 
     def keep(self, event: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
-        self.batch = self.batch or []
+        self.batch = self.batch or Kept()
         self.batch.append({"event": event, **fields})
         return self.batch
 

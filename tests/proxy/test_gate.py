@@ -424,6 +424,16 @@ def test_outcomes_are_written_when_all_that_is_ready_had_its_turn(writer: AuditW
     assert [each["event"] for each in records(writer.path)] == ["outcome"] * 3
 
 
+def test_an_outcome_is_written_also_after_one_that_is_no_record(writer: AuditWriter) -> None:
+    gate, due = made(writer), []
+    gate.soon = due.append
+    gate.record_outcome({"decision_id": object()})
+    gate.record_outcome({"decision_id": "0-1", **OUTCOME})
+    for each in due:
+        each()
+    assert [each["decision_id"] for each in records(writer.path)] == ["0-1"]
+
+
 def test_outcomes_that_can_not_be_written_stop_nothing(
     writer: AuditWriter, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -95,7 +95,8 @@ def read_call(written: str | Sequence[str], home: Home = Home()) -> Call:  # noq
             raise CallError("the curl command has a quote that is not closed") from None
     if words[0] == "curl":
         return read_sent(read_curl(words[1:]), home)
-    text = " ".join(words).strip()
+    pairs = is_name(words[0]) and not "".join(words[1:]).startswith("{")
+    text = " ".join([words[0], *map(shlex.quote, words[1:])] if pairs else words).strip()
     name, _, parameters = text.partition(" ")
     if is_name(name):
         return read_operation(name, _parameters(parameters.strip()), home)
@@ -145,8 +146,7 @@ def _parameters(text: str) -> dict[str, Any]:
             raise CallError(f"{printable(pair)[:40]!r} is no parameter", "write job_id=1012, each once")
         document, problems = read_document("the call", value.encode())
         # What is no plain scalar or list is meant as text: a path with a colon, SQL.
-        plain = document.data is not None and not problems and not isinstance(document.data, dict)
-        found[name] = document.data if plain else value
+        found[name] = value if problems or isinstance(document.data, dict | None) else document.data
     return found
 
 

@@ -6,6 +6,7 @@ can't be met together.
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_template
@@ -52,14 +53,16 @@ def _values(test: Test) -> list[Any]:
         return [instance(test.pattern[0], test.separator)]
     if test.low is not None or test.high is not None:
         ends = [each for each in dict.fromkeys((test.low, test.high)) if each is not None]
-        return [int(each) if each == int(each) else float(each) for each in ends]
+        return [plain(each) for each in ends]
     if test.only is not None:
         return [dict.fromkeys(sorted(test.only), "x")]
     return []
 
 
 def plain(value: Any) -> Any:
-    """A canonical value as people write it: an integer without quotes."""
+    """A canonical value as people and JSON write it: an integer without quotes, a number as one."""
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
     decimal = isinstance(value, str) and len(value) < 19 and value.isdecimal()
     return int(value) if decimal and str(int(value)) == value else value
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
@@ -78,7 +78,7 @@ def find_sources(paths: Iterable[str | Path]) -> list[Source]:
                 with path.open("rb"):
                     pass
             except OSError as error:
-                raise SourceError(f"{path} can't be read: {error.strerror}") from None
+                _refuse(error)
             # By device and inode: a link, or the same file by two patterns, is one file.
             found.setdefault((status.st_dev, status.st_ino), path)
     return [look(path) for path in found.values()]
@@ -87,7 +87,9 @@ def find_sources(paths: Iterable[str | Path]) -> list[Source]:
 def _expand(given: str | Path) -> list[Path]:
     path = Path(given)
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if _is_log(each))
+        # A folder of another proxy that this user may not list is said, and not left out of what is verified.
+        below = (folder / name for folder, _, names in path.walk(on_error=_refuse) for name in names)
+        files = sorted(filter(_is_log, below))
         if not files:
             raise SourceError(f"the folder {path} holds no {', '.join(f'*{ending}' for ending in ENDINGS)}")
         return files
@@ -98,6 +100,10 @@ def _expand(given: str | Path) -> list[Path]:
     if not files:
         raise SourceError(f"there is no audit log {given}")
     return files
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise SourceError(f"{error.filename} can't be read: {error.strerror}") from None
 
 
 def _is_log(path: Path) -> bool:

@@ -86,8 +86,8 @@ def _words(path: Path, details: ErrorDetails, keys: Callable[[Path], Iterable[st
     if kind == "literal_error" and "grants" in path:
         hint = nearest(given[:MAX_WORD], GRANTS) or f"one of {', '.join(GRANTS)}"
         return _Said(f"{word!r} is not a grant that can be named", hint)
-    if kind == "literal_error" and key == "version":
-        return _Said("this Brickscope reads version 1 of the format", "version: 1")
+    if kind == "literal_error" and key in ("version", "policy_tests"):
+        return _Said("this Brickscope reads version 1 of the format", f"{key}: 1")
     if kind == "literal_error":
         expected = str(context.get("expected", ""))
         return _Said(

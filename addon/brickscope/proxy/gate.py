@@ -195,8 +195,8 @@ class Gate:
 
     def _keep(self, event: str, fields: Record) -> Batch:
         """Keep a record, to be written when this turn of the event loop is over, or when somebody needs it."""
-        was, batch = self.writer.batch, self.writer.keep(event, fields)
-        if batch is not was and self.soon is not None:
+        batch = self.writer.keep(event, fields)
+        if batch.waiting + batch.outcomes == 1 and self.soon is not None:  # its first, whoever began it
             self.soon(self._flush)
         return batch
 

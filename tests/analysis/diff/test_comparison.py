@@ -408,3 +408,20 @@ def test_a_policy_and_itself_differ_in_nothing(
     assert same.is_empty
     assert other.is_empty
     return True
+
+
+def test_a_rule_that_goes_is_said_also_where_no_call_of_it_was_found(tmp_path: Path) -> None:
+    """Words of an enumeration are in the API's spelling, which no made-up value has."""
+    one = "{operation: cluster_policies.list, where: {sort_column: {pattern: '{x...}'}}}"
+    policy = f"""\
+version: 1
+tokens:
+  ci: {{fingerprint: sha256:{"1" * 64}, rule_set: r}}
+rule_sets:
+  r: {{allow: [jobs.list, {one}]}}
+"""
+    said = diff(tmp_path, policy, policy.replace(f", {one}", ""))
+    call = read_call("cluster_policies.list sort_column=MAIN")
+    assert judge(said.old.policy, find(said.old.policy, "ci"), call, NOW).allow
+    assert effects(said) == {"cluster_policies.list": "not_wider"}
+    assert said.closes

@@ -152,7 +152,8 @@ def test_a_case_is_a_table_too_and_its_cells_have_names_of_their_own(tmp_path: P
 WRONG = {
     "now: 2026-09-21": "1:1: error: the key 'policy_tests' is missing (policy_tests: 1)",
     "policy_tests: 1": "1:1: error: the key 'now' is missing (now: 2026-09-21)",
-    "policy_tests: 2\nnow: 2026-09-21": "1:15: error: '2' is no policy_tests (one of 1)",
+    "policy_tests: 2\nnow: 2026-09-21": "1:15: error: this Brickscope reads version 1 of the format (policy_tests: 1)",
+    "now: 2026-09-21\npolicy_tests:\n  - GET /x": "3:3: error: this Brickscope reads version 1 of the format",
     "policy_tests: 1\nnow: tomorrow": "2:6: error: a time is a date",
     "policy_tests: 1\nnow: 2026-09-21": "the file has no test",
     f"{CALLS}subject: {{}}": "9:1: error: unknown key 'subject' (did you mean 'subjects'?)",

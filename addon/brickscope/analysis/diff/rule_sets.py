@@ -169,8 +169,6 @@ def _operation(
         effect = Effect.UNCLEAR
     elif closed is not None:
         effect = Effect.NARROWER if can else Effect.DENIED
-    elif not (could or can):
-        return  # a rule that never allowed anything came or went
     else:
         effect = Effect.SAME if _not_wider(other, one, new, old) else Effect.NOT_WIDER
     places = tuple(dict.fromkeys(way.written.position for way in (other.allowed or one.allowed)))
