@@ -2,8 +2,8 @@
 
 The regular form: one boundary, named once in the Content-Type; the first delimiter at the first byte, nothing after the
 last but a line end; lines end in CR LF; the boundary stands in delimiters and nowhere else. A part has one
-Content-Disposition with a plain quoted name (none like it in the file name), and at most a Content-Type. So there is one way to cut the form, whoever
-cuts it; all else is refused.
+Content-Disposition with a plain quoted name (none like it in the file name), and at most a Content-Type. So there is one way
+to cut the form, whoever cuts it; all else is refused.
 """
 
 import re
