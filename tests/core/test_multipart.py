@@ -53,6 +53,7 @@ GOOD_FORMS: dict[str, tuple[bytes, bytes, dict[str, Any]]] = {
         form(PATH.replace(b"Content-D", b"content-d")),
         {"path": "/Workspace/team/r.py"},
     ),
+    "a semicolon in a file name": (FORM, form(field(b"a", b"1", filename=b"x=1; y.csv")), {"a": [[]]}),
     "text beyond ASCII": (FORM, form(field(b"path", "/Ordner/\u00fc".encode())), {"path": "/Ordner/\u00fc"}),
     "an empty field": (FORM, form(field(b"overwrite", b"")), {"overwrite": ""}),
     "line ends in a field": (FORM, form(field(b"a", b"1\r\n\r\n2\r\n")), {"a": "1\r\n\r\n2\r\n"}),
@@ -136,6 +137,7 @@ BAD_FORMS: dict[str, tuple[bytes, bytes]] = {
     "another character set": (FORM, form(field(b"a", b"1", b"Content-Type: text/plain; charset=utf-16"))),
     "two types": (FORM, form(field(b"a", b"1", b"Content-Type: a/b", b"Content-Type: a/c"))),
     "no UTF-8": (FORM, form(field(b"a", b"\xff"))),
+    "a file name with another name in it": (FORM, form(field(b"a", b"1", filename=b"x; name=path"))),
     "a file name with a line feed": (FORM, form(field(b"a", b"1", filename=b"a\nb"))),
 }
 

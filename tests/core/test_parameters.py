@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -217,6 +218,13 @@ def test_of_the_fields_of_a_form_inside_json_a_bounded_number_is_looked_at() -> 
         read("/x", "/x", fields(10_001), BODY)
     assert caught.value.reason is Reason.TOO_COMPLEX
     assert read("/x", "/x", fields(10_001)).others([]) == ["n"], "where no rule looks at a body, none is"
+
+
+def test_the_fields_of_a_form_inside_json_are_found_in_packed_bytes_too() -> None:
+    packed = gzip.compress(b'{"n": "x=y&a=2&"}')
+    request = read_request(h1(b"POST", b"/x", h1_headers(FORM, (b"Content-Encoding", b"gzip"))))
+    asked = read_parameters(request, request.readings[0], parse_template("/x"), packed, looks_of([BODY]))
+    assert refusal(asked.values, BODY)[0] is Reason.PARAMETER_TWICE
 
 
 def test_a_body_is_read_once_for_each_set_of_rules() -> None:

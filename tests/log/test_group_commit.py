@@ -225,3 +225,15 @@ def test_a_batch_that_can_not_be_brought_to_disk_is_denied_to_all(
         with pytest.raises(AuditError, match="can't be synced"):
             writer.commit(batch)
     assert events(writer) == ["start", "decision"], "it is there, and what it speaks of was not done"
+
+
+def test_what_is_in_the_file_stays_in_the_chain_whatever_fails_after_it(
+    writer: AuditWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(type(writer.statistics), "wrote", lambda *_: 1 / 0)
+        with pytest.raises(AuditError):
+            writer.append("decision", decision(1))
+    writer.append("decision", decision(2))
+    numbers = [record["seq"] for record in records(writer.path)]
+    assert numbers == list(range(1, len(numbers) + 1))

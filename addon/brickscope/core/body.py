@@ -58,10 +58,7 @@ def read_json(request: ApiRequest, body: bytes) -> Any:
     Raises Refused: TOO_LARGE, TOO_COMPLEX, BODY_ENCODED, BODY_NOT_JSON, BODY_DUPLICATE_KEY, BODY_TOO_DEEP or
     PLACEHOLDER_MISPLACED. No detail quotes the body.
     """
-    if len(body) > MAX_BODY:
-        raise _too_large()
-    if request.content_encoding and request.content_encoding.lower() != "identity":
-        body = _unpack(request.content_encoding, body)
+    body = unpacked(request, body)
     if not body:
         return {}
     refuse_placeholder(body, "the body")
@@ -99,9 +96,14 @@ def _without_texts(body: bytes) -> bytes:
     return b" ".join(parts[::2])
 
 
-def _unpack(encoding: str, body: bytes) -> bytes:
-    """The content of a body that is one whole member of gzip, and nothing else."""
-    if encoding.lower() != "gzip":
+def unpacked(request: ApiRequest, body: bytes) -> bytes:
+    """The content of a body that is plain, or one whole member of gzip and nothing else. Raises Refused."""
+    if len(body) > MAX_BODY:
+        raise _too_large()
+    encoding = request.content_encoding.lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
         raise Refused(
             Reason.BODY_ENCODED,
             "the body is compressed by something other than gzip, so no rule can check it",

@@ -2,8 +2,8 @@
 
 The regular form: one boundary, named once in the Content-Type; the first delimiter at the first byte, nothing after the
 last but a line end; lines end in CR LF; the boundary stands in delimiters and nowhere else. A part has one
-Content-Disposition with a plain quoted name, and at most a Content-Type. So there is one way to cut the form, whoever
-cuts it; all else is refused.
+Content-Disposition with a plain quoted name (none like it in the file name), and at most a Content-Type. So there is one way
+to cut the form, whoever cuts it; all else is refused.
 """
 
 import re
@@ -18,7 +18,9 @@ MAX_PART_HEAD = 4096
 _TYPE = re.compile(
     r'multipart/form-data *; *boundary=(?:"([0-9A-Za-z\'()+_,./:=?-]{1,70})"|([0-9A-Za-z\'+_.-]{1,70}))', re.I
 )
-_DISPOSITION = re.compile(r'form-data; name="([0-9A-Za-z_.-]{1,128})"(?:; filename="[^"\\\x00-\x1f\x7f]*")?')
+_DISPOSITION = re.compile(
+    r'form-data; name="([0-9A-Za-z_.-]{1,128})"(?:; filename="[^";\\\x00-\x1f\x7f]*(?:;[^"=\\\x00-\x1f\x7f]*)?")?'
+)
 _CONTENT_TYPE = re.compile(
     r"(?!multipart/|message/)[0-9a-z!#$&^_.+-]+/[0-9a-z!#$&^_.+-]+(?:; *charset=\"?utf-?8\"?)?", re.I
 )

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote_plus
 
-from .body import read_body
+from .body import read_body, unpacked
 from .constraint import Constraint
 from .decision import Refused
 from .look import Gathered, Keys, Look, looks_of, taken_for
@@ -225,9 +225,9 @@ class HeldBody:
     def _fields(self) -> list[str]:
         """The names that a server finds which reads JSON as a form because its type says so (curl's ``-d`` does)."""
         kind = self._request.content_type.lower()
-        if "form" not in kind or is_multipart(kind) or b"=" not in self._raw:
+        if "form" not in kind or is_multipart(kind) or not self._raw:
             return []
-        pairs = _FIELD.finditer(self._raw.replace(b";", b"&"))
+        pairs = _FIELD.finditer(unpacked(self._request, self._raw).replace(b";", b"&"))
         names = [found[1] for found in islice(pairs, MAX_FIELDS + 1)]
         if len(names) > MAX_FIELDS:
             raise too_complex()

@@ -173,7 +173,8 @@ class AuditWriter:
             try:
                 self._write(batch)
             except Exception as error:
-                self._seq, self._hash = batch.before
+                if batch.error is not None:  # what is in the file is in the chain
+                    self._seq, self._hash = batch.before
                 self._fail(batch, error)
             else:
                 if self._unsigned >= CHECKPOINT_RECORDS:
