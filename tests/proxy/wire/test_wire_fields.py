@@ -18,7 +18,7 @@ from brickscope.proxy.wire.framing import Broken
 from http2_by_hand import HOST, pseudo
 from reaching import reaching
 
-EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "1000"))
+EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "400"))
 Pairs = list[tuple[bytes, bytes]]
 
 NAMES = st.sampled_from(
