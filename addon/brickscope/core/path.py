@@ -30,7 +30,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .decision import Refused
-from .hostname import APPS_ZONE
+from .hostname import is_app
 from .normal import compatible, disguise
 from .reason import Reason
 
@@ -74,7 +74,7 @@ APP = "\uf8ff"
 def on_host(readings: tuple[Reading, ...], host: str) -> tuple[Reading, ...]:
     """The readings of a call to a host. What an app's paths mean its makers say, so they are none of the API's: of such a
     call the host is part of what is matched, behind APP."""
-    if not host.endswith(APPS_ZONE):
+    if not is_app(host):
         return readings
     return tuple(
         [
