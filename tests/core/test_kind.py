@@ -63,7 +63,8 @@ REGULAR: dict[str, list[tuple[Any, ...]]] = {
     "duration": [("300s", "300s"), ("1.50s", "1.5s"), ("0s", "0s"), ("1000s", "1000s")],
     "field_mask": [
         ("name", "name"),
-        ("a.b,*", "a.b", "*"),
+        ("a.b", "a.b"),
+        ("*", "*"),
         ("displayName", "displayName", "display_name"),
         ("enable-x", "enable-x"),
     ],
@@ -196,7 +197,7 @@ IRREGULAR: dict[str, list[Any]] = {
     "id": [*_NUMBERS[:-3], True, " a"],
     "timestamp": [*_NUMBERS[:-3], " a"],
     "duration": ["5", "5m", "05s", "5 s", "1e3s", "+5s", "s", 5, ".5s"],
-    "field_mask": ["", "a,", "a, b", "a b", "a..b", "a.*.b", 5],
+    "field_mask": ["", "a,", "a,b", "a, b", "a b", "a..b", "a.*.b", 5],
     "bytes": [" eA==", "eA\n==", 5],
     "uuid": ["", "a b", "{01ef}", 5],
     "application_id": ["my principal", "my-principal", UUID[:-1], 5],

@@ -87,7 +87,6 @@ VALUES: dict[str, list[tuple[Any, tuple[Any, ...] | None, tuple[Any, ...] | None
         ("a.B", ("a.B", "a.b"), ("a.b",)),
         ("aB.cD", ("aB.cD", "a_b.c_d"), ("ab.cd", "a_b.c_d")),
         ("*", ("*",), SAME),
-        ("a,a", ("a",), SAME),
         ("A", ("A", "a"), ("a",)),
         ("a1B", ("a1B", "a1_b"), ("a1b", "a1_b")),
         ("a_B", ("a_B", "a_b"), ("a_b",)),

@@ -77,6 +77,10 @@ class Kind(NamedTuple):
     covers: bool = False
     whole: type[int] | type[str] | None = None
 
+    def parts(self, value: Any) -> Sequence[Any]:
+        """What of a value is read by itself: each field of a mask, since one may have two spellings, its neighbour one."""
+        return value.split(",") if self.covers and is_text(value) else (value,)
+
 
 def is_text(value: Any) -> bool:
     """Whether a value is text that a rule compares."""
@@ -188,13 +192,10 @@ def read_uuid(value: Any) -> Objects | None:
 
 
 def read_field_mask(value: Any) -> Objects | None:
-    """Names of fields between commas, also in lowerCamelCase (google.protobuf.FieldMask in JSON); each is an object."""
-    if not is_text(value):
+    """The name of a field, also in lowerCamelCase (google.protobuf.FieldMask in JSON)."""
+    if not is_text(value) or not _FIELD.fullmatch(value):
         return None
-    names = value.split(",")
-    if not all(map(_FIELD.fullmatch, names)):
-        return None
-    return distinct(form for name in names for form in (name, _CAPITAL.sub(r"_\1", name).lower()))
+    return distinct((value, _CAPITAL.sub(r"_\1", value).lower()))
 
 
 # -- text --------------------------------------------------------------------------------------------------------------

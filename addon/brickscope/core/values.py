@@ -204,10 +204,11 @@ def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, d
                 if kind.separator == "/" and isinstance(each, str):
                     is_plain = each.isascii() and "%" not in each
                     values.effort.spend(max(len(each) // 2 if is_plain else 2 * len(each), ODD) - ODD)
-                objects = read(each)
-                if objects is None:
-                    return Named(singles, eithers, regular=False)
-                _add(objects, singles, eithers, denies=denies)
+                for part in kind.parts(each):
+                    objects = read(part)
+                    if objects is None:
+                        return Named(singles, eithers, regular=False)
+                    _add(objects, singles, eithers, denies=denies)
     return Named(singles, eithers, regular=True)
 
 

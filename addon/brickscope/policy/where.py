@@ -1,6 +1,5 @@
 """``where`` and ``only``: constraints of one operation, from what is written to what is checked."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -9,12 +8,12 @@ from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.catalog.record import load_records
 from brickscope.core.constraint import Constraint, Test, ancestors
 from brickscope.core.hostname import is_app, is_hostname
-from brickscope.core.kind import KINDS, Canonical, Either, Kind, in_path, pattern_forms, prefix_forms
-from brickscope.core.template import Literal, Rest, Segment, Template, TemplateError, Variable, parse_template
+from brickscope.core.kind import KINDS, Canonical, in_path
+from brickscope.core.template import Rest, Segment, Template, Variable
 
+from .criterion import Wrong, in_words, kind_of, parse_test
 from .problem import nearest
 
-KEYS = ("one_of", "prefix", "pattern", "min", "max", "absent", "only", "optional")
 Fail = Callable[[str, str, tuple[str | int, ...]], None]
 """Takes a message, a hint, and the way to what is wrong within the entry."""
 
@@ -31,15 +30,15 @@ def parse_constraint(
         keys, place = _way(operation, name)
         if place == "path":
             _refuse_address(operation, keys[0], written)
-        kind, many = _kind(operation.type_of(keys))
+        kind, many = kind_of(operation.type_of(keys))
         if len(keys) > 1 and operation.type_of(keys[:-1]) == "{text}":
             kind = KINDS["map_text"]
-        test = _test(name, written, in_path(kind) if place == "path" else kind, place, denies)
+        test = parse_test(name, written, in_path(kind) if place == "path" else kind, place, denies)
         if keys == ("app",) and not all(
             is_hostname(each) and is_app(each) for each in map(str, test.one_of or ())
         ):
-            raise _Wrong("an app is named by its host", "NAME-ID.CLOUD.databricksapps.com, in small letters")
-    except _Wrong as error:
+            raise Wrong("an app is named by its host", "NAME-ID.CLOUD.databricksapps.com, in small letters")
+    except Wrong as error:
         fail(error.message, error.hint, (*within, *error.way))
         return None
     if place == "path":
@@ -59,7 +58,7 @@ def parse_constraint(
         place,
         way,
         test,
-        f"{name} {_words(written)}",
+        f"{name} {in_words(written)}",
         many and place == "query",
         frozenset(operation.stand_ins_of(keys)),
         frozenset(operation.alternatives_of(keys)),
@@ -73,13 +72,6 @@ def parse_constraint(
     )
 
 
-class _Wrong(Exception):
-    """What is wrong with a constraint, and what to write instead. ``way``: to it, within the constraint."""
-
-    def __init__(self, message: str, hint: str = "", way: tuple[int, ...] = ()) -> None:
-        self.message, self.hint, self.way = message, hint, way
-
-
 def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
     """The way to a parameter, and whether it is in path, query or body."""
     keys = operation.keys_of(name)
@@ -90,15 +82,15 @@ def _way(operation: Operation, name: str) -> tuple[tuple[str, ...], str]:
             [*operation.means, *operation.path, *operation.query, *operation.body],
         )
         hint = nearest(first, known) or f"it has {', '.join(known[:12])}" if known else "it has none"
-        raise _Wrong(f"{operation.name} has no parameter {first!r}", hint)
+        raise Wrong(f"{operation.name} has no parameter {first!r}", hint)
     if len(keys) > 1 and (place == "path" or "" in keys):
-        raise _Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
+        raise Wrong(f"{keys[0]!r} is not an object in the body, so nothing is below it", f"write {keys[0]}")
     for depth in range(1, len(keys)):
         kind = operation.type_of(keys[:depth])
         if kind is not None and operation.type_of(keys[: depth + 1]) is None:
             holder = load_records().get(kind.strip("[]"))
             hint = "" if holder is None else nearest(keys[depth], holder.types)
-            raise _Wrong(f"{operation.name} has no parameter {'.'.join(keys[: depth + 1])!r}", hint)
+            raise Wrong(f"{operation.name} has no parameter {'.'.join(keys[: depth + 1])!r}", hint)
     return keys, place
 
 
@@ -110,7 +102,7 @@ def _refuse_address(operation: Operation, name: str, written: Any) -> None:
         head = str(rule.template).partition("{")[0]
         behind = [text.partition(head)[2] for text in texts if head in text and len(head) > 1]
         if behind:
-            raise _Wrong(f"{name} is what stands behind {head}", f"write {behind[0]}" if behind[0] else "")
+            raise Wrong(f"{name} is what stands behind {head}", f"write {behind[0]}" if behind[0] else "")
 
 
 def spelled_out(
@@ -195,15 +187,6 @@ def unlimited(
     )
 
 
-def _kind(type_of: str | None) -> tuple[Kind, bool]:
-    """The kind of a value, by its type in the catalogue, and whether there may be several."""
-    written = type_of or "any"
-    many = written.startswith("[")
-    while written.startswith("["):
-        written = written[1:-1]
-    return KINDS["object" if written.startswith("{") or "." in written else written], many
-
-
 def _refuse_others(operation: Operation, name: str, test: Test, fail: Callable[[str, str], None]) -> None:
     """A value that makes the call another operation's: `permissions.set` of `jobs` is `jobs.set_permissions`."""
     for value in test.one_of or ():
@@ -244,180 +227,3 @@ def _fits_shape(parts: Sequence[str], shape: Sequence[Segment], *, begins: bool)
         return False
     fixed = [getattr(each, "text", part).casefold() for part, each in zip(parts, shape, strict=False)]
     return fixed[:-1] == [*parts[:-1]] and (fixed[-1].startswith if begins else fixed[-1].__eq__)(parts[-1])
-
-
-def _test(name: str, written: Any, kind: Kind, place: str, denies: bool) -> Test:
-    if not isinstance(written, Mapping):
-        return _one_of(written, kind, place, denies)
-    unknown = [key for key in written if key not in KEYS]
-    if unknown:
-        hint = nearest(unknown[0], KEYS) or f"one of {', '.join(KEYS)}"
-        if kind.name == "object":
-            hint = f"what is in an object has a name with a dot: {name}.{unknown[0]}"
-        raise _Wrong(f"unknown test {unknown[0]!r}", hint)
-    optional = written.get("optional", False)
-    if not isinstance(optional, bool):
-        raise _Wrong("optional is true or false", "optional: true, or delete the key")
-    tests = [key for key in written if key != "optional"]
-    if len(tests) != 1 and set(tests) != {"min", "max"}:
-        message = "a constraint is one test (min and max count as one)"
-        raise _Wrong(message, "write one rule for each, or a list of values")
-    return _single(tests[0], written, kind, place, denies)._replace(optional=optional)
-
-
-def _single(test: str, written: Mapping[str, Any], kind: Kind, place: str, denies: bool) -> Test:
-    value = written[test]
-    if test == "one_of":
-        return _one_of(value, kind, place, denies)
-    if test == "absent":
-        if value is True:
-            return Test(kind, absent=True)
-        raise _Wrong("absent is true, or left out", "absent: true")
-    if test in ("min", "max"):
-        return _range({key: written[key] for key in ("min", "max") if key in written}, kind)
-    if test == "only":
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
-            return Test(kind, only=frozenset(value))
-        raise _Wrong("only is a list of keys", "only: [name]")
-    if isinstance(value, list):
-        raise _Wrong(f"{test} is one text", "write one rule for each")
-    if not isinstance(value, str) or not value:
-        raise _Wrong(f"{test} is text", f"write {test}: and the text, which may need quotes")
-    if test == "pattern" and _ALL.fullmatch(value):
-        return Test(kind, pattern=(parse_template(f"/{value}"),), separator="/")  # whatever is regular
-    if kind.ordered or kind is KINDS["boolean"]:
-        message = f"the parameter is {_article(kind)}, which has no {test}"
-        raise _Wrong(message, "a list of values, or min and max")
-    if "/" in value and not kind.separator:
-        kind = KINDS["slashed"] if place != "path" else in_path(KINDS["slashed"])
-    if place == "path" and kind.separator == "/" and not value.startswith("/"):
-        value = f"/{value}"
-    return (_prefix if test == "prefix" else _pattern)(value, kind, denies)
-
-
-_ALL = re.compile(r"\{[A-Za-z_]\w*\.\.\.\}")
-
-
-def _article(kind: Kind) -> str:
-    return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {_named(kind)}"
-
-
-def _named(kind: Kind) -> str:
-    return kind.name.replace("_", " ")
-
-
-def _range(ends: Mapping[str, Any], kind: Kind) -> Test:
-    read: Any = kind.read if kind.name == "number" else lambda each: (each,) if type(each) is int else None
-    low, high = [read(ends[key]) if key in ends else (None,) for key in ("min", "max")]
-    if low is None or high is None:
-        raise _Wrong("min and max are integers", "an integer in decimal digits, without quotes")
-    if not kind.ordered:
-        if kind.name not in ("any", "id", "timestamp"):
-            raise _Wrong(f"the parameter is {_article(kind)}, which can't be ordered", "a list of values")
-        kind = KINDS["integer"]
-    return Test(kind, low=low[0], high=high[0])
-
-
-def _refuse_variables(value: bool | int | str, kind: Kind, way: tuple[int, ...] = ()) -> None:
-    """A name or path with a variable in it, which only a pattern has."""
-    if kind.separator and isinstance(value, str) and _VARIABLE.search(value):
-        pattern = f"{value}{{rest...}}" if value.endswith("/") else value
-        raise _Wrong(f"the variable in {value!r} is for a pattern", f"write {{pattern: {pattern!r}}}", way)
-
-
-_VARIABLE = re.compile(r"(?:^|[./])\{[A-Za-z_]\w*(?:\.{3})?\}(?:[./]|$)")
-_REGULAR = "docs/rules.md lists the regular form of each kind"
-
-
-def _prefix(value: str, kind: Kind, denies: bool) -> Test:
-    _refuse_variables(value, kind)
-    forms = prefix_forms(kind, value, denies=denies)
-    if not forms:
-        raise _Wrong(f"no regular {_named(kind)} begins so", _REGULAR)
-    return Test(kind, prefix=forms, separator=kind.separator or "/")
-
-
-def _pattern(value: str, kind: Kind, denies: bool) -> Test:
-    separator = kind.separator or ("/" if "/" in value else ".")
-    path = value if separator == "/" else value.replace(".", "/").replace("///", "...")
-    try:
-        template: Template = parse_template(path if path.startswith("/") else f"/{path}")
-    except TemplateError as error:
-        hint = "{name} is one segment, {name...} the rest"
-        hint = hint if "variable" in str(error) else error.hint or hint
-        raise _Wrong(f"the pattern can't be used: {error}", hint) from None
-    if any(not isinstance(part, Literal) and part.verb is not None for part in template.segments):
-        raise _Wrong("a verb (':run') can't be part of a value", "{name}")
-    forms = pattern_forms(kind, template, separator, rooted=path.startswith("/"), denies=denies)
-    if not forms:
-        raise _Wrong(f"no regular {_named(kind)} fits it", _REGULAR)
-    templates, rooted = zip(*forms, strict=True)
-    return Test(kind, pattern=templates, separator=separator, rooted=rooted)
-
-
-def _one_of(written: Any, kind: Kind, place: str, denies: bool) -> Test:
-    found: set[Canonical] = set()
-    read = kind.suspect if denies else kind.read
-    values = written if isinstance(written, list) else [written]
-    if kind.name == "field_mask" and isinstance(written, str):
-        values = written.split(",")
-    for index, value in enumerate(values):
-        way = (index,) if values is written else ()
-        if not isinstance(value, bool | int | str):
-            message = "a value is text, an integer, true or false"
-            hint = "a mapping such as {prefix: dev_} is a test"
-            raise _Wrong(message, f"{hint}; write one rule for each" if way else hint, way)
-        if place == "path" and not kind.separator and isinstance(value, str):
-            value = value.strip("/")  # which are the URL's own: `/api/x` of an app is `api/x` behind its host
-        _refuse_variables(value, kind, way)
-        # YAML reads `1012` and `true` as what they look like; where the API has text, they are meant as text.
-        objects = read(value)
-        if objects is None and not isinstance(value, str):
-            objects = read(("true" if value else "false") if isinstance(value, bool) else str(value))
-        if objects is None:
-            raise _Wrong(f"{value!r} is no regular {_named(kind)}", _HINTS.get(kind.name, _REGULAR), way)
-        found.update(objects if denies else [Either.of(objects)])
-    if not values:
-        raise _Wrong("the list is empty, so nothing would be allowed", "list values, or delete the key")
-    return Test(kind, one_of=frozenset(found))
-
-
-_HINTS = {
-    "integer": "an integer in decimal digits",
-    "boolean": "true or false",
-    "enum": "the word as in the API, in capital letters",
-    "object": "the parameter is an object: limit what is in it (name.key), or its keys by only",
-    "workspace_path": "a path from the root, such as /Workspace/Shared/etl",
-    "import_path": "a path from the root, such as /Workspace/Shared/etl",
-}
-
-
-def _words(written: Any) -> str:
-    """A constraint in words, for a denial: ``is one of 1012, 1013``."""
-    if not isinstance(written, Mapping):
-        written = {"one_of": written}
-    values = written.get("one_of")
-    if values is not None:
-        listed = values if isinstance(values, list) else [values]
-        shown = ", ".join(
-            [str(each).lower() if isinstance(each, bool) else str(each) for each in listed[:10]]
-        )
-        if len(listed) > 10:
-            shown += f" and {len(listed) - 10} more"
-        text = f"is {shown}" if len(listed) == 1 else f"is one of {shown}"
-    elif "prefix" in written:
-        text = f"begins with {written['prefix']}"
-    elif "pattern" in written:
-        text = f"fits {written['pattern']}"
-    elif written.get("absent"):
-        text = "is absent"
-    elif "only" in written:
-        text = f"has no keys but {', '.join(written['only'])}"
-    else:
-        ends = [
-            f"{word} {written[key]}"
-            for key, word in (("min", "at least"), ("max", "at most"))
-            if key in written
-        ]
-        text = f"is {' and '.join(ends)}"
-    return f"{text} or absent" if written.get("optional") else text
