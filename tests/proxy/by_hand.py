@@ -283,6 +283,9 @@ class PretendedContexts:
         speaks = self.speaks if self.speaks in offers else b""
         return PretendedTls(server=False, alpn=speaks)
 
+    def keep_session(self, host: str, ended: Any) -> None:
+        """Nothing is resumed."""
+
 
 async def no_network(url: str) -> bytes | None:
     raise FetchError(f"{url} is not fetched here")

@@ -59,7 +59,7 @@ def test_every_option_of_the_engine_is_in_one_list() -> None:
 
 SEEN = {
     "proxy/test_front_admission.py": ["block_global", "block_private", "proxyauth"],
-    "proxy/test_tls.py": [
+    "proxy/test_contexts.py": [
         "cert_passphrase",
         "certs",
         "ciphers_client",

@@ -7,11 +7,14 @@ the host of the tunnel is verified, whatever the client named.
 Buffers are let go while a connection is idle (``MODE_RELEASE_BUFFERS``): 34 KB on either side otherwise. What the first
 connection would have to wait for is made at start: reading the authorities that servers are verified by takes 50 ms. A
 certificate takes a millisecond; those of hosts that only a wildcard names are made when asked for.
+
+A host that was verified a moment ago is not verified again: a connection resumes the session of one to the same host that
+ended well (RFC 8446 section 2.2, with a key exchange of its own), which proves that it is the same server.
 """
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -36,8 +39,17 @@ MOST_READY = 50
 """Most certificates that are made ahead."""
 RENEWAL_PAUSE = 3600.0
 """Seconds between two looks for certificates that are old."""
+SESSION_LIFE = 600.0
+"""Seconds after which a host is verified anew: so long may a certificate pass that is no longer trusted."""
+MOST_SESSIONS = 8
+"""Most sessions of a host that are kept. Each is resumed once (RFC 8446 appendix C.4), so that nobody on the way can tell
+which connections are of one proxy."""
 OWN = ("127.0.0.1", 0)
 """An address that stands in no certificate: every one is for a name."""
+
+
+Sessions = deque[tuple[SSL.Session, float]]
+"""Each with the time of its end, by the monotonic clock."""
 
 
 class Contexts:
@@ -48,8 +60,8 @@ class Contexts:
         self._options = options
         self._made: OrderedDict[tuple[str, str], SSL.Context] = OrderedDict()
         """Towards clients, by host and the name that the client gave."""
-        self._to_hosts: OrderedDict[str, SSL.Context] = OrderedDict()
-        """mitmproxy's, by the host that it was made for."""
+        self._to_hosts: OrderedDict[str, tuple[SSL.Context, Sessions]] = OrderedDict()
+        """mitmproxy's, by the host that it was made for, with what can be resumed there."""
         # What mitmproxy's functions want to know of a connection; to make it anew for each costs as much as a call.
         client = connection.Client(peername=OWN, sockname=OWN, timestamp_start=time.time())
         self._context = Context(client, options)
@@ -110,7 +122,9 @@ class Contexts:
         kept = self._to_hosts.get(host)
         if kept is not None:
             self._to_hosts.move_to_end(host)
-            return _named(SSL.Connection(kept), host, offers)
+            again = _named(SSL.Connection(kept[0]), host, offers)
+            _resume(again, kept[1])
+            return again
         context = self._context
         context.client.sni = None
         context.server = connection.Server(address=(host, 443), sni=host, alpn_offers=tuple(offers))
@@ -123,10 +137,16 @@ class Contexts:
         SSL._lib.SSL_set_mode(made._ssl, SSL.MODE_RELEASE_BUFFERS)  # type: ignore[attr-defined]
         # An address is verified in another way, and a client's certificate may come to lie in the folder for it.
         if is_hostname(host) and not is_numeric(host) and not self._options.client_certs:
-            self._to_hosts[host] = made.get_context()
+            self._to_hosts[host] = made.get_context(), deque(maxlen=MOST_SESSIONS)
             if len(self._to_hosts) > MOST:
                 self._to_hosts.popitem(last=False)
         return made
+
+    def keep_session(self, host: str, ended: SSL.Connection) -> None:
+        """Keep for the next connection to a host what one leaves that was verified and has said its end."""
+        kept, session = self._to_hosts.get(host), ended.get_session()
+        if kept is not None and session is not None and kept[0] is ended.get_context():
+            kept[1].append((session, time.monotonic()))
 
     def make_ready(self, hosts: Iterable[str]) -> None:
         """Make what a connection to each host needs; nothing is dialled. Raises what the first connection would."""
@@ -187,6 +207,16 @@ def _named(made: SSL.Connection, host: str, offers: Sequence[bytes]) -> SSL.Conn
     made.set_connect_state()
     library.SSL_set_mode(made._ssl, SSL.MODE_RELEASE_BUFFERS)
     return made
+
+
+def _resume(made: SSL.Connection, sessions: Sessions) -> None:
+    """Have a connection go on where another ended, if that was a short while ago. A host that doesn't agree is verified."""
+    if sessions:
+        session, ended = sessions.pop()
+        if time.monotonic() - ended < SESSION_LIFE:
+            made.set_session(session)
+        else:
+            sessions.clear()  # the others ended before it
 
 
 def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:

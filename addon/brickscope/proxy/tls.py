@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -93,12 +94,29 @@ class End(asyncio.BufferedProtocol):
     is_clear = False
     """Whether there is no TLS."""
 
-    __slots__ = ("_connection", "_dropped", "_due", "_owner", "_unsaid", "alpn", "stage", "transport")
+    __slots__ = (
+        "_connection",
+        "_dropped",
+        "_due",
+        "_on_shut",
+        "_owner",
+        "_unsaid",
+        "alpn",
+        "stage",
+        "transport",
+    )
 
-    def __init__(self, connection: SSL.Connection | None, owner: Owner) -> None:
-        """``connection``: without a socket, and told which role it has; None where there is no TLS (``clear.py``)."""
+    def __init__(
+        self,
+        connection: SSL.Connection | None,
+        owner: Owner,
+        on_shut: Callable[[SSL.Connection], None] | None = None,
+    ) -> None:
+        """``connection``: without a socket, and told which role it has; None where there is no TLS (``clear.py``).
+        ``on_shut``: told once it is up and has said its end."""
         self._connection: Any = connection
         self._owner = owner
+        self._on_shut = on_shut
         self._dropped = 0
         self._due = 0
         """Bytes that a record has yet to come that has begun; less than none where records are not counted any more."""
@@ -359,6 +377,8 @@ class End(asyncio.BufferedProtocol):
     def _shut(self) -> None:
         with contextlib.suppress(SSL.Error):
             self._connection.shutdown()
+            if self._on_shut is not None:
+                self._on_shut(self._connection)
         self._flush()
 
     def abort(self) -> None:

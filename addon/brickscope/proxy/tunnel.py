@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
+from functools import partial
 
 from brickscope.core.decision import Refused
 from brickscope.core.pending import NotYetKnown
@@ -94,7 +95,8 @@ class Tunnel(Session):
         return End(self._path.contexts.for_client(visitor.host, visitor.server_name), self)
 
     def _make_host(self, owner: Owner) -> End:
-        return End(self._path.contexts.for_host(self.visitor.host, self._offers), owner)
+        contexts, host = self._path.contexts, self.visitor.host
+        return End(contexts.for_host(host, self._offers), owner, partial(contexts.keep_session, host))
 
     def _judge(self, judge: Judge, settled: Collection[str]) -> Verdict | Ruling:
         return ask(
