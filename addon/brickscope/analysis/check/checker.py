@@ -19,7 +19,7 @@ def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
     surveyed = survey(loaded, now, days)
     found, accepted = apply_acceptances(_findings(surveyed), surveyed)
     for lint in lints():
-        found += [_finding(lint.code, said) for each in accepted for said in lint.find("of_acceptance", each)]
+        found += [_finding(lint.code, said) for each in accepted for said in lint.find(each)]
     return sorted(found, key=lambda finding: (finding.severity.rank, finding.position, finding.code))
 
 
@@ -27,10 +27,10 @@ def _findings(surveyed: Survey) -> Iterator[Finding]:
     for rule_set in surveyed.policy.rule_sets.values():
         view = RuleSetView(surveyed, rule_set)
         for lint in lints():
-            yield from (_finding(lint.code, each, view) for each in lint.find("of_rule_set", view))
+            yield from (_finding(lint.code, each, view) for each in lint.find(view))
         yield from (_finding(code, each, view) for code, each in escalations(view))
     for lint in lints():
-        yield from (_finding(lint.code, each) for each in lint.find("of_policy", surveyed))
+        yield from (_finding(lint.code, each) for each in lint.find(surveyed))
 
 
 def _finding(code: Code, found: Found, view: RuleSetView | None = None) -> Finding:

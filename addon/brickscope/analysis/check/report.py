@@ -7,7 +7,6 @@ from typing import Any
 from brickscope.analysis.shown import moment
 from brickscope.policy.problem import PolicyError, Position
 
-from ..lint.broken_policy import of_errors
 from ..witness import Witness
 from .code import codes
 from .finding import Finding, Severity
@@ -21,7 +20,10 @@ BROKEN = "BS001"
 def broken(error: PolicyError) -> list[Finding]:
     """What is wrong with a policy that does not load."""
     severity = codes()[BROKEN].severity
-    return [Finding(BROKEN, severity, each.message, each.position) for each in of_errors(error)]
+    return [
+        Finding(BROKEN, severity, each.message + (f" ({each.hint})" if each.hint else ""), each.position)
+        for each in error.problems
+    ]
 
 
 def chosen(findings: Iterable[Finding], select: Collection[str], ignore: Collection[str]) -> list[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from brickscope.core.policy import Grant, Policy, RuleSet, Subject
+from brickscope.core.policy import Policy, RuleSet, Subject
 from brickscope.core.template import Rest
 from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
@@ -19,8 +19,6 @@ from .prover import Prover
 from .undone import Broken, undone_limits
 
 DAY = 86400.0
-PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
-"""Grants that end in a person's token."""
 
 
 class Survey(NamedTuple):

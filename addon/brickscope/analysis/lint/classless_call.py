@@ -17,7 +17,7 @@ MADE_UP = "example-credentials"
 """What stands for a variable: a word that no operation has and that says what such a call may hand out."""
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def classless_call(view: RuleSetView) -> Findings:
     """Denies of a class in every service, where a path rule allows calls that the catalogue does not know."""
     denies = [written for written in view.deny if _OF_ALL.fullmatch(written.text)]
     open_to = (

@@ -17,7 +17,7 @@ MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def evaded_deny(view: RuleSetView) -> Findings:
     """Path rules under ``deny`` with a call that one spelling denies and another allows."""
     for written in view.deny:
         found: dict[str, tuple[str, Witness]] = {}

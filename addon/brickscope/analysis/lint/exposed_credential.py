@@ -1,9 +1,7 @@
 """BS511: a placeholder by which a real credential can be had."""
 
-from collections.abc import Iterator
-
 from ..check.escalation import find_holdings
-from ..check.finding import Found, classed
+from ..check.finding import Findings, Found, classed
 from ..check.survey import RuleSetView
 
 REAL = (
@@ -18,7 +16,7 @@ REAL = (
 """The powers (powers.yaml) by which a credential comes back, or is read by code that comes with the call."""
 
 
-def of_rule_set(view: RuleSetView) -> Iterator[Found]:
+def exposed_credential(view: RuleSetView) -> Findings:
     """The subjects of a rule set that hold a placeholder, where the rules allow a call that gives more."""
     tokens = view.survey.policy.tokens.values()
     held = sorted({each.name for each in tokens if each.credential and each.rule_set.name == view.name})

@@ -28,7 +28,7 @@ _WHAT = {
 }
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def limited_text(view: RuleSetView) -> Findings:
     """Limits that a call passes, allowed, with text that they should keep out; each parameter of a rule once."""
     for written in (*view.allow, *view.deny):
         seen: set[str] = set()

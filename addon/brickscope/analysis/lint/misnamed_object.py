@@ -18,7 +18,7 @@ _PROGRAMS = frozenset({"lines", "json_text"})
 _BY_CASE = {root.casefold(): root for root in _ROOTS}
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def misnamed_object(view: RuleSetView) -> Findings:
     """The first object of each rule that is named so."""
     for written in (*view.allow, *view.deny):
         found = (

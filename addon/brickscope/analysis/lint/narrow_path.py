@@ -10,7 +10,7 @@ from ..reach import calls, reach, without_mirror
 from ..shown import MOST, listed
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def narrow_path(view: RuleSetView) -> Findings:
     """The path rules that take one segment where the API takes a name with separators; all of a rule set together."""
     narrow = {written: names for written in view.allow if (names := _narrowed(view, written))}
     if narrow:

@@ -42,7 +42,7 @@ class _Named(NamedTuple):
         )
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def passed_deny(view: RuleSetView) -> Findings:
     """Denies with the operations, allowed by the decision function, that do the same with the object that they name."""
     for written in view.deny:
         found: dict[str, tuple[Sibling, Witness]] = {}

@@ -8,7 +8,7 @@ from ..check.survey import RuleSetView
 from ..shown import MOST, listed
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def stand_in(view: RuleSetView) -> Findings:
     """What else a call may not have, or is denied for; each parameter of a rule once."""
     for written in (*view.allow, *view.deny):
         limits = {each.name: each for rule in written.operations for each in rule.where if _others(each)}
