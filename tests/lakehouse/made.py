@@ -13,10 +13,9 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel
 
-from brickscope.audit.columns import COLUMNS
 from brickscope.audit.event import AnyRecord
 from brickscope.audit.lakehouse import literal
-from brickscope.audit.queries import query
+from brickscope.audit.queries import COLUMNS, query
 from brickscope.audit.views import IS_BAD
 
 FOLDER = Path(__file__).parents[2] / "addon" / "brickscope" / "audit" / "sql" / "lakehouse"

@@ -44,9 +44,6 @@ class Finding(NamedTuple):
     instance: str | None = None
     seq: int | None = None
 
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.damage}: {self.text}"
-
 
 class Note(NamedTuple):
     """Something the log itself tells is missing (a ``gap`` record), or that a crash left open."""
@@ -54,9 +51,6 @@ class Note(NamedTuple):
     file: str
     line: int
     text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
 
 
 class Signed(NamedTuple):

@@ -3,7 +3,10 @@
 from functools import cache
 from importlib.resources import files
 
-from brickscope.shipped import text
+from brickscope.shipped import table, text
+
+COLUMNS: dict[str, str] = table(__package__, "columns.yaml")
+"""The columns of the log as a table, name to SQL type, in their order."""
 
 
 def query(name: str) -> str:

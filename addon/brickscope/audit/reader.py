@@ -25,7 +25,7 @@ from .bad_line import BadLine, find_bad_lines
 from .damage import restore
 from .overlap import find_overlaps
 from .period import Period
-from .queries import query
+from .queries import COLUMNS, query
 from .source import Source, find_sources, may_hold
 from .unread import find_unread
 from .views import IS_BAD, lock_statements, view_statements
@@ -37,11 +37,21 @@ Progress = Callable[[float], None]
 """Is told how much of a question is done, 0 to 1."""
 
 MEMORY = "1GB"
+"""What DuckDB may use; what needs more is done on disk."""
 MAX_THREADS = 16
 """Each has a buffer of 32 MB: on a big machine, one for each processor would be more than MEMORY."""
 NAMED_LINES = 10
 _PLAIN = re.compile(r"[\w./ -]+")
 """Paths that DuckDB takes as they are: no wildcards, no URLs."""
+
+
+def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``records`` as the record it was: without the columns it does not have, and JSON read."""
+    return {
+        name: json.loads(value) if COLUMNS.get(name) == "JSON" else value
+        for name, value in row.items()
+        if value is not None
+    }
 
 
 class Faults(NamedTuple):
@@ -50,9 +60,6 @@ class Faults(NamedTuple):
     lines: int
     named: list[BadLine]
     damaged: dict[str, str]
-
-    def __bool__(self) -> bool:
-        return bool(self.lines or self.damaged)
 
 
 class AuditLog:
@@ -63,11 +70,9 @@ class AuditLog:
         paths: Iterable[str | Path],
         period: Period = Period(),  # noqa: B008 - immutable
         *,
-        memory: str = MEMORY,
         writes: Path | None = None,
     ) -> None:
-        """``memory``: what DuckDB may use, as it writes sizes; what needs more is done on disk. ``writes``: the one file
-        that may be written from SQL.
+        """``writes``: the one file that may be written from SQL.
 
         Raises SourceError where a path leads to nothing, ImportError without DuckDB.
         """
@@ -82,7 +87,6 @@ class AuditLog:
         self.bad_lines: int | None = None
         """Lines that are no record; None as long as nobody has counted them."""
         self._period = period
-        self._memory = memory
         self._writes = [] if writes is None else [str(writes)]
         self._folder = tempfile.TemporaryDirectory(prefix="brickscope-audit-")
         self._damaged: dict[Path, str] = {}  # and why
@@ -176,7 +180,7 @@ class AuditLog:
         connection = self._duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": self._memory,
+                "memory_limit": MEMORY,
                 "threads": min(os.cpu_count() or 1, MAX_THREADS),
                 "temp_directory": str(Path(self._folder.name) / "spill"),
                 "autoinstall_known_extensions": False,

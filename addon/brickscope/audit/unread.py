@@ -6,7 +6,6 @@ What is missing in an answer can't be seen in it, so whoever reads a log is told
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from brickscope.count import counted
 from brickscope.log.closed import series
@@ -17,15 +16,9 @@ from .source import COMPRESSIONS, Source, look, may_hold
 _NAMED_LOGS = 3
 
 
-class Unread(NamedTuple):
-    """A closed file that was not named, of the log whose ``active`` file was."""
-
-    active: Path
-    closed: Path
-
-
-def find_unread(sources: Iterable[Source], period: Period) -> list[Unread]:
-    """The closed files beside these files, of the same logs, which are not among them and may hold records of a period."""
+def find_unread(sources: Iterable[Source], period: Period) -> list[Path]:
+    """For each closed file beside these files, of the same logs, which is not among them and may hold records of a period:
+    the active file of its log, which was named."""
     named = [source.path for source in sources]
     # Without the ending of a compression: a file can be compressed just now, and both of its copies hold the same.
     places = {_place(path) for path in named}
@@ -36,15 +29,15 @@ def find_unread(sources: Iterable[Source], period: Period) -> list[Unread]:
                 continue
             with contextlib.suppress(OSError):  # deleted meanwhile, as its time to be kept is over
                 if may_hold(look(closed), period):
-                    found.append(Unread(active, closed))
+                    found.append(active)
     return found
 
 
-def unread_text(unread: Iterable[Unread]) -> list[str]:
-    """What to say of them, a sentence for each folder."""
+def unread_text(unread: Iterable[Path]) -> list[str]:
+    """What to say of what ``find_unread`` found, a sentence for each folder."""
     folders: dict[Path, list[str]] = {}
-    for each in unread:
-        folders.setdefault(each.active.parent, []).append(each.active.name)
+    for active in unread:
+        folders.setdefault(active.parent, []).append(active.name)
     said = []
     for folder, logs in folders.items():
         names = list(dict.fromkeys(logs))

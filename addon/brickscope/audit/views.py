@@ -3,9 +3,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from .columns import COLUMNS
 from .period import Period
-from .queries import query
+from .queries import COLUMNS, query
 from .source import MAX_LINE
 
 IS_BAD = (

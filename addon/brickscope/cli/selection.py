@@ -14,7 +14,7 @@ from brickscope.audit.period import Period, read_moment
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.source import find_sources
 from brickscope.audit.table import part_of
-from brickscope.audit.unread import Unread, find_unread, unread_text
+from brickscope.audit.unread import find_unread, unread_text
 from brickscope.log.closed import series
 from brickscope.prerequisites import install_command
 
@@ -114,7 +114,7 @@ def _default() -> list[str | Path]:
     return [*closed, *([DEFAULT] if DEFAULT.exists() else [])]
 
 
-def _report_unread(unread: list[Unread]) -> None:
+def _report_unread(unread: list[Path]) -> None:
     for line in unread_text(unread):
         say(shown(line))
 
