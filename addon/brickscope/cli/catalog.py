@@ -1,6 +1,7 @@
 """``brickscope catalog``: find an operation by words or by a call, and see what it is and who may do it."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from brickscope.policy.load import Loaded
 from brickscope.policy.problem import nearest
 
 from .command import Group
-from .options import Rules, rules_option
+from .options import load_rules, rules_option
 from .output import Answer, answers
 from .terminal import say
 
@@ -71,7 +72,7 @@ def search_command(words: tuple[str, ...]) -> Answer:
 @click.argument("name")
 @rules_option("The policy: also show which subjects may call it.", optional=True)
 @answers
-def show_command(name: str, rules: Rules | None) -> Answer:
+def show_command(name: str, rules: Path | None) -> Answer:
     """Show an operation.
 
     Its calls, the places of its parameters, native scope, class and risk. NAME is that of the official SDK, such as
@@ -91,7 +92,7 @@ def show_command(name: str, rules: Rules | None) -> Answer:
         raise click.UsageError(f"there is no operation {name!r} ({hint})")
     said = _data(operation)
     if rules is not None:
-        said["subjects"] = _who(rules.load(), operation)
+        said["subjects"] = _who(load_rules(rules), operation)
     return Answer(said, "operation")
 
 

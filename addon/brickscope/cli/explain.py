@@ -22,7 +22,7 @@ from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
 
 from .command import Command
-from .options import Rules, Shaped, rules_option, time_option
+from .options import Shaped, load_rules, rules_option, time_option
 from .output import Answer, answers
 
 
@@ -75,7 +75,7 @@ def explain_command(
     call: tuple[str, ...],
     subject: str | None,
     operation: str | None,
-    rules: Rules,
+    rules: Path,
     client: str | None,
     at: float | None,
     host_workspace: str | None,
@@ -99,7 +99,7 @@ def explain_command(
       brickscope explain --subject ci
       brickscope explain --operation permissions.update
     """
-    loaded = rules.load(at)
+    loaded = load_rules(rules, at)
     now = time.time() if at is None else at
     if operation is not None:
         if call or subject is not None:
@@ -126,7 +126,9 @@ def _call(
     now = time.time() if at is None else at
     words = (sys.stdin.read(),) if written == ("-",) else written
     if len(words) == 1 and DECISION_ID.match(words[0]):
-        record = _record(words[0], logs)
+        if not logs:
+            raise click.UsageError(f"{words[0]} is a decision id: say in which log, with --log audit.jsonl")
+        record = find_record(logs, words[0])
         if subject is None and not isinstance(record.get("subject"), str):
             raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it is")
         who = _who(loaded, subject or record["subject"], None)
@@ -149,12 +151,6 @@ def _call(
     said = explain(loaded, who, call, now, client, directory, notes)
     data = explanation_data(said, logged)
     return Answer(data, "explanation", failed=data["decision"] != "allow")
-
-
-def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
-    if not logs:
-        raise click.UsageError(f"{decision_id} is a decision id: say in which log, with --log audit.jsonl")
-    return find_record(logs, decision_id)
 
 
 def _nobody(record: dict[str, Any]) -> str:

@@ -9,8 +9,7 @@ from brickscope.core.reason import Kind, Reason
 
 from .block import Cell, Point, Section, Table, Text
 from .calls import GRAVE, doing
-from .counts import change
-from .given import Given
+from .counts import Given, change
 from .text import counted, names, shown
 
 _KINDS = {

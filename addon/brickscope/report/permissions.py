@@ -17,7 +17,7 @@ from brickscope.core.policy import RuleSet, Subject
 from brickscope.policy.load import Loaded
 
 from .block import LIMIT, Cell, Fold, Point, Section, Table, Text
-from .given import Given
+from .counts import Given
 from .text import counted, day, names, shown
 
 SOON = timedelta(days=30)

@@ -17,9 +17,8 @@ from brickscope.policy.load import Loaded
 from .block import WEIGHTS, Point, Section, Table, Text
 from .callers import clients_section, connections_section, tokens_section
 from .calls import operations_section, outcomes_section, subjects_section
-from .counts import Counts, Earlier
+from .counts import Counts, Earlier, Given
 from .denied import denied_section
-from .given import Given
 from .grid import Grid
 from .integrity import Status, find_status, integrity_section, sentence
 from .permissions import permissions_section
