@@ -247,14 +247,13 @@ class RuleList:
 def _meaning(written: WrittenRule) -> Any:
     """What a rule means, whatever it is called."""
     return (
-        frozenset((path.method, _shape(path)) for path in written.paths),
+        # A path without the names of its variables, which mean nothing in a rule.
+        frozenset(
+            (path.method, tuple((type(part), part._replace(name="")) for part in path.template.segments))
+            for path in written.paths
+        ),
         frozenset(
             (rule.operation, frozenset((each.keys, each.test) for each in rule.where), rule.only)
             for rule in written.operations
         ),
     )
-
-
-def _shape(path: Rule) -> tuple[Any, ...]:
-    """A path without the names of its variables, which mean nothing in a rule."""
-    return tuple((type(segment), segment._replace(name="")) for segment in path.template.segments)

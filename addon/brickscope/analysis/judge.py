@@ -15,7 +15,7 @@ from brickscope.core.token_request import decide_grant
 from brickscope.policy.problem import nearest
 
 from .call import EXAMPLE_HOST, Call, Home
-from .error import CallError
+from .sent import CallError
 from .shown import quoted
 
 ANYWHERE = "192.0.2.1"

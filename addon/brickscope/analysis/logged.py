@@ -19,10 +19,9 @@ from brickscope.log.closed import DAMAGED
 
 from .again import judge_again
 from .call import Call, read_sent, shown_call
-from .error import CallError
 from .facts import Facts, NotReplayable, read_facts
 from .judge import Known
-from .sent import Sent
+from .sent import CallError, Sent
 from .shown import quoted
 
 DECISION_ID = re.compile(r"[0-9a-f]{8}-[1-9][0-9]{0,17}\Z")

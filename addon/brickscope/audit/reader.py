@@ -21,8 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .bad_line import BadLine, find_bad_lines
-from .damage import restore
+from .damage import BadLine, find_bad_lines, restore
 from .overlap import find_overlaps
 from .period import Period
 from .queries import COLUMNS, query
@@ -219,9 +218,8 @@ class AuditLog:
         """Put copies of what can be read in the place of files that are damaged. Whether there were any."""
         unread = [source.path for source in self.sources if source.path not in self._damaged]
         found = restore(unread, Path(self._folder.name))
-        for path, restored in found.items():
-            self._damaged[path] = restored.why
-            self._stand_ins[path] = restored.copy
+        for path, (copy, why) in found.items():
+            self._damaged[path], self._stand_ins[path] = why, copy
         if found:
             self.connection.close()
             self.connection = self._connect()

@@ -125,7 +125,8 @@ def may_hold(source: Source, period: Period) -> bool:
         return False
     try:
         # Of both: a clock that was set back can give the first record the latest time.
-        times = [_moment(each.time) for each in (source.first, source.last) if each is not None]
+        marks = [each for each in (source.first, source.last) if each is not None]
+        times = [datetime.fromisoformat(each.time).replace(tzinfo=None) for each in marks]
         begins_late = (
             period.until is not None and source.first is not None and min(times) - SLACK >= period.until
         )
@@ -135,10 +136,6 @@ def may_hold(source: Source, period: Period) -> bool:
     except (ValueError, OverflowError):
         return True
     return not (begins_late or ends_early)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=None)
 
 
 def look(path: Path) -> Source:

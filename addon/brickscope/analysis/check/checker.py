@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from brickscope.policy.load import Loaded
 
+from ..judge import known
 from .acceptance import apply_acceptances
 from .code import Code, lints
 from .escalation import escalations
 from .finding import Finding, Found
-from .survey import RuleSetView, Survey, survey
+from .survey import RuleSetView, Survey
+
+DAY = 86400.0
 
 
 def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
@@ -16,7 +19,7 @@ def check(loaded: Loaded, now: float, days: float = 30.0) -> list[Finding]:
 
     ``now``: seconds since the epoch, UTC. ``days``: how far ahead something runs out soon.
     """
-    surveyed = survey(loaded, now, days)
+    surveyed = Survey(loaded.policy, loaded.written, known(loaded.policy), now, now + days * DAY)
     found, accepted = apply_acceptances(_findings(surveyed), surveyed)
     for lint in lints():
         found += [_finding(lint.code, said) for each in accepted for said in lint.find(each)]

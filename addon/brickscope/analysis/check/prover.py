@@ -6,9 +6,9 @@ from itertools import islice
 from typing import Any
 
 from brickscope.analysis.call import Call, Home
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import UNNAMED, meeting, mirrored, path_example, tried, variations
 from brickscope.analysis.judge import Known, home, judge
+from brickscope.analysis.sent import CallError
 from brickscope.catalog.catalog import Operation
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule

@@ -12,6 +12,7 @@ from brickscope.analysis.again import Verdict, judge_again
 from brickscope.analysis.facts import NotReplayable
 from brickscope.analysis.judge import known
 from brickscope.audit.period import Period
+from brickscope.audit.plain import plain
 from brickscope.core.policy import Policy
 from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.extent import in_order, look
@@ -45,7 +46,7 @@ class Replay:
     ) -> None:
         """``key``: of the digests in the log, where their run's ``start`` record names it. ``period``: which part of it."""
         self._policy, self._key, self._progress = policy, key, progress
-        self._since, self._until = (_stamp(each) for each in (period.since, period.until))
+        self._since, self._until = map(plain, period)
         self._judged: dict[tuple[Any, ...], GroupKey] = {}
         self._keyed: set[str] = set()
         self._ends = _ends(policy)
@@ -135,11 +136,7 @@ class Replay:
         return GroupKey(change(then, now), *common, now.reason, then.rule, now.rule, None), now.looked
 
 
-def _stamp(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
 def _ends(policy: Policy) -> list[str]:
     """The times at which somebody's rights end: calls before and after one are two kinds."""
     found = {each.subject.expires for each in known(policy).values() if each.subject.expires is not None}
-    return sorted(f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%S.%f}Z" for each in found)
+    return sorted(plain(datetime.fromtimestamp(each, UTC)) for each in found)

@@ -6,10 +6,10 @@ schema wants that done.
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from .content import Facts, Record, activity, find_facts, instant, later
+from .content import Facts, Record, activity, find_facts, instant
 from .table import fill, load, rest
 
 VERSION: str = load("ecs")["fields"]["ecs.version"][1:]
@@ -78,8 +78,8 @@ def _ended(began: datetime, outcome: Record | None) -> Facts:
     duration = outcome.get("duration_ms")
     if duration is None:
         return {"started": _time(began), "ended": _time(instant(outcome["time"]))}
-    nanoseconds = round(duration * 1_000_000)
-    return {"started": _time(began), "ended": _time(later(began, duration)), "nanoseconds": nanoseconds}
+    ended, nanoseconds = began + timedelta(milliseconds=duration), round(duration * 1_000_000)
+    return {"started": _time(began), "ended": _time(ended), "nanoseconds": nanoseconds}
 
 
 def _time(when: datetime) -> str:
