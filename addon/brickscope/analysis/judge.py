@@ -1,7 +1,7 @@
 """Judging a call for a subject by name, with the very decision function of the proxy. No rule is applied here."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brickscope.core.decide import decide, decide_for
 from brickscope.core.decision import Decision, Refused
@@ -103,16 +103,7 @@ class Told:
     def __init__(self, workspaces: Mapping[str, str | None]) -> None:
         self._workspaces = workspaces
 
-    def verify(
-        self,
-        policy: Policy,
-        token: bytes,
-        fingerprint: str,
-        host: str,
-        now: float,
-        *,
-        management: bool = False,
-    ) -> Claims:
+    def verify(self, *_given: Any, **_named: Any) -> Claims:
         """Nobody's token is verified here. Raises Refused."""
         raise Refused(Reason.KEY_SET_UNAVAILABLE, "no token is verified here")
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import orjson
 
 from brickscope.error import OperatorError
-from brickscope.log.closed import DAMAGED, open_log
+from brickscope.log.closed import CLOSED_NAME, DAMAGED, open_log
 from brickscope.log.line import bounded
 
 from .period import Period
@@ -26,7 +26,6 @@ MAX_LINE = 16 * 1024 * 1024
 """Longest line, in bytes, that is read. The proxy's longest are some kilobytes."""
 SLACK = timedelta(days=1)
 """How far the clocks of two records of one file may be apart, before a file is passed over by its first or last."""
-_NAMED = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})\.jsonl(?:\.zst|\.gz)?\Z")
 _LOG = re.compile(r"\.jsonl(?:[.-]\d+)?(?:\.zst|\.gz)?\Z")
 """Names of logs, also as logrotate gives them: ``audit.jsonl.1``, ``audit.jsonl-20261128.gz``."""
 _HEAD_LINES = 20
@@ -148,7 +147,7 @@ def look(path: Path) -> Source:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _TAIL))
             last = next(filter(None, map(mark, reversed(file.read(_TAIL).split(b"\n")))), None)
-    named = _NAMED.search(path.name)
+    named = CLOSED_NAME.search(path.name)
     if last is None and named is not None:
         when = datetime.strptime(f"{named[1]}+0000", "%Y%m%dT%H%M%SZ%z")
         last = Mark(named[2], int(named[3]), f"{when:%Y-%m-%dT%H:%M:%S}.000000Z")

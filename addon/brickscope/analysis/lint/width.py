@@ -18,7 +18,8 @@ def wide_path(view: RuleSetView) -> Findings:
             )
             more = f"among them {classed(found)}" if found else listed(span.services, MOST)
             severity = Severity.ERROR if found else None
-            yield Found.proved(span.written, f"{text}, {more}", found, severity)
+            first = [*found.values()][:1]
+            yield Found.of(span.written, f"{text}, {more}", severity=severity, operations=found, proofs=first)
 
 
 def hidden_operation(view: RuleSetView) -> Findings:
@@ -27,7 +28,8 @@ def hidden_operation(view: RuleSetView) -> Findings:
         if not span.is_wide and len(span.names) > 1:
             found = view.prover.dangerous(way for way in span.ways if way.reach and way.reach.hidden)
             if found:
-                yield Found.proved(span.written, f"{span.written.text} also matches {classed(found)}", found)
+                text, first = f"{span.written.text} also matches {classed(found)}", next(iter(found.values()))
+                yield Found.of(span.written, text, operations=found, proofs=[first])
 
 
 def class_of_all(view: RuleSetView) -> Findings:
@@ -49,4 +51,5 @@ def whole_service(view: RuleSetView) -> Findings:
         if written.text.endswith(".*") and not written.is_preset:
             found = view.prover.dangerous(ways([written]))
             if found:
-                yield Found.proved(written, f"{written.text} includes {classed(found)}", found)
+                text, first = f"{written.text} includes {classed(found)}", next(iter(found.values()))
+                yield Found.of(written, text, operations=found, proofs=[first])
