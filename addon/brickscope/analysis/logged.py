@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from brickscope.audit.period import Period
-from brickscope.audit.source import SourceError, find_sources, read_lines
-from brickscope.audit.unread import find_unread, unread_text
+from brickscope.audit.source import SourceError, find_sources, find_unread, read_lines, unread_text
 from brickscope.core.policy import Policy
 from brickscope.log.closed import DAMAGED
 

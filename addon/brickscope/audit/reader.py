@@ -24,10 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from .damage import BadLine, find_bad_lines, restore
 from .overlap import find_overlaps
 from .period import Period
-from .queries import COLUMNS, query
-from .source import Source, find_sources, may_hold
-from .unread import find_unread
-from .views import IS_BAD, lock_statements, view_statements
+from .queries import COLUMNS, IS_BAD, lock_statements, query, view_statements
+from .source import Source, find_sources, find_unread, may_hold
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,8 +15,7 @@ from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
 from .options import CONFDIR, FILE, soon_option
-from .output import Answer, answers
-from .terminal import say
+from .output import Answer, answers, say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
 

@@ -17,8 +17,7 @@ from brickscope.policy.problem import nearest
 
 from .command import Group
 from .options import load_rules, rules_option
-from .output import Answer, answers
-from .terminal import say
+from .output import Answer, answers, say
 
 _CALL = re.compile(
     r"(?:(?P<method>[A-Z]+)\s+)?(?=https?://|/)(?:https?://(?P<host>[^/?#:\s]*)[^/?#\s]*)?(?P<path>/[^?#\s]*)?[?#]?\S*\Z"

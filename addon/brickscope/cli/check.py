@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
-from brickscope.analysis.check.checker import check
-from brickscope.analysis.check.code import codes
-from brickscope.analysis.check.reference import plain
-from brickscope.analysis.check.report import broken, chosen, data
+from brickscope.analysis.check.checker import broken, check, chosen, data
+from brickscope.analysis.check.code import codes, plain
 from brickscope.analysis.check.sarif import sarif
 from brickscope.policy.problem import PolicyError, nearest
 

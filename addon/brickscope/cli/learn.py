@@ -12,9 +12,8 @@ from brickscope.core.fingerprint import PATTERN
 
 from .command import command
 from .options import NAME, NEW_FILE, Shaped, load_rules, rules_option
-from .output import Answer, answers
+from .output import Answer, answers, progress, say
 from .selection import Selection, log_options, open_log
-from .terminal import progress, say
 
 _FINGERPRINT = Shaped(
     "fingerprint", PATTERN.pattern, "a fingerprint is sha256: and 64 lower-case hex digits, as the log has it"

@@ -12,7 +12,7 @@ from brickscope.error import OperatorError
 
 from .command import Group
 from .options import NAME, load_rules, rules_option
-from .terminal import say
+from .output import say
 
 FILE = "revoked.yaml"
 """Where revocations are written, in the policy's folder."""

@@ -13,9 +13,8 @@ from brickscope.log.writer import DIGEST_KEY
 
 from .command import command
 from .options import CONFDIR, FILE, load_rules, rules_option
-from .output import Answer, answers
+from .output import Answer, answers, progress_of, say
 from .selection import Selection, find_files, log_options
-from .terminal import progress_of, say
 
 
 @command("replay")

@@ -8,8 +8,7 @@ from brickscope.prerequisites import install_command
 
 from .command import command
 from .options import NEW_FILE, rules_option
-from .output import Answer, answers
-from .terminal import say
+from .output import Answer, answers, say
 
 
 @command("test")

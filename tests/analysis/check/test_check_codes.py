@@ -13,9 +13,9 @@ import pytest
 from analysis.check.policies import NOW, findings, load
 from brickscope.analysis import lint
 from brickscope.analysis.call import read_call
+from brickscope.analysis.check.checker import BROKEN, broken
 from brickscope.analysis.check.code import codes, lints
 from brickscope.analysis.check.finding import Finding, Findings
-from brickscope.analysis.check.report import BROKEN, broken
 from brickscope.analysis.judge import find, judge
 from brickscope.core.policy import Policy
 from brickscope.policy.problem import PolicyError

@@ -9,8 +9,8 @@ from brickscope.policy.entry import Entry
 from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
+from ..judge import Witness
 from ..shown import MOST, listed
-from ..witness import Witness
 
 
 class Severity(StrEnum):

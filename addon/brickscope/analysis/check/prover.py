@@ -15,8 +15,8 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
 from brickscope.core.rule import Rule
 
+from ..judge import Witness
 from ..way import Way
-from ..witness import Witness
 from .power import telling
 
 MAX_TRIES = 64

@@ -13,10 +13,9 @@ from brickscope.policy.written import Written, WrittenRule
 
 from ..algebra import RuleList
 from ..example import UNNAMED, made_up
-from ..judge import Known
+from ..judge import Known, Witness
 from ..reach import reach
 from ..way import Way, ways
-from ..witness import Witness
 from .condition import never
 from .finding import Found
 from .prover import Prover

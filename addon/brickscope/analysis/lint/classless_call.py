@@ -10,7 +10,7 @@ from brickscope.core.template import Rest
 
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
-from ..witness import Witness
+from ..judge import Witness
 
 _OF_ALL = re.compile(r"class \w+")
 MADE_UP = "example-credentials"

@@ -10,8 +10,8 @@ from brickscope.core.rule import Rule
 
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
+from ..judge import Witness
 from ..reach import Reach, reach
-from ..witness import Witness
 
 MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""

@@ -13,9 +13,9 @@ from brickscope.policy.written import WrittenRule
 from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 from ..example import made_up, meeting, plain
+from ..judge import Witness
 from ..reach import reach
 from ..shown import MOST, listed
-from ..witness import Witness
 
 MAX_FOUND = 24
 """How many operations are proved to pass a deny; where it leaves so many, one more says nothing new."""

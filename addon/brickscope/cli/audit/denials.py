@@ -10,9 +10,8 @@ from brickscope.audit.plain import plain
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
 from brickscope.cli.options import top_option
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.output import Output, output_options, progress
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress
 
 _COLUMNS = (
     *("subject", "rule_set", "reason", "what", "kind", "caller", "calls", "sent"),

@@ -10,9 +10,8 @@ from brickscope.analysis.table import shown
 from brickscope.audit.table import new_file
 from brickscope.cli.command import command
 from brickscope.cli.options import keys_option, load_rules, public_key_option, rules_option
-from brickscope.cli.output import Output
+from brickscope.cli.output import Output, progress
 from brickscope.cli.selection import Selection, find_files, log_options, open_log
-from brickscope.cli.terminal import progress
 from brickscope.report.counts import Earlier, gather_earlier
 from brickscope.report.page import render
 from brickscope.report.report import Report, gather

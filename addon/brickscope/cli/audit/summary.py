@@ -6,9 +6,8 @@ from brickscope.audit.summary import COUNTS, summarise
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
 from brickscope.cli.options import top_option
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.output import Output, output_options, progress
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress
 
 _SEEN = ("first_seen", "last_seen")
 _BY = {

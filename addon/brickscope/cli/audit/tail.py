@@ -15,8 +15,7 @@ from brickscope.audit.plain import to_json
 from brickscope.audit.search import Filter
 from brickscope.cli.command import command
 from brickscope.cli.options import COUNT, NEW_FILE
-from brickscope.cli.output import echo
-from brickscope.cli.terminal import say
+from brickscope.cli.output import echo, say
 from brickscope.count import counted
 
 from .search import filter_options, make_filter

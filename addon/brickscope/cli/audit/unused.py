@@ -10,9 +10,8 @@ from brickscope.audit.table import Table
 from brickscope.audit.usage import Usage, find_usage, unused
 from brickscope.cli.command import command
 from brickscope.cli.options import load_rules, rules_option
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.output import Output, output_options, progress, say
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress, say
 
 
 @command("unused")
