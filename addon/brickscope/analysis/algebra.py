@@ -170,7 +170,8 @@ class RuleList:
         spelt = [
             call
             for call in (spellings if mirrored else calls)(rule.operation)
-            if within is None or (call.method == within.method and common(within.template, call.template))
+            if within is None
+            or (call.method == within.method and common(within.template.segments, call.template.segments))
         ]
         found = [self._path(call, counts) for call in spelt]
         return [] if None in found else [each for each in found if each is not None]
@@ -222,13 +223,9 @@ class RuleList:
         first = self._first[self._meanings[written.position]]
         return None if written.is_empty or first is written else first
 
-    def wider(self, written: WrittenRule) -> Sequence[WrittenRule]:
-        """Others of its rules that together cover one; empty if they do not."""
-        return self._wider.get(written.position, ())
-
     @cached_property
-    def _wider(self) -> Mapping[Position, Sequence[WrittenRule]]:
-        """What was covered itself covers nothing later."""
+    def wider(self) -> Mapping[Position, Sequence[WrittenRule]]:
+        """By the place of a rule others that together cover it. What was covered itself covers nothing later."""
         found: dict[Position, list[WrittenRule]] = {}
         for written in self.written:
 

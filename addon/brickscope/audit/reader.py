@@ -18,8 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .damage import BadLine, find_bad_lines, restore
 from .overlap import find_overlaps
@@ -59,7 +58,7 @@ class Faults(NamedTuple):
     damaged: dict[str, str]
 
 
-class AuditLog:
+class AuditLog(contextlib.AbstractContextManager["AuditLog"]):
     """Opened files of a log. Use it as a context manager, or ``close`` it."""
 
     def __init__(
@@ -229,10 +228,5 @@ class AuditLog:
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()

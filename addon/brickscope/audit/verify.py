@@ -23,9 +23,18 @@ from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.key import VerifyKey
 from brickscope.log.line import MAX_RECORD, skip
 
-from .breach import fork_words, gap_words, missing_words, what_broke
 from .event import check_record
-from .evidence import Damage, Evidence, Finding, Note, Signed
+from .evidence import (
+    Damage,
+    Evidence,
+    Finding,
+    Note,
+    Signed,
+    fork_words,
+    gap_words,
+    missing_words,
+    what_broke,
+)
 from .suspect import MAX_SHOWN, Suspects
 
 MAX_FINDINGS = 1000
@@ -70,7 +79,8 @@ class Verifier:
         self._open: dict[bytes, None] = {}
         self._suspects: Suspects | None = None
         self._torn: Suspects | None = None
-        self._heads: dict[str, int] = {}
+        self.heads: dict[str, int] = {}
+        """Records from which a run can begin, although others stand behind: their hashes with their numbers."""
         self._ends: dict[str, Finding] = {}
         self._told_unsigned = self._boundary = False
 
@@ -219,7 +229,7 @@ class Verifier:
             self._found.first_time = _time(line)
         if self._found.end is None or self._found.end.instance != link.instance:
             self._next_run()
-            self._heads.clear()
+            self.heads.clear()
         self._found.end = link
         if link == self._head or (self._head and link[:2] == self._head[:2]):
             self._found.head_checked = link == self._head
@@ -287,9 +297,9 @@ class Verifier:
         event = record.get("event")
         if event in ("start", "checkpoint"):
             # The proxy keeps these as the head, from which it goes on if it finds nothing else.
-            self._heads[link.hash] = link.seq
-            if len(self._heads) > MAX_HEADS:
-                del self._heads[next(iter(self._heads))]
+            self.heads[link.hash] = link.seq
+            if len(self.heads) > MAX_HEADS:
+                del self.heads[next(iter(self.heads))]
         if event != "checkpoint":
             self._found.stopped = event == "stop"
         if event == "start":
@@ -399,8 +409,8 @@ class Verifier:
         assert self._found.end is not None
         assert self.expected is not None
         known = self._ends.pop(previous, None)
-        if link.seq == 1 and previous in self._heads and known is None:
-            finding = self._find(Damage.FORKED, fork_words(self._heads[previous], self._found.end), link)
+        if link.seq == 1 and previous in self.heads and known is None:
+            finding = self._find(Damage.FORKED, fork_words(self.heads[previous], self._found.end), link)
         elif known is None:
             finding = self._find(*what_broke(link, self._found.end, between_files=self._boundary), link)
         else:
@@ -411,10 +421,6 @@ class Verifier:
                 finding = known._replace(damage=Damage.REORDERED, text=text)
                 self._found.findings[self._found.findings.index(known)] = finding
         self._ends[self.expected] = finding
-
-    def goes_on_from(self, digest: str | None) -> bool:
-        """Whether a run can have begun from the record with this hash, although others stand behind it."""
-        return digest in self._heads
 
     # -- the whole ---------------------------------------------------------------------------------------------
 

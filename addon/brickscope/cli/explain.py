@@ -105,26 +105,13 @@ def explain_command(
         if call or subject is not None:
             raise click.UsageError("--operation can't be combined with a call: it asks about all subjects")
         return Answer(access_data(loaded, find_operation(operation), now), "access")
-    if call:
-        return _call(loaded, call, subject, client, at, host_workspace, logs)
-    if subject is None:
-        raise click.UsageError("name a CALL, --subject or --operation")
-    return Answer(summary_data(loaded, find(loaded.policy, subject), now), "summary")
-
-
-def _call(
-    loaded: Loaded,
-    written: tuple[str, ...],
-    subject: str | None,
-    client: str | None,
-    at: float | None,
-    host_workspace: str | None,
-    logs: tuple[Path, ...],
-) -> Answer:
+    if not call:
+        if subject is None:
+            raise click.UsageError("name a CALL, --subject or --operation")
+        return Answer(summary_data(loaded, find(loaded.policy, subject), now), "summary")
     logged: Logged | None = None
     notes: tuple[str, ...] = ()
-    now = time.time() if at is None else at
-    words = (sys.stdin.read(),) if written == ("-",) else written
+    words = (sys.stdin.read(),) if call == ("-",) else call
     if len(words) == 1 and DECISION_ID.match(words[0]):
         if not logs:
             raise click.UsageError(f"{words[0]} is a decision id: say in which log, with --log audit.jsonl")
@@ -133,7 +120,7 @@ def _call(
             raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it is")
         who = _who(loaded, subject or record["subject"], None)
         logged = make_again(record, who, loaded.policy)
-        call, client = logged.call, client or logged.client_address
+        made, client = logged.call, client or logged.client_address
         now = logged.now if at is None else now
         host_workspace = host_workspace or logged.record.get("host_workspace")
     else:
@@ -141,14 +128,14 @@ def _call(
             raise click.UsageError("--log finds the call of a decision id, such as 397d7b97-3")
         # Once without a home, to see whose token stands in it; then for whoever that is.
         who = _who(loaded, subject, None if subject else read_call(words))
-        call = read_call(words, home(who))
-        if call.fingerprint is not None:
-            other = loaded.policy.tokens.get(call.fingerprint)
+        made = read_call(words, home(who))
+        if made.fingerprint is not None:
+            other = loaded.policy.tokens.get(made.fingerprint)
             if other is None or other.name != who.name:
                 notes = (f"the token in the call is not that of {who.name!r}; it was ignored",)
-    host = "" if isinstance(call.request, Refused) else call.request.host
+    host = "" if isinstance(made.request, Refused) else made.request.host
     directory: Directory | None = None if host_workspace is None else Told({host: host_workspace})
-    said = explain(loaded, who, call, now, client, directory, notes)
+    said = explain(loaded, who, made, now, client, directory, notes)
     data = explanation_data(said, logged)
     return Answer(data, "explanation", failed=data["decision"] != "allow")
 

@@ -21,7 +21,7 @@ def superfluous_rule(view: RuleSetView) -> Findings:
     """BS102: rules that others of their list cover. A limit that another rule undoes is BS103, and said once."""
     for rules in (view.allowed, view.denied):
         for written in rules.written:
-            wider = rules.wider(written)
+            wider = rules.wider.get(written.position)
             if wider and rules.equal(written) is None and written not in view.undone_limits:
                 names = " and ".join(dict.fromkeys(each.text for each in wider))
                 yield Found.of(written, f"{written.text} is part of {names} already", related=wider)
