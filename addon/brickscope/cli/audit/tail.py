@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +54,13 @@ def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tu
     view = _View(make_filter(**filters), as_json)
     if not log.exists() and once:
         raise click.UsageError(f"there is no audit log {log}")
-    try:
-        follower = Follower(log, lines)
-        try:
-            while True:
-                for line in follower.poll():
-                    view.show(line)
-                if once:
-                    return
-                time.sleep(PAUSE)
-        finally:
-            follower.close()
-    except KeyboardInterrupt:
-        return
+    with suppress(KeyboardInterrupt), closing(Follower(log, lines)) as follower:
+        while True:
+            for line in follower.poll():
+                view.show(line)
+            if once:
+                return
+            time.sleep(PAUSE)
 
 
 class _View:
