@@ -117,8 +117,8 @@ class AuditLog(contextlib.AbstractContextManager["AuditLog"]):
     def make_facts(self, progress: Progress | None = None) -> int:
         """Make the table ``audit_facts`` (``sql/facts.sql``) by one pass over all files. Gives the number of bad lines."""
         self.ask(f"CREATE OR REPLACE TEMP TABLE audit_facts AS {query('facts')}", (), progress)
-        row = self.connection.execute("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchone()
-        self.bad_lines = int(row[0] or 0) if row else 0
+        ((bad,),) = self.ask("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchall()
+        self.bad_lines = int(bad or 0)
         return self.bad_lines
 
     def make_table(self, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:

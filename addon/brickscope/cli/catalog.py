@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from brickscope.analysis.judge import known
+from brickscope.analysis.placement import find_operation
 from brickscope.analysis.way import abilities
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.load import Loaded
-from brickscope.policy.problem import nearest
 
 from .command import Group
 from .options import load_rules, rules_option
@@ -85,10 +85,7 @@ def show_command(name: str, rules: Path | None) -> Answer:
       brickscope catalog show permissions.update
       brickscope catalog show jobs.run_now --rules rules --json
     """
-    operation = load_catalog().find(name)
-    if operation is None:
-        hint = nearest(name, load_catalog().names) or "try 'brickscope catalog search'"
-        raise click.UsageError(f"there is no operation {name!r} ({hint})")
+    operation = find_operation(name)
     said = _data(operation)
     if rules is not None:
         said["subjects"] = _who(load_rules(rules), operation)

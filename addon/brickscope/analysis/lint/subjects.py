@@ -1,18 +1,29 @@
-"""Subjects: when they end, what they are bound to, in which mode, and how they get their tokens (BS501 to BS510)."""
+"""Subjects: when they end, what they are bound to, in which mode, how they get their tokens (BS501 to BS511)."""
 
 from collections.abc import Iterator
 
 from brickscope.core.policy import Grant, Login, Mode, Subject
 from brickscope.policy.problem import Position
 
-from ..check.finding import Findings, Found
-from ..check.survey import Survey
+from ..check.escalation import find_holdings
+from ..check.finding import Findings, Found, classed
+from ..check.survey import RuleSetView, Survey
 from ..judge import Known
 from ..shown import moment
 
 BINDINGS = ("workspaces", "clients", "expires")
 PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
 """Grants that end in a person's token."""
+REAL = (
+    "make_token",
+    "read_secret",
+    "vend_storage",
+    "vend_cloud_role",
+    "read_share_credential",
+    "make_database_credential",
+    "submit_code",
+)
+"""The powers (powers.yaml) by which a credential comes back, or is read by code that comes with the call."""
 
 
 def expired_subject(survey: Survey) -> Findings:
@@ -128,3 +139,20 @@ def users_without_login(survey: Survey) -> Findings:
         names = tuple(user.name for user in principals.users.values())
         text = f"the policy names users ({', '.join(names[:4])}) but no login through which they get a token"
         yield Found(survey.place(names[0]), text, subjects=names)
+
+
+def exposed_credential(view: RuleSetView) -> Findings:
+    """BS511: the subjects of a rule set that hold a placeholder, where the rules allow a call that gives more."""
+    tokens = view.survey.policy.tokens.values()
+    held = sorted({each.name for each in tokens if each.credential and each.rule_set.name == view.name})
+    if not held:
+        return
+    holdings = find_holdings(view)
+    found = [each for power in REAL for each in holdings.get(power, ())]
+    if found:
+        first = min(found, key=lambda each: each.order)
+        operations = {each.way.operation.name: each.proof for each in found}
+        text = f"a real credential can be obtained through a placeholder by {classed(sorted(operations))}"
+        yield Found.of(first.way.written, text, operations=operations, proofs=[first.proof])._replace(
+            subjects=tuple(held)
+        )

@@ -81,8 +81,8 @@ class EventStream:
             yield names, batch
 
     def _count(self) -> int:
-        row = self._log.ask(
+        ((count,),) = self._log.ask(
             f"SELECT count(*) FROM records WHERE {_WANTED}",  # noqa: S608 - ours
             {"until": self._until},
-        ).fetchone()
-        return int(row[0]) if row else 0
+        ).fetchall()
+        return int(count)
