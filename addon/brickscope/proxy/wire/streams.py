@@ -182,11 +182,6 @@ class Stream(Exchange):
         """Frames of its body."""
 
     @property
-    def content(self) -> bytes:
-        """The content of a body that was held back."""
-        return bytes(self.held or b"")
-
-    @property
     def is_dust(self) -> bool:
         """Whether its body comes in frames that are too many and too small (``framing.SMALL_CHUNKS``)."""
         return self.pieces > SMALL_CHUNKS + (self.ask.body.size + self.ask.waiting) // SMALL_CHUNK
@@ -223,4 +218,5 @@ class Stream(Exchange):
         if not self.tell.finished:
             return False
         given_up = self.malformed or self.stopped is not None
-        return self.is_complete or self.answering is Answering.BROKEN or given_up
+        ended = self.asking is Asking.ENDED and self.answering is Answering.ENDED
+        return ended or self.answering is Answering.BROKEN or given_up
