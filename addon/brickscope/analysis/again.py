@@ -86,9 +86,11 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     try:
         subject = _subject(policy, record, reason, principal)
     except Refused as refused:
-        return Verdict.of(
-            decide_stranger(policy, str(record.get("method")), refused, record.get("fingerprint"))
-        )
+        method, fingerprint = str(record.get("method")), record.get("fingerprint")
+        found = Verdict.of(decide_stranger(policy, method, refused, fingerprint))
+        if found.sent and not then.sent and record.get("mode") == Mode.MONITOR:
+            raise NotReplayable("the call held what may be an enforced subject's token") from None
+        return found
     if principal is not None and principal.azure_resource not in (None, subject.azure_resource):
         second = Refused(Reason.MULTIPLE_CREDENTIALS, "the call came with Azure's second token")
         return Verdict.of(decide_stranger(policy, str(record.get("method")), second))

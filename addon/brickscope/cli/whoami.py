@@ -10,7 +10,6 @@ import click
 
 from brickscope.analysis.judge import known
 from brickscope.analysis.shown import moment
-from brickscope.analysis.summary import mode_of
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import host_of, in_databricks_zone, is_hostname
@@ -113,7 +112,7 @@ def _say(
         "kind": kind,
         "why": why,
         "rule_set": subject.rule_set.name,
-        "mode": mode_of(policy, subject).value,
+        "mode": policy.mode_of(subject).value,
         "workspaces": sorted(subject.workspaces) if subject.workspaces else None,
         "clients": [str(network) for network in subject.clients] if subject.clients else None,
         "expires": None if subject.expires is None else moment(subject.expires),

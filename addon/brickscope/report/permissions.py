@@ -9,7 +9,6 @@ from brickscope.analysis.check.checker import check
 from brickscope.analysis.check.finding import Finding
 from brickscope.analysis.judge import Known, known
 from brickscope.analysis.shown import place
-from brickscope.analysis.summary import mode_of
 from brickscope.analysis.way import abilities
 from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES
@@ -92,7 +91,7 @@ def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[s
         who.name,
         who.kind,
         Cell(rule_set, href=ids.get(rule_set or "")),
-        mode_of(loaded.policy, subject).value,
+        loaded.policy.mode_of(subject).value,
         tuple(map(str, subject.clients or ())),
         sorted(subject.workspaces or ()),
         Cell(expires, badge=state),
