@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, path_example
 from brickscope.analysis.judge import find, judge
+from brickscope.analysis.sent import CallError
 from brickscope.analysis.sight import parts
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.request import ApiRequest

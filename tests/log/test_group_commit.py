@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from brickscope.audit.verify import MAX_UNSIGNED, Verifier, verify
+from brickscope.audit.verify import MAX_UNSIGNED, Verifier
 from brickscope.log.chain import read_link
 from brickscope.log.error import AuditError
 from brickscope.log.writer import CHECKPOINT_RECORDS, MOST_AT_ONCE, AuditWriter, Keeping
-from log.written import NOBODY, call, open_writer, records, start
+from log.written import NOBODY, call, open_writer, records, start, verify
 
 
 def outcome(number: int) -> dict[str, Any]:

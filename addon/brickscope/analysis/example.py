@@ -18,9 +18,8 @@ from brickscope.core.template import Literal, Rest, Template
 from brickscope.shipped import table
 
 from .call import Call, Home, read_call, read_sent
-from .error import CallError
 from .placement import fill, place
-from .sent import Sent
+from .sent import CallError, Sent
 
 UNNAMED: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
 """Values that a condition is not likely to name."""

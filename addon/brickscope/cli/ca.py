@@ -14,9 +14,8 @@ from brickscope.service.authority.findings import findings
 from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
-from .options import CONFDIR, FILE
-from .output import Answer, answers
-from .terminal import say
+from .options import CONFDIR, FILE, soon_option
+from .output import Answer, answers, say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
 
@@ -53,14 +52,7 @@ def ca_command() -> None:
 
 @ca_command.command("show")
 @_confdir
-@click.option(
-    "--soon",
-    type=click.IntRange(0, 3650),
-    default=30,
-    show_default=True,
-    metavar="DAYS",
-    help="Report a CA that expires within this many days.",
-)
+@soon_option("Report a CA that expires within this many days.")
 @click.option(
     "--host", "hosts", multiple=True, help="A host that the CA must cover, or *.suffix; may be repeated."
 )

@@ -17,7 +17,7 @@ from brickscope.host.variables import variables
 
 from .command import command
 from .options import NEW_FILE
-from .terminal import say
+from .output import say
 
 
 def default_bundle() -> Path:

@@ -81,15 +81,27 @@ def match_claims(known: Principals, claims: Principal | Claims) -> Subject:
     return next(iter(found.values()))
 
 
-def _match_entra(known: Principals, claims: Principal | Claims) -> Subject:
-    """The subject that the claims of Entra ID name: a person by object id alone, since applications are anybody's; an
-    application's own token by object id, application id or both."""
+def find_claimed(known: Principals, claims: Principal | Claims) -> list[Subject]:
+    """Everybody who claims, verified or not, could name."""
+    if claims.tenant is not None:
+        return [known.entra[key] for key in _entra_keys(claims) if key in known.entra]
+    names = [name for name in (claims.sub, claims.client_id) if name is not None]
+    return [each[name] for each in (known.users, known.service_principals) for name in names if name in each]
+
+
+def _entra_keys(claims: Principal | Claims) -> list[EntraKey]:
+    """Of a person by object id alone, since applications are anybody's; of an application's own token by object id,
+    application id or both."""
     tenant, object_id, application_id = str(claims.tenant), claims.object_id, claims.client_id
     if claims.sub != object_id:
-        keys = [EntraKey(tenant, object_id, None, is_user=True)]
-    else:
-        pairs = ((object_id, application_id), (object_id, None), (None, application_id))
-        keys = [EntraKey(tenant, *pair, is_user=False) for pair in pairs]
+        return [EntraKey(tenant, object_id, None, is_user=True)]
+    pairs = ((object_id, application_id), (object_id, None), (None, application_id))
+    return [EntraKey(tenant, *pair, is_user=False) for pair in pairs]
+
+
+def _match_entra(known: Principals, claims: Principal | Claims) -> Subject:
+    """The subject that the claims of Entra ID name."""
+    keys = _entra_keys(claims)
     found = {known.entra[key].name: known.entra[key] for key in keys if key in known.entra}
     if len(found) > 1:
         raise Refused(

@@ -6,17 +6,17 @@ from itertools import islice
 from typing import Any
 
 from brickscope.analysis.call import Call, Home
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import UNNAMED, meeting, mirrored, path_example, tried, variations
 from brickscope.analysis.judge import Known, home, judge
+from brickscope.analysis.sent import CallError
 from brickscope.catalog.catalog import Operation
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
 from brickscope.core.rule import Rule
 
+from ..judge import Witness
 from ..way import Way
-from ..witness import Witness
 from .power import telling
 
 MAX_TRIES = 64

@@ -12,9 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_call, read_sent
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import instance, made_up, meeting, mirrored, path_example, tried, variations
-from brickscope.analysis.sent import Sent
+from brickscope.analysis.sent import CallError, Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused

@@ -7,11 +7,10 @@ from itertools import islice
 
 from brickscope.analysis.call import Call, Home, read_call
 from brickscope.analysis.check.prover import Prover
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import path_example
-from brickscope.analysis.judge import Known, address, home, judge
+from brickscope.analysis.judge import Known, Witness, address, home, judge
+from brickscope.analysis.sent import CallError
 from brickscope.analysis.way import ways
-from brickscope.analysis.witness import Witness
 from brickscope.core.policy import Grant, Login, Mode
 
 from .bindings import BindingChange

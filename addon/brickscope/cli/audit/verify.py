@@ -11,9 +11,8 @@ from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
 from brickscope.cli.command import command
 from brickscope.cli.options import keys_option, public_key_option
-from brickscope.cli.output import Answer, answers
+from brickscope.cli.output import Answer, answers, progress_of
 from brickscope.cli.selection import find_files
-from brickscope.cli.terminal import progress_of
 from brickscope.log.chain import Link
 from brickscope.log.head import HeadFile
 from brickscope.log.key import VerifyKey

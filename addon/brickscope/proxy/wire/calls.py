@@ -23,7 +23,7 @@ from .answer import MAX_INTERIMS, Form
 from .credential import Reflected, Reflection
 from .events import Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
 from .exchange import Asking, Step
-from .fields import length_of, own, read_answer, read_request, read_trailers
+from .fields import length_of, own, pass_on, read_answer, read_request
 from .framing import Broken
 from .head import Door
 from .peer import DATA, HEAD, MAX_STREAMS, RESET, Peer
@@ -221,7 +221,7 @@ class Calls:
                 stream.tell.put(reflection.rest(), ended=False)
             if not stream.tell.fits(0, ended=True):
                 raise Broken(_SHORT)
-            stream.tell.end(read_trailers(said.headers or []) or None)
+            stream.tell.end(pass_on(said.headers or []) or None)
             self.pump(stream)
         elif isinstance(said, StreamReset):
             self._reset(stream, int(said.error_code or 0))

@@ -219,4 +219,5 @@ class Stream(Exchange):
         if not self.tell.finished:
             return False
         given_up = self.malformed or self.stopped is not None
-        return self.is_complete or self.answering is Answering.BROKEN or given_up
+        ended = self.asking is Asking.ENDED and self.answering is Answering.ENDED
+        return ended or self.answering is Answering.BROKEN or given_up
