@@ -78,4 +78,4 @@ def test_an_example_of_a_path_rule_is_matched_by_it(text: str, tmp_path: Path) -
     )
     policy = load_policy(file, 0).policy
     (rule,) = policy.rule_sets["r"].allow.rules
-    assert judge(policy, find(policy, "t"), path_example(rule), 0).rule == text
+    assert judge(policy, find(policy, "t"), next(path_example(rule)), 0).rule == text

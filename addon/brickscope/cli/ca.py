@@ -14,7 +14,7 @@ from brickscope.service.authority.findings import findings
 from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
-from .options import CONFDIR, FILE, soon_option
+from .options import FILE, confdir_option, soon_option
 from .output import Answer, answers, say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
@@ -25,13 +25,7 @@ _RESTART = (
 )
 
 
-_confdir = click.option(
-    "--confdir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=CONFDIR,
-    show_default=True,
-    help="The proxy's option confdir: the folder of its CA.",
-)
+_confdir = confdir_option("--confdir", "The proxy's option confdir: the folder of its CA.")
 
 
 @click.group("ca", cls=Group)

@@ -95,10 +95,10 @@ def top_option(what: str, default: int) -> Decorator:
     return click.option("--top", type=COUNT, default=default, show_default=True, metavar="N", help=text)
 
 
-def keys_option(text: str) -> Decorator:
-    """Adds ``--keys``, the folder of the proxy's keys."""
+def confdir_option(name: str, text: str) -> Decorator:
+    """Adds an option for the folder where the proxy keeps its CA and keys."""
     kind = click.Path(file_okay=False, path_type=Path)
-    return click.option("--keys", type=kind, default=CONFDIR, show_default=True, help=text)
+    return click.option(name, type=kind, default=CONFDIR, show_default=True, help=text)
 
 
 public_key_option = click.option(

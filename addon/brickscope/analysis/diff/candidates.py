@@ -140,5 +140,4 @@ def path_calls(rule: Rule, at: Home) -> Iterator[Call]:
         if isinstance(part, Rest):
             tries += [{part.name: value} for value in ("x/x", "x/x/x", "x:run")]
     for instead in tries:
-        with suppress(CallError):
-            yield path_example(rule, at, instead)
+        yield from path_example(rule, at, instead)

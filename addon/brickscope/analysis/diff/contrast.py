@@ -1,7 +1,6 @@
 """Calls that show a difference of two policies: judged by both as the proxy would, denied by the old, allowed by the new."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import islice
 
@@ -85,8 +84,7 @@ class Contrast:
         proofs = map(prover.proof, islice(allowed, MAX_TRIES))
         yield from (proof.call for proof in proofs if proof is not None)
         for rule in subject.rule_set.allow.rules[:MAX_TRIES]:
-            with suppress(CallError):
-                yield path_example(rule, at)
+            yield from path_example(rule, at)
 
 
 def _token_calls(grants: frozenset[Grant], at: Home) -> Iterator[Call]:

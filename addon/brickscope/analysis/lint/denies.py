@@ -14,6 +14,7 @@ from brickscope.core.template import Rest
 
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
+from ..example import path_example
 from ..judge import Witness
 from ..reach import Reach, reach
 
@@ -135,7 +136,6 @@ def _unknown(view: RuleSetView, paths: tuple[Rule, ...]) -> Iterator[Witness]:
             for part in path.template.segments
             if part.name
         }
-        call = view.prover.path_call(path, values)
-        segments = () if call is None or isinstance(call.request, Refused) else call.request.segments
-        if call is not None and any(map(telling, segments)):
-            yield from (proof for proof in view.prover.allowed([call]) if proof.operation is None)
+        for call in path_example(path, view.prover.home, values):
+            if not isinstance(call.request, Refused) and any(map(telling, call.request.segments)):
+                yield from (proof for proof in view.prover.allowed([call]) if proof.operation is None)

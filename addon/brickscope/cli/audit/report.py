@@ -9,7 +9,7 @@ import click
 from brickscope.analysis.table import shown
 from brickscope.audit.table import new_file
 from brickscope.cli.command import command
-from brickscope.cli.options import keys_option, load_rules, public_key_option, rules_option
+from brickscope.cli.options import confdir_option, load_rules, public_key_option, rules_option
 from brickscope.cli.output import Output, progress
 from brickscope.cli.selection import Selection, find_files, log_options, open_log
 from brickscope.report.counts import Earlier, gather_earlier
@@ -44,7 +44,7 @@ OUT = Path("audit-report.html")
 )
 @click.option("--no-verify", is_flag=True, help="Do not check whether the log is complete and unaltered.")
 @public_key_option
-@keys_option("Folder of the proxy's keys, as for `brickscope audit verify`.")
+@confdir_option("--keys", "Folder of the proxy's keys, as for `brickscope audit verify`.")
 def report_command(
     selection: Selection,
     rules: Path | None,

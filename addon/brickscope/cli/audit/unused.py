@@ -45,13 +45,7 @@ def unused_command(selection: Selection, rules: Path, days: int, output: Output)
         if begin is None or begin > end - timedelta(days=days):
             say(f"the log begins {minute(begin)}: it can't show that something was unused for {days} days")
         data = [usage._asdict() for usage in found]
-        columns = Usage._fields
-        output.give(
-            log,
-            data,
-            lambda: Table.of_records(Usage, columns, found),
-            "unused",
-            {"found": data, "days": days},
-        )
+        tree = {"found": data, "days": days}
+        output.give(log, data, lambda: Table.of_records(Usage, Usage._fields, found), "unused", tree)
     if found:
         raise SystemExit(1)
