@@ -19,7 +19,6 @@ from .remedy import OF_PARAMETERS
 
 _NOBODY = Known("nobody", "login", Login("nobody", None, frozenset()))
 """Who asks for a token: the request says it."""
-_REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.
 _PARAMETERS = OF_PARAMETERS | {Reason.TOO_LARGE}
 # Of a token that was not verified: another policy may know whose it is, and the log does not.
@@ -70,7 +69,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     ValueError for a record that is none.
     """
     then = Verdict.then(record)
-    reason = _REASONS[str(record["reason"])]
+    reason = Reason.__members__[str(record["reason"]).upper()]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN, Kind.PLACEHOLDER) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
     ):

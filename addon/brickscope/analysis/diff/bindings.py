@@ -4,9 +4,8 @@ from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
-from brickscope.analysis.judge import GROUPS, Known
+from brickscope.analysis.judge import GROUPS, Known, Witness
 from brickscope.analysis.shown import moment
-from brickscope.analysis.witness import Witness
 from brickscope.core.policy import Login, Mode, Policy, Subject
 
 from .rule_sets import Effect

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from brickscope.analysis.call import Call
-from brickscope.analysis.judge import Known, known
-from brickscope.analysis.witness import Witness
+from brickscope.analysis.judge import Known, Witness, known
 from brickscope.core.policy import Issuer, Mode
 
 from .bindings import BindingChange, compare_bindings, compare_modes

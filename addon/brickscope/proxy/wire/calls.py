@@ -33,6 +33,7 @@ Said = ResponseReceived | InformationalResponseReceived | DataReceived | Trailer
 """What a host says on a stream."""
 _TRAILED = Refused(Reason.TRAILERS_REFUSED, "headers follow the body")
 _MISFIT = Refused(Reason.MALFORMED_BODY, "the body is not as long as its head says")
+_DUST = Refused(Reason.MALFORMED_BODY, "the frames are too many and too small")
 _SHORT = "its body is not as long as its head says"
 
 
@@ -92,20 +93,19 @@ class Calls:
         if stream is None:
             client.acknowledge(len(data), received.stream_id or 0)
             return
-        if data:
-            client.glitches.earn(DATA)
         stream.pieces += 1
         ended = received.stream_ended is not None
-        if not stream.ask.fits(len(data), ended=ended) or stream.flaw is not None:
+        fits = stream.ask.fits(len(data), ended=ended)
+        if not fits or stream.is_dust or stream.flaw is not None:
             client.acknowledge(len(data), stream.number)
             stream.malformed = True  # RFC 9113 section 8.1.1
-            self._spoil(stream, _MISFIT, ended=ended)
+            self._spoil(stream, _DUST if fits else _MISFIT, ended=ended)
             return
+        if data:
+            client.glitches.earn(DATA)
         if stream.asking in (Asking.JUDGED, Asking.SENDING):
             stream.ask.put(data, ended=ended)
-            if stream.is_dust:
-                self.fail(stream, Fault.CLIENT_BROKE, "the frames are too many and too small")
-            elif stream.asking is Asking.SENDING:
+            if stream.asking is Asking.SENDING:
                 self.pump(stream)
             return
         client.acknowledge(len(data), stream.number)
