@@ -102,6 +102,15 @@ def test_what_is_not_packed_as_it_says_passes() -> None:
     assert passed([b"no gzip", b" at all"], b"gzip") == b"no gzip at all"
 
 
+@pytest.mark.parametrize("first", range(256))
+def test_nor_does_what_it_says_hide_a_body_that_is_not_packed(first: int) -> None:
+    """Many a byte could be the begin of deflate, which goes on for long before it is none."""
+    for encoding in (b"gzip", b"deflate", b"zstd", b"deflate, gzip"):
+        for size in (1, 7, 1000):
+            with pytest.raises(Reflected):
+                passed(cut(bytes([first]) + SECRET, size), encoding)
+
+
 def test_a_bomb_costs_no_more_than_what_is_looked_at() -> None:
     bomb = gzip.compress(b"\0" * 200_000_000)
     assert passed(cut(bomb, 4096), b"gzip") == bomb
