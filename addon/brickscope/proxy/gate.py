@@ -264,10 +264,7 @@ class Gate:
 
     def unrecorded(self, error: Exception) -> Decision:
         """The denial for a decision that could not be recorded."""
-        # A log that can't be written is told of once by its writer; a line for each call would fill the other disk too.
-        if not (isinstance(error, AuditError) and self.writer.is_failing):
-            why = str(error) if isinstance(error, AuditError) else type(error).__name__
-            notice.error("unrecorded", f"a call was denied because its record could not be written: {why}")
+        self._say_unrecorded("call was denied because its record", error)
         return self.refuse(Reason.AUDIT_UNAVAILABLE, "the audit log can't be written")
 
     # -- records -----------------------------------------------------------------------------------------------
@@ -277,10 +274,13 @@ class Gate:
         try:
             self.writer.append(event, fields)
         except Exception as error:
-            self._say_unrecorded(event, error)
+            self._say_unrecorded(f"{event} record", error)
 
-    def _say_unrecorded(self, event: str, error: Exception) -> None:
-        notice.error("unrecorded", f"a {event} record could not be written: {error}")
+    def _say_unrecorded(self, what: str, error: Exception) -> None:
+        # A log that can't be written is told of once by its writer; a line for each record would fill the other disk too.
+        if not (isinstance(error, AuditError) and self.writer.is_failing):
+            why = str(error) if isinstance(error, AuditError) else type(error).__name__
+            notice.error("unrecorded", f"a {what} could not be written: {why}")
 
     def record_outcome(self, fields: Record) -> None:
         """Record how a call ended, in one write with what else happens in this turn of the event loop: no call waits for it,
@@ -290,7 +290,7 @@ class Gate:
             if self.soon is None:
                 self.writer.commit(batch)
         except Exception as error:
-            self._say_unrecorded("outcome", error)
+            self._say_unrecorded("outcome record", error)
 
     def _flush(self) -> None:
         """Write what was kept. What fails is told by the writer, and denied where somebody asks for it (``commit``)."""
