@@ -318,7 +318,11 @@ class Tunnel(Session):
         if self._core is not None:
             detail = f"the bodies that are held back together have more than {self._path.room} bytes"
             self._do(self._core.give_up_holding(Refused(Reason.TOO_LARGE, detail)))
-            self._conclude()  # the room is there at once
+            while (
+                self._deferred
+            ):  # the room is there at once, whose turn it is and whether or not the answers are taken
+                self._ask(self._deferred.popleft())
+            self._conclude()
 
     # -- rulings -----------------------------------------------------------------------------------------------
 

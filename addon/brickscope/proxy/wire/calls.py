@@ -24,7 +24,7 @@ from .credential import Reflected, Reflection
 from .events import Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
 from .exchange import Asking, Step
 from .fields import length_of, own, pass_on, read_answer, read_request
-from .framing import Broken
+from .framing import SMALL_CHUNK, SMALL_CHUNKS, Broken
 from .head import Door
 from .peer import DATA, HEAD, MAX_STREAMS, RESET, Peer
 from .streams import DROPPED, Stream
@@ -96,7 +96,8 @@ class Calls:
         stream.pieces += 1
         ended = received.stream_ended is not None
         fits = stream.ask.fits(len(data), ended=ended)
-        if not fits or stream.is_dust or stream.flaw is not None:
+        dust = stream.pieces > SMALL_CHUNKS + stream.ask.came // SMALL_CHUNK
+        if not fits or dust or stream.flaw is not None:
             client.acknowledge(len(data), stream.number)
             stream.malformed = True  # RFC 9113 section 8.1.1
             self._spoil(stream, _DUST if fits else _MISFIT, ended=ended)

@@ -11,7 +11,7 @@ from brickscope.core.decision import Refused
 
 from .exchange import Answering, Asking, Exchange, Step
 from .frames import MAX_FRAME
-from .framing import SMALL_CHUNK, SMALL_CHUNKS, UntilClose
+from .framing import UntilClose
 from .head import Fields, Head
 from .peer import Peer
 
@@ -181,11 +181,6 @@ class Stream(Exchange):
         self.stopped: int | None = None
         self.pieces = 0
         """Frames of its body."""
-
-    @property
-    def is_dust(self) -> bool:
-        """Whether its body comes in frames that are too many and too small (``framing.SMALL_CHUNKS``)."""
-        return self.pieces > SMALL_CHUNKS + self.ask.came // SMALL_CHUNK
 
     @property
     def progress(self) -> object:
