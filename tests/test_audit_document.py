@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from audit.made_log import POLICY, made_records, write_log
-from brickscope.audit.columns import COLUMNS
-from brickscope.audit.queries import query
+from brickscope.audit.queries import COLUMNS, query
 from brickscope.cli.audit import audit_command
 from brickscope.cli.main import main
 

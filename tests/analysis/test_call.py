@@ -7,7 +7,7 @@ import json
 import pytest
 
 from brickscope.analysis.call import EXAMPLE_HOST, Call, Home, read_call
-from brickscope.analysis.error import CallError
+from brickscope.analysis.sent import CallError
 from brickscope.core.body import read_body
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, path_example
 from brickscope.analysis.judge import find, judge
+from brickscope.analysis.sent import CallError
 from brickscope.analysis.sight import parts
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.request import ApiRequest
@@ -78,4 +78,4 @@ def test_an_example_of_a_path_rule_is_matched_by_it(text: str, tmp_path: Path) -
     )
     policy = load_policy(file, 0).policy
     (rule,) = policy.rule_sets["r"].allow.rules
-    assert judge(policy, find(policy, "t"), path_example(rule), 0).rule == text
+    assert judge(policy, find(policy, "t"), next(path_example(rule)), 0).rule == text

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from analysis.policies import NOW, POLICY, load
 from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example
 from brickscope.analysis.explanation import Explanation, explain, explanation_data
 from brickscope.analysis.judge import find, home, judge
+from brickscope.analysis.sent import CallError
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decide import decide_for
 from brickscope.core.pending import BodyNeeded

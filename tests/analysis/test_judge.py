@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickscope.analysis.call import read_call
-from brickscope.analysis.error import CallError
 from brickscope.analysis.judge import ANYWHERE, Told, address, find, home, judge, known
+from brickscope.analysis.sent import CallError
 from brickscope.core.decide import decide
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint

@@ -13,10 +13,10 @@ from backports import zstd
 from analysis.policies import NOW, load
 from brickscope.analysis.answer import render
 from brickscope.analysis.call import read_call
-from brickscope.analysis.error import CallError
 from brickscope.analysis.explanation import explain, explanation_data
 from brickscope.analysis.judge import address, find, home, judge
 from brickscope.analysis.logged import Logged, find_record, make_again
+from brickscope.analysis.sent import CallError
 from brickscope.core.request import ApiRequest
 from brickscope.log.key import DigestKey
 from brickscope.log.record import decision_record

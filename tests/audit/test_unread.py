@@ -13,8 +13,7 @@ from click.testing import CliRunner
 
 from audit.made_log import POLICY, made_records, write_log
 from brickscope.audit.period import Period
-from brickscope.audit.source import SourceError, find_sources
-from brickscope.audit.unread import find_unread, unread_text
+from brickscope.audit.source import SourceError, find_sources, find_unread, unread_text
 from brickscope.cli.main import main
 
 RECORDS = list(made_records(400))

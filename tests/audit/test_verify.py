@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from brickscope.audit.evidence import Damage, Evidence
 from brickscope.audit.series import verify_logs
-from brickscope.audit.verify import Verifier, verify
+from brickscope.audit.verify import Verifier
 from brickscope.log.chain import canonical, seal
 from brickscope.log.closed import compress, series
 from brickscope.log.key import SigningKey, VerifyKey
 from brickscope.log.writer import Keeping
-from log.written import call, open_writer, run, start, stop
+from log.written import call, open_writer, run, start, stop, verify
 
 
 def check(*paths: Path, key: VerifyKey | None = None, schema: bool = True) -> Evidence:

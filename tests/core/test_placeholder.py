@@ -201,11 +201,20 @@ AS_CLIENT = b"Basic " + b64encode(f"{PLACEHOLDER}:a".encode())
     ("authorization", "body"),
     [
         (None, TOKEN_FORM),
+        (None, TOKEN_FORM.replace("bsp_", "%62sp%5f")),
+        (None, "".join(f"%{ord(each):02X}" if each.isalnum() else each for each in TOKEN_FORM)),
         (BASIC_CLIENT, "grant_type=client_credentials"),
         (AS_CLIENT, "grant_type=client_credentials"),
         (AS_CLIENT, "grant_type=client_credentials&audience=a"),
     ],
-    ids=["in the form", "as the client's secret", "as the client", "as the client, with a field of its own"],
+    ids=[
+        "in the form",
+        "with letters encoded",
+        "with all encoded",
+        "as the client's secret",
+        "as the client",
+        "as the client, with a field of its own",
+    ],
 )
 def test_no_token_is_asked_for_with_it(authorization: bytes | None, body: str) -> None:
     headers = [

@@ -12,10 +12,10 @@ import pytest
 
 from brickscope.analysis.again import judge_again
 from brickscope.analysis.call import Call, Home, read_call
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example
 from brickscope.analysis.facts import NotReplayable
 from brickscope.analysis.judge import find, judge
+from brickscope.analysis.sent import CallError
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decision import Decision
 from brickscope.core.fingerprint import fingerprint

@@ -236,6 +236,20 @@ def test_nobodys_token_makes_the_proxy_fetch_nothing() -> None:
     run(scene)
 
 
+def test_in_monitor_the_reason_is_the_one_that_enforce_has_where_the_keys_do_not_help() -> None:
+    """Both say first whom the token names: two subjects are denied in every mode, a key that nobody has is not."""
+
+    async def scene(world: World, directory: TokenDirectory) -> None:
+        for bearer in (signed(client_id="x", sub="x"), signed(client_id="x", sub="x", kid="no")):
+            for policy in (KNOWN, KNOWN._replace(mode=Mode.MONITOR)):
+                settled = directory.settled([f"{ISSUER}/jwks.json"])
+                with pytest.raises(Refused) as refused:
+                    settled.verify(policy, bearer, "f", HOST, NOW)
+                assert refused.value.reason is Reason.UNKNOWN_PRINCIPAL
+
+    run(scene)
+
+
 def test_made_up_accounts_of_a_host_share_one_limit_and_leave_its_own_keys_alone() -> None:
     async def scene(world: World, directory: TokenDirectory) -> None:
         for index in range(50):

@@ -179,6 +179,13 @@ def test_what_needs_no_credential_takes_no_second_token_either(policy: Policy) -
     for target in (b"/.well-known/databricks-config", b"/aad/auth", b"/oidc/jwks.json"):
         decision = decided(policy, b"", fields=PAIR, target=target)
         assert decision.reason is Reason.MISSING_CREDENTIAL, target
+        assert not decision.forwards, target
+
+
+def test_nobodys_call_is_sent_with_a_second_token_in_no_mode(policy: Policy) -> None:
+    assert decided(policy, TOKEN, fields=PAIR).reason is Reason.UNKNOWN_TOKEN
+    for bearer in (b"", TOKEN, token(app_claims(oid=OTHER_OBJECT, sub=OTHER_OBJECT))):
+        assert not decided(policy, bearer, fields=PAIR).forwards
 
 
 def test_a_request_for_a_token_takes_no_second_token(policy: Policy) -> None:

@@ -13,11 +13,9 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel
 
-from brickscope.audit.columns import COLUMNS
 from brickscope.audit.event import AnyRecord
 from brickscope.audit.lakehouse import literal
-from brickscope.audit.queries import query
-from brickscope.audit.views import IS_BAD
+from brickscope.audit.queries import COLUMNS, IS_BAD, query
 
 FOLDER = Path(__file__).parents[2] / "addon" / "brickscope" / "audit" / "sql" / "lakehouse"
 SOURCE = "/Volumes/main/audit/brickscope"

@@ -12,9 +12,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from audit.made_log import line, made_policy, made_records, placeholder_lines, write_log
-from brickscope.audit.columns import COLUMNS
 from brickscope.audit.lakehouse import policy_sql
-from brickscope.audit.queries import names, query
+from brickscope.audit.queries import COLUMNS, names, query
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.usage import policy_rows
 from lakehouse.engines import Duck, Spark, comparable

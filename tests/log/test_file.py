@@ -57,13 +57,7 @@ def test_a_new_file_is_empty_and_its_owners(tmp_path: Path) -> None:
         file = LogFile(tmp_path / "a" / "b" / "audit.jsonl")
     finally:
         os.umask(before)
-    assert (file.size, file.tail, file.written, file.leftover, file.regular) == (
-        0,
-        Tail(None),
-        None,
-        b"",
-        True,
-    )
+    assert (file.size, file.tail, file.written, file.regular) == (0, Tail(None), None, True)
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
     assert file.name == str(tmp_path / "a" / "b" / "audit.jsonl")
@@ -205,8 +199,10 @@ def test_errors_have_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_half_a_record_is_taken_back_or_kept_in_mind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, link = record(tmp_path)
+    size = len(content)
     file = LogFile(tmp_path / "audit.jsonl")
-    file.write(b"one\n")
+    file.write(content)
     real = os.write
 
     def stays(*_: object) -> None:
@@ -216,16 +212,22 @@ def test_half_a_record_is_taken_back_or_kept_in_mind(tmp_path: Path, monkeypatch
         patch.setattr(os, "write", lambda fd, data: real(fd, data[:3]))
         with pytest.raises(AuditError, match="took only a part of a record: the disk may be full"):
             file.write(b"second\n")
-        assert (file.path.read_bytes(), file.size, file.leftover) == (b"one\n", 4, b"")
+        assert (file.path.read_bytes(), file.size, file.tail.torn) == (content, size, 0)
         patch.setattr(os, "ftruncate", stays)
         with pytest.raises(AuditError):
             file.write(b"second\n")
-        assert (file.path.read_bytes(), file.size, file.leftover) == (b"one\nsec", 7, b"sec")
+        assert (file.path.read_bytes(), file.size, file.tail.torn) == (content + b"sec", size + 3, 3)
         with pytest.raises(AuditError):
             file.write(b"third\n")
-        assert (file.path.read_bytes(), file.size, file.leftover) == (b"one\nsec\nth", 10, b"th")
+        assert (file.path.read_bytes(), file.size, file.tail.torn) == (
+            content + b"sec\nth",
+            size + 6,
+            6,
+        )
+        assert file.tail == Tail(link, 6, sha256(b"sec\nth").hexdigest())
     file.write(b"fourth\n")
-    assert file.path.read_bytes() == b"one\nsec\nth\nfourth\n"
+    assert file.path.read_bytes() == content + b"sec\nth\nfourth\n"
+    assert file.tail == Tail(None)
     assert file.size == len(file.path.read_bytes())
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from brickscope.audit.verify import MAX_UNSIGNED, Verifier, verify
+from brickscope.audit.verify import MAX_UNSIGNED, Verifier
+from brickscope.log.chain import read_link
 from brickscope.log.error import AuditError
 from brickscope.log.writer import CHECKPOINT_RECORDS, MOST_AT_ONCE, AuditWriter, Keeping
-from log.written import NOBODY, call, open_writer, records, start
+from log.written import NOBODY, call, open_writer, records, start, verify
 
 
 def outcome(number: int) -> dict[str, Any]:
@@ -225,6 +226,75 @@ def test_a_batch_that_can_not_be_brought_to_disk_is_denied_to_all(
         with pytest.raises(AuditError, match="can't be synced"):
             writer.commit(batch)
     assert events(writer) == ["start", "decision"], "it is there, and what it speaks of was not done"
+
+
+@pytest.mark.parametrize(
+    ("writes_of", "whole"),
+    {
+        "a part of a record": ([50], 0),
+        "a part of two writes": ([50, 60], 0),
+        "a part, and the line end before the next": ([50, 1], 0),
+        "whole records, and a part of one": ([900], 1),
+        "a record that lacks its line end": ([-1], 3),
+        "that, and a part of the next write": ([-1, 60], 3),
+    }.values(),
+)
+def test_what_can_not_be_taken_back_is_accounted_for(
+    writes_of: list[int], whole: int, writer: AuditWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that may only be appended to (``chattr +a``), on a disk that fills up: nothing can be cut off there."""
+    real = os.write
+
+    def fails(fd: int, size: int) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    writer.note_deleted("a file of long ago")  # what waits to be told does not come between
+    for size in writes_of:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda fd, data, size=size: real(fd, data[:size]))
+            patch.setattr(os, "ftruncate", fails)
+            for batch in [writer.keep("decision", decision(number)) for number in range(2)]:
+                with pytest.raises(AuditError, match="took only a part"):
+                    writer.commit(batch)
+    call(writer, allow=False)
+    writer.close()
+    assert verify([writer.path], Verifier()).findings == []
+    found = [link for line in writer.path.read_bytes().splitlines() if (link := read_link(line))]
+    assert [each.seq for each in found] == list(range(1, len(found) + 1))
+    assert len(found) >= whole + 4
+
+
+def test_a_file_that_the_system_knows_no_longer_is_replaced(
+    writer: AuditWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ESTALE, of a file on a server that was deleted there: nothing could be written to it any more."""
+    lost, real = writer._file.fd, os.fstat
+
+    def fails(fd: int) -> Any:
+        if fd == lost:
+            raise OSError(116, "Stale file handle")
+        return real(fd)
+
+    monkeypatch.setattr(os, "fstat", fails)
+    with pytest.raises(AuditError, match="is being written by another process"):
+        call(writer)
+    assert writer.is_failing
+    writer.path.unlink()
+    call(writer, allow=False)
+    assert events(writer) == ["gap", "gap", "decision"]
+    assert [each.get("cause") for each in records(writer.path)] == ["file_replaced", "write_failed", None]
+
+
+def test_whatever_fails_before_a_record_is_made_denies_and_is_told(
+    writer: AuditWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(writer, "_look_after_file", lambda: 1 / 0)
+        with pytest.raises(AuditError, match=r"ZeroDivisionError while the audit log .* was written"):
+            writer.keep("decision", decision(1))
+    assert writer.is_failing, "a balancer leads its calls elsewhere"
+    call(writer, allow=False)
+    assert events(writer) == ["start", "gap", "decision"]
 
 
 def test_what_is_in_the_file_stays_in_the_chain_whatever_fails_after_it(

@@ -9,10 +9,10 @@ import pytest
 from backports import zstd
 
 from brickscope.audit.evidence import Damage
-from brickscope.audit.verify import Verifier, verify
+from brickscope.audit.verify import Verifier
 from brickscope.log.closed import open_log
 from brickscope.log.line import bounded
-from log.written import run
+from log.written import run, verify
 
 
 def test_what_is_too_long_is_passed_over() -> None:

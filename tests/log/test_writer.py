@@ -11,13 +11,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from brickscope.audit.verify import Verifier, verify
+from brickscope.audit.verify import Verifier
 from brickscope.log import writer as writer_module
 from brickscope.log.chain import GENESIS, seal
 from brickscope.log.closed import series
 from brickscope.log.error import AuditError
 from brickscope.log.writer import AuditWriter, Keeping
-from log.written import call, open_writer, records, run, start, stop
+from log.written import call, open_writer, records, run, start, stop, verify
 
 
 def no_space(fd: int, data: bytes) -> int:

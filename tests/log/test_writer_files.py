@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.audit.verify import Verifier, verify
+from brickscope.audit.verify import Verifier
 from brickscope.log.closed import series
 from brickscope.log.error import AuditError
 from brickscope.log.file import LogFile
 from brickscope.log.writer import Keeping
 from log.watched import FULL, Clock, events, failing, said
-from log.written import call, open_writer, records, start, stop
+from log.written import call, open_writer, records, start, stop, verify
 
 
 def test_a_file_that_was_replaced_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from brickscope.audit.event import check_record
+from brickscope.audit.evidence import Evidence
+from brickscope.audit.verify import Verifier
 from brickscope.log.writer import AuditWriter, Keeping
 
 NOBODY: dict[str, Any] = dict.fromkeys(("subject", "fingerprint", "rule_set", "rule", "operation"))
@@ -16,6 +19,13 @@ NOBODY: dict[str, Any] = dict.fromkeys(("subject", "fingerprint", "rule_set", "r
 def open_writer(folder: Path, keeping: Keeping | None = None, name: str = "audit.jsonl") -> AuditWriter:
     """A writer in a folder, with its keys in a folder below."""
     return AuditWriter(folder / name, folder / "keys", keeping)
+
+
+def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:
+    """Check the files of one log in this order."""
+    for path in paths:
+        verifier.check(path)
+    return verifier.finish()
 
 
 def start(writer: AuditWriter, digest_key_id: str | None = None, *, signed: bool = False) -> None:

@@ -14,7 +14,7 @@ import pytest
 from brickscope.core.decision import Refused
 from brickscope.core.hostname import HostPatterns
 from brickscope.core.reason import Reason
-from brickscope.proxy.destination import CHOSEN, Destinations, Resolver, Side, Upstream, is_public
+from brickscope.proxy.destination import CHOSEN, Destinations, Side, Upstream, check_names, is_public
 
 SCOPE = HostPatterns(["*.cloud.databricks.com"])
 WORKSPACE = "dbc-a.cloud.databricks.com"
@@ -146,7 +146,7 @@ def resolve(rules: Destinations, answers: dict[str, list[str]], host: str, flags
     async def run() -> list[str]:
         loop = asyncio.get_running_loop()
         loop.getaddrinfo = original  # type: ignore[method-assign, assignment]
-        Resolver(rules).install(loop)
+        check_names(rules, loop)
         found = await loop.getaddrinfo(host, 443, flags=flags)
         return [f"{answer[4][0]}:{answer[4][1]}" for answer in found]
 
@@ -215,7 +215,7 @@ def test_names_that_clients_like_keep_no_others_waiting(monkeypatch: pytest.Monk
         return await asyncio.get_running_loop().getaddrinfo(host, 443)
 
     async def run() -> None:
-        Resolver(destinations()).install(asyncio.get_running_loop())
+        check_names(destinations(), asyncio.get_running_loop())
         slow = [asyncio.ensure_future(look_up(f"{index}.slow.example")) for index in range(100)]
         await asyncio.sleep(0.05)
         async with asyncio.timeout(5):

@@ -277,6 +277,33 @@ def test_a_call_that_cannot_be_recorded_is_denied(
     assert [line.__dict__["event"] for line in caplog.records] == ["audit_failing"]
 
 
+def test_a_log_that_can_not_be_written_is_told_of_once_whatever_is_recorded(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was deleted, and no new one can be made: a line for each connection would fill the other disk too."""
+    gate.writer.path.unlink()
+    gate.writer.path.mkdir()
+    for _ in range(3):
+        gate.record("timeout", {"cause": "head"})
+        gate.record_outcome({"decision_id": "0-1", **OUTCOME})
+        assert on_record(gate, h1(), "10.0.0.1").decision.reason is Reason.AUDIT_UNAVAILABLE
+    assert [line.__dict__["event"] for line in caplog.records] == ["audit_failing"]
+
+
+def test_what_is_said_of_a_record_that_fails_is_no_text_of_an_error(
+    gate: Gate, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold what a client sent."""
+
+    def broken(event: str, fields: Any) -> None:
+        raise ValueError(TOKEN.decode())
+
+    monkeypatch.setattr(gate.writer, "keep", broken)
+    gate.record("timeout", {})
+    (line,) = caplog.records
+    assert line.getMessage() == "Brickscope: a timeout record could not be written: ValueError"
+
+
 def test_an_audit_error_of_a_log_that_is_written_is_told_each_time(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -443,6 +470,7 @@ def test_outcomes_that_can_not_be_written_stop_nothing(
     os.close(writer._file.fd)
     due[0]()
     assert [line.__dict__["event"] for line in caplog.records] == ["audit_failing"]
+    writer._recover()
     writer._is_closed = True
     gate.record_outcome({"decision_id": "0-1", **OUTCOME})
     assert f"a outcome record could not be written: the audit log {writer.path} is closed" in caplog.text

@@ -61,7 +61,7 @@ PARTS = {
     "the reading of the claims": "brickscope.core.jwt_token read_identity",
     "the pinning of the tenant": "brickscope.identity.directory key_source",
     "the pinning of the audience": "brickscope.identity.directory check_audience",
-    "the match of the ids": "brickscope.core.principal _match_entra",
+    "the match of the ids": "brickscope.core.principal find_claimed",
     "the second token": "brickscope.core.decide check_management",
     "its fingerprint": "brickscope.core.management fingerprint",
 }

@@ -274,7 +274,8 @@ def ruled(gate: Gate, head: Head, refused: Refused | None, body: bytes) -> Clear
     held: bytes | None = None
     for _ in range(4):
         try:
-            found = rule(gate, head, ask(gate, head, "10.0.0.1", body=held, refused=refused, settled=settled))
+            asked = ask(gate, head, "10.0.0.1", body=held, refused=refused, settled=settled)
+            found = asked if isinstance(asked, Hold) else rule(gate, head, asked)
         except NotYetKnown as unknown:
             if unknown.url.startswith("credential:"):
                 asyncio.run(gate.learn(unknown))

@@ -6,10 +6,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from by_hand import END, HELLO, TOKEN, Scene, answer, head, play, turn
 
+from brickscope.proxy.call import Call
 from brickscope.proxy.deadlines import Limits
 from brickscope.proxy.tunnel import KEPT
 from brickscope.proxy.wire.calls import Calls
@@ -340,6 +342,31 @@ def test_a_fault_inside_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
         assert scene.client.closed == scene.host.closed == "aborted"
 
     assert outcomes(over_http2(story)) == [(None, "the proxy failed inside")]
+
+
+def test_a_fault_at_one_call_of_a_turn_leaves_the_others_their_outcomes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[Any] = []
+
+    def leave(*given: Any) -> None:
+        left.append(given)
+        if len(left) == 2:
+            raise RuntimeError
+        real(*given)
+
+    real = Call.leave
+
+    async def story(scene: Scene, talk: Talk) -> None:
+        monkeypatch.setattr(Call, "leave", leave)
+        await talk.client(*(talk.request(number) for number in (1, 3, 5, 7)))
+        assert scene.client.closed == "aborted"
+        assert len(talk.at_host.heads) <= 1
+
+    scene = over_http2(story)
+    assert len(scene.log.of("decision")) == 4
+    assert outcomes(scene) == [(None, "the proxy failed inside")] * 4
+    assert scene.gate.tally.in_flight == 0
 
 
 def test_requests_leave_others_their_turn() -> None:

@@ -12,6 +12,7 @@ from by_hand import (
     HELLO,
     HOST,
     OK,
+    TOKEN,
     PretendedTransport,
     Scene,
     broken,
@@ -26,6 +27,7 @@ from brickscope.proxy.datapath import Visitor
 from brickscope.proxy.gate import Gate
 from brickscope.proxy.tunnel import KEPT, Tunnel
 from brickscope.proxy.wire.http1 import Http1
+from http2_by_hand import Speaker, data, pseudo
 
 # -- waiting for keys -------------------------------------------------------------------------------------------
 
@@ -233,6 +235,36 @@ def test_without_room_it_is_the_client_that_holds_most_who_goes_on_without(
             at == given_up for at in range(len(sizes))
         ]
         assert scene.path.held == sum(size for _, size in sizes) - sizes[given_up][1]
+
+    play(story)
+
+
+@pytest.mark.usefixtures("judged_by_body")
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_holds_most_goes_on_without_also_where_it_takes_no_answers(reads: bool) -> None:
+    """A client that stopped to read its answers kept its bodies, and had those of all others denied for ten minutes."""
+
+    async def story(scene: Scene) -> None:
+        scene.path.room = 1000
+        scene.contexts.speaks = b"h2"
+        scene.begin(HELLO, b"h2")
+        await turn()
+        speaker = Speaker(is_client=True)
+        fields = [*pseudo("/ok/1", "PUT"), (b"authorization", f"Bearer {TOKEN}".encode())]
+        calls = (speaker.headers(number, fields) + data(number, b"x" * 40) for number in range(1, 50, 2))
+        scene.client.receive(speaker.hello + b"".join(calls))
+        await turn()
+        assert scene.path.held == 1000
+        scene.client.fill(not reads)
+        other = PretendedTransport(("192.0.2.2", 4000))
+        tunnel = Tunnel(scene.path, Visitor("192.0.2.2", HOST, 443, HOST), lambda: None)
+        scene.path.open[other] = tunnel
+        tunnel.begin(other, HELLO)
+        other.receive(head("/ok/1", "Content-Length: 2000", method="PUT") + b"x" * 500)
+        assert scene.path.held == 500, "the room is there at once"
+        await turn()
+        assert b" 403 " not in other.written
+        assert [each["reason"] for each in scene.log.of("decision")] == ["too_large"] * 25
 
     play(story)
 

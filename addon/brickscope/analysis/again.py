@@ -19,7 +19,6 @@ from .remedy import OF_PARAMETERS
 
 _NOBODY = Known("nobody", "login", Login("nobody", None, frozenset()))
 """Who asks for a token: the request says it."""
-_REASONS = {reason.value: reason for reason in Reason}
 # Denied for a parameter without a single reading: whether another policy looks at it is not known.
 _PARAMETERS = OF_PARAMETERS | {Reason.TOO_LARGE}
 # Of a token that was not verified: another policy may know whose it is, and the log does not.
@@ -70,7 +69,7 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     ValueError for a record that is none.
     """
     then = Verdict.then(record)
-    reason = _REASONS[str(record["reason"])]
+    reason = Reason.__members__[str(record["reason"]).upper()]
     if reason.kind in (Kind.INTERNAL, Kind.DESTINATION, Kind.FORBIDDEN, Kind.PLACEHOLDER) or (
         reason.kind is Kind.READING and reason not in _PARAMETERS and record.get("subject") is None
     ):
@@ -87,9 +86,11 @@ def judge_again(policy: Policy, record: Mapping[str, Any], key: DigestKey | None
     try:
         subject = _subject(policy, record, reason, principal)
     except Refused as refused:
-        return Verdict.of(
-            decide_stranger(policy, str(record.get("method")), refused, record.get("fingerprint"))
-        )
+        method, fingerprint = str(record.get("method")), record.get("fingerprint")
+        found = Verdict.of(decide_stranger(policy, method, refused, fingerprint))
+        if found.sent and not then.sent and record.get("mode") == Mode.MONITOR:
+            raise NotReplayable("the call held what may be an enforced subject's token") from None
+        return found
     if principal is not None and principal.azure_resource not in (None, subject.azure_resource):
         second = Refused(Reason.MULTIPLE_CREDENTIALS, "the call came with Azure's second token")
         return Verdict.of(decide_stranger(policy, str(record.get("method")), second))

@@ -170,7 +170,8 @@ class RuleList:
         spelt = [
             call
             for call in (spellings if mirrored else calls)(rule.operation)
-            if within is None or (call.method == within.method and common(within.template, call.template))
+            if within is None
+            or (call.method == within.method and common(within.template.segments, call.template.segments))
         ]
         found = [self._path(call, counts) for call in spelt]
         return [] if None in found else [each for each in found if each is not None]
@@ -222,13 +223,9 @@ class RuleList:
         first = self._first[self._meanings[written.position]]
         return None if written.is_empty or first is written else first
 
-    def wider(self, written: WrittenRule) -> Sequence[WrittenRule]:
-        """Others of its rules that together cover one; empty if they do not."""
-        return self._wider.get(written.position, ())
-
     @cached_property
-    def _wider(self) -> Mapping[Position, Sequence[WrittenRule]]:
-        """What was covered itself covers nothing later."""
+    def wider(self) -> Mapping[Position, Sequence[WrittenRule]]:
+        """By the place of a rule others that together cover it. What was covered itself covers nothing later."""
         found: dict[Position, list[WrittenRule]] = {}
         for written in self.written:
 
@@ -247,14 +244,13 @@ class RuleList:
 def _meaning(written: WrittenRule) -> Any:
     """What a rule means, whatever it is called."""
     return (
-        frozenset((path.method, _shape(path)) for path in written.paths),
+        # A path without the names of its variables, which mean nothing in a rule.
+        frozenset(
+            (path.method, tuple((type(part), part._replace(name="")) for part in path.template.segments))
+            for path in written.paths
+        ),
         frozenset(
             (rule.operation, frozenset((each.keys, each.test) for each in rule.where), rule.only)
             for rule in written.operations
         ),
     )
-
-
-def _shape(path: Rule) -> tuple[Any, ...]:
-    """A path without the names of its variables, which mean nothing in a rule."""
-    return tuple((type(segment), segment._replace(name="")) for segment in path.template.segments)

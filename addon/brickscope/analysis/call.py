@@ -29,9 +29,8 @@ from brickscope.policy.document import read_document
 from brickscope.policy.operations import is_name
 
 from .curl import read_curl
-from .error import CallError
 from .placement import find_operation, place
-from .sent import Sent
+from .sent import CallError, Sent
 
 EXAMPLE_HOST = "example.cloud.databricks.com"
 MAX_SHOWN = 200

@@ -7,8 +7,7 @@ from urllib.parse import quote_plus
 
 from brickscope.shipped import table
 
-from .error import CallError
-from .sent import Sent
+from .sent import CallError, Sent
 
 _OPTIONS: dict[str, Any] = table(__package__, "curl.yaml")
 _DATA = _OPTIONS["data"]

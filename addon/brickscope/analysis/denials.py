@@ -84,7 +84,7 @@ def find_denials(log: AuditLog, progress: Progress | None = None) -> Found:
         if operation.kind in POWERFUL
     ]
     log.make_table("operation_classes", {"operation": "VARCHAR", "weight": "INTEGER"}, classes)
-    result = log.connection.execute(
+    rows = log.select(
         """SELECT * FROM (
             SELECT *, coalesce(subject, known_by(fingerprint, principal)) AS caller, CASE WHEN caller <> '' THEN (
                 SELECT min(c.weight) FROM operation_classes AS c WHERE list_contains(g.operations, c.operation)
@@ -94,9 +94,7 @@ def find_denials(log: AuditLog, progress: Progress | None = None) -> Found:
             calls DESC, example LIMIT $most""",
         {"most": MOST},
     )
-    names = [column[0] for column in result.description or ()]
-    joined = _join(dict(zip(names, row, strict=True)) for row in result.fetchall())
-    groups = rank(map(_group, joined))
+    groups = rank(map(_group, _join(rows)))
     log.bad_lines = int(bad or 0)
     return Found(groups, total - min(total, MOST) + len(groups), int(calls or 0))
 

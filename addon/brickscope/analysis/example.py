@@ -18,9 +18,8 @@ from brickscope.core.template import Literal, Rest, Template
 from brickscope.shipped import table
 
 from .call import Call, Home, read_call, read_sent
-from .error import CallError
 from .placement import fill, place
-from .sent import Sent
+from .sent import CallError, Sent
 
 UNNAMED: tuple[Any, ...] = (ABSENT, "20771", "elsewhere", "/elsewhere", 20771)
 """Values that a condition is not likely to name."""
@@ -149,10 +148,15 @@ def _path_value(template: Template, name: str) -> str:
     return "/".join(part.text if isinstance(part, Literal) else "example" for part in parts)
 
 
-def path_example(rule: Rule, home: Home = Home(), instead: Mapping[str, str] | None = None) -> Call:  # noqa: B008
-    """A call that a path rule matches; ``instead``: other values for its variables. Raises CallError."""
+def path_example(
+    rule: Rule,
+    home: Home = Home(),  # noqa: B008 - immutable
+    instead: Mapping[str, str] | None = None,
+) -> Iterator[Call]:
+    """A call that a path rule matches; ``instead``: other values for its variables. Nothing where it can't be written."""
     values = {
         part.name: _path_value(rule.template, part.name) for part in rule.template.segments if part.name
     }
-    path = fill(rule.template, values | dict(instead or {}), rule.text)
-    return read_call(f"{rule.method} {path}", home)
+    with suppress(CallError):
+        path = fill(rule.template, values | dict(instead or {}), rule.text)
+        yield read_call(f"{rule.method} {path}", home)

@@ -1,7 +1,7 @@
 """Judging a call for a subject by name, with the very decision function of the proxy. No rule is applied here."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brickscope.core.decide import decide, decide_for
 from brickscope.core.decision import Decision, Refused
@@ -11,11 +11,12 @@ from brickscope.core.jwt_token import Claims
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Login, Policy, Subject
 from brickscope.core.reason import Reason
+from brickscope.core.request import ApiRequest
 from brickscope.core.token_request import decide_grant
 from brickscope.policy.problem import nearest
 
 from .call import EXAMPLE_HOST, Call, Home
-from .error import CallError
+from .sent import CallError
 from .shown import quoted
 
 ANYWHERE = "192.0.2.1"
@@ -103,16 +104,7 @@ class Told:
     def __init__(self, workspaces: Mapping[str, str | None]) -> None:
         self._workspaces = workspaces
 
-    def verify(
-        self,
-        policy: Policy,
-        token: bytes,
-        fingerprint: str,
-        host: str,
-        now: float,
-        *,
-        management: bool = False,
-    ) -> Claims:
+    def verify(self, *_given: Any, **_named: Any) -> Claims:
         """Nobody's token is verified here. Raises Refused."""
         raise Refused(Reason.KEY_SET_UNAVAILABLE, "no token is verified here")
 
@@ -156,3 +148,44 @@ def judge(
         if not knows_body:
             raise
         return decide_for(policy, subject, request, client, now, directory, call.body, mark)
+
+
+class Witness(NamedTuple):
+    """A call that shows a claim about a policy: made only of one that the decision function let go on.
+
+    ``subject``: for whom it was asked, None for a rule set nobody has. ``operation``: what it was. ``rule``: what allows
+    it, and ``entry``: which under ``allow``; none where a grant does, or monitor mode lets it go on. Of two policies:
+    ``client``, its address; ``now``, when (seconds since the epoch); ``before``, why the old one denied it."""
+
+    subject: str | None
+    call: Call
+    operation: str | None
+    rule: str | None
+    client: str = ""
+    now: float = 0.0
+    before: str = ""
+    entry: int = -1
+
+    @property
+    def method(self) -> str:
+        """Of the request."""
+        return self._request.method
+
+    @property
+    def url(self) -> str:
+        """With host and query."""
+        request = self._request
+        query = f"?{request.query}" if request.query else ""
+        return f"https://{request.host}{request.path}{query}"
+
+    @property
+    def _request(self) -> ApiRequest:
+        assert isinstance(
+            self.call.request, ApiRequest
+        )  # what the proxy refuses for its shape, nothing lets go on
+        return self.call.request
+
+    @property
+    def body(self) -> str:
+        """As it would be sent, empty for none."""
+        return self.call.body.decode()

@@ -12,17 +12,15 @@ from typing import Any, NamedTuple
 import orjson
 
 from brickscope.audit.period import Period
-from brickscope.audit.source import SourceError, find_sources, read_lines
-from brickscope.audit.unread import find_unread, unread_text
+from brickscope.audit.source import SourceError, find_sources, find_unread, read_lines, unread_text
 from brickscope.core.policy import Policy
 from brickscope.log.closed import DAMAGED
 
 from .again import judge_again
 from .call import Call, read_sent, shown_call
-from .error import CallError
 from .facts import Facts, NotReplayable, read_facts
 from .judge import Known
-from .sent import Sent
+from .sent import CallError, Sent
 from .shown import quoted
 
 DECISION_ID = re.compile(r"[0-9a-f]{8}-[1-9][0-9]{0,17}\Z")

@@ -26,14 +26,13 @@ MAX_VALUES = 50
 """Calls of one group for which rules are proposed."""
 MAX_RULES = 10
 _ADD = "add to the policy"
-_REASONS = {reason.value: reason for reason in Reason}
 _NOBODY = RuleSet("log", RuleTable(()), RuleTable(()))
 _POLICY = Policy({}, {}, Mode.ENFORCE, "", catalogue=operation_table())
 
 
 def logged_remedy(denial: Fields, more: Sequence[Fields] = ()) -> Remedy:
     """What would allow the call of a denial. ``more``: others of the same group, which differ in their objects only."""
-    reason = _REASONS.get(str(denial["reason"]))
+    reason = Reason.__members__.get(str(denial["reason"]).upper())
     if reason is None:
         return _note("this version does not know the reason")
     if reason in (Reason.NO_RULE_MATCHES, Reason.UNKNOWN_OPERATION, Reason.CONSTRAINT_NOT_MET):

@@ -12,8 +12,7 @@ from brickscope.core.path import APP
 from brickscope.core.template import Literal, Rest, Template
 from brickscope.policy.problem import nearest
 
-from .error import CallError
-from .sent import Sent
+from .sent import CallError, Sent
 
 # What a path segment may hold unencoded (core/path.py); unreserved characters must be.
 _SEGMENT = "-._~!$&'()*+,=:@"

@@ -68,7 +68,7 @@ def reached(rule: Rule) -> dict[str, Reach]:
 def _only(call: Rule, written: Template, method: str) -> tuple[str, ...] | None:
     """A path that a rule matches and that is this very call; None where there is none."""
     for word in (made_up, lambda name: f"other-{name}"):
-        segments = common(call.template, written, word)
+        segments = common(call.template.segments, written.segments, word)
         if segments is None or segments[0] == APP:
             return None
         if operation_table().match(method, segments) is call:
@@ -119,25 +119,23 @@ def without_mirror(template: Template) -> Template:
     return template
 
 
-def common(first: Template, second: Template, word: Word = made_up) -> tuple[str, ...] | None:
-    """The decoded segments of a path that both templates match, None where there is none."""
-    return _meet(first.segments, second.segments, word)
-
-
-def _meet(first: tuple[Segment, ...], second: tuple[Segment, ...], word: Word) -> tuple[str, ...] | None:
+def common(
+    first: tuple[Segment, ...], second: tuple[Segment, ...], word: Word = made_up
+) -> tuple[str, ...] | None:
+    """The decoded segments of a path that the segments of both templates match, None where there is none."""
     if not first or not second:
         return () if first == second else None
     if not isinstance(first[0], Rest) and isinstance(second[0], Rest):
-        return _meet(second, first, word)
+        return common(second, first, word)
     if isinstance(first[0], Rest):
         for taken in range(1, len(second) + 1):
             ahead = _taken(first[0], second[:taken], word)
-            behind = None if ahead is None else _meet(first[1:], second[taken:], word)
+            behind = None if ahead is None else common(first[1:], second[taken:], word)
             if ahead is not None and behind is not None:
                 return ahead + behind
         return None
     one = _one(first[0], second[0], word)
-    behind = None if one is None else _meet(first[1:], second[1:], word)
+    behind = None if one is None else common(first[1:], second[1:], word)
     return None if one is None or behind is None else (one, *behind)
 
 

@@ -18,12 +18,6 @@ from .way import Abilities, Ability, Way, abilities
 DAY = 86_400
 
 
-def mode_of(policy: Policy, subject: Subject | Login) -> Mode:
-    """The mode that holds for somebody."""
-    rule_set = subject.rule_set if isinstance(subject, Subject) else None
-    return subject.mode or (rule_set.mode if rule_set is not None else None) or policy.mode
-
-
 def bounds(who: Known, now: float) -> list[str]:
     """What somebody is bound to (where, from where, until when, which tokens it gets), in sentences."""
     subject = who.subject
@@ -57,7 +51,7 @@ def summary_data(loaded: Loaded, who: Known, now: float) -> dict[str, Any]:
         "kind": who.kind,
         "place": None if where is None else place(where),
         "rule_set": who.rule_set,
-        "mode": mode_of(loaded.policy, subject).value,
+        "mode": loaded.policy.mode_of(subject).value,
         "expired": _has_expired(subject, now),
         "bounds": bounds(who, now),
         "classes": list(CLASSES),
@@ -115,7 +109,7 @@ def _access(policy: Policy, who: Known, found: Abilities, operation: Operation, 
     if _has_expired(who.subject, now):
         obstacles.append("the subject has expired")
     able = bool(ability.allowed) and not obstacles
-    if not able and mode_of(policy, who.subject) is Mode.MONITOR:
+    if not able and policy.mode_of(who.subject) is Mode.MONITOR:
         obstacles.append("it is in monitor mode: what the rules deny is sent anyway")
     related: dict[WrittenRule, None] = {}
     for each in () if ability.allowed else found.allowed():

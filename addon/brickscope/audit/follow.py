@@ -31,7 +31,7 @@ class Follower:
         if self._is_replaced():
             # What was written between the last look and the change of files stands in the old one.
             found += self._read()
-            found += self._flush()
+            found += [self._rest] if self._rest else []  # the last line of a file that has no end
             self._reopen()
             found += self._read()
         return found
@@ -70,11 +70,6 @@ class Follower:
                 self._rest, self._skipping = b"", True
             found += lines
         return found
-
-    def _flush(self) -> list[bytes]:
-        """The last line of a file that has no end."""
-        rest, self._rest = self._rest, b""
-        return [rest] if rest else []
 
     def _is_replaced(self) -> bool:
         try:

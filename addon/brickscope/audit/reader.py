@@ -18,17 +18,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .bad_line import BadLine, find_bad_lines
-from .damage import restore
+from .damage import BadLine, find_bad_lines, restore
 from .overlap import find_overlaps
 from .period import Period
-from .queries import query
-from .source import Source, find_sources, may_hold
-from .unread import find_unread
-from .views import IS_BAD, lock_statements, view_statements
+from .queries import COLUMNS, IS_BAD, lock_statements, query, view_statements
+from .source import Source, find_sources, find_unread, may_hold
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,11 +33,21 @@ Progress = Callable[[float], None]
 """Is told how much of a question is done, 0 to 1."""
 
 MEMORY = "1GB"
+"""What DuckDB may use; what needs more is done on disk."""
 MAX_THREADS = 16
 """Each has a buffer of 32 MB: on a big machine, one for each processor would be more than MEMORY."""
 NAMED_LINES = 10
 _PLAIN = re.compile(r"[\w./ -]+")
 """Paths that DuckDB takes as they are: no wildcards, no URLs."""
+
+
+def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``records`` as the record it was: without the columns it does not have, and JSON read."""
+    return {
+        name: json.loads(value) if COLUMNS.get(name) == "JSON" else value
+        for name, value in row.items()
+        if value is not None
+    }
 
 
 class Faults(NamedTuple):
@@ -51,11 +57,8 @@ class Faults(NamedTuple):
     named: list[BadLine]
     damaged: dict[str, str]
 
-    def __bool__(self) -> bool:
-        return bool(self.lines or self.damaged)
 
-
-class AuditLog:
+class AuditLog(contextlib.AbstractContextManager["AuditLog"]):
     """Opened files of a log. Use it as a context manager, or ``close`` it."""
 
     def __init__(
@@ -63,11 +66,9 @@ class AuditLog:
         paths: Iterable[str | Path],
         period: Period = Period(),  # noqa: B008 - immutable
         *,
-        memory: str = MEMORY,
         writes: Path | None = None,
     ) -> None:
-        """``memory``: what DuckDB may use, as it writes sizes; what needs more is done on disk. ``writes``: the one file
-        that may be written from SQL.
+        """``writes``: the one file that may be written from SQL.
 
         Raises SourceError where a path leads to nothing, ImportError without DuckDB.
         """
@@ -82,7 +83,6 @@ class AuditLog:
         self.bad_lines: int | None = None
         """Lines that are no record; None as long as nobody has counted them."""
         self._period = period
-        self._memory = memory
         self._writes = [] if writes is None else [str(writes)]
         self._folder = tempfile.TemporaryDirectory(prefix="brickscope-audit-")
         self._damaged: dict[Path, str] = {}  # and why
@@ -117,8 +117,8 @@ class AuditLog:
     def make_facts(self, progress: Progress | None = None) -> int:
         """Make the table ``audit_facts`` (``sql/facts.sql``) by one pass over all files. Gives the number of bad lines."""
         self.ask(f"CREATE OR REPLACE TEMP TABLE audit_facts AS {query('facts')}", (), progress)
-        row = self.connection.execute("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchone()
-        self.bad_lines = int(row[0] or 0) if row else 0
+        ((bad,),) = self.ask("SELECT sum(records) FROM audit_facts WHERE event IS NULL").fetchall()
+        self.bad_lines = int(bad or 0)
         return self.bad_lines
 
     def make_table(self, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -176,7 +176,7 @@ class AuditLog:
         connection = self._duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": self._memory,
+                "memory_limit": MEMORY,
                 "threads": min(os.cpu_count() or 1, MAX_THREADS),
                 "temp_directory": str(Path(self._folder.name) / "spill"),
                 "autoinstall_known_extensions": False,
@@ -215,9 +215,8 @@ class AuditLog:
         """Put copies of what can be read in the place of files that are damaged. Whether there were any."""
         unread = [source.path for source in self.sources if source.path not in self._damaged]
         found = restore(unread, Path(self._folder.name))
-        for path, restored in found.items():
-            self._damaged[path] = restored.why
-            self._stand_ins[path] = restored.copy
+        for path, (copy, why) in found.items():
+            self._damaged[path], self._stand_ins[path] = why, copy
         if found:
             self.connection.close()
             self.connection = self._connect()
@@ -229,10 +228,5 @@ class AuditLog:
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()

@@ -91,10 +91,6 @@ class Filter(NamedTuple):
         return " OR ".join(either) or "true"
 
 
-def _operations() -> Collection[str]:
-    return load_catalog().operations.keys()
-
-
 def _events() -> Collection[str]:
     return [kind.model_fields["event"].annotation.__args__[0] for kind in get_args(get_args(AnyRecord)[0])]
 
@@ -102,7 +98,7 @@ def _events() -> Collection[str]:
 _KNOWN: dict[str, Callable[[], Collection[str]]] = {
     "event": _events,
     "method": lambda: (*METHODS, WEBSOCKET),
-    "operation": _operations,
+    "operation": lambda: load_catalog().operations,
     "reason": lambda: [reason.value for reason in Reason],
 }
 """The words that these fields have."""

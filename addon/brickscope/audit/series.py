@@ -89,6 +89,6 @@ def _next(left: list[Extent], each: Verifier, log: tuple[Path, str]) -> Extent |
         if part.previous == each.expected:
             return part
     for part in left:
-        if part.first is not None and part.first[1] == 1 and each.goes_on_from(part.previous):
+        if part.first is not None and part.first[1] == 1 and part.previous in each.heads:
             return part
     return next((part for part in left if _log(part.path) == log and part.previous != GENESIS), None)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
+from brickscope.count import counted
 from brickscope.error import OperatorError
-from brickscope.log.closed import DAMAGED, open_log
+from brickscope.log.closed import CLOSED_NAME, DAMAGED, open_log, series
 from brickscope.log.line import bounded
 
 from .period import Period
@@ -26,11 +27,11 @@ MAX_LINE = 16 * 1024 * 1024
 """Longest line, in bytes, that is read. The proxy's longest are some kilobytes."""
 SLACK = timedelta(days=1)
 """How far the clocks of two records of one file may be apart, before a file is passed over by its first or last."""
-_NAMED = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})\.jsonl(?:\.zst|\.gz)?\Z")
 _LOG = re.compile(r"\.jsonl(?:[.-]\d+)?(?:\.zst|\.gz)?\Z")
 """Names of logs, also as logrotate gives them: ``audit.jsonl.1``, ``audit.jsonl-20261128.gz``."""
 _HEAD_LINES = 20
 _TAIL = 64 * 1024
+_NAMED_LOGS = 3
 
 
 class SourceError(OperatorError):
@@ -125,7 +126,8 @@ def may_hold(source: Source, period: Period) -> bool:
         return False
     try:
         # Of both: a clock that was set back can give the first record the latest time.
-        times = [_moment(each.time) for each in (source.first, source.last) if each is not None]
+        marks = [each for each in (source.first, source.last) if each is not None]
+        times = [datetime.fromisoformat(each.time).replace(tzinfo=None) for each in marks]
         begins_late = (
             period.until is not None and source.first is not None and min(times) - SLACK >= period.until
         )
@@ -135,10 +137,6 @@ def may_hold(source: Source, period: Period) -> bool:
     except (ValueError, OverflowError):
         return True
     return not (begins_late or ends_early)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=None)
 
 
 def look(path: Path) -> Source:
@@ -151,7 +149,7 @@ def look(path: Path) -> Source:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _TAIL))
             last = next(filter(None, map(mark, reversed(file.read(_TAIL).split(b"\n")))), None)
-    named = _NAMED.search(path.name)
+    named = CLOSED_NAME.search(path.name)
     if last is None and named is not None:
         when = datetime.strptime(f"{named[1]}+0000", "%Y%m%dT%H%M%SZ%z")
         last = Mark(named[2], int(named[3]), f"{when:%Y-%m-%dT%H:%M:%S}.000000Z")
@@ -165,3 +163,48 @@ def mark(line: bytes) -> Mark | None:
         return Mark(str(record["instance"]), int(record["seq"]), str(record["time"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+# -- closed files of a log that was named without them: ``audit*.jsonl`` leaves out all that is compressed. What is missing
+# in an answer can't be seen in it, so whoever reads a log is told.
+
+
+def find_unread(sources: Iterable[Source], period: Period) -> list[Path]:
+    """For each closed file beside these files, of the same logs, which is not among them and may hold records of a period:
+    the active file of its log, which was named."""
+    named = [source.path for source in sources]
+    # Without the ending of a compression: a file can be compressed just now, and both of its copies hold the same.
+    places = {_place(path) for path in named}
+    found = []
+    for active in named:
+        for closed in series(active):
+            if _place(closed) in places:
+                continue
+            with contextlib.suppress(OSError):  # deleted meanwhile, as its time to be kept is over
+                if may_hold(look(closed), period):
+                    found.append(active)
+    return found
+
+
+def unread_text(unread: Iterable[Path]) -> list[str]:
+    """What to say of what ``find_unread`` found, a sentence for each folder."""
+    folders: dict[Path, list[str]] = {}
+    for active in unread:
+        folders.setdefault(active.parent, []).append(active.name)
+    said = []
+    for folder, logs in folders.items():
+        names = list(dict.fromkeys(logs))
+        of = ", ".join(names[:_NAMED_LOGS])
+        if len(names) > _NAMED_LOGS:
+            of += f" and {counted(len(names) - _NAMED_LOGS, 'more log')}"
+        were = "was" if len(logs) == 1 else "were"
+        said.append(
+            f"{counted(len(logs), 'closed file')} of {of} beside {'it' if len(names) == 1 else 'them'} "
+            f"{were} not read; name the folder {folder} to read all"
+        )
+    return said
+
+
+def _place(path: Path) -> Path:
+    name = path.name.removesuffix(path.suffix) if path.suffix in COMPRESSIONS else path.name
+    return path.parent.resolve() / name

@@ -1,11 +1,9 @@
 """The whole story of one call, from the decision id in a user's 403."""
 
-import json
 from typing import Any, NamedTuple
 
-from .columns import COLUMNS
 from .queries import query
-from .reader import AuditLog, Progress
+from .reader import AuditLog, Progress, record_of
 
 Record = dict[str, Any]
 NEAR = 3
@@ -34,7 +32,7 @@ class Story(NamedTuple):
 def find_story(log: AuditLog, decision_id: str, progress: Progress | None = None) -> Story | None:
     """The story of a decision or tunnel; None if the log does not have it."""
     found = "SELECT * FROM records WHERE decision_id = $id ORDER BY time, instance, seq LIMIT 100"
-    rows = list(map(_record, log.select(found, {"id": decision_id}, progress)))
+    rows = list(map(record_of, log.select(found, {"id": decision_id}, progress)))
     decisions = [row for row in rows if row["event"] in ("decision", "tunnel")]
     outcomes = [row for row in rows if row["event"] == "outcome"]
     if not decisions:
@@ -44,10 +42,10 @@ def find_story(log: AuditLog, decision_id: str, progress: Progress | None = None
     return Story(
         decision,
         outcomes[0] if outcomes else None,
-        [_record(each) for each in near["before"] or ()][::-1],
-        [_record(each) for each in near["after"] or ()],
-        near["previous"] and _record(near["previous"]),
-        near["next"] and _record(near["next"]),
+        [record_of(each) for each in near["before"] or ()][::-1],
+        [record_of(each) for each in near["after"] or ()],
+        near["previous"] and record_of(near["previous"]),
+        near["next"] and record_of(near["next"]),
         len(rows) - 1 - bool(outcomes),
     )
 
@@ -64,12 +62,3 @@ def _near(log: AuditLog, decision: Record, progress: Progress | None) -> dict[st
         "same": decision.get(same) if same else None
     }
     return log.select(sql, parameters, progress)[0]
-
-
-def _record(row: Record) -> Record:
-    """A row as the record it was: without the columns it does not have, and JSON read."""
-    return {
-        name: json.loads(value) if COLUMNS.get(name) == "JSON" else value
-        for name, value in row.items()
-        if value is not None
-    }

@@ -6,7 +6,7 @@ backslashes before its quotes. Only rare records are parsed.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -23,9 +23,18 @@ from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.key import VerifyKey
 from brickscope.log.line import MAX_RECORD, skip
 
-from .breach import fork_words, gap_words, missing_words, what_broke
 from .event import check_record
-from .evidence import Damage, Evidence, Finding, Note, Signed
+from .evidence import (
+    Damage,
+    Evidence,
+    Finding,
+    Note,
+    Signed,
+    fork_words,
+    gap_words,
+    missing_words,
+    what_broke,
+)
 from .suspect import MAX_SHOWN, Suspects
 
 MAX_FINDINGS = 1000
@@ -65,18 +74,15 @@ class Verifier:
         self._file, self._line = "", 0
         self._bare = self._unreported = self._minutes = 0
         self._last = self._clock = b""
-        self._expected: str | None = None
+        self.expected: str | None = None
+        """The hash that the next file has to go on from; None before the first record."""
         self._open: dict[bytes, None] = {}
         self._suspects: Suspects | None = None
         self._torn: Suspects | None = None
-        self._heads: dict[str, int] = {}
+        self.heads: dict[str, int] = {}
+        """Records from which a run can begin, although others stand behind: their hashes with their numbers."""
         self._ends: dict[str, Finding] = {}
         self._told_unsigned = self._boundary = False
-
-    @property
-    def expected(self) -> str | None:
-        """The hash that the next file has to go on from; None before the first record."""
-        return self._expected
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -173,8 +179,8 @@ class Verifier:
             self._found.after += passed
             self._bare += passed
             self._found.stopped = self._boundary = False
-            self._expected, self._last = previous[:-1].decode(), last
-            self._found.end = Link(self._found.end.instance, seq, self._expected)
+            self.expected, self._last = previous[:-1].decode(), last
+            self._found.end = Link(self._found.end.instance, seq, self.expected)
             self._check_unsigned(self._found.end)
 
     def _report(self, read: int) -> None:
@@ -205,25 +211,25 @@ class Verifier:
         link = Link(record["instance"], record["seq"], claimed)
         previous = record["prev_hash"]
         torn, self._torn = self._torn, None
-        if torn is not None and not (previous == self._expected and _accounts(record, torn)):
+        if torn is not None and not (previous == self.expected and _accounts(record, torn)):
             self._give_up(torn)
         if self._suspects is not None:
             self._settle_suspects(record, link, previous)
-        elif self._expected is None:
+        elif self.expected is None:
             self._found.begins = previous == GENESIS
-        elif previous != self._expected:
+        elif previous != self.expected:
             self._break(link, previous)
         self._boundary = False
         self._found.records += 1
         self._found.after += 1
         self._bare += 1
-        self._expected, self._last = claimed, line
+        self.expected, self._last = claimed, line
         self._watch_clock(str(record.get("time")).encode())
         if self._found.first_time is None:
             self._found.first_time = _time(line)
         if self._found.end is None or self._found.end.instance != link.instance:
             self._next_run()
-            self._heads.clear()
+            self.heads.clear()
         self._found.end = link
         if link == self._head or (self._head and link[:2] == self._head[:2]):
             self._found.head_checked = link == self._head
@@ -291,9 +297,9 @@ class Verifier:
         event = record.get("event")
         if event in ("start", "checkpoint"):
             # The proxy keeps these as the head, from which it goes on if it finds nothing else.
-            self._heads[link.hash] = link.seq
-            if len(self._heads) > MAX_HEADS:
-                del self._heads[next(iter(self._heads))]
+            self.heads[link.hash] = link.seq
+            if len(self.heads) > MAX_HEADS:
+                del self.heads[next(iter(self.heads))]
         if event != "checkpoint":
             self._found.stopped = event == "stop"
         if event == "start":
@@ -364,7 +370,7 @@ class Verifier:
         """Lines that are no whole records stand before this one: either it accounts for them, or they were changed."""
         suspects, self._suspects = self._suspects, None
         assert suspects is not None
-        if previous in (self._expected, None) and _accounts(record, suspects):
+        if previous in (self.expected, None) and _accounts(record, suspects):
             return
         end, count = self._found.end, suspects.count
         same = end is not None and end.instance == link.instance
@@ -375,7 +381,7 @@ class Verifier:
             end is not None
             and missing <= 0
             and not behind
-            and previous == self._expected
+            and previous == self.expected
             and record.get("cause") != "torn_line"
         )
         damage = Damage.INSERTED if put_in else Damage.ALTERED
@@ -401,10 +407,10 @@ class Verifier:
         wrong place is one finding.
         """
         assert self._found.end is not None
-        assert self._expected is not None
+        assert self.expected is not None
         known = self._ends.pop(previous, None)
-        if link.seq == 1 and previous in self._heads and known is None:
-            finding = self._find(Damage.FORKED, fork_words(self._heads[previous], self._found.end), link)
+        if link.seq == 1 and previous in self.heads and known is None:
+            finding = self._find(Damage.FORKED, fork_words(self.heads[previous], self._found.end), link)
         elif known is None:
             finding = self._find(*what_broke(link, self._found.end, between_files=self._boundary), link)
         else:
@@ -414,11 +420,7 @@ class Verifier:
                 text = f"the record does not belong here: record {link.seq} stands behind it"
                 finding = known._replace(damage=Damage.REORDERED, text=text)
                 self._found.findings[self._found.findings.index(known)] = finding
-        self._ends[self._expected] = finding
-
-    def goes_on_from(self, digest: str | None) -> bool:
-        """Whether a run can have begun from the record with this hash, although others stand behind it."""
-        return digest in self._heads
+        self._ends[self.expected] = finding
 
     # -- the whole ---------------------------------------------------------------------------------------------
 
@@ -441,13 +443,6 @@ class Verifier:
         self._next_run()
         self._found.last_time = _time(self._last) if self._last else None
         return self._found
-
-
-def verify(paths: Iterable[Path], verifier: Verifier) -> Evidence:
-    """Check the files of one log in this order."""
-    for path in paths:
-        verifier.check(path)
-    return verifier.finish()
 
 
 def _accounts(record: dict[str, Any], suspects: Suspects) -> bool:

@@ -14,9 +14,8 @@ from brickscope.service.authority.findings import findings
 from brickscope.service.authority.folder import AuthorityFolder, Held
 
 from .command import Group
-from .options import CONFDIR, FILE
-from .output import Answer, answers
-from .terminal import say
+from .options import FILE, confdir_option, soon_option
+from .output import Answer, answers, say
 
 DOMAINS = ("cloud.databricks.com", "databricksapps.com")
 
@@ -26,13 +25,7 @@ _RESTART = (
 )
 
 
-_confdir = click.option(
-    "--confdir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=CONFDIR,
-    show_default=True,
-    help="The proxy's option confdir: the folder of its CA.",
-)
+_confdir = confdir_option("--confdir", "The proxy's option confdir: the folder of its CA.")
 
 
 @click.group("ca", cls=Group)
@@ -53,14 +46,7 @@ def ca_command() -> None:
 
 @ca_command.command("show")
 @_confdir
-@click.option(
-    "--soon",
-    type=click.IntRange(0, 3650),
-    default=30,
-    show_default=True,
-    metavar="DAYS",
-    help="Report a CA that expires within this many days.",
-)
+@soon_option("Report a CA that expires within this many days.")
 @click.option(
     "--host", "hosts", multiple=True, help="A host that the CA must cover, or *.suffix; may be repeated."
 )

@@ -1,23 +1,23 @@
 """``brickscope catalog``: find an operation by words or by a call, and see what it is and who may do it."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
 from brickscope.analysis.judge import known
+from brickscope.analysis.placement import find_operation
 from brickscope.analysis.way import abilities
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.decision import Refused
 from brickscope.core.path import on_host, read_target
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.load import Loaded
-from brickscope.policy.problem import nearest
 
 from .command import Group
-from .options import Rules, rules_option
-from .output import Answer, answers
-from .terminal import say
+from .options import load_rules, rules_option
+from .output import Answer, answers, say
 
 _CALL = re.compile(
     r"(?:(?P<method>[A-Z]+)\s+)?(?=https?://|/)(?:https?://(?P<host>[^/?#:\s]*)[^/?#\s]*)?(?P<path>/[^?#\s]*)?[?#]?\S*\Z"
@@ -71,7 +71,7 @@ def search_command(words: tuple[str, ...]) -> Answer:
 @click.argument("name")
 @rules_option("The policy: also show which subjects may call it.", optional=True)
 @answers
-def show_command(name: str, rules: Rules | None) -> Answer:
+def show_command(name: str, rules: Path | None) -> Answer:
     """Show an operation.
 
     Its calls, the places of its parameters, native scope, class and risk. NAME is that of the official SDK, such as
@@ -85,13 +85,10 @@ def show_command(name: str, rules: Rules | None) -> Answer:
       brickscope catalog show permissions.update
       brickscope catalog show jobs.run_now --rules rules --json
     """
-    operation = load_catalog().find(name)
-    if operation is None:
-        hint = nearest(name, load_catalog().names) or "try 'brickscope catalog search'"
-        raise click.UsageError(f"there is no operation {name!r} ({hint})")
+    operation = find_operation(name)
     said = _data(operation)
     if rules is not None:
-        said["subjects"] = _who(rules.load(), operation)
+        said["subjects"] = _who(load_rules(rules), operation)
     return Answer(said, "operation")
 
 

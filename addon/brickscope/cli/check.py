@@ -8,15 +8,13 @@ from typing import Any
 
 import click
 
-from brickscope.analysis.check.checker import check
-from brickscope.analysis.check.code import codes
-from brickscope.analysis.check.reference import plain
-from brickscope.analysis.check.report import broken, chosen, data
+from brickscope.analysis.check.checker import broken, check, chosen, data
+from brickscope.analysis.check.code import codes, plain
 from brickscope.analysis.check.sarif import sarif
 from brickscope.policy.problem import PolicyError, nearest
 
 from .command import command
-from .options import NEW_FILE, Rules, rules_option, time_option
+from .options import NEW_FILE, load_rules, rules_option, soon_option, time_option
 from .output import Answer, answers
 
 _FAIL_ON = ("error", "warning", "note", "never")
@@ -41,21 +39,14 @@ _FAIL_ON = ("error", "warning", "note", "never")
     "--select", multiple=True, metavar="CODE", help="Only findings with this code, or its beginning (BS2)."
 )
 @click.option("--ignore", multiple=True, metavar="CODE", help="No findings with this code, or its beginning.")
-@click.option(
-    "--soon",
-    type=click.IntRange(0, 3650),
-    default=30,
-    show_default=True,
-    metavar="DAYS",
-    help="Report what expires within this many days.",
-)
+@soon_option("Report what expires within this many days.")
 @time_option("As of when, such as 2027-03-01T12:00:00Z. Default: now.")
 @click.option(
     "--explain", metavar="CODE", help="Explain a finding's code, with an example; no policy is read."
 )
 @answers
 def check_command(
-    rules: Rules,
+    rules: Path,
     sarif_file: Path | None,
     fail_on: str,
     select: tuple[str, ...],
@@ -95,7 +86,7 @@ def check_command(
         )
     now = time.time() if at is None else at
     try:
-        loaded = rules.load(now)
+        loaded = load_rules(rules, now)
         tree = data(chosen(check(loaded, now, soon), select, ignore), loaded.policy.revision)
         failing = _FAIL_ON[: _FAIL_ON.index(fail_on) + 1] if fail_on != "never" else ()
         said = Answer(tree, "check", any(tree["counts"][each] for each in failing))

@@ -17,7 +17,7 @@ from brickscope.host.variables import variables
 
 from .command import command
 from .options import NEW_FILE
-from .terminal import say
+from .output import say
 
 
 def default_bundle() -> Path:
@@ -126,7 +126,13 @@ def client_env_command(
             java=here.get("JAVA_TOOL_OPTIONS", ""),
         )
         if placeholder is not None:
-            made |= _sign_in(placeholder.read(1024).strip())
+            token = placeholder.read(1024).strip()
+            if not is_whole(token):
+                raise ValueError(
+                    "that is not a complete placeholder: give what 'brickscope placeholder new' has printed"
+                )
+            # Clients send it, whatever else their environment has.
+            made |= {"DATABRICKS_TOKEN": token, "DATABRICKS_AUTH_TYPE": "pat"}
         text = render(made, form)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -136,15 +142,6 @@ def client_env_command(
     if java_truststore and write_truststore(trust, java_truststore.absolute()):
         _say(java_truststore, trust)
     click.echo(text, nl=False)
-
-
-def _sign_in(placeholder: str) -> dict[str, str]:
-    """The variables that have clients send a placeholder, whatever else their environment has. Raises ValueError."""
-    if not is_whole(placeholder):
-        raise ValueError(
-            "that is not a complete placeholder: give what 'brickscope placeholder new' has printed"
-        )
-    return {"DATABRICKS_TOKEN": placeholder, "DATABRICKS_AUTH_TYPE": "pat"}
 
 
 def _trust(authorities: tuple[Path, ...], also: tuple[Path, ...], file: Path) -> tuple[Trust, bool]:

@@ -22,7 +22,7 @@ from brickscope.log.record import printable
 from brickscope.policy.load import Loaded
 
 from .command import Command
-from .options import Rules, Shaped, rules_option, time_option
+from .options import Shaped, load_rules, rules_option, time_option
 from .output import Answer, answers
 
 
@@ -75,7 +75,7 @@ def explain_command(
     call: tuple[str, ...],
     subject: str | None,
     operation: str | None,
-    rules: Rules,
+    rules: Path,
     client: str | None,
     at: float | None,
     host_workspace: str | None,
@@ -99,39 +99,28 @@ def explain_command(
       brickscope explain --subject ci
       brickscope explain --operation permissions.update
     """
-    loaded = rules.load(at)
+    loaded = load_rules(rules, at)
     now = time.time() if at is None else at
     if operation is not None:
         if call or subject is not None:
             raise click.UsageError("--operation can't be combined with a call: it asks about all subjects")
         return Answer(access_data(loaded, find_operation(operation), now), "access")
-    if call:
-        return _call(loaded, call, subject, client, at, host_workspace, logs)
-    if subject is None:
-        raise click.UsageError("name a CALL, --subject or --operation")
-    return Answer(summary_data(loaded, find(loaded.policy, subject), now), "summary")
-
-
-def _call(
-    loaded: Loaded,
-    written: tuple[str, ...],
-    subject: str | None,
-    client: str | None,
-    at: float | None,
-    host_workspace: str | None,
-    logs: tuple[Path, ...],
-) -> Answer:
+    if not call:
+        if subject is None:
+            raise click.UsageError("name a CALL, --subject or --operation")
+        return Answer(summary_data(loaded, find(loaded.policy, subject), now), "summary")
     logged: Logged | None = None
     notes: tuple[str, ...] = ()
-    now = time.time() if at is None else at
-    words = (sys.stdin.read(),) if written == ("-",) else written
+    words = (sys.stdin.read(),) if call == ("-",) else call
     if len(words) == 1 and DECISION_ID.match(words[0]):
-        record = _record(words[0], logs)
+        if not logs:
+            raise click.UsageError(f"{words[0]} is a decision id: say in which log, with --log audit.jsonl")
+        record = find_record(logs, words[0])
         if subject is None and not isinstance(record.get("subject"), str):
             raise click.UsageError(f"{_nobody(record)}; say with --subject whose call it is")
         who = _who(loaded, subject or record["subject"], None)
         logged = make_again(record, who, loaded.policy)
-        call, client = logged.call, client or logged.client_address
+        made, client = logged.call, client or logged.client_address
         now = logged.now if at is None else now
         host_workspace = host_workspace or logged.record.get("host_workspace")
     else:
@@ -139,22 +128,16 @@ def _call(
             raise click.UsageError("--log finds the call of a decision id, such as 397d7b97-3")
         # Once without a home, to see whose token stands in it; then for whoever that is.
         who = _who(loaded, subject, None if subject else read_call(words))
-        call = read_call(words, home(who))
-        if call.fingerprint is not None:
-            other = loaded.policy.tokens.get(call.fingerprint)
+        made = read_call(words, home(who))
+        if made.fingerprint is not None:
+            other = loaded.policy.tokens.get(made.fingerprint)
             if other is None or other.name != who.name:
                 notes = (f"the token in the call is not that of {who.name!r}; it was ignored",)
-    host = "" if isinstance(call.request, Refused) else call.request.host
+    host = "" if isinstance(made.request, Refused) else made.request.host
     directory: Directory | None = None if host_workspace is None else Told({host: host_workspace})
-    said = explain(loaded, who, call, now, client, directory, notes)
+    said = explain(loaded, who, made, now, client, directory, notes)
     data = explanation_data(said, logged)
     return Answer(data, "explanation", failed=data["decision"] != "allow")
-
-
-def _record(decision_id: str, logs: tuple[Path, ...]) -> dict[str, Any]:
-    if not logs:
-        raise click.UsageError(f"{decision_id} is a decision id: say in which log, with --log audit.jsonl")
-    return find_record(logs, decision_id)
 
 
 def _nobody(record: dict[str, Any]) -> str:

@@ -11,10 +11,9 @@ from brickscope.analysis.learn.proposal import Wish, read_include
 from brickscope.core.fingerprint import PATTERN
 
 from .command import command
-from .options import NAME, NEW_FILE, Rules, Shaped, rules_option
-from .output import Answer, answers
+from .options import NAME, NEW_FILE, Shaped, load_rules, rules_option
+from .output import Answer, answers, progress, say
 from .selection import Selection, log_options, open_log
-from .terminal import progress, say
 
 _FINGERPRINT = Shaped(
     "fingerprint", PATTERN.pattern, "a fingerprint is sha256: and 64 lower-case hex digits, as the log has it"
@@ -57,7 +56,7 @@ def learn_command(
     fingerprint: str | None,
     client_id: str | None,
     sub: str | None,
-    rules: Rules | None,
+    rules: Path | None,
     name: str | None,
     include: tuple[str, ...],
     by_path: bool,
@@ -84,7 +83,7 @@ def learn_command(
     """
     who = _who(subject, fingerprint, client_id, sub)
     names, classes = read_include(include)
-    policy = None if rules is None else rules.load()
+    policy = None if rules is None else load_rules(rules)
     with open_log(selection) as log, progress("reading and judging the log") as told:
         said = learn(
             log,

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,6 @@ CONFDIR = Path(os.path.expanduser("~/.mitmproxy"))  # noqa: PTH111
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
-
 
 COUNT = click.IntRange(0, 1_000_000_000)
 """How many of something; none below it, and no more than any log has."""
@@ -52,30 +51,20 @@ NAME = Shaped(
 """The name of something in a policy."""
 
 
-class Rules(NamedTuple):
-    """The policy that a command is about: a folder or file."""
+def load_rules(rules: Path, now: float | None = None) -> Loaded:
+    """Load a policy as the proxy does, at ``now`` (seconds since the epoch; by default this moment). Raises PolicyError."""
+    from brickscope.policy.load import load_policy
 
-    path: Path
-
-    def load(self, now: float | None = None) -> Loaded:
-        """Load it as the proxy does, at ``now`` (seconds since the epoch; by default this moment). Raises PolicyError."""
-        from brickscope.policy.load import load_policy
-
-        return load_policy(self.path, time.time() if now is None else now)
-
-
-def _given(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Rules | None:
-    return None if path is None else Rules(path)
+    return load_policy(rules, time.time() if now is None else now)
 
 
 def rules_option(text: str = "The policy: a folder or a file.", *, optional: bool = False) -> Decorator:
-    """Adds ``--rules``, which the command gets as ``rules``: a Rules, or None if it is ``optional`` and was not given."""
+    """Adds ``--rules``, which the command gets as ``rules``: a path, or None if it is ``optional`` and was not given."""
     return click.option(
         "--rules",
         type=click.Path(exists=True, path_type=Path),
         default=None if optional else "rules",
         show_default=not optional,
-        callback=_given,
         help=text,
     )
 
@@ -94,10 +83,22 @@ def time_option(text: str) -> Decorator:
     return click.option("--time", "at", callback=_moment, metavar="TIME", help=text)
 
 
-def keys_option(text: str) -> Decorator:
-    """Adds ``--keys``, the folder of the proxy's keys."""
+def soon_option(text: str) -> Decorator:
+    """Adds ``--soon``, a number of days."""
+    kind = click.IntRange(0, 3650)
+    return click.option("--soon", type=kind, default=30, show_default=True, metavar="DAYS", help=text)
+
+
+def top_option(what: str, default: int) -> Decorator:
+    """Adds ``--top``: how many of something are shown."""
+    text = f"How many {what} to show; 0 for all."
+    return click.option("--top", type=COUNT, default=default, show_default=True, metavar="N", help=text)
+
+
+def confdir_option(name: str, text: str) -> Decorator:
+    """Adds an option for the folder where the proxy keeps its CA and keys."""
     kind = click.Path(file_okay=False, path_type=Path)
-    return click.option("--keys", type=kind, default=CONFDIR, show_default=True, help=text)
+    return click.option(name, type=kind, default=CONFDIR, show_default=True, help=text)
 
 
 public_key_option = click.option(

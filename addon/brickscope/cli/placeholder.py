@@ -11,8 +11,8 @@ from brickscope.core.placeholder import BITS, make_placeholder
 from brickscope.error import OperatorError
 
 from .command import Group
-from .options import NAME, Rules, rules_option
-from .terminal import say
+from .options import NAME, load_rules, rules_option
+from .output import say
 
 FILE = "revoked.yaml"
 """Where revocations are written, in the policy's folder."""
@@ -63,7 +63,7 @@ def new_command(name: str, credential: str | None, rule_set: str) -> None:
 @placeholder_command.command("revoke")
 @click.argument("which", metavar="NAME_OR_FINGERPRINT")
 @rules_option("The policy: a folder.")
-def revoke_command(which: str, rules: Rules) -> None:
+def revoke_command(which: str, rules: Path) -> None:
     """Revoke the placeholders of a subject, or one by its fingerprint.
 
     They are written into the file revoked.yaml of the policy.
@@ -78,9 +78,9 @@ def revoke_command(which: str, rules: Rules) -> None:
       brickscope placeholder revoke etl
       brickscope placeholder revoke sha256:569f3c57e50aaad559fc0e076597d4f17d5c95668fa09308d1c1cb6a0607186b
     """
-    if not rules.path.is_dir():
+    if not rules.is_dir():
         raise click.UsageError("the policy is one file: write the fingerprint under revoked: there")
-    known = rules.load().policy.tokens
+    known = load_rules(rules).policy.tokens
     found = [
         mark
         for mark, subject in known.items()
@@ -92,9 +92,9 @@ def revoke_command(which: str, rules: Rules) -> None:
                 "the policy names no placeholder with this fingerprint: it is not accepted anyway"
             )
         raise click.UsageError(f"the policy gives no subject called {which!r} a placeholder")
-    _add(rules.path / FILE, [f"  - {mark}  # {known[mark].name}" for mark in found])
-    if left := set(found) & set(rules.load().policy.tokens):
-        raise OperatorError(f"{rules.path / FILE} was written, and does not revoke {', '.join(left)}")
+    _add(rules / FILE, [f"  - {mark}  # {known[mark].name}" for mark in found])
+    if left := set(found) & set(load_rules(rules).policy.tokens):
+        raise OperatorError(f"{rules / FILE} was written, and does not revoke {', '.join(left)}")
     say(f"revoked: {', '.join(found)}")
 
 

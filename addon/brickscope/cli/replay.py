@@ -12,10 +12,9 @@ from brickscope.log.key import DigestKey
 from brickscope.log.writer import DIGEST_KEY
 
 from .command import command
-from .options import CONFDIR, FILE, Rules, rules_option
-from .output import Answer, answers
+from .options import CONFDIR, FILE, load_rules, rules_option
+from .output import Answer, answers, progress_of, say
 from .selection import Selection, find_files, log_options
-from .terminal import progress_of, say
 
 
 @command("replay")
@@ -36,7 +35,7 @@ from .terminal import progress_of, say
 )
 @answers
 def replay_command(
-    selection: Selection, rules: Rules, digest_key: Path | None, fail_on: tuple[str, ...]
+    selection: Selection, rules: Path, digest_key: Path | None, fail_on: tuple[str, ...]
 ) -> Answer:
     """Judge logged calls again under a candidate policy: what would be newly allowed, newly denied, and what the log
     can't tell.
@@ -56,7 +55,7 @@ def replay_command(
     default = CONFDIR / DIGEST_KEY
     place = digest_key or (default if default.exists() else None)
     key = None if place is None else DigestKey.load_or_make(place)
-    policy = rules.load().policy
+    policy = load_rules(rules).policy
     with progress_of("judging again", files) as count:
         result = Replay(policy, key, selection.period, count).run(files)
     for bad in result.bad_lines:

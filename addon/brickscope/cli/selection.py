@@ -12,14 +12,12 @@ import click
 from brickscope.analysis.table import shown
 from brickscope.audit.period import Period, read_moment
 from brickscope.audit.reader import AuditLog
-from brickscope.audit.source import find_sources
+from brickscope.audit.source import find_sources, find_unread, unread_text
 from brickscope.audit.table import part_of
-from brickscope.audit.unread import Unread, find_unread, unread_text
 from brickscope.log.closed import series
 from brickscope.prerequisites import install_command
 
-from .output import Output
-from .terminal import say
+from .output import Output, say
 
 DEFAULT = Path("audit.jsonl")
 
@@ -114,7 +112,7 @@ def _default() -> list[str | Path]:
     return [*closed, *([DEFAULT] if DEFAULT.exists() else [])]
 
 
-def _report_unread(unread: list[Unread]) -> None:
+def _report_unread(unread: list[Path]) -> None:
     for line in unread_text(unread):
         say(shown(line))
 

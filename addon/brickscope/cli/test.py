@@ -7,9 +7,8 @@ import click
 from brickscope.prerequisites import install_command
 
 from .command import command
-from .options import NEW_FILE, Rules, rules_option
-from .output import Answer, answers
-from .terminal import say
+from .options import NEW_FILE, rules_option
+from .output import Answer, answers, say
 
 
 @command("test")
@@ -22,7 +21,7 @@ from .terminal import say
 @click.option("--junit", type=NEW_FILE, help="Also write JUnit's XML to this file.")
 @answers
 def test_command(
-    files: tuple[Path, ...], rules: Rules | None, fail_uncovered: bool, junit: Path | None
+    files: tuple[Path, ...], rules: Path | None, fail_uncovered: bool, junit: Path | None
 ) -> Answer:
     """Run policy tests: FILES, or all *.test.yaml of folders; without FILES those of --rules, or of 'rules'.
 
@@ -45,8 +44,7 @@ def test_command(
     from brickscope.analysis.policytest.session import find_suites, run_suites
     from brickscope.count import counted
 
-    path = None if rules is None else rules.path
-    found = find_suites(files or [path or Path("rules")])
+    found = find_suites(files or [rules or Path("rules")])
     if not found:
         raise click.UsageError("there is no *.test.yaml with policy tests; see docs/policy-tests.md")
     if junit is not None:
@@ -54,7 +52,7 @@ def test_command(
             junit.touch()
         except OSError as error:
             raise click.UsageError(f"{junit} can't be written: {error.strerror}") from None
-    session = run_suites(found, path, junit)
+    session = run_suites(found, rules, junit)
     if session.errors:
         raise click.UsageError("\n".join(dict.fromkeys(session.errors)))
     uncovered = session.uncovered if fail_uncovered else ()

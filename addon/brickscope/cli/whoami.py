@@ -3,14 +3,13 @@
 import asyncio
 import ssl
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from brickscope.analysis.judge import known
-from brickscope.analysis.summary import mode_of
+from brickscope.analysis.shown import moment
 from brickscope.core.decision import Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.hostname import host_of, in_databricks_zone, is_hostname
@@ -22,9 +21,9 @@ from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.fetch import Fetcher
 
 from .command import command
-from .options import FILE, Rules, rules_option
+from .fingerprint import read_token_input
+from .options import FILE, load_rules, rules_option
 from .output import Answer, answers
-from .token_input import read_token_input
 
 
 @command("whoami")
@@ -34,7 +33,7 @@ from .token_input import read_token_input
 )
 @click.option("--ca", type=FILE, help="CA certificates to trust instead of the system's.")
 @answers
-def whoami_command(rules: Rules, host: str | None, ca: Path | None) -> Answer:
+def whoami_command(rules: Path, host: str | None, ca: Path | None) -> Answer:
     """Say which subject of the policy a token belongs to, and why.
 
     The token is read from standard input, or prompted for without echo. An OAuth token is verified as the proxy
@@ -49,8 +48,9 @@ def whoami_command(rules: Rules, host: str | None, ca: Path | None) -> Answer:
       databricks auth token | jq -r .access_token | brickscope whoami --rules rules --json
     """
     token = read_token_input()
-    said = asyncio.run(_identify(rules.load().policy, token, host, ca))
-    lines = [f"{key + ':':14}{_plain(value)}" for key, value in said.items() if value is not None]
+    said = asyncio.run(_identify(load_rules(rules).policy, token, host, ca))
+    shown = {key: ", ".join(value) if isinstance(value, list) else value for key, value in said.items()}
+    lines = [f"{key + ':':14}{value}" for key, value in shown.items() if value is not None]
     return Answer(said, lines, failed=said["subject"] is None)
 
 
@@ -62,7 +62,7 @@ async def _identify(policy: Policy, token: bytes, host: str | None, ca: Path | N
     try:
         subject, claims = await _find(policy, token, name, host, ca)
     except Refused as refused:
-        return _refused(name, refused.reason, refused.detail)
+        return {"subject": None, "reason": str(refused.reason), "why": refused.detail, "fingerprint": name}
     kind = known(policy)[subject.name].kind
     if claims.tenant is not None:
         claim = f"tenant is {claims.tenant}, its object id {claims.object_id}, its application id {claims.client_id}"
@@ -112,26 +112,12 @@ def _say(
         "kind": kind,
         "why": why,
         "rule_set": subject.rule_set.name,
-        "mode": mode_of(policy, subject).value,
+        "mode": policy.mode_of(subject).value,
         "workspaces": sorted(subject.workspaces) if subject.workspaces else None,
         "clients": [str(network) for network in subject.clients] if subject.clients else None,
-        "expires": _moment(subject.expires),
+        "expires": None if subject.expires is None else moment(subject.expires),
         "grants": sorted(subject.grants) or None,
-        "token_expires": _moment(claims.expires) if claims else None,
+        "token_expires": None if claims is None or claims.expires is None else moment(claims.expires),
         "fingerprint": name,
         "policy_revision": policy.revision,
     }
-
-
-def _refused(name: str, reason: str, detail: str) -> dict[str, Any]:
-    return {"subject": None, "reason": str(reason), "why": detail, "fingerprint": name}
-
-
-def _moment(seconds: float | None) -> str | None:
-    return (
-        None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-    )
-
-
-def _plain(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -7,7 +7,7 @@ carry the same token and give the same fingerprint. Everything else is refused.
 import binascii
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, unquote_to_bytes
 
 from .decision import Refused
@@ -101,6 +101,7 @@ TOKEN_SHAPE = re.compile(
 )
 
 _HELD = re.compile(PREFIX + rb"[0-9A-Za-z]{16}")
+_SEPARATED = re.compile(rb"[^\s:,\"]+")
 _BASE64, _PLAIN = re.compile(rb"[A-Za-z0-9+/]{24,}"), bytes.maketrans(b"-_", b"+/")
 
 _MARKS = ("dapi", "dkea", "dose", "doau", "dsapi", "bsp_", "ya29.", "eyJ")
@@ -122,15 +123,24 @@ def refuse_placeholder(text: bytes, where: str) -> None:
 
 def conceals_placeholder(authorization: bytes) -> bool:
     """Whether a value of Authorization holds a placeholder, or most of one, in whatever form or scheme."""
+    return any(map(_HELD.search, _forms(authorization)))
+
+
+def possible_tokens(authorization: bytes) -> Iterator[bytes]:
+    """All that a value of Authorization could hold as a token, in whatever form or scheme."""
+    for form in _forms(authorization):
+        yield from (part for part in _SEPARATED.findall(form) if len(part) >= MIN_TOKEN)
+        yield from (found[0].encode("latin-1") for found in TOKEN_SHAPE.finditer(form.decode("latin-1")))
+
+
+def _forms(authorization: bytes) -> Iterator[bytes]:
+    """A value of Authorization without percent-encoding, and what stands in it in Base64."""
     text = unquote_to_bytes(authorization)
-    if _HELD.search(text):
-        return True
+    yield text
     for run in _BASE64.findall(text.translate(_PLAIN)):
         for start in range(4):
-            part = run[start : start + (len(run) - start) // 4 * 4]
-            if _HELD.search(b64decode(part)):
-                return True
-    return False
+            part = run[start:-1] if (len(run) - start) % 4 == 1 else run[start:]
+            yield b64decode(part + b"=" * (-len(part) % 4))
 
 
 def second_credential(text: str, where: str) -> Refused:

@@ -65,7 +65,7 @@ def decide(
         if subject is None or (subject.credential is not None) is not is_placeholder:
             subject, principal = find_principal(policy, token, name, request.host, now, directory)
     except Refused as refused:
-        return decide_stranger(policy, request.method, refused, name, request.authorization)
+        return decide_stranger(policy, request.method, refused, name, request)
     return decide_for(policy, subject, request, client_address, now, directory, body, name, principal)
 
 
@@ -97,7 +97,7 @@ def decide_for(
         try:
             principal = check_management(policy, subject, request, principal, now, directory)
         except Refused as refused:
-            return decide_stranger(policy, request.method, refused, fingerprint, request.authorization)
+            return decide_stranger(policy, request.method, refused, fingerprint, request)
     rule_set, readings, flaw = subject.rule_set, request.readings, request.flaw
     several: tuple[str, ...] | None = None
     which = 0

@@ -25,7 +25,7 @@ def read_form(request: ApiRequest, body: bytes) -> dict[str, str]:
         raise _malformed("the token endpoint takes no query")
     if len(body) > MAX_FORM:
         raise Refused(Reason.TOO_LARGE, f"the token request has more than {MAX_FORM} bytes")
-    refuse_placeholder(body, "the form")
+    refuse_placeholder(unquote_to_bytes(body), "the form")
     if not _PLAIN.match(body):
         # `;` separates fields to some readers; spaces and control characters end them to others.
         raise _malformed("it has bytes that a form never carries unencoded")

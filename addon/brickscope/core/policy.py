@@ -155,6 +155,11 @@ class Policy(NamedTuple):
     catalogue: RuleTable = RuleTable(())
     contact: str | None = None
 
+    def mode_of(self, each: Subject | Login | RuleSet) -> Mode:
+        """The mode that holds for somebody."""
+        rule_set = each.rule_set if isinstance(each, Subject) else None
+        return each.mode or (rule_set and rule_set.mode) or self.mode
+
     def contact_of(self, rule_set: str | None) -> str | None:
         """Whom to ask about a denial under the rule set of this name."""
         own = self.rule_sets.get(rule_set) if rule_set is not None else None

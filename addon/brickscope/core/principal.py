@@ -45,58 +45,42 @@ def match_claims(known: Principals, claims: Principal | Claims) -> Subject:
 
     A ``sub`` with an @ is a person's login name: the token acts for that user, whatever client it was issued to.
     Otherwise it is a service principal's own token, named by ``client_id``, or by ``sub`` where federation issued it.
-    Raises Refused(UNKNOWN_PRINCIPAL or AMBIGUOUS_PRINCIPAL).
+    Raises Refused(UNKNOWN_PRINCIPAL, AMBIGUOUS_PRINCIPAL or WRONG_ISSUER).
     """
-    if claims.tenant is not None:
-        return _match_entra(known, claims)
-    sub, client_id = claims.sub, claims.client_id
-    user = known.users.get(sub) if sub is not None else None
-    if user is not None or (sub is not None and "@" in sub):
-        if user is None:
-            raise Refused(Reason.UNKNOWN_PRINCIPAL, f"the policy names no user {sub!r}")
-        if client_id in known.service_principals:
-            raise Refused(
-                Reason.AMBIGUOUS_PRINCIPAL, "the token's client_id and sub name two subjects of the policy"
-            )
-        if is_shared(known, claims.issuer or ""):
-            raise Refused(
-                Reason.WRONG_ISSUER,
-                "the token was issued by an account, and accounts share a host: name it under issuers",
-            )
-        return user
-    found = {
-        known.service_principals[name].name: known.service_principals[name]
-        for name in (client_id, sub)
-        if name is not None and name in known.service_principals
-    }
+    found = {each.name: each for each in find_claimed(known, claims)}
+    keys = _entra_keys(claims) if claims.tenant is not None else []
+    is_user = not keys and claims.sub is not None and claims.sub in known.users
+    if not keys and not is_user and claims.sub is not None and "@" in claims.sub:
+        raise Refused(Reason.UNKNOWN_PRINCIPAL, f"the policy names no user {claims.sub!r}")
     if len(found) > 1:
-        raise Refused(
-            Reason.AMBIGUOUS_PRINCIPAL, "the token's client_id and sub name two subjects of the policy"
-        )
+        what = "object id and application id" if keys else "client_id and sub"
+        raise Refused(Reason.AMBIGUOUS_PRINCIPAL, f"the token's {what} name two subjects of the policy")
     if not found:
+        what = "user" if keys and keys[0].is_user else "service principal"
+        which = f"with {keys[0]}" if keys else repr(claims.client_id or claims.sub)
+        raise Refused(Reason.UNKNOWN_PRINCIPAL, f"the policy names no {what} {which}")
+    if is_user and is_shared(known, claims.issuer or ""):
         raise Refused(
-            Reason.UNKNOWN_PRINCIPAL,
-            f"the policy names no service principal {client_id or sub!r}",
+            Reason.WRONG_ISSUER,
+            "the token was issued by an account, and accounts share a host: name it under issuers",
         )
     return next(iter(found.values()))
 
 
-def _match_entra(known: Principals, claims: Principal | Claims) -> Subject:
-    """The subject that the claims of Entra ID name: a person by object id alone, since applications are anybody's; an
-    application's own token by object id, application id or both."""
+def find_claimed(known: Principals, claims: Principal | Claims) -> list[Subject]:
+    """Everybody whom claims, verified or not, could name."""
+    if claims.tenant is not None:
+        return [known.entra[key] for key in _entra_keys(claims) if key in known.entra]
+    sub, client_id, robots = claims.sub or "", claims.client_id or "", known.service_principals
+    found = known.users.get(sub), robots.get(sub), robots.get(client_id)
+    return [each for each in found if each is not None]
+
+
+def _entra_keys(claims: Principal | Claims) -> list[EntraKey]:
+    """Of a person by object id alone, since applications are anybody's; of an application's own token by object id,
+    application id or both."""
     tenant, object_id, application_id = str(claims.tenant), claims.object_id, claims.client_id
     if claims.sub != object_id:
-        keys = [EntraKey(tenant, object_id, None, is_user=True)]
-    else:
-        pairs = ((object_id, application_id), (object_id, None), (None, application_id))
-        keys = [EntraKey(tenant, *pair, is_user=False) for pair in pairs]
-    found = {known.entra[key].name: known.entra[key] for key in keys if key in known.entra}
-    if len(found) > 1:
-        raise Refused(
-            Reason.AMBIGUOUS_PRINCIPAL,
-            "the token's object id and application id name two subjects of the policy",
-        )
-    if not found:
-        what = "user" if keys[0].is_user else "service principal"
-        raise Refused(Reason.UNKNOWN_PRINCIPAL, f"the policy names no {what} with {keys[0]}")
-    return next(iter(found.values()))
+        return [EntraKey(tenant, object_id, None, is_user=True)]
+    pairs = ((object_id, application_id), (object_id, None), (None, application_id))
+    return [EntraKey(tenant, *pair, is_user=False) for pair in pairs]

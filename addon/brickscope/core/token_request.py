@@ -32,7 +32,7 @@ def decide_token_request(
             raise BodyNeeded(MAX_FORM)
         asked = read_token_request(request, body)
     except Refused as refused:
-        return decide_stranger(policy, request.method, refused, None, request.authorization)
+        return decide_stranger(policy, request.method, refused, None, request)
     return decide_grant(policy, asked, request, client_address, now, directory)
 
 
@@ -49,16 +49,16 @@ def decide_grant(
     if asked.fields:
         # In every mode: such a token could be for anybody.
         if not any(map(asked.is_asked_by, known)):
-            return decide_stranger(
-                policy, request.method, asked.refusal(), None, request.authorization
-            )._replace(grant=asked.grant.value, operation=OPERATION)
+            return decide_stranger(policy, request.method, asked.refusal(), None, request)._replace(
+                grant=asked.grant.value, operation=OPERATION
+            )
         known = list(filter(asked.is_asked_by, known))
     principal = Principal(None, asked.client_id, None)
     if not known:
         what = "the client of the token request" if asked.client_id else "a token request without a client"
         refused = Refused(Reason.UNKNOWN_CLIENT, f"the policy does not name {what}")
         refused.principal = principal
-        return decide_stranger(policy, request.method, refused, None, request.authorization)._replace(
+        return decide_stranger(policy, request.method, refused, None, request)._replace(
             grant=asked.grant.value, operation=OPERATION
         )
     able = [client for client in known if asked.grant in client.grants]
@@ -77,7 +77,7 @@ def decide_grant(
     else:
         reason, detail = Reason.ALLOWED_BY_GRANT, f"the policy gives {client.name!r} the grant {asked.grant}"
     rule_set = client.rule_set if isinstance(client, Subject) else None
-    mode = client.mode or (rule_set and rule_set.mode) or policy.mode
+    mode = policy.mode_of(client)
     allow = reason is Reason.ALLOWED_BY_GRANT
     return Decision(
         allow,

@@ -1,5 +1,6 @@
 """The file that the log is being written to: whole lines or an error, one writer, and what it holds when it is opened."""
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -30,7 +31,8 @@ class Tail(NamedTuple):
 
 
 class LogFile:
-    """One open file. ``size``: in bytes. ``tail``: how it ended when it was opened."""
+    """One open file. ``size``: in bytes. ``tail``: how it ended when it was opened, or when a part of a write stayed in it;
+    nothing once more was written."""
 
     def __init__(self, path: Path, *, new: bool = False) -> None:
         """Opens the file, or makes it, readable by its owner only; with ``new`` it must not be there yet.
@@ -40,8 +42,6 @@ class LogFile:
         self.path = path
         self.name = os.fsencode(path).decode("utf-8", "backslashreplace")
         """The path as text; it need not be any, and a message has to be."""
-        self._unended = False
-        self.leftover = b""
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if path.exists() and stat.S_ISCHR(path.stat().st_mode):
@@ -81,7 +81,6 @@ class LogFile:
             self.tail = self._read_tail()
         except OSError as error:
             raise AuditError(f"the audit log {self.name} can't be read: {error.strerror}") from error
-        self._unended = self.tail.torn > 0 or self.tail.unended
 
     def _read_tail(self) -> Tail:
         length = min(self.size, MAX_LINE)
@@ -99,8 +98,8 @@ class LogFile:
         return Tail(None, len(content), sha256(content).hexdigest() if content else "")
 
     def write(self, lines: bytes) -> None:
-        """Append whole lines by one write. Raises AuditError; then none of them is there."""
-        if self._unended:
+        """Append whole lines by one write. Raises AuditError; then none of them is there, or ``tail`` says what is."""
+        if self.tail.torn or self.tail.unended:
             lines = b"\n" + lines
         try:
             written = os.write(self.fd, lines)
@@ -109,19 +108,20 @@ class LogFile:
         if written != len(lines):
             self._undo(lines[:written])
             raise AuditError(f"the audit log {self.name} took only a part of a record: the disk may be full")
-        self._unended = False
+        self.tail = Tail(None)
         self.size += written
 
     def _undo(self, written: bytes) -> None:
-        """Take the part of a record away again; where that fails, it is ``leftover``, and the next one begins on a line of
-        its own."""
+        """Take a part of what was to be written away again. Where that fails (a file that may only be appended to), whole
+        lines of it are records, and the next one begins on a line of its own."""
         try:
             # Not to ``size``: where another program has emptied the file (copytruncate), that would fill it with zeros.
             os.ftruncate(self.fd, os.fstat(self.fd).st_size - len(written))
         except OSError:
-            self.leftover = written.removeprefix(b"\n")
-            self._unended = True
             self.size += len(written)
+            self.tail = Tail(None, unended=True)
+            with contextlib.suppress(OSError):
+                self.tail = self._read_tail()
 
     def ends_with(self, digest: str) -> bool:
         """Whether a record with this hash is near the end of the file."""
@@ -141,7 +141,10 @@ class LogFile:
     @property
     def is_deleted(self) -> bool:
         """Whether nobody could find any more what is written. Cheap: asked before every record that a call waits for."""
-        return os.fstat(self.fd).st_nlink == 0
+        try:
+            return os.fstat(self.fd).st_nlink == 0
+        except OSError:  # ESTALE: it was deleted on the server
+            return True
 
     @property
     def is_in_place(self) -> bool:

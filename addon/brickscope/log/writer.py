@@ -11,7 +11,6 @@ import contextlib
 import os
 import secrets
 import time
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,10 +91,6 @@ class AuditWriter:
     def _go_on(self) -> None:
         """Find the end of the chain, and note what is missing since the head was written."""
         tail, head = self._file.tail, self._head.read() if self._file.regular else None
-        if tail.torn:
-            self._note(
-                "torn_line", "the last line is not a complete record", bytes=tail.torn, sha256=tail.torn_hash
-            )
         found = find_end(self.path, head) if tail.link is None and self._file.regular else None
         if found is not None and found.is_moved:
             self._note_moved(found)
@@ -175,6 +170,9 @@ class AuditWriter:
             except Exception as error:
                 if batch.error is not None:  # what is in the file is in the chain
                     self._seq, self._hash = batch.before
+                    end = self._file.tail.link
+                    if end is not None and end.instance == self.instance and end.seq > self._seq:
+                        self._seq, self._hash = end.seq, end.hash
                 self._fail(batch, error)
             else:
                 if self._unsigned >= CHECKPOINT_RECORDS:
@@ -191,14 +189,13 @@ class AuditWriter:
         """A new batch, which says first what is missing. Raises AuditError where there is no file to write to."""
         try:
             self._look_after_file()
-        except AuditError as error:
+        except Exception as error:
             batch = Batch((self._seq, self._hash), [])
             batch.count(event)
-            self._fail(batch, error)
-            raise
+            raise self._fail(batch, error) from None
         # Only now: what was done about the file may have written records of its own, and noted what is missing.
         gaps = [] if self._trouble is None else [self._trouble.gap()]
-        self.batch = batch = Batch((self._seq, self._hash), [*self._gaps, *gaps])
+        self.batch = batch = Batch((self._seq, self._hash), [*self._torn(), *self._gaps, *gaps])
         batch.noted = len(self._gaps)
         for gap in batch.gaps:
             batch.lines.append(self._seal("gap", {**gap}))
@@ -274,11 +271,18 @@ class AuditWriter:
         """Have the next record preceded by a ``gap``."""
         self._gaps.append({"cause": cause, "detail": detail, **fields})
 
-    def _fail(self, batch: Batch, error: Exception) -> None:
+    def _torn(self) -> list[Record]:
+        """The ``gap`` that accounts for what the file ends with and is no record; it is the first record after that."""
+        tail = self._file.tail
+        what = {"cause": "torn_line", "detail": "the last line is not a complete record"}
+        return [{**what, "bytes": tail.torn, "sha256": tail.torn_hash}] if tail.torn else []
+
+    def _fail(self, batch: Batch, error: Exception) -> AuditError:
         self.statistics.failed()
         if not isinstance(error, AuditError):
             error = AuditError(f"{type(error).__name__} while the audit log {self._file.name} was written")
         self._alarm(batch, error)
+        return error
 
     def _alarm(self, batch: Batch, error: AuditError) -> None:
         batch.error = error
@@ -286,11 +290,6 @@ class AuditWriter:
             # Printable: a path need not be text, and a record has to be.
             self._trouble = _Trouble(printable(str(error)), time.time())
             notice.error("audit_failing", f"{error}. EVERY CALL IS DENIED until it can be written again")
-        if self._file.leftover:
-            torn, self._file.leftover = self._file.leftover, b""
-            self._note(
-                "torn_line", "a record was written in part", bytes=len(torn), sha256=sha256(torn).hexdigest()
-            )
         self._trouble.denied += batch.waiting
         self._trouble.lost += batch.outcomes
 
@@ -373,6 +372,7 @@ class AuditWriter:
     def _replace(self) -> None:
         """The file was deleted or moved away: go on in a new one. Raises AuditError if that can't be made."""
         file = LogFile(self.path)
+        self._gaps[:0] = self._torn()
         self._file.close()
         self._file = file
         self._note("file_replaced", "the file was deleted, or moved away by another program")

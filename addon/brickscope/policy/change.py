@@ -38,16 +38,11 @@ def monitored_subjects(policy: Policy) -> str:
     if policy.mode is Mode.MONITOR:
         return "the whole proxy, except subjects and rule sets with a mode of their own"
     every = _subjects(policy)
-    found = sorted(name for name, each in every.items() if _mode(policy, each) is Mode.MONITOR)
+    found = sorted(name for name, each in every.items() if policy.mode_of(each) is Mode.MONITOR)
     if not found:
         return ""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return f"{', '.join(found[:NAMED])}{more} ({len(found)} of {len(every)} subjects)"
-
-
-def _mode(policy: Policy, each: Subject | Login | RuleSet) -> Mode:
-    rule_set = each.rule_set if isinstance(each, Subject) else None
-    return each.mode or (rule_set and rule_set.mode) or policy.mode
 
 
 def _subjects(policy: Policy) -> dict[str, RuleSet | Subject | Login]:

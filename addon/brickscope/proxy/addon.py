@@ -36,7 +36,7 @@ from brickscope.service.monitoring.operational_log import JsonFormatter
 from brickscope.service.supervisor.channel import numbered
 
 from . import versions
-from .destination import Resolver
+from .destination import check_names
 from .engine import Engine, silence
 from .entrusted import find_missing, read_entrusted
 from .gate import Gate
@@ -177,7 +177,7 @@ class Scope:
         """How hosts are reached, for calls and for documents. From now on every name leads to checked addresses only."""
         loop = asyncio.get_running_loop()
         refuse_other_loops(loop)
-        resolve = Resolver(settings.destinations).install(loop)
+        resolve = check_names(settings.destinations, loop)
         trust = _upstream_trust(ctx.options)
         parent = None
         if settings.parent is not None:

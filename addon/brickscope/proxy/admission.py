@@ -19,10 +19,11 @@ from brickscope.core.rule import METHODS
 from brickscope.log.record import printable
 
 from .balancer import Address
-from .denial import Asked, answer_bytes, denial_bytes
+from .denial import Asked, answer_bytes, form
 from .destination import Side
 from .gate import Gate
 from .target import NOBODY, Plain, Target, is_connect, named_by, read_connect, read_plain
+from .wire.answer import written
 from .wire.head import Head
 
 MOST_CLIENTS = 4096
@@ -126,4 +127,4 @@ def admit(gate: Gate, head: Head, client: str) -> Admitted | bytes:
     if method not in METHODS:
         method = "CONNECT" if is_tunnel else "HTTP"
     asked = Asked(method, f"{shown}:{target.port}", shown)
-    return denial_bytes(decision, decision_id, asked, head=head.is_head, close=True)
+    return written(form(decision, decision_id, asked, head=head.is_head, close=True))

@@ -9,7 +9,6 @@ from brickscope.core.reason import Reason
 from .clear import ClearEnd
 from .contexts import Contexts
 from .deadlines import Limits, record_timeout
-from .drain import Connection
 from .flow import Reasons, Why
 from .gate import Gate
 from .guard import guarded
@@ -22,6 +21,32 @@ PAUSE = 1.0
 """Seconds between two looks at all connections."""
 HELD_OF_ALL = 8
 """So many of the largest bodies may be held back at once, to be judged; what exceeds that is denied."""
+
+
+class Connection(Owner):
+    """A client's connection, whoever serves it."""
+
+    @guarded
+    def look(self, now: float) -> None:
+        """See whether anything is waited for too long. ``now``: monotonic seconds."""
+        raise NotImplementedError
+
+    @property
+    def hosts(self) -> int:
+        """How many connections to hosts are open for it."""
+        return 0
+
+    async def is_busy(self, *, late: bool) -> bool:
+        """Whether something is under way. Told on the way: the end has begun; ``late``: it had its grace already."""
+        return False
+
+    def close_idle(self) -> None:
+        """End it, as nothing is under way."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Cut it; the outcome of a call goes into the log."""
+        raise NotImplementedError
 
 
 class DataPath:
@@ -77,9 +102,9 @@ class Visitor(NamedTuple):
         return self.host.lower().strip("[]")
 
 
-class Session(Owner):
-    """A client's connection and the one to its host (``drain.Connection``); in the clear, unless more is
-    said. Tells ``on_end`` when the client's is gone."""
+class Session(Connection):
+    """A client's connection and the one to its host; in the clear, unless more is said. Tells ``on_end`` when the client's
+    is gone."""
 
     def __init__(self, path: DataPath, visitor: Visitor, on_end: Callable[[], None]) -> None:
         """Raises what making the client's end raises."""
@@ -167,11 +192,6 @@ class Session(Owner):
 
     def _record_timeout(self, limit: str, seconds: float, decision_id: str | None = None) -> None:
         record_timeout(self._gate, limit, seconds, *self.visitor[:3], decision_id)
-
-    @guarded
-    def look(self, now: float) -> None:
-        """See whether anything is waited for too long."""
-        raise NotImplementedError
 
     @property
     def hosts(self) -> int:

@@ -155,13 +155,6 @@ def form(
     return Form(503 if later else 403, first, fields, b"" if head else body)
 
 
-def denial_bytes(
-    decision: Decision, decision_id: str, asked: Asked, *, head: bool = False, close: bool = False
-) -> bytes:
-    """``form`` as it goes over an HTTP/1.1 connection."""
-    return written(form(decision, decision_id, asked, head=head, close=close))
-
-
 def answer_bytes(status: int, phrase: bytes, text: bytes, *fields: tuple[bytes, bytes]) -> bytes:
     """An answer of the proxy itself to what it was asked, in plain text; the connection ends with it."""
     all_fields = [

@@ -166,42 +166,37 @@ class Destinations:
         return next((upstream for upstream in self.upstreams if upstream.hosts.match(name)), None)
 
 
-class Resolver:
-    """Puts itself where the event loop turns names into addresses, so that every dial sees checked addresses only.
+def check_names(
+    destinations: Destinations, loop: asyncio.AbstractEventLoop
+) -> Callable[..., Awaitable[list[Any]]]:
+    """From now on ``loop.getaddrinfo`` answers with permitted addresses only. Returns the one before.
 
-    The check and the use are one step: there is no second look-up that could answer differently (DNS rebinding).
+    Every dial goes there, so the check and the use are one step: there is no second look-up that could answer differently
+    (DNS rebinding).
     """
+    resolve = loop.getaddrinfo
 
-    def __init__(self, destinations: Destinations) -> None:
-        self.destinations = destinations
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
+        if options.get("flags", 0) & socket.AI_PASSIVE:
+            return await resolve(host, port, **options)  # for a listening socket, not for a dial
+        name = host.decode("ascii") if isinstance(host, bytes) else str(host)
+        upstream = destinations.upstream(name)
+        if upstream is not None:
+            # An address is its own answer; to ask a thread for it costs more than the call.
+            family = socket.AF_INET6 if ":" in upstream.address else socket.AF_INET
+            return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (upstream.address, upstream.port))]
+        if CHOSEN.get():
+            answers = await loop.run_in_executor(
+                _LOOKING_UP, partial(socket.getaddrinfo, name, port, **options)
+            )
+        else:
+            answers = await resolve(host, port, **options)
+        permitted = [answer for answer in answers if destinations.may_reach(str(answer[4][0]))]
+        if not permitted:
+            raise OSError(
+                f"{name} leads to a private or local address only; scope_allow_addresses can allow it"
+            )
+        return permitted
 
-    def install(self, loop: asyncio.AbstractEventLoop) -> Callable[..., Awaitable[list[Any]]]:
-        """From now on ``loop.getaddrinfo`` answers with permitted addresses only. Returns the one before."""
-        resolve = loop.getaddrinfo
-
-        async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
-            if options.get("flags", 0) & socket.AI_PASSIVE:
-                return await resolve(host, port, **options)  # for a listening socket, not for a dial
-            name = host.decode("ascii") if isinstance(host, bytes) else str(host)
-            upstream = self.destinations.upstream(name)
-            if upstream is not None:
-                # An address is its own answer; to ask a thread for it costs more than the call.
-                family = socket.AF_INET6 if ":" in upstream.address else socket.AF_INET
-                return [
-                    (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (upstream.address, upstream.port))
-                ]
-            if CHOSEN.get():
-                answers = await loop.run_in_executor(
-                    _LOOKING_UP, partial(socket.getaddrinfo, name, port, **options)
-                )
-            else:
-                answers = await resolve(host, port, **options)
-            permitted = [answer for answer in answers if self.destinations.may_reach(str(answer[4][0]))]
-            if not permitted:
-                raise OSError(
-                    f"{name} leads to a private or local address only; scope_allow_addresses can allow it"
-                )
-            return permitted
-
-        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
-        return resolve
+    loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
+    return resolve

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .datapath import Connection
     from .listener import Listener
 
 TICK = 0.25
@@ -21,26 +22,6 @@ GRACE = 5.0
 cross a call that they are just sending."""
 SETTLE = 2.0
 """Seconds for connections that were cut to end."""
-
-
-class Connection(Protocol):
-    """A client's connection, whoever serves it."""
-
-    def look(self, now: float) -> None:
-        """See whether anything is waited for too long. ``now``: monotonic seconds. Never raises."""
-
-    @property
-    def hosts(self) -> int:
-        """How many connections to hosts are open for it."""
-
-    async def is_busy(self, *, late: bool) -> bool:
-        """Whether something is under way. Told on the way: the end has begun; ``late``: it had its grace already."""
-
-    def close_idle(self) -> None:
-        """End it, as nothing is under way."""
-
-    def abort(self) -> None:
-        """Cut it; the outcome of a call goes into the log."""
 
 
 class Drain:

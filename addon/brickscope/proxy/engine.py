@@ -92,7 +92,9 @@ class Installation:
         if now == self._hooks:
             return []
         # Another addon, or another function in place of one of ours, could undo decisions.
-        changed = sorted({name for (_, name, _) in _difference(now, self._hooks)})
+        moved = [each for each in now if each not in self._hooks]
+        moved += [each for each in self._hooks if each not in now]
+        changed = sorted({name for _, name, _ in moved})
         return [f"the hook {name} is not what it was" for name in changed] or ["hooks run in another order"]
 
     def _look(self) -> list[tuple[int, str, Any]]:
@@ -107,7 +109,3 @@ class Installation:
                 if function is not None:
                     found.append((id(addon), name, function))
         return found
-
-
-def _difference(one: list[Any], other: list[Any]) -> list[Any]:
-    return [each for each in one if each not in other] + [each for each in other if each not in one]

@@ -16,24 +16,23 @@ from . import balancer
 from .admission import PASSWORD_NEEDED, admit, asks_password, has_password, is_blocked
 from .balancer import Address, HeaderError, is_balancer, peer_address, read_header
 from .clear import ClearEnd
-from .datapath import DataPath, Visitor
+from .datapath import Connection, DataPath, Visitor
 from .deadlines import Patience, record_timeout
 from .denial import ESTABLISHED
 from .destination import Network, Side
-from .drain import Connection
 from .flow import LINGER, Reasons, Why
 from .guard import end as end_guarded
 from .guard import guarded
-from .hello import HANDSHAKE, Hello, HelloReader, NoHello
+from .hello import HANDSHAKE, HelloReader, NoHello
 from .relay import PlainCall, Relay
 from .ruling import refuse_head
-from .tls import End, Owner, Stage
+from .tls import End, Stage
 from .tunnel import Tunnel
 from .wire.head import Door, Head, HeadScanner
 
 
-class Front(Owner):
-    """A connection until it is known who serves it (``drain.Connection``)."""
+class Front(Connection):
+    """A connection until it is known who serves it."""
 
     def __init__(self, path: DataPath, balancers: Sequence[Network], on_end: Callable[[], None]) -> None:
         """``balancers``: who has to send a PROXY header. ``on_end``: called once when the connection is over, whoever serves
@@ -209,27 +208,19 @@ class Front(Owner):
     # -- the ClientHello ---------------------------------------------------------------------------------------
 
     def _read_hello(self) -> None:
-        received = self._received
+        received, gate = self._received, self._path.gate
         try:
             hello = self._hello.read(received)
         except NoHello:
-            self._refuse_tls()
+            self.abort()
+            decision = gate.refuse(Reason.NOT_TLS, "what came through the tunnel is not TLS")
+            gate.record_tunnel(decision, self._client[0], self._host, 443)
             return
-        if hello is None:
-            return
-        self._begin_tunnel(hello, received)
-
-    def _refuse_tls(self) -> None:
-        gate = self._path.gate
-        self.abort()
-        decision = gate.refuse(Reason.NOT_TLS, "what came through the tunnel is not TLS")
-        gate.record_tunnel(decision, self._client[0], self._host, 443)
+        if hello is not None:
+            tunnel = Tunnel(self._path, Visitor(self._client[0], self._host, 443, *hello), self._over)
+            tunnel.begin(self._give_to(tunnel), received)
 
     # -- who serves it -----------------------------------------------------------------------------------------
-
-    def _begin_tunnel(self, hello: Hello, received: bytes) -> None:
-        tunnel = Tunnel(self._path, Visitor(self._client[0], self._host, 443, *hello), self._over)
-        tunnel.begin(self._give_to(tunnel), received)
 
     def _give_to(self, other: Connection) -> asyncio.Transport:
         """Another serves the connection from now on."""
@@ -254,15 +245,6 @@ class Front(Owner):
         if not is_answered:
             port = 443 if self._host else 0
             record_timeout(self._path.gate, "handshake", seconds, self._client[0], self._host, port)
-
-    @property
-    def hosts(self) -> int:
-        """None yet."""
-        return 0
-
-    async def is_busy(self, *, late: bool) -> bool:
-        """Nothing is under way before it is known what it is."""
-        return False
 
     def close_idle(self) -> None:
         """End it."""

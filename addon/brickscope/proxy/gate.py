@@ -46,10 +46,9 @@ MAX_AGENT = 256
 class Verdict(NamedTuple):
     """A decision and what the rest of the way needs of it. Nothing may be done about it before ``Gate.commit``.
 
-    ``asked``: what a denial says of the request.
-    ``started``: when it was made, in monotonic seconds. ``request``: the reading, None where there was none. ``secret``:
-    what is sent in the place of a placeholder; None where nothing is exchanged. ``batch``: the records that its own is
-    written with; None where it could not be made.
+    ``asked``: what a denial says of the request. ``started``: when it was made, in monotonic seconds. ``request``: the
+    reading, None where there was none. ``secret``: what is sent in the place of a placeholder; None where nothing is
+    exchanged. ``batch``: the records that its own is written with; None where it could not be made.
     """
 
     decision: Decision
@@ -76,9 +75,9 @@ class Gate:
         hints: bool = True,
         body_limit: int = 16 * 1024 * 1024,
     ) -> None:
-        """``digests``: stand in the log for values that can't. ``credentials``: what placeholders stand for, nothing
-        by default. ``hints``: whether a denial tells the client what would
-        allow the call. ``body_limit``: the largest body that is held back to be judged, in bytes."""
+        """``digests``: stand in the log for values that can't. ``credentials``: what placeholders stand for, nothing by
+        default. ``hints``: whether a denial tells the client what would allow the call. ``body_limit``: the largest body
+        that is held back to be judged, in bytes."""
         self.destinations = destinations
         self.writer = writer
         self.digests = digests
@@ -261,25 +260,12 @@ class Gate:
         """The denial for something that failed inside. The text of the error stays out of log and answer: it may
         hold what the client sent."""
         notice.error("hook_failed", f"{type(error).__name__} while a request was judged; it was denied")
-        return Decision(
-            False,
-            Reason.INTERNAL_ERROR,
-            f"{type(error).__name__} inside the proxy",
-            policy_revision=self.policy.revision,
-        )
+        return self.refuse(Reason.INTERNAL_ERROR, f"{type(error).__name__} inside the proxy")
 
     def unrecorded(self, error: Exception) -> Decision:
         """The denial for a decision that could not be recorded."""
-        # A log that can't be written is told of once by its writer; a line for each call would fill the other disk too.
-        if not (isinstance(error, AuditError) and self.writer.is_failing):
-            why = str(error) if isinstance(error, AuditError) else type(error).__name__
-            notice.error("unrecorded", f"a call was denied because its record could not be written: {why}")
-        return Decision(
-            False,
-            Reason.AUDIT_UNAVAILABLE,
-            "the audit log can't be written",
-            policy_revision=self.policy.revision,
-        )
+        self._say_unrecorded("call was denied because its record", error)
+        return self.refuse(Reason.AUDIT_UNAVAILABLE, "the audit log can't be written")
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -288,10 +274,13 @@ class Gate:
         try:
             self.writer.append(event, fields)
         except Exception as error:
-            self._say_unrecorded(event, error)
+            self._say_unrecorded(f"{event} record", error)
 
-    def _say_unrecorded(self, event: str, error: Exception) -> None:
-        notice.error("unrecorded", f"a {event} record could not be written: {error}")
+    def _say_unrecorded(self, what: str, error: Exception) -> None:
+        # A log that can't be written is told of once by its writer; a line for each record would fill the other disk too.
+        if not (isinstance(error, AuditError) and self.writer.is_failing):
+            why = str(error) if isinstance(error, AuditError) else type(error).__name__
+            notice.error("unrecorded", f"a {what} could not be written: {why}")
 
     def record_outcome(self, fields: Record) -> None:
         """Record how a call ended, in one write with what else happens in this turn of the event loop: no call waits for it,
@@ -301,7 +290,7 @@ class Gate:
             if self.soon is None:
                 self.writer.commit(batch)
         except Exception as error:
-            self._say_unrecorded("outcome", error)
+            self._say_unrecorded("outcome record", error)
 
     def _flush(self) -> None:
         """Write what was kept. What fails is told by the writer, and denied where somebody asks for it (``commit``)."""
@@ -325,7 +314,7 @@ class Gate:
         return decision_id
 
     def refuse(self, reason: Reason, detail: str) -> Decision:
-        """A denial of the connection kind, under the present policy."""
+        """A denial that no rule makes, under the present policy."""
         return Refused(reason, detail).decision(self.policy.revision)
 
 

@@ -12,7 +12,6 @@ from brickscope.core.policy import Mode, Policy
 from brickscope.log.writer import AuditWriter
 from brickscope.service.monitoring.address import StatusAddress
 from brickscope.service.monitoring.collector import Engine, Versions
-from brickscope.service.monitoring.loop_lag import watch_loop
 from brickscope.service.monitoring.pages import pages_of
 from brickscope.service.monitoring.readiness import Obstacle, Reason
 from brickscope.service.monitoring.status import StatusServer
@@ -24,6 +23,10 @@ from .listener import Listener
 
 MIN_FREE = 1024 * 1024
 """Bytes: with less on its disk the log counts as full. Some hundred records fit, which is a moment under load."""
+
+
+PAUSE_S = 0.25
+"""Between two looks at how late the event loop runs."""
 
 
 class Monitor:
@@ -48,10 +51,16 @@ class Monitor:
     async def start(self, address: StatusAddress) -> StatusAddress:
         """Serve the pages. Returns where. Raises OSError."""
         await self._server.start(address)
-        self._task = asyncio.get_running_loop().create_task(
-            watch_loop(self.tally.lagged), name="event loop lag"
-        )
+        self._task = asyncio.get_running_loop().create_task(self._watch_loop(), name="event loop lag")
         return self._server.address
+
+    async def _watch_loop(self) -> None:
+        """Measure how late the event loop runs: what a blocking call, a busy core or a stopped process costs everybody."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            asked = clock() + PAUSE_S
+            await asyncio.sleep(PAUSE_S)
+            self.tally.lagged(clock() - asked)
 
     def close(self) -> None:
         """Serve no more."""

@@ -430,7 +430,7 @@ def refuse_unknown(options: Options) -> None:
 
 def refuse_other_loops(loop: asyncio.AbstractEventLoop) -> None:
     """Raises OptionError for an event loop that is not asyncio's own: uvloop's turns names into addresses without
-    asking what checks them (``destination.Resolver``)."""
+    asking what checks them (``destination.check_names``)."""
     kind = type(loop)
     if not kind.__module__.startswith("asyncio."):
         raise OptionError(

@@ -129,10 +129,6 @@ class Relay(Session):
         """Whether something is under way can't be seen."""
         return True
 
-    def close_idle(self) -> None:
-        """End it."""
-        self.abort()
-
     def abort(self) -> None:
         """Cut it."""
         self._is_over = True

@@ -16,7 +16,7 @@ from .gate import Gate, Verdict, header
 from .target import Plain
 from .wire.answer import written
 from .wire.credential import place
-from .wire.events import Denied, Hold, Ruling
+from .wire.events import Denied, Hold
 from .wire.head import EMPTY, IN_CHUNKS, NO_BODY, Announced, Cleared, Head, read_announced
 
 _new = tuple.__new__  # as in core/path.py
@@ -49,14 +49,15 @@ def ask(
         return Hold(min(needed.limit, gate.body_limit), announced)
 
 
-def rule(gate: Gate, head: Head, asked: Verdict | Hold) -> Ruling:
-    """The ruling that follows from what ``ask`` gave; a verdict is on record then. Raises Unframed."""
-    if isinstance(asked, Hold):
-        return asked
-    verdict = gate.commit(asked)
+def rule(gate: Gate, head: Head, verdict: Verdict) -> Cleared | Denied:
+    """The ruling that follows from a verdict, which is on record then. Raises Unframed."""
+    verdict = gate.commit(verdict)
     request = verdict.request
     # What has no regular reading can go on in monitor mode, but not if a host could take another header for its length.
-    announced = announced_by(request) if request is not None and request.flaw is None else _announced(head)
+    if request is not None and request.flaw is None:
+        announced: Announced | None = announced_by(request)
+    else:
+        announced = read_announced(head.wire.headers) if head.is_regular else None
     if verdict.decision.forwards:
         if announced is None or not head.is_regular:
             raise Unframed
@@ -98,7 +99,7 @@ def rule_inside(gate: Gate, head: Head, error: Exception) -> Denied:
 
 def refuse_head(gate: Gate, head: Head, client_address: str, refused: Refused) -> bytes:
     """The answer to a head of the proxy's own that nobody should read; on record."""
-    ruling = rule(gate, head, ask(gate, head, client_address, refused=refused))
+    ruling = rule(gate, head, gate.judge(head.wire, client_address, refused))
     assert isinstance(ruling, Denied)
     return written(ruling.answer)
 
@@ -114,10 +115,6 @@ def announced_by(request: ApiRequest) -> Announced:
     if length is None:
         return IN_CHUNKS if request.may_have_body else NO_BODY
     return Announced(length) if length else EMPTY
-
-
-def _announced(head: Head) -> Announced | None:
-    return read_announced(head.wire.headers) if head.is_regular else None
 
 
 def _deny(gate: Gate, head: Head, verdict: Verdict, announced: Announced | None) -> Denied:

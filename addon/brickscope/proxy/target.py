@@ -12,8 +12,8 @@ from brickscope.core.reason import Reason
 
 from .destination import Destinations
 from .fence import hosts_of
-from .wire.head import Announced, Head, read_announced
-from .wire.hop import HopError, end_to_end
+from .wire.framing import Broken
+from .wire.head import Announced, Head, end_to_end, read_announced
 
 _HOST = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[^\x00-\x20\x7f:/?#@\[\]\\]{1,253})"
 _PORT = rb"([1-9][0-9]{0,4})"
@@ -88,7 +88,7 @@ def read_plain(head: Head, destinations: Destinations) -> Plain:
         raise Refused(Reason.UPGRADE_REFUSED, "the header Upgrade requests another protocol")
     try:
         _, *lines = end_to_end(head.raw[:-4]).split(b"\r\n")
-    except HopError:
+    except Broken:
         raise malformed from None
     path = found[3] if found[3].startswith(b"/") else b"/" + found[3]
     first = [b"%b %b HTTP/1.1" % (wire.method, path), b"Host: " + authority]

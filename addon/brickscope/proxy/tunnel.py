@@ -320,7 +320,11 @@ class Tunnel(Session):
         if self._core is not None:
             detail = f"the bodies that are held back together have more than {self._path.room} bytes"
             self._do(self._core.give_up_holding(Refused(Reason.TOO_LARGE, detail)))
-            self._conclude()  # the room is there at once
+            while (
+                self._deferred
+            ):  # the room is there at once, whose turn it is and whether or not the answers are taken
+                self._ask(self._deferred.popleft())
+            self._conclude()
 
     # -- rulings -----------------------------------------------------------------------------------------------
 
@@ -364,17 +368,20 @@ class Tunnel(Session):
                 # When all that is ready has been judged: one write has all of it on record.
                 self._gate.soon(self._conclude)
 
-    @guarded
     def _conclude(self) -> None:
-        """Have verdicts put on record, and obey them."""
+        """Have verdicts put on record, and obey them. Where one raises, the others have their outcomes all the same."""
         self._asked = 0
         judged, self._judged = self._judged, []
-        for judge, verdict in judged:
-            try:
-                ruling = rule(self._gate, judge.head, verdict)
-            except Exception as error:
-                ruling = rule_inside(self._gate, judge.head, error)
-            self._obey(judge.exchange, ruling)
+        for each in judged:
+            self._settle(*each)
+
+    @guarded
+    def _settle(self, judge: Judge, verdict: Verdict) -> None:
+        try:
+            ruling = rule(self._gate, judge.head, verdict)
+        except Exception as error:
+            ruling = rule_inside(self._gate, judge.head, error)
+        self._obey(judge.exchange, ruling)
 
     def _obey(self, exchange: Exchange, ruling: Ruling) -> None:
         core = self._core

@@ -56,14 +56,14 @@ class Upstream(Owner):
         self._first = b""
         """What the host said before it was asked; only through a parent."""
         self._task: asyncio.Task[None] | None = None
-        self._dialled: End | None = None
-        """What is connected, or is to be."""
+        self.end: End | None = None
+        """What is connected, or is to be: its end here."""
         self._shaken: asyncio.Future[str] | None = None
         """Done when the handshake is: why it came to nothing, empty if it did not."""
         self._misled = ""
 
     def __repr__(self) -> str:
-        return f"<Upstream {self.state.name} {self._dialled}>"
+        return f"<Upstream {self.state.name} {self.end}>"
 
     # -- what the session calls --------------------------------------------------------------------------------
 
@@ -76,56 +76,48 @@ class Upstream(Owner):
 
     def send(self, data: bytes) -> None:
         """Send bytes to a host that is there."""
-        if self.state is State.UP and self._dialled is not None:
-            self._dialled.write(data)
-
-    @property
-    def end(self) -> End | None:
-        """Its end here, if there is a connection."""
-        return self._dialled
+        if self.state is State.UP and self.end is not None:
+            self.end.write(data)
 
     @property
     def transport(self) -> asyncio.Transport | None:
         """Of the connection, if there is one."""
-        return None if self._dialled is None else self._dialled.transport
+        return None if self.end is None else self.end.transport
 
     @property
     def unsent(self) -> int:
         """Bytes that wait to be sent."""
-        return 0 if self._dialled is None else self._dialled.unsent
+        return 0 if self.end is None else self.end.unsent
 
     @property
     def alpn(self) -> bytes | None:
         """The protocol that the host chose."""
-        return None if self._dialled is None else self._dialled.alpn
+        return None if self.end is None else self.end.alpn
 
     def hang_up(self) -> None:
         """End the connection when all is sent; another may be dialled."""
-        dialled, self._dialled = self._dialled, None
+        end, self.end = self.end, None
         self.state = State.IDLE
-        if dialled is not None:
-            dialled.close()
-
-    def close(self) -> None:
-        """End the way when all is sent."""
-        self._leave(abort=False)
+        if end is not None:
+            end.close()
 
     def abort(self) -> None:
-        """End it at once."""
-        self._leave(abort=True)
+        """End the way at once."""
+        self.close(abort=True)
 
-    def _leave(self, *, abort: bool) -> None:
+    def close(self, *, abort: bool = False) -> None:
+        """End the way when all is sent; or at once."""
         self.state = State.CLOSED
         if self._task is not None:
             self._task.cancel()
-        dialled, self._dialled = self._dialled, None
-        if dialled is not None:
-            if abort or dialled.stage is Stage.HANDSHAKE:
-                dialled.abort()
+        end, self.end = self.end, None
+        if end is not None:
+            if abort or end.stage is Stage.HANDSHAKE:
+                end.abort()
             else:
-                dialled.close()
-                if dialled.unsent:  # or a host that takes nothing would keep the connection for ever
-                    asyncio.get_running_loop().call_later(LAST, dialled.abort)
+                end.close()
+                if end.unsent:  # or a host that takes nothing would keep the connection for ever
+                    asyncio.get_running_loop().call_later(LAST, end.abort)
 
     # -- dialling ----------------------------------------------------------------------------------------------
 
@@ -140,11 +132,11 @@ class Upstream(Owner):
             why = await self._reach()
             if self.state is not State.DIALLING:
                 return
-            if not why and (self._dialled is None or self._dialled.stage is not Stage.UP):
+            if not why and (self.end is None or self.end.stage is not Stage.UP):
                 why = "it hung up after the handshake"
             if why:
                 self.state = State.IDLE
-                self._dialled = None
+                self.end = None
                 self._session.host_failed(why)
             else:
                 self.state = State.UP
@@ -171,12 +163,12 @@ class Upstream(Owner):
         why = "its name has no address"
         for family, _, _, _, address in found[:MOST_ADDRESSES]:
             why = await self._try(family, address)
-            if not why or self._dialled is not None:
+            if not why or self.end is not None:
                 break  # it was reached: another address is no remedy for what went wrong then
         return why
 
     async def _try(self, family: int, address: Sequence[Any]) -> str:
-        """Connect to one address, given as a literal, so that nothing is looked up again. ``_dialled`` is set once it
+        """Connect to one address, given as a literal, so that nothing is looked up again. ``end`` is set once it
         is reached."""
         loop = asyncio.get_running_loop()
         made = self._prepare()
@@ -193,7 +185,7 @@ class Upstream(Owner):
         except asyncio.CancelledError:
             made.abort()
             raise
-        self._dialled = made
+        self.end = made
         return await self._shake(made)
 
     async def _go_through(self, parent: Parent) -> str:
@@ -206,7 +198,7 @@ class Upstream(Owner):
         if first and not made.is_clear:
             transport.abort()  # whoever that was, it is not the host: in TLS the client speaks first
             return "the parent proxy: it spoke before it was asked"
-        self._dialled, self._first = made, first
+        self.end, self._first = made, first
         transport.set_protocol(made)
         made.connection_made(transport)
         return await self._shake(made)
@@ -265,14 +257,14 @@ class Upstream(Owner):
 
     def end_received(self, end: End, data: bytes) -> None:
         """Bytes came."""
-        if end is self._dialled:
+        if end is self.end:
             self._session.host_received(data)
 
     def end_closed(self, end: End, clean: bool) -> None:
         """Nothing more comes, so the connection is of no more use."""
-        if end is not self._dialled:
+        if end is not self.end:
             return
-        self._dialled = None
+        self.end = None
         end.close()
         if self.state is State.UP:
             self.state = State.IDLE
@@ -280,7 +272,7 @@ class Upstream(Owner):
 
     def end_full(self, end: End, full: bool) -> None:
         """Enough waits to be sent, or no longer."""
-        if end is self._dialled:
+        if end is self.end:
             self._session.host_full(full)
 
     def fail_closed(self) -> None:

@@ -7,8 +7,7 @@ Callers without a subject are not compared: anybody can make up tokens, as many 
 from dataclasses import replace
 
 from .block import Point, Section, Text
-from .counts import sql
-from .given import Given
+from .counts import Given, sql
 from .text import counted, moment, names
 
 

@@ -3,8 +3,7 @@
 from brickscope.catalog.catalog import Operation, load_catalog
 
 from .block import Cell, Point, Section, Text
-from .counts import change, sql
-from .given import Given
+from .counts import Given, change, sql
 from .text import counted, names, share, size
 
 GRAVE = {

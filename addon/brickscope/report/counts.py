@@ -4,15 +4,19 @@
 each column is called as ``block.Column`` reads it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from brickscope.audit.reader import AuditLog, Progress
+from brickscope.analysis.denials import Found
+from brickscope.audit.evidence import Evidence
+from brickscope.audit.reader import AuditLog, Faults, Progress
+from brickscope.policy.load import Loaded
 from brickscope.shipped import text
 
 from .block import LIMIT, Cell, Table
+from .grid import Grid
 
 _SETS = {
     "kind": ("event",),
@@ -112,6 +116,22 @@ class Counts:
             ((total,),) = self.ask(f"SELECT count(*) FROM ({select}\n)", **parameters)  # noqa: S608 - ours
         cells = ([Cell(**each) if isinstance(each, dict) else each for each in row] for row in rows)
         return Table.of(name, caption, columns, cells, total, " ".join(hint), more)
+
+
+class Given(NamedTuple):
+    """What a section is made from. ``end``: of the period, UTC without a zone, by which ages are told. ``loaded``: the
+    policy, if one was given. ``compared_from``: where the log before the period begins, if there is any. ``evidence``: what
+    checking the log showed, None if it was not checked."""
+
+    counts: Counts
+    grid: Grid
+    denials: Found
+    end: datetime
+    stale: timedelta
+    loaded: Loaded | None
+    compared_from: datetime | None
+    evidence: Sequence[Evidence] | None
+    faults: Faults
 
 
 def change(table: Table, label: str, values: Iterable[Any]) -> Table:

@@ -9,8 +9,7 @@ from brickscope.core.reason import Kind, Reason
 
 from .block import Cell, Point, Section, Table, Text
 from .calls import GRAVE, doing
-from .counts import change
-from .given import Given
+from .counts import Given, change
 from .text import counted, names, shown
 
 _KINDS = {
@@ -43,7 +42,7 @@ def denied_section(given: Given) -> Section:
             Text(
                 "What no rule allows is denied. In monitor mode a denial by the rules is logged, and the call is sent."
             ),
-            _groups(given),
+            Table.written("denials", map(_group, given.denials.groups), given.denials.total),
             change(reasons, "What it means", map(_meaning, known)),
         ),
         (*_power_points(given.denials.groups), *_kind_points(given, calls)),
@@ -54,11 +53,6 @@ def _meaning(reason: Reason | None) -> Cell:
     if reason is None:
         return Cell("This version of Brickscope does not know this reason.")
     return Cell(reason.sentence, (_KINDS[reason.kind],))
-
-
-def _groups(given: Given) -> Table:
-    found = given.denials
-    return Table.written("denials", map(_group, found.groups), found.total)
 
 
 def _group(group: Denials) -> tuple[Any, ...]:

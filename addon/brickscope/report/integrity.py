@@ -8,7 +8,7 @@ from brickscope.audit.evidence import Evidence
 from brickscope.audit.reader import Faults
 
 from .block import Lists, Point, Section, Table, Text
-from .given import Given
+from .counts import Given
 from .text import counted, names, shown
 
 Status = Literal["intact", "own key", "damaged", "unsigned", "unchecked"]

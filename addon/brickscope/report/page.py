@@ -9,7 +9,9 @@ import base64
 import re
 from functools import cache
 from hashlib import sha256
-from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 import brickscope
 from brickscope import shipped
@@ -22,8 +24,6 @@ from .report import Report
 
 def render(report: Report) -> str:
     """The whole page."""
-    from markupsafe import Markup
-
     css, js = _asset("page.css"), _asset("page.js")
     template = _environment().get_template("page.html.j2")
     return str(
@@ -52,10 +52,8 @@ def _digest(content: str) -> str:
     return f"'sha256-{base64.b64encode(sha256(content.encode()).digest()).decode()}'"
 
 
-def _breakable(value: object) -> Any:
+def _breakable(value: object) -> Markup:
     """Text that may be broken where its parts join, rather than anywhere."""
-    from markupsafe import Markup, escape
-
     # What is inserted stands in no entity: these have none of the three signs.
     return Markup(re.sub(r"(?<=[._/])", "<wbr>", str(escape(text.shown(value)))))  # noqa: S704
 
@@ -65,13 +63,11 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _environment() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_asset),
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_asset),
         autoescape=True,
-        undefined=jinja2.StrictUndefined,
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )

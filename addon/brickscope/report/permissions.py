@@ -9,7 +9,6 @@ from brickscope.analysis.check.checker import check
 from brickscope.analysis.check.finding import Finding
 from brickscope.analysis.judge import Known, known
 from brickscope.analysis.shown import place
-from brickscope.analysis.summary import mode_of
 from brickscope.analysis.way import abilities
 from brickscope.audit.usage import Usage, find_usage
 from brickscope.catalog.catalog import CLASSES
@@ -17,7 +16,7 @@ from brickscope.core.policy import RuleSet, Subject
 from brickscope.policy.load import Loaded
 
 from .block import LIMIT, Cell, Fold, Point, Section, Table, Text
-from .given import Given
+from .counts import Given
 from .text import counted, day, names, shown
 
 SOON = timedelta(days=30)
@@ -92,7 +91,7 @@ def _subject(given: Given, loaded: Loaded, who: Known, usage: Usage, ids: dict[s
         who.name,
         who.kind,
         Cell(rule_set, href=ids.get(rule_set or "")),
-        mode_of(loaded.policy, subject).value,
+        loaded.policy.mode_of(subject).value,
         tuple(map(str, subject.clients or ())),
         sorted(subject.workspaces or ()),
         Cell(expires, badge=state),
@@ -123,10 +122,13 @@ def _view(
         for each in allowed
         if each.operation.risk
     ]
-    rules = {part: used.get((rule_set.name, part), []) for part in ("allow", "deny")}
+    rules = {
+        part: sorted(used.get((rule_set.name, part), []), key=lambda usage: (-usage.calls, usage.name))
+        for part in ("allow", "deny")
+    }
     unused = sum(usage.parts - usage.used for usages in rules.values() for usage in usages)
     tables = [
-        Table.written("rules", map(_use, _busiest(rules[part])), 0, f"{id}-{part}", f"{name} {words}")
+        Table.written("rules", map(_use, rules[part]), 0, f"{id}-{part}", f"{name} {words}")
         for part, words in (("allow", "allows"), ("deny", "denies, whatever allows it"))
         if rules[part]
     ]
@@ -136,10 +138,6 @@ def _view(
     sizes = [counted(len(rules[part]), f"{part} rule") for part in rules]
     row = (Cell(rule_set.name, href=id), holders, *(reach[kind] for kind in CLASSES), len(risks), unused)
     return row, Fold(id or "", f"{name}: {', '.join(sizes)}, {counted(holders, 'subject')}", tables)
-
-
-def _busiest(usages: list[Usage]) -> list[Usage]:
-    return sorted(usages, key=lambda usage: (-usage.calls, usage.name))
 
 
 def _use(usage: Usage) -> Sequence[Any]:
@@ -160,7 +158,8 @@ def _finding(each: Finding) -> Sequence[Any]:
 
 
 def _points(end: datetime, everybody: list[Known], findings: list[Finding]) -> Iterator[Point]:
-    errors = [each.rule_set or each.subject or "the policy" for each in findings if _counts(each)]
+    counting = [each for each in findings if each.severity == "error" and each.accepted is None]
+    errors = [each.rule_set or each.subject or "the policy" for each in counting]
     if errors:
         text = f"brickscope check finds {counted(len(errors), 'error')} in the policy, about {names(errors)}."
         yield Point("look", text)
@@ -173,7 +172,3 @@ def _points(end: datetime, everybody: list[Known], findings: list[Finding]) -> I
         yield Point(
             "note", f"Expires within {SOON.days} days of the period's end: {names(states['expires soon'])}."
         )
-
-
-def _counts(finding: Finding) -> bool:
-    return finding.severity == "error" and finding.accepted is None

@@ -17,9 +17,8 @@ from brickscope.policy.load import Loaded
 from .block import WEIGHTS, Point, Section, Table, Text
 from .callers import clients_section, connections_section, tokens_section
 from .calls import operations_section, outcomes_section, subjects_section
-from .counts import Counts, Earlier
+from .counts import Counts, Earlier, Given, sql
 from .denied import denied_section
-from .given import Given
 from .grid import Grid
 from .integrity import Status, find_status, integrity_section, sentence
 from .permissions import permissions_section
@@ -120,15 +119,7 @@ def gather(
         faults,
     )
     sections = (*(make(given) for make in SECTIONS), LIMITS, _about(made, log, kinds))
-    gaps = next(
-        (
-            block.total
-            for section in sections
-            for block in section.blocks
-            if getattr(block, "id", "") == "gaps-table"
-        ),
-        0,
-    )
+    ((gaps, *_),) = counts.ask(sql("odd_counts"))
     asked = " ".join(
         f"{word} {moment(at)}" for word, at in (("from", period.since), ("until", period.until)) if at
     )

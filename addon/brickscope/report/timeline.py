@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from .block import LIMIT, Fold, Point, Section, Table, Text
-from .counts import Counts, sql
-from .given import Given
+from .counts import Counts, Given, sql
 from .grid import Grid
 from .text import brief, counted, moment, names, shown
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
 from analysis.check.policies import NOW, findings, load
 from brickscope.analysis import lint
 from brickscope.analysis.call import read_call
+from brickscope.analysis.check.checker import BROKEN, broken
 from brickscope.analysis.check.code import codes, lints
-from brickscope.analysis.check.finding import Finding
-from brickscope.analysis.check.report import BROKEN, broken
+from brickscope.analysis.check.finding import Finding, Findings
 from brickscope.analysis.judge import find, judge
 from brickscope.core.policy import Policy
 from brickscope.policy.problem import PolicyError
@@ -56,10 +58,17 @@ def test_a_policy_that_does_not_load_is_one_finding_for_each_error(tmp_path: Pat
 
 
 def test_each_lint_has_a_page() -> None:
-    folder = Path(str(files(lint)))
-    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
-    assert modules == {file.stem for file in folder.glob("*.yaml")}
-    assert len(lints()) == len(modules)
+    pages = {file.stem for file in Path(str(files(lint))).glob("*.yaml")}
+    modules = [import_module(f"{lint.__name__}.{each.name}") for each in iter_modules(lint.__path__)]
+    looks = {
+        name
+        for module in modules
+        for name, look in vars(module).items()
+        if not name.startswith("_") and getattr(look, "__annotations__", {}).get("return") == Findings
+    }
+    assert looks | {"broken_policy"} == pages
+    assert [each.code.code for each in lints() if not each.looks] == [BROKEN]
+    assert len(lints()) == len(pages)
 
 
 def test_codes_are_told_in_sentences() -> None:

@@ -8,8 +8,7 @@ import click
 
 from analysis.check.policies import NOW, load
 from brickscope.analysis.answer import render
-from brickscope.analysis.check.checker import check
-from brickscope.analysis.check.report import data
+from brickscope.analysis.check.checker import check, data
 
 
 def lines(folder: Path, policy: str) -> list[str]:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from analysis.check.policies import NOW, load
-from brickscope.analysis.check.checker import check
+from brickscope.analysis.check.checker import broken, check, data
 from brickscope.analysis.check.code import codes
 from brickscope.analysis.check.finding import Finding, Severity
-from brickscope.analysis.check.report import broken, data
 from brickscope.analysis.check.sarif import sarif
 from brickscope.policy.problem import PolicyError, Position
 from schemas import validator

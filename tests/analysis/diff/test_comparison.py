@@ -17,9 +17,9 @@ from brickscope.analysis.diff.comparison import Comparison, compare_versions
 from brickscope.analysis.diff.origin import Version, load_version
 from brickscope.analysis.diff.report import data
 from brickscope.analysis.diff.rule_sets import Effect
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example as example_call
 from brickscope.analysis.judge import find, judge
+from brickscope.analysis.sent import CallError
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import ABSENT
 from brickscope.core.reason import Kind

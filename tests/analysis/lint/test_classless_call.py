@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analysis.check.policies import findings, only, rules
-from brickscope.analysis.lint.classless_call import MADE_UP
+from brickscope.analysis.lint.denies import MADE_UP
 
 # What is allowed and denied, and the calls that are named as examples of what the deny can't see.
 CASES: dict[str, tuple[list[Any], list[Any], list[str]]] = {

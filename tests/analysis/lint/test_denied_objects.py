@@ -10,7 +10,7 @@ import pytest
 from analysis.check.policies import findings, load, only, rules
 from analysis.check.test_check_codes import assert_proved
 from brickscope.analysis.check.finding import Finding
-from brickscope.analysis.lint.evaded_deny import aliases, renamed
+from brickscope.analysis.lint.denies import aliases, renamed
 from brickscope.analysis.reach import reach
 from brickscope.core.kind import KINDS, in_path
 from brickscope.core.rule import parse_rule

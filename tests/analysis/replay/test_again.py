@@ -283,6 +283,14 @@ def test_strangers_stay_strangers(token: bytes | None, mode: str, world: World) 
     )
 
 
+def test_of_what_may_be_an_enforced_subjects_the_log_does_not_tell_enough(world: World) -> None:
+    known = policy(world.folder, ["jobs.list"], [], {"mode": "enforce"}, "monitor", True)
+    _, record = world.judge(known, CALLS[0], TOKEN + b"=")
+    assert (record["decision"], record["enforced"], record["reason"]) == ("deny", True, "unknown_token")
+    with pytest.raises(NotReplayable, match="may be an enforced subject's token"):
+        judge_again(known, record)
+
+
 def test_most_calls_can_be_replayed(world: World) -> None:
     known = policy(world.folder, RULES[6:], [], {}, "enforce", True)
     lost = []

@@ -27,7 +27,7 @@ from brickscope.log.key import DigestKey
 from brickscope.log.writer import AuditWriter, Keeping
 from brickscope.proxy.call import Call as OwnCall
 from brickscope.proxy.destination import Destinations
-from brickscope.proxy.gate import Gate
+from brickscope.proxy.gate import Gate, Verdict
 from brickscope.proxy.ruling import ask, rule
 from brickscope.proxy.wire.exchange import Exchange
 from brickscope.proxy.wire.head import Cleared, Door, HeadScanner
@@ -186,6 +186,7 @@ def rule_pass(gate: Gate, mix: Sequence[Call]) -> float:
             for head, asked in judged:
                 exchange = Exchange(head)
                 exchange.ticket = call = OwnCall()
+                assert isinstance(asked, Verdict)
                 ruling = rule(gate, head, asked)
                 assert isinstance(ruling, Cleared)
                 exchange.cleared = ruling

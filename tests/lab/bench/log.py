@@ -12,7 +12,7 @@ from brickscope.analysis.replay.run import Replay
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.summary import summarise
-from brickscope.audit.verify import Verifier, verify
+from brickscope.audit.verify import Verifier
 from brickscope.core.policy import Policy
 from brickscope.log.writer import Keeping
 
@@ -76,7 +76,7 @@ def _read(path: Path, rounds: int, say: Say) -> list[Measurement]:
     speeds, sums, reads = [], [], []
     for number in range(rounds):
         say(f"log: reading {size}, round {number + 1} of {rounds}")
-        speeds.append(megabytes / _processor_seconds(lambda: verify([path], Verifier())))
+        speeds.append(megabytes / _processor_seconds(lambda: Verifier().check(path)))
         with AuditLog([path], Period()) as log:
             reads.append(_seconds(lambda log=log: log.connection.execute(READ).fetchall()))  # type: ignore[misc]
         with AuditLog([path], Period()) as log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from http1_line import DOOR, request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickscope.proxy.wire.credential import MOST, Reflected, Reflection
+from brickscope.proxy.wire.credential import MEMBER, MOST, Reflected, Reflection
 from brickscope.proxy.wire.events import Event, ToClient
 from brickscope.proxy.wire.exchange import Exchange
 from brickscope.proxy.wire.head import NO_BODY, Cleared, HeadScanner
@@ -101,6 +102,15 @@ def test_what_is_not_packed_as_it_says_passes() -> None:
     assert passed([b"no gzip", b" at all"], b"gzip") == b"no gzip at all"
 
 
+@pytest.mark.parametrize("first", range(256))
+def test_nor_does_what_it_says_hide_a_body_that_is_not_packed(first: int) -> None:
+    """Many a byte could be the begin of deflate, which goes on for long before it is none."""
+    for encoding in (b"gzip", b"deflate", b"zstd", b"deflate, gzip"):
+        for size in (1, 7, 1000):
+            with pytest.raises(Reflected):
+                passed(cut(bytes([first]) + SECRET, size), encoding)
+
+
 def test_a_bomb_costs_no_more_than_what_is_looked_at() -> None:
     bomb = gzip.compress(b"\0" * 200_000_000)
     assert passed(cut(bomb, 4096), b"gzip") == bomb
@@ -123,6 +133,37 @@ def test_a_million_members_cost_no_more_than_what_is_looked_at(monkeypatch: pyte
     assert passed(cut(body, 65_536), b"gzip") == body
     assert len(made) < 1100
     assert passed([b"x"], b", ".join([b"gzip"] * 1000)) == b"x"
+
+
+def test_nor_does_a_bomb_behind_as_many_members_as_use_all_of_it_up() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    for before in (0, 1, 36, 37, 63, 64):
+        begin = gzip.compress(b"x" * before) if before else b""
+        for members in (1021, 1022, 1023, 1024, 1025):
+            body = begin + gzip.compress(b"") * members + bomb
+            tracemalloc.start()
+            assert passed([body], b"gzip") == body
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+            tracemalloc.stop()
+
+
+def test_what_follows_a_whole_member_hides_nothing_of_it() -> None:
+    for coding, packed in ((b"gzip", gzip.compress(SECRET)), (b"zstd", zstd.compress(SECRET))):
+        for rest in (b"\0" * 16, b"no member", b"\x1f\x8b and no more"):
+            with pytest.raises(Reflected):
+                passed([packed + rest], coding)
+            with pytest.raises(Reflected):
+                passed([gzip.compress(packed + rest)], coding + b", gzip")
+    harmless = gzip.compress(b"x") + b"\0" * 16
+    assert passed(cut(harmless, 5), b"gzip") == harmless
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_packed_too_what_begins_within_the_first_64_kib_is_found(encoding: bytes) -> None:
+    members = 2 * MEMBER if encoding in (b"x-gzip", b"ZSTD") else 0  # their price
+    for before in (MOST - 1, MOST - 20, MOST - len(SECRET)):
+        with pytest.raises(Reflected):
+            passed([PACKED[encoding](b"x" * (before - members) + SECRET + b"y" * 100)], encoding)
 
 
 def test_the_codings_of_all_lines_count() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brickscope.proxy.wire.answer import MAX_ANSWER_HEAD, AnswerHead, AnswerScanner
-from brickscope.proxy.wire.framing import Broken
+from brickscope.proxy.wire.framing import NOTHING, Broken
 
 
 def read(raw: bytes, *, to_head: bool = False, closing: bool = False) -> AnswerHead | None:
@@ -48,7 +48,8 @@ BODIES = {
 def test_how_an_answer_ends(raw: bytes, body: str, closes: bool) -> None:
     found = read(raw)
     assert found is not None
-    assert (type(found.body).__name__, found.closes, found.end) == (body, closes, len(raw))
+    kind = "NoBody" if found.body is NOTHING else type(found.body).__name__
+    assert (kind, found.closes, found.end) == (body, closes, len(raw))
     assert found.raw is None, "as it came"
 
 

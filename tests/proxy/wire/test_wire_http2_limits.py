@@ -6,10 +6,16 @@ import re
 from collections.abc import Callable
 
 import pytest
+from h2.errors import ErrorCodes
 from http2_line import Line, clear
+from http2_line import judge as by_path
 
+from brickscope.core.decision import Refused
+from brickscope.core.reason import Reason
+from brickscope.proxy.wire.events import Hold, Phase, Ruling
 from brickscope.proxy.wire.frames import MAX_FRAME
 from brickscope.proxy.wire.framing import SMALL_CHUNKS
+from brickscope.proxy.wire.head import Announced, Head
 from brickscope.proxy.wire.peer import FULL, MAX_STREAMS
 from http2_by_hand import PUT, data, goaway, ping, pseudo, reset, settings, window
 
@@ -160,6 +166,29 @@ def test_dust_is_refused() -> None:
     for _ in range(SMALL_CHUNKS + 400):
         line.client(data(1, b"x"))
     assert line.outcomes == [(None, line.outcomes[0][1], 0, "CLIENT_BROKE")]
+
+
+def hold(head: Head, body: bytes | None, refused: Refused | None) -> Ruling | None:
+    """The gate that wants each body before it rules."""
+    return Hold(1 << 20, Announced()) if body is None and refused is None else by_path(head, body, refused)
+
+
+@pytest.mark.parametrize("gate", [hold, by_path], ids=["held back", "denied"])
+def test_dust_is_refused_where_nobody_is_sent_it(
+    gate: Callable[[Head, bytes | None, Refused | None], Ruling | None],
+) -> None:
+    """Each frame of one byte takes as long as one of 16 KB: 256 KB of them took seconds, for a client without a token."""
+    line = Line(gate)
+    line.client(line.c.headers(1, pseudo("/deny", "PUT")), data(1, b"x") * SMALL_CHUNKS)
+    assert line.at_client.resets == {}
+    line.client(data(1, b"x") * 400)
+    assert line.at_client.heads[1][0][0] == (b":status", b"403")
+    assert f"client< 1 reset {int(ErrorCodes.PROTOCOL_ERROR)}" in line.story
+    assert [refused.reason for _, _, refused in line.judged[1:] if refused] == (
+        [Reason.MALFORMED_BODY] if gate is hold else []
+    )
+    line.client(data(1, b"x") * (FULL + 400))
+    assert line.core.phase is Phase.OVER, "what is of no use earns nothing"
 
 
 NO_FRAMES = {

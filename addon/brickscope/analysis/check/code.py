@@ -1,18 +1,20 @@
-"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` beside
-its lint; of an escalation, its entry in ``escalations.yaml``."""
+"""The codes of findings: a closed list, and a code is never given another meaning. The page of one is the ``.yaml`` of its
+lint; of an escalation, its entry in ``escalations.yaml``. As text they are in ``check --explain`` and SARIF."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from pkgutil import iter_modules
 from textwrap import indent
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from brickscope.shipped import table
 
 from .. import lint
+from ..answer import render
 from .finding import Found, Severity
+from .power import grounds, powers
 
 
 class Code(NamedTuple):
@@ -38,25 +40,28 @@ class Code(NamedTuple):
 
 
 class Lint(NamedTuple):
-    """One file of ``lint/``: its page, and what it looks at: each rule set, the policy, each acceptance."""
+    """A page of ``lint/`` and the functions of its name. Each looks at one thing, which its parameter names."""
 
     code: Code
-    module: ModuleType
+    looks: tuple[Callable[[Any], Iterator[Found]], ...]
 
-    def find(self, what: str, subject: Any) -> Iterator[Found]:
-        """What it finds. ``what``: ``of_rule_set`` (a RuleSetView), ``of_policy`` (a Survey), ``of_acceptance``."""
-        look: Callable[[Any], Iterator[Found]] | None = getattr(self.module, what, None)
-        return iter(()) if look is None else look(subject)
+    def find(self, subject: Any) -> Iterator[Found]:
+        """What it finds about a rule set (a RuleSetView), the policy (a Survey) or an acceptance (an Accepted)."""
+        for look in self.looks:
+            if isinstance(subject, next(iter(look.__annotations__.values()))):
+                yield from look(subject)
 
 
 @cache
 def lints() -> tuple[Lint, ...]:
-    """All lints, in the order of their codes: every page beside which a module of its name lies."""
-    names = [each.name.removesuffix(".yaml") for each in files(lint).iterdir() if each.name.endswith(".yaml")]
-    found = (
-        Lint(_code(**table(lint.__name__, f"{name}.yaml")), import_module(f"{lint.__name__}.{name}"))
-        for name in names
-    )
+    """All lints, in the order of their codes."""
+    modules = [import_module(f"{lint.__name__}.{each.name}") for each in iter_modules(lint.__path__)]
+    found = []
+    for page in files(lint).iterdir():
+        name, _, ending = page.name.rpartition(".")
+        if ending == "yaml":
+            looks = tuple(getattr(each, name) for each in modules if hasattr(each, name))
+            found.append(Lint(_code(**table(lint.__name__, page.name)), looks))
     return tuple(sorted(found, key=lambda each: each.code.code))
 
 
@@ -93,3 +98,26 @@ def _line(rule: Any) -> str:
     if isinstance(rule, dict):
         return "{" + ", ".join(f"{key}: {_line(value)}" for key, value in rule.items()) + "}"
     return "[" + ", ".join(map(_line, rule)) + "]" if isinstance(rule, list) else str(rule)
+
+
+def plain(code: Code) -> str:
+    """One code for a terminal; Markdown as well."""
+    alone = code.needs[0] if len(code.needs) == 1 else ()
+    choices = [[powers()[power] for power in part] for part in code.needs]
+    operations = [each for power in alone for each in _operations(power)]
+    return "\n".join(render("code", code._asdict() | {"choices": choices, "operations": operations}))
+
+
+def _operations(power: str) -> list[str]:
+    """The operations that give a power, why, and what limits them; those with one reason together."""
+    held: dict[tuple[str, tuple[str, ...], str | None], list[str]] = {}
+    for operation, each in grounds().items():
+        for one in each:
+            if one.power == power:
+                held.setdefault((one.why, one.limit, one.carried), []).append(operation)
+    return [
+        f"{', '.join(names)}: {why}"
+        + (f" Limited by {', '.join(limit)}." if limit else "")
+        + (f" Only if the call may carry {carried}." if carried else "")
+        for (why, limit, carried), names in held.items()
+    ]

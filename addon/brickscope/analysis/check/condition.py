@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import islice, product
 
 from brickscope.analysis.call import Home
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import example, meeting, variations
+from brickscope.analysis.sent import CallError
 from brickscope.catalog.catalog import Operation, load_catalog, operation_table
 from brickscope.core.constraint import ABSENT, Constraint
 from brickscope.core.decision import Refused

@@ -13,8 +13,8 @@ from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
 
+from ..judge import Witness
 from ..way import Way, ways
-from ..witness import Witness
 from .code import Code, codes
 from .finding import Found, Severity
 from .power import Grounds, grounds

@@ -1,6 +1,6 @@
 """A finding: what is wrong or dangerous in a policy that loads, where, whom it affects, and a request that proves it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -9,8 +9,8 @@ from brickscope.policy.entry import Entry
 from brickscope.policy.problem import Position
 from brickscope.policy.written import WrittenRule
 
+from ..judge import Witness
 from ..shown import MOST, listed
-from ..witness import Witness
 
 
 class Severity(StrEnum):
@@ -68,18 +68,6 @@ class Found(NamedTuple):
             proofs=tuple(proofs),
             related=tuple(places.items()),
         )
-
-    @classmethod
-    def proved(
-        cls,
-        written: WrittenRule,
-        message: str,
-        proofs: Mapping[str, Witness],
-        severity: Severity | None = None,
-    ) -> Self:
-        """About a rule and operations, of which the first is shown."""
-        first = list(proofs.values())[:1]
-        return cls.of(written, message, severity=severity, operations=proofs, proofs=first)
 
 
 Findings = Iterator[Found]

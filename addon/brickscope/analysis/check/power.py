@@ -1,8 +1,7 @@
 """Powers: what operations of the catalogue let their caller become (``powers.yaml``)."""
 
-import re
+import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import translate
 from functools import cache
 from typing import Any
 
@@ -66,11 +65,7 @@ def expand(patterns: Iterable[str]) -> Iterator[str]:
     """The operations of names and patterns with ``*``. Raises ValueError for one that names none."""
     known = load_catalog().operations
     for pattern in patterns:
-        if "*" not in pattern:
-            names = [pattern] if pattern in known else []
-        else:
-            matches = re.compile(translate(pattern)).match
-            names = [name for name in known if matches(name)]
+        names = fnmatch.filter(known, pattern)
         if not names:
             raise ValueError(f"no operation is called {pattern}")
         yield from names

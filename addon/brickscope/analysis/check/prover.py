@@ -1,22 +1,19 @@
 """Requests that prove a finding: proposed from the catalogue, and shown only if the decision function allows them."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from brickscope.analysis.call import Call, Home
-from brickscope.analysis.error import CallError
-from brickscope.analysis.example import UNNAMED, meeting, mirrored, path_example, tried, variations
+from brickscope.analysis.example import UNNAMED, meeting, mirrored, tried, variations
 from brickscope.analysis.judge import Known, home, judge
 from brickscope.catalog.catalog import Operation
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule
 from brickscope.core.policy import Policy, RuleSet
-from brickscope.core.rule import Rule
 
+from ..judge import Witness
 from ..way import Way
-from ..witness import Witness
 from .power import telling
 
 MAX_TRIES = 64
@@ -40,8 +37,8 @@ class Prover:
         """``is_made_up``: nobody has the rule set, so proofs name nobody."""
         self._policy, self._who, self._rule_set, self._now = policy, who, rule_set, now
         self._name = None if is_made_up else who.name
-        self._home = home(who)
-        self._account = _account_home(who) or self._home
+        self.home = home(who)
+        self._account = _account_home(who) or self.home
         self._proved: dict[int, tuple[Way, Witness | None]] = {}
 
     def proof(self, way: Way) -> Witness | None:
@@ -71,12 +68,6 @@ class Prover:
             if proof is not None:
                 yield proof
 
-    def path_call(self, path: Rule, values: Mapping[str, str]) -> Call | None:
-        """A call of a path rule, with these values for its variables; None where no such call can be written."""
-        with suppress(CallError):
-            return path_example(path, self._home, values)
-        return None
-
     def judged(self, call: Call) -> Decision:
         """What the decision function says of a call."""
         return judge(self._policy, self._who, call, self._now)
@@ -101,7 +92,7 @@ class Prover:
             yield from (call, *mirrored(call))
 
     def _at(self, operation: Operation) -> Home:
-        return self._account if operation.name.startswith("account.") else self._home
+        return self._account if operation.name.startswith("account.") else self.home
 
     def _candidates(self, way: Way) -> Iterator[Call]:
         """Calls that the way should allow, the plainest first; then such as a deny may have left out."""

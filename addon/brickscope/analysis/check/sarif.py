@@ -13,8 +13,7 @@ from urllib.parse import quote
 
 import brickscope
 
-from .code import Code, codes
-from .reference import plain
+from .code import Code, codes, plain
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"

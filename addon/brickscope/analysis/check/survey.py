@@ -1,26 +1,27 @@
 """A loaded policy as the lints look at it: its rule sets with what several lints ask of them, worked out once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from brickscope.core.policy import Grant, Policy, RuleSet, Subject
+from brickscope.catalog.catalog import load_catalog
+from brickscope.core.operation import OperationRule
+from brickscope.core.policy import Policy, RuleSet, Subject
 from brickscope.core.template import Rest
-from brickscope.policy.load import Loaded
 from brickscope.policy.problem import Position
 from brickscope.policy.written import Written, WrittenRule
 
 from ..algebra import RuleList
-from ..judge import Known, known
+from ..example import UNNAMED, made_up
+from ..judge import Known, Witness
+from ..reach import reach
 from ..way import Way, ways
 from .condition import never
 from .finding import Found
 from .prover import Prover
-from .undone import Broken, undone_limits
 
-DAY = 86400.0
-PERSONAL = frozenset({Grant.BROWSER_LOGIN, Grant.REFRESH})
-"""Grants that end in a person's token."""
+Broken = Mapping[str, tuple[Witness, WrittenRule]]
+"""By operation the call that breaks the limits of a rule, and the rule that allows it."""
 
 
 class Survey(NamedTuple):
@@ -106,7 +107,7 @@ class RuleSetView:
     @cached_property
     def undone_limits(self) -> dict[WrittenRule, Broken]:
         """The rules whose limits another rule takes away."""
-        return dict(undone_limits(self.allowed, self.prover))
+        return dict(_undone_limits(self.allowed, self.prover))
 
     @cached_property
     def spans(self) -> list[Span]:
@@ -126,6 +127,45 @@ class RuleSetView:
         ]
 
 
-def survey(loaded: Loaded, now: float, days: float = 30.0) -> Survey:
-    """Look at a policy. ``days``: how far ahead something runs out soon."""
-    return Survey(loaded.policy, loaded.written, known(loaded.policy), now, now + days * DAY)
+# -- limits that another rule of the list takes away: each proved by a call that breaks it and is allowed all the same --
+
+
+def _undone_limits(allowed: RuleList, prover: Prover) -> Iterator[tuple[WrittenRule, Broken]]:
+    """The rules of a list whose limits hold nothing back."""
+    for written in allowed.written:
+        found = {}
+        for rule in written.operations:
+            named = allowed.by_operation[rule.operation]
+            is_free = any(not other.is_bound for other, _ in named) or rule.operation in allowed.by_path
+            broken = _broken(rule, allowed, prover) if rule.is_bound and is_free else None
+            if broken is not None:
+                found[rule.operation] = broken
+        if found:
+            yield written, found
+
+
+def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Witness, WrittenRule] | None:
+    operation = load_catalog().operations[rule.operation]
+    changes: list[dict[str, Any]] = [
+        {constraint.name: value}
+        for constraint in rule.where
+        for value in UNNAMED
+        if not constraint.test.takes(value)
+    ]
+    if rule.only is not None:
+        known = rule.only | {constraint.keys[0] for constraint in rule.where}
+        more = [name for name in (*operation.query, *operation.body) if name not in known]
+        changes += [{name: made_up(name)} for name in more[:1]]
+    for change in changes:
+        for proof in prover.allowed(prover.variations(operation, rule, change), operation.name):
+            other = allowed.written[proof.entry]
+            if _is_free(other, operation.name):
+                return proof, other
+    return None
+
+
+def _is_free(written: WrittenRule, operation: str) -> bool:
+    """Whether a rule says something of an operation without a limit."""
+    return any(not rule.is_bound for rule in written.operations if rule.operation == operation) or any(
+        not each.fixed for path in written.paths for each in reach(path) if each.operation.name == operation
+    )

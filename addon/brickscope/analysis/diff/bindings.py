@@ -4,10 +4,8 @@ from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
-from brickscope.analysis.judge import GROUPS, Known
+from brickscope.analysis.judge import GROUPS, Known, Witness
 from brickscope.analysis.shown import moment
-from brickscope.analysis.summary import mode_of
-from brickscope.analysis.witness import Witness
 from brickscope.core.policy import Login, Mode, Policy, Subject
 
 from .rule_sets import Effect
@@ -34,7 +32,7 @@ def compare_bindings(old: Known, new: Known, was: Policy, now: Policy) -> list[B
         _values("grants", _sorted(one.grants), _sorted(other.grants)),
         _values("token_fields", _pairs(one), _pairs(other)),
         *(_values(key, _single(one, key), _single(other, key)) for key in ("azure_resource", "credential")),
-        compare_modes(mode_of(was, one), mode_of(now, other)),
+        compare_modes(was.mode_of(one), now.mode_of(other)),
     ]
     if old.kind != new.kind:
         found.append(BindingChange("kind", Effect.OTHER, old.kind, new.kind))

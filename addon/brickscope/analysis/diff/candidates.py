@@ -12,9 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from brickscope.analysis.call import Call, Home, read_call, read_sent
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import instance, made_up, meeting, mirrored, path_example, tried, variations
-from brickscope.analysis.sent import Sent
+from brickscope.analysis.sent import CallError, Sent
 from brickscope.catalog.catalog import Operation
 from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused
@@ -141,5 +140,4 @@ def path_calls(rule: Rule, at: Home) -> Iterator[Call]:
         if isinstance(part, Rest):
             tries += [{part.name: value} for value in ("x/x", "x/x/x", "x:run")]
     for instead in tries:
-        with suppress(CallError):
-            yield path_example(rule, at, instead)
+        yield from path_example(rule, at, instead)

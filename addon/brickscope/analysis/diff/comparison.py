@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from brickscope.analysis.call import Call
-from brickscope.analysis.judge import Known, known
-from brickscope.analysis.summary import mode_of
-from brickscope.analysis.witness import Witness
+from brickscope.analysis.judge import Known, Witness, known
 from brickscope.core.policy import Issuer, Mode
 
 from .bindings import BindingChange, compare_bindings, compare_modes
@@ -118,7 +116,7 @@ def _added(old: Version, new: Version, other: Known) -> Iterator[BindingChange]:
     if other.subject.grants:
         words = ", ".join(sorted(grant.value for grant in other.subject.grants))
         yield BindingChange("grants", Effect.WIDER, "none", words)
-    mode = mode_of(new.policy, other.subject)
+    mode = new.policy.mode_of(other.subject)
     if mode is Mode.MONITOR and old.policy.mode is not Mode.MONITOR:
         yield BindingChange("mode", Effect.WIDER, "none", mode.value)
 

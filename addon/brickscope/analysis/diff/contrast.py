@@ -1,17 +1,15 @@
 """Calls that show a difference of two policies: judged by both as the proxy would, denied by the old, allowed by the new."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import islice
 
 from brickscope.analysis.call import Call, Home, read_call
 from brickscope.analysis.check.prover import Prover
-from brickscope.analysis.error import CallError
 from brickscope.analysis.example import path_example
-from brickscope.analysis.judge import Known, address, home, judge
+from brickscope.analysis.judge import Known, Witness, address, home, judge
+from brickscope.analysis.sent import CallError
 from brickscope.analysis.way import ways
-from brickscope.analysis.witness import Witness
 from brickscope.core.policy import Grant, Login, Mode
 
 from .bindings import BindingChange
@@ -86,8 +84,7 @@ class Contrast:
         proofs = map(prover.proof, islice(allowed, MAX_TRIES))
         yield from (proof.call for proof in proofs if proof is not None)
         for rule in subject.rule_set.allow.rules[:MAX_TRIES]:
-            with suppress(CallError):
-                yield path_example(rule, at)
+            yield from path_example(rule, at)
 
 
 def _token_calls(grants: frozenset[Grant], at: Home) -> Iterator[Call]:

@@ -6,8 +6,8 @@ from typing import Any
 from brickscope.catalog.catalog import CLASSES
 from brickscope.log.record import printable
 
+from ..judge import Witness
 from ..shown import place
-from ..witness import Witness
 from .bindings import BindingChange
 from .comparison import Comparison, GroupChange
 from .rule_sets import Change, Effect

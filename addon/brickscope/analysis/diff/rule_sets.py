@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from brickscope.analysis.algebra import RuleList, meets
 from brickscope.analysis.call import Call, Home
-from brickscope.analysis.error import CallError
-from brickscope.analysis.judge import Known, judge
+from brickscope.analysis.judge import Known, Witness, judge
+from brickscope.analysis.sent import CallError
 from brickscope.analysis.way import Ability, Way, abilities
-from brickscope.analysis.witness import Witness
 from brickscope.catalog.catalog import CLASSES, Operation, operation_table
 from brickscope.core.decision import Decision
 from brickscope.core.operation import OperationRule

@@ -6,6 +6,7 @@ nothing is proposed.
 
 import copy
 import difflib
+import io
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -125,13 +126,8 @@ def _node(text: str, key: Key) -> yaml.SequenceNode:
 def unified(old: str, new: str, name: str) -> str:
     """The difference as ``patch -p1`` and ``git apply`` take it; empty for none. ``name``: the file's, relative."""
     out = []
-    for line in difflib.unified_diff(_lines(old), _lines(new), f"a/{name}", f"b/{name}"):
+    # As patch sees lines: only a line feed ends one.
+    before, after = (list(io.StringIO(text, newline="\n")) for text in (old, new))
+    for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"):
         out.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(out)
-
-
-def _lines(text: str) -> list[str]:
-    """Lines as patch sees them: only a line feed ends one."""
-    return [f"{line}\n" for line in text.split("\n")[:-1]] + (
-        [last] if (last := text.split("\n")[-1]) else []
-    )

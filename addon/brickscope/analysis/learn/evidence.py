@@ -86,8 +86,9 @@ def collect(log: AuditLog, who: Selector, progress: Progress | None = None) -> E
         progress,
     )
     ask = log.connection.execute
-    row = ask("SELECT sum(calls), min(first_seen), max(last_seen) FROM learned").fetchone()
-    groups = ask("SELECT count(*) FROM learned").fetchone()
+    ((calls, first, last, groups),) = ask(
+        "SELECT coalesce(sum(calls), 0), min(first_seen), max(last_seen), count(*) FROM learned"
+    ).fetchall()
     left_out = ask(
         "SELECT why, sum(calls) FROM learned WHERE why IS NOT NULL GROUP BY why ORDER BY 2 DESC, why"
     )
@@ -101,10 +102,10 @@ def collect(log: AuditLog, who: Selector, progress: Progress | None = None) -> E
         "SELECT coalesce(client_address, '-'), sum(calls) FROM learned WHERE why IS NULL GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     return Evidence(
-        int(row[0] or 0) if row else 0,
-        row[1] if row else None,
-        row[2] if row else None,
-        int(groups[0]) if groups else 0,
+        int(calls),
+        first,
+        last,
+        groups,
         counted,
         tuple(distinct("fingerprint")),
         tuple(json.loads(each) for each in distinct("principal")),

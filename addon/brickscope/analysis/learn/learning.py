@@ -14,7 +14,7 @@ from brickscope.audit.reader import AuditLog, Progress
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.decision import Decision
 from brickscope.core.policy import Subject
-from brickscope.core.reason import Reason
+from brickscope.core.reason import Kind, Reason
 from brickscope.core.rule import Rule
 from brickscope.policy.load import Loaded
 from brickscope.policy.written import WrittenRule
@@ -98,7 +98,9 @@ class _Calls:
                 continue
             self._last_seen = max(self._last_seen, group.last_seen)
             request = facts.request
-            if decision is not None and not decision.allow and _is_on_purpose(decision):
+            if decision is not None and (
+                decision.reason in _AGAINST or decision.reason.kind not in (Kind.ALLOW, Kind.POLICY)
+            ):
                 self.left_out[f"now_{decision.reason.value}"] += group.calls
                 continue
             is_covered = decision is not None and decision.allow
@@ -179,10 +181,6 @@ class _Calls:
                 methods.setdefault(name, set()).update(observed.methods)
         paths = self.covered_paths or any(not entry.operations for entry in proposal.entries)
         return minimal_scopes(methods, paths=paths)
-
-
-def _is_on_purpose(decision: Decision) -> bool:
-    return decision.reason in _AGAINST or decision.reason.kind is not Reason.NO_RULE_MATCHES.kind
 
 
 def learn(

@@ -49,8 +49,11 @@ def find_present(loaded: Loaded, who: Selector, wish: Wish) -> Present | None:
     if not isinstance(subject, Subject):
         raise LearnError(f"{found.name!r} is a login: it asks for tokens, and has no rules to learn")
     name = subject.rule_set.name
+    operations = load_catalog().operations
     watching = tuple(
-        rule for rule in loaded.written.of(name, "allow") if _watches(rule) and _permitted(rule, wish)
+        rule
+        for rule in loaded.written.of(name, "allow")
+        if _watches(rule) and all(wish.permits(operations[each.operation]) for each in rule.operations)
     )
     having = (each.name for each in everybody.values() if each.rule_set == name)
     shared = tuple(each for each in having if each != found.name)
@@ -67,11 +70,6 @@ def _watches(rule: WrittenRule) -> bool:
         and bool(tests)
         and all(test.optional and test.pattern and is_anything(test.pattern[0]) for test in tests)
     )
-
-
-def _permitted(rule: WrittenRule, wish: Wish) -> bool:
-    operations = load_catalog().operations
-    return all(wish.permits(operations[each.operation]) for each in rule.operations)
 
 
 def _without(rule_set: RuleSet, rules: tuple[WrittenRule, ...]) -> RuleSet:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import yaml
@@ -184,11 +183,6 @@ def _sum(tallies: Iterable[Tally]) -> Tally:
 def describe(tally: Tally) -> str:
     """Counts and times of a tally, in words."""
     if tally.calls == 1:
-        return f"seen once, {day(tally.first_seen)}"
-    first, last = day(tally.first_seen), day(tally.last_seen)
+        return f"seen once, {tally.first_seen.date()}"
+    first, last = tally.first_seen.date(), tally.last_seen.date()
     return f"{tally.calls:,} calls, {first}{f' to {last}' if last != first else ''}"
-
-
-def day(moment: datetime) -> str:
-    """A date."""
-    return f"{moment:%Y-%m-%d}"

@@ -53,7 +53,10 @@ def data(said: Learned, written: Iterable[str] = ()) -> dict[str, Any]:
         ],
         "not_in_the_log": {name: list(parameters) for name, parameters in proposal.unlogged.items()},
         "watch": [
-            line for name, parameters in proposal.unlogged.items() for line in _watch(name, parameters)
+            line
+            for name, parameters in proposal.unlogged.items()
+            # A rule that limits nothing and makes the log hold these parameters.
+            for line in rule_lines({"operation": name, "where": {each: dict(WATCHED) for each in parameters}})
         ],
         "rule_set": None if present is None else present.rule_set,
         "shared": [] if present is None else list(present.shared),
@@ -85,11 +88,6 @@ def _operations(said: Learned) -> Iterator[dict[str, Any]]:
         names = entry.operations or (printable(str(entry.written)),)
         rows += [(name, what, entry.tally) for name in names if (name, what, entry.tally) not in rows]
     return ({"name": name, "what": what, **_tally(tally)} for name, what, tally in rows)
-
-
-def _watch(operation: str, parameters: Iterable[str]) -> list[str]:
-    """A rule that limits nothing and makes the log hold these parameters, as lines of a list."""
-    return rule_lines({"operation": operation, "where": {name: dict(WATCHED) for name in parameters}})
 
 
 def _stability(said: Learned) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Lints, one a file. The ``.yaml`` beside it is its page: ``brickscope check --explain`` prints it."""
+"""Lints: functions, each with the name of its page ``NAME.yaml``, which ``brickscope check --explain`` prints."""

@@ -13,9 +13,9 @@ from brickscope.policy.written import WrittenRule
 from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
 from ..example import made_up, meeting, plain
+from ..judge import Witness
 from ..reach import reach
 from ..shown import MOST, listed
-from ..witness import Witness
 
 MAX_FOUND = 24
 """How many operations are proved to pass a deny; where it leaves so many, one more says nothing new."""
@@ -42,7 +42,7 @@ class _Named(NamedTuple):
         )
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
+def passed_deny(view: RuleSetView) -> Findings:
     """Denies with the operations, allowed by the decision function, that do the same with the object that they name."""
     for written in view.deny:
         found: dict[str, tuple[Sibling, Witness]] = {}

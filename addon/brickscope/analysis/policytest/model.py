@@ -1,7 +1,7 @@
 """The shape of one ``*.test.yaml``. The JSON Schema for editors is made from these models."""
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -30,14 +30,6 @@ def _host(value: str) -> str:
     return value
 
 
-def _version(value: Any) -> Any:
-    return None if isinstance(value, bool) else value
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 ReasonWord = Annotated[
     str,
     AfterValidator(_reason),
@@ -60,7 +52,8 @@ CallName = Annotated[str, Field(min_length=1, max_length=100)]
 _ONE_OR_MORE = WithJsonSchema(
     {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 )
-OneOrMore = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), _ONE_OR_MORE]
+_LISTED = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+OneOrMore = Annotated[list[str], _LISTED, Field(min_length=1), _ONE_OR_MORE]
 
 
 class _Strict(BaseModel):
@@ -110,7 +103,9 @@ class TestFile(_Strict):
 
     __test__ = False  # no test class of pytest's
 
-    policy_tests: Annotated[Literal[1], BeforeValidator(_version)]
+    policy_tests: Annotated[
+        Literal[1], BeforeValidator(lambda value: None if isinstance(value, bool) else value)
+    ]
     """The version of this format."""
     policy: str | None = Field(None, min_length=1)
     """The policy: a folder or file, from here. Without the key: this folder."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from brickscope.analysis.call import Call, Home, read_call
-from brickscope.analysis.error import CallError
 from brickscope.analysis.judge import Known, home, known
+from brickscope.analysis.sent import CallError
 from brickscope.analysis.shown import quoted
 from brickscope.core.policy import Login
 from brickscope.error import OperatorError

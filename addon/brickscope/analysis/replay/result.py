@@ -1,6 +1,7 @@
 """What a replay has found: calls in groups, by what became of them and why."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -52,15 +53,14 @@ class GroupKey(NamedTuple):
     why: str | None
 
 
+@dataclass(slots=True)
 class Group:
     """Calls of one kind: how many, when, and a few of their ids."""
 
-    __slots__ = ("calls", "examples", "first_seen", "last_seen")
-
-    def __init__(self, time: str) -> None:
-        self.calls = 0
-        self.first_seen = self.last_seen = time
-        self.examples: list[str] = []
+    calls: int
+    first_seen: str
+    last_seen: str
+    examples: list[str] = field(default_factory=list)
 
     def add(self, time: str, decision_id: str) -> None:
         """One more."""
@@ -96,7 +96,7 @@ class Result:
             if len(self.groups) >= MAX_GROUPS:
                 self.ungrouped += 1
                 return
-            group = self.groups[key] = Group(time)
+            group = self.groups[key] = Group(0, time, time)
         group.add(time, decision_id)
 
     def of(self, *changes: Change) -> Iterator[tuple[GroupKey, Group]]:
@@ -110,17 +110,7 @@ class Result:
             "policy_revision": self.revision,
             "calls": self.calls,
             **{each.value: self.totals[each] for each in Change},
-            "groups": [
-                {
-                    **key._asdict(),
-                    "change": key.change.value,
-                    "calls": group.calls,
-                    "first_seen": group.first_seen,
-                    "last_seen": group.last_seen,
-                    "examples": group.examples,
-                }
-                for key, group in self.of(*Change)
-            ],
+            "groups": [key._asdict() | asdict(group) for key, group in self.of(*Change)],
             "calls_in_no_group": self.ungrouped,
             "bad_lines": self.bad,
         }

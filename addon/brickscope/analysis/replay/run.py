@@ -10,8 +10,8 @@ import orjson
 
 from brickscope.analysis.again import Verdict, judge_again
 from brickscope.analysis.facts import NotReplayable
-from brickscope.analysis.judge import known
 from brickscope.audit.period import Period
+from brickscope.audit.plain import plain
 from brickscope.core.policy import Policy
 from brickscope.log.closed import DAMAGED, open_log
 from brickscope.log.extent import in_order, look
@@ -41,11 +41,11 @@ class Replay:
         policy: Policy,
         key: DigestKey | None = None,
         period: Period = Period(),  # noqa: B008 - immutable
-        progress: Progress | None = None,
+        progress: Progress = lambda _: None,
     ) -> None:
         """``key``: of the digests in the log, where their run's ``start`` record names it. ``period``: which part of it."""
         self._policy, self._key, self._progress = policy, key, progress
-        self._since, self._until = (_stamp(each) for each in (period.since, period.until))
+        self._since, self._until = map(plain, period)
         self._judged: dict[tuple[Any, ...], GroupKey] = {}
         self._keyed: set[str] = set()
         self._ends = _ends(policy)
@@ -72,8 +72,7 @@ class Replay:
                 continue
             read += len(line)
             if read > 4 * 1024 * 1024:
-                if self._progress:
-                    self._progress(read)
+                self._progress(read)
                 read = 0
             if (_DECISION not in line and _START not in line and line.startswith(b"{")) or not line.strip():
                 continue
@@ -90,8 +89,7 @@ class Replay:
                     self._keyed.add(record["instance"])
             except (ValueError, KeyError, TypeError, AttributeError):
                 self._bad(f"{path}:{number}: the line is no record")
-        if self._progress:
-            self._progress(read)
+        self._progress(read)
 
     def _bad(self, text: str) -> None:
         self.result.bad += 1
@@ -135,11 +133,7 @@ class Replay:
         return GroupKey(change(then, now), *common, now.reason, then.rule, now.rule, None), now.looked
 
 
-def _stamp(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
 def _ends(policy: Policy) -> list[str]:
     """The times at which somebody's rights end: calls before and after one are two kinds."""
-    found = {each.subject.expires for each in known(policy).values() if each.subject.expires is not None}
-    return sorted(f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%S.%f}Z" for each in found)
+    found = {each.expires for each in policy.everybody if each.expires is not None}
+    return sorted(plain(datetime.fromtimestamp(each, UTC)) for each in found)

@@ -6,7 +6,7 @@ may hold names and codes that are not known here: they are passed on, never gues
 
 import ipaddress
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -119,11 +119,6 @@ def instant(text: str) -> datetime:
     """A time of the log, with its zone. Raises ValueError or TypeError."""
     when = datetime.fromisoformat(text)
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def later(when: datetime, milliseconds: float) -> datetime:
-    """A time after another one."""
-    return when + timedelta(milliseconds=milliseconds)
 
 
 @lru_cache(maxsize=4096)

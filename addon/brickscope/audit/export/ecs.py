@@ -6,10 +6,12 @@ schema wants that done.
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from .content import Facts, Record, activity, find_facts, instant, later
+from brickscope.audit.plain import plain
+
+from .content import Facts, Record, activity, find_facts, instant
 from .table import fill, load, rest
 
 VERSION: str = load("ecs")["fields"]["ecs.version"][1:]
@@ -26,7 +28,7 @@ def ecs_event(record: Record, outcome: Record | None = None) -> dict[str, Any]:
     kind, fingerprint, server = record["event"], record.get("fingerprint"), facts["server_name"]
     said = _decided(facts) if kind in ("decision", "tunnel") else _other(facts)
     made = fill("ecs", facts | {
-        "time": _time(facts["began"]),
+        "time": plain(facts["began"]),
         "users": [each for each in dict.fromkeys((record.get("subject"), facts["identity"])) if each],
         "addresses": [each for each in dict.fromkeys((facts["client_ip"], facts["server_ip"])) if each],
         "hosts": [server] if server else [],
@@ -77,10 +79,6 @@ def _ended(began: datetime, outcome: Record | None) -> Facts:
         return {}
     duration = outcome.get("duration_ms")
     if duration is None:
-        return {"started": _time(began), "ended": _time(instant(outcome["time"]))}
-    nanoseconds = round(duration * 1_000_000)
-    return {"started": _time(began), "ended": _time(later(began, duration)), "nanoseconds": nanoseconds}
-
-
-def _time(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return {"started": plain(began), "ended": plain(instant(outcome["time"]))}
+    ended, nanoseconds = began + timedelta(milliseconds=duration), round(duration * 1_000_000)
+    return {"started": plain(began), "ended": plain(ended), "nanoseconds": nanoseconds}

@@ -1,14 +1,12 @@
 """A log as a stream of events for a SIEM: each record once, each call with its outcome, in bounded memory."""
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from brickscope.audit.columns import COLUMNS
 from brickscope.audit.period import Period
 from brickscope.audit.plain import plain
-from brickscope.audit.reader import AuditLog, Progress
+from brickscope.audit.reader import AuditLog, Progress, record_of
 
 from .content import Record
 from .ecs import ecs_event
@@ -21,7 +19,6 @@ LATEST_OUTCOME = timedelta(days=1)
 
 _BATCH = 2_000
 _OUTCOME = ("time", "seq", "hash", "status", "request_bytes", "response_bytes", "duration_ms", "error")
-_JSON = {name for name, kind in COLUMNS.items() if kind == "JSON"}
 _WANTED = "event <> 'outcome' AND ($until IS NULL OR time < $until)"
 
 
@@ -33,14 +30,13 @@ def period_to_read(period: Period) -> Period:
 class EventStream:
     """The events of a log, to be iterated once. They come in no order: sorting a log takes as much room as the log.
 
-    Afterwards ``exported``, ``foreign`` and ``unmapped`` say how many there were. ``foreign``: records that lack what this
+    Afterwards ``foreign`` and ``unmapped`` say how many were left out. ``foreign``: records that lack what this
     log's have, so that no event could be made of them. ``unmapped``: records of kinds that the format has nothing for.
     """
 
     def __init__(
         self, log: AuditLog, mapper: Mapper, until: datetime | None, progress: Progress | None
     ) -> None:
-        self.exported = 0
         self.foreign = 0
         self.unmapped: dict[str, int] = {}
         self._log = log
@@ -54,7 +50,6 @@ class EventStream:
             for row in batch:
                 made = self._event(dict(zip(names, row, strict=True)))
                 if made is not None:
-                    self.exported += 1
                     yield made
             done += len(batch)
             if self._progress is not None:
@@ -63,7 +58,8 @@ class EventStream:
     def _event(self, row: dict[str, Any]) -> dict[str, Any] | None:
         try:
             outcome = {name: plain(row.pop(f"_{name}")) for name in _OUTCOME}
-            record = _record(row)
+            times = {name: plain(each) for name, each in row.items() if isinstance(each, datetime)}
+            record = record_of(row | times)
             made = self._map(record, outcome if outcome["time"] is not None else None)
         except (KeyError, TypeError, ValueError, OverflowError):
             self.foreign += 1
@@ -75,7 +71,7 @@ class EventStream:
     def _batches(self) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
         outcome = ", ".join(f"o.{name} AS _{name}" for name in _OUTCOME)
         result = self._log.ask(
-            f"SELECT r.*, {outcome} FROM (SELECT * FROM records WHERE {_WANTED}) AS r "  # noqa: S608 - names are ours
+            f"SELECT r.*, {outcome} FROM (SELECT * EXCLUDE log_file FROM records WHERE {_WANTED}) AS r "  # noqa: S608 - names are ours
             "LEFT JOIN outcomes AS o ON r.event = 'decision' AND o.instance = r.instance "
             "AND o.decision_id = r.decision_id",
             {"until": self._until},
@@ -85,17 +81,8 @@ class EventStream:
             yield names, batch
 
     def _count(self) -> int:
-        row = self._log.ask(
+        ((count,),) = self._log.ask(
             f"SELECT count(*) FROM records WHERE {_WANTED}",  # noqa: S608 - ours
             {"until": self._until},
-        ).fetchone()
-        return int(row[0]) if row else 0
-
-
-def _record(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as the record it was: without the columns it does not have, times as they are written, JSON read."""
-    return {
-        name: json.loads(value) if name in _JSON else plain(value) if isinstance(value, datetime) else value
-        for name, value in row.items()
-        if value is not None and name in COLUMNS
-    }
+        ).fetchall()
+        return int(count)

@@ -9,10 +9,9 @@ from brickscope.analysis.remedy import Remedy
 from brickscope.audit.plain import plain
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
-from brickscope.cli.options import COUNT
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.options import top_option
+from brickscope.cli.output import Output, output_options, progress
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress
 
 _COLUMNS = (
     *("subject", "rule_set", "reason", "what", "kind", "caller", "calls", "sent"),
@@ -23,14 +22,7 @@ _COLUMNS = (
 @command("denials")
 @log_options
 @click.option("--subject", multiple=True, help="Only this subject; may be given several times.")
-@click.option(
-    "--top",
-    type=COUNT,
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="How many groups to show; 0 for all.",
-)
+@top_option("groups", 50)
 @output_options
 def denials_command(selection: Selection, subject: tuple[str, ...], top: int, output: Output) -> None:
     """Show what was denied, and what would allow it.
@@ -55,13 +47,9 @@ def denials_command(selection: Selection, subject: tuple[str, ...], top: int, ou
         counts = (found.calls, found.total)
         if subject:
             counts = (sum(group.calls for group in groups), len(groups))
-        data = plain([_data(group) for group in groups])
+        data = plain([group._asdict() | {"remedy": remedy_data(group.remedy)} for group in groups])
         tree = {"groups": data[: top or None], "calls": counts[0], "total": counts[1]}
         output.give(log, data, lambda: _table(groups), "denials", tree)
-
-
-def _data(group: Denials) -> dict[str, Any]:
-    return group._asdict() | {"remedy": remedy_data(group.remedy)}
 
 
 def remedy_data(remedy: Remedy) -> dict[str, Any]:

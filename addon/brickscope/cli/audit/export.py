@@ -15,9 +15,8 @@ from brickscope.audit.plain import to_json
 from brickscope.audit.table import new_file
 from brickscope.cli.command import command
 from brickscope.cli.options import NEW_FILE
-from brickscope.cli.output import Output
+from brickscope.cli.output import Output, progress, say
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress, say
 
 
 @command("export")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from brickscope.cli.command import command
-from brickscope.cli.options import keys_option
+from brickscope.cli.options import confdir_option
 from brickscope.cli.output import Answer, answers
 from brickscope.log.error import AuditError
 from brickscope.log.key import VerifyKey
@@ -13,7 +13,7 @@ from brickscope.log.writer import SIGNING_KEY
 
 
 @command("key")
-@keys_option("Folder of the proxy's keys.")
+@confdir_option("--keys", "Folder of the proxy's keys.")
 @answers
 def key_command(keys: Path) -> Answer:
     """Print the public key that checks the log's signatures, in PEM form, and its id on standard error.

@@ -9,10 +9,9 @@ import click
 from brickscope.analysis.table import shown
 from brickscope.audit.table import new_file
 from brickscope.cli.command import command
-from brickscope.cli.options import Rules, keys_option, public_key_option, rules_option
-from brickscope.cli.output import Output
+from brickscope.cli.options import confdir_option, load_rules, public_key_option, rules_option
+from brickscope.cli.output import Output, progress
 from brickscope.cli.selection import Selection, find_files, log_options, open_log
-from brickscope.cli.terminal import progress
 from brickscope.report.counts import Earlier, gather_earlier
 from brickscope.report.page import render
 from brickscope.report.report import Report, gather
@@ -45,10 +44,10 @@ OUT = Path("audit-report.html")
 )
 @click.option("--no-verify", is_flag=True, help="Do not check whether the log is complete and unaltered.")
 @public_key_option
-@keys_option("Folder of the proxy's keys, as for `brickscope audit verify`.")
+@confdir_option("--keys", "Folder of the proxy's keys, as for `brickscope audit verify`.")
 def report_command(
     selection: Selection,
-    rules: Rules | None,
+    rules: Path | None,
     out: Path,
     force: bool,
     title: str | None,
@@ -77,7 +76,7 @@ def report_command(
     if not to_stdout and not out.parent.is_dir():
         raise click.UsageError(f"there is no folder {out.parent} to write {out.name} into")
     now = datetime.now(UTC)
-    loaded = None if rules is None else rules.load(now.timestamp())
+    loaded = None if rules is None else load_rules(rules, now.timestamp())
     files = find_files(selection.paths, quiet=True)  # open_log says what was left out
     evidence = None if no_verify else check_logs(files, public_key, keys)
     earlier = _read_earlier(selection)

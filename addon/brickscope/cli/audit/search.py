@@ -12,9 +12,8 @@ from brickscope.audit.search import Filter, search_sql
 from brickscope.audit.table import Table, keep_answer, write_answer
 from brickscope.cli.command import command
 from brickscope.cli.options import COUNT
-from brickscope.cli.output import Output, echo, output_options
+from brickscope.cli.output import Output, echo, output_options, progress, say
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress, say
 
 _LEFT_OUT = ("schema", "prev_hash", "hash", "signature", "public_key", "log_file")
 """Of records of a kind, what is nothing to look at."""

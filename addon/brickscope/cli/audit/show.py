@@ -7,9 +7,8 @@ from brickscope.analysis.table import shown
 from brickscope.audit.plain import plain
 from brickscope.audit.story import find_story
 from brickscope.cli.command import command
-from brickscope.cli.output import Answer, answers
+from brickscope.cli.output import Answer, answers, progress, say
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress, say
 from brickscope.count import counted
 
 from .denials import remedy_data

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import click
-
 from brickscope.audit.summary import COUNTS, summarise
 from brickscope.audit.table import Table
 from brickscope.cli.command import command
-from brickscope.cli.options import COUNT
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.options import top_option
+from brickscope.cli.output import Output, output_options, progress
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress
 
 _SEEN = ("first_seen", "last_seen")
 _BY = {
@@ -25,14 +22,7 @@ _BY = {
 
 @command("summary")
 @log_options
-@click.option(
-    "--top",
-    type=COUNT,
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="How many rows of each table to show; 0 for all.",
-)
+@top_option("rows of each table", 20)
 @output_options
 def summary_command(selection: Selection, top: int, output: Output) -> None:
     """Show who did what, what was denied and why, first and last seen.

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from brickscope.audit.plain import to_json
 from brickscope.audit.search import Filter
 from brickscope.cli.command import command
 from brickscope.cli.options import COUNT, NEW_FILE
-from brickscope.cli.output import echo
-from brickscope.cli.terminal import say
+from brickscope.cli.output import echo, say
 from brickscope.count import counted
 
 from .search import filter_options, make_filter
@@ -54,19 +54,13 @@ def tail_command(log: Path, lines: int, once: bool, as_json: bool, **filters: tu
     view = _View(make_filter(**filters), as_json)
     if not log.exists() and once:
         raise click.UsageError(f"there is no audit log {log}")
-    try:
-        follower = Follower(log, lines)
-        try:
-            while True:
-                for line in follower.poll():
-                    view.show(line)
-                if once:
-                    return
-                time.sleep(PAUSE)
-        finally:
-            follower.close()
-    except KeyboardInterrupt:
-        return
+    with suppress(KeyboardInterrupt), closing(Follower(log, lines)) as follower:
+        while True:
+            for line in follower.poll():
+                view.show(line)
+            if once:
+                return
+            time.sleep(PAUSE)
 
 
 class _View:

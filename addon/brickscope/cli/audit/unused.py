@@ -1,6 +1,7 @@
 """``brickscope audit unused``: subjects, rule sets and rules that nobody has used for long."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 
@@ -8,10 +9,9 @@ from brickscope.analysis.table import minute
 from brickscope.audit.table import Table
 from brickscope.audit.usage import Usage, find_usage, unused
 from brickscope.cli.command import command
-from brickscope.cli.options import Rules, rules_option
-from brickscope.cli.output import Output, output_options
+from brickscope.cli.options import load_rules, rules_option
+from brickscope.cli.output import Output, output_options, progress, say
 from brickscope.cli.selection import Selection, log_options, open_log
-from brickscope.cli.terminal import progress, say
 
 
 @command("unused")
@@ -21,7 +21,7 @@ from brickscope.cli.terminal import progress, say
     "--days", default=90, show_default=True, type=click.IntRange(0, 36500), help="Unused for this many days."
 )
 @output_options
-def unused_command(selection: Selection, rules: Rules, days: int, output: Output) -> None:
+def unused_command(selection: Selection, rules: Path, days: int, output: Output) -> None:
     """List subjects, rule sets and rules of a policy that had no hit in N days.
 
     A subject counts as used by any call, allowed or not; a rule by a call that it allowed or denied. The rules of a rule
@@ -36,7 +36,7 @@ def unused_command(selection: Selection, rules: Rules, days: int, output: Output
       brickscope audit unused /var/log/brickscope --rules rules --days 30 --json
     """
     end = selection.period.until or datetime.now(UTC).replace(tzinfo=None)
-    policy = rules.load(end.replace(tzinfo=UTC).timestamp()).policy
+    policy = load_rules(rules, end.replace(tzinfo=UTC).timestamp()).policy
     with open_log(selection, output) as log:
         with progress("reading the log") as told:
             log.make_facts(told)
@@ -45,13 +45,7 @@ def unused_command(selection: Selection, rules: Rules, days: int, output: Output
         if begin is None or begin > end - timedelta(days=days):
             say(f"the log begins {minute(begin)}: it can't show that something was unused for {days} days")
         data = [usage._asdict() for usage in found]
-        columns = Usage._fields
-        output.give(
-            log,
-            data,
-            lambda: Table.of_records(Usage, columns, found),
-            "unused",
-            {"found": data, "days": days},
-        )
+        tree = {"found": data, "days": days}
+        output.give(log, data, lambda: Table.of_records(Usage, Usage._fields, found), "unused", tree)
     if found:
         raise SystemExit(1)

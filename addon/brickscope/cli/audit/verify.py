@@ -10,10 +10,9 @@ from brickscope.audit.evidence import Evidence
 from brickscope.audit.series import verify_logs
 from brickscope.audit.verify import Verifier
 from brickscope.cli.command import command
-from brickscope.cli.options import keys_option, public_key_option
-from brickscope.cli.output import Answer, answers
+from brickscope.cli.options import confdir_option, public_key_option
+from brickscope.cli.output import Answer, answers, progress_of
 from brickscope.cli.selection import find_files
-from brickscope.cli.terminal import progress_of
 from brickscope.log.chain import Link
 from brickscope.log.head import HeadFile
 from brickscope.log.key import VerifyKey
@@ -22,8 +21,9 @@ from brickscope.log.key import VerifyKey
 @command("verify")
 @click.argument("paths", nargs=-1)
 @public_key_option
-@keys_option(
-    "Folder of the proxy's keys: the last known end of the log is there, if this is the proxy's host."
+@confdir_option(
+    "--keys",
+    "Folder of the proxy's keys: the last known end of the log is there, if this is the proxy's host.",
 )
 @click.option(
     "--expect",

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from brickscope.core.head import REGULAR_ANSWER, find_odd_bytes, split_fields
 
 from .framing import NOTHING, Body, Broken, Chunked, Length, UntilClose, read_length
-from .hop import HopError, end_to_end
+from .head import end_to_end
 
 MAX_ANSWER_HEAD = 64 * 1024
 MAX_INTERIMS = 16
@@ -52,7 +52,10 @@ class AnswerScanner:
         """
         end = data.find(b"\r\n\r\n", start + max(self._seen - 3, 0))
         if end < 0 or end - start > MAX_ANSWER_HEAD:
-            self._refuse_begun(data, start)
+            if len(data) - start > MAX_ANSWER_HEAD:
+                raise Broken(f"the head of the answer has more than {MAX_ANSWER_HEAD} bytes")
+            if odd := find_odd_bytes(data, start + self._seen, -1):
+                raise Broken(f"the head of the answer has {odd}")
             self._seen = len(data) - start
             return None
         self._seen = 0
@@ -65,16 +68,8 @@ class AnswerScanner:
         if b"\r\nalt-svc:" in lower or b"\r\nx-brickscope-" in lower:
             raw = _TAKEN_OUT.sub(b"", data[start:end]) + b"\r\n\r\n"
         if closing and status >= 200:
-            raw = _last(data[start:end] if raw is None else raw[:-4])
+            raw = end_to_end(data[start:end] if raw is None else raw[:-4]) + b"\r\nconnection: close\r\n\r\n"
         return AnswerHead(status, raw, end + 4, body, closes)
-
-    def _refuse_begun(self, data: bytes, start: int) -> None:
-        """Refuse at once what can't become a regular head, and what has become too long for one."""
-        if len(data) - start > MAX_ANSWER_HEAD:
-            raise Broken(f"the head of the answer has more than {MAX_ANSWER_HEAD} bytes")
-        odd = find_odd_bytes(data, start + self._seen, -1)
-        if odd:
-            raise Broken(f"the head of the answer has {odd}")
 
 
 def _read_body(lower: bytes, status: int, to_head: bool) -> tuple[Body, bool]:
@@ -94,13 +89,6 @@ def _read_body(lower: bytes, status: int, to_head: bool) -> tuple[Body, bool]:
     if size is None:
         return UntilClose(), True
     return Length(size), closes
-
-
-def _last(head: bytes) -> bytes:
-    try:
-        return end_to_end(head) + b"\r\nconnection: close\r\n\r\n"
-    except HopError:
-        raise Broken("Connection names what the answer can't do without") from None
 
 
 def _value(lower: bytes, line: bytes) -> bytes | None:

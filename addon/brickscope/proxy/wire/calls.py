@@ -23,8 +23,8 @@ from .answer import MAX_INTERIMS, Form
 from .credential import Reflected, Reflection
 from .events import Answered, Denied, Ended, Event, Fault, Hold, Judge, ToClient, ToHost, too_large
 from .exchange import Asking, Step
-from .fields import length_of, own, read_answer, read_request, read_trailers
-from .framing import Broken
+from .fields import length_of, own, pass_on, read_answer, read_request
+from .framing import SMALL_CHUNK, SMALL_CHUNKS, Broken
 from .head import Door
 from .peer import DATA, HEAD, MAX_STREAMS, RESET, Peer
 from .streams import DROPPED, Stream
@@ -33,6 +33,7 @@ Said = ResponseReceived | InformationalResponseReceived | DataReceived | Trailer
 """What a host says on a stream."""
 _TRAILED = Refused(Reason.TRAILERS_REFUSED, "headers follow the body")
 _MISFIT = Refused(Reason.MALFORMED_BODY, "the body is not as long as its head says")
+_DUST = Refused(Reason.MALFORMED_BODY, "the frames are too many and too small")
 _SHORT = "its body is not as long as its head says"
 
 
@@ -92,20 +93,20 @@ class Calls:
         if stream is None:
             client.acknowledge(len(data), received.stream_id or 0)
             return
-        if data:
-            client.glitches.earn(DATA)
         stream.pieces += 1
         ended = received.stream_ended is not None
-        if not stream.ask.fits(len(data), ended=ended) or stream.flaw is not None:
+        fits = stream.ask.fits(len(data), ended=ended)
+        dust = stream.pieces > SMALL_CHUNKS + stream.ask.came // SMALL_CHUNK
+        if not fits or dust or stream.flaw is not None:
             client.acknowledge(len(data), stream.number)
             stream.malformed = True  # RFC 9113 section 8.1.1
-            self._spoil(stream, _MISFIT, ended=ended)
+            self._spoil(stream, _DUST if fits else _MISFIT, ended=ended)
             return
+        if data:
+            client.glitches.earn(DATA)
         if stream.asking in (Asking.JUDGED, Asking.SENDING):
             stream.ask.put(data, ended=ended)
-            if stream.is_dust:
-                self.fail(stream, Fault.CLIENT_BROKE, "the frames are too many and too small")
-            elif stream.asking is Asking.SENDING:
+            if stream.asking is Asking.SENDING:
                 self.pump(stream)
             return
         client.acknowledge(len(data), stream.number)
@@ -221,7 +222,7 @@ class Calls:
                 stream.tell.put(reflection.rest(), ended=False)
             if not stream.tell.fits(0, ended=True):
                 raise Broken(_SHORT)
-            stream.tell.end(read_trailers(said.headers or []) or None)
+            stream.tell.end(pass_on(said.headers or []) or None)
             self.pump(stream)
         elif isinstance(said, StreamReset):
             self._reset(stream, int(said.error_code or 0))

@@ -82,13 +82,15 @@ _UNPACKERS[b"zstd"] = lambda _: zstd.ZstdDecompressor()
 class Reflection:
     """Looks at one answer."""
 
-    __slots__ = ("_is_begun", "_kept", "_left", "_secret", "_tail", "_unpackers")
+    __slots__ = ("_is_begun", "_kept", "_left", "_secret", "_tail", "_unpacked", "_unpackers")
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._left = MOST
+        self._left = MOST + len(secret)  # whatever begins in the first MOST bytes is looked at as a whole
         self._tail = b""
         """The end of what was looked at, one byte short of the secret."""
+        self._unpacked = b""
+        """The same of what was unpacked."""
         self._is_begun = False
         """Whether the secret may go on in the next piece."""
         self._kept = b""
@@ -135,23 +137,24 @@ class Reflection:
     def look(self, piece: bytes, content: bytes, *, ended: bool) -> None:
         """Look at a piece of the body. ``content``: what it holds, without framing. Raises Reflected."""
         if self._left <= 0:
-            # The last look was at all that may be looked at, or the secret may have begun there.
-            content, self._is_begun = (content[: len(self._secret)] if self._tail else b""), False
-            found, self._tail = self._secret in self._tail + content, b""
+            self._is_begun = False
+            return
+        looked = self._tail + content if self._tail else content
+        unpacked = b""
+        if self._unpackers:
+            unpacked = self._unpacked + self._unpack(content)
         else:
-            if self._unpackers:
-                looked = self._tail + self._unpack(content)
-            else:
-                self._left -= len(content)
-                looked = self._tail + content if self._tail else content
-            found = self._secret in looked or (piece is not content and self._secret in piece)
-            if ended:
-                self._is_begun = False
-            else:
-                self._tail = looked[-(len(self._secret) - 1) :]
-                self._is_begun = self._begins_at_end()
-        if found:
+            self._left -= len(content)
+        # Also as it came: who does not unpack anything reads that, whatever it is said to be.
+        if (
+            self._secret in looked
+            or self._secret in unpacked
+            or (piece is not content and self._secret in piece)
+        ):
             raise Reflected("in its body")
+        rest = len(self._secret) - 1
+        self._tail, self._unpacked = looked[-rest:], unpacked[-rest:]
+        self._is_begun = not ended and (self._begins_in(self._tail) or self._begins_in(self._unpacked))
 
     def give(self, piece: bytes) -> bytes:
         """What may be passed on of a piece that was looked at, and of those that waited."""
@@ -165,13 +168,8 @@ class Reflection:
 
     def _unpack(self, content: bytes) -> bytes:
         found = content
-        try:
-            for at in reversed(range(len(self._unpackers))):
-                found = self._unpack_one(at, found)
-        except (zlib.error, zstd.ZstdError, EOFError):
-            # Not what it says. Who does not unpack anything reads it as it comes.
-            self._unpackers.clear()
-            found = content
+        for at in reversed(range(len(self._unpackers))):
+            found = self._unpack_one(at, found)
         self._left -= max(len(found), 1)
         return found
 
@@ -184,13 +182,19 @@ class Reflection:
                 self._left -= 0 if unpacker is None else MEMBER
                 unpacker = make(content[0])
                 self._unpackers[at] = make, unpacker
-            found += unpacker.decompress(content, self._left - len(found))
+            try:
+                # Never 0, which is no bound to zlib, nor less, as a member's price may leave it.
+                found += unpacker.decompress(content, max(self._left - len(found), 1))
+            except (zlib.error, zstd.ZstdError, EOFError):
+                # Not what it says, or no more. Who does not unpack it reads it as it comes, after what was unpacked.
+                del self._unpackers[at]
+                return found + content
             content = unpacker.unused_data if unpacker.eof else b""
         return found
 
-    def _begins_at_end(self) -> bool:
+    def _begins_in(self, tail: bytes) -> bool:
         """Whether the secret may go on in the next piece."""
-        tail, secret = self._tail, self._secret
+        secret = self._secret
         at = tail.find(secret[:BEGUN])
         while at >= 0:
             if secret.startswith(tail[at:]):

@@ -194,11 +194,6 @@ class Exchange:
         return failure(status, self.fault, self.cleared.decision_id, head=self.head.is_head)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether request and answer have come to their ends."""
-        return self.asking is Asking.ENDED and self.answering is Answering.ENDED
-
-    @property
     def content(self) -> bytes:
         """The content of a body that was held back."""
         if isinstance(self.body, Chunked):

@@ -58,10 +58,7 @@ def read_request(
         first.get(b":authority", b""),
         b"HTTP/2.0",
         rest,
-        door.host,
-        door.port,
-        door.server_name,
-        door.alpn,
+        *door,
         ended,
     )
     try:
@@ -119,16 +116,12 @@ def read_answer(
     length = read_length(lengths[0]) if lengths else None
     if length and ended and not bodiless:
         raise Broken("a body was announced and does not come")
-    return status, (fields[0], *_pass_on(rest)), 0 if bodiless else length
+    return status, (fields[0], *pass_on(rest)), 0 if bodiless else length
 
 
-def read_trailers(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
-    """Headers after the body of an answer, as they are passed on. Raises Broken."""
-    return _pass_on(fields)
-
-
-def _pass_on(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
-    """As they came, but for what would lead the client to HTTP/3, round the proxy, or speaks in our name. Raises Broken."""
+def pass_on(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
+    """Headers or trailers of an answer as they came, but for what would lead the client to HTTP/3, round the proxy, or
+    speaks in our name. Raises Broken."""
     try:
         _check(fields)
     except IrregularFields as error:

@@ -55,18 +55,6 @@ class Body(Protocol):
         Broken."""
 
 
-class NoBody:
-    """None at all."""
-
-    __slots__ = ()
-    size = 0
-    ended = True
-
-    def feed(self, data: bytes, start: int) -> int:
-        """Nothing belongs to it."""
-        return start
-
-
 class Length:
     """So many bytes."""
 
@@ -205,7 +193,8 @@ class Chunked:
                 raise Broken("a trailer is no header that may follow a body")
 
 
-NOTHING = NoBody()
+NOTHING = Length(0)
+"""No body at all; it never changes, so one does for all."""
 
 
 def read_length(value: bytes) -> int:

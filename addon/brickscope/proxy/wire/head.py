@@ -1,10 +1,9 @@
 """The head of a request: its bytes, their reading, and the leave to send them.
 
 Rules: what is judged and what is sent is one and the same object (``Head.raw``, in HTTP/2 ``Head.fields``), but for a
-placeholder that gives way to what it stands for (``placing.py``). A ``Head`` is
-made here alone, a ``Cleared`` by ``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a
-host. A test reads the source for both. An attacker who finds a way to change a head between decision and wire has found a
-way round every rule.
+placeholder that gives way to what it stands for (``credential.py``). A ``Head`` is made here alone, a ``Cleared`` by
+``ruling.py`` alone, once the decision on it is recorded; only a ``Cleared`` leads to a host. A test reads the source for
+both. An attacker who finds a way to change a head between decision and wire has found a way round every rule.
 """
 
 import re
@@ -16,13 +15,27 @@ from brickscope.core.head import MAX_HEAD, REGULAR_REQUEST, check_head, split_fi
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, WireRequest
 
-from .framing import NOTHING, Broken, Chunked, Length, NoBody, read_length
+from .framing import NOTHING, Broken, Chunked, Length, read_length
 
 Fields = tuple[tuple[bytes, bytes], ...]
 """Names and values, in their order."""
 
 
 _WORD = re.compile(rb"[a-z0-9]+")
+_HOPS = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"te",
+        b"upgrade",
+        # RFC 9110 sections 11.7.1 and 11.7.2: between a client and its proxy.
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        # No standard has it, and clients send it.
+        b"proxy-connection",
+    }
+)
+_FRAMING = frozenset({b"content-length", b"host", b"transfer-encoding"})
 
 
 class Door(NamedTuple):
@@ -70,7 +83,7 @@ class Announced(NamedTuple):
         """Whether there is no body."""
         return not self.length and not self.chunked
 
-    def body(self) -> Length | Chunked | NoBody:
+    def body(self) -> Length | Chunked:
         """The body itself, before its first byte."""
         if self.chunked:
             return Chunked()
@@ -127,7 +140,6 @@ class HeadScanner:
         raw = data if whole else data[start : end + 4]
         method, target, version = raw[: raw.index(b"\r\n")].split(b" ")
         lower = raw.lower()
-        door = self._door
         return Head(
             raw,
             WireRequest(
@@ -136,10 +148,7 @@ class HeadScanner:
                 b"" if target[:1] == b"/" or b"://" not in target else target,
                 version,
                 split_fields(raw, 0, len(raw) - 4),
-                door.host,
-                door.port,
-                door.server_name,
-                door.alpn,
+                *self._door,
             ),
             _names_close(lower),
             b"\r\nexpect:" in lower,
@@ -147,9 +156,7 @@ class HeadScanner:
 
     def irregular(self) -> Head:
         """What stands for a head that nobody should read."""
-        door = self._door
-        nothing = WireRequest(b"", b"", b"", b"", (), door.host, door.port, door.server_name, door.alpn)
-        return Head(b"", nothing, closes=True)
+        return Head(b"", WireRequest(b"", b"", b"", b"", (), *self._door), closes=True)
 
 
 def head_of(wire: WireRequest, fields: Fields, *, expects: bool = False) -> Head:
@@ -181,6 +188,26 @@ def read_announced(fields: Sequence[tuple[bytes, bytes]]) -> Announced | None:
         return Announced(read_length(value))
     except Broken:
         return None
+
+
+def end_to_end(head: bytes) -> bytes:
+    """A regular head, with or without the blank line, less what it says to the next hop alone (RFC 9110 section 7.6.1).
+    Raises Broken for one that would have that hop lose where its message ends, or for whom it is.
+
+    A body passes in its chunks as it came, so ``Transfer-Encoding`` stays.
+    """
+    first, *lines = head.split(b"\r\n")
+    fields = [(line.partition(b":")[0].lower(), line) for line in lines]
+    named = {
+        token.strip(b" \t").lower()
+        for name, line in fields
+        if name == b"connection"
+        for token in line.partition(b":")[2].split(b",")
+    }
+    if named & _FRAMING:
+        raise Broken("Connection names what the message can't do without")
+    gone = _HOPS | named - {b""}
+    return b"\r\n".join([first, *(line for name, line in fields if name not in gone)])
 
 
 def _names_close(lower: bytes) -> bool:

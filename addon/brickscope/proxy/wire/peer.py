@@ -104,12 +104,8 @@ class _Connection(H2Connection):
         """A stream whose body is not held against Content-Length: the library would end the connection, and with it all
         calls, for what is wrong with one. ``streams.py`` does it."""
         stream = super()._begin_new_stream(*arguments)
-        stream._initialize_content_length = _ignore  # type: ignore[method-assign]
+        stream._initialize_content_length = lambda headers: None  # type: ignore[method-assign]
         return stream
-
-
-def _ignore(headers: object) -> None:
-    """Read nothing."""
 
 
 class Peer:

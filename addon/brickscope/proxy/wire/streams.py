@@ -11,7 +11,7 @@ from brickscope.core.decision import Refused
 
 from .exchange import Answering, Asking, Exchange, Step
 from .frames import MAX_FRAME
-from .framing import SMALL_CHUNK, SMALL_CHUNKS, UntilClose
+from .framing import UntilClose
 from .head import Fields, Head
 from .peer import Peer
 
@@ -22,12 +22,14 @@ only when they have sent their body, and take a reset before that for a failure 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Lane:
-    """``body``: counts what has left. ``moved``: changes with every byte that comes or leaves. ``length``: how many bytes
-    have to come, None where the head does not say. ``ended``: nothing more comes; ``finished``: its end has left too."""
+    """``body``: counts what has left. ``moved``: changes with every byte that comes or leaves. ``came``: how many have;
+    ``length``: how many have to, None where the head does not say. ``ended``: nothing more comes; ``finished``: its end has
+    left too."""
 
     body: UntilClose = field(default_factory=UntilClose)
     length: int | None = None
     moved: int = 0
+    came: int = 0
     ended: bool = False
     finished: bool = False
     trailers: Fields | None = None
@@ -39,7 +41,6 @@ class Lane:
     _data: bytearray = field(default_factory=bytearray)
     _owed: int = 0
     """How many of the bytes that wait, the last ones, are to be acknowledged."""
-    _came: int = 0
 
     def __repr__(self) -> str:
         return (
@@ -66,10 +67,10 @@ class Lane:
 
     def fits(self, size: int, *, ended: bool) -> bool:
         """So many more bytes came. Whether the body can be as long as its head says (RFC 9113 section 8.1.1)."""
-        self._came += size
+        self.came += size
         if self.length is None:
             return True
-        return self._came == self.length if ended else self._came <= self.length
+        return self.came == self.length if ended else self.came <= self.length
 
     def put(self, data: bytes, *, ended: bool) -> None:
         """Bytes came. They are sent at once where nothing waits and there is room."""
@@ -182,16 +183,6 @@ class Stream(Exchange):
         """Frames of its body."""
 
     @property
-    def content(self) -> bytes:
-        """The content of a body that was held back."""
-        return bytes(self.held or b"")
-
-    @property
-    def is_dust(self) -> bool:
-        """Whether its body comes in frames that are too many and too small (``framing.SMALL_CHUNKS``)."""
-        return self.pieces > SMALL_CHUNKS + (self.ask.body.size + self.ask.waiting) // SMALL_CHUNK
-
-    @property
     def progress(self) -> object:
         """Changes with whatever moves. What waits for a client to send all of its body has a time in all."""
         if self.asking is Asking.HELD:
@@ -223,4 +214,5 @@ class Stream(Exchange):
         if not self.tell.finished:
             return False
         given_up = self.malformed or self.stopped is not None
-        return self.is_complete or self.answering is Answering.BROKEN or given_up
+        ended = self.asking is Asking.ENDED and self.answering is Answering.ENDED
+        return ended or self.answering is Answering.BROKEN or given_up

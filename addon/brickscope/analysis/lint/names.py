@@ -1,15 +1,18 @@
-"""BS115: an object that is not named as the API names it."""
+"""Objects that are not named as the API names them (BS115), and path rules that do not take every name (BS116)."""
 
 from itertools import takewhile
 
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.constraint import Constraint
 from brickscope.core.operation import OperationRule
-from brickscope.core.template import Literal
+from brickscope.core.rule import Rule
+from brickscope.core.template import Literal, Variable
 from brickscope.policy.written import WrittenRule
 
 from ..check.finding import Findings, Found, Severity
 from ..check.survey import RuleSetView
+from ..reach import calls, reach, without_mirror
+from ..shown import MOST, listed
 
 _ROOTS = ("Workspace", "Users", "Shared", "Repos", "Volumes", "FileStore")
 """The folders at the top of the trees of files that every workspace has, as it spells them."""
@@ -18,8 +21,8 @@ _PROGRAMS = frozenset({"lines", "json_text"})
 _BY_CASE = {root.casefold(): root for root in _ROOTS}
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
-    """The first object of each rule that is named so."""
+def misnamed_object(view: RuleSetView) -> Findings:
+    """BS115: the first object of each rule that is named so."""
     for written in (*view.allow, *view.deny):
         found = (
             each
@@ -93,3 +96,36 @@ def _within(
                     written, f"{written.text}: {said}", operations=[operation.name], proofs=[proof]
                 )
     return None
+
+
+def narrow_path(view: RuleSetView) -> Findings:
+    """BS116: the path rules that take one segment where the API takes a name with separators; all of a rule set together."""
+    narrow = {written: names for written in view.allow if (names := _narrowed(view, written))}
+    if narrow:
+        first, *others = narrow
+        operations = sorted(set().union(*narrow.values()))
+        text = f"names with a '/', '?', '#', ';' or '%' in them are denied to {listed(operations, MOST)}"
+        yield Found.of(first, text, operations=operations, related=others)
+
+
+def _narrowed(view: RuleSetView, written: WrittenRule) -> set[str]:
+    """The operations of which a path rule, and all else that is allowed, takes names without separators only."""
+    found = set()
+    for path in written.paths:
+        for each in reach(path):
+            operation = each.operation
+            name = _variable(path, calls(operation.name)[each.call]) if operation.encoded else ""
+            if name and operation.name not in found:
+                changes = dict(each.values) | {name: f"{each.values[name]}/x"}
+                made = view.prover.variations(operation, None, changes)
+                if not any(view.prover.judged(call).allow for call in made):
+                    found.add(operation.name)
+    return found
+
+
+def _variable(path: Rule, call: Rule) -> str:
+    """The variable of a call that may hold separators, and is one segment to a path rule; empty where there is none."""
+    pairs = zip(without_mirror(path.template).segments, call.template.segments, strict=False)
+    return next(
+        (each.name for own, each in pairs if isinstance(own, Variable) and each.name in call.encoded), ""
+    )

@@ -1,24 +1,32 @@
-"""BS109: a deny that has a way around it."""
+"""Denies that calls pass: by another spelling or name (BS109), or since they have no class (BS117)."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from brickscope.catalog.words import telling
+from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, Kind, in_path
 from brickscope.core.operation import OperationRule
 from brickscope.core.reason import Reason
 from brickscope.core.rule import Rule
+from brickscope.core.template import Rest
 
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
+from ..example import path_example
+from ..judge import Witness
 from ..reach import Reach, reach
-from ..witness import Witness
 
 MAX_FOUND = 16
 """How many operations are proved to be open; where a deny leaves so many, one more says nothing new."""
+_OF_ALL = re.compile(r"class \w+")
+MADE_UP = "example-credentials"
+"""What stands for a variable: a word that no operation has and that says what such a call may hand out."""
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
-    """Path rules under ``deny`` with a call that one spelling denies and another allows."""
+def evaded_deny(view: RuleSetView) -> Findings:
+    """BS109: path rules under ``deny`` with a call that one spelling denies and another allows."""
     for written in view.deny:
         found: dict[str, tuple[str, Witness]] = {}
         for path in written.paths:
@@ -102,3 +110,32 @@ def aliases(kind: Kind, text: str) -> list[str]:
     ]
     objects = kind.read(text)
     return [each for each in dict.fromkeys(made) if each != text and objects and kind.read(each) == objects]
+
+
+def classless_call(view: RuleSetView) -> Findings:
+    """BS117: denies of a class in every service, where a path rule allows calls that the catalogue does not know."""
+    denies = [written for written in view.deny if _OF_ALL.fullmatch(written.text)]
+    open_to = (
+        [(written, proof) for written in view.allow for proof in _unknown(view, written.paths)]
+        if denies
+        else []
+    )
+    for written in denies if open_to else ():
+        first = open_to[0][1]
+        paths = dict.fromkeys(proof.rule for _, proof in open_to)
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        text = f"{written.text} denies only what the catalogue knows of it; {first.rule}{more} allows other calls too"
+        yield Found.of(written, text, proofs=[first], related=[allow for allow, _ in open_to])
+
+
+def _unknown(view: RuleSetView, paths: tuple[Rule, ...]) -> Iterator[Witness]:
+    """For each path that takes in such calls, one that is allowed."""
+    for path in paths:
+        values = {
+            part.name: f"example/{MADE_UP}" if isinstance(part, Rest) else MADE_UP
+            for part in path.template.segments
+            if part.name
+        }
+        for call in path_example(path, view.prover.home, values):
+            if not isinstance(call.request, Refused) and any(map(telling, call.request.segments)):
+                yield from (proof for proof in view.prover.allowed([call]) if proof.operation is None)

@@ -1,4 +1,5 @@
-"""BS113: a limit on text in which more may stand."""
+"""Limits that hold less or more than they seem to: on text in which more may stand (BS113), on parameters for which others
+can stand in (BS114)."""
 
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from brickscope.policy.written import WrittenRule
 from ..check.finding import Findings, Found
 from ..check.survey import RuleSetView
 from ..example import meeting
+from ..shown import MOST, listed
 
 # What a text of a kind can hold beside what a rule compares: behind it (where a rule allows its beginning), and before or
 # around it (where a rule denies it).
@@ -28,8 +30,8 @@ _WHAT = {
 }
 
 
-def of_rule_set(view: RuleSetView) -> Findings:
-    """Limits that a call passes, allowed, with text that they should keep out; each parameter of a rule once."""
+def limited_text(view: RuleSetView) -> Findings:
+    """BS113: limits that a call passes, allowed, with text that they should keep out; each parameter of a rule once."""
     for written in (*view.allow, *view.deny):
         seen: set[str] = set()
         for rule in written.operations:
@@ -59,3 +61,27 @@ def _found(
                     written, f"{written.text}: {what}", operations=[operation.name], proofs=[proof]
                 )
     return None
+
+
+def stand_in(view: RuleSetView) -> Findings:
+    """BS114: what else a call may not have, or is denied for; each parameter of a rule once."""
+    for written in (*view.allow, *view.deny):
+        limits = {each.name: each for rule in written.operations for each in rule.where if _others(each)}
+        yield from (_instead(written, each) for each in limits.values())
+
+
+def _others(constraint: Constraint) -> set[tuple[str, ...]]:
+    test = constraint.test
+    alternatives = constraint.alternatives if test.absent or test.optional else ()
+    return {*constraint.stand_ins, *alternatives}
+
+
+def _instead(written: WrittenRule, constraint: Constraint) -> Found:
+    others = listed(sorted(".".join(name) for name in _others(constraint)), MOST)
+    if written.part == "deny":
+        return Found.of(
+            written, f"{written.text} also denies calls that have, in place of {constraint.name}, {others}"
+        )
+    return Found.of(
+        written, f"{written.text} allows no call that has, beside or in place of {constraint.name}, {others}"
+    )

@@ -1,4 +1,4 @@
-"""BS902: an acceptance of nothing."""
+"""Acceptances that have run out, soon will, or accept nothing (BS901 to BS903)."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,17 @@ from brickscope.policy.problem import nearest
 from ..check.acceptance import Accepted
 from ..check.code import codes
 from ..check.finding import Findings
+from ..shown import moment
 
 
-def of_acceptance(entry: Accepted) -> Findings:
-    """One that fits no finding, with what may be mistyped."""
+def expired_acceptance(entry: Accepted) -> Findings:
+    """BS901: one whose day is past."""
+    if entry.is_over:
+        yield entry.found(f"the acceptance of {entry} expired at {moment(entry.value.until)}")
+
+
+def needless_acceptance(entry: Accepted) -> Findings:
+    """BS902: one that fits no finding, with what may be mistyped."""
     if entry.is_over or entry.matched:
         return
     value, survey = entry.value, entry.survey
@@ -31,3 +38,9 @@ def of_acceptance(entry: Accepted) -> Findings:
 def _hint(name: str, known: Iterable[str]) -> str:
     hint = nearest(name, known)
     return f" ({hint})" if hint else ""
+
+
+def expiring_acceptance(entry: Accepted) -> Findings:
+    """BS903: one that fits a finding, and whose day is near."""
+    if entry.matched and entry.value.until <= entry.survey.soon:
+        yield entry.found(f"the acceptance of {entry} expires at {moment(entry.value.until)}")
