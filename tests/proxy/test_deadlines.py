@@ -34,8 +34,8 @@ def test_what_has_ended_is_not_looked_at() -> None:
 
     path, one, other = Scene().path, Each(), Each()
     path.open = {1: one, 2: other}  # type: ignore[dict-item]
-    path.look(1.0)
-    path.look(2.0)
+    path.look_at_all(1.0)
+    path.look_at_all(2.0)
     assert one.seen == other.seen == [1.0]
 
 
@@ -151,12 +151,12 @@ def test_what_is_waited_for_too_long_ends_and_is_recorded(
     async def story(scene: Scene) -> None:
         await begin(scene)
         await turn()
-        scene.path.look(1000.0)
-        scene.path.look(1000.0 + seconds - 1)
+        scene.path.look_at_all(1000.0)
+        scene.path.look_at_all(1000.0 + seconds - 1)
         await turn()
         assert scene.log.of("timeout") == []
         assert not scene.client.closed
-        scene.path.look(1000.0 + seconds)
+        scene.path.look_at_all(1000.0 + seconds)
         await turn()
         (record,) = scene.log.of("timeout")
         assert (record["cause"], record["seconds"]) == (limit, seconds)
@@ -164,8 +164,8 @@ def test_what_is_waited_for_too_long_ends_and_is_recorded(
         assert scene.client.closed == "aborted" or scene.client.eof_written
         assert all(host.closed for host in scene.hosts)
         # What is left of it ends in a moment.
-        scene.path.look(2000.0)
-        scene.path.look(2002.0)
+        scene.path.look_at_all(2000.0)
+        scene.path.look_at_all(2002.0)
         await turn()
         assert scene.client.closed
         assert len(scene.log.of("timeout")) == 1
@@ -181,8 +181,8 @@ def test_what_is_waited_for_too_long_ends_and_is_recorded(
 def test_an_answer_that_does_not_come_is_said_to_the_client() -> None:
     async def story(scene: Scene) -> None:
         await before_the_answer(scene)
-        scene.path.look(0.0)
-        scene.path.look(120.0)
+        scene.path.look_at_all(0.0)
+        scene.path.look_at_all(120.0)
         await turn()
         assert b"HTTP/1.1 504 Gateway Timeout" in scene.client.written
         assert scene.client.written.endswith(END)
@@ -210,7 +210,7 @@ def test_a_call_that_moves_takes_as_long_as_it_likes(name: str) -> None:
     async def story(scene: Scene) -> None:
         await begin(scene)
         for now in range(0, 1000, 100):
-            scene.path.look(float(now))
+            scene.path.look_at_all(float(now))
             move(scene)
         assert scene.log.of("timeout") == []
 
@@ -224,7 +224,7 @@ def test_a_head_that_drips_does_not() -> None:
         raw = head()
         for at in range(len(raw) - 1):
             scene.client.receive(raw[at : at + 1])
-            scene.path.look(float(at))
+            scene.path.look_at_all(float(at))
         await turn()
         (record,) = scene.log.of("timeout")
         assert record["cause"] == "head"
@@ -238,7 +238,7 @@ def test_nor_does_a_handshake_that_drips() -> None:
         scene.begin(HELLO[:1])
         for at in range(1, len(HELLO) - 1):
             scene.client.receive(HELLO[at : at + 1])
-            scene.path.look(at * 3.0)
+            scene.path.look_at_all(at * 3.0)
         await turn()
         assert scene.log.of("timeout")[0]["cause"] == "handshake"
 
@@ -251,10 +251,10 @@ def test_a_connection_that_was_ended_here_is_not_waited_for_long() -> None:
         scene.client.receive(head("/other", "Connection: close"))
         await turn()
         assert scene.client.eof_written
-        scene.path.look(0.0)
-        scene.path.look(1.0)
+        scene.path.look_at_all(0.0)
+        scene.path.look_at_all(1.0)
         assert not scene.client.closed
-        scene.path.look(2.0)
+        scene.path.look_at_all(2.0)
         assert scene.client.closed == "aborted"
         assert scene.log.of("timeout") == []
 
@@ -269,7 +269,7 @@ def test_but_its_last_answer_is_as_long_as_it_goes_out() -> None:
         scene.client.receive(head("/other", "Connection: close"))
         await turn()
         for now in range(0, 100, 10):
-            scene.path.look(float(now))
+            scene.path.look_at_all(float(now))
             scene.client.unread -= 1
         assert not scene.client.closed
 

@@ -203,7 +203,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 1.0, 1.0, 3.0, 11.0, 31.0, 601.0]))
     def time_passes(self, seconds: float) -> None:
         for _ in range(2):
-            self.run(lambda: self.scene.path.look(self.now))
+            self.run(lambda: self.scene.path.look_at_all(self.now))
             self.now += seconds
 
     @rule(surely=st.integers(0, 5))

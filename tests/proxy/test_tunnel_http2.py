@@ -266,7 +266,7 @@ def test_heads_that_are_not_decided_on_are_bounded() -> None:
 
 async def pass_time(scene: Scene, *moments: float) -> None:
     for moment in moments:
-        scene.path.look(moment)
+        scene.path.look_at_all(moment)
         await turn()
 
 

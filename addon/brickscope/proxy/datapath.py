@@ -73,7 +73,7 @@ class DataPath:
         self.held = 0
         self.room = HELD_OF_ALL * gate.body_limit
 
-    def look(self, now: float) -> None:
+    def look_at_all(self, now: float) -> None:
         """See whether anything is waited for too long on any connection. ``now``: monotonic seconds."""
         for each in list(self.open.values()):
             each.look(now)
@@ -83,7 +83,7 @@ class DataPath:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PAUSE)
-            self.look(loop.time())
+            self.look_at_all(loop.time())
 
 
 class Visitor(NamedTuple):

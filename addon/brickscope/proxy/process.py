@@ -124,7 +124,7 @@ class Process:
     def _loaded(self, loaded: Loaded) -> None:
         """A good edit of the policy; open websockets are asked about at once."""
         self._reload.loaded(loaded)
-        self._path.look(asyncio.get_running_loop().time())
+        self._path.look_at_all(asyncio.get_running_loop().time())
 
     async def _monitor_gate(self, wanted: StatusAddress, ours: list[Any]) -> None:
         """Serve metrics and health. The chain of addons that it finds now is what has to stay."""
