@@ -26,6 +26,7 @@ from brickscope.core.head import MAX_HEAD
 from brickscope.proxy import front as front_module
 from brickscope.proxy.denial import ESTABLISHED
 from brickscope.proxy.front import Front
+from brickscope.proxy.gate import Gate
 from brickscope.proxy.hello import HelloReader
 from brickscope.proxy.tls import LINGER_BYTES
 
@@ -473,7 +474,7 @@ RAISING: dict[str, tuple[Any, str, bytes]] = {
     "the relay": (Relayed, "begin", OTHERS["another host"][0]),
     "a call in the clear": (Called, "begin", CALLS["a path"][0]),
     "a refusal": (front_module, "refuse_head", IRREGULAR["two blanks"]),
-    "the record": (Front, "_refuse_tls", CONNECT),
+    "the record": (Gate, "record_tunnel", CONNECT),
 }
 
 
@@ -487,7 +488,7 @@ def test_whatever_raises_closes_the_connection(
         door = Door(balancers=("192.0.2.0/24",) if sent == LINE else ())
         door.send(sent)
         if sent == CONNECT and not door.transport.closed:
-            door.send(b"GET /" if name == "_refuse_tls" else client_hello())
+            door.send(b"GET /" if name == "record_tunnel" else client_hello())
         return door
 
     door = within_a_loop(story)
