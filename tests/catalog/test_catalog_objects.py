@@ -54,19 +54,25 @@ STAND_INS = [
     ("operation", "way", "expected"), STAND_INS, ids=[f"{r[0]} {r[1]}" for r in STAND_INS]
 )
 def test_what_can_say_the_same(operation: str, way: str, expected: list[str]) -> None:
-    found = load_catalog().operations[operation].stand_ins_of(tuple(way.split(".")))
+    found = load_catalog().operations[operation].holder.others_of("stand_ins", tuple(way.split(".")))
     assert set(found) >= ways(*expected)
 
 
 def test_what_can_not_say_the_same_is_no_stand_in() -> None:
     create = load_catalog().operations["jobs.create"]
     # A deny on one cluster would refuse every job that makes its own.
-    assert not ways("tasks.new_cluster") & set(create.stand_ins_of(("tasks", "existing_cluster_id")))
-    assert ways("tasks.new_cluster", "tasks.job_cluster_key") <= set(
-        create.alternatives_of(("tasks", "existing_cluster_id"))
+    assert not ways("tasks.new_cluster") & set(
+        create.holder.others_of("stand_ins", ("tasks", "existing_cluster_id"))
     )
-    assert create.stand_ins_of(("name",)) == create.alternatives_of(("name",)) == []
-    assert create.stand_ins_of(("no_such", "x")) == []
+    assert ways("tasks.new_cluster", "tasks.job_cluster_key") <= set(
+        create.holder.others_of("alternatives", ("tasks", "existing_cluster_id"))
+    )
+    assert (
+        create.holder.others_of("stand_ins", ("name",))
+        == create.holder.others_of("alternatives", ("name",))
+        == []
+    )
+    assert create.holder.others_of("stand_ins", ("no_such", "x")) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +100,7 @@ def test_what_can_not_say_the_same_is_no_stand_in() -> None:
     ],
 )
 def test_what_acts_on_all_below_its_object(operation: str, way: str, expected: list[str] | None) -> None:
-    found = load_catalog().operations[operation].below_of(tuple(way.split(".")))
+    found = load_catalog().operations[operation].holder.below_of(tuple(way.split(".")))
     assert found == (None if expected is None else [(name,) for name in expected])
 
 
@@ -126,8 +132,8 @@ def test_bodies_that_are_the_content_of_a_file() -> None:
 
 def test_values_that_stand_for_every_object() -> None:
     operations = load_catalog().operations
-    assert operations["model_registry.set_permissions"].every_of(("registered_model_id",)) == ("root",)
-    assert operations["jobs.set_permissions"].every_of(("job_id",)) == ()
+    assert operations["model_registry.set_permissions"].holder.every_of(("registered_model_id",)) == ("root",)
+    assert operations["jobs.set_permissions"].holder.every_of(("job_id",)) == ()
 
 
 def test_facts_name_members_that_there_are() -> None:

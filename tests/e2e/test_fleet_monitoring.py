@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from brickscope.service.monitoring.metrics import FLEET_METRICS, METRICS
+from brickscope.service.monitoring.collector import FLEET_METRICS, METRICS
 from brickscope.service.supervisor.channel import FOLDER
 from e2e.fleet_process import Load, running_fleet, start_fleet
 from e2e.gate import CATALOGS, HOST, POLICY, WAREHOUSES, head

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from brickscope.core.reason import Reason
-from brickscope.service.monitoring.metrics import METRICS
+from brickscope.service.monitoring.collector import METRICS
 from brickscope.service.monitoring.tally import UNKNOWN
 from e2e.broken import broken_gate
 from e2e.gate import CATALOGS, FORGED, HOST, TOKEN, WAREHOUSES, call_status, head, running_gate

@@ -13,6 +13,7 @@ from brickscope.host.no_proxy import find_bypasses, without_bypasses
 from brickscope.host.proxy_url import mask, read_proxy_url
 from brickscope.host.stack import STACKS, find_stack, names
 from brickscope.host.variables import CA_VARIABLES, java_options, variables
+from brickscope.shipped import table
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 ALL = {"requests", "go", "curl", "grpc", "node"}
@@ -138,8 +139,8 @@ def test_java_reads_any_path(path: str) -> None:
 
 def test_each_fact_has_a_source_and_each_client_is_found() -> None:
     assert len({stack.name for stack in STACKS}) == len(STACKS)
+    assert all(written["sources"] for written in table("brickscope.host", "stack.yaml"))
     for stack in STACKS:
-        assert stack.sources
         assert stack.proxy
         assert find_stack(stack.name) is stack
     for name in names():

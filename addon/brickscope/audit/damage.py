@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from brickscope.log import zstd
-from brickscope.log.closed import DAMAGED
+from brickscope.log.closed import DAMAGED, zstd_writer
 
 from .source import MAX_LINE, read_lines
 
@@ -50,7 +49,7 @@ def _find_damage(path: Path) -> str | None:
 
 def _copy(path: Path, copy: Path) -> None:
     """The lines up to the damage; those that are too long are left out."""
-    with copy.open("wb") as raw, zstd.writer(raw, 1) as sink:
+    with copy.open("wb") as raw, zstd_writer(raw, 1) as sink:
         try:
             for _, line in read_lines(path):
                 if line is not None:

@@ -84,31 +84,13 @@ class Operation(NamedTuple):
     def type_of(self, keys: tuple[str, ...]) -> str | None:
         """The type of a parameter, or of what lies below it: ``("tasks", "notebook_task", "notebook_path")``; None if the
         API has none. ``record.py`` says how types are written."""
-        return self._root.type_of(
+        return self.holder.type_of(
             (*self.way(keys[0]).split("."), *keys[1:]) if keys[0] in self.means else keys
         )
 
-    def stand_ins_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """Parameters that can say the same in place of this one. Where a rule limits it, they have to be absent or
-        limited too: ``("num_workers",)`` and ``("autoscale",)``."""
-        return self._root.others_of("stand_ins", keys)
-
-    def alternatives_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """Parameters of which a call has one or this one. None can say what this one says, but an allow that is met where
-        it is absent is passed by them."""
-        return self._root.others_of("alternatives", keys)
-
-    def below_of(self, keys: tuple[str, ...]) -> list[tuple[str, ...]] | None:
-        """Whether the call acts on all that lies below the object which a parameter names: None, it does not; empty, always;
-        else only if one of these parameters is given and not plainly false."""
-        return self._root.below_of(keys)
-
-    def every_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Values of a parameter that stand for every object: ``root``."""
-        return self._root.every_of(keys)
-
     @property
-    def _root(self) -> Holder:
+    def holder(self) -> Holder:
+        """Its parameters, and how they name objects."""
         parameters = (*self.path, *self.query, *self.body)
         types = {name: self.types.get(name, "text") for name in parameters}
         return Holder(types, self.facts)
@@ -206,24 +188,9 @@ def operation_table() -> RuleTable:
 
 
 def _operation(entry: dict[str, Any]) -> Operation:
-    get = entry.get
-    return Operation(
-        entry["name"],
-        tuple(entry["calls"]),
-        entry["class"],
-        tuple(get("path", ())),
-        tuple(get("query", ())),
-        tuple(get("body", ())),
-        tuple(get("required", ())),
-        get("object", {}),
-        get("scope", ""),
-        get("risk", ""),
-        get("source", ""),
-        tuple(get("names", ())),
-        get("types", {}),
-        tuple(get("encoded", ())),
-        facts(entry),
-        {word: tuple(members) for word, members in get("means", {}).items()},
-        tuple(get("messages", ())),
-        get("content", False),
-    )
+    given = {name: each for name, each in entry.items() if name in Operation._fields}
+    values: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in given.items()
+    }
+    values["means"] = {word: tuple(members) for word, members in entry.get("means", {}).items()}
+    return Operation(**values, kind=entry["class"], facts=facts(entry))

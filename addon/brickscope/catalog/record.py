@@ -51,7 +51,12 @@ class Holder(NamedTuple):
         return kind
 
     def others_of(self, relation: str, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """The ways to what stands in for something on the way (``stand_ins``), or is in its place (``alternatives``)."""
+        """The ways to parameters that are related to something on the way.
+
+        ``stand_ins`` can say the same: where a rule limits one, the others have to be absent or limited too (``num_workers``
+        and ``autoscale``). Of ``alternatives`` a call has one; none can say what another says, but an allow that is met
+        where one is absent is passed by the others.
+        """
         found: dict[tuple[str, ...], None] = {}
         for at, holder in self._way(keys):
             for member, others in _related(holder.facts, relation):

@@ -8,14 +8,12 @@ import contextlib
 import os
 import secrets
 import ssl
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-from cryptography.utils import CryptographyDeprecationWarning
 
 from .certificates import (
     SYSTEM_BUNDLES,
@@ -29,6 +27,7 @@ from .certificates import (
     read_certificates,
     read_roots,
     subject,
+    without_warnings,
 )
 
 TRUSTSTORE_PASSWORD = "changeit"  # noqa: S105 - Java wants one; it guards nothing, the store holds certificates only
@@ -123,8 +122,7 @@ def _stored(file: Path) -> set[str]:
     except OSError:
         return set()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        with without_warnings():
             stored = pkcs12.load_pkcs12(content, TRUSTSTORE_PASSWORD.encode())
     except ValueError:
         stored = None

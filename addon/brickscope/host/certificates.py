@@ -1,5 +1,6 @@
 """Certificates in files: read strictly, since what gets into a bundle is trusted by every client of a host."""
 
+import contextlib
 import re
 import ssl
 import warnings
@@ -35,17 +36,17 @@ class CertificateError(OperatorError):
 def read_certificates(file: Path) -> list[x509.Certificate]:
     """All certificates of a PEM (or one DER) file. Raises CertificateError."""
     content = _read(file)
+    blocks = _blocks(file, content) if b"-----BEGIN" in content else [content]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            if b"-----BEGIN" not in content:
-                return [x509.load_der_x509_certificate(content)]
-            found = [x509.load_pem_x509_certificate(block) for block in _PLAIN.findall(content)]
+        with without_warnings():
+            return [x509.load_der_x509_certificate(block) for block in blocks]
     except ValueError:
         raise CertificateError(f"{file} holds something that is not a certificate") from None
-    if not found:
-        raise CertificateError(f"{file} holds no certificate")
-    return found
+
+
+def without_warnings() -> contextlib.AbstractContextManager[object]:
+    """The library warns of serial numbers of 0, which roots have that are in use."""
+    return warnings.catch_warnings(action="ignore", category=CryptographyDeprecationWarning)
 
 
 def read_roots() -> tuple[str, list[bytes]]:
@@ -62,7 +63,10 @@ def read_roots() -> tuple[str, list[bytes]]:
 def read_blocks(file: Path) -> list[bytes]:
     """The certificates of a PEM file in DER, not looked into: among roots are some of an age whose rules were others, and
     what the system trusts is not for us to sort. Raises CertificateError."""
-    content = _read(file)
+    return _blocks(file, _read(file))
+
+
+def _blocks(file: Path, content: bytes) -> list[bytes]:
     try:
         found = [ssl.PEM_cert_to_DER_cert(block.decode("ascii")) for block in _PLAIN.findall(content)]
     except ValueError:
@@ -94,15 +98,10 @@ def _read(file: Path) -> bytes:
 def known(blocks: Iterable[bytes]) -> list[x509.Certificate]:
     """Those that the library can read."""
     found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", CryptographyDeprecationWarning
-        )  # serial numbers of 0, in roots that are in use
+    with without_warnings():
         for block in blocks:
-            try:
+            with contextlib.suppress(ValueError):
                 found.append(x509.load_der_x509_certificate(block))
-            except ValueError:
-                continue
     return found
 
 

@@ -375,9 +375,10 @@ class Examination:
             value = self.environment.get(name)
             if not value:
                 continue
-            why, key = distrust(chain, Path(value)), _holds_key(Path(value))
-            if key:
-                yield problem("ca_variable", f"{name} is {value}: {key}", self.fixes.everything())
+            why = distrust(chain, Path(value))
+            if _holds_key(Path(value)):
+                why = "it holds a private key, which must not be on this host: have the proxy's CA replaced"
+                yield problem("ca_variable", f"{name} is {value}: {why}", self.fixes.everything())
             elif not why:
                 yield ok("ca_variable", f"{name} is {value}: trusts the proxy")
             elif name == "MLFLOW_TRACKING_SERVER_CERT_PATH" and mlflow:
@@ -394,14 +395,8 @@ class Examination:
             yield ok("ca_system", f"the system's own store ({system}) trusts the proxy")
 
 
-def _holds_key(file: Path) -> str | None:
-    """What is to be said of a file with the proxy's private key."""
+def _holds_key(file: Path) -> bool:
     try:
-        found = holds_key(file.read_bytes())
+        return holds_key(file.read_bytes())
     except OSError:
-        return None
-    return (
-        "it holds a private key, which must not be on this host: have the proxy's CA replaced"
-        if found
-        else None
-    )
+        return False

@@ -17,14 +17,12 @@ PATH = URL[URL.find("/", len("https://")) :]
 WANTED = [name for name in "".join(sys.argv[2:]).split(",") if name]
 
 
-def version(*names: str) -> str | None:
-    """The version of the first of these that is installed."""
-    for name in names:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+def version(name: str) -> str | None:
+    """The version that is installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def by_requests() -> tuple[Any, Any]:
@@ -90,10 +88,10 @@ def by_grpc() -> tuple[Any, Any]:
 
 
 STACKS = {
-    "requests": (by_requests, ("requests",)),
-    "httpx": (by_httpx, ("httpx",)),
-    "sql-connector": (by_sql_connector, ("databricks-sql-connector",)),
-    "grpc": (by_grpc, ("grpcio",)),
+    "requests": (by_requests, "requests"),
+    "httpx": (by_httpx, "httpx"),
+    "sql-connector": (by_sql_connector, "databricks-sql-connector"),
+    "grpc": (by_grpc, "grpcio"),
 }
 CLIENTS = (
     "databricks-sdk",
@@ -110,8 +108,8 @@ CLIENTS = (
 def main() -> None:
     """Try them all."""
     found = {}
-    for name, (call, packages) in STACKS.items():
-        installed = version(*packages)
+    for name, (call, package) in STACKS.items():
+        installed = version(package)
         if installed is None or (WANTED and name not in WANTED):
             continue
         try:

@@ -10,25 +10,23 @@ class Stack(NamedTuple):
 
     ``name``: what ``--client`` takes. ``serves``: clients that are built on it; ``--client`` takes them too.
     ``packages``: Python distributions by which it is found. ``proxy``, ``no_proxy``, ``ca``: variables. ``switch``: a
-    variable that has to have a value before the proxy's variables count. ``settings``: what a program or its
-    configuration can say instead. ``roots``: what is trusted without a variable.
+    variable that has to have a value before the proxy's variables count. ``roots``: what is trusted without a variable.
+    For people, the table has a title, what a program or its configuration can say instead, and sources as well.
     """
 
     name: str
-    title: str
     proxy: tuple[str, ...]
     no_proxy: tuple[str, ...]
     ca: tuple[str, ...]
     roots: str
-    settings: str
-    sources: tuple[str, ...]
     serves: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     switch: tuple[str, ...] = ()
 
 
 def _read(written: dict[str, Any]) -> Stack:
-    values: Any = {key: tuple(each) if isinstance(each, list) else each for key, each in written.items()}
+    given = {name: each for name, each in written.items() if name in Stack._fields}
+    values: Any = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
     return Stack(**values)
 
 

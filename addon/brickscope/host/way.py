@@ -4,6 +4,7 @@ Nothing is sent that could be a secret but the credentials of the proxy itself, 
 tunnel has no token, and names two workspaces, which Brickscope denies in every mode, so that Databricks never sees it.
 """
 
+import functools
 import socket
 import ssl
 import sys
@@ -90,20 +91,22 @@ def connect(host: str, port: int, seconds: float = SECONDS) -> socket.socket:
         raise WayError(f"{host}:{port} can't be reached: {_text(error)}") from None
 
 
+def _limited[**Given, Found](call: Callable[Given, Found]) -> Callable[Given, Found]:
+    """A limit on the whole, since what answers byte by byte keeps every single wait short."""
+
+    @functools.wraps(call)
+    def limited(*given: Given.args, **named: Given.kwargs) -> Found:
+        try:
+            return within(4 * SECONDS, lambda: call(*given, **named))
+        except TimeoutError as error:
+            raise WayError(f"what listens there does not come to an end: {error}") from None
+
+    return limited
+
+
+@_limited
 def open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     """A tunnel to port 443 of ``host``. Raises WayError with what came instead."""
-    return _limited(lambda: _open_tunnel(proxy, host))
-
-
-def _limited[Found](call: Callable[[], Found]) -> Found:
-    """A limit on the whole, since what answers byte by byte keeps every single wait short."""
-    try:
-        return within(4 * SECONDS, call)
-    except TimeoutError as error:
-        raise WayError(f"what listens there does not come to an end: {error}") from None
-
-
-def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     sock = connect(proxy.host, proxy.port)
     login = [("Proxy-Authorization", proxy.authorization)] if proxy.authorization else []
     try:
@@ -127,15 +130,12 @@ def _open_tunnel(proxy: ProxyUrl, host: str) -> socket.socket:
     return sock
 
 
+@_limited
 def look(proxy: ProxyUrl, host: str) -> Presented:
     """Who is at the end of the tunnel. Raises WayError.
 
     The certificate is not verified here, but looked at: no secret is sent, and what is wrong with it is to be found out.
     """
-    return _limited(lambda: _look(proxy, host))
-
-
-def _look(proxy: ProxyUrl, host: str) -> Presented:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

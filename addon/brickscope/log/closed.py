@@ -1,18 +1,27 @@
-"""Closed files of the log: their names, their compression, and how long they are kept."""
+"""Closed files of the log: their names, their compression, and how long they are kept.
+
+A few bytes of a zstd file can stand for gigabytes. The library hands out no more than it is asked for, so that no file,
+however made, takes more memory than its window, for which it has a bound too (128 MB). A file that was cut is an EOFError.
+"""
 
 import contextlib
+import glob
 import gzip
+import io
 import os
 import re
 import shutil
+import sys
 import time
 import zlib
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from . import zstd
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd  # what every mitmproxy since 12.3 brings
 
 COMPRESSIONS = {"zstd": ".zst", "gzip": ".gz", "none": ""}
 CLOSED_NAME = re.compile(r"-(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{1,18})(?:\.\w+)?(?:\.zst|\.gz)?\Z")
@@ -37,7 +46,7 @@ def closed_name(active: Path, now: float, instance: str, seq: int) -> str:
 def series(active: Path) -> list[Path]:
     """The closed files of a log, by name: their order is that of the clock (``extent.py`` tells the chain's)."""
     found = []
-    for path in active.parent.glob(f"{glob_escape(active.stem)}-*"):
+    for path in active.parent.glob(f"{glob.escape(active.stem)}-*"):
         name = path.name
         for ending in (".zst", ".gz"):
             name = name.removesuffix(ending)
@@ -45,11 +54,6 @@ def series(active: Path) -> list[Path]:
         if name.endswith(active.suffix) and matched and name.startswith(f"{active.stem}-{matched[1]}"):
             found.append((matched[1], int(matched[3]), path.name, path))
     return [each[-1] for each in sorted(found)]
-
-
-def glob_escape(text: str) -> str:
-    """Text as a pattern that matches only itself."""
-    return re.sub(r"([*?\[])", r"[\1]", text)
 
 
 DAMAGED = (OSError, EOFError, zlib.error, zstd.ZstdError)
@@ -61,7 +65,7 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
     """A file of the log as the bytes of its lines, whether it is compressed or not. Raises DAMAGED, also while it is
     read."""
     if path.suffix == ".zst":
-        with zstd.reader(str(path), _CHUNK) as file:
+        with io.BufferedReader(zstd.ZstdFile(path), _CHUNK) as file:
             yield file
     elif path.suffix == ".gz":
         with gzip.open(path, "rb") as file:
@@ -100,21 +104,14 @@ def compress(path: Path, how: str) -> Path:
         return path
     target = path.with_name(path.name + COMPRESSIONS[how])
     draft = path.with_name(f".{target.name}.part")
-    expected = sha256()
     try:
-        with path.open("rb") as source, open(draft, "wb", opener=_private) as raw:
+        with path.open("rb") as source, open(draft, "wb", opener=private) as raw:
             with _compressor(raw, how) as sink:
-                while chunk := source.read(_CHUNK):
-                    expected.update(chunk)
-                    sink.write(chunk)
+                shutil.copyfileobj(source, sink, _CHUNK)
             raw.flush()
             os.fsync(raw.fileno())
         named = draft.rename(target)
-        found = sha256()
-        with open_log(named) as content:
-            while chunk := content.read(_CHUNK):
-                found.update(chunk)
-        if found.digest() != expected.digest():
+        if not holds_same(path, named):
             named.unlink()
             raise OSError(f"the compressed copy {target.name} is not the file that was compressed")
     finally:
@@ -140,8 +137,18 @@ Sink = contextlib.AbstractContextManager[IO[bytes]]
 def _compressor(raw: IO[bytes], how: str) -> Sink:
     if how == "gzip":
         return cast(Sink, gzip.GzipFile("", "wb", 6, raw, mtime=0))
-    return cast(Sink, zstd.writer(raw, 6))
+    return cast(Sink, zstd_writer(raw, 6))
 
 
-def _private(path: str, flags: int) -> int:
+def zstd_writer(raw: IO[bytes], level: int) -> zstd.ZstdFile:
+    """A file that compresses into ``raw``, which stays open, with a checksum."""
+    options: dict[int, int] = {
+        zstd.CompressionParameter.compression_level: level,
+        zstd.CompressionParameter.checksum_flag: 1,
+    }
+    return zstd.ZstdFile(raw, "w", options=options)
+
+
+def private(path: str, flags: int) -> int:
+    """Opens a file that is the owner's alone, as ``open(opener=)`` has it."""
     return os.open(path, flags | os.O_CLOEXEC, 0o600)

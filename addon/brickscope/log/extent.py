@@ -75,11 +75,8 @@ def read_end(path: Path) -> Link | None:
 
 def end_of(path: Path) -> Place | None:
     """The last record of a file: by its name if it is a closed one, else by what is in it."""
-    named = named_end(path)
-    if named is not None:
-        return named
-    link = read_end(path)
-    return None if link is None else (link.instance, link.seq)
+    found = named_end(path) or read_end(path)
+    return None if found is None else found[:2]
 
 
 def in_order(extents: Iterable[Extent]) -> list[Extent]:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from .chain import Link
+from .closed import private
 
 
 class HeadFile:
@@ -32,10 +33,6 @@ class HeadFile:
         """Keep it. Raises OSError."""
         draft = self.path.with_suffix(".new")
         content = json.dumps({"log": self._log, **head._asdict()})
-        with open(draft, "w", opener=_private, encoding="utf-8") as file:
+        with open(draft, "w", opener=private, encoding="utf-8") as file:
             file.write(content)
         draft.replace(self.path)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)

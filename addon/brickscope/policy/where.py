@@ -49,8 +49,8 @@ def parse_constraint(
     way = (".".join(keys),) if place == "query" else keys
     below = None
     if denies:
-        below = [] if test.kind.covers else operation.below_of(keys)
-        every = operation.every_of(keys)
+        below = [] if test.kind.covers else operation.holder.below_of(keys)
+        every = operation.holder.every_of(keys)
         test = _with_all_below(test) if test.kind.covers else test
         test = test._replace(every=test.kind.every.union(every), ancestors=_ancestors(test))
     return Constraint(
@@ -60,8 +60,8 @@ def parse_constraint(
         test,
         f"{name} {in_words(written)}",
         many and place == "query",
-        frozenset(operation.stand_ins_of(keys)),
-        frozenset(operation.alternatives_of(keys)),
+        frozenset(operation.holder.others_of("stand_ins", keys)),
+        frozenset(operation.holder.others_of("alternatives", keys)),
         None if below is None else tuple(below),
         frozenset(
             depth
@@ -129,7 +129,7 @@ def twins(operation: Operation, where: Mapping[str, Any]) -> Iterator[tuple[str,
     for name, test in where.items():
         keys = operation.keys_of(name)
         written = dict(test) if isinstance(test, Mapping) else {"one_of": test}
-        for other in operation.stand_ins_of(keys):
+        for other in operation.holder.others_of("stand_ins", keys):
             ends = other[-1].endswith(f"_{keys[-1]}") or keys[-1].endswith(f"_{other[-1]}")
             if ends and operation.type_of(other) == operation.type_of(keys) and ".".join(other) not in where:
                 yield ".".join(other), {**written, "optional": True}

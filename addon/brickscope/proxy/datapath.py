@@ -23,32 +23,6 @@ HELD_OF_ALL = 8
 """So many of the largest bodies may be held back at once, to be judged; what exceeds that is denied."""
 
 
-class Connection(Owner):
-    """A client's connection, whoever serves it."""
-
-    @guarded
-    def look(self, now: float) -> None:
-        """See whether anything is waited for too long. ``now``: monotonic seconds."""
-        raise NotImplementedError
-
-    @property
-    def hosts(self) -> int:
-        """How many connections to hosts are open for it."""
-        return 0
-
-    async def is_busy(self, *, late: bool) -> bool:
-        """Whether something is under way. Told on the way: the end has begun; ``late``: it had its grace already."""
-        return False
-
-    def close_idle(self) -> None:
-        """End it, as nothing is under way."""
-        self.abort()
-
-    def abort(self) -> None:
-        """Cut it; the outcome of a call goes into the log."""
-        raise NotImplementedError
-
-
 class DataPath:
     """The gate and the means. ``held``: bytes of bodies that are held back just now; ``room``: how many there may be."""
 
@@ -84,6 +58,32 @@ class DataPath:
         while True:
             await asyncio.sleep(PAUSE)
             self.look_at_all(loop.time())
+
+
+class Connection(Owner):
+    """A client's connection, whoever serves it."""
+
+    @guarded
+    def look(self, now: float) -> None:
+        """See whether anything is waited for too long. ``now``: monotonic seconds."""
+        raise NotImplementedError
+
+    @property
+    def hosts(self) -> int:
+        """How many connections to hosts are open for it."""
+        return 0
+
+    async def is_busy(self, *, late: bool) -> bool:
+        """Whether something is under way. Told on the way: the end has begun; ``late``: it had its grace already."""
+        return False
+
+    def close_idle(self) -> None:
+        """End it, as nothing is under way."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Cut it; the outcome of a call goes into the log."""
+        raise NotImplementedError
 
 
 class Visitor(NamedTuple):

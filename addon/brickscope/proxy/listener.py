@@ -7,7 +7,6 @@ process accepted. So mitmproxy's are stopped (or with ``--no-server`` never star
 
 import asyncio
 import contextlib
-import errno
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from mitmproxy import ctx
 from mitmproxy.proxy import mode_specs
 
 from brickscope import notice
-from brickscope.service.monitoring.address import words
+from brickscope.service.monitoring.address import not_listening, written
 
 from .datapath import DataPath
 from .destination import Network
@@ -58,12 +57,7 @@ class Listener:
             )
             self._widen()
         except OSError as error:
-            hint = (
-                "; another program listens there, choose another port with -p"
-                if error.errno == errno.EADDRINUSE
-                else ""
-            )
-            raise OSError(f"the proxy can't listen on {host}:{port}: {words(error)}{hint}") from None
+            raise not_listening(host, port or 0, error) from None
 
     def _widen(self) -> None:
         """Have the kernel keep BACKLOG connections, whatever asyncio was told."""
@@ -86,8 +80,7 @@ class Listener:
     @property
     def addresses(self) -> list[str]:
         """Where it listens, as ``ADDRESS:PORT``."""
-        names = [each.getsockname() for each in self._server.sockets] if self._server else []
-        return [f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}" for name in names]
+        return [written(*each.getsockname()[:2]) for each in (self._server.sockets if self._server else ())]
 
     @property
     def is_quiet(self) -> bool:

@@ -11,7 +11,7 @@ import brickscope
 from brickscope.core.policy import Mode, Policy
 from brickscope.log.writer import AuditWriter
 from brickscope.service.monitoring.address import StatusAddress
-from brickscope.service.monitoring.collector import Engine, Versions
+from brickscope.service.monitoring.collector import Engine
 from brickscope.service.monitoring.pages import pages_of
 from brickscope.service.monitoring.readiness import Obstacle, Reason
 from brickscope.service.monitoring.status import StatusServer
@@ -41,7 +41,7 @@ class Monitor:
         self._listening = listening
         self.tally: Tally = gate.tally
         self.writer: AuditWriter = gate.writer
-        self.versions = Versions(brickscope.__version__, version.VERSION, platform.python_version())
+        self.versions = (brickscope.__version__, version.VERSION, platform.python_version())
         loop = asyncio.get_running_loop()
         fixed = [(listener, "front"), (loop, "getaddrinfo"), (gate, "judge")]
         self._installation = Installation(ctx.master.addons, ours, fixed)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from brickscope import notice
 from brickscope.core.head import REGULAR_ANSWER
+from brickscope.service.monitoring.address import written
 
 from .guard import guarded
 from .handshake import Repetition
@@ -137,7 +138,7 @@ class Parent:
     async def _open(self, host: str, port: int) -> tuple[asyncio.Transport, bytes]:
         transport, asking = await self._reach()
         try:
-            authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            authority = written(host, port)
             lines = [f"CONNECT {authority} HTTP/1.1".encode(), f"Host: {authority}".encode()]
             if self.address.authorization is not None:
                 lines.append(b"Proxy-Authorization: " + self.address.authorization)

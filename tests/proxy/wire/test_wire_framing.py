@@ -39,8 +39,8 @@ def feed(body: Body, data: bytes, step: int = 0) -> int:
 
 
 def test_no_body_takes_nothing() -> None:
-    assert NOTHING.ended
     assert NOTHING.feed(b"abc", 1) == 1
+    assert (NOTHING.ended, NOTHING.size) == (True, 0)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from brickscope.service.monitoring.merge import merge
+from brickscope.service.monitoring.collector import merge
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from brickscope.service.monitoring.metrics import FLEET_METRICS, METRICS
+from brickscope.service.monitoring.collector import FLEET_METRICS, METRICS
 from brickscope.service.monitoring.readiness import Reason
 
 ROOT = Path(__file__).parents[3]

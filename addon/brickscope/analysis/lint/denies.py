@@ -87,7 +87,7 @@ def renamed(denied: Reach) -> Iterator[tuple[str, dict[str, Any]]]:
         value = denied.values[name]
         for alias in aliases(kind, value):
             yield f"by another name of the object ({alias})", {name: alias}
-        when = operation.below_of((name,))
+        when = operation.holder.below_of((name,))
         above = value.rpartition(kind.separator)[0] if kind.separator and when is not None else ""
         if above:
             changes: dict[str, Any] = {".".join(keys): True for keys in (when or ())[:1]} | {name: above}

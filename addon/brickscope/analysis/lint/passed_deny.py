@@ -101,7 +101,7 @@ def _changes(operation: Operation, sibling: Sibling, named: _Named) -> dict[str,
     changes: dict[str, Any] = {
         name: said[0] for name, said in beside(sibling.kind).items() if operation.place(name) is not None
     }
-    for when in (operation.below_of(keys) or ())[:1]:
+    for when in (operation.holder.below_of(keys) or ())[:1]:
         changes[".".join(when)] = True if operation.type_of(when) == "boolean" else made_up(when[-1])
     return changes | {sibling.parameter: value}
 

@@ -1,6 +1,7 @@
 """Where the status is served: ``scope_status``."""
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -24,9 +25,7 @@ class StatusAddress(NamedTuple):
         return self.path is not None or ipaddress.ip_address(self.host).is_loopback
 
     def __str__(self) -> str:
-        if self.path is not None:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"unix:{self.path}" if self.path is not None else written(self.host, self.port)
 
 
 def read_address(text: str) -> StatusAddress:
@@ -48,6 +47,18 @@ def read_address(text: str) -> StatusAddress:
     if not (port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
         raise ValueError(f"{text!r} has no port from 0 to 65535; {EXAMPLE}")
     return StatusAddress(str(address), int(port))
+
+
+def written(host: str, port: int) -> str:
+    """``HOST:PORT``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def not_listening(host: str, port: int, error: OSError) -> OSError:
+    """The error for an operator whose proxy can't have its port."""
+    taken = "; another program listens there, choose another port with -p"
+    hint = taken if error.errno == errno.EADDRINUSE else ""
+    return OSError(f"the proxy can't listen on {host}:{port}: {words(error)}{hint}")
 
 
 def words(error: OSError) -> str:

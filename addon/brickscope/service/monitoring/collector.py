@@ -1,31 +1,53 @@
-"""From what is known to what Prometheus reads. Everything is looked up when a scrape asks for it."""
+"""From what is known to what Prometheus reads: the metrics of ``metrics.yaml``. Everything is looked up when a scrape asks
+for it."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from brickscope.core.policy import Policy
 from brickscope.log.writer import AuditWriter
+from brickscope.shipped import table
 
-from .metrics import METRICS, Metric
 from .readiness import Obstacle, Reason
 from .tally import Distribution, Tally
 
+Kind = Literal["counter", "gauge", "histogram"]
 
-class Versions(NamedTuple):
-    """Of what runs."""
 
-    brickscope: str
-    mitmproxy: str
-    python: str
+class Metric(NamedTuple):
+    """One metric. ``text``: what is counted or measured, in one or two sentences. ``labels``: in the order of values.
+    ``of``: the attribute of a proxy that it is; empty for one that ``collector.py`` makes."""
+
+    name: str
+    kind: Kind
+    text: str
+    labels: tuple[str, ...] = ()
+    of: str = ""
+
+
+def _read(part: str) -> tuple[Metric, ...]:
+    written = table(__package__, "metrics.yaml")[part]
+    return tuple(
+        Metric(name, each["kind"], each["text"], tuple(each.get("labels", ())), each.get("of", ""))
+        for name, each in written.items()
+    )
+
+
+METRICS = _read("process")
+"""Of one proxy process."""
+
+FLEET_METRICS = _read("fleet")
+"""Of the supervisor, with --workers."""
 
 
 class Engine(NamedTuple):
@@ -37,11 +59,11 @@ class Engine(NamedTuple):
 
 
 class Proxy(Protocol):
-    """The process that metrics are about."""
+    """The process that metrics are about. ``versions``: of Brickscope, mitmproxy and Python."""
 
     tally: Tally
     writer: AuditWriter
-    versions: Versions
+    versions: tuple[str, str, str]
 
     @property
     def policy(self) -> Policy:
@@ -131,7 +153,7 @@ def _decision(allow: bool) -> str:
 
 
 _VALUES: dict[str, Callable[[Proxy], Found]] = {
-    "brickscope_build_info": lambda of: {tuple(of.versions): 1},
+    "brickscope_build_info": lambda of: {of.versions: 1},
     "brickscope_ready": lambda of: not of.obstacles(),
     "brickscope_not_ready": _not_ready,
     "brickscope_healthy": lambda of: not of.faults(),
@@ -171,3 +193,27 @@ class Exposition:
             # made beside it. One at a time: the threads are those that names are resolved by.
             taken = list(self._registry.collect())
             return await asyncio.to_thread(generate_latest, Families(lambda: taken))
+
+
+LABEL = "worker"
+
+
+def merge(expositions: Mapping[str, str]) -> bytes:
+    """One exposition of several (worker -> its text, in Prometheus' format 0.0.4).
+
+    Nothing is summed: Prometheus does that, and one worker that is in trouble would be hidden by the others. A sample that
+    has the label ``worker`` already loses it. Raises ValueError, with the worker's name: its text can't be read.
+    """
+    merged: dict[str, Family] = {}
+    for worker, text in expositions.items():
+        try:
+            families = list(text_string_to_metric_families(text))
+        except (ValueError, IndexError, KeyError) as error:
+            raise ValueError(
+                f"the metrics of worker {worker} can't be read: {type(error).__name__}"
+            ) from error
+        for family in families:
+            into = merged.setdefault(family.name, Family(family.name, family.documentation, family.type))
+            for sample in family.samples:
+                into.samples.append(sample._replace(labels={**sample.labels, LABEL: worker}))
+    return generate_latest(Families(merged.values))

@@ -6,10 +6,11 @@ Passing sockets instead of SO_REUSEPORT: docs/decisions/0005-workers.md.
 import asyncio
 import errno
 import logging
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+
+from brickscope.service.monitoring.address import not_listening, written
 
 from .worker_process import WorkerProcess
 
@@ -39,14 +40,7 @@ def open_port(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for each in found:
             each.close()
-        # The system's words, without Python's round them.
-        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        hint = (
-            "; another program listens there, choose another port with -p"
-            if error.errno == errno.EADDRINUSE
-            else ""
-        )
-        raise OSError(f"the proxy can't listen on {host}:{port}: {words}{hint}") from None
+        raise not_listening(host, port, error) from None
     return found
 
 
@@ -67,8 +61,7 @@ class Doorway:
     @property
     def addresses(self) -> list[str]:
         """Where it listens, as ``ADDRESS:PORT``."""
-        names = [listener.getsockname() for listener in self.listeners]
-        return [f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}" for name in names]
+        return [written(*listener.getsockname()[:2]) for listener in self.listeners]
 
     def look(self) -> None:
         """Open or close as workers come and go; give what waits."""

@@ -13,9 +13,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from brickscope.service.monitoring.address import read_address
 from brickscope.service.monitoring.client import fetch_page
-from brickscope.service.monitoring.collector import Families, Found, family
-from brickscope.service.monitoring.merge import merge
-from brickscope.service.monitoring.metrics import FLEET_METRICS
+from brickscope.service.monitoring.collector import FLEET_METRICS, Families, Found, family, merge
 from brickscope.service.monitoring.pages import TEXT
 from brickscope.service.monitoring.status import Page, StatusServer, json_page
 
