@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # To count branches costs a test half its time again. So it is done by the tests of what is measured, and not by
         # properties, whose hundreds of examples take the branches of a few.
         is_property = getattr(getattr(item, "function", None), "is_hypothesis_test", False)
-        if is_property or not any(item.path.is_relative_to(TESTS / name) for name in MEASURED):
+        if is_property or not _is_measured(item.path):
             item.add_marker("no_cover")
+
+
+@cache
+def _is_measured(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / name) for name in MEASURED)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

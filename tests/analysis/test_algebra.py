@@ -14,6 +14,7 @@ from brickscope.core.constraint import Test as Check
 from brickscope.core.kind import KINDS
 from brickscope.core.operation import OperationRule
 from brickscope.core.template import parse_template
+from examples import examples
 from reaching import reaching
 
 _PATTERNS = [(parse_template(text),) for text in ("/a/{x}", "/a/{x...}", "/a/b")]
@@ -75,7 +76,7 @@ VALUES += [{"x": 1}, {"y": 1, "z": 2}, {}]
 
 
 @reaching(0.05, TESTS, TESTS)
-@settings(max_examples=1000)
+@settings(max_examples=examples(3000))
 def test_what_meets_the_narrow_test_meets_the_wide_one(narrow: Check, wide: Check) -> bool:
     met = [value for value in (VALUES if implies(narrow, wide) else ()) if narrow.takes(value)]
     for value in met:

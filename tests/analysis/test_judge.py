@@ -18,6 +18,7 @@ from brickscope.core.pending import BodyNeeded
 from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest
 from brickscope.policy.load import Loaded, load_policy
+from examples import examples
 
 TOKEN = b"dapi0123456789abcdef0123456789abcdef"
 POLICY = f"""\
@@ -212,7 +213,7 @@ _BODIES = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     st.sampled_from(["GET", "POST", "PUT", "get"]), _PATHS, st.sampled_from(["", "?o=5", "?x=1&x=2"]), _BODIES
 )

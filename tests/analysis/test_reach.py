@@ -10,6 +10,7 @@ from brickscope.analysis.reach import common, reached
 from brickscope.catalog.catalog import call_rules, load_catalog, operation_table
 from brickscope.core.rule import Rule, RuleTable, parse_rule
 from brickscope.core.template import Literal, Rest, Template, parse_catalogue_template
+from examples import examples
 from reaching import reaching
 
 CASES = {
@@ -44,7 +45,7 @@ _TEMPLATES = [rule for operation in load_catalog().operations.values() for rule 
 
 
 @reaching(0.5, st.sampled_from(_TEMPLATES), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_rule_made_from_a_call_reaches_its_operation_and_what_is_reached_is_matched(
     call: Rule, data: st.DataObject
 ) -> bool:

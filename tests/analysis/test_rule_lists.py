@@ -20,6 +20,7 @@ from brickscope.analysis.call import Call, read_call
 from brickscope.analysis.judge import find, judge
 from brickscope.core.reason import Kind
 from brickscope.policy.written import WrittenRule
+from examples import examples
 from reaching import reaching
 
 _VALUES: list[Any] = [1, [1, 2], [2, 3], {"min": 1, "max": 2}, {"one_of": [1], "optional": True}]
@@ -99,7 +100,7 @@ def indices() -> st.SearchStrategy[int]:
 
 
 @reaching(0.15, indices(), st.lists(indices(), min_size=1, max_size=4, unique=True))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 def test_what_is_covered_is_allowed_by_the_list(folder: Path, one: int, others: list[int]) -> bool:
     (written,), alone, _ = said(folder, [one])
     listed, allowed, unread = said(folder, others)
@@ -114,7 +115,7 @@ def test_what_is_covered_is_allowed_by_the_list(folder: Path, one: int, others: 
 
 
 @reaching(0.5, indices(), st.lists(indices(), min_size=1, max_size=4, unique=True))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 def test_what_allows_the_same_call_meets(folder: Path, one: int, others: list[int]) -> bool:
     (written,), alone, _ = said(folder, [one])
     listed, allowed, _ = said(folder, others)

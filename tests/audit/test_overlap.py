@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from brickscope.audit.overlap import find_overlaps
 from brickscope.audit.source import find_sources
+from examples import examples
 
 
 def _line(run: int, seq: int) -> bytes:
@@ -34,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(st.lists(st.tuples(ENDS, ENDS, st.sampled_from([*NAMES])), min_size=2, max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_files_with_the_same_records(folder: Path, cuts: list[tuple[int, int, str]]) -> None:
     for file in folder.iterdir():
         file.unlink()

@@ -17,6 +17,7 @@ from brickscope.log.chain import canonical, seal
 from brickscope.log.closed import compress, series
 from brickscope.log.key import SigningKey, VerifyKey
 from brickscope.log.writer import Keeping
+from examples import examples
 from log.written import call, open_writer, run, start, stop, verify
 
 
@@ -281,7 +282,9 @@ def test_a_chain_signed_by_another_key_is_told_by_the_true_one(log: Path, tmp_pa
     assert {each.damage for each in check(log, key=true).findings} == {Damage.BAD_SIGNATURE}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_change_of_any_byte_is_found_and_located(data: st.DataObject, log: Path) -> None:
     content = log.read_bytes()
@@ -296,7 +299,9 @@ def test_any_change_of_any_byte_is_found_and_located(data: st.DataObject, log: P
     changed.unlink()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_order_but_the_true_one_is_found(data: st.DataObject, log: Path) -> None:
     lines = lines_of(log)

@@ -17,6 +17,7 @@ from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, read_request
 from core.refusal import refusal, tried
 from core.wire import h1, h1_headers
+from examples import examples
 from reaching import reaching
 
 LARGEST = 16 * 1024 * 1024
@@ -298,7 +299,7 @@ def _plain_integer(text: str) -> int | str:
 @reaching(
     0.05, st.dictionaries(st.text(max_size=3), JSON, max_size=3), st.sampled_from(_PIECES), st.integers(0, 60)
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_nothing_but_refused_is_raised_and_what_is_read_is_what_json_says(
     value: dict[str, Any], piece: bytes, at: int
 ) -> bool:

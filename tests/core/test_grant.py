@@ -19,6 +19,7 @@ from brickscope.core.request import ApiRequest, read_request
 from brickscope.core.rule import RuleTable, parse_rule
 from core.oauth import CLIENT_ID
 from core.wire import HOST, TOKEN, Fields, h1
+from examples import examples
 from reaching import reaching
 
 EVERYTHING = RuleSet(
@@ -383,7 +384,7 @@ _MORE = [
     st.sampled_from([b"&"] * 8 + [b";", b"&&"]),
     st.integers(0, 9),
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_of_all_bodies_only_the_right_form_gets_a_token(
     pairs: list[bytes], more: list[tuple[int, bytes]], joint: bytes, drop: int
 ) -> bool:

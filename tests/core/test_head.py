@@ -10,6 +10,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.head import check_head, split_fields
 from brickscope.core.reason import Reason
 from core.refusal import refusal, tried
+from examples import examples
 from reaching import reaching
 
 GOOD = b"GET /api HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n"
@@ -109,7 +110,7 @@ _HEADS = st.builds(
 
 
 @reaching(0.05, _HEADS | st.binary(max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_head_that_passes_has_one_reading(raw: bytes) -> bool:
     found = tried(check_head, raw)
     if isinstance(found, Refused):

@@ -14,6 +14,7 @@ from brickscope.core.reason import Reason
 from core import entra_tokens
 from core.oauth import CLAIMS, CLIENT_ID, EC_KEY, ISSUER, KID, NOW, signed, unsigned
 from core.refusal import refusal, tried
+from examples import examples
 from lab.workspace import entra
 from reaching import reaching
 
@@ -224,7 +225,7 @@ _CLAIM = st.tuples(
 
 
 @reaching(0.1, _CLAIM)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_odd_value_of_a_claim_is_read(claim: tuple[str, object]) -> bool:
     key, value = claim
     claims = tried(read_claims, unsigned(HEADER, payload(**{key: value})))

@@ -18,6 +18,7 @@ from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, read_request
 from core.refusal import refusal, tried
 from core.wire import h1, h1_headers
+from examples import examples
 from reaching import reaching
 
 FORM = b"multipart/form-data; boundary=xyz"
@@ -163,7 +164,7 @@ def test_too_many_parts_are_refused() -> None:
     st.sampled_from([b"\r\n", b"--xyz", b"--", b"; ", b'"', b"X: y\r\n"]) | st.binary(max_size=9),
     st.integers(0, 200),
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_whatever_is_put_into_a_form_gives_no_other_fields(odd: bytes, at: int) -> bool:
     """A second, lenient reader (Python's email package) finds no field that we do not."""
     whole = form(PATH, FILE)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from brickscope.core.policy import Policy
 from brickscope.core.reason import Reason
 from core.judged import ONE, RUN, judged, policy
+from examples import examples
 from reaching import reaching
 
 TABLE: dict[str, Any] = {
@@ -100,7 +101,7 @@ BODIES = st.builds(
 
 
 @reaching(0.05, BODIES)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_no_body_gets_through_but_with_a_job_that_is_named(
     tmp_path_factory: pytest.TempPathFactory, body: Any
 ) -> bool:

@@ -12,6 +12,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.path import MAX_READINGS, MAX_TARGET, Reading, read_target
 from brickscope.core.reason import Reason
 from core.refusal import refusal, tried
+from examples import examples
 from reaching import reaching
 
 PATH, QUERY, FORM = Reason.PATH_NOT_CANONICAL, Reason.QUERY_NOT_CANONICAL, Reason.TARGET_NOT_ORIGIN_FORM
@@ -313,7 +314,7 @@ _PIECES = st.sampled_from(
     st.lists(_PIECES, max_size=6).map("".join)
     | st.binary(max_size=20).map(lambda raw: raw.decode("latin-1")),
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @example("%2e")
 @example("a%2F..")
 def test_no_reading_has_what_no_path_may_have(text: str) -> bool:

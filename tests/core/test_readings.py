@@ -21,6 +21,7 @@ from brickscope.core.reason import Reason
 from brickscope.core.request import ApiRequest, read_request
 from core.judged import policy
 from core.wire import h1, h1_headers
+from examples import examples
 from reaching import reaching
 
 UC, FILES = "/api/2.1/unity-catalog", "/api/2.0/fs/files/Volumes/main/raw"
@@ -254,7 +255,7 @@ SEVERAL, SEVERAL_DENIED = (
 
 
 @reaching(0.2, SEVERAL)
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_reading_of_an_allowed_call_is_denied(made: Near) -> bool:
     call = made.call
     request, known = read(call), compiled(made.allow, made.deny)
@@ -279,7 +280,7 @@ def test_no_reading_of_an_allowed_call_is_denied(made: Near) -> bool:
 
 
 @reaching(0.1, SEVERAL_DENIED)
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_call_is_denied_where_one_of_its_readings_is(made: Near) -> bool:
     call = made.call
     request, known = read(call), compiled((0, 1, 2), made.deny)
@@ -293,7 +294,7 @@ def test_a_call_is_denied_where_one_of_its_readings_is(made: Near) -> bool:
 
 
 @reaching(0.2, st.one_of(near(denied=False), near(denied=False), _FAR))
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_further_deny_never_allows_more(made: Near) -> bool:
     call, allow, deny, more = made
     request = read(call)
@@ -306,7 +307,7 @@ def test_a_further_deny_never_allows_more(made: Near) -> bool:
 
 
 @reaching(0.3, ANY)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_call_is_judged_alike_each_time_and_by_each_copy_of_a_policy(made: Near) -> bool:
     call, allow, deny, _ = made
     request, again = read(call), read(call)
@@ -320,7 +321,7 @@ def test_a_call_is_judged_alike_each_time_and_by_each_copy_of_a_policy(made: Nea
 
 
 @reaching(0.3, ANY)
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(800), deadline=None, suppress_health_check=list(HealthCheck))
 def test_monitor_lets_go_on_what_enforce_denies_and_gives_the_same_reason(made: Near) -> bool:
     call = made.call
     request, known = read(call), compiled(made.allow, made.deny)

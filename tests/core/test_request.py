@@ -13,6 +13,7 @@ from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import WireRequest, read_request
 from core.refusal import refusal, tried
 from core.wire import HOST, TOKEN, h1, h1_headers, h2
+from examples import examples
 from reaching import reaching
 
 OTHER = "dbc-other.cloud.databricks.com"
@@ -278,7 +279,7 @@ def _wires(draw: st.DrawFn) -> WireRequest:
 
 
 @reaching(0.08, _wires())
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_reading_never_raises_anything_else(wire: WireRequest) -> bool:
     request = tried(read_request, wire)
     if isinstance(request, Refused):
@@ -296,7 +297,7 @@ def test_the_requests_of_that_property_stop_at_every_door() -> None:
     reasons: set[Reason] = set()
 
     @given(_wires())
-    @settings(max_examples=600, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(max_examples=examples(600), derandomize=True, database=None, phases=[Phase.generate])
     def gather(wire: WireRequest) -> None:
         read = tried(read_request, wire)
         if isinstance(read, Refused):

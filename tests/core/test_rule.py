@@ -17,6 +17,7 @@ from brickscope.core.template import (
     parse_catalogue_template,
 )
 from core.refusal import assert_tells
+from examples import examples
 from reaching import reaching
 
 MATCHES = {
@@ -206,7 +207,7 @@ def _broad_narrow_and_path(draw: st.DrawFn) -> tuple[str, str, list[str]]:
 
 
 @reaching(0.4, _broad_narrow_and_path())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_covered_rule_matches_nothing_of_its_own(drawn: tuple[str, str, list[str]]) -> bool:
     table, rule = RuleTable([parse_rule(drawn[0])]), parse_rule(drawn[1])
     assert _agrees(rule, "GET", drawn[2])

@@ -20,6 +20,7 @@ from brickscope.proxy.balancer import (
     peer_address,
     read_header,
 )
+from examples import examples
 from reaching import reaching
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -169,7 +170,7 @@ _WRITTEN = st.one_of(
 
 
 @reaching(0.1, _WRITTEN)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_bytes_do_anything_else_than_name_an_address_or_fail(data: bytes) -> bool:
     try:
         ends, left = read(data)

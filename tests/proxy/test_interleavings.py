@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 from typing import Any
 
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from brickscope.proxy.tunnel import KEPT
+from examples import examples
 
 LONG = b"x" * 3000
 REQUESTS = {
@@ -303,7 +303,7 @@ def listening() -> Any:
 
 TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(
-    max_examples=int(os.environ.get("BRICKSCOPE_FUZZ", "150")),
+    max_examples=examples(150),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

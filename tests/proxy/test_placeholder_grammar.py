@@ -31,6 +31,7 @@ from brickscope.proxy.wire.fields import read_request
 from brickscope.proxy.wire.head import Cleared, Door, Head, HeadScanner
 from core.wire import HOST, TOKEN
 from e2e.canary import leaks
+from examples import examples
 
 HELD = make_placeholder(bytes(range(32)))
 OTHER = make_placeholder(bytes(32))
@@ -331,7 +332,9 @@ def assert_without_placeholder(sent: bytes) -> None:
             assert leaks([HELD, OTHER, ELSEWHERE], {"Authorization": line}) == []
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(2000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(calls, queries, authorization, others, asked, bodies)
 def test_over_http1(
     gate: Gate, call: tuple[str, str], query: str, value: str, more: Any, websocket: Any, body: str
@@ -357,7 +360,9 @@ def test_over_http1(
     check(gate, head, found, raw, head.raw)
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(2000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     calls,
     queries,

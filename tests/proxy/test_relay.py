@@ -18,6 +18,7 @@ from brickscope.proxy.flow import KEPT, LINGER
 from brickscope.proxy.relay import Relay
 from brickscope.proxy.upstream import LAST
 from client_hello import client_hello
+from examples import examples
 
 SSH = b"SSH-2.0-OpenSSH_9.6\r\n"
 
@@ -355,7 +356,7 @@ ACTS = st.one_of(
 LAST_ACTS = st.sampled_from(["client ends", "host ends", "client resets", "host resets", "drain"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(ACTS, max_size=30), LAST_ACTS)
 def test_any_order_of_events_loses_adds_and_reorders_nothing(
     acts: list[tuple[str, bytes]], last: str

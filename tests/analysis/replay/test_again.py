@@ -27,6 +27,7 @@ from brickscope.policy.load import load_policy
 from brickscope.proxy.destination import Destinations
 from brickscope.proxy.gate import Gate, Verdict
 from core.wire import HOST, TOKEN, h1, h1_headers
+from examples import examples
 from log.written import open_writer
 from reaching import reaching
 
@@ -216,7 +217,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 FLAWS = (Reason.QUERY_NOT_CANONICAL, Reason.HEADER_FORBIDDEN, Reason.MULTIPLE_CREDENTIALS)
 BEFORE_FLAWS = ("unknown_token", "expired", "client_not_allowed", "workspace_not_allowed")
-COMMON = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+COMMON = settings(max_examples=examples(600), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @reaching(0.5, then=policies(), call=st.sampled_from(CALLS))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from h2.exceptions import ProtocolError
 from h2.utilities import HeaderValidationFlags, validate_headers
@@ -15,10 +13,11 @@ from hypothesis import strategies as st
 from brickscope.core.reason import Reason
 from brickscope.proxy.wire.fields import as_secrets, pass_on, read_answer, read_request
 from brickscope.proxy.wire.framing import Broken
+from examples import examples
 from http2_by_hand import HOST, pseudo
 from reaching import reaching
 
-EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "400"))
+EXAMPLES = examples(1000)
 Pairs = list[tuple[bytes, bytes]]
 
 NAMES = st.sampled_from(

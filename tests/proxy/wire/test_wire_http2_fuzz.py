@@ -6,19 +6,18 @@ is given back. ``BRICKSCOPE_FUZZ=100000`` makes so many examples.
 
 from __future__ import annotations
 
-import os
-
 from http2_line import Line, clear
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from brickscope.proxy.wire.events import Fault
 from brickscope.proxy.wire.peer import WINDOW
+from examples import examples
 from http2_by_hand import data, goaway, ping, pseudo, reset, window
 from http2_by_hand import settings as settings_frame
 from reaching import reaching
 
-EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "400"))
+EXAMPLES = examples(400)
 
 STREAMS = st.sampled_from([1, 1, 3, 3, 5, 0, 2, 7])
 TARGETS = st.sampled_from(["/ok", "/ok", "/deny", "/hold", "/wait", "/monitor"])

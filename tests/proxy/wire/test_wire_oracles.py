@@ -7,7 +7,6 @@ is strict in everything.) ``BRICKSCOPE_FUZZ=100000`` makes so many examples.
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
@@ -24,8 +23,9 @@ from brickscope.proxy.ruling import announced_by
 from brickscope.proxy.wire.answer import AnswerScanner
 from brickscope.proxy.wire.framing import Body, Broken, Chunked, UntilClose
 from brickscope.proxy.wire.head import HeadScanner
+from examples import examples
 
-EXAMPLES = int(os.environ.get("BRICKSCOPE_FUZZ", "600"))
+EXAMPLES = examples(600)
 NEXT_REQUEST = f"GET /next HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n".encode()
 NEXT_ANSWER = b"HTTP/1.1 299 Next\r\nContent-Length: 0\r\n\r\n"
 
