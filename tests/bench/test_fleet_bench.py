@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.bench.fleet import Run, report, run_fleet, send
+from lab.bench.fleet import Run, count_in, report, run_fleet, send
 from lab.bench.load import Result
 from lab.bench.measurement import Verdict
 from lab.bench.processes import Proxy
@@ -27,11 +27,16 @@ def test_two_workers_share_a_load_without_a_wrong_answer() -> None:
         assert run.result.done > 0
         assert (run.result.wrong, run.result.errors) == (0, 0)
         assert len(run.cpu) == 3
+        assert run.cpu[0] < sum(run.cpu[1:]), "the supervisor's own time, without that of its workers"
         pids = [each.pid for each in (fleet.supervisor, *fleet.workers)]
     deadline = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         assert time.monotonic() < deadline, "a process stayed behind"
         time.sleep(0.05)
+
+
+def test_what_shares_nothing_is_counted_together() -> None:
+    assert count_in(2, 0.2) > 0
 
 
 def test_a_share_of_a_core_is_kept_or_said_to_be_impossible() -> None:

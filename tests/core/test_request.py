@@ -297,7 +297,7 @@ def test_the_requests_of_that_property_stop_at_every_door() -> None:
     reasons: set[Reason] = set()
 
     @given(_wires())
-    @settings(max_examples=examples(600), derandomize=True, database=None, phases=[Phase.generate])
+    @settings(max_examples=600, derandomize=True, database=None, phases=[Phase.generate])
     def gather(wire: WireRequest) -> None:
         read = tried(read_request, wire)
         if isinstance(read, Refused):

@@ -7,6 +7,9 @@ in fresh processes, one worker and two in turn, each ratio within one round:
   many requests a second two carry to one. It is what two free cores would show, scaled down.
 * requests to a second of processor time, of workers and supervisor together: what the second worker costs the first.
 * the same load without any limit, where client, upstream and two workers share the cores: the least it can be.
+
+And what two processes get done that share nothing but the machine: where its cores are threads of one, no program scales
+better than that, and each ratio has to be seen beside it.
 """
 
 from __future__ import annotations
@@ -34,6 +37,16 @@ FRESH = 8
 SHARE = 0.4
 START_SECONDS = 60.0
 
+COUNT = """
+import hashlib, sys, time
+count, texts, end = 0, [str(each) for each in range(1000)], time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    hashlib.sha256("".join(texts).encode()).digest()
+    count += sum(map(len, texts)) > 0
+print(count)
+"""
+"""What a worker does, roughly: objects and hashes."""
+
 SCALES = Bound(1.8, at_least=True)
 COSTS = Bound(0.9, at_least=True)
 NONE_AT_ALL = Bound(0)
@@ -46,8 +59,9 @@ class Workers(NamedTuple):
     workers: list[Proxy]
 
     def cpu(self) -> list[float]:
-        """Processor seconds: the supervisor's, then each worker's."""
-        return [each.cpu_seconds() for each in (self.supervisor, *self.workers)]
+        """Processor seconds: the supervisor's own, then each worker's."""
+        workers = [each.cpu_seconds() for each in self.workers]
+        return [self.supervisor.cpu_seconds() - sum(workers), *workers]  # it counts what it started
 
 
 class Run(NamedTuple):
@@ -76,11 +90,12 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
         raise StartError("the fleet bench reads /proc, which only Linux has")
     rounds, seconds = (2, 2.0) if quick else (6, 4.0)
     runs: Runs = defaultdict(list)
+    machine: list[float] = []
     limited = True
     with open_stage() as stage:
         for number in range(rounds):
             for count in (1, 2) if number % 2 == 0 else (2, 1):
-                say(f"fleet: round {number + 1} of {rounds}: {count} workers")
+                say(f"fleet: round {number + 1} of {rounds}: {count} worker{'s'[: count - 1]}")
                 with run_fleet(stage, count) as fleet:
                     for load in ("free", "fresh"):
                         runs[load, count].append(send(stage, fleet, load, seconds))
@@ -89,7 +104,18 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
                             runs["limited", count].append(send(stage, fleet, "limited", seconds))
                         except NoQuota:
                             limited = False
-    return report(runs)
+            machine.append(count_in(2, seconds) / count_in(1, seconds))
+    return [
+        *report(runs),
+        Measurement(BENCH, "two processes that share nothing, 2 to 1", "x", Spread.of(machine)),
+    ]
+
+
+def count_in(processes: int, seconds: float) -> int:
+    """How far processes get together that count for so many seconds, with the work of no other."""
+    command = [sys.executable, "-c", COUNT, str(seconds)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    return sum(int(process.communicate()[0]) for process in running)
 
 
 @contextmanager
