@@ -187,10 +187,12 @@ def operation_table() -> RuleTable:
     return load_catalog().table()
 
 
+_FIELDS = frozenset(Operation._fields)
+
+
 def _operation(entry: dict[str, Any]) -> Operation:
-    given = {name: each for name, each in entry.items() if name in Operation._fields}
     values: dict[str, Any] = {
-        name: tuple(each) if isinstance(each, list) else each for name, each in given.items()
+        name: tuple(each) if type(each) is list else each for name, each in entry.items() if name in _FIELDS
     }
     values["means"] = {word: tuple(members) for word, members in entry.get("means", {}).items()}
     return Operation(**values, kind=entry["class"], facts=facts(entry))
