@@ -35,6 +35,8 @@ BENCH = "fleet"
 CONNECTIONS = 16
 FRESH = 8
 SHARE = 0.4
+LIMITED = {"limited": "requests", "limited fresh": "new connections"}
+"""Loads for workers that are held to a share of a core, and what they count."""
 START_SECONDS = 60.0
 
 COUNT = """
@@ -47,7 +49,7 @@ print(count)
 """
 """What a worker does, roughly: objects and hashes."""
 
-SCALES = Bound(1.8, at_least=True)
+SCALES = Bound(1.9, at_least=True)
 COSTS = Bound(0.9, at_least=True)
 NONE_AT_ALL = Bound(0)
 
@@ -101,7 +103,8 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
                         runs[load, count].append(send(stage, fleet, load, seconds))
                     if limited:
                         try:
-                            runs["limited", count].append(send(stage, fleet, "limited", seconds))
+                            for load in LIMITED:
+                                runs[load, count].append(send(stage, fleet, load, seconds))
                         except NoQuota:
                             limited = False
             machine.append(count_in(2, seconds) / count_in(1, seconds))
@@ -158,11 +161,11 @@ def run_fleet(stage: Stage, count: int) -> Iterator[Workers]:
 
 
 def send(stage: Stage, fleet: Workers, load: str, seconds: float) -> Run:
-    """Send a load: ``free`` or ``limited`` (workers held to a share of a core) by kept connections, ``fresh`` by new ones.
+    """Send a load: ``free`` or one of ``LIMITED``; by new connections where it is ``fresh``, else by kept ones.
 
     Raises NoQuota if workers can't be limited here.
     """
-    kind, connections = ("fresh", FRESH) if load == "fresh" else ("keep", CONNECTIONS)
+    kind, connections = ("fresh", FRESH) if "fresh" in load else ("keep", CONNECTIONS)
     job = make_job(stage, PRODUCT, fleet.supervisor, kind, connections=connections, seconds=seconds)
     with ExitStack() as cleanup:
         tell, hear = cleanup.enter_context(start_helper("load"))
@@ -170,7 +173,7 @@ def send(stage: Stage, fleet: Workers, load: str, seconds: float) -> Run:
         tell.flush()
         if hear.readline() != "ready\n":
             raise StartError("the load generator failed; its error is above")
-        if load == "limited":
+        if load in LIMITED:
             cleanup.enter_context(shares([worker.pid for worker in fleet.workers], _helpers(), SHARE))
         before = fleet.cpu()
         tell.write("go\n")
@@ -200,9 +203,9 @@ def report(runs: Runs) -> list[Measurement]:
         one, two = ([float(getattr(run, what)) for run in runs[load, count]] for count in (1, 2))
         rows.append(Measurement(BENCH, name, "x", ratios(two, one), bound, note=note))
 
-    compare(
-        f"requests a second, each worker {SHARE:.0%} of a core, 2 workers to 1", "limited", "rate", SCALES
-    )
+    for load, what in LIMITED.items():
+        name = f"{what} a second, each worker {SHARE:.0%} of a core, 2 workers to 1"
+        compare(name, load, "rate", SCALES)
     if ("limited", 1) not in runs:
         rows.append(
             Measurement(
@@ -220,7 +223,7 @@ def report(runs: Runs) -> list[Measurement]:
     rows.append(Measurement(BENCH, "share of the busier of 2 workers", "", Spread.of(fuller)))
     door = [run.cpu[0] / run.result.done * 1000 for run in runs["fresh", 2]]
     rows.append(Measurement(BENCH, "supervisor's CPU for a connection", "ms", Spread.of(door)))
-    for load in ("free", "limited", "fresh"):
+    for load in ("free", "fresh", *LIMITED):
         for count in (1, 2):
             if (load, count) in runs:
                 rate = Spread.of([run.rate for run in runs[load, count]])
