@@ -49,7 +49,7 @@ OWN = ("127.0.0.1", 0)
 
 
 Sessions = deque[tuple[SSL.Session, float]]
-"""Each with the time of its end, by the monotonic clock."""
+"""Each with when its host was verified, by the monotonic clock: what is resumed again and again grows no younger by it."""
 
 
 class Contexts:
@@ -133,6 +133,7 @@ class Contexts:
         made = data.ssl_conn
         if made is None:
             raise RuntimeError("mitmproxy made no TLS connection")
+        made.set_app_data(time.monotonic())
         # The context is mitmproxy's, and pyOpenSSL lets nobody change one that is in use.
         SSL._lib.SSL_set_mode(made._ssl, SSL.MODE_RELEASE_BUFFERS)  # type: ignore[attr-defined]
         # An address is verified in another way, and a client's certificate may come to lie in the folder for it.
@@ -146,7 +147,7 @@ class Contexts:
         """Keep for the next connection to a host what one leaves that was verified and has said its end."""
         kept, session = self._to_hosts.get(host), ended.get_session()
         if kept is not None and session is not None and kept[0] is ended.get_context():
-            kept[1].append((session, time.monotonic()))
+            kept[1].append((session, ended.get_app_data()))
 
     def make_ready(self, hosts: Iterable[str]) -> None:
         """Make what a connection to each host needs; nothing is dialled. Raises what the first connection would."""
@@ -210,13 +211,16 @@ def _named(made: SSL.Connection, host: str, offers: Sequence[bytes]) -> SSL.Conn
 
 
 def _resume(made: SSL.Connection, sessions: Sessions) -> None:
-    """Have a connection go on where another ended, if that was a short while ago. A host that doesn't agree is verified."""
-    if sessions:
-        session, ended = sessions.pop()
-        if time.monotonic() - ended < SESSION_LIFE:
+    """Have a connection go on where another ended, if the host was verified a short while ago. One that doesn't agree is
+    verified. The app data says since when it is."""
+    now = time.monotonic()
+    made.set_app_data(now)
+    while sessions:
+        session, verified = sessions.pop()
+        if now - verified < SESSION_LIFE:
             made.set_session(session)
-        else:
-            sessions.clear()  # the others ended before it
+            made.set_app_data(verified)
+            return
 
 
 def _choose(connection: SSL.Connection, offers: list[bytes]) -> Any:
