@@ -363,22 +363,22 @@ def test_a_host_is_verified_anew_after_a_while_however_often_it_is_called(
     assert in_a_loop(story) == [False, True, True, False, True]
 
 
-def test_who_has_another_key_is_verified_whatever_was_kept(
-    hosts: Hosts, authority: Authority, tmp_path: Path
-) -> None:
-    """An attacker on the way, after the real host was reached."""
+@pytest.fixture
+def attacker(tmp_path: Path) -> ssl.SSLContext:
+    """A host by the same name, whose authority nobody trusts."""
     folder = tmp_path / "attacker"
     folder.mkdir()
-    attacker = host_side(Authority(folder), HOST)
+    return host_side(Authority(folder), HOST)
+
+
+def test_who_has_another_key_is_verified_whatever_was_kept(
+    hosts: Hosts, authority: Authority, attacker: ssl.SSLContext
+) -> None:
+    """An attacker on the way, after the real host was reached."""
     assert in_a_loop(lambda: [hosts.call(host_side(authority, HOST)), hosts.call(attacker)]) == [False, None]
 
 
-def test_what_was_not_verified_leaves_nothing_to_resume(
-    hosts: Hosts, authority: Authority, tmp_path: Path
-) -> None:
-    folder = tmp_path / "attacker"
-    folder.mkdir()
-    attacker = host_side(Authority(folder), HOST)
+def test_what_was_not_verified_leaves_nothing_to_resume(hosts: Hosts, attacker: ssl.SSLContext) -> None:
     assert in_a_loop(lambda: [hosts.call(attacker) for _ in range(3)]) == [None, None, None]
 
 
