@@ -1,7 +1,8 @@
 """One worker against two: what a second core brings.
 
 On a machine with just two cores there are no two free ones: client and upstream need theirs. So three things are measured,
-in fresh processes, one worker and two in turn, each ratio within one round:
+one worker and two in turn while the other fleet is idle, each ratio of two loads that follow one another, since what a core
+gets done here changes by a third within minutes:
 
 * with each worker held to the same share of a core (``quota.py``), so that there is room for both beside the client: how
   many requests a second two carry to one. It is what two free cores would show, scaled down.
@@ -90,24 +91,22 @@ def measure(*, quick: bool, say: Say) -> list[Measurement]:
     """All rows of this bench. Raises StartError if a proxy can't be started."""
     if sys.platform != "linux":
         raise StartError("the fleet bench reads /proc, which only Linux has")
-    rounds, seconds = (2, 2.0) if quick else (6, 4.0)
+    rounds, pairs, seconds = (1, 2, 2.0) if quick else (3, 6, 2.0)
     runs: Runs = defaultdict(list)
     machine: list[float] = []
-    limited = True
+    loads = ["free", "fresh", *LIMITED]
     with open_stage() as stage:
         for number in range(rounds):
-            for count in (1, 2) if number % 2 == 0 else (2, 1):
-                say(f"fleet: round {number + 1} of {rounds}: {count} worker{'s'[: count - 1]}")
-                with run_fleet(stage, count) as fleet:
-                    for load in ("free", "fresh"):
-                        runs[load, count].append(send(stage, fleet, load, seconds))
-                    if limited:
+            with run_fleet(stage, 1) as one, run_fleet(stage, 2) as two:
+                for pair in range(pairs):
+                    say(f"fleet: round {number + 1} of {rounds}: pair {pair + 1} of {pairs}")
+                    for load in list(loads):
                         try:
-                            for load in LIMITED:
+                            for count, fleet in ((1, one), (2, two))[:: 1 if pair % 2 == 0 else -1]:
                                 runs[load, count].append(send(stage, fleet, load, seconds))
                         except NoQuota:
-                            limited = False
-            machine.append(count_in(2, seconds) / count_in(1, seconds))
+                            loads.remove(load)
+                    machine.append(count_in(2, seconds) / count_in(1, seconds))
     return [
         *report(runs),
         Measurement(BENCH, "two processes that share nothing, 2 to 1", "x", Spread.of(machine)),
@@ -130,7 +129,7 @@ def run_fleet(stage: Stage, count: int) -> Iterator[Workers]:
         *("--listen-port", str(port), "--set", f"confdir={stage.confdir}"),
         *("--set", f"ssl_verify_upstream_trusted_ca={stage.upstream_ca}"),
         *("--set", f"scope_rules={stage.folder / 'rules'}"),
-        *("--set", f"scope_audit_log={stage.audit_file}"),
+        *("--set", f"scope_audit_log={stage.audit_file.with_stem(f'audit-of-{count}')}"),
         *("--set", f"scope_connect_to=*.cloud.databricks.com=127.0.0.1:{stage.upstream_port}"),
     ]
     output = stage.folder / f"output-{time.monotonic_ns()}.txt"
