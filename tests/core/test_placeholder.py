@@ -13,7 +13,7 @@ from brickscope.core.decide import decide
 from brickscope.core.decision import Decision, Refused
 from brickscope.core.fingerprint import fingerprint
 from brickscope.core.pending import BodyNeeded
-from brickscope.core.placeholder import holds_placeholder, is_whole, make_placeholder
+from brickscope.core.placeholder import MOST, holds_placeholder, is_whole, make_placeholder
 from brickscope.core.policy import Mode, Policy, Principals, RuleSet, Subject
 from brickscope.core.reason import Reason
 from brickscope.core.request import read_request
@@ -36,6 +36,14 @@ def test_every_placeholder_is_whole_and_found_in_other_text(random: bytes) -> No
 def test_one_other_character_makes_it_none(at: int, other: str) -> None:
     broken = PLACEHOLDER[:at] + other + PLACEHOLDER[at + 1 :]
     assert is_whole(broken) is (broken == PLACEHOLDER)
+
+
+@pytest.mark.parametrize("begun", ["bsp_", "bsp_x", f"{PLACEHOLDER[:-1]}-", f"bsp_{'0' * 49}"])
+def test_a_text_with_more_beginnings_than_are_looked_at_is_taken_to_hold_one(begun: str) -> None:
+    assert not is_whole(begun)
+    assert not holds_placeholder(begun * MOST)
+    assert holds_placeholder(begun * (MOST + 1))
+    assert holds_placeholder(begun * (MOST - 1) + PLACEHOLDER)
 
 
 def test_its_random_bits_are_all_there() -> None:

@@ -69,7 +69,10 @@ def read_json(request: ApiRequest, body: bytes) -> Any:
         for star, _, name in _CHARSET.findall(request.content_type)
     ):
         raise Refused(Reason.BODY_NOT_JSON, "the body's character set is not UTF-8")
-    if _is_complex(body) and (body.count(b"\\") > MAX_ESCAPES or _is_complex(_without_texts(body))):
+    structure = _structure(body)
+    if structure > MAX_STRUCTURE and (
+        body.count(b"\\") > MAX_ESCAPES or _structure(_without_texts(body)) > MAX_STRUCTURE
+    ):
         raise Refused(
             Reason.TOO_COMPLEX, f"the body has more than {MAX_STRUCTURE} braces, brackets, commas and colons"
         )
@@ -79,15 +82,13 @@ def read_json(request: ApiRequest, body: bytes) -> Any:
         raise _too_deep() from None
     except ValueError:
         raise Refused(Reason.BODY_NOT_JSON, "the body is not strict JSON in UTF-8") from None
-    if (
-        isinstance(found, dict | list) and body.count(b"{") + body.count(b"[") > MAX_DEPTH
-    ):  # most bodies have fewer
+    if structure > MAX_DEPTH and isinstance(found, dict | list):  # most bodies have less
         _check_depth(found)
     return found
 
 
-def _is_complex(body: bytes) -> bool:
-    return len(body) > MAX_STRUCTURE and len(body) - len(body.translate(None, _STRUCTURE)) > MAX_STRUCTURE
+def _structure(body: bytes) -> int:
+    return len(body) - len(body.translate(None, _STRUCTURE))
 
 
 def _without_texts(body: bytes) -> bytes:
@@ -136,7 +137,7 @@ def _check_depth(found: Any) -> None:
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
+            if type(inner) in (dict, list)
         ]
 
 

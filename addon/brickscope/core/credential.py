@@ -117,7 +117,8 @@ def holds_token(text: str) -> bool:
 
 def refuse_placeholder(text: bytes, where: str) -> None:
     """Raises Refused(PLACEHOLDER_MISPLACED) for a text with a placeholder in it, which is exchanged in one place only."""
-    if PREFIX in text and holds_placeholder(text.decode("latin-1")):
+    # Backwards, since forwards CPython takes five times as long over megabytes of zeros.
+    if text.rfind(PREFIX) >= 0 and holds_placeholder(text.decode("latin-1")):
         raise Refused(Reason.PLACEHOLDER_MISPLACED, f"{where} holds a placeholder")
 
 

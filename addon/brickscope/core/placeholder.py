@@ -12,7 +12,12 @@ BITS = 256
 SHAPE = r"bsp_[0-9A-Za-z]{49}"
 """What a placeholder looks like, whether or not it is whole."""
 
+MOST = 1000
+"""How many beginnings of placeholders are looked at in a text; one with more is taken to hold a whole one, since 16 MiB of
+them would keep everybody waiting for a second."""
+
 _SHAPE = re.compile(SHAPE)
+_BEGUN = re.compile(rf"{SHAPE}|bsp_")
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 43, 6
 
@@ -33,8 +38,10 @@ def is_whole(placeholder: str) -> bool:
 
 
 def holds_placeholder(text: str) -> bool:
-    """Whether a whole placeholder stands in a text."""
-    return "bsp_" in text and any(map(is_whole, _SHAPE.findall(text)))
+    """Whether a whole placeholder stands in a text, or more beginnings of one than are looked at."""
+    return "bsp_" in text and any(
+        count == MOST or is_whole(begun[0]) for count, begun in enumerate(_BEGUN.finditer(text))
+    )
 
 
 def _check(text: str) -> str:
