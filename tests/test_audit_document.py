@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from audit.made_log import POLICY, made_records, write_log
-from brickscope.audit.queries import COLUMNS, query
+from brickscope.audit.event import COLUMNS
+from brickscope.audit.queries import query
 from brickscope.cli.audit import audit_command
 from brickscope.cli.main import main
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from audit.example_records import decision
-from brickscope.audit.queries import COLUMNS
+from brickscope.audit.event import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 VECTOR = yaml.safe_load((ROOT / "docs" / "deploy" / "vector.yaml").read_text())

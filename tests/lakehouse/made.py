@@ -1,21 +1,18 @@
-"""The SQL in ``audit/sql/lakehouse/`` that follows from the records of ``event.py``: the log as a table of Databricks.
+"""The SQL in ``audit/sql/lakehouse/`` that follows from the records of ``event.yaml``: the log as a table of Databricks.
 
 ``PYTHONPATH=addon:tests python -m lakehouse.made`` writes those files anew; a test holds them against this, so that the
-table cannot know fewer fields than the log has. Types are those of ``columns.py``, which DuckDB reads by as well; what a
-field means is said where the record is defined.
+table cannot know fewer fields than the log has. Types are those that DuckDB reads by as well; what a field means is said
+there too.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import UnionType
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from pydantic import BaseModel
-
-from brickscope.audit.event import AnyRecord
+from brickscope.audit.event import COLUMNS, EVENTS
 from brickscope.audit.lakehouse import literal
-from brickscope.audit.queries import COLUMNS, IS_BAD, query
+from brickscope.audit.queries import IS_BAD, query
 
 FOLDER = Path(__file__).parents[2] / "addon" / "brickscope" / "audit" / "sql" / "lakehouse"
 SOURCE = "/Volumes/main/audit/brickscope"
@@ -56,18 +53,16 @@ class Column(NamedTuple):
 
 
 def columns() -> list[Column]:
-    """A column for each field of the log, with what ``event.py`` says of it and which events have it."""
+    """A column for each field of the log, with what ``event.yaml`` says of it and which events have it."""
     said: dict[str, str] = {}
     events: dict[str, list[str]] = {}
-    models = _models()
-    for model in models:
-        (event,) = get_args(model.model_fields["event"].annotation)
-        for name, field in model.model_fields.items():
-            events.setdefault(field.alias or name, []).append(event)
-            said[field.alias or name] = said.get(field.alias or name) or field.description or ""
+    for event, members in EVENTS.items():
+        for name, member in members.items():
+            events.setdefault(name, []).append(event)
+            said[name] = said.get(name) or member.text
     made = []
     for name, kind in COLUMNS.items():
-        where = "" if len(events[name]) == len(models) else f"Of {', '.join(events[name])}."
+        where = "" if len(events[name]) == len(EVENTS) else f"Of {', '.join(events[name])}."
         made.append(Column(name, _TYPES[kind], " ".join(filter(None, (said[name], where)))))
     return made
 
@@ -202,11 +197,6 @@ FILES = {
     "views.sql": views_sql,
     "setup.sql": setup_sql,
 }
-
-
-def _models() -> list[type[BaseModel]]:
-    union: UnionType = get_args(AnyRecord)[0]
-    return list(get_args(union))
 
 
 def _beside() -> list[Column]:

@@ -12,8 +12,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from audit.made_log import line, made_policy, made_records, placeholder_lines, write_log
+from brickscope.audit.event import COLUMNS
 from brickscope.audit.lakehouse import policy_sql
-from brickscope.audit.queries import COLUMNS, names, query
+from brickscope.audit.queries import names, query
 from brickscope.audit.reader import AuditLog
 from brickscope.audit.usage import policy_rows
 from lakehouse.engines import Duck, Spark, comparable
@@ -155,7 +156,7 @@ def test_both_see_what_is_missing_and_what_was_changed(spark: SparkSession, tmp_
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_files_are_those_that_the_schema_makes(name: str) -> None:
-    """A field that is added to event.py has to reach the table: run ``python -m brickscope.audit.lakehouse``."""
+    """A field that is added to event.yaml has to reach the table: run ``python -m brickscope.audit.lakehouse``."""
     assert (FOLDER / name).read_text() == FILES[name]()
 
 

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from brickscope.shipped import table, text
+from brickscope.shipped import text
 
+from .event import COLUMNS
 from .period import Period
 from .source import MAX_LINE
-
-COLUMNS: dict[str, str] = table(__package__, "columns.yaml")
-"""The columns of the log as a table, name to SQL type, in their order."""
 
 
 def query(name: str) -> str:

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .damage import BadLine, find_bad_lines, restore
+from .event import COLUMNS
 from .overlap import find_overlaps
 from .period import Period
-from .queries import COLUMNS, IS_BAD, lock_statements, query, view_statements
+from .queries import IS_BAD, lock_statements, query, view_statements
 from .source import Source, find_sources, find_unread, may_hold
 
 if TYPE_CHECKING:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from brickscope.catalog.catalog import load_catalog
 from brickscope.core.reason import Reason
 from brickscope.core.rule import METHODS, WEBSOCKET
 from brickscope.policy.problem import nearest
 
-from .event import AnyRecord
+from .event import EVENTS
 from .queries import query
 
 Values = tuple[str, ...]
@@ -91,12 +91,8 @@ class Filter(NamedTuple):
         return " OR ".join(either) or "true"
 
 
-def _events() -> Collection[str]:
-    return [kind.model_fields["event"].annotation.__args__[0] for kind in get_args(get_args(AnyRecord)[0])]
-
-
 _KNOWN: dict[str, Callable[[], Collection[str]]] = {
-    "event": _events,
+    "event": lambda: EVENTS,
     "method": lambda: (*METHODS, WEBSOCKET),
     "operation": lambda: load_catalog().operations,
     "reason": lambda: [reason.value for reason in Reason],

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 SCHEMA = 1
-"""Version of the records, in every one of them (``event.py`` has what it stands for)."""
+"""Version of the records, in every one of them (``event.yaml`` has what it stands for)."""
 
 GENESIS = "0" * 64
 """``prev_hash`` of the first record of a log."""

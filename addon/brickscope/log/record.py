@@ -1,6 +1,6 @@
 """Audit records: their field names (defined once, here) and how untrusted text gets into them.
 
-A record is a flat dictionary of snake_case names; ``event.py`` has all of them.
+A record is a flat dictionary of snake_case names; ``event.yaml`` has all of them.
 """
 
 import re

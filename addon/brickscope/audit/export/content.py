@@ -1,6 +1,6 @@
 """What an exported event says about a record, whatever the format: how it ended, how bad it is, what was done to what.
 
-Records are those of ``event.py`` as dictionaries; every value in them is somebody else's text. A record of a later version
+Records are those of ``event.yaml`` as dictionaries; every value in them is somebody else's text. A record of a later version
 may hold names and codes that are not known here: they are passed on, never guessed at.
 """
 
