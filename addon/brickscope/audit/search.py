@@ -14,7 +14,6 @@ from .queries import query
 
 Values = tuple[str, ...]
 _STATUS = re.compile(r"([1-5])xx|[1-5][0-9]{2}|none\Z")
-_TEXTS = ("subject", "operation", "reason", "client_address", "method", "path", "credential", "event")
 
 
 class Filter(NamedTuple):
@@ -49,46 +48,23 @@ class Filter(NamedTuple):
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether a record fits, status apart."""
-        for name in _TEXTS:
-            values: Values = getattr(self, name)
-            if values and not any(_fits(value, record.get(name)) for value in values):
-                return False
-        return not self.decision or any(_decided(value, record) for value in self.decision)
+        return all(_fits(self, name, record.get(name)) for name in self._named()) and (
+            not self.decision or _fits(self, "decision", _decided(record))
+        )
 
     def matches_status(self, status: object) -> bool:
         """Whether the status of an outcome fits."""
-        return not self.status or any(_has_status(value, status) for value in self.status)
+        return not self.status or _fits(self, "status", "none" if status is None else str(status))
 
-    def condition(self) -> tuple[str, dict[str, Any]]:
-        """The same as SQL on ``records`` with its parameters, status apart."""
-        parts, parameters = ["true"], {}
-        for name in _TEXTS:
-            either = []
-            for number, value in enumerate(getattr(self, name)):
-                key = f"{name}_{number}"
-                if "*" in value:
-                    either.append(f"regexp_full_match({name}, ${key})")
-                    parameters[key] = _pattern(value)
-                else:
-                    either.append(f"{name} = ${key}")
-                    parameters[key] = value
-            if either:
-                parts.append(f"({' OR '.join(either)})")
-        if self.decision:
-            parts.append(f"({' OR '.join(_DECIDED[value] for value in self.decision)})")
-        return " AND ".join(parts), parameters
+    def sql(self, *names: str) -> tuple[str, dict[str, Any]]:
+        """The same as SQL on ``records`` with its parameters: of these fields, or of all but the status."""
+        names = names or (*self._named(), *(["decision"] if self.decision else ()))
+        parts = [f"regexp_full_match({_SQL.get(name, name)}, ${name})" for name in names]
+        return " AND ".join(parts) or "true", {name: _pattern(self, name) for name in names}
 
-    def status_condition(self) -> str:
-        """The condition on an outcome's status as SQL."""
-        either = []
-        for text in self.status:
-            if text == "none":
-                either.append("status IS NULL")
-            elif text.endswith("xx"):
-                either.append(f"status BETWEEN {int(text[0])}00 AND {int(text[0])}99")
-            else:
-                either.append(f"status = {int(text)}")
-        return " OR ".join(either) or "true"
+    def _named(self) -> list[str]:
+        """The fields that are looked at as they are."""
+        return [name for name in self._fields if name not in _SQL and getattr(self, name)]
 
 
 _KNOWN: dict[str, Callable[[], Collection[str]]] = {
@@ -98,34 +74,29 @@ _KNOWN: dict[str, Callable[[], Collection[str]]] = {
     "reason": lambda: [reason.value for reason in Reason],
 }
 """The words that these fields have."""
-_DECIDED = {
-    "allow": "decision = 'allow'",
-    "deny": "decision = 'deny'",
-    "sent": "(decision = 'allow' OR NOT enforced)",
+_SQL = {
+    "decision": "concat_ws(' ', decision, CASE WHEN decision = 'allow' OR NOT enforced THEN 'sent' END)",
+    "status": "coalesce(CAST(status AS VARCHAR), 'none')",
 }
+"""Fields that are looked at as other text than their own."""
 
 
-def _decided(value: str, record: Mapping[str, Any]) -> bool:
-    if value == "sent":
-        return record.get("decision") == "allow" or record.get("enforced") is False
-    return record.get("decision") == value
+def _decided(record: Mapping[str, Any]) -> str:
+    sent = record.get("decision") == "allow" or record.get("enforced") is False
+    return f"{record.get('decision')}{' sent' if sent else ''}"
 
 
-def _has_status(value: str, status: object) -> bool:
-    if value == "none" or not isinstance(status, int):
-        return value == "none" and status is None
-    return status // 100 == int(value[0]) if value.endswith("xx") else status == int(value)
+def _fits(wanted: Filter, name: str, text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(_pattern(wanted, name), text) is not None
 
 
-def _fits(value: str, text: object) -> bool:
-    if not isinstance(text, str):
-        return False
-    return re.fullmatch(_pattern(value), text) is not None if "*" in value else text == value
-
-
-def _pattern(value: str) -> str:
+def _pattern(wanted: Filter, name: str) -> str:
     """A regular expression that Python and RE2 read alike."""
-    return "(?s)" + ".*".join(map(re.escape, value.split("*")))
+    values: Values = getattr(wanted, name)
+    if name == "status":
+        return "|".join(values).replace("x", ".")
+    parts = [".*".join(map(re.escape, value.split("*"))) for value in values]
+    return "(?s)" + "|".join(f"(?:.* )?{part}(?: .*)?" if name == "decision" else part for part in parts)
 
 
 def search_sql(wanted: Filter, limit: int) -> tuple[str, dict[str, Any]]:
@@ -133,14 +104,15 @@ def search_sql(wanted: Filter, limit: int) -> tuple[str, dict[str, Any]]:
 
     With ``event`` it is records of that kind, as they are.
     """
-    condition, parameters = wanted.condition()
+    condition, parameters = wanted.sql()
     last = f"ORDER BY time DESC, instance DESC, seq DESC LIMIT {limit}" if limit else ""
+    if wanted.status:
+        ended, more = wanted.sql("status")
+        parameters |= more
+        call = f"decision_id IN (SELECT decision_id FROM outcomes WHERE {ended})"  # noqa: S608
+        condition += f" AND event = 'outcome' AND {ended}" if wanted.event else f" AND {call}"
     if wanted.event:
-        if wanted.status:
-            condition += f" AND event = 'outcome' AND ({wanted.status_condition()})"
         sql = f"WITH found AS (SELECT * FROM records WHERE {condition} {last}) FROM found"  # noqa: S608
     else:
-        ended = f"SELECT decision_id FROM outcomes WHERE {wanted.status_condition()}"  # noqa: S608
-        condition += f" AND decision_id IN ({ended})" if wanted.status else ""
         sql = query("duckdb/calls").format(condition=condition, last=last)
     return f"{sql} ORDER BY time, instance, seq", parameters

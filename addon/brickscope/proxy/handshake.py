@@ -1,66 +1,31 @@
-"""A TLS handshake that failed: from what is said of it to its likely cause, the record, and a line for the operator.
-
-What is said are OpenSSL's reason codes (``ssl/ssl_err.c``). The phrases are looked for in order; the first one that fits
-counts.
-"""
+"""A TLS handshake that failed: from what is said of it to its likely cause by ``handshake.yaml``, the record, and a line for
+the operator."""
 
 import time
+from collections.abc import Mapping
 from typing import Literal
 
 from brickscope import notice
-from brickscope.log.handshake import HandshakeCause
 from brickscope.log.record import printable
+from brickscope.shipped import table
 
 from .gate import Gate
 
 TlsSide = Literal["client", "server"]
 
-_PHRASES: dict[TlsSide, tuple[tuple[str, HandshakeCause], ...]] = {
-    "client": (
-        ("alert unknown ca", HandshakeCause.CA_UNKNOWN),
-        ("certificate expired", HandshakeCause.CERTIFICATE_EXPIRED),
-        ("bad certificate", HandshakeCause.CERTIFICATE_REFUSED),
-        ("certificate unknown", HandshakeCause.CERTIFICATE_REFUSED),
-        ("certificate revoked", HandshakeCause.CERTIFICATE_REFUSED),
-        ("unsupported certificate", HandshakeCause.CERTIFICATE_REFUSED),
-        ("access denied", HandshakeCause.CERTIFICATE_REFUSED),
-        ("protocol version", HandshakeCause.PROTOCOL_VERSION),
-        ("unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
-        ("no shared cipher", HandshakeCause.NO_SHARED_CIPHER),
-        ("no suitable signature algorithm", HandshakeCause.NO_SHARED_CIPHER),
-        ("insufficient security", HandshakeCause.NO_SHARED_CIPHER),
-        ("handshake failure", HandshakeCause.NO_SHARED_CIPHER),
-        ("unrecognized name", HandshakeCause.SERVER_NAME),
-        ("wrong version number", HandshakeCause.NOT_TLS),
-        ("http request", HandshakeCause.NOT_TLS),
-        ("unexpected eof", HandshakeCause.CLOSED_BY_CLIENT),
-        ("user canceled", HandshakeCause.CLOSED_BY_CLIENT),
-    ),
-    "server": (
-        ("certificate verify failed", HandshakeCause.SERVER_UNTRUSTED),
-        ("protocol version", HandshakeCause.PROTOCOL_VERSION),
-        ("unsupported protocol", HandshakeCause.PROTOCOL_VERSION),
-        ("handshake failure", HandshakeCause.NO_SHARED_CIPHER),
-        ("insufficient security", HandshakeCause.NO_SHARED_CIPHER),
-        ("unrecognized name", HandshakeCause.SERVER_NAME),
-        ("wrong version number", HandshakeCause.NOT_TLS),
-        ("unexpected eof", HandshakeCause.CLOSED_BY_SERVER),
-    ),
-}
+CAUSES: Mapping[str, Mapping[str, str]] = table(__package__, "handshake.yaml")["causes"]
+PHRASES: Mapping[TlsSide, Mapping[str, str]] = table(__package__, "handshake.yaml")["phrases"]
 
 
-def find_cause(side: TlsSide, error: str | None) -> HandshakeCause:
-    """The likely cause of a handshake that ``side`` refused, from what OpenSSL says; ``OTHER`` if that is nothing known.
+def find_cause(side: TlsSide, error: str | None) -> str:
+    """The likely cause (of CAUSES) of a handshake that ``side`` refused, from what OpenSSL says.
 
     ``error`` None: the handshake ended without one, which is a hang-up.
     """
     if error is None:
-        return HandshakeCause.CLOSED_BY_CLIENT if side == "client" else HandshakeCause.CLOSED_BY_SERVER
+        return f"closed_by_{side}"
     text = error.lower()
-    for phrase, cause in _PHRASES[side]:
-        if phrase.lower() in text:
-            return cause
-    return HandshakeCause.OTHER
+    return next((cause for phrase, cause in PHRASES[side].items() if phrase in text), "other")
 
 
 class Repetition:
@@ -101,7 +66,7 @@ class Refusals:
             "tls_refused",
             {
                 "side": side,
-                "cause": cause.value,
+                "cause": cause,
                 "detail": printable(error or "the TLS handshake ended early")[:256],
                 "client_address": client,
                 "server_address": shown,
@@ -111,6 +76,5 @@ class Refusals:
         # A client that refuses us picks the host it names: by made-up ones it could fill the operational log.
         about = shown if side == "server" else ""
         if self._told.is_new(side, client or "", about, cause):
-            advice = f"; {cause.advice}" if cause.advice else ""
-            text = f"TLS between {client} and {shown} was refused ({cause.value}): {cause.sentence}{advice}"
-            notice.warning("tls_refused", text)
+            said = "; ".join(filter(None, CAUSES[cause].values()))
+            notice.warning("tls_refused", f"TLS between {client} and {shown} was refused ({cause}): {said}")

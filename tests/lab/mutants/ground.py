@@ -26,7 +26,6 @@ GROUNDS = {
             "log/ending.py",
             "log/extent.py",
             "log/file.py",
-            "log/handshake.py",
             "log/head.py",
             "log/key.py",
             "log/record.py",
