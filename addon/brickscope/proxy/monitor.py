@@ -11,8 +11,7 @@ import brickscope
 from brickscope.core.policy import Mode, Policy
 from brickscope.log.writer import AuditWriter
 from brickscope.service.monitoring.address import StatusAddress
-from brickscope.service.monitoring.collector import Engine
-from brickscope.service.monitoring.pages import pages_of
+from brickscope.service.monitoring.collector import Engine, pages_of
 from brickscope.service.monitoring.readiness import Obstacle, Reason
 from brickscope.service.monitoring.status import StatusServer
 from brickscope.service.monitoring.tally import Tally

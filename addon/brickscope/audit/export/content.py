@@ -7,11 +7,12 @@ may hold names and codes that are not known here: they are passed on, never gues
 import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from brickscope.catalog.catalog import Operation, load_catalog
 from brickscope.core.reason import Kind, Reason
+from brickscope.shipped import table
 
 Record = Mapping[str, Any]
 Facts = dict[str, Any]
@@ -135,3 +136,45 @@ def address(text: str | None) -> str | None:
 def uid(record: Record) -> str:
     """The record's own id, the same in every export of it, so that a SIEM can drop what is sent twice."""
     return f"{record['instance']}-{record['seq']}"
+
+
+# -- the formats, as tables (``ecs.yaml`` and ``ocsf.yaml``): which fact of a record stands in which field.
+
+
+def load(name: str) -> dict[str, Any]:
+    """A table."""
+    found: dict[str, Any] = table(__package__, f"{name}.yaml")
+    return found
+
+
+@cache
+def fields(name: str, event: str) -> dict[tuple[str, ...], Any]:
+    """The fields of one event, those of all events among them, by the parts of their names."""
+    written = load(name)
+    return {
+        tuple(path.split(".")): source
+        for path, source in (written["fields"] | written.get(event, {})).items()
+    }
+
+
+def fill(name: str, facts: Facts) -> dict[str, Any]:
+    """An event of a format. A field of which there is no fact, or an empty one, is left out."""
+    made: dict[str, Any] = {}
+    for path, source in fields(name, facts["event"]).items():
+        value = source
+        if isinstance(source, str):
+            value = source[1:] if source[0] == "=" else facts.get(source)
+        if value is None or value in ({}, [], ()):
+            continue
+        at = made
+        for part in path[:-1]:
+            at = at.setdefault(part, {})
+        at[path[-1]] = value
+    return made
+
+
+def rest(name: str, record: Record, outcome: dict[str, Any] | None) -> dict[str, Any]:
+    """What of a record has no place of its own in a format, and where its outcome stands in the log."""
+    told = load(name)["told"]
+    kept = {key: value for key, value in record.items() if key not in told and value is not None}
+    return kept | ({} if outcome is None else {"outcome": outcome})

@@ -11,8 +11,7 @@ from typing import Any
 
 from brickscope.audit.plain import plain
 
-from .content import Facts, Record, activity, find_facts, instant
-from .table import fill, load, rest
+from .content import Facts, Record, activity, fill, find_facts, instant, load, rest
 
 VERSION: str = load("ecs")["fields"]["ecs.version"][1:]
 """Of the schema, by whose definitions the tests check."""

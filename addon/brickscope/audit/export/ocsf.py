@@ -6,8 +6,7 @@ change of the policy Entity Management (3004), start and stop Application Lifecy
 
 from typing import Any
 
-from .content import Facts, Record, activity, find_facts, things
-from .table import fill, load, rest
+from .content import Facts, Record, activity, fill, find_facts, load, rest, things
 
 VERSION: str = load("ocsf")["fields"]["metadata.version"][1:]
 """Of the schema, by whose definitions the tests check."""

@@ -1,5 +1,5 @@
-"""From what is known to what Prometheus reads: the metrics of ``metrics.yaml``. Everything is looked up when a scrape asks
-for it."""
+"""From what is known to what is read: metrics for Prometheus, by ``metrics.yaml``, and the pages beside them. Everything is
+looked up when somebody asks for it."""
 
 import asyncio
 import time
@@ -19,8 +19,10 @@ from brickscope.log.writer import AuditWriter
 from brickscope.shipped import table
 
 from .readiness import Obstacle, Reason
+from .status import Page, Pages, json_page
 from .tally import Distribution, Tally
 
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 Kind = Literal["counter", "gauge", "histogram"]
 
 
@@ -193,6 +195,31 @@ class Exposition:
             # made beside it. One at a time: the threads are those that names are resolved by.
             taken = list(self._registry.collect())
             return await asyncio.to_thread(generate_latest, Families(lambda: taken))
+
+
+def pages_of(proxy: Proxy) -> Pages:
+    """The pages of one proxy's status: path -> what makes the page."""
+    exposition = Exposition(proxy)
+
+    async def metrics() -> Page:
+        return Page(200, await exposition.render(), TEXT)
+
+    def healthz() -> Page:
+        faults = proxy.faults()
+        return json_page({"healthy": not faults, "faults": faults}, 503 if faults else 200)
+
+    def readyz() -> Page:
+        obstacles = proxy.obstacles()
+        failing = [
+            Obstacle(Reason.CREDENTIAL_FAILING, f"{name}: {error}")
+            for name, error in proxy.credentials().items()
+            if error
+        ]
+        shown = [obstacle.shown() for obstacle in (*obstacles, *failing)]
+        return json_page({"ready": not obstacles, "reasons": shown}, 503 if obstacles else 200)
+
+    pages: Pages = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
+    return {"/": lambda: json_page({"pages": list(pages)}), **pages}
 
 
 LABEL = "worker"

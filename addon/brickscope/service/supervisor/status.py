@@ -6,15 +6,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import h11
 import orjson
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric as Family
 
 from brickscope.service.monitoring.address import read_address
-from brickscope.service.monitoring.client import fetch_page
-from brickscope.service.monitoring.collector import FLEET_METRICS, Families, Found, family, merge
-from brickscope.service.monitoring.pages import TEXT
+from brickscope.service.monitoring.collector import FLEET_METRICS, TEXT, Families, Found, family, merge
 from brickscope.service.monitoring.status import Page, StatusServer, json_page
 
 from .channel import FOLDER, worker_address
@@ -25,6 +25,7 @@ logger = logging.getLogger("brickscope.supervisor")
 
 SECONDS = 3.0
 """So long is waited for a worker's page; one whose event loop is stuck does not answer."""
+MAX_BODY = 64 * 1024 * 1024
 
 
 class FleetStatus:
@@ -126,3 +127,42 @@ def _fault(page: Page | None) -> str:
     if page is None:
         return "it does not answer"
     return "" if page.status == 200 else "; ".join(orjson.loads(page.body)["faults"])
+
+
+async def fetch_page(path: Path, target: str, seconds: float) -> Page:
+    """GET ``target`` from the Unix socket at ``path``. Raises OSError: no answer by HTTP within ``seconds``."""
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                return await _exchange(reader, writer, target)
+            finally:
+                writer.transport.abort()
+    except h11.RemoteProtocolError as error:
+        raise OSError(f"{path} does not answer by HTTP") from error
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str) -> Page:
+    connection = h11.Connection(h11.CLIENT)
+    request = h11.Request(method="GET", target=target, headers=[("Host", "localhost")])
+    writer.write(connection.send(request) or b"")
+    connection.send(h11.EndOfMessage())
+    await writer.drain()
+    status, kind, body = 0, "", bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(64 * 1024))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            kind = next(
+                (value.decode("latin-1") for name, value in event.headers if name == b"content-type"), ""
+            )
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MAX_BODY:
+                raise OSError("the answer is too large")
+        elif isinstance(event, h11.EndOfMessage):
+            return Page(status, bytes(body), kind)
+        else:
+            raise OSError("the connection ended early")
