@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+
 from brickscope.script import script_path
 from brickscope.service.monitoring.address import words
 from brickscope.service.monitoring.operational_log import JsonFormatter
@@ -21,16 +23,16 @@ from .systemd import inherited_sockets, notify, watchdog_seconds
 
 logger = logging.getLogger("brickscope.supervisor")
 
-MOST = 256
 
-
-def main() -> None:
+@click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.option("--workers", type=click.IntRange(1, 256), required=True, metavar="N")
+@click.argument("flags", metavar="[FLAGS OF MITMDUMP]", nargs=-1, type=click.UNPROCESSED)
+def main(workers: int, flags: tuple[str, ...]) -> None:
     """Run the supervisor. Exit status 0: stopped in good order; 1: it could not start; 2: wrong usage."""
     logging.basicConfig(
         stream=sys.stderr, format="[%(asctime)s.%(msecs)03d] supervisor: %(message)s", datefmt="%H:%M:%S"
     )
     logger.setLevel(logging.INFO)
-    workers, flags = _read(sys.argv[1:])
     inherited = inherited_sockets()
     prepared = subprocess.run(
         [sys.executable, "-m", "brickscope.proxy.preparation", *flags],
@@ -115,26 +117,6 @@ async def _feed_watchdog(fleet: Fleet) -> None:
         await asyncio.sleep(seconds or 3600)
         if seconds and fleet.serving:
             notify("WATCHDOG=1")
-
-
-def _read(arguments: list[str]) -> tuple[int, list[str]]:
-    """The number of workers, and mitmdump's flags."""
-    flags = list(arguments)
-    for index, argument in enumerate(flags):
-        name, equals, value = argument.partition("=")
-        if name != "--workers":
-            continue
-        if not equals:
-            value = flags[index + 1] if index + 1 < len(flags) else ""
-        del flags[index : index + (1 if equals else 2)]
-        if not value.isdigit() or not 1 <= int(value) <= MOST:
-            sys.stderr.write(f"--workers: {value!r} is no number from 1 to {MOST}\n")
-            sys.exit(2)
-        return int(value), flags
-    sys.stderr.write(
-        "Say how many: python -m brickscope.service.supervisor --workers N [FLAGS OF MITMDUMP]\n"
-    )
-    sys.exit(2)
 
 
 def _fail(message: str) -> None:
