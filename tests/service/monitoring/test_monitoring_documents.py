@@ -75,7 +75,7 @@ def test_the_page_has_every_metric_as_it_is() -> None:
 
 def test_the_page_has_every_reason_as_it_is() -> None:
     for reason in Reason:
-        assert f"| `{reason.value}` | {reason.sentence} |" in PAGE, reason
+        assert f"| `{reason.code}` | {reason.value} |" in PAGE, reason
 
 
 def test_every_message_of_the_proxy_has_an_event_of_the_list() -> None:

@@ -129,7 +129,7 @@ def _families(proxy: Proxy) -> Iterator[Family]:
 
 def _not_ready(proxy: Proxy) -> dict[str, float]:
     found = {obstacle.reason for obstacle in proxy.obstacles()}
-    return {reason.value: reason in found for reason in Reason if reason is not Reason.CREDENTIAL_FAILING}
+    return {reason.code: reason in found for reason in Reason if reason is not Reason.CREDENTIAL_FAILING}
 
 
 def _decisions(proxy: Proxy) -> dict[tuple[str, ...], float]:
