@@ -148,28 +148,28 @@ def load(name: str) -> dict[str, Any]:
 
 
 @cache
-def fields(name: str, event: str) -> dict[tuple[str, ...], Any]:
-    """The fields of one event, those of all events among them, by the parts of their names."""
+def fields(name: str, event: str) -> list[tuple[list[list[str]], Any]]:
+    """The fields of one event, those of all events among them, by the parts of their names; where one fact is a list, those
+    of its members together."""
     written = load(name)
-    return {
-        tuple(path.split(".")): source
-        for path, source in (written["fields"] | written.get(event, {})).items()
-    }
+    found = written["fields"] | written.get(event, {})
+    return [([path.split(".") for path in paths.split()], source) for paths, source in found.items()]
 
 
 def fill(name: str, facts: Facts) -> dict[str, Any]:
     """An event of a format. A field of which there is no fact, or an empty one, is left out."""
     made: dict[str, Any] = {}
-    for path, source in fields(name, facts["event"]).items():
+    for paths, source in fields(name, facts["event"]):
         value = source
         if isinstance(source, str):
             value = source[1:] if source[0] == "=" else facts.get(source)
         if value is None or value in ({}, [], ()):
             continue
-        at = made
-        for part in path[:-1]:
-            at = at.setdefault(part, {})
-        at[path[-1]] = value
+        for path, each in zip(paths, value if len(paths) > 1 else [value], strict=True):
+            at = made
+            for part in path[:-1]:
+                at = at.setdefault(part, {})
+            at[path[-1]] = each
     return made
 
 

@@ -31,33 +31,22 @@ def ocsf_event(record: Record, outcome: Record | None = None) -> dict[str, Any] 
             "result": "success" if facts["sent"] else "failure",
         }
     else:
-        facts |= {
-            "result": "failure" if record.get("loaded") is False else "success",
-            "level": 1,
-            "reason": None,
-        }
-        facts |= table["classes"][kind]
-        facts["level"] = facts.get("severity", 1)
+        result = "failure" if record.get("loaded") is False else "success"
+        facts |= {"result": result, "level": 1, "reason": None}
+    facts |= table["classes"][kind]
     if kind in ("decision", "tunnel"):
         facts |= _control(facts, table)
-    class_uid, class_name, category_name = table["classes"][kind]["class"]
+    class_uid, class_name, *_ = facts["class"]
     activity_id, activity_name = facts["activity"]
-    status_id, status_name = table["statuses"][facts["result"]]
     problems = record.get("problems")
     facts |= {
         "time_ms": int(facts["began"].timestamp() * 1000),
-        "category_uid": class_uid // 1000,
-        "category_name": category_name,
-        "class_uid": class_uid,
-        "class_name": class_name,
-        "activity_id": activity_id,
-        "activity_name": activity_name,
-        "type_uid": class_uid * 100 + activity_id,
-        "type_name": f"{class_name}: {activity_name if activity_id != 99 else 'Other'}",
-        "severity_id": facts["level"],
-        "severity": table["severities"][facts["level"]],
-        "status_id": status_id,
-        "status_name": status_name,
+        "type": (
+            class_uid * 100 + activity_id,
+            f"{class_name}: {activity_name if activity_id != 99 else 'Other'}",
+        ),
+        "severity": (facts["level"], table["severities"][facts["level"]]),
+        "status_said": table["statuses"][facts["result"]],
         "log_version": str(record["schema"]),
         "problem_lines": "\n".join(problems) if problems else None,
         "nobody": None if record.get("client_address") or record.get("server_address") else "unknown",
@@ -68,13 +57,9 @@ def ocsf_event(record: Record, outcome: Record | None = None) -> dict[str, Any] 
 def _control(facts: Facts, table: dict[str, Any]) -> Facts:
     """What the proxy did about it."""
     allowed = "allowed" if facts["decision"] == "allow" else "observed"
-    action_id, action, disposition_id, disposition = table["control"][allowed if facts["sent"] else "denied"]
     named = facts.get("rule_set") is not None or facts.get("policy_revision") is not None
     return {
-        "action_id": action_id,
-        "action": action,
-        "disposition_id": disposition_id,
-        "disposition": disposition,
+        "done": table["control"][allowed if facts["sent"] else "denied"],
         "is_alert": facts["level"] >= _ALERT,
         "is_applied": facts["enforced"] if named else None,
     }
