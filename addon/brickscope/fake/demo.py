@@ -48,7 +48,9 @@ class Demo:
         self._call(QUERIES, 200)
         denied = self._call(WAREHOUSES, 403)
         self._say(escape(json.dumps(denied.value, indent=2)))
-        self._check_denial(denied)
+        value = denied.value if isinstance(denied.value, dict) else {}
+        is_ours = value.get("error_code") == "PERMISSION_DENIED" and isinstance(value.get("message"), str)
+        self._expect(is_ours, "the denial is JSON with error_code PERMISSION_DENIED and a message")
         reached = list(self._stage.workspace.paths)
         self._expect(
             reached == [CATALOGS, QUERIES], f"the workspace saw only the allowed calls, not {reached}"
@@ -83,31 +85,22 @@ class Demo:
         self._expect(answer.status == status, f"GET {path} is answered {status}, not {answer.status}")
         return answer
 
-    def _check_denial(self, denied: Answer) -> None:
-        value = denied.value if isinstance(denied.value, dict) else {}
-        self._expect(
-            value.get("error_code") == "PERMISSION_DENIED" and isinstance(value.get("message"), str),
-            "the denial is JSON with error_code PERMISSION_DENIED and a message",
-        )
-
     def _edit(self) -> None:
         before = self._stage.policy_file.read_text()
         with self._stage.policy_file.open("a") as file:
             file.write(NEW_RULE)
-        after = before + NEW_RULE
-        lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[3:]
-        for line in lines:
+        old, new = before.splitlines(), (before + NEW_RULE).splitlines()
+        for line in [*difflib.unified_diff(old, new, lineterm="", n=2)][3:]:
             style = "green" if line.startswith("+") else "dim"
             self._say(f"[{style}]{escape(line)}[/{style}]")
 
     def _call_until_allowed(self) -> None:
         started = time.monotonic()
-        while (answer := self._stage.call(WAREHOUSES)).status != 200:
-            if time.monotonic() - started > RELOAD_SECONDS:
+        while (passed := time.monotonic() - started) <= RELOAD_SECONDS:
+            if self._stage.call(WAREHOUSES).status == 200:
+                self._say(f"The policy was loaded again within {passed:.1f} s.")
                 break
             time.sleep(PAUSE)
-        if answer.status == 200:
-            self._say(f"The policy was loaded again within {time.monotonic() - started:.1f} s.")
         self._call(WAREHOUSES, 200)
 
     def _show_audit(self, denied: Answer) -> None:

@@ -16,6 +16,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from brickscope.host.proxy_url import read_proxy_url
+from brickscope.host.variables import variables
+
 from .workspace import CATALOGS, QUERIES, FakeWorkspace, open_workspace
 
 HOST = "dbc-a1b2c3d4-e5f6.cloud.databricks.com"
@@ -82,14 +85,10 @@ class Stage:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What leads curl, Python, Node and Databricks' own clients through the proxy, and to the workspace."""
-        trust = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-        return {
-            "HTTPS_PROXY": f"http://127.0.0.1:{self._port}",
-            **dict.fromkeys(trust, str(self._ca_file)),
-            "DATABRICKS_HOST": f"https://{HOST}",
-            "DATABRICKS_TOKEN": self.token,
-        }
+        """What leads every client through the proxy, and to the workspace."""
+        proxy = read_proxy_url(f"http://127.0.0.1:{self._port}")
+        workspace = {"DATABRICKS_HOST": f"https://{HOST}", "DATABRICKS_TOKEN": self.token}
+        return variables(proxy, self._ca_file) | workspace
 
     def wait(self) -> None:
         """Until the proxy ends. Raises StageError if it does by itself."""

@@ -44,9 +44,9 @@ class FakeWorkspace(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port: int = self.socket.getsockname()[1]
         self.paths: list[str] = []
-        self.ca_file, key_file = _make_certificate(folder, name)
+        self.ca_file = _make_certificate(folder, name)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca_file, key_file)
+        context.load_cert_chain(self.ca_file)
         # The handshake is left to the connection's own thread: a client that sends nothing keeps no other waiting.
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
@@ -82,8 +82,8 @@ def open_workspace(folder: Path, name: str) -> Iterator[FakeWorkspace]:
             thread.join()
 
 
-def _make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Certificate and key, as PEM files. It is signed by itself, so whoever trusts it trusts this one server."""
+def _make_certificate(folder: Path, name: str) -> Path:
+    """A PEM file of a certificate and its key. It is signed by itself, so whoever trusts it trusts this one server."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Brickscope fake workspace")])
     now = datetime.now(UTC)
@@ -98,12 +98,8 @@ def _make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
+    pem, file = serialization.Encoding.PEM, folder / "workspace.pem"
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     folder.mkdir(mode=0o700)
-    certificate_file, key_file = folder / "workspace.pem", folder / "workspace-key.pem"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return certificate_file, key_file
+    file.write_bytes(certificate.public_bytes(pem) + secret)
+    return file
