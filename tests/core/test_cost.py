@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from brickscope.core.object_path import read_import_path
-from brickscope.core.parameters import MAX_FIELDS
+from brickscope.core.parameters import MAX_FIELDS, MAX_MARKS
 from brickscope.core.query import MAX_PAIRS
 from brickscope.core.reason import Reason
 from core.judged import judged, policy
@@ -27,6 +27,7 @@ DENY: list[Any] = [
     {"operation": "workspace.import_", "where": {"path": {"prefix": "/Users/ada/secret/"}}},
     {"operation": "workspace.export", "where": {"path": {"prefix": "/Users/ada/secret/"}}},
     {"operation": "jobs.create", "where": {"tasks.notebook_task.notebook_path": {"prefix": "/Users/ceo/"}}},
+    {"operation": "jobs.run_now", "where": {"only": "secret"}},
 ]
 ALLOWED, COMPLEX, DENIED = Reason.ALLOWED_BY_RULE, Reason.TOO_COMPLEX, Reason.DENIED_BY_RULE
 PATHS = {
@@ -49,6 +50,25 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_one_path(known: Any, rest: str, reason: Reason) -> None:
     body = {"path": f"/Users/ada/{rest}", "content": "eA=="}
     assert judged(known, "POST", IMPORT, body).reason is reason
+
+
+TEXTS = {
+    "many long texts of plain letters": ("a" * 150, 90_000, ALLOWED),
+    "three thousand Japanese names": ("\u65e5\u672c\u8a9e\u306e\u540d\u524d" * 4, 3_000, ALLOWED),
+    "the longest text": ("\u65e5" * 64_000, 1, ALLOWED),
+    "eight of them": ("\u65e5" * 64_000, 8, COMPLEX),
+    "letters that stand for eighteen": ("\ufdfa" * 50, 100, ALLOWED),
+    "many of them": ("\ufdfa" * 50, 9_000, COMPLEX),
+    "few long texts of them": ("\ufdfa" * 8_000, 8, COMPLEX),
+    "letters with marks": ("a\u0301" * 40, 90_000, COMPLEX),
+}
+
+
+@pytest.mark.parametrize(("text", "count", "reason"), TEXTS.values(), ids=TEXTS)
+def test_many_texts(known: Any, text: str, count: int, reason: Reason) -> None:
+    body = {"job_id": 7, "only": [f"{text}{at}" for at in range(count)]}
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    assert judged(known, "POST", "/api/2.2/jobs/run-now", raw).reason is reason
 
 
 def test_many_long_paths(known: Any) -> None:
@@ -75,6 +95,9 @@ def test_many_fields_of_json_that_says_it_is_a_form(known: Any) -> None:
     form = (b"Content-Type", b"application/x-www-form-urlencoded")
     for count, reason in ((MAX_FIELDS, ALLOWED), (MAX_FIELDS + 1, COMPLEX)):
         body = json.dumps({"job_id": 7, "note": "&a=" * count}).encode()
+        assert judged(known, "POST", "/api/2.2/jobs/run-now", body, form).reason is reason
+    for count, reason in ((MAX_MARKS, ALLOWED), (MAX_MARKS + 1, COMPLEX)):
+        body = json.dumps({"job_id": 7, "note": ";&" * (count // 2) + "&" * (count % 2)}).encode()
         assert judged(known, "POST", "/api/2.2/jobs/run-now", body, form).reason is reason
 
 

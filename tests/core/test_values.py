@@ -11,7 +11,7 @@ from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, Either
 from brickscope.core.query import Alternatives
 from brickscope.core.reason import Reason
-from brickscope.core.values import ABSENT, FEW, MAX_COMPARED, ODD, PLAIN, Effort, Named, Values
+from brickscope.core.values import ABSENT, FEW, MAX_COMPARED, ODD, ODD_LETTERS, PLAIN, Effort, Named, Values
 from core.refusal import refusal
 
 TEXT, NUMBER, PATH, ANY = (KINDS[name] for name in ("text", "integer", "workspace_path", "any"))
@@ -200,11 +200,13 @@ SPENT: dict[str, tuple[Any, list[Any], int]] = {
     "some of them twice": (KINDS["uuid"], texts(10) * 10, ODD * 10),
     "few of them many times": (KINDS["uuid"], texts(FEW) * 10, 0),
     "long ones": (TEXT, texts(10, "{}" + LONG), (10 * 8193) // 2048 - 10 + 10 // PLAIN),
-    "long ones beyond ASCII": (TEXT, texts(10, "{}\u00e9" + LONG), (10 * 8194) // 64 - 10 + 10 // PLAIN),
+    "long ones beyond ASCII": (TEXT, texts(10, "{}\u00e9" + LONG), (10 * 8194) // ODD_LETTERS + 10 // PLAIN),
+    "one beyond ASCII": (TEXT, ["\u00e9" * 40], 40 // ODD_LETTERS),
+    "one letter that stands for eighteen": (TEXT, ["\ufdfa" + "a" * 39], 18 * (40 // ODD_LETTERS)),
     "a short path": (PATH, ["/" + "a" * 39], 0),
     "a long path": (PATH, ["/" + "a" * 100], 101 // 2 - ODD),
-    "a long path with an escape": (PATH, ["/a%20" + "a" * 95], 2 * 100 - ODD),
-    "a long path beyond ASCII": (PATH, ["/\u00e9" + "a" * 98], 2 * 100 - ODD),
+    "a long path with an escape": (PATH, ["/a%20" + "a" * 95], 6 * 100 - ODD),
+    "a long path beyond ASCII": (PATH, ["/\u00e9" + "a" * 98], 100 // ODD_LETTERS + 6 * 100 - ODD),
     "a long text": (TEXT, ["a" * 100], 0),
     "two long paths": (PATH, ["/" + "a" * 99, "/" + "b" * 99], 2 * (100 // 2 - ODD)),
 }

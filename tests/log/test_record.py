@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 import pytest
@@ -76,12 +77,36 @@ HUGE = {
     "token characters": "a" * 1_000_000,
     "dots": "." * 1_000_000,
     "encoded many times": "eyJ" * 20_500 + "%252525252541",
+    "controls": "\0" * 12_000_000,
+    "letters beyond ASCII": "\u00e9" * 12_000_000,
+    "percent signs": "%" * 12_000_000,
+    "percent signs, encoded": "%25" * 12_000_000,
 }
 
 
 @pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
 def test_no_text_costs_more_than_its_size(text: str) -> None:
     assert len(printable(text)) <= MAX_TEXT  # the square of it would run into the time limit of the suite
+    [told] = record_of({"p": [text] * 20})["params"].values()
+    assert len(told) == 20
+    assert len(told[0].get("text", "")) <= 256
+    assert len(told[0]["hmac_sha256"]) > 0
+
+
+def record_of(params: dict[str, object], names: frozenset[str] | None = None) -> dict[str, Any]:
+    return decision_record(
+        Decision(False, Reason.CONSTRAINT_NOT_MET, "", params=params, names=names),
+        "",
+        "",
+        host="",
+        method="",
+        path="",
+        workspace=None,
+        has_body=None,
+        user_agent="",
+        secrets=(),
+        key=DigestKey(b"k"),
+    )
 
 
 @pytest.mark.parametrize("before", ["", "x", "token=", "-", "eyJ", "a_b-"])
@@ -96,26 +121,7 @@ def test_a_record_stays_small_whatever_a_body_holds() -> None:
     for _ in range(4):
         nested = [nested] * 20
     params = {"a": nested, "b": {f"key{index}": 1 for index in range(5000)}, "c": ["x"] * 1000}
-    decision = Decision(
-        False,
-        Reason.CONSTRAINT_NOT_MET,
-        "",
-        params=params,
-        names=frozenset(f"n{index}" for index in range(5000)),
-    )
-    fields = decision_record(
-        decision,
-        "",
-        "",
-        host="",
-        method="",
-        path="",
-        workspace=None,
-        has_body=None,
-        user_agent="",
-        secrets=(),
-        key=DigestKey(b"k"),
-    )
+    fields = record_of(params, frozenset(f"n{index}" for index in range(5000)))
     assert len(orjson.dumps(fields)) < 4096
     assert fields["params"]["a"] == [[]] * 20
 

@@ -57,6 +57,16 @@ def compatible(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
+def growth(text: str) -> int:
+    """How many letters one letter of a text becomes at most in the compatibility form."""
+    return max(map(_stands_for, set(text)))
+
+
+@lru_cache(maxsize=4096)
+def _stands_for(letter: str) -> int:
+    return len(unicodedata.normalize("NFKC", letter))
+
+
 def caseless(text: str) -> str:
     """A stream-safe text as the loosest comparison has it: without compatibility forms and case. By capital letters the
     dotless i is an i, by small ones the capital with a dot."""

@@ -26,8 +26,8 @@ Record = dict[str, Any]
 
 MIN_ENCODED = 32
 """Characters of base64 that 24 bytes have; no token has fewer."""
-MAX_ENCODED = 16 * 1024
-"""So much of a text is searched for it: eight times what is written of one, so that a client can't make it costly."""
+MAX_LOOKED = 16 * 1024
+"""So much of a text is looked at: eight times what is written of one, so that a client can't make it costly."""
 # Groups of four that stand for three bytes of ASCII, as tokens are: the first bit of each byte is 0, which other text has in
 # seven groups once in two million. So nearly no text is decoded, and where it is, it is known where a group begins.
 _GROUPS = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
@@ -45,12 +45,13 @@ def printable(text: str | bytes, secrets: Iterable[bytes] = ()) -> str:
     """
     if isinstance(text, bytes):
         text = text.decode("latin-1")
-    text = visible(redacted(text, secrets), only_ascii=True)
+    text = visible(redacted(text, secrets)[: MAX_TEXT + 1], only_ascii=True)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
 
 
 def redacted(text: str, secrets: Iterable[bytes] = ()) -> str:
-    """A text, or REDACTED where it holds one of ``secrets``, or what looks like a token."""
+    """A text, as far as it is looked at, or REDACTED where that holds one of ``secrets``, or what looks like a token."""
+    text = text[:MAX_LOOKED]
     if is_clean(text, secrets):
         return text
     if _holds_secret(text, secrets):
@@ -88,7 +89,7 @@ def is_clean(text: str, secrets: Iterable[bytes] = (), *, comes_again: bool = Tr
 def _is_plain(text: str) -> bool:
     """Whether a text would be written as it is, and no token, anything in base64 or behind percent-encoding could stand in
     it."""
-    is_plain = "%" not in text and len(text) <= MAX_TEXT and text.isascii() and text.isprintable()
+    is_plain = len(text) <= MAX_TEXT and "%" not in text and text.isascii() and text.isprintable()
     return is_plain and not _could_hold(text)
 
 
@@ -105,7 +106,7 @@ def _be_plain(text: str) -> None:
 
 
 def _could_hold(text: str) -> bool:
-    found = len(text) >= MIN_ENCODED and _ENCODED.search(text, 0, MAX_ENCODED)
+    found = len(text) >= MIN_ENCODED and _ENCODED.search(text)
     return bool(found) or holds_token(text)
 
 
@@ -113,7 +114,7 @@ def _holds_secret(text: str, secrets: Iterable[bytes]) -> bool:
     for secret in secrets:
         if secret.decode("latin-1") in text:
             return True
-    return _could_hold(text) and (holds_token(text) or _holds_encoded(text[:MAX_ENCODED], secrets))
+    return _could_hold(text) and (holds_token(text) or _holds_encoded(text, secrets))
 
 
 def _holds_encoded(text: str, secrets: Iterable[bytes]) -> bool:
@@ -266,7 +267,7 @@ def _parameter(value: Any, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
 
 
 def _text(text: str, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
-    shown = printable(text, secrets)
+    shown = printable(text[:MAX_TEXT], secrets)  # eight times what is written of it, as elsewhere
     if shown == text and len(text) <= MAX_PARAMETER:
         return text
     if shown == REDACTED:
