@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from brickscope.catalog.words import telling
+from brickscope.catalog.catalog import telling
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from brickscope.catalog.words import telling
+from brickscope.catalog.catalog import telling
 
 ORDER = ("secret", "grant", "execute", "read")
 _VARIABLE = re.compile(r"\{[^}]*\}")

@@ -11,8 +11,7 @@ import yaml
 
 from brickscope.analysis.call import read_call
 from brickscope.analysis.judge import find, judge
-from brickscope.catalog.catalog import load_catalog, operation_table
-from brickscope.catalog.words import telling
+from brickscope.catalog.catalog import load_catalog, operation_table, telling
 from brickscope.core.decision import Reason
 from brickscope.core.rule import RuleTable
 from brickscope.policy.load import load_policy

@@ -1,5 +1,6 @@
 """The catalogue as the program uses it: operations by name, and the table that finds the operation of a call."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,11 @@ from .record import NONE, Facts, Holder, facts
 
 HTTPS = "https://"
 CLASSES = ("read", "write", "execute", "grant", "secret")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_TELLING = re.compile(
+    r"credentials?|tokens?|secrets?|passwords?|presigned|signed|sas|sig|signature|ur[li]s?|links?",
+    re.IGNORECASE,
+)
 
 
 class Operation(NamedTuple):
@@ -196,3 +202,9 @@ def _operation(entry: dict[str, Any]) -> Operation:
     }
     values["means"] = {word: tuple(members) for word, members in entry.get("means", {}).items()}
     return Operation(**values, kind=entry["class"], facts=facts(entry))
+
+
+def telling(name: str) -> bool:
+    """Whether a name of a field, of an operation or in a path has a word that says that a credential may be meant, or a link
+    that is one: ``external_link``, ``bearerToken``, ``create-download-url``."""
+    return any(map(_TELLING.fullmatch, _WORD.findall(name)))

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 from brickscope import notice
 from brickscope.count import counted
 
-from .batch import Batch
 from .chain import GENESIS, SCHEMA, Link, canonical, seal
 from .closed import closed_name
 from .ending import Ending, find_end, has_passed
@@ -37,6 +36,7 @@ ROTATION_PAUSE_S = 60
 """After a rotation that failed, the next is tried so much later."""
 _DAY_S = 24 * 60 * 60
 _ROOM = 16 * 1024
+_NOT_YET = AuditError("the record is not written yet")
 
 
 class Keeping(NamedTuple):
@@ -48,6 +48,31 @@ class Keeping(NamedTuple):
     fsync: str = "interval"
     rotate_bytes: int = 0
     daily: bool = False
+
+
+class Batch:
+    """Records that go to the operating system together, and whether they are there: what a group commit commits.
+
+    ``before``: sequence number and hash of the chain's end before them. ``gaps``: those among them that say what is missing,
+    of which ``noted`` had been noted before. ``waiting``: how many of them calls wait for; ``outcomes``: how many nobody
+    does. ``error``: why they are not written; None once they are.
+    """
+
+    __slots__ = ("before", "error", "gaps", "lines", "noted", "outcomes", "waiting")
+
+    def __init__(self, before: tuple[int, str], gaps: list[Record]) -> None:
+        self.before = before
+        self.gaps = gaps
+        self.lines: list[bytes] = []
+        self.noted = self.waiting = self.outcomes = 0
+        self.error: AuditError | None = _NOT_YET
+
+    def count(self, event: str) -> None:
+        """One of them is of this event. A checkpoint is neither: no call waits for it, and it is written later."""
+        if event == "outcome":
+            self.outcomes += 1
+        elif event != "checkpoint":
+            self.waiting += 1
 
 
 class AuditWriter:

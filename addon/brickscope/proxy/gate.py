@@ -21,7 +21,6 @@ from brickscope.core.reason import Kind, Reason
 from brickscope.core.request import ApiRequest, WireRequest, read_request
 from brickscope.identity.directory import TokenDirectory
 from brickscope.identity.store import CredentialNeeded, CredentialStore, Secret
-from brickscope.log.batch import Batch
 from brickscope.log.error import AuditError
 from brickscope.log.key import DigestKey
 from brickscope.log.record import (
@@ -32,7 +31,7 @@ from brickscope.log.record import (
     printable,
     redacted,
 )
-from brickscope.log.writer import AuditWriter
+from brickscope.log.writer import AuditWriter, Batch
 from brickscope.service.monitoring.tally import Tally
 
 from .denial import Asked

@@ -11,8 +11,8 @@ from pathlib import Path
 from brickscope.analysis.replay.run import Replay
 from brickscope.audit.period import Period
 from brickscope.audit.reader import AuditLog
-from brickscope.audit.summary import summarise
 from brickscope.audit.verify import Verifier
+from brickscope.cli.audit.summary import summarise
 from brickscope.core.policy import Policy
 from brickscope.log.writer import Keeping
 

@@ -22,7 +22,6 @@ GROUNDS = {
         (
             "log/chain.py",
             "log/closed.py",
-            "log/batch.py",
             "log/ending.py",
             "log/extent.py",
             "log/file.py",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from brickscope.catalog.words import telling
+from brickscope.catalog.catalog import telling
 from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, Kind, in_path
 from brickscope.core.operation import OperationRule
