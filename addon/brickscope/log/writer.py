@@ -106,6 +106,8 @@ class AuditWriter:
         self._no_rotation_before = 0.0
         self._is_closed = False
         self._file = LogFile(path)
+        self.written = self._file.written
+        """When the file was written last before it was opened, in seconds since the epoch; None for a new one."""
         self._seq = 0
         self._hash = GENESIS
         self._go_on()
@@ -324,11 +326,6 @@ class AuditWriter:
             self._trouble = None
             text = f"the audit log is written again; {counted(denied, 'call was', 'calls were')} denied meanwhile"
             notice.warning("audit_recovered", text, denied=denied)
-
-    @property
-    def written(self) -> float | None:
-        """When the file was written last before it was opened, in seconds since the epoch; None for a new one."""
-        return self._file.written
 
     @property
     def is_failing(self) -> bool:
