@@ -199,7 +199,7 @@ class Scope:
     def _on_parent_failed(self) -> None:
         """The parent proxy opened no way."""
         if self._gate is not None:
-            self._gate.tally.parent_failed()
+            self._gate.tally.count("parent_failures")
 
     async def running(self) -> None:
         """Everything is loaded: open."""

@@ -162,7 +162,7 @@ class Session(Connection):
 
     def host_failed(self, why: str) -> None:
         """It can't be reached. ``why``: for the log, nothing in it is a client's."""
-        self._gate.tally.not_connected()
+        self._gate.tally.count("connect_failures")
 
     def host_refused_tls(self, why: str | None) -> None:
         """The handshake with it failed; ``host_failed`` follows. A host whose certificate is not trusted gets nothing."""

@@ -27,7 +27,7 @@ class Review:
         self, gate: Gate, exchange: Exchange, client: str, carry_out: Callable[[list[Event]], None]
     ) -> None:
         """``exchange``: the call that has become one. ``client``: its address. ``carry_out``: takes what is to be done."""
-        gate.tally.switched()
+        gate.tally.count("websockets")
         self.core = WebSocket(exchange)
         self._gate = gate
         self._exchange = exchange

@@ -15,6 +15,7 @@ import functools
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from brickscope import notice
 from brickscope.core.decision import Decision
@@ -122,6 +123,11 @@ class Tally:
         if self.errors == 1:
             text = f"{type(error).__name__} in the metrics: some numbers are wrong from now on; no decision depends on them"
             notice.error("metrics_failed", text)
+
+    @harmless
+    def count(self, what: Literal["websockets", "connect_failures", "parent_failures"]) -> None:
+        """A call has become a websocket; a connection to a host could not be opened; the parent proxy did not connect."""
+        setattr(self, what, getattr(self, what) + 1)
 
     # -- policy ------------------------------------------------------------------------------------------------
 
@@ -234,11 +240,6 @@ class Tally:
             self.failed(error)
 
     @harmless
-    def switched(self) -> None:
-        """A call has become a websocket."""
-        self.websockets += 1
-
-    @harmless
     def broke(self, cause: str) -> None:
         """A call that was let go on broke; ``cause``: one of FAILURES."""
         self.failures[cause if cause in self.failures else "proxy"] += 1
@@ -255,16 +256,6 @@ class Tally:
     def refused_tls(self, side: str) -> None:
         """A TLS handshake failed; ``side``: with a ``client`` or a ``server``."""
         self.tls_refused[side] += 1
-
-    @harmless
-    def not_connected(self) -> None:
-        """A connection to a host could not be opened."""
-        self.connect_failures += 1
-
-    @harmless
-    def parent_failed(self) -> None:
-        """The parent proxy did not connect to a host."""
-        self.parent_failures += 1
 
     @harmless
     def lagged(self, seconds: float) -> None:
