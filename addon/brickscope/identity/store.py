@@ -9,7 +9,7 @@ used as before, or a client that provokes a 401 while the source is down would t
 import asyncio
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -220,24 +220,15 @@ class CredentialStore:
         """
         while True:
             await asyncio.sleep(LOOK_S)
-            for held in list(self._of_files()):
-                if held.task is not None or await asyncio.to_thread(look_at, held.entrusted.source.file) == (
-                    held.looked
-                ):
+            for held in list(self._held.values()):
+                file, is_token = held.entrusted.source.file, held.entrusted.kind is Kind.TOKEN
+                is_kept = file is not None and is_token and held.secret is not None and held.task is None
+                if not is_kept or await asyncio.to_thread(look_at, file) == held.looked:
                     continue
                 was_failing = bool(held.error)
                 await asyncio.shield(held.task or self._begin(held))
                 if held.error and was_failing:
                     held.secret = None
-
-    def _of_files(self) -> Iterator[_Held]:
-        for held in self._held.values():
-            if (
-                held.entrusted.source.file is not None
-                and held.entrusted.kind is Kind.TOKEN
-                and held.secret is not None
-            ):
-                yield held
 
 
 def look_at(file: str | None) -> object:
