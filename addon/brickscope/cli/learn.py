@@ -52,10 +52,6 @@ _FINGERPRINT = Shaped(
 @answers
 def learn_command(
     selection: Selection,
-    subject: str | None,
-    fingerprint: str | None,
-    client_id: str | None,
-    sub: str | None,
     rules: Path | None,
     name: str | None,
     include: tuple[str, ...],
@@ -64,6 +60,7 @@ def learn_command(
     drop_unused: bool,
     write: Path | None,
     patch: Path | None,
+    **by: str | None,
 ) -> Answer:
     """Propose the smallest rule set that covers a subject's logged calls.
 
@@ -81,13 +78,15 @@ def learn_command(
       brickscope learn --subject ci --rules rules --include jobs.run_now --patch ci.patch
       brickscope learn --fingerprint sha256:… --name nightly-export --write rules/nightly-export.yaml
     """
-    who = _who(subject, fingerprint, client_id, sub)
+    named = [Selector(each, value) for each, value in by.items() if value is not None]
+    if len(named) != 1:
+        raise click.UsageError("say whose calls, by one of --subject, --fingerprint, --client-id and --sub")
     names, classes = read_include(include)
     policy = None if rules is None else load_rules(rules)
     with open_log(selection) as log, progress("reading and judging the log") as told:
         said = learn(
             log,
-            who,
+            named[0],
             Wish(names, classes, by_path, max_values),
             policy,
             name=name,
@@ -97,14 +96,6 @@ def learn_command(
     nothing = said.evidence.calls == sum(said.left_out.values())
     unproved = bool(said.unmet) or (said.proof is not None and not said.proof.holds)
     return Answer(report.data(said, _write(said, write, patch)), "learn", nothing or unproved)
-
-
-def _who(subject: str | None, fingerprint: str | None, client_id: str | None, sub: str | None) -> Selector:
-    given = {"subject": subject, "fingerprint": fingerprint, "client_id": client_id, "sub": sub}
-    named = [Selector(by, value) for by, value in given.items() if value is not None]
-    if len(named) != 1:
-        raise click.UsageError("say whose calls, by one of --subject, --fingerprint, --client-id and --sub")
-    return named[0]
 
 
 def _write(said: Learned, write: Path | None, patch: Path | None) -> list[str]:

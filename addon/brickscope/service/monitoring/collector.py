@@ -3,7 +3,7 @@ looked up when somebody asks for it."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol
@@ -33,16 +33,13 @@ class Metric(NamedTuple):
     name: str
     kind: Kind
     text: str
-    labels: tuple[str, ...] = ()
+    labels: Sequence[str] = ()
     of: str = ""
 
 
 def _read(part: str) -> tuple[Metric, ...]:
     written = table(__package__, "metrics.yaml")[part]
-    return tuple(
-        Metric(name, each["kind"], each["text"], tuple(each.get("labels", ())), each.get("of", ""))
-        for name, each in written.items()
-    )
+    return tuple(Metric(name, **each) for name, each in written.items())
 
 
 METRICS = _read("process")
