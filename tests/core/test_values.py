@@ -11,7 +11,18 @@ from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, Either
 from brickscope.core.query import Alternatives
 from brickscope.core.reason import Reason
-from brickscope.core.values import ABSENT, FEW, MAX_COMPARED, ODD, ODD_LETTERS, PLAIN, Effort, Named, Values
+from brickscope.core.values import (
+    ABSENT,
+    FEW,
+    MAX_COMPARED,
+    MAX_SHOWN,
+    ODD,
+    ODD_LETTERS,
+    PLAIN,
+    Effort,
+    Named,
+    Values,
+)
 from core.refusal import refusal
 
 TEXT, NUMBER, PATH, ANY = (KINDS[name] for name in ("text", "integer", "workspace_path", "any"))
@@ -217,3 +228,12 @@ def test_what_naming_costs(kind: Any, values: list[Any], spent: int) -> None:
     found = Values(values)
     assert found.objects(kind).regular
     assert found.effort.spent == spent
+
+
+def test_what_is_shown_is_worked_out_once_however_many_rules_ask() -> None:
+    values = Values(["/Users/ada", 7], listed=True)
+    assert values.shown(PATH) == ["/Workspace/Users/ada", 7]
+    assert values.shown(PATH) is values.shown(PATH)
+    assert values.shown(TEXT) == ["/Users/ada", 7]
+    many = Values(["/Users/ada"] * (MAX_SHOWN + 1), listed=True)
+    assert many.shown(PATH) == many.leaves

@@ -6,7 +6,7 @@ from typing import Any
 from brickscope.catalog.catalog import operation_table
 from brickscope.core.constraint import Constraint
 from brickscope.core.decision import Decision, Refused
-from brickscope.core.operation import OperationRule, as_sent, holds
+from brickscope.core.operation import OperationRule, holds
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import METHODS, WEBSOCKET, Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment
@@ -72,7 +72,7 @@ def misses(rule: OperationRule, request: ApiRequest, body: bytes) -> list[str]:
         for constraint in rule.where:
             values = parameters.values(constraint)
             if not constraint.test.is_met(values):
-                missed.append(_missed(rule.operation, constraint, as_sent(values)))
+                missed.append(_missed(rule.operation, constraint, values.sent))
             elif not holds(constraint, values, parameters):
                 others = sorted(parameters.given((*constraint.stand_ins, *constraint.alternatives)))
                 missed.append(

@@ -8,7 +8,6 @@ from brickscope.core.body import Number
 from brickscope.core.constraint import ABSENT, Constraint, Test
 from brickscope.core.decision import Refused
 from brickscope.core.kind import KINDS, in_path
-from brickscope.core.operation import as_sent
 from brickscope.core.parameters import HeldBody, Parameters, looks_of, read_parameters
 from brickscope.core.request import ApiRequest
 from brickscope.core.rule import Rule
@@ -64,7 +63,7 @@ def see_all(request: ApiRequest, body: bytes, name: str, names: Iterable[str]) -
         parameters = see(request, body, constraints, name)
         for constraint in constraints if parameters is not None else ():
             values = parameters.values(constraint)  # type: ignore[union-attr]
-            found[constraint.name] = as_sent(values) if values.odd or values.given else ABSENT
+            found[constraint.name] = values.sent if values.odd or values.given else ABSENT
     except Refused:
         return {}
     return found

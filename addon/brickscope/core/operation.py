@@ -4,13 +4,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from .constraint import Constraint
-from .kind import Kind
 from .parameters import Look, Parameters, looks_of
 from .request import ApiRequest
 from .values import Values
 
-MAX_SHOWN = 20
-"""Lists with more elements are shown as they came."""
 MAX_RULES = 5
 """Rules whose conditions a denial says: they are in the answer and record of each denied call, however long the policy."""
 
@@ -87,7 +84,7 @@ def judge(rule: OperationRule, parameters: Parameters, *, denies: bool = False) 
     sent: dict[str, Any] = {}
     for constraint, values in found:
         plain = values.sent
-        params[constraint.name] = shown = _as_object(plain, constraint.test.kind)
+        params[constraint.name] = shown = values.shown(constraint.test.kind)
         if shown is not plain and shown != plain:
             sent[constraint.name] = plain
         for name, others in parameters.given(constraint.others).items() if constraint.others else ():
@@ -113,20 +110,6 @@ def _may_hold(constraint: Constraint, values: Values, parameters: Parameters) ->
         not constraint.below or parameters.has_any(constraint.below, false_counts=False)
     )
     return constraint.test.may_be_met(values, replaced=replaced, below=below)
-
-
-def as_sent(values: Values) -> Any:
-    """A parameter as the call has it; None for what lacks it, an empty list in a list for what can't be compared."""
-    return values.sent
-
-
-def _as_object(plain: Any, kind: Kind) -> Any:
-    if isinstance(plain, list):
-        return [_as_object(each, kind) for each in plain] if len(plain) <= MAX_SHOWN else plain
-    if not kind.names or not isinstance(plain, str):
-        return plain
-    objects = kind.read(plain)
-    return objects[0] if objects else plain
 
 
 def needs_body(rule: OperationRule, request: ApiRequest) -> bool:

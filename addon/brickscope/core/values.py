@@ -29,6 +29,8 @@ LETTERS = 2048
 ODD_LETTERS = 4
 """Values count by their letters too: so many are one comparison, of values with letters beyond ASCII, each of which is taken
 to grow as much as the one that grows most."""
+MAX_SHOWN = 20
+"""Lists with more elements are shown as they came."""
 FEW = 8
 """So many values are read one by one, which is faster then."""
 
@@ -126,6 +128,7 @@ class Values:
         self.doubt = doubt
         self.effort = effort or Effort()
         self._named: dict[tuple[str, bool], Named] = {}
+        self._shown: dict[str, Any] = {}
 
     def lacking(self, doubt: Refused | None) -> Values:
         """What is below it under a name that nothing here has."""
@@ -169,6 +172,12 @@ class Values:
             ]
         return leaves if self.listed or len(leaves) != 1 else leaves[0]
 
+    def shown(self, kind: Kind) -> Any:
+        """For the log: as ``sent``, with the object for each text that names one to rules of this kind."""
+        if kind.name not in self._shown:
+            self._shown[kind.name] = _as_object(self.sent, kind)
+        return self._shown[kind.name]
+
     def objects(self, kind: Kind) -> Named:
         """What the values name to a rule that allows."""
         return self._name(kind, denies=False)
@@ -184,6 +193,15 @@ class Values:
             read, read_all = (kind.suspect, kind.all_suspect) if denies else (kind.read, kind.all_read)
             found = self._named[key] = _name(self, kind, read, read_all, denies=denies)
         return found
+
+
+def _as_object(plain: Any, kind: Kind) -> Any:
+    if isinstance(plain, list):
+        return [_as_object(each, kind) for each in plain] if len(plain) <= MAX_SHOWN else plain
+    if not kind.names or not isinstance(plain, str):
+        return plain
+    objects = kind.read(plain)
+    return objects[0] if objects else plain
 
 
 def _name(values: Values, kind: Kind, read: Read, read_all: ReadAll | None, *, denies: bool) -> Named:
