@@ -297,6 +297,25 @@ def test_hostile_fields_stay_values(reason: str, fields: dict[str, Any]) -> None
         assert yaml.safe_load(remedy.yaml) == remedy.item
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"params": 1}, id="parameters that are a number"),
+        pytest.param({"param_names": 0}, id="names that are a number"),
+        pytest.param({"param_names": "a"}, id="names that are a text"),
+        pytest.param({"params_sent": ["a"]}, id="what was sent as a list"),
+    ],
+)
+@pytest.mark.parametrize(
+    "operation", [None, ONE["operation"]], ids=["of no operation", "of a known operation"]
+)
+def test_parameters_of_no_records_form_are_said(odd: dict[str, Any], operation: str | None) -> None:
+    denial = {**REGULAR, "reason": "no_rule_matches", "operation": operation}
+    remedy = logged_remedy({**denial, **odd})
+    assert remedy.item is None
+    assert remedy.note == "a rule for it can't be proposed: the record has parameters that no record has"
+
+
 ENTRA = {"issuer": V1, "client_id": APPLICATION, "sub": OBJECT, "tenant": TENANT, "object_id": OBJECT}
 
 

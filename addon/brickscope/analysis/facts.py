@@ -166,16 +166,16 @@ def _parameters(
     query: list[str] = []
     body: dict[str, Any] = {}
     digests: set[str] = set()
+    told = [record.get(name) or {} for name in ("params", "params_sent")]
+    names = record.get("param_names")
+    if not all(isinstance(each, dict) for each in told) or not isinstance(names, list | None):
+        raise NotReplayable("the record has parameters that no record has")
     if operation is None:
         return "", body, digests
-    told = [record.get(name) or {} for name in ("params", "params_sent")]
-    names = record.get("param_names") or []
-    if not all(isinstance(each, dict) for each in told) or not isinstance(names, list):
-        raise NotReplayable("the record has parameters that no record has")
     values: dict[str, Any] = told[0] | told[1]
     known = {name.partition(".")[0] for name in values}
     # Of the others a rule with `only` knows the name, and asks no more.
-    values |= {str(name): NOT_TOLD for name in names if name not in known}
+    values |= {str(name): NOT_TOLD for name in names or () if name not in known}
     for said, logged in values.items():
         name = operation.way(said)
         first, *below = operation.keys_of(said)
