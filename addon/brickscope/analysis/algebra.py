@@ -55,10 +55,11 @@ def covers(wide: OperationRule, narrow: OperationRule) -> bool:
         return False
     if wide.only is None:
         return True
-    return narrow.only is not None and _names(narrow) <= _names(wide)
+    return narrow.only is not None and names(narrow) <= names(wide)
 
 
-def _names(rule: OperationRule) -> set[str]:
+def names(rule: OperationRule) -> set[str]:
+    """The parameters that a rule names, in ``where`` or ``only``."""
     return set(rule.only or ()) | {constraint.keys[0] for constraint in rule.where}
 
 

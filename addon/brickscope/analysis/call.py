@@ -77,6 +77,18 @@ class Call(NamedTuple):
     operation: str | None = None
     is_oauth: bool = False
 
+    @property
+    def known(self) -> ApiRequest:
+        """Its reading. Nothing lets go on what the proxy refuses for its shape."""
+        assert isinstance(self.request, ApiRequest)
+        return self.request
+
+    @property
+    def url(self) -> str:
+        """With host and query."""
+        query = f"?{self.known.query}" if self.known.query else ""
+        return f"https://{self.known.host}{self.known.path}{query}"
+
 
 def read_call(written: str | Sequence[str], home: Home = Home()) -> Call:  # noqa: B008 - immutable
     """Read a call. ``written``: one text, or the words of a command line.

@@ -132,9 +132,8 @@ def mirrored(call: Call) -> Iterator[Call]:
     request = call.request
     if isinstance(request, Refused) or not request.path.startswith("/api/"):
         return
-    query = f"?{request.query}" if request.query else ""
     headers = [("Content-Type", "application/json")] if call.body else []
-    url = f"https://{request.host}/ajax-{request.path[1:]}{query}"
+    url = call.url.replace("/api/", "/ajax-api/", 1)
     with suppress(CallError):
         yield read_sent(Sent(request.method, url, headers, call.body))
 

@@ -11,7 +11,6 @@ from brickscope.core.jwt_token import Claims
 from brickscope.core.pending import BodyNeeded
 from brickscope.core.policy import Login, Policy, Subject
 from brickscope.core.reason import Reason
-from brickscope.core.request import ApiRequest
 from brickscope.core.token_request import decide_grant
 from brickscope.policy.problem import nearest
 
@@ -169,21 +168,12 @@ class Witness(NamedTuple):
     @property
     def method(self) -> str:
         """Of the request."""
-        return self._request.method
+        return self.call.known.method
 
     @property
     def url(self) -> str:
         """With host and query."""
-        request = self._request
-        query = f"?{request.query}" if request.query else ""
-        return f"https://{request.host}{request.path}{query}"
-
-    @property
-    def _request(self) -> ApiRequest:
-        assert isinstance(
-            self.call.request, ApiRequest
-        )  # what the proxy refuses for its shape, nothing lets go on
-        return self.call.request
+        return self.call.url
 
     @property
     def body(self) -> str:

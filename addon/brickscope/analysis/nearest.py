@@ -12,8 +12,9 @@ from brickscope.core.rule import METHODS, WEBSOCKET, Rule, RuleTable
 from brickscope.core.template import Literal, Rest, Segment
 from brickscope.policy.written import WrittenRule
 
+from .algebra import names
 from .reach import reached
-from .shown import MAX_ELEMENTS, quoted, rule_data, shown
+from .shown import MAX_ELEMENTS, listed, quoted, rule_data, shown
 from .sight import objects_of, see
 
 MAX_NEAR = 4
@@ -51,10 +52,9 @@ def _reasons(rule: WrittenRule, request: ApiRequest, body: bytes, decision: Deci
             )
     if decision.operation is not None and not found:
         service = decision.operation.rpartition(".")[0]
-        names = [each.operation for each in rule.operations if each.operation.rpartition(".")[0] == service]
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            found.append((_FAR, (f"it allows {', '.join(names[:3])}{more}, which is another operation",)))
+        others = [each.operation for each in rule.operations if each.operation.rpartition(".")[0] == service]
+        if others:
+            found.append((_FAR, (f"it allows {listed(others, 3)}, which is another operation",)))
     for path in rule.paths:
         reason = _path_reason(path, request, decision.operation)
         if reason is not None:
@@ -81,8 +81,7 @@ def misses(rule: OperationRule, request: ApiRequest, body: bytes) -> list[str]:
     except Refused as refused:
         return [refused.detail]
     if rule.only is not None:
-        known = rule.only | {constraint.keys[0] for constraint in rule.where}
-        odd = parameters.others(known)
+        odd = parameters.others(names(rule))
         if odd:
             missed.append(f"the call also has {', '.join(map(quoted, odd[:5]))}, which 'only' does not list")
     return missed

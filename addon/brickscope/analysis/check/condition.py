@@ -13,6 +13,7 @@ from brickscope.core.operation import OperationRule
 from brickscope.core.template import Rest
 from brickscope.policy.written import WrittenRule
 
+from ..algebra import names
 from ..reach import calls
 
 MAX_SEGMENTS = 4
@@ -42,9 +43,8 @@ def _reasons(rule: OperationRule, operation: Operation) -> Iterator[str]:
     yield from _another(rule, operation)
     if rule.only is None:
         return
-    named = {constraint.keys[0] for constraint in rule.where} | rule.only
     for name in operation.required:
-        if operation.place(name) != "path" and name not in named:
+        if operation.place(name) != "path" and name not in names(rule):
             yield f"only: the API requires {name}, which it leaves out"
 
 

@@ -13,7 +13,9 @@ from brickscope.core.kind import Canonical
 from brickscope.core.operation import OperationRule
 from brickscope.policy.problem import Position
 
+from ..algebra import names
 from ..judge import Witness
+from ..shown import listed
 from ..way import Way, ways
 from .code import Code, codes
 from .finding import Found, Severity
@@ -78,8 +80,7 @@ def _carries(rule: OperationRule | None, parameter: str | None) -> bool:
     for constraint in rule.where:
         if constraint.keys == (parameter,):
             return not constraint.test.absent
-    named = {constraint.keys[0] for constraint in rule.where}
-    return rule.only is None or parameter in rule.only or parameter in named
+    return rule.only is None or parameter in names(rule)
 
 
 def _is_enough(rule: OperationRule | None, grounds: Grounds) -> bool:
@@ -212,5 +213,4 @@ def _names(part: Sequence[Held], *, alone: bool) -> str:
     for index, (name, remark) in enumerate(shown):
         last = index + 1 == len(shown) or shown[index + 1][1] != remark
         texts.append(f"{name} ({remark})" if remark and last else name)
-    more = len(remarks) - len(shown)
-    return ", ".join(texts) + (f" and {more} more" if more else "")
+    return listed(texts + [*remarks][SHOWN:], SHOWN)

@@ -11,7 +11,7 @@ from brickscope.core.template import Rest
 from brickscope.policy.problem import Position
 from brickscope.policy.written import Written, WrittenRule
 
-from ..algebra import RuleList
+from ..algebra import RuleList, names
 from ..example import UNNAMED, made_up
 from ..judge import Known, Witness
 from ..reach import reach
@@ -153,8 +153,7 @@ def _broken(rule: OperationRule, allowed: RuleList, prover: Prover) -> tuple[Wit
         if not constraint.test.takes(value)
     ]
     if rule.only is not None:
-        known = rule.only | {constraint.keys[0] for constraint in rule.where}
-        more = [name for name in (*operation.query, *operation.body) if name not in known]
+        more = [name for name in (*operation.query, *operation.body) if name not in names(rule)]
         changes += [{name: made_up(name)} for name in more[:1]]
     for change in changes:
         for proof in prover.allowed(prover.variations(operation, rule, change), operation.name):

@@ -124,12 +124,11 @@ def _other_forms(call: Call) -> Iterator[Call]:
         return
     yield from mirrored(call)
     json = [("Content-Type", "application/json")]
-    host, query = f"https://{request.host}", f"?{request.query}" if request.query else ""
     for body in (b"no json", b"{}"):
-        yield read_sent(Sent(request.method, f"{host}{request.path}{query}", json, body))
-    if query:
-        twice = f"{query}&{query[1:].partition('&')[0]}"
-        yield read_sent(Sent(request.method, f"{host}{request.path}{twice}", json, call.body))
+        yield read_sent(Sent(request.method, call.url, json, body))
+    if request.query:
+        twice = f"{call.url}&{request.query.partition('&')[0]}"
+        yield read_sent(Sent(request.method, twice, json, call.body))
 
 
 def path_calls(rule: Rule, at: Home) -> Iterator[Call]:
