@@ -54,6 +54,18 @@ def beside(kind: str) -> dict[str, list[str]]:
     return {name: said if isinstance(said, list) else [said] for name, said in found.items()}
 
 
+def types_above(parameter: str, types: frozenset[str]) -> set[str]:
+    """What a parameter says of objects that hold objects of these types: ``schema`` and ``catalog`` for ``table``."""
+    lists = [
+        said
+        for kind in _entries()
+        if (said := beside(kind).get(parameter, [])) and not types.isdisjoint(said)
+    ]
+    return {each for said in lists for each in said[min(map(said.index, types.intersection(said))) :]} - {
+        *types
+    }
+
+
 @cache
 def siblings_of(operation: str, parameter: str) -> tuple[Sibling, ...]:
     """What does the same with the objects that a parameter of an operation names, the operation's own entries left out, and

@@ -16,7 +16,7 @@ from brickscope.shipped import table
 from .document import Path
 from .model import RuleEntry
 from .problem import nearest
-from .where import Fail, parse_constraint, spelled_out, twins, unlimited
+from .where import Fail, parse_constraint, spelled_out, twins, unlimited, with_types_above
 
 NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\.(?:\*|[A-Za-z0-9_]+)\Z")
 BY_GRANTS = "the token endpoint is allowed by grants, never by rules"
@@ -69,7 +69,8 @@ def expand(written: str | RuleEntry, fail: Fail, *, denies: bool = False) -> Nam
         for said in spelled_out(operation, written.where or {}, denies=denies):
             said |= {} if denies or written.only is not None else dict(twins(operation, said))
             where = [parse_constraint(operation, *each, fail, denies=denies) for each in said.items()]
-            bound = unlimited(operation, written.where or {}, [each for each in where if each is not None])
+            known = [each for each in where if each is not None]
+            bound = unlimited(operation, written.where or {}, with_types_above(known) if denies else known)
             rules.append(OperationRule(operation.name, text, bound, only))
     return Named(rules, [])
 

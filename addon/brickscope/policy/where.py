@@ -6,6 +6,7 @@ from typing import Any
 
 from brickscope.catalog.catalog import Operation, call_rules, operation_table
 from brickscope.catalog.record import load_records
+from brickscope.catalog.siblings import types_above
 from brickscope.core.constraint import Constraint, Test, ancestors
 from brickscope.core.hostname import is_app, is_hostname
 from brickscope.core.kind import KINDS, Canonical, in_path
@@ -166,6 +167,23 @@ def _with_all_below(test: Test) -> Test:
 def _ancestors(test: Test) -> frozenset[Canonical]:
     """What lies above all that a test names, for operations that act on all below their object."""
     return ancestors([*map(str, test.one_of or ()), *(test.prefix or ())], test.kind.separator or "/")
+
+
+def with_types_above(constraints: Sequence[Constraint]) -> list[Constraint]:
+    """The constraints of a rule that denies. Beside a name that acts on all below it, a type of object stands for the types
+    above it as well: a grant on a schema reaches its tables."""
+    below = next((each.below for each in constraints if each.below is not None), None)
+    return [each if below is None else _with_types_above(each, below) for each in constraints]
+
+
+def _with_types_above(constraint: Constraint, below: tuple[tuple[str, ...], ...]) -> Constraint:
+    test = constraint.test
+    above = types_above(constraint.keys[-1], frozenset(map(str, test.one_of or ())))
+    return (
+        constraint._replace(test=test._replace(ancestors=test.ancestors | above), below=below)
+        if above
+        else constraint
+    )
 
 
 def unlimited(
