@@ -13,7 +13,7 @@ from brickscope.core.constraint import Constraint
 from brickscope.core.constraint import Test as Wanted
 from brickscope.core.look import MAX_FOREIGN, Gathered, looks_of
 from brickscope.core.reason import Reason
-from brickscope.core.values import MAX_COMPARED, ODD, PLAIN
+from brickscope.core.values import MAX_COMPARED, ODD, PLAIN, Effort
 from core.judged import ALLOWED, NOT_MET, ONE, RUN, TWICE, judged, policy, run_now
 
 DENIED, COMPLEX = Reason.DENIED_BY_RULE, Reason.TOO_COMPLEX
@@ -256,3 +256,14 @@ def test_patterns_are_held_against_a_bounded_number_of_values(tmp_path: Path) ->
         tmp_path, {"operation": "jobs.create", "where": {NOTEBOOK: {"pattern": "/Users/ada/{x}/z"}}}
     )
     assert judged(narrow, "POST", CREATE, body).reason is NOT_MET
+
+
+def test_what_all_values_of_a_body_cost_counts_together() -> None:
+    looks = looks_of(Constraint(way, "body", (*way.split("."),), Wanted(absent=True), way) for way in WAYS)
+    effort = Effort()
+    found = Gathered(looks, {"here": 1, "list": [{"name": 1}], "object": {"name": 1}}, effort=effort)
+    assert set(found.values) == {(*way.split("."),) for way in WAYS}
+    assert {id(values.effort) for values in found.values.values()} == {id(effort)}
+
+
+WAYS = ("here", "lacking", "list.name", "object.name", "object.lacking")

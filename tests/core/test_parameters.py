@@ -182,7 +182,7 @@ def test_the_parameters_that_a_rule_does_not_know(place: Place, known: set[str],
 
 
 def test_the_names_of_all_parameters() -> None:
-    asked = parameters(({"p": "1"}, "a=1;x=2&=3&b", {"c": {"d": 1}}))
+    asked = parameters(({"p": "1"}, "a=1;x=2&=3&b&o=4", {"c": {"d": 1}}))
     assert asked.names == {"a", "b", "c"}
 
 

@@ -303,3 +303,9 @@ def test_which_issuers_share_a_host() -> None:
     assert not is_shared(NAMED, ACCOUNT)
     assert not is_shared(Principals(), f"https://{HOST}/oidc")
     assert not is_shared(NAMED, f"https://{HOST}/oidc")
+
+
+def test_an_access_token_of_google_names_nobody() -> None:
+    known = Policy({}, {}, Mode.ENFORCE, "rev")._replace(principals=KNOWN)
+    found = refusal(find_principal, known, b"ya29.a0AfB_byC-abcdefghijklmnop", "sha256:0", HOST, 0, None)
+    assert found[0] is Reason.UNKNOWN_PRINCIPAL

@@ -228,6 +228,7 @@ def test_no_rule_allows_a_workspace_that_is_chosen_in_an_odd_way(target: bytes) 
     request = read_request(h1(target=target))
     assert request.workspace == "1"
     assert request.flaw is not None
+    assert request.flaw.reason is Reason.QUERY_NOT_CANONICAL
     assert request.flaw.detail == "a parameter could select the workspace ('o')"
 
 

@@ -251,6 +251,7 @@ REPEATED: dict[str, tuple[bytes | None, bytes | None, Any, Reason]] = {
     "the method in another case": (b"Tools/Call", b"find", tool("find"), MALFORMED),
     "another tool": (b"tools/call", b"count", tool("find"), MALFORMED),
     "another tool in base64": (b"tools/call", b"=?base64?Y291bnQ=?=", tool("find"), MALFORMED),
+    "base64 with a sign in it": (b"tools/call", b"=?base64?Zm!luZA==?=", tool("find"), MALFORMED),
     "base64 that is none": (b"tools/call", b"=?base64?ZmluZA=?=", tool("find"), MALFORMED),
     "a name where there is none": (b"tools/list", b"find", LIST, MALFORMED),
     "bytes beyond ASCII": (b"tools/call", "f\u00efnd".encode(), tool("f\u00efnd"), MALFORMED),
