@@ -93,7 +93,9 @@ def test_no_text_costs_more_than_its_size(text: str) -> None:
     assert len(told[0]["hmac_sha256"]) > 0
 
 
-def record_of(params: dict[str, object], names: frozenset[str] | None = None) -> dict[str, Any]:
+def record_of(
+    params: dict[str, object], names: frozenset[str] | None = None, secrets: tuple[bytes, ...] = ()
+) -> dict[str, Any]:
     return decision_record(
         Decision(False, Reason.CONSTRAINT_NOT_MET, "", params=params, names=names),
         "",
@@ -104,7 +106,7 @@ def record_of(params: dict[str, object], names: frozenset[str] | None = None) ->
         workspace=None,
         has_body=None,
         user_agent="",
-        secrets=(),
+        secrets=secrets,
         key=DigestKey(b"k"),
     )
 
@@ -188,3 +190,10 @@ def test_texts_are_remembered_but_never_with_a_secret(written: bytes) -> None:
     assert is_clean("/api/2.0/clusters/list")
     assert not is_clean(f"/api/2.0/{written.decode()}")
     assert _be_plain.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("spell", [bytes.decode, lambda secret: "".join(f"%{byte:02x}" for byte in secret)])
+def test_a_long_secret_in_a_long_parameter_is_not_told_in_part(spell: Callable[[bytes], str]) -> None:
+    secret = b"x.y~" * 900
+    fields = record_of({"p": "a" * 200 + spell(secret) + "b" * 9000}, secrets=(secret,))
+    assert fields["params"]["p"].keys() == {"hmac_sha256"}

@@ -12,7 +12,7 @@ BITS = 256
 SHAPE = r"bsp_[0-9A-Za-z]{49}"
 """What a placeholder looks like, whether or not it is whole."""
 
-MOST = 1000
+MOST = 10_000
 """How many beginnings of placeholders are looked at in a text; one with more is taken to hold a whole one, since 16 MiB of
 them would keep everybody waiting for a second."""
 

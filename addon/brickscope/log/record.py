@@ -267,7 +267,8 @@ def _parameter(value: Any, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
 
 
 def _text(text: str, secrets: tuple[bytes, ...], key: DigestKey) -> Any:
-    shown = printable(text[:MAX_TEXT], secrets)  # eight times what is written of it, as elsewhere
+    # Eight times what is written of it, as elsewhere, and so much more that a secret which begins there is seen whole.
+    shown = printable(text[: MAX_TEXT + 3 * max(map(len, secrets), default=0)], secrets)
     if shown == text and len(text) <= MAX_PARAMETER:
         return text
     if shown == REDACTED:
