@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from brickscope.core.object_path import read_import_path
-from brickscope.core.parameters import MAX_FIELDS, MAX_MARKS
+from brickscope.core.parameters import MAX_FIELDS, MAX_SEPARATORS
 from brickscope.core.query import MAX_PAIRS
 from brickscope.core.reason import Reason
 from core.judged import judged, policy
@@ -96,7 +96,7 @@ def test_many_fields_of_json_that_says_it_is_a_form(known: Any) -> None:
     for count, reason in ((MAX_FIELDS, ALLOWED), (MAX_FIELDS + 1, COMPLEX)):
         body = json.dumps({"job_id": 7, "note": "&a=" * count}).encode()
         assert judged(known, "POST", "/api/2.2/jobs/run-now", body, form).reason is reason
-    for count, reason in ((MAX_MARKS, ALLOWED), (MAX_MARKS + 1, COMPLEX)):
+    for count, reason in ((MAX_SEPARATORS, ALLOWED), (MAX_SEPARATORS + 1, COMPLEX)):
         body = json.dumps({"job_id": 7, "note": ";&" * (count // 2) + "&" * (count % 2)}).encode()
         assert judged(known, "POST", "/api/2.2/jobs/run-now", body, form).reason is reason
 

@@ -56,14 +56,11 @@ def beside(kind: str) -> dict[str, list[str]]:
 
 def types_above(parameter: str, types: frozenset[str]) -> set[str]:
     """What a parameter says of objects that hold objects of these types: ``schema`` and ``catalog`` for ``table``."""
-    lists = [
-        said
-        for kind in _entries()
-        if (said := beside(kind).get(parameter, [])) and not types.isdisjoint(said)
-    ]
-    return {each for said in lists for each in said[min(map(said.index, types.intersection(said))) :]} - {
-        *types
-    }
+    found: set[str] = set()
+    for kind in _entries():
+        said = beside(kind).get(parameter, [])
+        found.update(*(said[said.index(each) + 1 :] for each in types.intersection(said)))
+    return found - types
 
 
 @cache

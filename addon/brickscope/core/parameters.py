@@ -33,7 +33,7 @@ _PART = re.compile(r"[.\[]")
 _FIELD = re.compile(rb"&([^&=]{0,1024}+)=")
 MAX_FIELDS = 10_000
 """Most names that are looked at in JSON that says it is a form."""
-MAX_MARKS = 1_000_000
+MAX_SEPARATORS = 1_000_000
 """Most ``&`` and ``;`` in it: with more it would take too long to see that no names follow."""
 
 
@@ -230,7 +230,7 @@ class HeldBody:
         if "form" not in kind or is_multipart(kind) or not self._raw:
             return []
         form = unpacked(self._request, self._raw).replace(b";", b"&")
-        if form.count(b"&") > MAX_MARKS:
+        if form.count(b"&") > MAX_SEPARATORS:
             raise too_complex()
         names = [found[1] for found in islice(_FIELD.finditer(form), MAX_FIELDS + 1)]
         if len(names) > MAX_FIELDS:

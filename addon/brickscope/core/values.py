@@ -26,9 +26,9 @@ of its segments is looked at."""
 PLAIN = 4
 ODD = 20
 LETTERS = 2048
+"""So many letters of long values count as one comparison."""
 ODD_LETTERS = 4
-"""Values count by their letters too: so many are one comparison, of values with letters beyond ASCII, each of which is taken
-to grow as much as the one that grows most."""
+"""So many where some are beyond ASCII, each of which is taken to grow as much as the one that grows most."""
 MAX_SHOWN = 20
 """Lists with more elements are shown as they came."""
 FEW = 8
